@@ -1,0 +1,336 @@
+# Behalf - one makefile for all of it, non-recursive. `make help` lists the targets.
+#
+# Every variant builds into its own folder, build/<variant>/, so switching needs no `clean`.
+# CC, CFLAGS, CPPFLAGS, LDFLAGS and LDLIBS belong to the user and come last on each line.
+# pkg-config is asked when the first recipe needs it: `clean`, `help` and `deps` work without.
+
+VARIANT ?= release#   release debug asan tsan ubsan fuzz cov torture
+O       ?= build#     root of everything that is built
+PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/bin
+LIBDIR  ?= $(PREFIX)/lib
+INCDIR  ?= $(PREFIX)/include
+MANDIR  ?= $(PREFIX)/share/man
+WORLDS  ?= 2000#      random worlds a property program tries
+FUZZ_TIME ?= 60#      seconds a fuzzer runs
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
+
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := all
+B := $(strip $(O))/$(strip $(VARIANT))
+Q := $(if $(V),,@)
+SAY = $(if $(V),@:,@printf '  %-8s%s\n')
+VERSION := $(file <VERSION)
+FORCE:
+.PHONY: FORCE
+
+ifeq ($(origin CC),default)
+CC := $(if $(filter fuzz,$(VARIANT)),clang,gcc)
+endif
+
+# ---- Flags -------------------------------------------------------------------------------------
+
+# $(call once,NAME,TEXT): TEXT is expanded at the first use of NAME and kept.
+once = $(eval $(1) = $$(eval $(1) := $(2))$$($(1)))
+probe = $(shell for f in $(1); do $(CC) -Werror $$f -x c -c /dev/null -o /dev/null 2>/dev/null \
+          && printf '%s ' $$f; done)
+
+PACKAGES = rocksdb libevent libevent_pthreads libcrypto libxxhash $(MSGPACK)
+$(call once,MSGPACK,$$(shell pkg-config --exists msgpack 2>/dev/null && echo msgpack || echo msgpack-c))
+$(call once,PKG_CFLAGS,$$(shell pkg-config --cflags $$(PACKAGES) 2>/dev/null))
+$(call once,PKG_LIBS,$$(shell pkg-config --libs $$(PACKAGES) 2>/dev/null))
+$(call once,CRITERION_LIBS,$$(shell pkg-config --libs criterion 2>/dev/null))
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wvla -Wformat=2 -Wwrite-strings \
+  -Wcast-qual -Wcast-align -Wpointer-arith -Wconversion -Wdouble-promotion -Wstrict-prototypes \
+  -Wmissing-prototypes -Wold-style-definition -Wswitch-enum -Wimplicit-fallthrough \
+  -Wredundant-decls
+$(call once,PROBED,$$(call probe,-Wlogical-op -Wduplicated-cond -Wjump-misses-init -Wcomma))
+$(call once,FORTIFY,$$(if $$(call probe,-O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3),3,2))
+$(call once,BRANCHES,$$(firstword $$(call probe,-fcf-protection -mbranch-protection=standard)))
+
+# _FORTIFY_SOURCE does not go with sanitizers; asserts stay on everywhere, release included.
+HARDEN = -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE \
+  -D_FORTIFY_SOURCE=$(FORTIFY) $(BRANCHES)
+SANITIZE.asan    := -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZE.ubsan   := -fsanitize=undefined -fno-sanitize-recover=all
+SANITIZE.tsan    := -fsanitize=thread
+SANITIZE.torture := $(SANITIZE.asan)
+SANITIZE.fuzz    := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+SANITIZE := $(SANITIZE.$(VARIANT))
+OPTIMIZE.release = -O2 $(HARDEN)
+OPTIMIZE.debug   := -Og -DBEHALF_DEBUG
+OPTIMIZE.asan    := -O1 -DBEHALF_DEBUG
+OPTIMIZE.ubsan   := -O1 -DBEHALF_DEBUG
+OPTIMIZE.tsan    := -O1 -DBEHALF_DEBUG
+OPTIMIZE.fuzz    := -O1 -DBEHALF_DEBUG
+OPTIMIZE.torture := -O1 -DBEHALF_DEBUG -DBEHALF_TORTURE
+OPTIMIZE.cov     := -O0 --coverage
+ifeq ($(origin OPTIMIZE.$(VARIANT)),undefined)
+$(error VARIANT=$(VARIANT) is not one of: release debug asan tsan ubsan fuzz cov torture)
+endif
+
+MY_CPPFLAGS = -I. -D_GNU_SOURCE -DBEHALF_VERSION='"$(VERSION)"' -DBEHALF_VARIANT='"$(VARIANT)"' \
+  $(patsubst -I%,-isystem %,$(PKG_CFLAGS))
+MY_CFLAGS = -std=c17 -g -pthread -fno-common -fno-strict-aliasing -fno-omit-frame-pointer \
+  -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(PROBED) $(if $(WERROR),-Werror) \
+  $(OPTIMIZE.$(VARIANT)) $(SANITIZE)
+MY_LDFLAGS = -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZE) \
+  $(if $(filter cov,$(VARIANT)),--coverage)
+COMPILE = $(CC) $(MY_CPPFLAGS) $(MY_CFLAGS) $(PIC) -MMD -MP $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+LINK = $(CC) $(MY_CFLAGS) -pie $(MY_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(MORE) $(PKG_LIBS) \
+  $(LDLIBS)
+PIC = -fPIE
+
+# ---- Sources -----------------------------------------------------------------------------------
+
+FLOORS    ?= base schema storage engine net
+MAINS     := %/main.c %/behalfd.c %/behalf.c %/behalf_bench.c %/bench.c
+CORE_SRC  := $(wildcard $(FLOORS:%=%/*.c))
+CLIENT_SRC:= $(wildcard client/*.c)
+SERVER_SRC:= $(wildcard server/*.c)
+CLI_SRC   := $(wildcard cli/*.c)
+BENCH_SRC := $(wildcard bench/*.c)
+MICRO_SRC := $(wildcard bench/micro/*.c)
+UNIT_SRC  := $(wildcard tests/unit/*.c)
+HELP_SRC  := $(wildcard tests/support/*.c)
+PROP_SRC  := $(wildcard tests/property/*.c)
+STRESS_SRC:= $(wildcard tests/stress/*.c)
+FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
+ALL_SRC   := $(CORE_SRC) $(CLIENT_SRC) $(SERVER_SRC) $(CLI_SRC) $(BENCH_SRC) $(MICRO_SRC) \
+             $(UNIT_SRC) $(HELP_SRC) $(PROP_SRC) $(STRESS_SRC) $(FUZZ_SRC)
+OWN       := base schema storage engine net server client cli bench bench/micro tests \
+             tests/unit tests/support tests/property tests/stress tests/fuzz
+HEADERS   := $(wildcard $(OWN:%=%/*.h))
+TEXTS     := $(ALL_SRC) $(HEADERS)
+
+obj  = $(patsubst %.c,$(B)/obj/%.o,$(1))
+pic  = $(patsubst %.c,$(B)/pic/%.o,$(1))
+name = $(patsubst %.c,$(B)/$(1)/%,$(notdir $(2)))
+
+CORE      := $(B)/libbehalf-core.a
+CLIENT    := $(B)/libbehalf-client.a
+# What the tests may link beside the core: the programs without their main().
+PARTS     := $(B)/libbehalf-parts.a
+SUPPORT   := $(B)/libbehalf-support.a
+PROGRAMS  := $(if $(SERVER_SRC),$(B)/behalfd) $(if $(CLI_SRC),$(B)/behalf) \
+             $(if $(BENCH_SRC),$(B)/behalf-bench)
+LIBRARIES := $(if $(CLIENT_SRC),$(B)/libbehalf.a $(B)/libbehalf.so.0 $(B)/behalf.pc)
+MICROS    := $(call name,micro,$(MICRO_SRC))
+UNIT      := $(if $(UNIT_SRC),$(B)/test-unit)
+PROPERTY  := $(call name,property,$(PROP_SRC))
+STRESS    := $(call name,stress,$(STRESS_SRC))
+FUZZERS   := $(if $(filter fuzz,$(VARIANT)),$(call name,fuzz,$(FUZZ_SRC)))
+
+# ---- Building ----------------------------------------------------------------------------------
+
+.PHONY: all
+all: $(CORE) $(PROGRAMS) $(LIBRARIES) ## server, command line, load tool, client library
+
+# Rewritten only when its text changes: new flags rebuild, a deleted source file relinks.
+stamp = @mkdir -p $(@D); t=$(1); [ "$$t" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$t" >$@
+quote = '$(subst ','\'',$(1))'
+$(B)/flags: FORCE
+	@[ -n "$(strip $(PKG_LIBS))" ] || tools/install-deps.sh --name-missing
+	$(call stamp,$(call quote,$(CC) $(MY_CPPFLAGS) $(MY_CFLAGS) $(CPPFLAGS) $(CFLAGS) \
+	  $(MY_LDFLAGS) $(LDFLAGS) $(PKG_LIBS) $(LDLIBS)))
+$(B)/sources: FORCE
+	$(call stamp,$(call quote,$(ALL_SRC)))
+
+$(B)/obj/%.o: %.c $(B)/flags
+	$(SAY) CC $<
+	$(Q)mkdir -p $(@D) && $(COMPILE)
+$(B)/pic/%.o: PIC = -fPIC -fvisibility=hidden
+$(B)/pic/%.o: %.c $(B)/flags
+	$(SAY) CC '$< (pic)'
+	$(Q)mkdir -p $(@D) && $(COMPILE)
+
+define archive
+	$(SAY) AR $(@F)
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+endef
+$(CORE): $(call obj,$(CORE_SRC)) $(B)/sources ; $(archive)
+$(CLIENT): $(call obj,$(CLIENT_SRC)) $(B)/sources ; $(archive)
+$(PARTS): $(call obj,$(filter-out $(MAINS),$(SERVER_SRC) $(CLI_SRC) $(BENCH_SRC))) $(B)/sources
+	$(archive)
+$(SUPPORT): $(call obj,$(HELP_SRC)) $(B)/sources ; $(archive)
+$(B)/libbase-pic.a: $(call pic,$(filter base/%,$(CORE_SRC))) $(B)/sources ; $(archive)
+
+LINKED = $(filter %.o,$^) $(filter %.a,$^)
+define link
+	$(SAY) LINK $(patsubst $(B)/%,%,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(MY_CFLAGS) $(CFLAGS) -pie $(MY_LDFLAGS) $(LDFLAGS) -o $@ \
+	  $(LINKED) $(MORE) $(PKG_LIBS) $(LDLIBS)
+endef
+$(B)/behalfd: $(call obj,$(SERVER_SRC)) $(CORE) $(B)/sources ; $(link)
+$(B)/behalf: $(call obj,$(CLI_SRC)) $(CLIENT) $(CORE) $(B)/sources ; $(link)
+$(B)/behalf-bench: $(call obj,$(BENCH_SRC)) $(CLIENT) $(CORE) $(B)/sources ; $(link)
+$(B)/micro/%: $(B)/obj/bench/micro/%.o $(CLIENT) $(CORE) ; $(link)
+$(B)/test-unit: MORE = $(CRITERION_LIBS)
+$(B)/test-unit: $(call obj,$(UNIT_SRC)) $(SUPPORT) $(PARTS) $(CLIENT) $(CORE) $(B)/sources ; $(link)
+$(B)/property/%: $(B)/obj/tests/property/%.o $(SUPPORT) $(PARTS) $(CLIENT) $(CORE) ; $(link)
+$(B)/stress/%: $(B)/obj/tests/stress/%.o $(SUPPORT) $(PARTS) $(CLIENT) $(CORE) ; $(link)
+$(B)/fuzz/%: MORE = -fsanitize=fuzzer
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(SUPPORT) $(PARTS) $(CLIENT) $(CORE) ; $(link)
+
+# The installed library: one object with everything local but behalf_*, so that the names of
+# base/ can never meet those of the program that links it.
+$(B)/libbehalf.a: $(call pic,$(CLIENT_SRC)) $(B)/libbase-pic.a $(B)/sources
+	$(SAY) AR $(@F)
+	$(Q)$(LD) -r -o $(B)/libbehalf.o $(LINKED)
+	$(Q)objcopy --wildcard --keep-global-symbol='behalf_*' $(B)/libbehalf.o
+	$(Q)rm -f $@ && ar rcs $@ $(B)/libbehalf.o
+$(B)/libbehalf.so.0: $(call pic,$(CLIENT_SRC)) $(B)/libbase-pic.a $(B)/sources
+	$(SAY) LINK $(@F)
+	$(Q)echo '{ global: behalf_*; local: *; };' >$(B)/libbehalf.map
+	$(Q)$(CC) $(MY_CFLAGS) $(CFLAGS) -shared -Wl,-soname,libbehalf.so.0 \
+	  -Wl,--version-script=$(B)/libbehalf.map $(if $(SANITIZE),,-Wl,-z,defs) $(MY_LDFLAGS) \
+	  $(LDFLAGS) -o $@ $(LINKED) $(PKG_LIBS) $(LDLIBS)
+	$(Q)ln -sf libbehalf.so.0 $(B)/libbehalf.so
+	$(Q)nm -D --defined-only $@ | grep -q ' T behalf_' || \
+	  { echo 'libbehalf.so.0 exports nothing: mark the functions of client/behalf.h' >&2; exit 1; }
+$(B)/behalf.pc: tools/behalf.pc.in VERSION $(B)/flags
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@INCDIR@|$(INCDIR)|' \
+	  -e 's|@VERSION@|$(VERSION)|;s|@MSGPACK@|$(MSGPACK)|' $< >$@
+
+-include $(patsubst %.c,$(B)/obj/%.d,$(ALL_SRC)) $(patsubst %.c,$(B)/pic/%.d,$(CLIENT_SRC))
+
+# ---- Testing -----------------------------------------------------------------------------------
+
+# Criterion reports a leaking test as passed, so the sanitizers write files and any file fails.
+export BUILD := $(B)
+RUN_ENV = ASAN_OPTIONS=log_path=$(CURDIR)/$(B)/san:$(ASAN_OPTIONS) \
+  UBSAN_OPTIONS=print_stacktrace=1:$(UBSAN_OPTIONS) LSAN_OPTIONS=$(LSAN_OPTIONS) \
+  TSAN_OPTIONS=suppressions=$(CURDIR)/tools/tsan.supp:exitcode=66:$(TSAN_OPTIONS)
+fresh = @rm -f $(B)/san.*
+clean_run = @if ls $(B)/san.* >/dev/null 2>&1; then cat $(B)/san.* >&2; \
+  echo 'sanitizer reports: $(B)/san.*' >&2; exit 1; fi
+each = for p in $(1); do echo "  RUN     $${p\#$(B)/}"; $(RUN_ENV) $(2) $$p || exit 1; done
+PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
+
+.PHONY: test unit property stress integration build-tests suite
+test: deps ## installs what is missing, then property, integration and unit tests
+	@$(MAKE) $(PARALLEL) all build-tests
+	@$(MAKE) -j1 property
+	@$(MAKE) -j1 integration
+	@$(MAKE) -j1 unit
+build-tests: $(UNIT) $(PROPERTY)
+unit: $(UNIT) ## unit tests; T='schema/*' filters, TEST_ARGS goes to Criterion
+	$(fresh)
+	@$(if $(UNIT),$(RUN_ENV) $(UNIT) $(if $(T),--filter='$(T)') $(TEST_ARGS) 2>&1 \
+	  | tee $(B)/unit.log; s=$$?; [ $$s = 0 ] || exit $$s; \
+	  grep -q 'Tested: .*[1-9]' $(B)/unit.log || \
+	  { echo "no unit test matches T='$(T)'" >&2; exit 1; },echo '  no unit tests')
+	$(clean_run)
+property: $(PROPERTY) ## random worlds against the oracle; WORLDS=n, BEHALF_SEED replays
+	$(fresh)
+	@$(call each,$(PROPERTY),BEHALF_WORLDS=$(strip $(WORLDS)))
+	$(clean_run)
+stress: $(STRESS) ## programs with many threads
+	$(fresh)
+	@$(call each,$(STRESS))
+	$(clean_run)
+integration: $(PROGRAMS) ## black-box tests over a socket
+	$(fresh)
+	@if [ -x tests/integration/run.sh ]; then $(RUN_ENV) tests/integration/run.sh; else \
+	  $(call each,$(filter-out %/lib%.py %/_%.py,$(wildcard tests/integration/*.py)),/usr/bin/python3); fi
+	$(clean_run)
+suite: ; @$(MAKE) $(PARALLEL) all build-tests && $(MAKE) -j1 property integration unit
+
+.PHONY: asan ubsan torture tsan valgrind fuzz coverage mutants
+asan: ; @$(MAKE) VARIANT=asan suite ## the tests with AddressSanitizer and UBSan
+ubsan: ; @$(MAKE) VARIANT=ubsan suite ## the tests with UBSan alone
+torture: ; @$(MAKE) VARIANT=torture suite ## the tests with every limit shrunk
+tsan: ## threaded programs and properties with ThreadSanitizer (Criterion cannot)
+	@$(MAKE) $(PARALLEL) VARIANT=tsan tsan-build
+	@$(MAKE) -j1 VARIANT=tsan stress property
+tsan-build: $(STRESS) $(PROPERTY)
+valgrind: ## properties (few worlds) under valgrind
+	@$(MAKE) $(PARALLEL) VARIANT=debug build-tests
+	@$(MAKE) -j1 VARIANT=debug valgrind-run
+valgrind-run: $(PROPERTY)
+	@$(call each,$(PROPERTY),BEHALF_WORLDS=20 valgrind -q --error-exitcode=9 --leak-check=full)
+fuzz: ## each fuzzer for FUZZ_TIME seconds, from tests/fuzz/corpus; F=name for one
+	@$(MAKE) $(PARALLEL) VARIANT=fuzz fuzz-build
+	@tools/fuzz.sh $(strip $(O))/fuzz $(strip $(FUZZ_TIME)) $(F)
+fuzz-build: $(FUZZERS)
+coverage: ## lines reached by the tests, floor by floor
+	@find $(strip $(O))/cov -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) VARIANT=cov suite
+	@tools/coverage.sh $(strip $(O))/cov
+mutants: ## breaks the code on purpose and counts what the tests notice
+	@tests/mutants/run.sh
+.PHONY: tsan-build valgrind-run fuzz-build
+
+# ---- Checking ----------------------------------------------------------------------------------
+
+.PHONY: check lint format format-check headers floors tidy cppcheck clang-tidy docs-check
+check: ## what a commit must pass
+	@tools/install-deps.sh check
+	@$(MAKE) format-check floors docs-check
+	@$(MAKE) $(PARALLEL) headers lint
+	@$(MAKE) test
+	@$(MAKE) asan
+	@$(MAKE) ubsan
+	@$(MAKE) tsan
+	@echo 'check: all passed'
+lint: tidy cppcheck clang-tidy ## text rules, cppcheck and clang-tidy
+tidy: ; @tools/tidy.sh $(TEXTS)
+cppcheck:
+	$(SAY) CPPCHECK
+	$(Q)mkdir -p $(strip $(O))/cppcheck && cppcheck --quiet --std=c11 --inline-suppr -I. \
+	  -D_GNU_SOURCE -DBEHALF_VERSION='""' -DBEHALF_VARIANT='""' \
+	  --cppcheck-build-dir=$(strip $(O))/cppcheck --enable=warning,performance,portability \
+	  --suppressions-list=tools/cppcheck.supp --error-exitcode=1 \
+	  $(filter-out tests/unit/%,$(ALL_SRC))
+clang-tidy: $(patsubst %.c,$(strip $(O))/tidy/%.ok,$(ALL_SRC))
+$(strip $(O))/tidy/%.ok: %.c .clang-tidy $(HEADERS)
+	$(SAY) TIDY $<
+	$(Q)mkdir -p $(@D) && clang-tidy --quiet --warnings-as-errors='*' $< -- -std=c17 \
+	  $(MY_CPPFLAGS) 2>$@.log || { cat $@.log >&2; exit 1; }
+	@touch $@
+format: ; @clang-format -i $(TEXTS) ## clang-format over everything
+format-check: ; @clang-format --dry-run --Werror $(TEXTS)
+headers: $(B)/flags ## each header compiles alone
+	@CC='$(CC)' tools/headers.sh $(call quote,$(MY_CPPFLAGS) -std=c17 $(WARNINGS)) $(HEADERS)
+floors: ; @tools/floors.sh ## who may include whom
+docs-check: ; @tools/docs-check.sh ## docs name each method, option and error
+
+# ---- The rest ----------------------------------------------------------------------------------
+
+.PHONY: deps demo bench install uninstall dist clean help
+deps: ; @tools/install-deps.sh build ## installs the Debian packages that are missing
+demo: deps ## builds all, starts a server, asks it something
+	@$(MAKE) $(PARALLEL) all
+	@examples/agents/demo.sh
+bench: all $(MICROS) ## load tests and micro benches in the release build
+	@if [ -x bench/run.sh ]; then bench/run.sh; else $(call each,$(MICROS)); fi
+
+I = $(DESTDIR)
+MAN1 := $(wildcard docs/man/*.1)
+MAN8 := $(wildcard docs/man/*.8)
+install: all ## into $(DESTDIR)$(PREFIX)
+	install -d $I$(BINDIR) $I$(LIBDIR)/pkgconfig $I$(INCDIR)
+	$(if $(PROGRAMS),install -m 755 $(PROGRAMS) $I$(BINDIR))
+	$(if $(LIBRARIES),install -m 644 client/behalf.h $I$(INCDIR)/behalf.h)
+	$(if $(LIBRARIES),install -m 644 $(B)/libbehalf.a $(B)/libbehalf.so.0 $I$(LIBDIR))
+	$(if $(LIBRARIES),ln -sf libbehalf.so.0 $I$(LIBDIR)/libbehalf.so)
+	$(if $(LIBRARIES),install -m 644 $(B)/behalf.pc $I$(LIBDIR)/pkgconfig/behalf.pc)
+	$(if $(MAN1),install -D -m 644 -t $I$(MANDIR)/man1 $(MAN1))
+	$(if $(MAN8),install -D -m 644 -t $I$(MANDIR)/man8 $(MAN8))
+uninstall: ## removes what install put there
+	rm -f $(addprefix $I$(BINDIR)/,behalfd behalf behalf-bench) $I$(INCDIR)/behalf.h
+	rm -f $(addprefix $I$(LIBDIR)/,libbehalf.a libbehalf.so libbehalf.so.0 pkgconfig/behalf.pc)
+	rm -f $(addprefix $I$(MANDIR)/man1/,$(notdir $(MAN1))) $(addprefix $I$(MANDIR)/man8/,$(notdir $(MAN8)))
+dist: ## behalf-$(VERSION).tar.gz from the last commit
+	@mkdir -p $(strip $(O))
+	git archive --prefix=behalf-$(VERSION)/ HEAD | gzip -9n >$(strip $(O))/behalf-$(VERSION).tar.gz
+clean: ; @rm -rf $(strip $(O)) ## removes everything that was built
+help: ## this list
+	@echo 'make [TARGET] [VARIANT=release|debug|asan|tsan|ubsan|fuzz|cov|torture] [V=1] [WERROR=1]'
+	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) \
+	  | sort | expand -t 18
