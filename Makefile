@@ -82,8 +82,6 @@ MY_CFLAGS = -std=c17 -g -pthread -fno-common -fno-strict-aliasing -fno-omit-fram
 MY_LDFLAGS = -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZE) \
   $(if $(filter cov,$(VARIANT)),--coverage)
 COMPILE = $(CC) $(MY_CPPFLAGS) $(MY_CFLAGS) $(PIC) -MMD -MP $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
-LINK = $(CC) $(MY_CFLAGS) -pie $(MY_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(MORE) $(PKG_LIBS) \
-  $(LDLIBS)
 PIC = -fPIE
 
 # ---- Sources -----------------------------------------------------------------------------------
@@ -119,7 +117,7 @@ PARTS     := $(B)/libbehalf-parts.a
 SUPPORT   := $(B)/libbehalf-support.a
 PROGRAMS  := $(if $(SERVER_SRC),$(B)/behalfd) $(if $(CLI_SRC),$(B)/behalf) \
              $(if $(BENCH_SRC),$(B)/behalf-bench)
-LIBRARIES := $(if $(CLIENT_SRC),$(B)/libbehalf.a $(B)/libbehalf.so.0 $(B)/behalf.pc)
+LIBRARIES := $(if $(CLIENT_SRC),$(B)/libbehalf.a $(B)/libbehalf.so.0)
 MICROS    := $(call name,micro,$(MICRO_SRC))
 UNIT      := $(if $(UNIT_SRC),$(B)/test-unit)
 PROPERTY  := $(call name,property,$(PROP_SRC))
@@ -193,7 +191,7 @@ $(B)/libbehalf.so.0: $(call pic,$(CLIENT_SRC)) $(B)/libbase-pic.a $(B)/sources
 	$(Q)ln -sf libbehalf.so.0 $(B)/libbehalf.so
 	$(Q)nm -D --defined-only $@ | grep -q ' T behalf_' || \
 	  { echo 'libbehalf.so.0 exports nothing: mark the functions of client/behalf.h' >&2; exit 1; }
-$(B)/behalf.pc: tools/behalf.pc.in VERSION $(B)/flags
+$(B)/behalf.pc: tools/behalf.pc.in FORCE
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@INCDIR@|$(INCDIR)|' \
 	  -e 's|@VERSION@|$(VERSION)|;s|@MSGPACK@|$(MSGPACK)|' $< >$@
 
@@ -307,13 +305,13 @@ deps: ; @tools/install-deps.sh build ## installs the Debian packages that are mi
 demo: deps ## builds all, starts a server, asks it something
 	@$(MAKE) $(PARALLEL) all
 	@examples/agents/demo.sh
-bench: all $(MICROS) ## load tests and micro benches in the release build
+bench: all $(MICROS) ## load tests and micro benches
 	@if [ -x bench/run.sh ]; then bench/run.sh; else $(call each,$(MICROS)); fi
 
 I = $(DESTDIR)
 MAN1 := $(wildcard docs/man/*.1)
 MAN8 := $(wildcard docs/man/*.8)
-install: all ## into $(DESTDIR)$(PREFIX)
+install: all $(B)/behalf.pc ## into $(DESTDIR)$(PREFIX)
 	install -d $I$(BINDIR) $I$(LIBDIR)/pkgconfig $I$(INCDIR)
 	$(if $(PROGRAMS),install -m 755 $(PROGRAMS) $I$(BINDIR))
 	$(if $(LIBRARIES),install -m 644 client/behalf.h $I$(INCDIR)/behalf.h)
@@ -326,7 +324,7 @@ uninstall: ## removes what install put there
 	rm -f $(addprefix $I$(BINDIR)/,behalfd behalf behalf-bench) $I$(INCDIR)/behalf.h
 	rm -f $(addprefix $I$(LIBDIR)/,libbehalf.a libbehalf.so libbehalf.so.0 pkgconfig/behalf.pc)
 	rm -f $(addprefix $I$(MANDIR)/man1/,$(notdir $(MAN1))) $(addprefix $I$(MANDIR)/man8/,$(notdir $(MAN8)))
-dist: ## behalf-$(VERSION).tar.gz from the last commit
+dist: ## source archive of the last commit
 	@mkdir -p $(strip $(O))
 	git archive --prefix=behalf-$(VERSION)/ HEAD | gzip -9n >$(strip $(O))/behalf-$(VERSION).tar.gz
 clean: ; @rm -rf $(strip $(O)) ## removes everything that was built
