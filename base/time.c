@@ -1,0 +1,173 @@
+/* time.c - RFC 3339 text and nanoseconds since 1970 UTC.
+ * Always true: what prints parses again to the same value; a moment that does not fit is refused,
+ * never clamped. The calendar is the proleptic Gregorian one, counted in days from 1970-01-01. */
+#include "base/relationship.h"
+
+#define NANOSECONDS INT64_C(1000000000)
+#define SECONDS_PER_DAY INT64_C(86400)
+#define DAYS_PER_ERA 146097 /* 400 years */
+#define DAYS_TO_1970 719468 /* from 0000-03-01 */
+
+struct time_reader {
+    const char *next;
+    const char *end;
+};
+
+/* Exactly `width` digits. */
+static bool
+read_number(struct time_reader *reader, size_t width, int64_t *value)
+{
+    *value = 0;
+    if ((size_t)(reader->end - reader->next) < width)
+        return false;
+    for (size_t index = 0; index < width; index++) {
+        char digit = *reader->next++;
+
+        if (digit < '0' || digit > '9')
+            return false;
+        *value = *value * 10 + (digit - '0');
+    }
+    return true;
+}
+
+static bool
+read_byte(struct time_reader *reader, char byte)
+{
+    if (reader->next == reader->end || *reader->next != byte)
+        return false;
+    reader->next++;
+    return true;
+}
+
+/* Digits behind a dot, at most nine: more than a nanosecond cannot be kept, so it is refused. */
+static bool
+read_fraction(struct time_reader *reader, int64_t *nanoseconds)
+{
+    int64_t scale = NANOSECONDS;
+
+    *nanoseconds = 0;
+    if (!read_byte(reader, '.'))
+        return true;
+    while (reader->next < reader->end && *reader->next >= '0' && *reader->next <= '9') {
+        scale /= 10;
+        if (scale == 0)
+            return false;
+        *nanoseconds += (*reader->next++ - '0') * scale;
+    }
+    return scale < NANOSECONDS;
+}
+
+/* `Z` or `-hh:mm`: the offset to add to reach UTC. */
+static bool
+read_zone(struct time_reader *reader, int64_t *seconds)
+{
+    int64_t hours;
+    int64_t minutes;
+
+    *seconds = 0;
+    if (read_byte(reader, 'Z'))
+        return true;
+    if (!read_byte(reader, '-') || !read_number(reader, 2, &hours) || !read_byte(reader, ':') ||
+        !read_number(reader, 2, &minutes) || hours > 23 || minutes > 59)
+        return false;
+    *seconds = hours * 3600 + minutes * 60;
+    return true;
+}
+
+static bool
+is_leap_year(int64_t year)
+{
+    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+static int64_t
+days_of_month(int64_t year, int64_t month)
+{
+    static const uint8_t days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
+    return month == 2 && is_leap_year(year) ? 29 : days[month - 1];
+}
+
+/* Years begin in March here, so that the leap day is the last day of a year. */
+static int64_t
+days_from_date(int64_t year, int64_t month, int64_t day)
+{
+    int64_t shifted_year = month <= 2 ? year - 1 : year;
+    int64_t era = shifted_year / 400;
+    int64_t year_of_era = shifted_year - era * 400;
+    int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+
+    return era * DAYS_PER_ERA + day_of_era - DAYS_TO_1970;
+}
+
+static void
+date_from_days(int64_t days, int64_t *year, int64_t *month, int64_t *day)
+{
+    int64_t shifted = days + DAYS_TO_1970;
+    int64_t era = (shifted >= 0 ? shifted : shifted - (DAYS_PER_ERA - 1)) / DAYS_PER_ERA;
+    int64_t day_of_era = shifted - era * DAYS_PER_ERA;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t shifted_month = (5 * day_of_year + 2) / 153;
+
+    *day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    *month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
+    *year = year_of_era + era * 400 + (*month <= 2 ? 1 : 0);
+}
+
+bool
+time_parse(struct slice text, int64_t *time_ns)
+{
+    struct time_reader reader = {text.data, text.size > 0 ? text.data + text.size : text.data};
+    int64_t year, month, day, hour, minute, second, nanoseconds, offset, seconds, total;
+
+    if (!read_number(&reader, 4, &year) || !read_byte(&reader, '-') ||
+        !read_number(&reader, 2, &month) || !read_byte(&reader, '-') ||
+        !read_number(&reader, 2, &day) || !read_byte(&reader, 'T') ||
+        !read_number(&reader, 2, &hour) || !read_byte(&reader, ':') ||
+        !read_number(&reader, 2, &minute) || !read_byte(&reader, ':') ||
+        !read_number(&reader, 2, &second) || !read_fraction(&reader, &nanoseconds) ||
+        !read_zone(&reader, &offset) || reader.next != reader.end)
+        return false;
+    if (month < 1 || month > 12 || day < 1 || day > days_of_month(year, month) || hour > 23 ||
+        minute > 59 || second > 59)
+        return false;
+    seconds = days_from_date(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 +
+              second + offset;
+    if (seconds < 0 || __builtin_mul_overflow(seconds, NANOSECONDS, &total) ||
+        __builtin_add_overflow(total, nanoseconds, &total))
+        return false;
+    *time_ns = total;
+    return true;
+}
+
+void
+time_print(int64_t time_ns, struct buffer *out)
+{
+    int64_t nanoseconds = time_ns % NANOSECONDS;
+    int64_t seconds, days, year, month, day;
+    char fraction[16];
+    size_t digits = 9;
+
+    if (nanoseconds < 0)
+        nanoseconds += NANOSECONDS;
+    seconds = time_ns / NANOSECONDS - (time_ns % NANOSECONDS < 0 ? 1 : 0);
+    days = seconds / SECONDS_PER_DAY - (seconds % SECONDS_PER_DAY < 0 ? 1 : 0);
+    seconds -= days * SECONDS_PER_DAY;
+    date_from_days(days, &year, &month, &day);
+    buffer_add_format(out, "%04d-%02d-%02dT%02d:%02d:%02d", (int)year, (int)month, (int)day,
+                      (int)(seconds / 3600), (int)(seconds / 60 % 60), (int)(seconds % 60));
+    if (nanoseconds != 0) {
+        for (size_t index = 9; index > 0; index--) {
+            fraction[index - 1] = (char)('0' + nanoseconds % 10);
+            nanoseconds /= 10;
+        }
+        while (fraction[digits - 1] == '0')
+            digits--;
+        buffer_add_byte(out, '.');
+        buffer_add(out, fraction, digits);
+    }
+    buffer_add_byte(out, 'Z');
+}
