@@ -1,0 +1,87 @@
+#!/bin/bash
+# floors.sh - who may include whom. A file sees its own floor, all of base/, and of the floors
+# below it only their contract headers; a library from outside is seen by the few files named here.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+
+files=$(find base schema storage engine net server client cli bench \
+    -name '*.[ch]' -o -name '*.def' 2>/dev/null | sort)
+[ -n "$files" ] || exit 0
+
+# shellcheck disable=SC2086
+awk '
+BEGIN {
+    # floor: what it may include, beside its own folder. A trailing slash means the whole folder.
+    sees["base"]        = ""
+    sees["schema"]      = "base/"
+    sees["storage"]     = "base/"
+    sees["engine"]      = "base/ schema/schema.h storage/store.h"
+    sees["net"]         = "base/ engine/engine.h"
+    sees["server"]      = "base/ schema/schema.h storage/store.h engine/engine.h net/server.h"
+    sees["client"]      = "base/"
+    sees["cli"]         = "base/ client/behalf.h schema/schema.h engine/engine.h storage/store.h"
+    sees["bench"]       = "base/ client/behalf.h"
+    sees["bench/micro"] = "base/ bench/ client/behalf.h schema/schema.h storage/store.h " \
+                          "engine/engine.h net/server.h"
+
+    # library header: the files that may include it.
+    split("^rocksdb/ ^msgpack ^openssl/ ^event2/ ^xxhash[.]h", library, " ")
+    users["^rocksdb/"]     = "^storage/kv_rocksdb[.]c$"
+    users["^msgpack"]      = "^(net/codec|client/[a-z_]*codec[a-z_]*)[.]c$"
+    users["^openssl/"]     = "^base/digest[.]c$"
+    users["^event2/"]      = "^net/"
+    users["^xxhash[.]h"]   = "^base/"
+    users_text["^rocksdb/"]   = "storage/kv_rocksdb.c"
+    users_text["^msgpack"]    = "net/codec.c and client/*codec*.c"
+    users_text["^openssl/"]   = "base/digest.c"
+    users_text["^event2/"]    = "net/"
+    users_text["^xxhash[.]h"] = "base/"
+}
+
+function floor_of(file) {
+    if (file ~ /^bench\/micro\//)
+        return "bench/micro"
+    return substr(file, 1, index(file, "/") - 1)
+}
+
+function complain(text) {
+    printf "%s:%d: %s\n", FILENAME, FNR, text
+    wrong++
+}
+
+function may_see(floor, header,    list, count, i, one) {
+    if (index(header, floor "/") == 1)
+        return 1
+    count = split(sees[floor], list, " ")
+    for (i = 1; i <= count; i++) {
+        one = list[i]
+        if (header == one || (one ~ /\/$/ && index(header, one) == 1))
+            return 1
+    }
+    return 0
+}
+
+/^[ \t]*#[ \t]*include[ \t]*["<]/ {
+    header = $0
+    sub(/^[^"<]*["<]/, "", header)
+    quoted = $0 ~ /include[ \t]*"/
+    sub(/[">].*$/, "", header)
+    for (i in library)
+        if (header ~ library[i] && FILENAME !~ users[library[i]])
+            complain("<" header "> belongs to " users_text[library[i]] " alone")
+    if (!quoted)
+        next
+    floor = floor_of(FILENAME)
+    if (header !~ /\// || header ~ /^\.\.?\//)
+        complain("\"" header "\" must be written with its folder, from the root")
+    else if (!may_see(floor, header))
+        complain(floor "/ may not see \"" header "\"; it sees " \
+                 (sees[floor] == "" ? "itself only" : "itself and " sees[floor]))
+}
+
+END {
+    if (wrong) {
+        printf "floors: %d forbidden include%s\n", wrong, wrong == 1 ? "" : "s"
+        exit 1
+    }
+}' $files
