@@ -2,7 +2,7 @@
 # coverage.sh BUILD - lines and branches that the tests reached, per file and per floor.
 set -u
 build=$(cd "$1" && pwd) || exit 2
-data=$(find "$build/obj" -name '*.gcda' -not -path '*/tests/*' -not -path '*/bench/*' | sort)
+data=$(find "$build/obj" -name '*.gcno' -not -path '*/tests/*' -not -path '*/bench/*' | sort)
 if [ -z "$data" ]; then
     echo 'no coverage data: run make coverage' >&2
     exit 1
@@ -13,6 +13,7 @@ cd "$build/gcov" || exit 2
 gcov --branch-probabilities --no-output --source-prefix "$build" $data 2>/dev/null | awk '
 function percent(part, whole) { return whole ? 100 * part / whole : 100 }
 
+/^$/ { keep = 0 }
 /^File / {
     file = $2
     gsub(/\047/, "", file)
