@@ -1,0 +1,122 @@
+/* arena.c - a bump allocator over doubling chunks. */
+#include "base/arena.h"
+
+#include <stdlib.h>
+
+#define ALIGNMENT ((size_t)16)
+#define LARGEST_CHUNK ((size_t)4 * 1024 * 1024)
+
+struct arena_chunk {
+    struct arena_chunk *older;
+    size_t size; /* bytes behind this header */
+};
+
+_Static_assert(sizeof(struct arena_chunk) % ALIGNMENT == 0, "the first block stays aligned");
+
+void
+arena_init(struct arena *arena, size_t cap_bytes)
+{
+    *arena = (struct arena){.cap_bytes = cap_bytes};
+}
+
+static void
+free_chunks(struct arena_chunk *chunk)
+{
+    while (chunk != NULL) {
+        struct arena_chunk *older = chunk->older;
+
+        free(chunk);
+        chunk = older;
+    }
+}
+
+void
+arena_release(struct arena *arena)
+{
+    free_chunks(arena->chunks);
+    arena_init(arena, arena->cap_bytes);
+}
+
+void
+arena_reset(struct arena *arena, size_t cap_bytes)
+{
+    struct arena_chunk *first = arena->chunks;
+
+    arena->cap_bytes = cap_bytes;
+    if (first == NULL)
+        return;
+    if (first->older != NULL) {
+        arena_release(arena);
+        return;
+    }
+    arena->next = (char *)(first + 1);
+    arena->used_bytes = 0;
+}
+
+static bool
+add_chunk(struct arena *arena, size_t needed)
+{
+    size_t left = (size_t)(arena->limit - arena->next);
+    size_t in_use = arena->used_bytes + (arena->chunks == NULL ? 0 : arena->chunks->size - left);
+    size_t size = arena->chunks == NULL ? ARENA_FIRST_CHUNK : arena->chunks->size * 2;
+    struct arena_chunk *chunk;
+
+    if (in_use > arena->cap_bytes || needed > arena->cap_bytes - in_use)
+        return false;
+    if (size > LARGEST_CHUNK)
+        size = LARGEST_CHUNK;
+    if (size < needed)
+        size = needed;
+    chunk = malloc(sizeof *chunk + size);
+    if (chunk == NULL)
+        return false;
+    chunk->older = arena->chunks;
+    chunk->size = size;
+    arena->used_bytes = in_use;
+    arena->chunks = chunk;
+    arena->next = (char *)(chunk + 1);
+    arena->limit = arena->next + size;
+    return true;
+}
+
+void *
+arena_take(struct arena *arena, size_t size)
+{
+    void *block;
+
+    if (size > SIZE_MAX - ALIGNMENT)
+        return NULL;
+    size = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+    if (size > (size_t)(arena->limit - arena->next) && !add_chunk(arena, size))
+        return NULL;
+    block = arena->next;
+    arena->next += size;
+    return block;
+}
+
+void *
+arena_take_array(struct arena *arena, size_t count, size_t size)
+{
+    size_t total;
+    void *block;
+
+    if (__builtin_mul_overflow(count, size, &total))
+        return NULL;
+    block = arena_take(arena, total);
+    if (block != NULL && total > 0)
+        memset(block, 0, total);
+    return block;
+}
+
+struct slice
+arena_copy(struct arena *arena, struct slice bytes)
+{
+    char *copy = bytes.size < SIZE_MAX ? arena_take(arena, bytes.size + 1) : NULL;
+
+    if (copy == NULL)
+        return (struct slice){NULL, 0};
+    if (bytes.size > 0)
+        memcpy(copy, bytes.data, bytes.size);
+    copy[bytes.size] = '\0';
+    return (struct slice){copy, bytes.size};
+}

@@ -1,0 +1,41 @@
+/* arena.h - request memory.
+ * Always true: everything in an arena dies together; an arena never gives out more than its cap, and
+ * says so by NULL, which its caller turns into BUDGET_EXHAUSTED. Blocks are aligned to 16 bytes.
+ * Threads: one arena belongs to one request, used by one thread at a time.
+ * Memory: chunks double from `ARENA_FIRST_CHUNK`; arena_reset keeps the first chunk, so that a
+ * thread that answers small requests from a reused arena does not allocate at all. */
+#ifndef BEHALF_BASE_ARENA_H
+#define BEHALF_BASE_ARENA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/check.h"
+#include "base/slice.h"
+
+#define ARENA_FIRST_CHUNK ((size_t)16 * 1024)
+
+struct arena_chunk;
+
+struct arena {
+    char *next;  /* first free byte of the current chunk */
+    char *limit; /* end of the current chunk */
+    struct arena_chunk *chunks; /* newest first */
+    size_t used_bytes; /* size of all chunks but the free end of the newest */
+    size_t cap_bytes;
+};
+
+void arena_init(struct arena *arena, size_t cap_bytes);
+void arena_release(struct arena *arena); /* accepts an arena of zeroes */
+void arena_reset(struct arena *arena, size_t cap_bytes);
+
+/* Bytes are not cleared. NULL when the cap would be exceeded (or the machine has no memory). */
+void *arena_take(struct arena *arena, size_t size) BEHALF_MUST_USE;
+
+/* As arena_take for count * size bytes, zeroed; NULL also when the product overflows. */
+void *arena_take_array(struct arena *arena, size_t count, size_t size) BEHALF_MUST_USE;
+
+/* Copies bytes (a NUL is added behind them, not counted); data is NULL when the cap is reached. */
+struct slice arena_copy(struct arena *arena, struct slice bytes) BEHALF_MUST_USE;
+
+#endif

@@ -1,0 +1,26 @@
+/* check.h - assertions and the few compiler extensions the house allows itself.
+ * Always true: BEHALF_ASSERT stays on in release builds; a crash is better than a wrong yes.
+ * Bad input, full disks and spent budgets are statuses, never asserts. */
+#ifndef BEHALF_BASE_CHECK_H
+#define BEHALF_BASE_CHECK_H
+
+/* Prints the broken condition to standard error and aborts. */
+_Noreturn void check_failed(const char *condition, const char *file, int line);
+
+#define BEHALF_ASSERT(condition)                                                                   \
+    do {                                                                                           \
+        if (__builtin_expect(!(condition), 0))                                                     \
+            check_failed(#condition, __FILE__, __LINE__);                                          \
+    } while (0)
+
+#define BEHALF_UNREACHABLE() check_failed("unreachable", __FILE__, __LINE__)
+
+#define BEHALF_MUST_USE __attribute__((warn_unused_result))
+#define BEHALF_PRINTF(format_at, arguments_at)                                                     \
+    __attribute__((format(printf, format_at, arguments_at)))
+#define BEHALF_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define BEHALF_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+#define BEHALF_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+#endif

@@ -1,0 +1,50 @@
+/* digest.c - the only user of OpenSSL's and xxHash's digests. */
+#include "base/digest.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <xxhash.h>
+
+#include "base/check.h"
+
+void
+digest_sha256(const struct slice *parts, size_t count, uint8_t digest[DIGEST_SIZE])
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    unsigned size = 0;
+    int good = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+
+    for (size_t i = 0; good && i < count; i++)
+        good = EVP_DigestUpdate(context, parts[i].data, parts[i].size) == 1;
+    good = good && EVP_DigestFinal_ex(context, digest, &size) == 1 && size == DIGEST_SIZE;
+    EVP_MD_CTX_free(context);
+    BEHALF_ASSERT(good);
+}
+
+void
+digest_mac(struct slice key, struct slice message, uint8_t mac[DIGEST_MAC_SIZE])
+{
+    uint8_t whole[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    const void *done;
+
+    BEHALF_ASSERT(key.size > 0 && key.size <= 1024);
+    done = HMAC(EVP_sha256(), key.data, (int)key.size, (const unsigned char *)message.data,
+                message.size, whole, &size);
+    BEHALF_ASSERT(done != NULL && size == DIGEST_SIZE);
+    memcpy(mac, whole, DIGEST_MAC_SIZE);
+    OPENSSL_cleanse(whole, sizeof whole);
+}
+
+bool
+digest_equal(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    return CRYPTO_memcmp(a, b, size) == 0;
+}
+
+uint64_t
+digest_hash(struct slice bytes)
+{
+    return XXH3_64bits(bytes.data, bytes.size);
+}

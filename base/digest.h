@@ -1,0 +1,38 @@
+/* digest.h - SHA-256, HMAC-SHA-256 and the hash of tables.
+ * Sources: FIPS 180-4, RFC 2104, xxHash (XXH3). Only digest.c sees OpenSSL, for digests.
+ * Threads: any. */
+#ifndef BEHALF_BASE_DIGEST_H
+#define BEHALF_BASE_DIGEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+#define DIGEST_SIZE 32
+#define DIGEST_MAC_SIZE 16 /* an HMAC cut to 128 bits: enough for tokens that cannot be tried offline */
+
+/* SHA-256 over the parts, one behind the other. */
+void digest_sha256(const struct slice *parts, size_t count, uint8_t digest[DIGEST_SIZE]);
+
+/* The first 16 bytes of HMAC-SHA-256. */
+void digest_mac(struct slice key, struct slice message, uint8_t mac[DIGEST_MAC_SIZE]);
+
+/* Compares in constant time. */
+bool digest_equal(const uint8_t *a, const uint8_t *b, size_t size);
+
+/* XXH3 of bytes: chooses buckets, never decides equality. */
+uint64_t digest_hash(struct slice bytes);
+
+/* Mixes one 64-bit key for a hash table. */
+static inline uint64_t
+digest_hash_u64(uint64_t key)
+{
+    key ^= key >> 32;
+    key *= UINT64_C(0x9E3779B97F4A7C15);
+    key ^= key >> 29;
+    key *= UINT64_C(0xBF58476D1CE4E5B9);
+    return key ^ (key >> 32);
+}
+
+#endif

@@ -1,0 +1,62 @@
+/* memory.c - allocation that cannot fail from its caller's point of view. */
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Noreturn void
+exhausted(size_t size)
+{
+    fprintf(stderr, "behalf: out of memory (%zu bytes)\n", size);
+    abort();
+}
+
+void *
+memory_new(size_t size)
+{
+    void *block = calloc(1, size > 0 ? size : 1);
+
+    if (block == NULL)
+        exhausted(size);
+    return block;
+}
+
+void *
+memory_new_array(size_t count, size_t size)
+{
+    void *block = calloc(count > 0 ? count : 1, size > 0 ? size : 1);
+
+    if (block == NULL)
+        exhausted(count);
+    return block;
+}
+
+void *
+memory_resize(void *block, size_t count, size_t size)
+{
+    size_t total;
+
+    if (__builtin_mul_overflow(count, size, &total))
+        exhausted(count);
+    block = realloc(block, total > 0 ? total : 1);
+    if (block == NULL)
+        exhausted(total);
+    return block;
+}
+
+void *
+memory_copy(const void *bytes, size_t size)
+{
+    void *block = memory_new(size);
+
+    if (size > 0)
+        memcpy(block, bytes, size);
+    return block;
+}
+
+void
+memory_free(void *block)
+{
+    free(block);
+}

@@ -1,0 +1,22 @@
+/* memory.h - heap allocation for objects whose size no client chooses.
+ * Always true: these never return NULL; exhaustion ends the process with a message, as it would
+ * inside RocksDB anyway. Sizes a client chooses come from a capped arena instead (arena.h).
+ * Threads: any. */
+#ifndef BEHALF_BASE_MEMORY_H
+#define BEHALF_BASE_MEMORY_H
+
+#include <stddef.h>
+
+#include "base/check.h"
+
+void *memory_new(size_t size) __attribute__((returns_nonnull, malloc));             /* zeroed */
+void *memory_new_array(size_t count, size_t size) __attribute__((returns_nonnull)); /* zeroed */
+
+/* Grows or shrinks; new bytes are not cleared. count * size is checked for overflow. */
+void *memory_resize(void *block, size_t count, size_t size) __attribute__((returns_nonnull));
+
+void *memory_copy(const void *bytes, size_t size) __attribute__((returns_nonnull));
+
+void memory_free(void *block); /* accepts NULL */
+
+#endif

@@ -1,0 +1,106 @@
+/* binding.c - building the two-way tables between a schema's numbers and the store's labels. */
+#include "engine/binding.h"
+
+#include "base/memory.h"
+
+#define ARENA_CAP ((size_t)256 * 1024 * 1024) /* a schema of the largest size needs less */
+
+static enum status
+bind_type(struct binding *binding, struct store *store, uint16_t *labels, uint32_t type,
+          struct error *error)
+{
+    struct slice name = binding->schema->types[type].name;
+    uint16_t label = store_label_find(store, LABEL_TYPE, name);
+
+    if (label == LABEL_NONE)
+        return error_set(error, BEHALF_STORAGE_CORRUPT, "type '%.*s' of the schema has no label",
+                         SLICE_PRINTF(name));
+    labels[type] = label;
+    return table_add(&binding->types, label, type)
+               ? BEHALF_OK
+               : error_set(error, BEHALF_BUDGET_EXHAUSTED, "the schema is too large to bind");
+}
+
+static enum status
+bind_member(struct binding *binding, struct store *store, uint16_t *labels, uint32_t member,
+            struct error *error)
+{
+    const struct schema_member *row = &binding->schema->members[member];
+    uint16_t label;
+
+    if (row->kind == SCHEMA_HIDDEN) {
+        labels[member] = LABEL_NONE;
+        return BEHALF_OK;
+    }
+    label = store_label_find(store, LABEL_RELATION, row->name);
+    if (label == LABEL_NONE)
+        return error_set(error, BEHALF_STORAGE_CORRUPT,
+                         "relation '%.*s' of the schema has no label", SLICE_PRINTF(row->name));
+    labels[member] = label;
+    return table_add(&binding->members, (uint64_t)row->type << 16 | label, member)
+               ? BEHALF_OK
+               : error_set(error, BEHALF_BUDGET_EXHAUSTED, "the schema is too large to bind");
+}
+
+static enum status
+bind_all(struct binding *binding, struct store *store, struct error *error)
+{
+    const struct schema *schema = binding->schema;
+    uint16_t *type_labels =
+        arena_take_array(&binding->arena, schema->type_count, sizeof *type_labels);
+    uint16_t *member_labels =
+        arena_take_array(&binding->arena, schema->member_count, sizeof *member_labels);
+    enum status status = BEHALF_OK;
+
+    if (type_labels == NULL || member_labels == NULL ||
+        !table_init(&binding->types, &binding->arena, schema->type_count) ||
+        !table_init(&binding->members, &binding->arena, schema->member_count))
+        return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the schema is too large to bind");
+    binding->type_labels = type_labels;
+    binding->member_labels = member_labels;
+    for (uint32_t type = 0; status == BEHALF_OK && type < schema->type_count; type++)
+        status = bind_type(binding, store, type_labels, type, error);
+    for (uint32_t member = 0; status == BEHALF_OK && member < schema->member_count; member++)
+        status = bind_member(binding, store, member_labels, member, error);
+    return status;
+}
+
+enum status
+binding_new(const struct schema *schema, uint64_t revision, struct store *store,
+            struct binding **binding, struct error *error)
+{
+    struct binding *made = memory_new(sizeof *made);
+    enum status status;
+
+    made->schema = schema_ref(schema);
+    made->revision = revision;
+    atomic_init(&made->references, 1);
+    arena_init(&made->arena, ARENA_CAP);
+    status = bind_all(made, store, error);
+    if (status != BEHALF_OK) {
+        binding_unref(made);
+        return status;
+    }
+    *binding = made;
+    return BEHALF_OK;
+}
+
+struct binding *
+binding_ref(struct binding *binding)
+{
+    /* Relaxed: the caller holds a reference, so the count cannot reach zero meanwhile. */
+    atomic_fetch_add_explicit(&binding->references, 1, memory_order_relaxed);
+    return binding;
+}
+
+void
+binding_unref(struct binding *binding)
+{
+    if (binding == NULL)
+        return;
+    if (atomic_fetch_sub_explicit(&binding->references, 1, memory_order_acq_rel) != 1)
+        return;
+    arena_release(&binding->arena);
+    schema_unref(binding->schema);
+    memory_free(binding);
+}

@@ -1,0 +1,42 @@
+/* budget.c - the rare half of paying for edges: the clock, the cancel flag, the end of the budget. */
+#include "engine/budget.h"
+
+void
+budget_init(struct budget *budget, const struct env *env, uint64_t edges, int64_t deadline_ns,
+            const atomic_bool *cancelled)
+{
+    *budget = (struct budget){
+        .edges_left = edges,
+        .edges_until_clock = BUDGET_CLOCK_EDGES,
+        .deadline_ns = deadline_ns,
+        .env = env,
+        .cancelled = cancelled,
+    };
+}
+
+static enum status
+exhausted(struct budget *budget, struct error *error)
+{
+    budget->edges_left = 0;
+    budget->edges_until_clock = 0;
+    if (budget->is_inline)
+        return BEHALF_WOULD_BLOCK;
+    error_set(error, BEHALF_BUDGET_EXHAUSTED,
+              "the request visited more relationships than its budget allows");
+    error_hint(error, "ask for a narrower resource or subject, or split the request");
+    return BEHALF_BUDGET_EXHAUSTED;
+}
+
+enum status
+budget_spend_slow(struct budget *budget, uint64_t edges, struct error *error)
+{
+    if (edges > budget->edges_left)
+        return exhausted(budget, error);
+    if (budget->cancelled != NULL && atomic_load_explicit(budget->cancelled, memory_order_acquire))
+        return error_set(error, BEHALF_DEADLINE, "the caller has gone");
+    if (env_monotonic_ns(budget->env) >= budget->deadline_ns)
+        return error_set(error, BEHALF_DEADLINE, "the request did not end before its deadline");
+    budget->edges_left -= edges;
+    budget->edges_until_clock = BUDGET_CLOCK_EDGES;
+    return BEHALF_OK;
+}

@@ -1,0 +1,43 @@
+/* budget.h - how much of the graph one request may still visit, and until when.
+ * Always true: a spent budget stays spent, so that every later step of the request fails as well.
+ * Threads: one request, one thread. The clock is read once every BUDGET_CLOCK_EDGES edges. */
+#ifndef BEHALF_ENGINE_BUDGET_H
+#define BEHALF_ENGINE_BUDGET_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/env.h"
+#include "base/error.h"
+
+#define BUDGET_CLOCK_EDGES 1024
+
+struct budget {
+    uint64_t edges_left;
+    uint64_t edges_until_clock;
+    int64_t deadline_ns;
+    const struct env *env;
+    const atomic_bool *cancelled; /* may be NULL */
+    bool is_inline; /* on an event loop: a spent budget means WOULD_BLOCK, the pool goes on */
+};
+
+void budget_init(struct budget *budget, const struct env *env, uint64_t edges, int64_t deadline_ns,
+                 const atomic_bool *cancelled);
+
+/* The slow half of budget_spend: reads the clock and says which bound was reached. */
+enum status budget_spend_slow(struct budget *budget, uint64_t edges,
+                              struct error *error) BEHALF_MUST_USE;
+
+/* Pays for `edges` edges about to be visited. BUDGET_EXHAUSTED, DEADLINE or WOULD_BLOCK. */
+static inline enum status
+budget_spend(struct budget *budget, uint64_t edges, struct error *error)
+{
+    if (BEHALF_LIKELY(edges < budget->edges_until_clock && edges <= budget->edges_left)) {
+        budget->edges_left -= edges;
+        budget->edges_until_clock -= edges;
+        return BEHALF_OK;
+    }
+    return budget_spend_slow(budget, edges, error);
+}
+
+#endif

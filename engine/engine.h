@@ -1,0 +1,376 @@
+/* engine.h - CONTRACT of the engine floor: answers.
+ *
+ * Always true: every answer is exact at one revision and one schema (its snapshot), named by the
+ * token that comes with it; it is never older than the token asked for. An error, a spent budget, a
+ * deadline or a fault of the storage is a status and never an allow. A decision is given only with
+ * BEHALF_OK. Nothing is remembered between requests but facts of the storage: no decisions.
+ *
+ * Threads: whoever runs requests has an `engine_worker` of its own, one per thread; the engine's pool
+ * gives each of its threads one. A worker made with may_block = false (event loops) never waits for
+ * storage: a request that would is answered BEHALF_WOULD_BLOCK and is to be run again on the pool.
+ * Writes are decided by one writer thread, in the order of submission.
+ * Memory: arguments are borrowed for the call (for a write: until `done`). Results and what they
+ * point to live in the request's arena.
+ * Errors: those of base/error.def; every one that the caller caused names the argument. */
+#ifndef BEHALF_ENGINE_ENGINE_H
+#define BEHALF_ENGINE_ENGINE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/env.h"
+#include "base/error.h"
+#include "base/relationship.h"
+#include "base/slice.h"
+
+struct engine;
+struct engine_worker;
+struct store;
+
+#define ENGINE_TOKEN_SIZE 128 /* the longest token or cursor, without a NUL */
+
+struct engine_options {
+    struct store *store;   /* borrowed; outlives the engine */
+    const struct env *env; /* borrowed */
+    unsigned workers;      /* threads of the pool; 0 = one per core */
+    size_t graph_memory_bytes; /* budget of the edge-set and name caches; 0 = default, 1 = as good as none */
+};
+
+/* Starts the pool and the writer. Fails when the stored schema cannot be read or compiled. */
+enum status engine_open(const struct engine_options *options, struct engine **engine,
+                        struct error *error) BEHALF_MUST_USE;
+/* Finishes queued work, joins the threads. No job or write may be submitted any more. */
+void engine_close(struct engine *engine); /* accepts NULL */
+
+struct engine_worker *engine_worker_new(struct engine *engine, bool may_block);
+void engine_worker_free(struct engine_worker *worker); /* accepts NULL */
+
+/* --- what every read carries ------------------------------------------------------------------ */
+
+enum consistency_mode {
+    CONSISTENCY_FULL, /* at least as new as any write acknowledged before the request came */
+    CONSISTENCY_MINIMIZE_LATENCY,
+    CONSISTENCY_AT_LEAST_AS_FRESH, /* needs a token */
+    CONSISTENCY_AT_EXACT_SNAPSHOT, /* needs a token */
+};
+
+struct engine_request {
+    struct arena *arena; /* results */
+    enum consistency_mode consistency;
+    struct slice token;
+    int64_t deadline_ns;            /* env_monotonic_ns; 0 = the default of the method */
+    const atomic_bool *cancelled;   /* NULL, or becomes true when nobody wants the answer any more */
+};
+
+enum decision { DECISION_DENY, DECISION_CONDITIONAL, DECISION_ALLOW };
+
+/* The token of the snapshot an answer was computed at, NUL-terminated. */
+struct engine_token {
+    char text[ENGINE_TOKEN_SIZE + 1];
+};
+
+/* --- check ------------------------------------------------------------------------------------- */
+
+#define ENGINE_ACTORS_MAX 16
+#define ENGINE_BULK_ITEMS_MAX 1000
+
+struct check {
+    struct object resource; /* type and id */
+    struct slice permission; /* relation or permission */
+    struct object subject;
+    const struct object *actors; /* the first acts on behalf of the subject, the next of the first */
+    size_t actor_count;
+};
+
+struct check_result {
+    enum decision decision;
+    struct engine_token checked_at;
+};
+
+enum status engine_check(struct engine_worker *worker, const struct engine_request *request,
+                         const struct check *check, struct check_result *result,
+                         struct error *error) BEHALF_MUST_USE;
+
+/* Each item alone, all at one snapshot. An item's error stands in its place and fails nothing else. */
+struct check_item {
+    enum status status; /* BEHALF_OK: `decision` holds */
+    enum decision decision;
+    struct error *error; /* in the arena when status is not BEHALF_OK */
+};
+
+struct check_bulk_result {
+    struct check_item *items; /* in the order asked */
+    struct engine_token checked_at;
+};
+
+enum status engine_check_bulk(struct engine_worker *worker, const struct engine_request *request,
+                              const struct check *checks, size_t count,
+                              struct check_bulk_result *result,
+                              struct error *error) BEHALF_MUST_USE;
+
+/* --- expand ------------------------------------------------------------------------------------ */
+
+enum expand_op {
+    EXPAND_UNION,
+    EXPAND_INTERSECTION,
+    EXPAND_EXCLUSION, /* children[0] - children[1] */
+    EXPAND_ARROW,
+    EXPAND_ALL,
+    EXPAND_LEAF, /* subjects as stored, or unopened usersets */
+};
+
+struct expand_node {
+    enum expand_op op;
+    struct object object;  /* whose subjects these are: type and id */
+    struct slice relation; /* of the member; of an inner operator: the permission it stands in */
+    struct expand_node **children;
+    size_t child_count;
+    struct object *subjects; /* of a leaf */
+    size_t subject_count;
+};
+
+struct expand {
+    struct object resource;
+    struct slice permission;
+    uint32_t depth; /* levels of usersets opened; 0 = all */
+};
+
+struct expand_result {
+    struct expand_node *tree;
+    struct engine_token expanded_at;
+};
+
+enum status engine_expand(struct engine_worker *worker, const struct engine_request *request,
+                          const struct expand *expand, struct expand_result *result,
+                          struct error *error) BEHALF_MUST_USE;
+
+/* --- lookups ----------------------------------------------------------------------------------- */
+
+#define ENGINE_PAGE_DEFAULT 1000
+#define ENGINE_PAGE_MAX 100000
+
+struct lookup_resources {
+    struct slice resource_type;
+    struct slice permission;
+    struct object subject;
+    const struct object *actors;
+    size_t actor_count;
+    uint32_t limit; /* 0 = default */
+    struct slice cursor; /* empty = from the start */
+};
+
+struct lookup_resource {
+    struct slice id;
+    enum decision decision; /* ALLOW or CONDITIONAL */
+};
+
+struct lookup_undecided {
+    struct slice id;
+    struct error error;
+};
+
+struct lookup_resources_result {
+    struct lookup_resource *resources; /* ordered by node id, no duplicates */
+    size_t resource_count;
+    struct lookup_undecided *undecided; /* candidates whose check is an error */
+    size_t undecided_count;
+    bool complete; /* every resource up to the cursor was decided, and without cursor: all of them */
+    struct engine_token cursor; /* empty text at the end */
+    struct engine_token looked_up_at;
+};
+
+enum status engine_lookup_resources(struct engine_worker *worker,
+                                    const struct engine_request *request,
+                                    const struct lookup_resources *lookup,
+                                    struct lookup_resources_result *result,
+                                    struct error *error) BEHALF_MUST_USE;
+
+struct lookup_subjects {
+    struct object resource;
+    struct slice permission;
+    struct slice subject_type;
+    struct slice subject_relation; /* empty = plain subjects */
+    uint32_t limit;
+    struct slice cursor;
+};
+
+struct lookup_excluded {
+    struct slice id;
+    enum decision decision; /* of the exclusion */
+};
+
+/* A concrete subject, or the wildcard with those it does not stand for. */
+struct lookup_subject {
+    struct slice id; /* empty when `wildcard` */
+    bool wildcard;
+    enum decision decision;
+    struct lookup_excluded *excluded;
+    size_t excluded_count;
+};
+
+struct lookup_subjects_result {
+    struct lookup_subject *subjects; /* the wildcard first, then ordered by node id */
+    size_t subject_count;
+    bool complete;
+    struct engine_token cursor;
+    struct engine_token looked_up_at;
+};
+
+enum status engine_lookup_subjects(struct engine_worker *worker,
+                                   const struct engine_request *request,
+                                   const struct lookup_subjects *lookup,
+                                   struct lookup_subjects_result *result,
+                                   struct error *error) BEHALF_MUST_USE;
+
+struct lookup_permissions {
+    struct object resource;
+    struct object subject;
+    const struct object *actors;
+    size_t actor_count;
+};
+
+/* One per permission of the resource's type, in the order of the schema. */
+struct lookup_permission {
+    struct slice permission;
+    struct check_item item;
+};
+
+struct lookup_permissions_result {
+    struct lookup_permission *permissions;
+    size_t permission_count;
+    struct engine_token looked_up_at;
+};
+
+enum status engine_lookup_permissions(struct engine_worker *worker,
+                                      const struct engine_request *request,
+                                      const struct lookup_permissions *lookup,
+                                      struct lookup_permissions_result *result,
+                                      struct error *error) BEHALF_MUST_USE;
+
+/* --- relationships and schema, reading --------------------------------------------------------- */
+
+/* At least one field is set; `resource_id` and `resource_id_prefix` exclude each other. */
+struct relationship_filter {
+    struct slice resource_type;
+    struct slice resource_id;
+    struct slice resource_id_prefix;
+    struct slice relation;
+    struct slice subject_type; /* set when the filter has a subject part */
+    struct slice subject_id;
+    struct slice subject_relation;
+    bool has_subject_relation; /* with an empty subject_relation: plain subjects only */
+};
+
+struct relationships_read {
+    struct relationship_filter filter;
+    uint32_t limit;
+    struct slice cursor;
+};
+
+struct relationships_read_result {
+    struct relationship *relationships;
+    size_t relationship_count;
+    bool complete;
+    struct engine_token cursor;
+    struct engine_token read_at;
+};
+
+enum status engine_relationships_read(struct engine_worker *worker,
+                                      const struct engine_request *request,
+                                      const struct relationships_read *read,
+                                      struct relationships_read_result *result,
+                                      struct error *error) BEHALF_MUST_USE;
+
+struct schema_read_result {
+    struct slice text;
+    struct engine_token read_at;
+};
+
+enum status engine_schema_read(struct engine_worker *worker, const struct engine_request *request,
+                               struct schema_read_result *result,
+                               struct error *error) BEHALF_MUST_USE;
+
+/* --- writing ----------------------------------------------------------------------------------- */
+
+#define ENGINE_UPDATES_MAX 1000
+#define ENGINE_PRECONDITIONS_MAX 1000
+#define ENGINE_DELETE_DEFAULT 1000
+#define ENGINE_DELETE_MAX 10000
+
+enum update_op { UPDATE_CREATE, UPDATE_TOUCH, UPDATE_DELETE };
+
+struct update {
+    enum update_op op;
+    struct relationship relationship;
+};
+
+struct precondition {
+    bool must_match; /* else: must not match */
+    struct relationship_filter filter;
+};
+
+enum engine_write_kind { WRITE_RELATIONSHIPS, WRITE_DELETE, WRITE_SCHEMA };
+
+/* One transaction on its way. Filled by the submitter, answered by the writer thread, which calls
+ * `done` last and touches the struct no more. `done` runs on the writer thread and must not block. */
+struct engine_write {
+    enum engine_write_kind kind;
+    const struct update *updates; /* WRITE_RELATIONSHIPS */
+    size_t update_count;
+    const struct precondition *preconditions; /* WRITE_RELATIONSHIPS, WRITE_DELETE */
+    size_t precondition_count;
+    struct relationship_filter filter; /* WRITE_DELETE */
+    uint32_t limit;                    /* WRITE_DELETE; 0 = default */
+    struct slice schema_text;          /* WRITE_SCHEMA */
+    struct slice metadata;
+    struct slice idempotency_key;  /* empty = none */
+    uint8_t request_digest[32];    /* SHA-256 of the request's bytes, when there is a key */
+
+    enum status status;
+    struct error error;
+    struct engine_token written_at;
+    uint64_t revision;
+    uint64_t count; /* WRITE_DELETE: deleted */
+    bool complete;  /* WRITE_DELETE: nothing more matches */
+
+    void (*done)(struct engine_write *write);
+    void *owner;
+    struct engine_write *next; /* the engine's, while queued */
+};
+
+/* OVERLOADED when the writer's queue is full; then `done` is not called. */
+enum status engine_write_submit(struct engine *engine, struct engine_write *write,
+                                struct error *error) BEHALF_MUST_USE;
+
+/* --- the pool ---------------------------------------------------------------------------------- */
+
+/* Lookups and expands have a class of their own, and at most half of the threads (at least one), so
+ * that they cannot starve checks. */
+enum engine_class { ENGINE_CLASS_CHECK, ENGINE_CLASS_LOOKUP, ENGINE_CLASS_COUNT };
+
+struct engine_job {
+    void (*run)(struct engine_job *job, struct engine_worker *worker);
+    struct engine_job *next; /* the engine's, while queued */
+};
+
+/* Runs the job on some thread of the pool. OVERLOADED when the queue is full. */
+enum status engine_submit(struct engine *engine, enum engine_class class, struct engine_job *job,
+                          struct error *error) BEHALF_MUST_USE;
+
+/* --- state ------------------------------------------------------------------------------------- */
+
+struct engine_info {
+    uint64_t revision;        /* published */
+    uint64_t schema_revision; /* 0 before the first schema */
+    uint64_t relationship_count;
+    uint64_t data_bytes;
+    bool writable;
+    struct engine_token token;
+};
+
+enum status engine_info_read(struct engine *engine, struct engine_info *info,
+                             struct error *error) BEHALF_MUST_USE;
+
+#endif

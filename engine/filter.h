@@ -1,0 +1,29 @@
+/* filter.h - relationship filters: checked, bound to ids, and run over the store.
+ *
+ * Always true: a filter that names a type, id or relation that was never stored matches nothing (and
+ * is not an error, unless the schema has no such definition or relation: UNKNOWN_DEFINITION,
+ * UNKNOWN_RELATION_OR_PERMISSION); an empty or contradictory one is INVALID_FILTER.
+ * The cheapest index is chosen: a resource id or type scans forward, otherwise a subject id scans
+ * reverse; what the index cannot express is filtered edge by edge.
+ * Threads: none of its own; reads one store snapshot at one revision. */
+#ifndef BEHALF_ENGINE_FILTER_H
+#define BEHALF_ENGINE_FILTER_H
+
+#include "base/arena.h"
+#include "engine/binding.h"
+#include "engine/engine.h"
+
+struct filter_scan; /* in the arena */
+
+/* Starts at the first match at or behind `from` (NULL = the first of all), in index order. */
+enum status filter_scan_open(const struct relationship_filter *filter,
+                             const struct binding *binding, struct store *store,
+                             const struct store_snapshot *snapshot, uint64_t revision,
+                             const struct edge_key *from, struct arena *arena,
+                             struct filter_scan **scan, struct error *error) BEHALF_MUST_USE;
+/* BEHALF_OK with an edge (context valid until the next call), or BEHALF_DONE. */
+enum status filter_scan_next(struct filter_scan *scan, struct edge *edge,
+                             struct error *error) BEHALF_MUST_USE;
+void filter_scan_close(struct filter_scan *scan); /* accepts NULL */
+
+#endif

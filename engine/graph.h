@@ -1,0 +1,88 @@
+/* graph.h - the relationship graph as the evaluator sees it.
+ *
+ * Always true: a view answers for exactly one revision, whatever was written since; absent, too new
+ * and empty are told apart inside and never reach the caller as one another. Sets of nodes are given
+ * in ascending order without duplicates. Nothing that a view returns points into the graph: nodes are
+ * copied into the caller's array, so a walk holds keys and positions, never pointers.
+ *
+ * Behind it stands a cache of edge sets, one per (node, direction), over the storage. A set is
+ * loaded at some revision L and is right for every revision from L on until the writer drops it; it
+ * says nothing about earlier ones, for which the view reads storage itself.
+ *   loading: the loader installs a `loading` mark, then opens a storage snapshot, whose head is L,
+ *            and reads; at install the set is dropped when the mark was struck meanwhile.
+ *   writing: after a transaction committed to storage and before its revision is published, the
+ *            writer calls graph_invalidate for every edge changed: it drops the sets of both ends and
+ *            strikes marks of loads under way.
+ * So a set that is in the cache was read after its node's last change, and no reader is given a
+ * revision whose sets are stale.
+ *
+ * Threads: a view belongs to one thread; the graph is shared. Readers hold a shard's lock for a
+ * lookup and a reference count only. A view that may not block answers BEHALF_WOULD_BLOCK where it
+ * would have to read storage.
+ * Errors: STORAGE_*, REVISION_EXPIRED, WOULD_BLOCK; and those of budget.h. */
+#ifndef BEHALF_ENGINE_GRAPH_H
+#define BEHALF_ENGINE_GRAPH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/budget.h"
+#include "storage/store.h"
+
+struct graph;
+struct edge_set;
+
+/* `memory_bytes`: the budget of the cache; sets are evicted above it. */
+struct graph *graph_new(struct store *store, size_t memory_bytes);
+void graph_free(struct graph *graph); /* accepts NULL; no view may be left */
+
+/* Writer thread, for each changed edge, between commit and publication. */
+void graph_invalidate(struct graph *graph, const struct edge_key *key);
+
+/* One request's window on the graph. */
+struct graph_view {
+    struct graph *graph;
+    struct store *store;
+    struct store_snapshot *snapshot; /* opened when first needed */
+    uint64_t revision;
+    bool may_block;
+    struct budget *budget;
+    struct edge_set *held; /* the set last used, referenced */
+    uint64_t held_node;
+    enum edge_direction held_direction;
+};
+
+void graph_view_init(struct graph_view *view, struct graph *graph, struct store *store,
+                     uint64_t revision, bool may_block, struct budget *budget);
+void graph_view_release(struct graph_view *view);
+
+/* The storage snapshot of this view, opened now when it was not; it covers view->revision.
+ * WOULD_BLOCK when the view may not block. */
+enum status graph_view_storage(struct graph_view *view, const struct store_snapshot **snapshot,
+                               struct error *error) BEHALF_MUST_USE;
+
+/* Whether the edge exists. Costs one edge of the budget. Local nodes have no edges. */
+enum status graph_view_contains(struct graph_view *view, const struct edge_key *key, bool *found,
+                                struct error *error) BEHALF_MUST_USE;
+
+/* Nodes at the far end of `node`'s edges:
+ *   EDGE_FORWARD: subjects of resource `node` on `relation` with `subject_relation`
+ *   EDGE_REVERSE: resources on whose `relation` stands subject `node` with `subject_relation`
+ * restricted to from <= far node < to. */
+struct graph_range {
+    enum edge_direction direction;
+    uint64_t node;
+    uint16_t relation;
+    uint16_t subject_relation;
+    uint64_t from;
+    uint64_t to;
+};
+
+/* Fills at most `capacity` far nodes; *count < capacity means there are no more. Costs *count edges
+ * and one for asking. To go on, set range.from to the last node + 1. */
+enum status graph_view_read(struct graph_view *view, const struct graph_range *range,
+                            uint64_t *nodes, size_t capacity, size_t *count,
+                            struct error *error) BEHALF_MUST_USE;
+
+#endif

@@ -1,0 +1,37 @@
+/* limits.h - what bounds a request inside the engine. Reaching a bound is BUDGET_EXHAUSTED (or
+ * DEADLINE), never a deny. Limits on what a client may send are the net floor's. */
+#ifndef BEHALF_ENGINE_LIMITS_H
+#define BEHALF_ENGINE_LIMITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef BEHALF_TORTURE
+#define LIMIT_EDGE_BATCH 1 /* a batch of one edge shows every mistake in resuming a walk */
+#define LIMIT_EDGE_BATCH_GROWN 2
+#define LIMIT_GRAPH_SET_EDGES 3
+#else
+#define LIMIT_EDGE_BATCH 16 /* edges a walk first takes at a time: most nodes have fewer */
+#define LIMIT_EDGE_BATCH_GROWN 1024 /* and once it has seen that there are many */
+#define LIMIT_GRAPH_SET_EDGES 65536 /* larger sets are read from storage, range by range */
+#endif
+
+#define LIMIT_CHECK_EDGES UINT64_C(1000000)
+#define LIMIT_CHECK_ARENA ((size_t)16 * 1024 * 1024)
+#define LIMIT_CHECK_NS INT64_C(3000000000)
+#define LIMIT_LOOKUP_EDGES UINT64_C(100000000)
+#define LIMIT_LOOKUP_ARENA ((size_t)64 * 1024 * 1024)
+#define LIMIT_LOOKUP_NS INT64_C(30000000000)
+
+/* What a check may visit on an event loop before it is sent to the pool: some 100 microseconds. */
+#define LIMIT_INLINE_EDGES UINT64_C(2000)
+/* A bulk check of more items goes to the pool at once. */
+#define LIMIT_INLINE_ITEMS 128
+
+#define LIMIT_WRITE_QUEUE 10000 /* writes waiting for the writer thread */
+#define LIMIT_WRITE_GROUP 512   /* transactions that share one sync */
+#define LIMIT_POOL_QUEUE 10000  /* jobs waiting, per class */
+#define LIMIT_SCHEMAS_KEPT 16   /* compiled schemas of older revisions */
+#define LIMIT_GRAPH_MEMORY_DEFAULT ((size_t)1024 * 1024 * 1024)
+
+#endif

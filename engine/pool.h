@@ -1,0 +1,20 @@
+/* pool.h - worker threads with a bounded queue per class of work.
+ *
+ * Always true: a full queue refuses (OVERLOADED, with retry_after_ms) and never waits; jobs do not
+ * submit jobs and wait for them; lookups run on at most half of the threads, rounded up, so that they
+ * cannot starve checks.
+ * Threads: pool_submit from any thread; jobs run on the pool's threads, each with its own
+ * engine_worker (may_block = true). pool_free runs what is queued, then joins. */
+#ifndef BEHALF_ENGINE_POOL_H
+#define BEHALF_ENGINE_POOL_H
+
+#include "engine/engine.h"
+
+struct pool;
+
+struct pool *pool_new(struct engine *engine, unsigned threads);
+void pool_free(struct pool *pool); /* accepts NULL */
+enum status pool_submit(struct pool *pool, enum engine_class class, struct engine_job *job,
+                        struct error *error) BEHALF_MUST_USE;
+
+#endif

@@ -1,0 +1,81 @@
+/* state.h - the engine's inside: what is published, and what one request sees of it.
+ *
+ * Always true: (revision, schema, token) are published together by one pointer, after the revision is
+ * durable and the graph is invalidated for it. A request takes its snapshot once and keeps it.
+ * Threads: `current` is replaced by the writer under `lock`; a worker keeps a reference of its own
+ * and looks at `publication` (one atomic load) to learn whether it is still the newest.
+ * Memory: `struct published` is reference counted. */
+#ifndef BEHALF_ENGINE_STATE_H
+#define BEHALF_ENGINE_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "engine/binding.h"
+#include "engine/budget.h"
+#include "engine/engine.h"
+#include "engine/graph.h"
+#include "engine/limits.h"
+#include "engine/names.h"
+
+struct pool;
+struct writer;
+
+struct published {
+    uint64_t revision;
+    struct binding *binding; /* one reference; NULL before the first schema */
+    struct engine_token token;
+    atomic_uint references;
+};
+
+struct engine {
+    struct store *store;
+    const struct env *env;
+    struct graph *graph;
+    struct name_cache *names;
+    struct pool *pool;
+    struct writer *writer;
+
+    pthread_mutex_t lock; /* guards `current` and `older` */
+    struct published *current;
+    struct binding *older[LIMIT_SCHEMAS_KEPT]; /* compiled schemas of past revisions, newest use first */
+    atomic_uint_fast64_t publication; /* grows with every replacement of `current` */
+};
+
+struct engine_worker {
+    struct engine *engine;
+    bool may_block;
+    struct published *published; /* the newest this worker has seen; one reference */
+    uint64_t publication;
+    struct arena scratch; /* evaluation memory, reset by every request */
+};
+
+/* Replaces the published state; takes over the reference to `binding`. Writer thread (and open). */
+void engine_publish(struct engine *engine, uint64_t revision, struct binding *binding);
+/* A reference to what is published now. */
+struct published *engine_published(struct engine *engine);
+void published_unref(struct published *published); /* accepts NULL */
+
+/* All that one request sees and uses; on the stack of the method that serves it. */
+struct snapshot {
+    struct engine *engine;
+    const struct engine_request *request;
+    struct binding *binding; /* referenced */
+    uint64_t revision;
+    struct engine_token token;
+    struct budget budget;
+    struct graph_view view;
+    struct resolver resolver;
+    struct arena *scratch; /* the worker's, empty at the start */
+};
+
+enum request_class { REQUEST_CHECK, REQUEST_LOOKUP };
+
+/* Fixes revision, schema and budget. NO_SCHEMA, UNKNOWN_TOKEN, REVISION_UNKNOWN, REVISION_EXPIRED,
+ * WOULD_BLOCK. `revision` 0 = as the request's consistency says; a page passes its cursor's. */
+enum status snapshot_open(struct engine_worker *worker, const struct engine_request *request,
+                          enum request_class class, uint64_t revision, struct snapshot *snapshot,
+                          struct error *error) BEHALF_MUST_USE;
+void snapshot_close(struct snapshot *snapshot);
+
+#endif

@@ -1,0 +1,261 @@
+/* store.h - CONTRACT of the storage floor: the truth, durable and versioned.
+ *
+ * Always true: there is one writer. A transaction is all or nothing and takes the next revision
+ * (dense, from 1); a refused one takes none and changes nothing. What was synced survives a crash.
+ * A reader at revision R sees exactly the state after transaction R, however many came since, or
+ * gets REVISION_EXPIRED, never a shorter list. Every edge stands in both indexes. Ids and labels are
+ * never used twice. The changelog is a hash chain and replays to the same bytes.
+ * The key layout is drawn in storage/keys.h; the keyspaces are those of docs/storage-format.md.
+ *
+ * Ids. A node is 64 bits: type label (16) | sequence (48). Sequence 0 is the type's wildcard.
+ * Labels are 16 bits, numbered from 1 for each kind; relation label 0 is "no relation" (a plain
+ * subject), caveat label 0 is "none".
+ *
+ * Threads: store_transaction_* and store_sync on the writer thread only; everything else anywhere.
+ * A snapshot may be shared by threads; a scan belongs to one.
+ * Memory: handles are closed by who opened them; slices live as long as each function says.
+ * Errors: STORAGE_FAILED, STORAGE_CORRUPT, REVISION_EXPIRED, SERVICE_READ_ONLY, OUTCOME_UNKNOWN. */
+#ifndef BEHALF_STORAGE_STORE_H
+#define BEHALF_STORAGE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/digest.h"
+#include "base/env.h"
+#include "base/error.h"
+#include "base/slice.h"
+
+#define NODE_SEQUENCE_BITS 48
+#define NODE_SEQUENCE_MASK ((UINT64_C(1) << NODE_SEQUENCE_BITS) - 1)
+#define NODE_TYPE(node) ((uint16_t)((node) >> NODE_SEQUENCE_BITS))
+#define NODE_WILDCARD(type) ((uint64_t)(type) << NODE_SEQUENCE_BITS)
+#define NODE_IS_WILDCARD(node) (((node) & NODE_SEQUENCE_MASK) == 0)
+
+/* Sequences from here up are never stored: a request numbers its unknown names with them. */
+#define NODE_SEQUENCE_LOCAL (UINT64_C(1) << 47)
+#define NODE_IS_LOCAL(node) (((node) & NODE_SEQUENCE_LOCAL) != 0)
+
+#define LABEL_NONE 0
+#define INCARNATION_SIZE 16
+#define STORE_SECRET_SIZE 32
+
+enum label_kind { LABEL_TYPE, LABEL_RELATION, LABEL_CAVEAT, LABEL_KIND_COUNT };
+
+struct store;
+struct store_snapshot;
+struct store_scan;
+struct store_transaction;
+
+struct store_options {
+    const char *path;      /* data directory (made 0700 when missing); NULL = in memory */
+    const struct env *env; /* borrowed */
+    size_t cache_size_bytes; /* of the storage engine; 0 = default */
+};
+
+/* Opens or makes the store and checks it: format version, lock, high-water mark, head against chain.
+ * The message of a failure names the directory and says what is wrong: used by another process, of
+ * another format, unreadable, acknowledged data lost. */
+enum status store_open(const struct store_options *options, struct store **store,
+                       struct error *error) BEHALF_MUST_USE;
+void store_close(struct store *store); /* accepts NULL */
+
+/* The key of tokens and cursors, and the random identity of this store's life. Valid until close. */
+struct slice store_secret(const struct store *store);
+struct slice store_incarnation(const struct store *store);
+
+/* --- labels ------------------------------------------------------------------------------- */
+
+/* Labels are few and kept in memory; LABEL_NONE / an empty slice when absent. A label is visible
+ * as soon as its transaction committed (before it is durable): ask only for names of a schema. */
+uint16_t store_label_find(struct store *store, enum label_kind kind, struct slice name);
+struct slice store_label_name(struct store *store, enum label_kind kind, uint16_t label);
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+/* The newest committed revision; it may not be durable yet. Readers use the published one. */
+uint64_t store_head_revision(struct store *store);
+
+/* Pins one storage state. A snapshot opened after revision H committed answers for every revision
+ * of horizon..H; each read below says at which. */
+enum status store_snapshot_open(struct store *store, struct store_snapshot **snapshot,
+                                struct error *error) BEHALF_MUST_USE;
+void store_snapshot_close(struct store_snapshot *snapshot); /* accepts NULL */
+uint64_t store_snapshot_head(const struct store_snapshot *snapshot); /* head record of this state */
+
+/* The node of a name, or *found = false. Names are forever; no revision is involved. */
+enum status store_node_find(const struct store_snapshot *snapshot, uint16_t type, struct slice id,
+                            uint64_t *node, bool *found, struct error *error) BEHALF_MUST_USE;
+/* The id of a node (not of a wildcard), appended to `id`. STORAGE_CORRUPT when the node is unknown. */
+enum status store_node_name(const struct store_snapshot *snapshot, uint64_t node, struct buffer *id,
+                            struct error *error) BEHALF_MUST_USE;
+
+/* Nodes of a type whose id starts with `prefix`, in byte order of ids, beginning behind `after`
+ * (empty = at the first). Fills at most `capacity`; *count < capacity means the end. */
+enum status store_nodes_with_prefix(const struct store_snapshot *snapshot, uint16_t type,
+                                    struct slice prefix, struct slice after, uint64_t *nodes,
+                                    size_t capacity, size_t *count,
+                                    struct error *error) BEHALF_MUST_USE;
+
+struct edge_key {
+    uint64_t resource;
+    uint64_t subject;
+    uint16_t relation;
+    uint16_t subject_relation; /* LABEL_NONE for a plain subject or a wildcard */
+};
+
+struct edge {
+    struct edge_key key;
+    uint64_t created_revision;
+    int64_t expires_at;   /* 0 = never */
+    uint16_t caveat;      /* label; LABEL_NONE = none */
+    struct slice context; /* encoded caveat context; empty = none */
+};
+
+/* Whether the edge exists at `revision` (at most the snapshot's head). `edge` may be NULL; its
+ * context lives until the next read with the same buffer. */
+enum status store_edge_find(const struct store_snapshot *snapshot, uint64_t revision,
+                            const struct edge_key *key, struct edge *edge, struct buffer *context,
+                            bool *found, struct error *error) BEHALF_MUST_USE;
+
+enum edge_direction { EDGE_FORWARD, EDGE_REVERSE };
+
+/* A contiguous part of one index, in its key order:
+ *   EDGE_FORWARD  resource, relation, subject_relation, subject
+ *   EDGE_REVERSE  subject, subject_relation, relation, resource
+ * Keys k with from <= k < to in that order; fields of `struct edge_key` carry the bounds. */
+struct edge_range {
+    enum edge_direction direction;
+    struct edge_key from;
+    struct edge_key to;
+    bool unbounded; /* no `to` */
+};
+
+/* Edges of the range at `revision`, merged from the head state and history. */
+enum status store_scan_open(const struct store_snapshot *snapshot, uint64_t revision,
+                            const struct edge_range *range, struct store_scan **scan,
+                            struct error *error) BEHALF_MUST_USE;
+/* BEHALF_OK with an edge (context valid until the next call), or BEHALF_DONE after the horizon was
+ * compared again: a list that ends this way is complete. */
+enum status store_scan_next(struct store_scan *scan, struct edge *edge,
+                            struct error *error) BEHALF_MUST_USE;
+void store_scan_close(struct store_scan *scan); /* accepts NULL */
+
+/* Exact number of edges of one variant at the newest state; changed in the batch of the edges. */
+struct edge_variant {
+    uint16_t resource_type;
+    uint16_t relation;
+    uint16_t subject_type;
+    uint16_t subject_relation;
+    uint16_t caveat;
+    bool wildcard;
+    bool expiring;
+};
+
+/* Calls `visit` for each variant that has edges, in byte order, until it returns false. */
+enum status store_variants(const struct store_snapshot *snapshot,
+                           bool (*visit)(void *context, const struct edge_variant *variant,
+                                         uint64_t count),
+                           void *context, struct error *error) BEHALF_MUST_USE;
+
+/* The schema text in force at `revision`, and the revision that wrote it; NO_SCHEMA before the first. */
+enum status store_schema_read(const struct store_snapshot *snapshot, uint64_t revision,
+                              struct buffer *text, uint64_t *schema_revision,
+                              struct error *error) BEHALF_MUST_USE;
+
+/* The raw changelog entry of a revision (storage/changelog.h says its bytes); REVISION_UNKNOWN when
+ * there is none. */
+enum status store_changelog_read(const struct store_snapshot *snapshot, uint64_t revision,
+                                 struct buffer *entry, struct error *error) BEHALF_MUST_USE;
+
+/* --- writing (writer thread) ---------------------------------------------------------------- */
+
+/* A transaction sees the state that the committed ones before it left, synced or not. It must end in
+ * commit or abort before the next begins. */
+enum status store_transaction_begin(struct store *store, struct store_transaction **transaction,
+                                    struct error *error) BEHALF_MUST_USE;
+void store_transaction_abort(struct store_transaction *transaction); /* accepts NULL */
+
+/* The state this transaction is decided against. Borrowed until commit or abort. */
+const struct store_snapshot *store_transaction_snapshot(const struct store_transaction *transaction);
+
+/* Finds or allocates. BUDGET_EXHAUSTED when 65,535 labels or 2^47 nodes of a type are used up. */
+enum status store_transaction_label(struct store_transaction *transaction, enum label_kind kind,
+                                    struct slice name, uint16_t *label,
+                                    struct error *error) BEHALF_MUST_USE;
+enum status store_transaction_node(struct store_transaction *transaction, uint16_t type,
+                                   struct slice id, uint64_t *node,
+                                   struct error *error) BEHALF_MUST_USE;
+
+/* Writes an edge (created_revision is ignored and becomes this transaction's). *existed says
+ * whether the same key was there before; the superseded value goes to history; an edge that is
+ * already exactly so changes nothing. One key at most once per transaction (asserted). */
+enum status store_transaction_put(struct store_transaction *transaction, const struct edge *edge,
+                                  bool *existed, struct error *error) BEHALF_MUST_USE;
+enum status store_transaction_remove(struct store_transaction *transaction,
+                                     const struct edge_key *key, bool *existed,
+                                     struct error *error) BEHALF_MUST_USE;
+enum status store_transaction_schema(struct store_transaction *transaction, struct slice text,
+                                     struct error *error) BEHALF_MUST_USE;
+void store_transaction_metadata(struct store_transaction *transaction, struct slice metadata);
+
+/* Idempotency: finds what a key was used for (kept 24 h), and remembers this transaction under it. */
+struct store_request {
+    uint8_t digest[DIGEST_SIZE]; /* of the whole request */
+    uint64_t revision;
+    int64_t time_ns;
+};
+
+enum status store_request_find(const struct store_snapshot *snapshot, struct slice key,
+                               struct store_request *request, bool *found,
+                               struct error *error) BEHALF_MUST_USE;
+void store_transaction_request(struct store_transaction *transaction, struct slice key,
+                               const uint8_t digest[DIGEST_SIZE]);
+
+/* The edges this transaction changed, for the graph: valid until commit frees the transaction. */
+struct store_change {
+    struct edge_key key;
+    bool removed;
+};
+
+const struct store_change *store_transaction_changes(const struct store_transaction *transaction,
+                                                     size_t *count);
+
+/* One atomic batch: edges in both indexes, history, names, counts, changelog, head. Not durable
+ * until store_sync. Frees the transaction, also on failure. `time_ns` is the commit time. */
+enum status store_transaction_commit(struct store_transaction *transaction, int64_t time_ns,
+                                     uint64_t *revision, struct error *error) BEHALF_MUST_USE;
+
+/* Makes all committed transactions durable. A failure leaves the outcome of the unsynced ones
+ * unknown: OUTCOME_UNKNOWN, and every later begin is SERVICE_READ_ONLY until the store is reopened. */
+enum status store_sync(struct store *store, struct error *error) BEHALF_MUST_USE;
+
+/* Gives up the exactness of reads older than `revision`: durable before anything may be dropped. */
+enum status store_set_horizon(struct store *store, uint64_t revision,
+                              struct error *error) BEHALF_MUST_USE;
+uint64_t store_horizon(struct store *store);
+
+/* --- upkeep --------------------------------------------------------------------------------- */
+
+struct store_stats {
+    uint64_t head_revision;
+    uint64_t horizon;
+    uint64_t edge_count;
+    uint64_t data_bytes;
+    uint64_t free_bytes;
+    bool writable;
+};
+
+enum status store_stats_read(struct store *store, struct store_stats *stats,
+                             struct error *error) BEHALF_MUST_USE;
+
+/* Applies one changelog entry to an empty or shorter store: the next revision exactly. */
+enum status store_replay(struct store *store, struct slice entry,
+                         struct error *error) BEHALF_MUST_USE;
+
+/* fsck over every keyspace: mirror images, names and nodes, counts, dense chained changelog, history
+ * order, head. STORAGE_CORRUPT with a message that names the first thing that is wrong. */
+enum status store_verify(struct store *store, struct error *error) BEHALF_MUST_USE;
+
+#endif
