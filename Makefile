@@ -48,8 +48,8 @@ $(call once,CRITERION_LIBS,$$(shell pkg-config --libs criterion 2>/dev/null))
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wvla -Wformat=2 -Wwrite-strings \
   -Wcast-qual -Wcast-align -Wpointer-arith -Wconversion -Wdouble-promotion -Wstrict-prototypes \
   -Wmissing-prototypes -Wold-style-definition -Wswitch-enum -Wimplicit-fallthrough \
-  -Wredundant-decls
-$(call once,PROBED,$$(call probe,-Wlogical-op -Wduplicated-cond -Wjump-misses-init -Wcomma))
+  -Wredundant-decls -Wnull-dereference -Wunused-macros
+$(call once,PROBED,$$(call probe,-Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wjump-misses-init -Wcomma))
 $(call once,FORTIFY,$$(if $$(call probe,-O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3),3,2))
 $(call once,BRANCHES,$$(firstword $$(call probe,-fcf-protection -mbranch-protection=standard)))
 
@@ -213,9 +213,9 @@ PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 .PHONY: test unit property stress integration build-tests suite
 test: deps ## installs what is missing, then property, integration and unit tests
 	@$(MAKE) $(PARALLEL) all build-tests
-	@$(MAKE) -j1 property
-	@$(MAKE) -j1 integration
-	@$(MAKE) -j1 unit
+	@$(MAKE) property
+	@$(MAKE) integration
+	@$(MAKE) unit
 build-tests: $(UNIT) $(PROPERTY)
 unit: $(UNIT) ## unit tests; T='schema/*' filters, TEST_ARGS goes to Criterion
 	$(fresh)
@@ -237,7 +237,7 @@ integration: $(PROGRAMS) ## black-box tests over a socket
 	@if [ -x tests/integration/run.sh ]; then $(RUN_ENV) tests/integration/run.sh; else \
 	  $(call each,$(filter-out %/lib%.py %/_%.py,$(wildcard tests/integration/*.py)),/usr/bin/python3); fi
 	$(clean_run)
-suite: ; @$(MAKE) $(PARALLEL) all build-tests && $(MAKE) -j1 property integration unit
+suite: ; @$(MAKE) $(PARALLEL) all build-tests && $(MAKE) property && $(MAKE) integration && $(MAKE) unit
 
 .PHONY: asan ubsan torture tsan valgrind fuzz coverage mutants
 asan: ; @$(MAKE) VARIANT=asan suite ## the tests with AddressSanitizer and UBSan
@@ -245,11 +245,11 @@ ubsan: ; @$(MAKE) VARIANT=ubsan suite ## the tests with UBSan alone
 torture: ; @$(MAKE) VARIANT=torture suite ## the tests with every limit shrunk
 tsan: ## threaded programs and properties with ThreadSanitizer (Criterion cannot)
 	@$(MAKE) $(PARALLEL) VARIANT=tsan tsan-build
-	@$(MAKE) -j1 VARIANT=tsan stress property
+	@$(MAKE) VARIANT=tsan stress && $(MAKE) VARIANT=tsan property
 tsan-build: $(STRESS) $(PROPERTY)
 valgrind: ## properties (few worlds) under valgrind
 	@$(MAKE) $(PARALLEL) VARIANT=debug build-tests
-	@$(MAKE) -j1 VARIANT=debug valgrind-run
+	@$(MAKE) VARIANT=debug valgrind-run
 valgrind-run: $(PROPERTY)
 	@$(call each,$(PROPERTY),BEHALF_WORLDS=20 valgrind -q --error-exitcode=9 --leak-check=full)
 fuzz: ## each fuzzer for FUZZ_TIME seconds, from tests/fuzz/corpus; F=name for one
