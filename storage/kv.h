@@ -43,6 +43,7 @@ struct kv_scan;
 struct kv_options {
     const char *path;          /* directory of the data; NULL for the in-memory adapter */
     bool create_if_missing;
+    bool drop_damaged_tail;    /* open what stands before the first damaged record of the log */
     size_t cache_size_bytes;   /* 0 = adapter's default */
 };
 
@@ -102,8 +103,9 @@ enum status kv_bulk_load(struct kv *kv, enum kv_keyspace keyspace, const struct 
 
 struct kv_stats {
     uint64_t data_bytes;
-    uint64_t free_bytes; /* of the file system; UINT64_MAX when unbounded */
-    bool healthy;        /* false after an error that stopped background work */
+    uint64_t free_bytes;    /* of the file system; UINT64_MAX when unbounded */
+    uint64_t reserve_bytes; /* with less free than this, writing should stop before it must */
+    bool healthy;           /* false after an error that stopped background work */
 };
 
 void kv_stats_read(struct kv *kv, struct kv_stats *stats);

@@ -1,0 +1,324 @@
+/* keys.c - encoders and bounded decoders of the tables in keys.h. */
+#include "storage/keys.h"
+
+#define EDGE_EXPIRES 1U
+#define EDGE_HAS_CAVEAT 2U
+#define VARIANT_WILDCARD 1U
+#define VARIANT_EXPIRING 2U
+
+static enum status
+corrupt(struct error *error, const char *what, struct slice bytes)
+{
+    char digits[2 * 32 + 1] = "";
+    size_t shown = bytes.size < 32 ? bytes.size : 32;
+
+    for (size_t index = 0; index < shown; index++) {
+        unsigned byte = (unsigned char)bytes.data[index];
+
+        digits[2 * index] = "0123456789abcdef"[byte >> 4];
+        digits[2 * index + 1] = "0123456789abcdef"[byte & 15];
+    }
+    digits[2 * shown] = '\0';
+    return error_set(error, BEHALF_STORAGE_CORRUPT, "%s has impossible bytes: %s%s (size %zu)",
+                     what, digits, shown < bytes.size ? "..." : "", bytes.size);
+}
+
+void
+edge_key_encode(enum edge_direction direction, const struct edge_key *key,
+                char bytes[EDGE_KEY_SIZE])
+{
+    bool forward = direction == EDGE_FORWARD;
+
+    bytes_put_u64(bytes, forward ? key->resource : key->subject);
+    bytes_put_u16(bytes + 8, forward ? key->relation : key->subject_relation);
+    bytes_put_u16(bytes + 10, forward ? key->subject_relation : key->relation);
+    bytes_put_u64(bytes + 12, forward ? key->subject : key->resource);
+}
+
+static bool
+edge_key_possible(const struct edge_key *key)
+{
+    return NODE_TYPE(key->resource) != 0 && NODE_TYPE(key->subject) != 0 &&
+           key->relation != LABEL_NONE && !NODE_IS_WILDCARD(key->resource) &&
+           !NODE_IS_LOCAL(key->resource) && !NODE_IS_LOCAL(key->subject) &&
+           (!NODE_IS_WILDCARD(key->subject) || key->subject_relation == LABEL_NONE);
+}
+
+enum status
+edge_key_decode(enum edge_direction direction, struct slice bytes, struct edge_key *key,
+                struct error *error)
+{
+    struct edge_key read;
+    uint64_t nodes[2];
+    uint16_t labels[2];
+    bool forward = direction == EDGE_FORWARD;
+
+    if (bytes.size != EDGE_KEY_SIZE)
+        return corrupt(error, "edge key", bytes);
+    nodes[0] = bytes_get_u64(bytes.data);
+    labels[0] = bytes_get_u16(bytes.data + 8);
+    labels[1] = bytes_get_u16(bytes.data + 10);
+    nodes[1] = bytes_get_u64(bytes.data + 12);
+    read = (struct edge_key){
+        .resource = nodes[forward ? 0 : 1],
+        .subject = nodes[forward ? 1 : 0],
+        .relation = labels[forward ? 0 : 1],
+        .subject_relation = labels[forward ? 1 : 0],
+    };
+    if (!edge_key_possible(&read))
+        return corrupt(error, "edge key", bytes);
+    *key = read;
+    return BEHALF_OK;
+}
+
+void
+edge_tail_encode(const struct edge *edge, struct buffer *bytes)
+{
+    unsigned flags = (edge->expires_at != 0 ? EDGE_EXPIRES : 0U) |
+                     (edge->caveat != LABEL_NONE ? EDGE_HAS_CAVEAT : 0U);
+    char *at = buffer_reserve(bytes, 1 + 8 + 2 + edge->context.size);
+    size_t size = 1;
+
+    BEHALF_ASSERT(edge->caveat != LABEL_NONE || edge->context.size == 0);
+    at[0] = (char)flags;
+    if ((flags & EDGE_EXPIRES) != 0) {
+        bytes_put_u64(at + size, time_to_bits(edge->expires_at));
+        size += 8;
+    }
+    if ((flags & EDGE_HAS_CAVEAT) != 0) {
+        bytes_put_u16(at + size, edge->caveat);
+        size += 2;
+        if (edge->context.size > 0)
+            memcpy(at + size, edge->context.data, edge->context.size);
+        size += edge->context.size;
+    }
+    buffer_added(bytes, size);
+}
+
+enum status
+edge_tail_decode(struct slice bytes, struct edge *edge, struct error *error)
+{
+    int64_t expires_at = 0;
+    uint16_t caveat = LABEL_NONE;
+    size_t at = 1;
+    unsigned flags;
+
+    if (bytes.size < EDGE_TAIL_SIZE_MIN)
+        return corrupt(error, "edge value", bytes);
+    flags = (unsigned char)bytes.data[0];
+    if ((flags & ~(EDGE_EXPIRES | EDGE_HAS_CAVEAT)) != 0)
+        return corrupt(error, "edge value", bytes);
+    if ((flags & EDGE_EXPIRES) != 0) {
+        if (bytes.size - at < 8)
+            return corrupt(error, "edge value", bytes);
+        expires_at = time_from_bits(bytes_get_u64(bytes.data + at));
+        at += 8;
+        if (expires_at == 0)
+            return corrupt(error, "edge value", bytes);
+    }
+    if ((flags & EDGE_HAS_CAVEAT) != 0) {
+        if (bytes.size - at < 2)
+            return corrupt(error, "edge value", bytes);
+        caveat = bytes_get_u16(bytes.data + at);
+        at += 2;
+        if (caveat == LABEL_NONE)
+            return corrupt(error, "edge value", bytes);
+    } else if (at != bytes.size) {
+        return corrupt(error, "edge value", bytes);
+    }
+    edge->expires_at = expires_at;
+    edge->caveat = caveat;
+    edge->context = (struct slice){bytes.data + at, bytes.size - at};
+    return BEHALF_OK;
+}
+
+void
+edge_value_encode(const struct edge *edge, struct buffer *bytes)
+{
+    bytes_put_u64(buffer_reserve(bytes, 8), edge->created_revision);
+    buffer_added(bytes, 8);
+    edge_tail_encode(edge, bytes);
+}
+
+enum status
+edge_value_decode(struct slice bytes, struct edge *edge, struct error *error)
+{
+    uint64_t created;
+    enum status status;
+
+    if (bytes.size < 8 + EDGE_TAIL_SIZE_MIN)
+        return corrupt(error, "edge value", bytes);
+    created = bytes_get_u64(bytes.data);
+    if (created == 0)
+        return corrupt(error, "edge value", bytes);
+    status = edge_tail_decode((struct slice){bytes.data + 8, bytes.size - 8}, edge, error);
+    if (status == BEHALF_OK)
+        edge->created_revision = created;
+    return status;
+}
+
+void
+history_key_encode(enum edge_direction direction, const char edge_key[EDGE_KEY_SIZE],
+                   uint64_t deleted_revision, char bytes[HISTORY_KEY_SIZE])
+{
+    bytes[0] = direction == EDGE_FORWARD ? 0 : 1;
+    memcpy(bytes + 1, edge_key, EDGE_KEY_SIZE);
+    bytes_put_u64(bytes + 1 + EDGE_KEY_SIZE, deleted_revision);
+}
+
+enum status
+history_key_decode(struct slice bytes, enum edge_direction *direction, struct slice *edge_key,
+                   uint64_t *deleted_revision, struct error *error)
+{
+    if (bytes.size != HISTORY_KEY_SIZE || (unsigned char)bytes.data[0] > 1)
+        return corrupt(error, "history key", bytes);
+    *direction = bytes.data[0] == 0 ? EDGE_FORWARD : EDGE_REVERSE;
+    *edge_key = (struct slice){bytes.data + 1, EDGE_KEY_SIZE};
+    *deleted_revision = bytes_get_u64(bytes.data + 1 + EDGE_KEY_SIZE);
+    return BEHALF_OK;
+}
+
+void
+expiry_key_encode(int64_t expires_at, const char forward_key[EDGE_KEY_SIZE],
+                  char bytes[EXPIRY_KEY_SIZE])
+{
+    bytes_put_u64(bytes, time_to_bits(expires_at));
+    memcpy(bytes + 8, forward_key, EDGE_KEY_SIZE);
+}
+
+enum status
+expiry_key_decode(struct slice bytes, int64_t *expires_at, struct edge_key *key,
+                  struct error *error)
+{
+    enum status status;
+
+    if (bytes.size != EXPIRY_KEY_SIZE)
+        return corrupt(error, "expiry key", bytes);
+    status = edge_key_decode(EDGE_FORWARD, (struct slice){bytes.data + 8, EDGE_KEY_SIZE}, key,
+                             error);
+    if (status == BEHALF_OK)
+        *expires_at = time_from_bits(bytes_get_u64(bytes.data));
+    return status;
+}
+
+void
+name_key_encode(uint16_t type, unsigned kind, struct slice name, struct buffer *bytes)
+{
+    BEHALF_ASSERT((type == LABEL_TYPE_NUMBER) == (kind != 0));
+    buffer_clear(bytes);
+    bytes_put_u16(buffer_reserve(bytes, 3 + name.size), type);
+    buffer_added(bytes, 2);
+    if (kind != 0)
+        buffer_add_byte(bytes, (char)kind);
+    buffer_add_slice(bytes, name);
+}
+
+enum status
+number_decode(const char *what, struct slice bytes, uint64_t *number, struct error *error)
+{
+    if (bytes.size != 8)
+        return corrupt(error, what, bytes);
+    *number = bytes_get_u64(bytes.data);
+    return BEHALF_OK;
+}
+
+void
+next_key_encode(uint16_t type, unsigned kind, char bytes[NEXT_KEY_SIZE])
+{
+    memcpy(bytes, META_NEXT, 5);
+    bytes_put_u16(bytes + 5, type);
+    bytes[7] = (char)kind;
+}
+
+void
+count_key_encode(const struct edge_variant *variant, char bytes[COUNT_KEY_SIZE])
+{
+    char *at = bytes + 6;
+
+    memcpy(bytes, META_COUNT, 6);
+    bytes_put_u16(at, variant->resource_type);
+    bytes_put_u16(at + 2, variant->relation);
+    bytes_put_u16(at + 4, variant->subject_type);
+    bytes_put_u16(at + 6, variant->subject_relation);
+    bytes_put_u16(at + 8, variant->caveat);
+    at[10] = (char)((variant->wildcard ? VARIANT_WILDCARD : 0U) |
+                    (variant->expiring ? VARIANT_EXPIRING : 0U));
+}
+
+enum status
+count_key_decode(struct slice bytes, struct edge_variant *variant, struct error *error)
+{
+    const char *at = bytes.data + 6;
+    unsigned flags;
+
+    if (bytes.size != COUNT_KEY_SIZE || memcmp(bytes.data, META_COUNT, 6) != 0)
+        return corrupt(error, "count key", bytes);
+    flags = (unsigned char)at[10];
+    if ((flags & ~(VARIANT_WILDCARD | VARIANT_EXPIRING)) != 0)
+        return corrupt(error, "count key", bytes);
+    *variant = (struct edge_variant){
+        .resource_type = bytes_get_u16(at),
+        .relation = bytes_get_u16(at + 2),
+        .subject_type = bytes_get_u16(at + 4),
+        .subject_relation = bytes_get_u16(at + 6),
+        .caveat = bytes_get_u16(at + 8),
+        .wildcard = (flags & VARIANT_WILDCARD) != 0,
+        .expiring = (flags & VARIANT_EXPIRING) != 0,
+    };
+    return BEHALF_OK;
+}
+
+void
+edge_variant_of(const struct edge *edge, struct edge_variant *variant)
+{
+    *variant = (struct edge_variant){
+        .resource_type = NODE_TYPE(edge->key.resource),
+        .relation = edge->key.relation,
+        .subject_type = NODE_TYPE(edge->key.subject),
+        .subject_relation = edge->key.subject_relation,
+        .caveat = edge->caveat,
+        .wildcard = NODE_IS_WILDCARD(edge->key.subject),
+        .expiring = edge->expires_at != 0,
+    };
+}
+
+void
+head_encode(const struct store_head *head, char bytes[HEAD_SIZE])
+{
+    bytes_put_u64(bytes, head->revision);
+    memcpy(bytes + 8, head->chain, DIGEST_SIZE);
+    bytes_put_u64(bytes + 8 + DIGEST_SIZE, time_to_bits(head->time_ns));
+}
+
+enum status
+head_decode(struct slice bytes, struct store_head *head, struct error *error)
+{
+    if (bytes.size != HEAD_SIZE)
+        return corrupt(error, "head record", bytes);
+    head->revision = bytes_get_u64(bytes.data);
+    memcpy(head->chain, bytes.data + 8, DIGEST_SIZE);
+    head->time_ns = time_from_bits(bytes_get_u64(bytes.data + 8 + DIGEST_SIZE));
+    return BEHALF_OK;
+}
+
+void
+request_key_encode(const uint8_t digest[REQUEST_DIGEST_SIZE], int64_t time_ns,
+                   char bytes[REQUEST_KEY_SIZE])
+{
+    memcpy(bytes, digest, REQUEST_DIGEST_SIZE);
+    bytes_put_u64(bytes + REQUEST_DIGEST_SIZE, time_to_bits(time_ns));
+}
+
+enum status
+request_decode(struct slice key, struct slice value, struct store_request *request,
+               struct error *error)
+{
+    if (key.size != REQUEST_KEY_SIZE)
+        return corrupt(error, "request key", key);
+    if (value.size != REQUEST_VALUE_SIZE)
+        return corrupt(error, "request record", value);
+    memcpy(request->digest, value.data, DIGEST_SIZE);
+    request->revision = bytes_get_u64(value.data + DIGEST_SIZE);
+    request->time_ns = time_from_bits(bytes_get_u64(key.data + REQUEST_DIGEST_SIZE));
+    return BEHALF_OK;
+}

@@ -1,0 +1,142 @@
+/* keys.h - the bytes of every family, keys and values.
+ *
+ * Always true: numbers are big-endian, so byte order is logical order; a key has fixed-width parts
+ * and at most one open part, which comes last, so no key is a prefix that means something else;
+ * decode(encode(x)) = x, and bytes that no encoder makes give STORAGE_CORRUPT, never a read out of
+ * bounds. The tables are the format: a change of any of them is a new STORE_FORMAT_VERSION.
+ *
+ *   family     key                                              value
+ *   meta       "format"                                         version(4)
+ *              "incarnation"                                    random(16)
+ *              "secret"                                         random(32)
+ *              "head"                                           revision(8) chain(32) time(8)
+ *              "horizon"                                        revision(8); absent = 0
+ *              "next/" type(2) kind(1)                          next free number(8); absent = 1
+ *              "count/" variant(11)                             edges(8), never 0
+ *   names      type(2) id...                                    node(8)
+ *              0(2) kind(1) name...                             label node(8)
+ *   nodes      node(8)                                          id...
+ *              label node(8)                                    name...
+ *   forward    resource(8) relation(2) srelation(2) subject(8)  edge value
+ *   reverse    subject(8) srelation(2) relation(2) resource(8)  edge value
+ *   history    direction(1) edge key(20) deleted revision(8)    edge value that ended there
+ *   changelog  revision(8)                                      entry (changelog.h)
+ *   schemas    revision(8)                                      text
+ *   expiry     time(8) forward key(20)                          empty
+ *   requests   digest of the idempotency key(16) time(8)        request digest(32) revision(8)
+ *
+ *   node       type(2) sequence(6)            sequence 0 is the wildcard, in edges only
+ *   label node 0(2) 0(2) kind(2) label(2)     type 0 is no type: labels share names and nodes
+ *   kind       1 type, 2 relation, 3 caveat   (enum label_kind + 1); 0 in "next/" of a real type
+ *   time       nanoseconds since 1970, signed, sign bit flipped so that byte order is time order
+ *   direction  0 forward, 1 reverse
+ *   variant    resource type(2) relation(2) subject type(2) srelation(2) caveat(2) flags(1)
+ *              flags: 1 wildcard, 2 expiring
+ *   edge value created revision(8) tail
+ *   tail       flags(1) [expiration(8) if flag 1] [caveat(2) context... if flag 2]
+ *
+ * An edge is in force at revision R when created <= R and, if it stands in history, R < deleted.
+ * Threads: pure functions. Memory: encoders fill the caller's array or append to its buffer. */
+#ifndef BEHALF_STORAGE_KEYS_H
+#define BEHALF_STORAGE_KEYS_H
+
+#include "base/bytes.h"
+#include "storage/kv.h"
+#include "storage/store.h"
+
+#define STORE_FORMAT_VERSION 1
+
+#define EDGE_KEY_SIZE 20
+#define EDGE_TAIL_SIZE_MIN 1
+#define HISTORY_KEY_SIZE (1 + EDGE_KEY_SIZE + 8)
+#define EXPIRY_KEY_SIZE (8 + EDGE_KEY_SIZE)
+#define NODE_KEY_SIZE 8
+#define REVISION_KEY_SIZE 8
+#define REQUEST_DIGEST_SIZE 16
+#define REQUEST_KEY_SIZE (REQUEST_DIGEST_SIZE + 8)
+#define REQUEST_VALUE_SIZE (DIGEST_SIZE + 8)
+#define VARIANT_SIZE 11
+#define COUNT_KEY_SIZE (6 + VARIANT_SIZE)
+#define NEXT_KEY_SIZE 8
+#define HEAD_SIZE (8 + DIGEST_SIZE + 8)
+
+#define META_FORMAT SLICE_LITERAL("format")
+#define META_INCARNATION SLICE_LITERAL("incarnation")
+#define META_SECRET SLICE_LITERAL("secret")
+#define META_HEAD SLICE_LITERAL("head")
+#define META_HORIZON SLICE_LITERAL("horizon")
+#define META_NEXT "next/"
+#define META_COUNT "count/"
+
+/* Families of names start with this; label kinds follow. */
+#define LABEL_TYPE_NUMBER 0
+#define LABEL_NODE(kind, label) ((uint64_t)((unsigned)(kind) + 1) << 16 | (uint64_t)(label))
+
+/* Where a store stands. */
+struct store_head {
+    uint64_t revision;
+    int64_t time_ns; /* of the newest transaction; no later one has an earlier time */
+    uint8_t chain[DIGEST_SIZE];
+};
+
+/* A signed time as the number whose byte order is time order. */
+static inline uint64_t
+time_to_bits(int64_t time_ns)
+{
+    return (uint64_t)time_ns ^ (UINT64_C(1) << 63);
+}
+
+static inline int64_t
+time_from_bits(uint64_t bits)
+{
+    return (int64_t)(bits ^ (UINT64_C(1) << 63));
+}
+
+void edge_key_encode(enum edge_direction direction, const struct edge_key *key,
+                     char bytes[EDGE_KEY_SIZE]);
+enum status edge_key_decode(enum edge_direction direction, struct slice bytes, struct edge_key *key,
+                            struct error *error) BEHALF_MUST_USE;
+
+/* The part of an edge value behind the created revision; it also stands in changelog entries. */
+void edge_tail_encode(const struct edge *edge, struct buffer *bytes);
+/* Fills expires_at, caveat and context (which points into `bytes`). */
+enum status edge_tail_decode(struct slice bytes, struct edge *edge,
+                             struct error *error) BEHALF_MUST_USE;
+void edge_value_encode(const struct edge *edge, struct buffer *bytes);
+/* Fills all of the edge but its key. */
+enum status edge_value_decode(struct slice bytes, struct edge *edge,
+                              struct error *error) BEHALF_MUST_USE;
+
+void history_key_encode(enum edge_direction direction, const char edge_key[EDGE_KEY_SIZE],
+                        uint64_t deleted_revision, char bytes[HISTORY_KEY_SIZE]);
+enum status history_key_decode(struct slice bytes, enum edge_direction *direction,
+                               struct slice *edge_key, uint64_t *deleted_revision,
+                               struct error *error) BEHALF_MUST_USE;
+
+void expiry_key_encode(int64_t expires_at, const char forward_key[EDGE_KEY_SIZE],
+                       char bytes[EXPIRY_KEY_SIZE]);
+enum status expiry_key_decode(struct slice bytes, int64_t *expires_at, struct edge_key *key,
+                              struct error *error) BEHALF_MUST_USE;
+
+/* Replaces the content of `bytes`. A label's type is 0 and its kind not; an object's kind is 0. */
+void name_key_encode(uint16_t type, unsigned kind, struct slice name, struct buffer *bytes);
+enum status number_decode(const char *what, struct slice bytes, uint64_t *number,
+                          struct error *error) BEHALF_MUST_USE;
+
+void next_key_encode(uint16_t type, unsigned kind, char bytes[NEXT_KEY_SIZE]);
+
+void count_key_encode(const struct edge_variant *variant, char bytes[COUNT_KEY_SIZE]);
+enum status count_key_decode(struct slice bytes, struct edge_variant *variant,
+                             struct error *error) BEHALF_MUST_USE;
+void edge_variant_of(const struct edge *edge, struct edge_variant *variant);
+
+void head_encode(const struct store_head *head, char bytes[HEAD_SIZE]);
+enum status head_decode(struct slice bytes, struct store_head *head,
+                        struct error *error) BEHALF_MUST_USE;
+
+void request_key_encode(const uint8_t digest[REQUEST_DIGEST_SIZE], int64_t time_ns,
+                        char bytes[REQUEST_KEY_SIZE]);
+enum status request_decode(struct slice key, struct slice value, struct store_request *request,
+                           struct error *error) BEHALF_MUST_USE;
+
+#endif

@@ -1,0 +1,89 @@
+/* kv.c - hands each call to the adapter that opened the handle. */
+#include "storage/kv.h"
+
+#include "storage/kv_adapter.h"
+
+void
+kv_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon)
+{
+    kv->operations->drop_hint(kv, keyspace, horizon);
+}
+
+void
+kv_close(struct kv *kv)
+{
+    if (kv != NULL)
+        kv->operations->close(kv);
+}
+
+enum status
+kv_snapshot_open(struct kv *kv, struct kv_snapshot **snapshot, struct error *error)
+{
+    return kv->operations->snapshot_open(kv, snapshot, error);
+}
+
+void
+kv_snapshot_close(struct kv_snapshot *snapshot)
+{
+    if (snapshot != NULL)
+        snapshot->kv->operations->snapshot_close(snapshot);
+}
+
+enum status
+kv_get(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace keyspace,
+       struct slice key, struct buffer *value, bool *found, struct error *error)
+{
+    return kv->operations->get(kv, snapshot, keyspace, key, value, found, error);
+}
+
+enum status
+kv_scan_open(struct kv *kv, const struct kv_snapshot *snapshot, const struct kv_range *range,
+             struct kv_scan **scan, struct error *error)
+{
+    return kv->operations->scan_open(kv, snapshot, range, scan, error);
+}
+
+enum status
+kv_scan_next(struct kv_scan *scan, struct slice *key, struct slice *value, struct error *error)
+{
+    return scan->kv->operations->scan_next(scan, key, value, error);
+}
+
+void
+kv_scan_close(struct kv_scan *scan)
+{
+    if (scan != NULL)
+        scan->kv->operations->scan_close(scan);
+}
+
+enum status
+kv_write(struct kv *kv, const struct kv_change *changes, size_t count, bool durable,
+         struct error *error)
+{
+    return kv->operations->write(kv, changes, count, durable, error);
+}
+
+enum status
+kv_sync(struct kv *kv, struct error *error)
+{
+    return kv->operations->sync(kv, error);
+}
+
+enum status
+kv_bulk_load(struct kv *kv, enum kv_keyspace keyspace, const struct kv_change *changes,
+             size_t count, struct error *error)
+{
+    return kv->operations->bulk_load(kv, keyspace, changes, count, error);
+}
+
+void
+kv_stats_read(struct kv *kv, struct kv_stats *stats)
+{
+    kv->operations->stats_read(kv, stats);
+}
+
+enum status
+kv_checkpoint(struct kv *kv, const char *path, struct error *error)
+{
+    return kv->operations->checkpoint(kv, path, error);
+}

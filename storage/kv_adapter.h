@@ -1,0 +1,44 @@
+/* kv_adapter.h - what an adapter of kv.h implements; seen by adapters and kv.c only.
+ * Always true: the first member of an adapter's own handle is the struct below, so that kv.c can
+ * dispatch and the adapter can go back to its own type with a cast.
+ * Threads, memory, errors: those of kv.h; dispatch adds nothing. */
+#ifndef BEHALF_STORAGE_KV_ADAPTER_H
+#define BEHALF_STORAGE_KV_ADAPTER_H
+
+#include "storage/kv.h"
+
+struct kv_operations {
+    void (*close)(struct kv *kv);
+    void (*drop_hint)(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon);
+    enum status (*snapshot_open)(struct kv *kv, struct kv_snapshot **snapshot, struct error *error);
+    void (*snapshot_close)(struct kv_snapshot *snapshot);
+    enum status (*get)(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace keyspace,
+                       struct slice key, struct buffer *value, bool *found, struct error *error);
+    enum status (*scan_open)(struct kv *kv, const struct kv_snapshot *snapshot,
+                             const struct kv_range *range, struct kv_scan **scan,
+                             struct error *error);
+    enum status (*scan_next)(struct kv_scan *scan, struct slice *key, struct slice *value,
+                             struct error *error);
+    void (*scan_close)(struct kv_scan *scan);
+    enum status (*write)(struct kv *kv, const struct kv_change *changes, size_t count, bool durable,
+                         struct error *error);
+    enum status (*sync)(struct kv *kv, struct error *error);
+    enum status (*bulk_load)(struct kv *kv, enum kv_keyspace keyspace,
+                             const struct kv_change *changes, size_t count, struct error *error);
+    void (*stats_read)(struct kv *kv, struct kv_stats *stats);
+    enum status (*checkpoint)(struct kv *kv, const char *path, struct error *error);
+};
+
+struct kv {
+    const struct kv_operations *operations;
+};
+
+struct kv_snapshot {
+    struct kv *kv;
+};
+
+struct kv_scan {
+    struct kv *kv;
+};
+
+#endif

@@ -1,0 +1,606 @@
+/* kv_rocksdb.c - the ordered map on disk; the only file that knows RocksDB.
+ *
+ * Always true: no RocksDB handle or error string leaves this file; every errptr becomes a status in
+ * `translate` and is freed there; every read verifies checksums; a scan reads its status before it
+ * reports the end (an iterator that met a bad block looks exactly like one that is finished).
+ * docs/storage-format.md gives the reason of every setting. */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <rocksdb/c.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/memory.h"
+#include "storage/kv_adapter.h"
+
+#define MEGABYTE ((size_t)1024 * 1024)
+
+/* Bounds what a restart after a crash must replay: 64 MB of log take about a second. */
+#define WAL_SIZE_MAX (64 * MEGABYTE)
+#define MEMTABLE_SIZE (32 * MEGABYTE)
+#define MEMTABLES_SIZE_MAX (128 * MEGABYTE)
+#define CACHE_SIZE_DEFAULT (64 * MEGABYTE)
+#define OPEN_FILES_MAX 512
+#define FREE_BYTES_MIN (256 * MEGABYTE)
+#define BLOOM_BITS_PER_KEY 10.0
+#define INFO_LOG_NOTHING 4 /* FATAL; with 3 a full disk still ended the process */
+
+/* Every database has a family of this name; we keep nothing in it. */
+#define UNUSED_FAMILY "default"
+#define FAMILY_COUNT (KV_KEYSPACE_COUNT + 1)
+
+/* Names are on disk and never change; the order is that of enum kv_keyspace. */
+static const char *const family_names[FAMILY_COUNT] = {
+    "meta",    "names",     "nodes",   "forward", "reverse",  "history",
+    "changelog", "schemas", "expiry", "requests", UNUSED_FAMILY,
+};
+
+/* What a compaction may drop: entries whose last eight bytes are not above `horizon`. Outlives the
+ * database, since compactions run until it is closed. */
+struct drop_rule {
+    _Atomic uint64_t horizon;
+    rocksdb_compactionfilter_t *filter; /* NULL until a rule is needed */
+};
+
+struct rocks_kv {
+    struct kv base;
+    char *path;
+    rocksdb_t *database;
+    rocksdb_options_t *options[FAMILY_COUNT];
+    rocksdb_column_family_handle_t *families[FAMILY_COUNT];
+    rocksdb_readoptions_t *read_newest; /* read-only after open: shared by all threads */
+    rocksdb_cache_t *cache;
+    struct drop_rule rules[KV_KEYSPACE_COUNT];
+    /* Writer thread only. */
+    rocksdb_writebatch_t *batch;
+    rocksdb_writeoptions_t *write_lazy;
+    rocksdb_writeoptions_t *write_durable;
+    uint64_t bulk_files;
+    atomic_bool failed; /* a write or sync failed: what follows cannot be trusted until reopened */
+};
+
+struct rocks_snapshot {
+    struct kv_snapshot base;
+    const rocksdb_snapshot_t *snapshot;
+    rocksdb_readoptions_t *read;
+};
+
+struct rocks_scan {
+    struct kv_scan base;
+    rocksdb_readoptions_t *read;
+    rocksdb_iterator_t *iterator;
+    struct buffer from; /* bounds are borrowed by the iterator: they live as long as it */
+    struct buffer to;
+    bool reverse;
+    bool started;
+};
+
+/* --- errors ------------------------------------------------------------------------------- */
+
+/* The C interface gives text only. The words looked for are RocksDB's own and the kernel's. */
+static enum status
+translate(const struct rocks_kv *kv, const char *what, char *errptr, struct error *error)
+{
+    enum status status = BEHALF_STORAGE_FAILED;
+    const char *why = errptr;
+
+    if (errptr == NULL)
+        return BEHALF_OK;
+    if (strstr(errptr, "No space left") != NULL)
+        why = "the disk is full";
+    else if (strstr(errptr, "lock ") != NULL || strstr(errptr, "LOCK:") != NULL)
+        why = "used by another process";
+    else if (strncmp(errptr, "Invalid argument: Column famil", 30) == 0)
+        why = "its parts are those of another format";
+    else if (strncmp(errptr, "Corruption", 10) == 0)
+        status = BEHALF_STORAGE_CORRUPT;
+    (void)error_set(error, status, "cannot %s '%s': %s", what, kv->path, why);
+    rocksdb_free(errptr);
+    return status;
+}
+
+/* As `translate`, and nothing is written any more until the store is reopened: after a failed
+ * append or sync nobody knows which bytes the kernel kept. */
+static enum status
+translate_write(struct rocks_kv *kv, const char *what, char *errptr, struct error *error)
+{
+    if (errptr != NULL)
+        atomic_store(&kv->failed, true);
+    return translate(kv, what, errptr, error);
+}
+
+static enum status
+refuse_after_failure(const struct rocks_kv *kv, struct error *error)
+{
+    return error_set(error, BEHALF_STORAGE_FAILED,
+                     "cannot write to '%s': an earlier write failed and the store was not reopened",
+                     kv->path);
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+static rocksdb_readoptions_t *
+read_options_new(const rocksdb_snapshot_t *snapshot)
+{
+    rocksdb_readoptions_t *read = rocksdb_readoptions_create();
+
+    rocksdb_readoptions_set_verify_checksums(read, 1);
+    if (snapshot != NULL)
+        rocksdb_readoptions_set_snapshot(read, snapshot);
+    return read;
+}
+
+static enum status
+rocks_snapshot_open(struct kv *kv, struct kv_snapshot **snapshot, struct error *error)
+{
+    struct rocks_kv *rocks = (struct rocks_kv *)kv;
+    struct rocks_snapshot *result = memory_new(sizeof *result);
+
+    (void)error;
+    result->base.kv = kv;
+    result->snapshot = rocksdb_create_snapshot(rocks->database);
+    result->read = read_options_new(result->snapshot);
+    *snapshot = &result->base;
+    return BEHALF_OK;
+}
+
+static void
+rocks_snapshot_close(struct kv_snapshot *snapshot)
+{
+    struct rocks_snapshot *rocks = (struct rocks_snapshot *)snapshot;
+    struct rocks_kv *kv = (struct rocks_kv *)snapshot->kv;
+
+    rocksdb_readoptions_destroy(rocks->read);
+    rocksdb_release_snapshot(kv->database, rocks->snapshot);
+    memory_free(rocks);
+}
+
+static enum status
+rocks_get(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace keyspace,
+          struct slice key, struct buffer *value, bool *found, struct error *error)
+{
+    struct rocks_kv *rocks = (struct rocks_kv *)kv;
+    const rocksdb_readoptions_t *read = rocks->read_newest;
+    rocksdb_pinnableslice_t *pinned;
+    char *errptr = NULL;
+
+    if (snapshot != NULL)
+        read = ((const struct rocks_snapshot *)snapshot)->read;
+    buffer_clear(value);
+    pinned = rocksdb_get_pinned_cf(rocks->database, read, rocks->families[keyspace], key.data,
+                                   key.size, &errptr);
+    if (errptr != NULL) {
+        rocksdb_pinnableslice_destroy(pinned);
+        return translate(rocks, "read", errptr, error);
+    }
+    *found = pinned != NULL;
+    if (pinned != NULL) {
+        size_t size;
+        const char *bytes = rocksdb_pinnableslice_value(pinned, &size);
+
+        buffer_add(value, bytes, size);
+        rocksdb_pinnableslice_destroy(pinned);
+    }
+    return BEHALF_OK;
+}
+
+static enum status
+rocks_scan_open(struct kv *kv, const struct kv_snapshot *snapshot, const struct kv_range *range,
+                struct kv_scan **scan, struct error *error)
+{
+    struct rocks_kv *rocks = (struct rocks_kv *)kv;
+    struct rocks_scan *result = memory_new(sizeof *result);
+
+    (void)error;
+    result->base.kv = kv;
+    result->reverse = range->reverse;
+    buffer_init(&result->from);
+    buffer_init(&result->to);
+    buffer_add_slice(&result->from, range->from);
+    buffer_add_slice(&result->to, range->to);
+    result->read = read_options_new(
+        snapshot != NULL ? ((const struct rocks_snapshot *)snapshot)->snapshot : NULL);
+    rocksdb_readoptions_set_iterate_lower_bound(result->read, result->from.data,
+                                                result->from.size);
+    if (range->to.size > 0)
+        rocksdb_readoptions_set_iterate_upper_bound(result->read, result->to.data,
+                                                    result->to.size);
+    result->iterator =
+        rocksdb_create_iterator_cf(rocks->database, result->read, rocks->families[range->keyspace]);
+    *scan = &result->base;
+    return BEHALF_OK;
+}
+
+static void
+scan_step(struct rocks_scan *scan)
+{
+    if (scan->started) {
+        if (scan->reverse)
+            rocksdb_iter_prev(scan->iterator);
+        else
+            rocksdb_iter_next(scan->iterator);
+        return;
+    }
+    scan->started = true;
+    if (scan->reverse)
+        rocksdb_iter_seek_to_last(scan->iterator);
+    else
+        rocksdb_iter_seek(scan->iterator, scan->from.data, scan->from.size);
+}
+
+static enum status
+rocks_scan_next(struct kv_scan *scan, struct slice *key, struct slice *value, struct error *error)
+{
+    struct rocks_scan *rocks = (struct rocks_scan *)scan;
+
+    if (!rocks->started || rocksdb_iter_valid(rocks->iterator))
+        scan_step(rocks);
+    if (!rocksdb_iter_valid(rocks->iterator)) {
+        char *errptr = NULL;
+        enum status status;
+
+        /* Not valid is the end or a bad block; only the status tells which. */
+        rocksdb_iter_get_error(rocks->iterator, &errptr);
+        status = translate((const struct rocks_kv *)scan->kv, "read", errptr, error);
+        return status == BEHALF_OK ? BEHALF_DONE : status;
+    }
+    key->data = rocksdb_iter_key(rocks->iterator, &key->size);
+    value->data = rocksdb_iter_value(rocks->iterator, &value->size);
+    return BEHALF_OK;
+}
+
+static void
+rocks_scan_close(struct kv_scan *scan)
+{
+    struct rocks_scan *rocks = (struct rocks_scan *)scan;
+
+    rocksdb_iter_destroy(rocks->iterator);
+    rocksdb_readoptions_destroy(rocks->read);
+    buffer_release(&rocks->from);
+    buffer_release(&rocks->to);
+    memory_free(rocks);
+}
+
+/* --- writing ------------------------------------------------------------------------------ */
+
+static enum status
+rocks_write(struct kv *kv, const struct kv_change *changes, size_t count, bool durable,
+            struct error *error)
+{
+    struct rocks_kv *rocks = (struct rocks_kv *)kv;
+    char *errptr = NULL;
+
+    if (atomic_load(&rocks->failed))
+        return refuse_after_failure(rocks, error);
+    rocksdb_writebatch_clear(rocks->batch);
+    for (size_t index = 0; index < count; index++) {
+        const struct kv_change *change = &changes[index];
+        rocksdb_column_family_handle_t *family = rocks->families[change->keyspace];
+
+        if (change->remove)
+            rocksdb_writebatch_delete_cf(rocks->batch, family, change->key.data, change->key.size);
+        else
+            rocksdb_writebatch_put_cf(rocks->batch, family, change->key.data, change->key.size,
+                                      change->value.data, change->value.size);
+    }
+    rocksdb_write(rocks->database, durable ? rocks->write_durable : rocks->write_lazy,
+                  rocks->batch, &errptr);
+    return translate_write(rocks, "write to", errptr, error);
+}
+
+static enum status
+rocks_sync(struct kv *kv, struct error *error)
+{
+    struct rocks_kv *rocks = (struct rocks_kv *)kv;
+    char *errptr = NULL;
+
+    /* A second sync after a failed one may report success for pages the kernel threw away. */
+    if (atomic_load(&rocks->failed))
+        return refuse_after_failure(rocks, error);
+    rocksdb_flush_wal(rocks->database, 1, &errptr);
+    return translate_write(rocks, "sync", errptr, error);
+}
+
+static enum status
+bulk_file_write(struct rocks_kv *kv, const char *path, enum kv_keyspace keyspace,
+                const struct kv_change *changes, size_t count, struct error *error)
+{
+    rocksdb_envoptions_t *environment = rocksdb_envoptions_create();
+    rocksdb_sstfilewriter_t *writer =
+        rocksdb_sstfilewriter_create(environment, kv->options[keyspace]);
+    char *errptr = NULL;
+
+    rocksdb_sstfilewriter_open(writer, path, &errptr);
+    for (size_t index = 0; errptr == NULL && index < count; index++) {
+        BEHALF_ASSERT(changes[index].keyspace == keyspace && !changes[index].remove);
+        rocksdb_sstfilewriter_put(writer, changes[index].key.data, changes[index].key.size,
+                                  changes[index].value.data, changes[index].value.size, &errptr);
+    }
+    if (errptr == NULL)
+        rocksdb_sstfilewriter_finish(writer, &errptr);
+    rocksdb_sstfilewriter_destroy(writer);
+    rocksdb_envoptions_destroy(environment);
+    return translate(kv, "write sorted file into", errptr, error);
+}
+
+static enum status
+rocks_bulk_load(struct kv *kv, enum kv_keyspace keyspace, const struct kv_change *changes,
+                size_t count, struct error *error)
+{
+    struct rocks_kv *rocks = (struct rocks_kv *)kv;
+    rocksdb_ingestexternalfileoptions_t *options = NULL;
+    struct buffer path;
+    const char *files[1];
+    char *errptr = NULL;
+    enum status status = BEHALF_OK;
+
+    if (count == 0)
+        return BEHALF_OK;
+    if (atomic_load(&rocks->failed))
+        return refuse_after_failure(rocks, error);
+    buffer_init(&path);
+    buffer_add_format(&path, "%s/bulk-%" PRIu64 ".part", rocks->path, rocks->bulk_files++);
+    status = bulk_file_write(rocks, path.data, keyspace, changes, count, error);
+    if (status != BEHALF_OK)
+        goto done;
+    options = rocksdb_ingestexternalfileoptions_create();
+    rocksdb_ingestexternalfileoptions_set_move_files(options, 1);
+    files[0] = path.data;
+    rocksdb_ingest_external_file_cf(rocks->database, rocks->families[keyspace], files, 1, options,
+                                    &errptr);
+    status = translate_write(rocks, "load sorted file into", errptr, error);
+done:
+    (void)unlink(path.data); /* gone already when it was taken in */
+    if (options != NULL)
+        rocksdb_ingestexternalfileoptions_destroy(options);
+    buffer_release(&path);
+    return status;
+}
+
+static void
+rocks_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon)
+{
+    struct rocks_kv *rocks = (struct rocks_kv *)kv;
+
+    BEHALF_ASSERT(rocks->rules[keyspace].filter != NULL);
+    atomic_store(&rocks->rules[keyspace].horizon, horizon);
+}
+
+/* --- upkeep ------------------------------------------------------------------------------- */
+
+static void
+rocks_stats_read(struct kv *kv, struct kv_stats *stats)
+{
+    struct rocks_kv *rocks = (struct rocks_kv *)kv;
+    struct statvfs disk;
+    uint64_t value;
+
+    *stats = (struct kv_stats){.healthy = !atomic_load(&rocks->failed)};
+    stats->reserve_bytes = FREE_BYTES_MIN;
+    if (stats->reserve_bytes < 2 * MEMTABLES_SIZE_MAX + WAL_SIZE_MAX)
+        stats->reserve_bytes = 2 * MEMTABLES_SIZE_MAX + WAL_SIZE_MAX;
+    for (size_t index = 0; index < KV_KEYSPACE_COUNT; index++) {
+        if (rocksdb_property_int_cf(rocks->database, rocks->families[index],
+                                    "rocksdb.total-sst-files-size", &value) == 0)
+            stats->data_bytes += value;
+    }
+    if (rocksdb_property_int(rocks->database, "rocksdb.background-errors", &value) == 0 &&
+        value > 0)
+        stats->healthy = false;
+    if (statvfs(rocks->path, &disk) == 0)
+        stats->free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+}
+
+static enum status
+rocks_checkpoint(struct kv *kv, const char *path, struct error *error)
+{
+    struct rocks_kv *rocks = (struct rocks_kv *)kv;
+    rocksdb_checkpoint_t *checkpoint;
+    char *errptr = NULL;
+
+    checkpoint = rocksdb_checkpoint_object_create(rocks->database, &errptr);
+    if (errptr != NULL)
+        return translate(rocks, "copy", errptr, error);
+    /* Size 0 flushes first, so that the copy needs no log: this version does not sync the log it
+     * copies. */
+    rocksdb_checkpoint_create(checkpoint, path, 0, &errptr);
+    rocksdb_checkpoint_object_destroy(checkpoint);
+    return translate(rocks, "copy", errptr, error);
+}
+
+static void
+rocks_close(struct kv *kv)
+{
+    struct rocks_kv *rocks = (struct rocks_kv *)kv;
+
+    for (size_t index = 0; index < FAMILY_COUNT; index++) {
+        if (rocks->families[index] != NULL)
+            rocksdb_column_family_handle_destroy(rocks->families[index]);
+    }
+    if (rocks->database != NULL)
+        rocksdb_close(rocks->database);
+    rocksdb_writebatch_destroy(rocks->batch);
+    rocksdb_writeoptions_destroy(rocks->write_lazy);
+    rocksdb_writeoptions_destroy(rocks->write_durable);
+    rocksdb_readoptions_destroy(rocks->read_newest);
+    for (size_t index = 0; index < FAMILY_COUNT; index++)
+        rocksdb_options_destroy(rocks->options[index]);
+    for (size_t index = 0; index < KV_KEYSPACE_COUNT; index++) {
+        if (rocks->rules[index].filter != NULL)
+            rocksdb_compactionfilter_destroy(rocks->rules[index].filter);
+    }
+    rocksdb_cache_destroy(rocks->cache);
+    memory_free(rocks->path);
+    memory_free(rocks);
+}
+
+static const struct kv_operations rocks_operations = {
+    .close = rocks_close,
+    .drop_hint = rocks_drop_hint,
+    .snapshot_open = rocks_snapshot_open,
+    .snapshot_close = rocks_snapshot_close,
+    .get = rocks_get,
+    .scan_open = rocks_scan_open,
+    .scan_next = rocks_scan_next,
+    .scan_close = rocks_scan_close,
+    .write = rocks_write,
+    .sync = rocks_sync,
+    .bulk_load = rocks_bulk_load,
+    .stats_read = rocks_stats_read,
+    .checkpoint = rocks_checkpoint,
+};
+
+/* --- opening ------------------------------------------------------------------------------ */
+
+static const char *
+rule_name(void *state)
+{
+    (void)state;
+    return "behalf.drop-behind-horizon";
+}
+
+static void
+rule_release(void *state)
+{
+    (void)state; /* lives inside struct rocks_kv */
+}
+
+/* Runs on compaction threads, any number of them at once. */
+static unsigned char
+rule_drops(void *state, int level, const char *key, size_t key_size, const char *value,
+           size_t value_size, char **new_value, size_t *new_value_size,
+           unsigned char *value_changed)
+{
+    struct drop_rule *rule = state;
+
+    (void)level;
+    (void)value;
+    (void)value_size;
+    (void)new_value;
+    (void)new_value_size;
+    *value_changed = 0;
+    return key_size >= 8 && bytes_get_u64(key + key_size - 8) <= atomic_load(&rule->horizon);
+}
+
+static rocksdb_block_based_table_options_t *
+table_options_new(rocksdb_cache_t *cache)
+{
+    rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
+
+    rocksdb_block_based_options_set_format_version(table, 5);
+    rocksdb_block_based_options_set_block_cache(table, cache);
+    rocksdb_block_based_options_set_block_size(table, 8 * 1024);
+    rocksdb_block_based_options_set_filter_policy(
+        table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS_PER_KEY));
+    /* Indexes and filters count against the cache, else memory grows with the data unseen. */
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(table, 1);
+    rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
+    return table;
+}
+
+static void
+family_options_set(rocksdb_options_t *options, rocksdb_cache_t *cache)
+{
+    rocksdb_block_based_table_options_t *table = table_options_new(cache);
+
+    rocksdb_options_set_block_based_table_factory(options, table);
+    rocksdb_block_based_options_destroy(table);
+    rocksdb_options_set_write_buffer_size(options, MEMTABLE_SIZE);
+    rocksdb_options_set_max_write_buffer_number(options, 3);
+    /* A miss in the memtable (every new name, every new edge) costs a bloom probe, not a search. */
+    rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, 0.05);
+    rocksdb_options_set_memtable_whole_key_filtering(options, 1);
+    rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
+    rocksdb_options_set_compression(options, rocksdb_lz4_compression);
+    rocksdb_options_set_bottommost_compression(options, rocksdb_zstd_compression);
+}
+
+static void
+database_options_set(rocksdb_options_t *options, const struct kv_options *wanted)
+{
+    rocksdb_options_set_create_if_missing(options, wanted->create_if_missing);
+    rocksdb_options_set_create_missing_column_families(options, wanted->create_if_missing);
+    rocksdb_options_set_paranoid_checks(options, 1);
+    rocksdb_options_set_info_log_level(options, INFO_LOG_NOTHING);
+    rocksdb_options_set_max_log_file_size(options, MEGABYTE);
+    rocksdb_options_set_keep_log_file_num(options, 1);
+    rocksdb_options_set_stats_dump_period_sec(options, 0);
+    rocksdb_options_set_stats_persist_period_sec(options, 0);
+    rocksdb_options_set_wal_recovery_mode(options,
+                                          wanted->drop_damaged_tail
+                                              ? rocksdb_point_in_time_recovery
+                                              : rocksdb_tolerate_corrupted_tail_records_recovery);
+    rocksdb_options_set_manual_wal_flush(options, 0);
+    rocksdb_options_set_recycle_log_file_num(options, 0);
+    rocksdb_options_set_max_total_wal_size(options, WAL_SIZE_MAX);
+    rocksdb_options_set_db_write_buffer_size(options, MEMTABLES_SIZE_MAX);
+    /* All families reach the disk together: no sorted file is ever ahead of the log that the
+     * other families still need, and a lost log loses the newest revisions, not half of each. */
+    rocksdb_options_set_atomic_flush(options, 1);
+    /* One writer: its insertions need no compare-and-swap. */
+    rocksdb_options_set_allow_concurrent_memtable_write(options, 0);
+    rocksdb_options_set_max_background_jobs(options, 2);
+    rocksdb_options_set_max_open_files(options, OPEN_FILES_MAX);
+    rocksdb_options_set_is_fd_close_on_exec(options, 1);
+    rocksdb_options_set_bytes_per_sync(options, MEGABYTE);
+}
+
+static void
+options_make(struct rocks_kv *kv, const struct kv_options *wanted)
+{
+    size_t cache_size = wanted->cache_size_bytes > 0 ? wanted->cache_size_bytes : CACHE_SIZE_DEFAULT;
+
+    kv->cache = rocksdb_cache_create_lru(cache_size);
+    for (size_t index = 0; index < FAMILY_COUNT; index++) {
+        kv->options[index] = rocksdb_options_create();
+        database_options_set(kv->options[index], wanted);
+        family_options_set(kv->options[index], kv->cache);
+        if (index == KV_HISTORY || index == KV_REQUESTS) {
+            struct drop_rule *rule = &kv->rules[index];
+
+            rule->filter =
+                rocksdb_compactionfilter_create(rule, rule_release, rule_drops, rule_name);
+            rocksdb_compactionfilter_set_ignore_snapshots(rule->filter, 1);
+            rocksdb_options_set_compaction_filter(kv->options[index], rule->filter);
+        }
+    }
+    kv->read_newest = read_options_new(NULL);
+    kv->batch = rocksdb_writebatch_create();
+    kv->write_lazy = rocksdb_writeoptions_create();
+    kv->write_durable = rocksdb_writeoptions_create();
+    rocksdb_writeoptions_set_sync(kv->write_durable, 1);
+}
+
+enum status
+kv_open_rocksdb(const struct kv_options *options, struct kv **kv, struct error *error)
+{
+    struct rocks_kv *result;
+    char *errptr = NULL;
+    enum status status;
+
+    BEHALF_ASSERT(options->path != NULL);
+    if (options->create_if_missing && mkdir(options->path, 0700) != 0 && errno != EEXIST)
+        return error_set(error, BEHALF_STORAGE_FAILED, "cannot make directory '%s': %s",
+                         options->path, strerror(errno));
+    result = memory_new(sizeof *result);
+    result->base.operations = &rocks_operations;
+    result->path = memory_copy(options->path, strlen(options->path) + 1);
+    options_make(result, options);
+    result->database = rocksdb_open_column_families(
+        result->options[0], options->path, FAMILY_COUNT, family_names,
+        (const rocksdb_options_t *const *)result->options, result->families, &errptr);
+    status = translate(result, "open", errptr, error);
+    if (status != BEHALF_OK) {
+        rocks_close(&result->base);
+        return status;
+    }
+    *kv = &result->base;
+    return BEHALF_OK;
+}
