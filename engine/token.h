@@ -34,4 +34,8 @@ void cursor_seal(const struct store *store, const struct cursor *cursor,
 enum status cursor_open(const struct store *store, struct slice text, uint64_t request_digest,
                         struct cursor *cursor, struct error *error) BEHALF_MUST_USE;
 
+/* What a cursor is tied to: the first 8 bytes of SHA-256 over the parts of the request, each behind
+ * its length, so that no bytes of one part can pass for another's. Begin with the method's name. */
+uint64_t cursor_request_digest(const struct slice *parts, size_t count);
+
 #endif
