@@ -1,0 +1,359 @@
+/* behalf.h - the C client of Behalf, the relationship graph database server.
+ *
+ * Conventions, for every function below:
+ *
+ *  1. Threads. A handle (client, writer, reply) is used by one thread at a time; different handles
+ *     are independent, and the library has no global state. Open one client per thread.
+ *  2. Ownership. What a function stores behind a `struct ... **` belongs to the caller, who gives
+ *     it to the _close or _free function of its kind; those accept NULL. Arguments are borrowed for
+ *     the call. A `struct behalf_value` points into its reply and lives as long as the reply does.
+ *  3. Errors. A function that can fail returns `enum behalf_status`, BEHALF_SUCCESS is 0, and out
+ *     parameters are written only on success. The `struct behalf_error` is the caller's and may be
+ *     NULL; it keeps all that the server said. The library never exits, aborts or prints, whatever
+ *     a server sends. An error is never an answer: a decision is valid with BEHALF_SUCCESS only.
+ *  4. Timeouts. Every wait is bounded by `timeout_ms` of the options (0 = the default). After
+ *     BEHALF_FAILED_TIMEOUT the connection can be used on; the late reply is dropped. A write that
+ *     timed out may have happened: repeat it with the same idempotency key. After
+ *     BEHALF_FAILED_CONNECTION or BEHALF_FAILED_PROTOCOL only behalf_close is left.
+ *  5. Text. Strings given are UTF-8 with a NUL; objects are in the text form ("document:readme",
+ *     "group:eng#member", "tool:\"read file\""). Strings received carry a size and no NUL.
+ *  6. Zero is the default in every options struct; set structs to zero before filling them, so that
+ *     members added later mean what they meant before.
+ *  7. Versioning. Until 1.0 the interface may change with the soname. Methods and arguments that
+ *     are newer than this library are reached with behalf_call and a writer.
+ *
+ * Bytes on the wire: MessagePack-RPC, see the protocol page. */
+#ifndef BEHALF_H
+#define BEHALF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BEHALF_API __attribute__((visibility("default")))
+
+#define BEHALF_DEFAULT_ENDPOINT "127.0.0.1:23425"
+#define BEHALF_DEFAULT_TIMEOUT_MS 30000
+#define BEHALF_TOKEN_SIZE 129 /* a token or cursor with its NUL */
+
+/* --- errors ----------------------------------------------------------------------------------- */
+
+enum behalf_status {
+    BEHALF_SUCCESS = 0,
+    BEHALF_FAILED_USAGE,      /* the caller's arguments cannot be sent */
+    BEHALF_FAILED_MEMORY,     /* malloc gave nothing */
+    BEHALF_FAILED_CONNECTION, /* cannot connect, or the connection ended */
+    BEHALF_FAILED_TIMEOUT,    /* no reply in time */
+    BEHALF_FAILED_PROTOCOL,   /* the other side does not speak this protocol */
+    BEHALF_FAILED_SERVER      /* the server answered with an error */
+};
+
+struct behalf_error {
+    enum behalf_status status;
+    uint32_t line; /* place in a schema, from 1; 0 when there is none */
+    uint32_t column;
+    uint32_t retry_after_ms; /* 0 when there is none */
+    int64_t index;           /* item of the request that is to blame; -1 when there is none */
+    char code[32];     /* the server's, "INVALID_ARGUMENT"; empty when it is not the server's */
+    char reason[64];   /* stable name, "UNKNOWN_DEFINITION" */
+    char message[512]; /* lower case, no full stop */
+    char hint[256];    /* what to do; may be empty */
+    char text[128];    /* the offending text of the schema; may be empty */
+};
+
+/* "0.1.0" */
+BEHALF_API const char *behalf_version(void);
+
+/* --- connections ------------------------------------------------------------------------------ */
+
+struct behalf_client;
+
+struct behalf_options {
+    uint32_t connect_timeout_ms; /* 0 = 5,000; resolving a host name is not covered */
+    uint32_t timeout_ms;         /* 0 = BEHALF_DEFAULT_TIMEOUT_MS */
+    size_t reply_size_max;       /* bytes held for replies; 0 = 256 MiB */
+};
+
+/* `endpoint` is ADDRESS:PORT ("127.0.0.1:23425", "[::1]:23425"), unix:PATH, or NULL for the
+ * default. `options` may be NULL. */
+BEHALF_API enum behalf_status behalf_connect(const char *endpoint,
+                                             const struct behalf_options *options,
+                                             struct behalf_client **client,
+                                             struct behalf_error *error);
+BEHALF_API void behalf_close(struct behalf_client *client);
+
+/* The socket, to wait on in a loop of the caller's; only for poll and its like. */
+BEHALF_API int behalf_descriptor(const struct behalf_client *client);
+
+/* --- writer: one MessagePack value ------------------------------------------------------------ */
+
+struct behalf_writer;
+
+/* NULL when there is no memory. Failures inside are remembered: behalf_submit reports them. */
+BEHALF_API struct behalf_writer *behalf_writer_new(void);
+BEHALF_API void behalf_writer_free(struct behalf_writer *writer);
+BEHALF_API void behalf_writer_clear(struct behalf_writer *writer);
+/* What was written; borrowed until the next write. NULL after a failure. */
+BEHALF_API const unsigned char *behalf_writer_bytes(const struct behalf_writer *writer,
+                                                    size_t *size);
+
+BEHALF_API void behalf_write_map(struct behalf_writer *writer, uint32_t pairs);
+BEHALF_API void behalf_write_array(struct behalf_writer *writer, uint32_t items);
+BEHALF_API void behalf_write_text(struct behalf_writer *writer, const char *text);
+BEHALF_API void behalf_write_string(struct behalf_writer *writer, const char *data, size_t size);
+BEHALF_API void behalf_write_uint(struct behalf_writer *writer, uint64_t value);
+BEHALF_API void behalf_write_int(struct behalf_writer *writer, int64_t value);
+BEHALF_API void behalf_write_double(struct behalf_writer *writer, double value);
+BEHALF_API void behalf_write_bool(struct behalf_writer *writer, bool value);
+BEHALF_API void behalf_write_nil(struct behalf_writer *writer);
+/* Bytes that are MessagePack already. */
+BEHALF_API void behalf_write_raw(struct behalf_writer *writer, const void *bytes, size_t size);
+
+/* --- values: what a reply carries ------------------------------------------------------------- */
+
+/* Bytes of one whole value, or, while iterating, of the values that are left. */
+struct behalf_value {
+    const unsigned char *bytes; /* NULL: no value */
+    size_t size;
+};
+
+enum behalf_type {
+    BEHALF_TYPE_NONE, /* no value, or not one this library knows */
+    BEHALF_TYPE_NIL,
+    BEHALF_TYPE_BOOL,
+    BEHALF_TYPE_UINT,
+    BEHALF_TYPE_INT, /* negative */
+    BEHALF_TYPE_DOUBLE,
+    BEHALF_TYPE_STRING,
+    BEHALF_TYPE_BINARY,
+    BEHALF_TYPE_ARRAY,
+    BEHALF_TYPE_MAP
+};
+
+BEHALF_API enum behalf_type behalf_value_type(struct behalf_value value);
+
+/* Each is false, and writes nothing, when the value is of another type. */
+BEHALF_API bool behalf_value_bool(struct behalf_value value, bool *result);
+BEHALF_API bool behalf_value_uint(struct behalf_value value, uint64_t *result);
+BEHALF_API bool behalf_value_int(struct behalf_value value, int64_t *result);
+BEHALF_API bool behalf_value_double(struct behalf_value value, double *result);
+BEHALF_API bool behalf_value_string(struct behalf_value value, const char **data, size_t *size);
+
+/* True when the value is a string of just these bytes. */
+BEHALF_API bool behalf_value_is(struct behalf_value value, const char *text);
+
+/* Opens a container: `rest` then gives `count` items (of a map: 2 x count, key and value in turn)
+ * through behalf_value_next. */
+BEHALF_API bool behalf_value_array(struct behalf_value value, uint32_t *count,
+                                   struct behalf_value *rest);
+BEHALF_API bool behalf_value_map(struct behalf_value value, uint32_t *count,
+                                 struct behalf_value *rest);
+
+/* Takes the first value off `rest`. False at the end, or when the bytes are cut off. */
+BEHALF_API bool behalf_value_next(struct behalf_value *rest, struct behalf_value *item);
+
+/* The value under a key of a map; a value without bytes when there is none. */
+BEHALF_API struct behalf_value behalf_value_get(struct behalf_value map, const char *key);
+
+/* Bytes of the first value of a stretch: 0 when it is cut off, SIZE_MAX when it is no MessagePack.
+ * */
+BEHALF_API size_t behalf_value_measure(const void *bytes, size_t size);
+
+/* --- calls ------------------------------------------------------------------------------------ */
+
+struct behalf_reply;
+
+/* One call and its reply. `arguments` holds one map; NULL means none. An error of the server is
+ * BEHALF_FAILED_SERVER with everything in `error`. */
+BEHALF_API enum behalf_status behalf_call(struct behalf_client *client, const char *method,
+                                          const struct behalf_writer *arguments,
+                                          struct behalf_reply **reply, struct behalf_error *error);
+
+/* Pipelining: submit many (nothing waits), flush, take the replies in whatever order they come.
+ * Requests in flight are independent: one does not see the effects of another before its reply. */
+BEHALF_API enum behalf_status behalf_submit(struct behalf_client *client, const char *method,
+                                            const struct behalf_writer *arguments, uint32_t *id,
+                                            struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_flush(struct behalf_client *client,
+                                           struct behalf_error *error);
+/* The next reply to a submitted request, an error of the server included (behalf_reply_check
+ * tells); flushes first. BEHALF_FAILED_USAGE when nothing is in flight. */
+BEHALF_API enum behalf_status behalf_next(struct behalf_client *client, struct behalf_reply **reply,
+                                          struct behalf_error *error);
+/* Requests submitted whose replies were not taken yet. */
+BEHALF_API size_t behalf_in_flight(const struct behalf_client *client);
+
+BEHALF_API void behalf_reply_free(struct behalf_reply *reply);
+BEHALF_API uint32_t behalf_reply_id(const struct behalf_reply *reply);
+/* BEHALF_SUCCESS, or BEHALF_FAILED_SERVER with the error filled in. */
+BEHALF_API enum behalf_status behalf_reply_check(const struct behalf_reply *reply,
+                                                 struct behalf_error *error);
+BEHALF_API struct behalf_value behalf_reply_result(const struct behalf_reply *reply);
+
+/* --- typed calls: reading --------------------------------------------------------------------- */
+
+enum behalf_consistency {
+    BEHALF_CONSISTENCY_DEFAULT = 0, /* the server's: fully consistent */
+    BEHALF_CONSISTENCY_FULL,
+    BEHALF_CONSISTENCY_MINIMIZE_LATENCY,
+    BEHALF_CONSISTENCY_AT_LEAST_AS_FRESH, /* needs a token */
+    BEHALF_CONSISTENCY_AT_EXACT_SNAPSHOT  /* needs a token */
+};
+
+/* What every read may carry; NULL means all defaults. */
+struct behalf_read {
+    enum behalf_consistency consistency;
+    const char *token;
+    uint32_t deadline_ms; /* after which the server gives up; 0 = its default */
+};
+
+enum behalf_decision { BEHALF_DENY = 0, BEHALF_CONDITIONAL, BEHALF_ALLOW };
+
+/* May the subject do this; with actors: may the first actor do it on the subject's behalf, may the
+ * second do it for the first, and so on. */
+struct behalf_question {
+    const char *resource;
+    const char *permission;
+    const char *subject;
+    const char *const *actors;
+    size_t actor_count;
+};
+
+struct behalf_answer {
+    enum behalf_decision decision;
+    char checked_at[BEHALF_TOKEN_SIZE];
+};
+
+BEHALF_API enum behalf_status behalf_check(struct behalf_client *client,
+                                           const struct behalf_read *read,
+                                           const struct behalf_question *question,
+                                           struct behalf_answer *answer,
+                                           struct behalf_error *error);
+
+/* One item of a bulk: `decision` holds when error.status is BEHALF_SUCCESS. */
+struct behalf_item {
+    enum behalf_decision decision;
+    struct behalf_error error;
+};
+
+/* `items` has room for `count`; all are answered at one snapshot, named by `checked_at` (may be
+ * NULL, else BEHALF_TOKEN_SIZE bytes). */
+BEHALF_API enum behalf_status behalf_check_bulk(struct behalf_client *client,
+                                                const struct behalf_read *read,
+                                                const struct behalf_question *questions,
+                                                size_t count, struct behalf_item *items,
+                                                char *checked_at, struct behalf_error *error);
+
+/* The calls below give the reply; its result has the members that the protocol page names. */
+BEHALF_API enum behalf_status behalf_expand(struct behalf_client *client,
+                                            const struct behalf_read *read, const char *resource,
+                                            const char *permission, uint32_t depth,
+                                            struct behalf_reply **reply,
+                                            struct behalf_error *error);
+
+struct behalf_page {
+    uint32_t limit;     /* 0 = the server's default */
+    const char *cursor; /* NULL = from the start */
+};
+
+/* `subject` and actors as in a question; `page` may be NULL. */
+BEHALF_API enum behalf_status behalf_lookup_resources(
+    struct behalf_client *client, const struct behalf_read *read, const char *resource_type,
+    const char *permission, const char *subject, const char *const *actors, size_t actor_count,
+    const struct behalf_page *page, struct behalf_reply **reply, struct behalf_error *error);
+
+/* `subject_relation` NULL = plain subjects. */
+BEHALF_API enum behalf_status behalf_lookup_subjects(
+    struct behalf_client *client, const struct behalf_read *read, const char *resource,
+    const char *permission, const char *subject_type, const char *subject_relation,
+    const struct behalf_page *page, struct behalf_reply **reply, struct behalf_error *error);
+
+BEHALF_API enum behalf_status behalf_lookup_permissions(
+    struct behalf_client *client, const struct behalf_read *read, const char *resource,
+    const char *subject, const char *const *actors, size_t actor_count, struct behalf_reply **reply,
+    struct behalf_error *error);
+
+/* --- typed calls: relationships, schema, server ----------------------------------------------- */
+
+/* Members that are NULL do not restrict. At least one is set. */
+struct behalf_filter {
+    const char *resource_type;
+    const char *resource_id; /* not together with the prefix */
+    const char *resource_id_prefix;
+    const char *relation;
+    const char *subject_type; /* needed for the two below */
+    const char *subject_id;
+    const char *subject_relation; /* "" = plain subjects only */
+};
+
+enum behalf_operation { BEHALF_CREATE = 0, BEHALF_TOUCH, BEHALF_DELETE };
+
+struct behalf_update {
+    enum behalf_operation operation;
+    const char *relationship; /* text form */
+};
+
+struct behalf_precondition {
+    bool must_match; /* else: must not match */
+    struct behalf_filter filter;
+};
+
+struct behalf_transaction {
+    const struct behalf_update *updates;
+    size_t update_count;
+    const struct behalf_precondition *preconditions;
+    size_t precondition_count;
+    const char *idempotency_key; /* NULL = none */
+};
+
+/* `written_at` may be NULL, else BEHALF_TOKEN_SIZE bytes; so in the calls below. */
+BEHALF_API enum behalf_status behalf_relationships_write(
+    struct behalf_client *client, const struct behalf_transaction *transaction, char *written_at,
+    struct behalf_error *error);
+
+/* Deletes at most `limit` (0 = the server's default) in one transaction. */
+BEHALF_API enum behalf_status behalf_relationships_delete(struct behalf_client *client,
+                                                          const struct behalf_filter *filter,
+                                                          uint32_t limit, uint64_t *count,
+                                                          bool *complete, char *deleted_at,
+                                                          struct behalf_error *error);
+
+BEHALF_API enum behalf_status behalf_relationships_read(struct behalf_client *client,
+                                                        const struct behalf_read *read,
+                                                        const struct behalf_filter *filter,
+                                                        const struct behalf_page *page,
+                                                        struct behalf_reply **reply,
+                                                        struct behalf_error *error);
+
+BEHALF_API enum behalf_status behalf_schema_write(struct behalf_client *client, const char *text,
+                                                  size_t size, char *written_at,
+                                                  struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_schema_read(struct behalf_client *client,
+                                                 const struct behalf_read *read,
+                                                 struct behalf_reply **reply,
+                                                 struct behalf_error *error);
+
+BEHALF_API enum behalf_status behalf_ping(struct behalf_client *client, struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_server_info(struct behalf_client *client,
+                                                 struct behalf_reply **reply,
+                                                 struct behalf_error *error);
+
+/* For callers that build arguments themselves: how many members these add to a map, and the
+ * members. behalf_write_read adds `consistency` and `deadline_ms`. */
+BEHALF_API uint32_t behalf_read_members(const struct behalf_read *read);
+BEHALF_API void behalf_write_read(struct behalf_writer *writer, const struct behalf_read *read);
+BEHALF_API void behalf_write_filter(struct behalf_writer *writer,
+                                    const struct behalf_filter *filter);
+/* An actor as a string, several as an array; no call when there are none. */
+BEHALF_API void behalf_write_actors(struct behalf_writer *writer, const char *const *actors,
+                                    size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,528 @@
+/* client_call.c - requests out, replies in.
+ * Always true: a reply is handed out only when it is one whole value, [1, id, error, result], whose
+ * id is in flight; anything else breaks the connection for good. Ids are given in order, so the
+ * requests in flight lie in one window of ids, kept as a ring of one byte each. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "client/client_internal.h"
+
+#define CONNECT_TIMEOUT_MS 5000
+#define REPLY_SIZE_MAX ((size_t)256 * 1024 * 1024)
+#define READ_SIZE ((size_t)64 * 1024)
+#define WINDOW_FIRST 256U
+#define WINDOW_MAX (1U << 20) /* requests between the oldest unanswered one and the newest */
+#define METHOD_SIZE_MAX 128
+
+enum id_state { ID_FREE = 0, ID_WAITED_FOR, ID_ABANDONED };
+
+struct behalf_reply {
+    struct behalf_reply *next;
+    struct behalf_value error;
+    struct behalf_value result;
+    size_t size;
+    uint32_t id;
+    unsigned char bytes[];
+};
+
+struct behalf_client {
+    int descriptor;
+    uint32_t timeout_ms;
+    size_t reply_size_max;
+    bool broken;
+    struct behalf_error broken_by; /* repeated to every later call */
+
+    struct client_bytes out;
+    size_t out_sent;
+    struct client_bytes in;
+    struct client_scan scan; /* over the value at the start of `in` */
+
+    uint8_t *window; /* enum id_state of id & (window_size - 1) */
+    uint32_t window_size;
+    uint32_t oldest; /* ids [oldest, next_id) may be in flight */
+    uint32_t next_id;
+    size_t waited_for;
+
+    struct behalf_reply *first; /* read, not taken yet */
+    struct behalf_reply **last;
+    size_t queued_bytes;
+    size_t queued;
+};
+
+enum behalf_status
+behalf_connect(const char *endpoint, const struct behalf_options *options,
+               struct behalf_client **client, struct behalf_error *error)
+{
+    static const struct behalf_options defaults;
+    struct behalf_client *made;
+    enum behalf_status status;
+    uint32_t timeout_ms;
+
+    if (endpoint == NULL)
+        endpoint = BEHALF_DEFAULT_ENDPOINT;
+    if (options == NULL)
+        options = &defaults;
+    made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return client_error_set(error, BEHALF_FAILED_MEMORY, "cannot connect: no memory");
+    made->descriptor = -1;
+    made->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : BEHALF_DEFAULT_TIMEOUT_MS;
+    made->reply_size_max = options->reply_size_max > 0 ? options->reply_size_max : REPLY_SIZE_MAX;
+    made->last = &made->first;
+    client_scan_start(&made->scan);
+    made->window_size = WINDOW_FIRST;
+    made->window = calloc(WINDOW_FIRST, 1);
+    if (made->window == NULL) {
+        behalf_close(made);
+        return client_error_set(error, BEHALF_FAILED_MEMORY, "cannot connect: no memory");
+    }
+    timeout_ms = options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+    status = client_socket_open(endpoint, timeout_ms, &made->descriptor, error);
+    if (status != BEHALF_SUCCESS) {
+        behalf_close(made);
+        return status;
+    }
+    *client = made;
+    return BEHALF_SUCCESS;
+}
+
+void
+behalf_close(struct behalf_client *client)
+{
+    struct behalf_reply *reply;
+
+    if (client == NULL)
+        return;
+    while ((reply = client->first) != NULL) {
+        client->first = reply->next;
+        behalf_reply_free(reply);
+    }
+    if (client->descriptor >= 0)
+        (void)close(client->descriptor);
+    client_bytes_release(&client->out);
+    client_bytes_release(&client->in);
+    free(client->window);
+    free(client);
+}
+
+int
+behalf_descriptor(const struct behalf_client *client)
+{
+    return client->descriptor;
+}
+
+size_t
+behalf_in_flight(const struct behalf_client *client)
+{
+    return client->waited_for + client->queued;
+}
+
+/* --- breaking --------------------------------------------------------------------------------- */
+
+static enum behalf_status
+break_off(struct behalf_client *client, enum behalf_status status, const char *reason,
+          struct behalf_error *error)
+{
+    client->broken = true;
+    client_error_set(&client->broken_by, status, "%s", reason);
+    if (error != NULL)
+        *error = client->broken_by;
+    return status;
+}
+
+static enum behalf_status
+still_broken(const struct behalf_client *client, struct behalf_error *error)
+{
+    if (error != NULL)
+        *error = client->broken_by;
+    return client->broken_by.status;
+}
+
+/* --- ids -------------------------------------------------------------------------------------- */
+
+static uint8_t *
+id_state(const struct behalf_client *client, uint32_t id)
+{
+    return &client->window[id & (client->window_size - 1)];
+}
+
+/* Makes room in the window for the next id. */
+static bool
+window_grow(struct behalf_client *client)
+{
+    uint32_t size = client->window_size * 2;
+    uint8_t *window;
+
+    if (size > WINDOW_MAX || (window = calloc(size, 1)) == NULL)
+        return false;
+    for (uint32_t id = client->oldest; id != client->next_id; id++)
+        window[id & (size - 1)] = *id_state(client, id);
+    free(client->window);
+    client->window = window;
+    client->window_size = size;
+    return true;
+}
+
+static void
+id_done(struct behalf_client *client, uint32_t id)
+{
+    *id_state(client, id) = ID_FREE;
+    while (client->oldest != client->next_id && *id_state(client, client->oldest) == ID_FREE)
+        client->oldest++;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+/* Parses one whole message. The error is a static sentence. */
+static const char *
+parse_reply(const unsigned char *bytes, size_t size, uint32_t *id, struct behalf_value parts[2])
+{
+    struct behalf_value whole = {bytes, size};
+    struct behalf_value rest;
+    struct behalf_value item;
+    uint32_t count;
+    uint64_t number;
+
+    if (!behalf_value_array(whole, &count, &rest) || count != 4)
+        return "the server sent something that is no reply";
+    if (!behalf_value_next(&rest, &item) || !behalf_value_uint(item, &number) || number != 1)
+        return "the server sent something that is no reply";
+    if (!behalf_value_next(&rest, &item) || !behalf_value_uint(item, &number) ||
+        number > UINT32_MAX)
+        return "the server sent a reply without an id";
+    if (!behalf_value_next(&rest, &parts[0]) || !behalf_value_next(&rest, &parts[1]))
+        return "the server sent a reply that is cut off";
+    *id = (uint32_t)number;
+    return NULL;
+}
+
+/* A notification, [2, method, params]: nobody subscribed through this library, so it is dropped. */
+static bool
+is_notification(const unsigned char *bytes, size_t size)
+{
+    return size >= 2 && bytes[0] == 0x93 && bytes[1] == 2;
+}
+
+/* Queues the message at the start of `in`, or drops it when nobody waits for it any more. */
+static enum behalf_status
+accept_message(struct behalf_client *client, const unsigned char *bytes, size_t size,
+               struct behalf_error *error)
+{
+    struct behalf_value parts[2];
+    struct behalf_reply *reply;
+    const char *problem;
+    uint32_t id;
+    uint8_t state;
+
+    if (is_notification(bytes, size))
+        return BEHALF_SUCCESS;
+    problem = parse_reply(bytes, size, &id, parts);
+    if (problem != NULL)
+        return break_off(client, BEHALF_FAILED_PROTOCOL, problem, error);
+    state = id - client->oldest < client->next_id - client->oldest ? *id_state(client, id)
+                                                                   : (uint8_t)ID_FREE;
+    if (state == ID_FREE)
+        return break_off(client, BEHALF_FAILED_PROTOCOL,
+                         "the server answered a request that was not made", error);
+    id_done(client, id);
+    if (state == ID_ABANDONED)
+        return BEHALF_SUCCESS;
+    client->waited_for--;
+    reply = malloc(sizeof *reply + size);
+    if (reply == NULL)
+        return break_off(client, BEHALF_FAILED_MEMORY, "no memory for a reply", error);
+    memcpy(reply->bytes, bytes, size);
+    reply->next = NULL;
+    reply->id = id;
+    reply->size = size;
+    reply->error = (struct behalf_value){reply->bytes + (parts[0].bytes - bytes), parts[0].size};
+    reply->result = (struct behalf_value){reply->bytes + (parts[1].bytes - bytes), parts[1].size};
+    *client->last = reply;
+    client->last = &reply->next;
+    client->queued++;
+    client->queued_bytes += size;
+    return BEHALF_SUCCESS;
+}
+
+/* Turns what was read into replies. */
+static enum behalf_status
+parse_input(struct behalf_client *client, struct behalf_error *error)
+{
+    enum behalf_status status = BEHALF_SUCCESS;
+    size_t from = 0;
+
+    while (status == BEHALF_SUCCESS && from < client->in.size) {
+        switch (client_scan_go(&client->scan, client->in.data + from, client->in.size - from,
+                               client->reply_size_max)) {
+        case CLIENT_SCAN_BROKEN:
+            return break_off(client, BEHALF_FAILED_PROTOCOL,
+                             "the server sent bytes that are no MessagePack, or a reply that is "
+                             "larger than allowed",
+                             error);
+        case CLIENT_SCAN_MORE:
+            client_bytes_drop(&client->in, from);
+            return BEHALF_SUCCESS;
+        case CLIENT_SCAN_WHOLE:
+            status = accept_message(client, client->in.data + from, client->scan.at, error);
+            from += client->scan.at;
+            client_scan_start(&client->scan);
+            break;
+        }
+    }
+    if (status == BEHALF_SUCCESS)
+        client_bytes_drop(&client->in, from);
+    return status;
+}
+
+/* Reads what is there, without waiting. */
+static enum behalf_status
+receive(struct behalf_client *client, struct behalf_error *error)
+{
+    ssize_t count;
+
+    if (client->in.size + client->queued_bytes > client->reply_size_max)
+        return break_off(client, BEHALF_FAILED_PROTOCOL,
+                         "the server sent more than the client holds; take replies sooner, or "
+                         "ask for smaller pages",
+                         error);
+    if (!client_bytes_reserve(&client->in, READ_SIZE))
+        return break_off(client, BEHALF_FAILED_MEMORY, "no memory for replies", error);
+    count = recv(client->descriptor, client->in.data + client->in.size,
+                 client->in.capacity - client->in.size, 0);
+    if (count > 0) {
+        client->in.size += (size_t)count;
+        return parse_input(client, error);
+    }
+    if (count == 0)
+        return break_off(client, BEHALF_FAILED_CONNECTION, "the server closed the connection",
+                         error);
+    if (errno == EAGAIN || errno == EINTR)
+        return BEHALF_SUCCESS;
+    return break_off(client, BEHALF_FAILED_CONNECTION, strerror(errno), error);
+}
+
+/* --- sending ---------------------------------------------------------------------------------- */
+
+/* Sends what the socket takes, without waiting. */
+static enum behalf_status
+transmit(struct behalf_client *client, struct behalf_error *error)
+{
+    while (client->out_sent < client->out.size) {
+        ssize_t count = send(client->descriptor, client->out.data + client->out_sent,
+                             client->out.size - client->out_sent, MSG_NOSIGNAL);
+
+        if (count > 0) {
+            client->out_sent += (size_t)count;
+        } else if (count < 0 && errno == EINTR) {
+            continue;
+        } else if (count < 0 && errno == EAGAIN) {
+            return BEHALF_SUCCESS;
+        } else {
+            return break_off(client, BEHALF_FAILED_CONNECTION, strerror(errno), error);
+        }
+    }
+    client->out.size = 0;
+    client->out_sent = 0;
+    return BEHALF_SUCCESS;
+}
+
+/* Waits once for the socket and does what it allows. While sending, replies are read too: a server
+ * may stop reading when its own replies find no way out. */
+static enum behalf_status
+turn(struct behalf_client *client, int64_t deadline_ms, struct behalf_error *error)
+{
+    struct pollfd watched = {.fd = client->descriptor, .events = POLLIN};
+    enum behalf_status status = BEHALF_SUCCESS;
+    int64_t left_ms = deadline_ms - client_now_ms();
+    int ready;
+
+    if (client->out_sent < client->out.size)
+        watched.events |= POLLOUT;
+    ready = poll(&watched, 1, left_ms > 0 ? (int)left_ms : 0);
+    if (ready < 0 && errno != EINTR)
+        return break_off(client, BEHALF_FAILED_CONNECTION, strerror(errno), error);
+    if (ready == 0)
+        return client_error_set(error, BEHALF_FAILED_TIMEOUT, "no reply within %u ms",
+                                client->timeout_ms);
+    if (ready < 0)
+        return BEHALF_SUCCESS;
+    if (watched.revents & POLLOUT)
+        status = transmit(client, error);
+    if (status == BEHALF_SUCCESS && (watched.revents & (POLLIN | POLLHUP | POLLERR)))
+        status = receive(client, error);
+    return status;
+}
+
+enum behalf_status
+behalf_flush(struct behalf_client *client, struct behalf_error *error)
+{
+    int64_t deadline_ms = client_now_ms() + client->timeout_ms;
+    enum behalf_status status;
+
+    if (client->broken)
+        return still_broken(client, error);
+    status = transmit(client, error);
+    while (status == BEHALF_SUCCESS && client->out_sent < client->out.size)
+        status = turn(client, deadline_ms, error);
+    return status;
+}
+
+/* --- calls ------------------------------------------------------------------------------------ */
+
+enum behalf_status
+behalf_submit(struct behalf_client *client, const char *method,
+              const struct behalf_writer *arguments, uint32_t *id, struct behalf_error *error)
+{
+    struct behalf_writer head = {.failed = false};
+    const unsigned char *bytes = (const unsigned char *)"\x80"; /* an empty map */
+    size_t size = 1;
+    uint32_t given;
+
+    if (client->broken)
+        return still_broken(client, error);
+    if (strlen(method) > METHOD_SIZE_MAX)
+        return client_error_set(error, BEHALF_FAILED_USAGE, "cannot call '%.32s...': too long",
+                                method);
+    if (arguments != NULL)
+        bytes = behalf_writer_bytes(arguments, &size);
+    if (bytes == NULL)
+        return client_error_set(error, BEHALF_FAILED_MEMORY, "cannot call '%s': no memory", method);
+    if (client->next_id - client->oldest == client->window_size && !window_grow(client))
+        return client_error_set(error, BEHALF_FAILED_USAGE,
+                                "cannot call '%s': %u requests are in flight", method,
+                                client->window_size);
+    /* Written in place; taken back when memory runs out in the middle of it. */
+    given = client->next_id;
+    head.bytes = client->out;
+    behalf_write_array(&head, 4);
+    behalf_write_uint(&head, 0);
+    behalf_write_uint(&head, given);
+    behalf_write_text(&head, method);
+    behalf_write_array(&head, 1);
+    behalf_write_raw(&head, bytes, size);
+    if (head.failed) {
+        head.bytes.size = client->out.size;
+        client->out = head.bytes;
+        return client_error_set(error, BEHALF_FAILED_MEMORY, "cannot call '%s': no memory", method);
+    }
+    client->out = head.bytes;
+    client->next_id++;
+    *id_state(client, given) = ID_WAITED_FOR;
+    client->waited_for++;
+    if (id != NULL)
+        *id = given;
+    return BEHALF_SUCCESS;
+}
+
+/* Takes a queued reply: that of `id`, or the oldest when `any`. */
+static struct behalf_reply *
+queue_take(struct behalf_client *client, uint32_t id, bool any)
+{
+    for (struct behalf_reply **at = &client->first; *at != NULL; at = &(*at)->next) {
+        struct behalf_reply *reply = *at;
+
+        if (!any && reply->id != id)
+            continue;
+        *at = reply->next;
+        if (client->last == &reply->next)
+            client->last = at;
+        client->queued--;
+        client->queued_bytes -= reply->size;
+        return reply;
+    }
+    return NULL;
+}
+
+/* Waits for a reply; a deadline counts from now. */
+static enum behalf_status
+await(struct behalf_client *client, uint32_t id, bool any, struct behalf_reply **reply,
+      struct behalf_error *error)
+{
+    int64_t deadline_ms = client_now_ms() + client->timeout_ms;
+    enum behalf_status status = BEHALF_SUCCESS;
+    struct behalf_reply *found;
+
+    for (;;) {
+        found = queue_take(client, id, any);
+        if (found != NULL) {
+            *reply = found;
+            return BEHALF_SUCCESS;
+        }
+        if (status != BEHALF_SUCCESS)
+            return status;
+        if (client->broken)
+            return still_broken(client, error);
+        if (client->out_sent < client->out.size)
+            status = transmit(client, error);
+        if (status == BEHALF_SUCCESS)
+            status = turn(client, deadline_ms, error);
+    }
+}
+
+enum behalf_status
+behalf_next(struct behalf_client *client, struct behalf_reply **reply, struct behalf_error *error)
+{
+    if (behalf_in_flight(client) == 0)
+        return client_error_set(error, BEHALF_FAILED_USAGE,
+                                "cannot wait for a reply: nothing is in flight");
+    return await(client, 0, true, reply, error);
+}
+
+enum behalf_status
+behalf_call(struct behalf_client *client, const char *method, const struct behalf_writer *arguments,
+            struct behalf_reply **reply, struct behalf_error *error)
+{
+    struct behalf_reply *got;
+    enum behalf_status status;
+    uint32_t id;
+
+    status = behalf_submit(client, method, arguments, &id, error);
+    if (status != BEHALF_SUCCESS)
+        return status;
+    status = await(client, id, false, &got, error);
+    if (status == BEHALF_FAILED_TIMEOUT) {
+        *id_state(client, id) = ID_ABANDONED;
+        client->waited_for--;
+    }
+    if (status != BEHALF_SUCCESS)
+        return status;
+    status = behalf_reply_check(got, error);
+    if (status != BEHALF_SUCCESS) {
+        behalf_reply_free(got);
+        return status;
+    }
+    *reply = got;
+    return BEHALF_SUCCESS;
+}
+
+/* --- replies ---------------------------------------------------------------------------------- */
+
+void
+behalf_reply_free(struct behalf_reply *reply)
+{
+    free(reply);
+}
+
+uint32_t
+behalf_reply_id(const struct behalf_reply *reply)
+{
+    return reply->id;
+}
+
+enum behalf_status
+behalf_reply_check(const struct behalf_reply *reply, struct behalf_error *error)
+{
+    if (behalf_value_type(reply->error) == BEHALF_TYPE_NIL)
+        return BEHALF_SUCCESS;
+    return client_error_read(error, reply->error);
+}
+
+struct behalf_value
+behalf_reply_result(const struct behalf_reply *reply)
+{
+    return reply->result;
+}
