@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "engine/binding.h"
+#include "engine/budget.h"
 #include "engine/engine.h"
 
 struct filter_scan; /* in the arena */
@@ -21,6 +22,8 @@ enum status filter_scan_open(const struct relationship_filter *filter,
                              const struct store_snapshot *snapshot, uint64_t revision,
                              const struct edge_key *from, struct arena *arena,
                              struct filter_scan **scan, struct error *error) BEHALF_MUST_USE;
+/* From here on every edge visited, matching or not, is paid from `budget` (borrowed). */
+void filter_scan_pay(struct filter_scan *scan, struct budget *budget);
 /* BEHALF_OK with an edge (context valid until the next call), or BEHALF_DONE. */
 enum status filter_scan_next(struct filter_scan *scan, struct edge *edge,
                              struct error *error) BEHALF_MUST_USE;
