@@ -1,0 +1,220 @@
+/* names.c - strings to nodes and back, for one request.
+ * Always true: a resolver's answers depend on its view's storage snapshot alone, so that the same
+ * bytes asked twice give the same node, whatever was written or cached in between. */
+#include "engine/names.h"
+
+#include "base/digest.h"
+#include "base/memory.h"
+
+struct name_cache {
+    size_t memory_bytes;
+};
+
+/* Up to so many local names are found by walking them; more get a table. */
+#define LOCALS_WALKED 8
+#define LOCALS_FIRST 8
+
+struct name_local {
+    struct name_local *older;       /* in order of making */
+    struct name_local *same_bucket; /* the next older one of equal hash */
+    uint64_t node;
+    uint64_t hash;
+    struct slice id; /* borrowed from the request */
+};
+
+struct name_cache *
+name_cache_new(size_t memory_bytes)
+{
+    struct name_cache *cache = memory_new(sizeof *cache);
+
+    cache->memory_bytes = memory_bytes;
+    return cache;
+}
+
+void
+name_cache_free(struct name_cache *cache)
+{
+    memory_free(cache);
+}
+
+static uint64_t
+name_hash(uint16_t type_label, struct slice id)
+{
+    return digest_hash(id) ^ digest_hash_u64(type_label);
+}
+
+/* --- local names -------------------------------------------------------------------------------- */
+
+static bool
+local_is(const struct name_local *local, uint16_t type_label, uint64_t hash, struct slice id)
+{
+    return local->hash == hash && NODE_TYPE(local->node) == type_label &&
+           slice_equal(local->id, id);
+}
+
+static struct name_local *
+local_find(const struct resolver *resolver, uint16_t type_label, uint64_t hash, struct slice id)
+{
+    struct name_local *local = resolver->locals;
+
+    if (resolver->local_count <= LOCALS_WALKED) {
+        while (local != NULL && !local_is(local, type_label, hash, id))
+            local = local->older;
+    } else {
+        uint32_t newest = table_find(&resolver->local_buckets, hash);
+
+        local = newest == TABLE_NONE ? NULL : resolver->local_at[newest];
+        while (local != NULL && !local_is(local, type_label, hash, id))
+            local = local->same_bucket;
+    }
+    return local;
+}
+
+static bool
+local_add_to_table(struct resolver *resolver, uint32_t sequence)
+{
+    struct name_local *local = resolver->local_at[sequence];
+    uint32_t newest = table_find(&resolver->local_buckets, local->hash);
+
+    if (newest == TABLE_NONE)
+        return table_add(&resolver->local_buckets, local->hash, sequence);
+    local->same_bucket = resolver->local_at[newest];
+    table_set(&resolver->local_buckets, local->hash, sequence);
+    return true;
+}
+
+/* Makes room for one more in local_at, and turns to the table when there are many. */
+static bool
+local_reserve(struct resolver *resolver)
+{
+    uint32_t capacity = resolver->local_capacity;
+    struct name_local **grown;
+
+    if (resolver->local_count < capacity)
+        return true;
+    capacity = capacity == 0 ? LOCALS_FIRST : capacity * 2;
+    grown = arena_take(resolver->arena, capacity * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    if (resolver->local_count > 0)
+        memcpy(grown, resolver->local_at, resolver->local_count * sizeof *grown);
+    resolver->local_at = grown;
+    resolver->local_capacity = capacity;
+    return true;
+}
+
+static bool
+local_index(struct resolver *resolver)
+{
+    if (resolver->local_count <= LOCALS_WALKED)
+        return true;
+    if (resolver->local_count > LOCALS_WALKED + 1)
+        return local_add_to_table(resolver, resolver->local_count - 1);
+    if (!table_init(&resolver->local_buckets, resolver->arena, LOCALS_WALKED * 4))
+        return false;
+    for (uint32_t sequence = 0; sequence < resolver->local_count; sequence++) {
+        if (!local_add_to_table(resolver, sequence))
+            return false;
+    }
+    return true;
+}
+
+static enum status
+local_spent(struct error *error)
+{
+    return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the names of the request need more memory");
+}
+
+static enum status
+local_make(struct resolver *resolver, uint16_t type_label, uint64_t hash, struct slice id,
+           uint64_t *node, struct error *error)
+{
+    struct name_local *local;
+
+    if (!local_reserve(resolver))
+        return local_spent(error);
+    local = arena_take_array(resolver->arena, 1, sizeof *local);
+    if (local == NULL)
+        return local_spent(error);
+    local->older = resolver->locals;
+    local->node = NODE_WILDCARD(type_label) | (NODE_SEQUENCE_LOCAL + resolver->local_count);
+    local->hash = hash;
+    local->id = id;
+    resolver->locals = local;
+    resolver->local_at[resolver->local_count++] = local;
+    if (!local_index(resolver))
+        return local_spent(error);
+    *node = local->node;
+    return BEHALF_OK;
+}
+
+/* --- the resolver ------------------------------------------------------------------------------- */
+
+void
+resolver_init(struct resolver *resolver, struct name_cache *cache, struct graph_view *view,
+              struct arena *arena)
+{
+    *resolver = (struct resolver){.cache = cache, .view = view, .arena = arena};
+}
+
+enum status
+resolver_node(struct resolver *resolver, uint16_t type_label, struct slice id, uint64_t *node,
+              struct error *error)
+{
+    uint64_t hash = name_hash(type_label, id);
+    const struct store_snapshot *snapshot;
+    struct name_local *local;
+    uint64_t stored;
+    bool found;
+    enum status status;
+
+    local = local_find(resolver, type_label, hash, id);
+    if (local != NULL) {
+        *node = local->node;
+        return BEHALF_OK;
+    }
+    status = graph_view_storage(resolver->view, &snapshot, error);
+    if (status == BEHALF_OK)
+        status = store_node_find(snapshot, type_label, id, &stored, &found, error);
+    if (status != BEHALF_OK)
+        return status;
+    if (!found)
+        return local_make(resolver, type_label, hash, id, node, error);
+    *node = stored;
+    return BEHALF_OK;
+}
+
+static enum status
+id_from_storage(struct resolver *resolver, uint64_t node, struct slice *id, struct error *error)
+{
+    const struct store_snapshot *snapshot;
+    struct buffer bytes;
+    enum status status = graph_view_storage(resolver->view, &snapshot, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    buffer_init(&bytes);
+    status = store_node_name(snapshot, node, &bytes, error);
+    if (status == BEHALF_OK) {
+        *id = arena_copy(resolver->arena, buffer_slice(&bytes));
+        if (id->data == NULL)
+            status = local_spent(error);
+    }
+    buffer_release(&bytes);
+    return status;
+}
+
+enum status
+resolver_id(struct resolver *resolver, uint64_t node, struct slice *id, struct error *error)
+{
+    BEHALF_ASSERT(!NODE_IS_WILDCARD(node));
+    if (NODE_IS_LOCAL(node)) {
+        uint64_t sequence = (node & NODE_SEQUENCE_MASK) - NODE_SEQUENCE_LOCAL;
+
+        BEHALF_ASSERT(sequence < resolver->local_count);
+        BEHALF_ASSERT(resolver->local_at[sequence]->node == node);
+        *id = resolver->local_at[sequence]->id;
+        return BEHALF_OK;
+    }
+    return id_from_storage(resolver, node, id, error);
+}

@@ -1,0 +1,186 @@
+/* pool.c - worker threads with a bounded queue per class of work.
+ * Always true: a job is run exactly once or was refused; under `lock` nothing runs, allocates or
+ * waits but pthread_cond_wait. */
+#include "engine/pool.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "engine/limits.h"
+
+/* What a refused caller is told to wait. A queue of LIMIT_POOL_QUEUE checks of some ten microseconds
+ * drains in about this time on one thread. */
+#define RETRY_AFTER_MS 100
+
+struct job_queue {
+    struct engine_job *first;
+    struct engine_job *last;
+    uint32_t length;
+    uint32_t running;
+    uint32_t running_max; /* threads that may run jobs of this class at once */
+};
+
+struct pool {
+    struct engine *engine;
+    pthread_t *threads;
+    uint32_t thread_count;
+
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t work;
+    struct job_queue queues[ENGINE_CLASS_COUNT];
+    bool closing;
+};
+
+/* A job that may start now, or NULL. Checks go first: they are short and somebody waits for each. */
+static struct engine_job *
+take_job(struct pool *pool, enum engine_class *class)
+{
+    for (int at = 0; at < ENGINE_CLASS_COUNT; at++) {
+        struct job_queue *queue = &pool->queues[at];
+        struct engine_job *job = queue->first;
+
+        if (job == NULL || queue->running >= queue->running_max)
+            continue;
+        queue->first = job->next;
+        if (queue->first == NULL)
+            queue->last = NULL;
+        queue->length--;
+        queue->running++;
+        job->next = NULL;
+        *class = (enum engine_class)at;
+        return job;
+    }
+    return NULL;
+}
+
+static bool
+is_drained(const struct pool *pool)
+{
+    for (int at = 0; at < ENGINE_CLASS_COUNT; at++) {
+        if (pool->queues[at].length > 0)
+            return false;
+    }
+    return true;
+}
+
+/* The worker is made at the first job, by the thread that uses it: the pool may be started before
+ * the engine has anything to serve. */
+static void *
+run_thread(void *argument)
+{
+    struct pool *pool = argument;
+    struct engine_worker *worker = NULL;
+    enum engine_class class;
+
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        struct engine_job *job = take_job(pool, &class);
+
+        if (job == NULL) {
+            if (pool->closing && is_drained(pool))
+                break;
+            pthread_cond_wait(&pool->work, &pool->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&pool->lock);
+        if (worker == NULL)
+            worker = engine_worker_new(pool->engine, true);
+        job->run(job, worker); /* may free the job */
+        pthread_mutex_lock(&pool->lock);
+        pool->queues[class].running--;
+        /* The place this job held in its class may be what a queued one waits for, while this thread
+         * may take one of another class. */
+        if (pool->queues[class].length > 0)
+            pthread_cond_signal(&pool->work);
+        if (pool->closing && is_drained(pool))
+            pthread_cond_broadcast(&pool->work);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    engine_worker_free(worker);
+    return NULL;
+}
+
+static void
+start_threads(struct pool *pool)
+{
+    sigset_t all;
+    sigset_t before;
+
+    /* Signals are for the thread that waits for them, never for a worker. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (uint32_t at = 0; at < pool->thread_count; at++) {
+        int failure = pthread_create(&pool->threads[at], NULL, run_thread, pool);
+
+        BEHALF_ASSERT(failure == 0);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+struct pool *
+pool_new(struct engine *engine, unsigned threads)
+{
+    struct pool *pool = memory_new(sizeof *pool);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (threads == 0)
+        threads = cores > 0 ? (unsigned)cores : 1;
+    pool->engine = engine;
+    pool->thread_count = threads;
+    pool->threads = memory_new_array(threads, sizeof *pool->threads);
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->work, NULL);
+    pool->queues[ENGINE_CLASS_CHECK].running_max = threads;
+    pool->queues[ENGINE_CLASS_LOOKUP].running_max = (threads + 1) / 2;
+    start_threads(pool);
+    return pool;
+}
+
+void
+pool_free(struct pool *pool)
+{
+    if (pool == NULL)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->closing = true;
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+    for (uint32_t at = 0; at < pool->thread_count; at++)
+        pthread_join(pool->threads[at], NULL);
+    BEHALF_ASSERT(is_drained(pool));
+    pthread_cond_destroy(&pool->work);
+    pthread_mutex_destroy(&pool->lock);
+    memory_free(pool->threads);
+    memory_free(pool);
+}
+
+enum status
+pool_submit(struct pool *pool, enum engine_class class, struct engine_job *job, struct error *error)
+{
+    struct job_queue *queue = &pool->queues[class];
+    bool accepted;
+
+    job->next = NULL;
+    pthread_mutex_lock(&pool->lock);
+    BEHALF_ASSERT(!pool->closing);
+    accepted = queue->length < LIMIT_POOL_QUEUE;
+    if (accepted) {
+        if (queue->last != NULL)
+            queue->last->next = job;
+        else
+            queue->first = job;
+        queue->last = job;
+        queue->length++;
+        pthread_cond_signal(&pool->work);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (accepted)
+        return BEHALF_OK;
+    error_set(error, BEHALF_OVERLOADED, "%u requests are already waiting",
+              (unsigned)LIMIT_POOL_QUEUE);
+    if (error != NULL)
+        error->retry_after_ms = RETRY_AFTER_MS;
+    return BEHALF_OVERLOADED;
+}
