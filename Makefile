@@ -147,9 +147,10 @@ $(B)/pic/%.o: %.c $(B)/flags
 	$(SAY) CC '$< (pic)'
 	$(Q)mkdir -p $(@D) && $(COMPILE)
 
+# q, not r: two floors may have a file of the same name.
 define archive
 	$(SAY) AR $(@F)
-	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+	$(Q)rm -f $@ && ar qcs $@ $(filter %.o,$^)
 endef
 $(CORE): $(call obj,$(CORE_SRC)) $(B)/sources ; $(archive)
 $(CLIENT): $(call obj,$(CLIENT_SRC)) $(B)/sources ; $(archive)
