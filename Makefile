@@ -147,7 +147,7 @@ $(B)/pic/%.o: %.c $(B)/flags
 	$(SAY) CC '$< (pic)'
 	$(Q)mkdir -p $(@D) && $(COMPILE)
 
-# q, not r: two floors may have a file of the same name.
+# q never replaces: two floors may have a file of the same name.
 define archive
 	$(SAY) AR $(@F)
 	$(Q)rm -f $@ && ar qcs $@ $(filter %.o,$^)
