@@ -151,7 +151,7 @@ subject_range(const struct filter_scan *scan)
 
 /* --- checking and binding ------------------------------------------------------------------- */
 
-static bool
+bool
 filter_is_empty(const struct relationship_filter *filter)
 {
     return filter->resource_type.size == 0 && filter->resource_id.size == 0 &&
@@ -329,14 +329,13 @@ start_at(struct filter_scan *scan, const struct edge_key *from)
 
 enum status
 filter_scan_open(const struct relationship_filter *filter, const struct binding *binding,
-                 struct store *store, const struct store_snapshot *snapshot, uint64_t revision,
+                 const struct store_snapshot *snapshot, uint64_t revision,
                  const struct edge_key *from, struct arena *arena, struct filter_scan **scan,
                  struct error *error)
 {
     struct filter_scan *made;
     enum status status = check_shape(filter, error);
 
-    (void)store;
     if (status != BEHALF_OK)
         return status;
     made = arena_take_array(arena, 1, sizeof *made);

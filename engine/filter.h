@@ -16,9 +16,12 @@
 
 struct filter_scan; /* in the arena */
 
+/* Whether no field is set. */
+bool filter_is_empty(const struct relationship_filter *filter);
+
 /* Starts at the first match at or behind `from` (NULL = the first of all), in index order. */
 enum status filter_scan_open(const struct relationship_filter *filter,
-                             const struct binding *binding, struct store *store,
+                             const struct binding *binding,
                              const struct store_snapshot *snapshot, uint64_t revision,
                              const struct edge_key *from, struct arena *arena,
                              struct filter_scan **scan, struct error *error) BEHALF_MUST_USE;

@@ -1,0 +1,43 @@
+/* write.h - what the writer's files tell each other: how one transaction is decided.
+ *
+ * Always true: a decider reads the state its transaction is decided against, puts its changes into
+ * the transaction and touches nothing else; when it fails it has described why in write->error, and
+ * the writer aborts the transaction, so that nothing of it is left.
+ * Threads: the writer thread. */
+#ifndef BEHALF_ENGINE_WRITE_H
+#define BEHALF_ENGINE_WRITE_H
+
+#include "engine/binding.h"
+#include "engine/budget.h"
+#include "engine/engine.h"
+
+#define WRITE_METADATA_SIZE_MAX 4096
+#define WRITE_REQUEST_KEPT_NS (INT64_C(24) * 3600 * 1000000000)
+
+/* One group of transactions on their way to one sync, and the one of them being decided. */
+struct write_group {
+    struct engine *engine;
+    struct binding *binding; /* the newest schema, perhaps of this group; NULL before the first */
+    struct schema *compiled; /* what the transaction being decided makes the schema; else NULL */
+    struct arena arena;      /* of the transaction being decided */
+    struct budget budget;    /* what its filters may visit: the writer serves everybody */
+};
+
+enum status write_relationships(struct write_group *group, struct store_transaction *transaction,
+                                struct engine_write *write) BEHALF_MUST_USE;
+enum status write_delete(struct write_group *group, struct store_transaction *transaction,
+                         struct engine_write *write) BEHALF_MUST_USE;
+enum status write_schema(struct write_group *group, struct store_transaction *transaction,
+                         struct engine_write *write) BEHALF_MUST_USE;
+
+/* EMPTY_PRECONDITION, WRITE_OR_DELETE_PRECONDITION_FAILURE and those of filter.h; the error's index
+ * is that of the precondition. */
+enum status write_check_preconditions(struct write_group *group,
+                                      const struct store_transaction *transaction,
+                                      struct engine_write *write) BEHALF_MUST_USE;
+
+/* BEHALF_OK, or NO_SCHEMA before the first schema. */
+enum status write_needs_schema(const struct write_group *group,
+                               struct error *error) BEHALF_MUST_USE;
+
+#endif

@@ -1,0 +1,69 @@
+/* write_preconditions.c - what has to hold before a write, asked of the very state it changes. */
+#include "engine/filter.h"
+#include "engine/write.h"
+
+static enum status
+has_match(struct write_group *group, const struct store_transaction *transaction,
+          const struct relationship_filter *filter, bool *match, struct error *error)
+{
+    const struct store_snapshot *snapshot = store_transaction_snapshot(transaction);
+    struct filter_scan *scan = NULL;
+    struct edge edge;
+    enum status status =
+        filter_scan_open(filter, group->binding, snapshot, store_snapshot_head(snapshot), NULL,
+                         &group->arena, &scan, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    filter_scan_pay(scan, &group->budget);
+    status = filter_scan_next(scan, &edge, error);
+    filter_scan_close(scan);
+    *match = status == BEHALF_OK;
+    return status == BEHALF_DONE ? BEHALF_OK : status;
+}
+
+static enum status
+check_one(struct write_group *group, const struct store_transaction *transaction,
+          const struct precondition *precondition, size_t index, struct error *error)
+{
+    bool match = false;
+    enum status status;
+
+    if (filter_is_empty(&precondition->filter))
+        return error_set(error, BEHALF_EMPTY_PRECONDITION, "precondition %zu has an empty filter",
+                         index);
+    status = has_match(group, transaction, &precondition->filter, &match, error);
+    if (status != BEHALF_OK || match == precondition->must_match)
+        return status;
+    return error_set(error, BEHALF_WRITE_OR_DELETE_PRECONDITION_FAILURE,
+                     precondition->must_match
+                         ? "precondition %zu does not hold: no relationship matches its filter"
+                         : "precondition %zu does not hold: a relationship matches its filter",
+                     index);
+}
+
+enum status
+write_check_preconditions(struct write_group *group, const struct store_transaction *transaction,
+                          struct engine_write *write)
+{
+    for (size_t index = 0; index < write->precondition_count; index++) {
+        enum status status =
+            check_one(group, transaction, &write->preconditions[index], index, &write->error);
+
+        if (status != BEHALF_OK) {
+            error_index(&write->error, index);
+            return status;
+        }
+    }
+    return BEHALF_OK;
+}
+
+enum status
+write_needs_schema(const struct write_group *group, struct error *error)
+{
+    if (group->binding != NULL)
+        return BEHALF_OK;
+    error_set(error, BEHALF_NO_SCHEMA, "no schema was written yet");
+    error_hint(error, "write a schema first: it says which relationships there can be");
+    return BEHALF_NO_SCHEMA;
+}

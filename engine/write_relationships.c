@@ -1,0 +1,395 @@
+/* write_relationships.c - updates in words, judged by the schema and turned into edges.
+ * Everything is judged before anything is allocated, so a refused write costs the store nothing. */
+#include "engine/write.h"
+
+#include "base/table.h"
+
+/* One update that the schema allows, in labels. */
+struct resolved_update {
+    uint16_t resource_type;
+    uint16_t relation;
+    uint16_t subject_type;
+    uint16_t subject_relation;
+    uint32_t same_hash; /* the earlier update with the same hash; TABLE_NONE = none */
+};
+
+/* --- judging one update --------------------------------------------------------------------- */
+
+static enum status
+find_type(const struct schema *schema, struct slice name, uint32_t *type, struct error *error)
+{
+    *type = schema_find_type(schema, name);
+    if (*type == SCHEMA_NONE)
+        return error_set(error, BEHALF_UNKNOWN_DEFINITION, "the schema has no definition '%.*s'",
+                         SLICE_PRINTF(name));
+    return BEHALF_OK;
+}
+
+static enum status
+find_member(const struct schema *schema, uint32_t type, struct slice name, uint32_t *member,
+            struct error *error)
+{
+    *member = schema_find_member(schema, type, name);
+    if (*member == SCHEMA_NONE)
+        return error_set(error, BEHALF_UNKNOWN_RELATION_OR_PERMISSION,
+                         "definition '%.*s' has no relation '%.*s'",
+                         SLICE_PRINTF(schema->types[type].name), SLICE_PRINTF(name));
+    return BEHALF_OK;
+}
+
+static enum status
+check_resource(const struct schema *schema, const struct object *resource, uint32_t *relation,
+               struct error *error)
+{
+    uint32_t type;
+    enum status status = find_type(schema, resource->type, &type, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (resource->wildcard)
+        return error_set(error, BEHALF_WILDCARD_NOT_ALLOWED,
+                         "a wildcard can only be a subject, and '%.*s:*' is the resource",
+                         SLICE_PRINTF(resource->type));
+    status = object_id_check(resource->id, error);
+    if (status == BEHALF_OK)
+        status = find_member(schema, type, resource->relation, relation, error);
+    if (status != BEHALF_OK || schema->members[*relation].kind == SCHEMA_RELATION)
+        return status;
+    error_set(error, BEHALF_CANNOT_UPDATE_PERMISSION,
+              "'%.*s' of definition '%.*s' is a permission, which is computed and not written",
+              SLICE_PRINTF(resource->relation), SLICE_PRINTF(resource->type));
+    error_hint(error, "write one of the relations that the permission is made of");
+    return BEHALF_CANNOT_UPDATE_PERMISSION;
+}
+
+static enum status
+check_subject(const struct schema *schema, const struct object *subject, uint32_t *type,
+              uint32_t *relation, struct error *error)
+{
+    enum status status = find_type(schema, subject->type, type, error);
+
+    *relation = SCHEMA_NONE;
+    if (status != BEHALF_OK)
+        return status;
+    if (subject->wildcard && (subject->relation.size > 0 || subject->id.size > 0))
+        return error_set(error, BEHALF_WILDCARD_NOT_ALLOWED,
+                         "the wildcard '%.*s:*' has neither an id nor a relation",
+                         SLICE_PRINTF(subject->type));
+    if (!subject->wildcard)
+        status = object_id_check(subject->id, error);
+    if (status == BEHALF_OK && subject->relation.size > 0)
+        status = find_member(schema, *type, subject->relation, relation, error);
+    return status;
+}
+
+static void
+print_variant(const struct schema *schema, const struct schema_variant *variant, struct buffer *out)
+{
+    buffer_add_slice(out, schema->types[variant->type].name);
+    if (variant->wildcard)
+        buffer_add_text(out, ":*");
+    if (variant->relation != SCHEMA_NONE)
+        buffer_add_format(out, "#%.*s", SLICE_PRINTF(schema->members[variant->relation].name));
+    if (variant->caveat != SCHEMA_NONE)
+        buffer_add_text(out, " with a caveat");
+    if (variant->expiring)
+        buffer_add_text(out,
+                        variant->caveat != SCHEMA_NONE ? " and expiration" : " with expiration");
+}
+
+/* "allowed: user | user:* | group#member", whole variants as far as a hint goes. */
+static void
+hint_allowed(const struct schema *schema, const struct schema_member *relation, struct error *error)
+{
+    struct buffer list;
+
+    buffer_init(&list);
+    for (uint32_t index = 0; index < relation->variant_count; index++) {
+        buffer_add_text(&list, index == 0 ? "allowed: " : " | ");
+        if (list.size > ERROR_HINT_SIZE - TYPE_NAME_SIZE_MAX - 64) {
+            buffer_add_format(&list, "and %u more", (unsigned)(relation->variant_count - index));
+            break;
+        }
+        print_variant(schema, &schema->variants[relation->first_variant + index], &list);
+    }
+    error_hint(error, "%s", list.data);
+    buffer_release(&list);
+}
+
+static enum status
+refuse_variant(const struct schema *schema, const struct schema_member *member,
+               const struct relationship *relationship, struct error *error)
+{
+    const struct object *subject = &relationship->subject;
+    struct buffer kind;
+
+    buffer_init(&kind);
+    buffer_add_slice(&kind, subject->type);
+    if (subject->wildcard)
+        buffer_add_text(&kind, ":*");
+    if (subject->relation.size > 0)
+        buffer_add_format(&kind, "#%.*s", SLICE_PRINTF(subject->relation));
+    if (relationship->caveat.size > 0)
+        buffer_add_format(&kind, " with %.*s", SLICE_PRINTF(relationship->caveat));
+    if (relationship->expires_at != 0)
+        buffer_add_text(&kind,
+                        relationship->caveat.size > 0 ? " and expiration" : " with expiration");
+    error_set(error, BEHALF_INVALID_SUBJECT_TYPE, "relation '%.*s#%.*s' does not allow '%s'",
+              SLICE_PRINTF(schema->types[member->type].name), SLICE_PRINTF(member->name),
+              kind.data);
+    hint_allowed(schema, member, error);
+    buffer_release(&kind);
+    return BEHALF_INVALID_SUBJECT_TYPE;
+}
+
+/* A delete names an identity, so it may leave the caveat and the expiration out. */
+static bool
+variant_fits(const struct schema_variant *variant, const struct update *update, uint32_t type,
+             uint32_t relation)
+{
+    const struct relationship *relationship = &update->relationship;
+
+    if (variant->type != type || variant->relation != relation ||
+        variant->wildcard != relationship->subject.wildcard)
+        return false;
+    if (update->op == UPDATE_DELETE && relationship->caveat.size == 0 &&
+        relationship->expires_at == 0)
+        return true;
+    /* Schemas name no caveats yet, so a relationship with one fits nothing. */
+    return relationship->caveat.size == 0 && variant->caveat == SCHEMA_NONE &&
+           variant->expiring == (relationship->expires_at != 0);
+}
+
+static enum status
+check_update(const struct binding *binding, const struct update *update,
+             struct resolved_update *resolved, struct error *error)
+{
+    const struct schema *schema = binding->schema;
+    const struct relationship *relationship = &update->relationship;
+    const struct schema_member *member;
+    uint32_t relation = SCHEMA_NONE;
+    uint32_t subject_type = SCHEMA_NONE;
+    uint32_t subject_relation = SCHEMA_NONE;
+    uint32_t index = 0;
+    enum status status = check_resource(schema, &relationship->resource, &relation, error);
+
+    if (status == BEHALF_OK)
+        status =
+            check_subject(schema, &relationship->subject, &subject_type, &subject_relation, error);
+    if (status != BEHALF_OK)
+        return status;
+    if (relationship->context.size > 0 && relationship->caveat.size == 0)
+        return error_set(error, BEHALF_MALFORMED_REQUEST, "a context without a caveat");
+    member = &schema->members[relation];
+    while (index < member->variant_count &&
+           !variant_fits(&schema->variants[member->first_variant + index], update, subject_type,
+                         subject_relation))
+        index++;
+    if (index == member->variant_count)
+        return refuse_variant(schema, member, relationship, error);
+    resolved->resource_type = binding->type_labels[member->type];
+    resolved->relation = binding->member_labels[relation];
+    resolved->subject_type = binding->type_labels[subject_type];
+    resolved->subject_relation =
+        subject_relation == SCHEMA_NONE ? LABEL_NONE : binding->member_labels[subject_relation];
+    return BEHALF_OK;
+}
+
+/* --- one identity once ---------------------------------------------------------------------- */
+
+static uint64_t
+identity_hash(const struct update *update, const struct resolved_update *resolved)
+{
+    const struct relationship *relationship = &update->relationship;
+    uint64_t hash = (uint64_t)resolved->resource_type << 48 | (uint64_t)resolved->relation << 32 |
+                    (uint64_t)resolved->subject_type << 16 | resolved->subject_relation;
+
+    hash = digest_hash_u64(hash) ^ digest_hash(relationship->resource.id);
+    return digest_hash_u64(hash) ^ digest_hash(relationship->subject.id);
+}
+
+/* The empty id of a wildcard equals no other: ids are not empty. */
+static bool
+same_identity(const struct update *a, const struct resolved_update *resolved_a,
+              const struct update *b, const struct resolved_update *resolved_b)
+{
+    return resolved_a->resource_type == resolved_b->resource_type &&
+           resolved_a->relation == resolved_b->relation &&
+           resolved_a->subject_type == resolved_b->subject_type &&
+           resolved_a->subject_relation == resolved_b->subject_relation &&
+           slice_equal(a->relationship.resource.id, b->relationship.resource.id) &&
+           slice_equal(a->relationship.subject.id, b->relationship.subject.id);
+}
+
+/* Names the relationship behind `what`. */
+static void
+refuse_update(const struct update *update, enum status status, const char *what,
+              struct error *error)
+{
+    struct relationship identity = update->relationship;
+    struct buffer text;
+
+    identity.caveat = identity.context = (struct slice){NULL, 0};
+    identity.expires_at = 0;
+    buffer_init(&text);
+    relationship_print(&identity, &text);
+    error_set(error, status, "%s '%s'", what, text.data);
+    buffer_release(&text);
+}
+
+/* The hash only chooses whom to compare with. */
+static enum status
+check_distinct(struct table *seen, const struct update *updates, struct resolved_update *resolved,
+               uint32_t index, struct error *error)
+{
+    uint64_t hash = identity_hash(&updates[index], &resolved[index]);
+    uint32_t head = table_find(seen, hash);
+
+    resolved[index].same_hash = head;
+    for (uint32_t at = head; at != TABLE_NONE; at = resolved[at].same_hash) {
+        if (same_identity(&updates[index], &resolved[index], &updates[at], &resolved[at])) {
+            refuse_update(&updates[index], BEHALF_UPDATES_ON_SAME_RELATIONSHIP,
+                          "two updates of one write name", error);
+            error_hint(error, "the other is update %u", (unsigned)at);
+            return BEHALF_UPDATES_ON_SAME_RELATIONSHIP;
+        }
+    }
+    if (head != TABLE_NONE)
+        table_set(seen, hash, index);
+    else if (!table_add(seen, hash, index))
+        return error_set(error, BEHALF_BUDGET_EXHAUSTED, "no memory left for the write");
+    return BEHALF_OK;
+}
+
+/* --- changing the transaction --------------------------------------------------------------- */
+
+/* A name that was never stored has no edge to remove, and is not stored for that. */
+static enum status
+apply_delete(struct store_transaction *transaction, const struct update *update,
+             const struct resolved_update *resolved, struct edge_key *key, struct error *error)
+{
+    const struct store_snapshot *snapshot = store_transaction_snapshot(transaction);
+    bool found = false;
+    enum status status =
+        store_node_find(snapshot, resolved->resource_type, update->relationship.resource.id,
+                        &key->resource, &found, error);
+
+    if (status != BEHALF_OK || !found)
+        return status;
+    if (update->relationship.subject.wildcard)
+        key->subject = NODE_WILDCARD(resolved->subject_type);
+    else
+        status = store_node_find(snapshot, resolved->subject_type, update->relationship.subject.id,
+                                 &key->subject, &found, error);
+    if (status != BEHALF_OK || !found)
+        return status;
+    return store_transaction_remove(transaction, key, &found, error);
+}
+
+static enum status
+apply_put(struct store_transaction *transaction, const struct update *update,
+          const struct resolved_update *resolved, struct edge_key *key, struct error *error)
+{
+    struct edge edge = {.expires_at = update->relationship.expires_at, .caveat = LABEL_NONE};
+    bool existed = false;
+    enum status status =
+        store_transaction_node(transaction, resolved->resource_type,
+                               update->relationship.resource.id, &key->resource, error);
+
+    if (status == BEHALF_OK && update->relationship.subject.wildcard)
+        key->subject = NODE_WILDCARD(resolved->subject_type);
+    else if (status == BEHALF_OK)
+        status = store_transaction_node(transaction, resolved->subject_type,
+                                        update->relationship.subject.id, &key->subject, error);
+    edge.key = *key;
+    if (status == BEHALF_OK)
+        status = store_transaction_put(transaction, &edge, &existed, error);
+    if (status != BEHALF_OK || update->op == UPDATE_TOUCH || !existed)
+        return status;
+    refuse_update(update, BEHALF_ATTEMPT_TO_RECREATE_RELATIONSHIP,
+                  "cannot create a relationship that exists:", error);
+    error_hint(error, "touch writes a relationship whether it exists or not");
+    return BEHALF_ATTEMPT_TO_RECREATE_RELATIONSHIP;
+}
+
+static enum status
+apply_update(struct store_transaction *transaction, const struct update *update,
+             const struct resolved_update *resolved, struct error *error)
+{
+    struct edge_key key = {
+        .relation = resolved->relation,
+        .subject_relation = resolved->subject_relation,
+    };
+
+    switch (update->op) {
+    case UPDATE_CREATE:
+    case UPDATE_TOUCH:
+        return apply_put(transaction, update, resolved, &key, error);
+    case UPDATE_DELETE:
+        return apply_delete(transaction, update, resolved, &key, error);
+    }
+    return error_set(error, BEHALF_MALFORMED_REQUEST, "an update is create, touch or delete");
+}
+
+/* --- the whole write ------------------------------------------------------------------------ */
+
+static enum status
+check_counts(const struct engine_write *write, struct error *error)
+{
+    if (write->update_count == 0)
+        return error_set(error, BEHALF_MALFORMED_REQUEST, "a write needs at least one update");
+    if (write->update_count <= ENGINE_UPDATES_MAX)
+        return BEHALF_OK;
+    error_set(error, BEHALF_TOO_MANY_UPDATES_IN_REQUEST,
+              "the write has %zu updates; at most %d are allowed", write->update_count,
+              ENGINE_UPDATES_MAX);
+    error_hint(error, "split it, or import what need not be atomic");
+    return BEHALF_TOO_MANY_UPDATES_IN_REQUEST;
+}
+
+static enum status
+check_updates(struct write_group *group, const struct engine_write *write,
+              struct resolved_update *resolved, struct error *error)
+{
+    struct table seen;
+
+    if (!table_init(&seen, &group->arena, (uint32_t)write->update_count))
+        return error_set(error, BEHALF_BUDGET_EXHAUSTED, "no memory left for the write");
+    for (uint32_t index = 0; index < write->update_count; index++) {
+        enum status status =
+            check_update(group->binding, &write->updates[index], &resolved[index], error);
+
+        if (status == BEHALF_OK)
+            status = check_distinct(&seen, write->updates, resolved, index, error);
+        if (status != BEHALF_OK) {
+            error_index(error, index);
+            return status;
+        }
+    }
+    return BEHALF_OK;
+}
+
+enum status
+write_relationships(struct write_group *group, struct store_transaction *transaction,
+                    struct engine_write *write)
+{
+    struct resolved_update *resolved;
+    enum status status = check_counts(write, &write->error);
+
+    if (status == BEHALF_OK)
+        status = write_needs_schema(group, &write->error);
+    if (status != BEHALF_OK)
+        return status;
+    resolved = arena_take_array(&group->arena, write->update_count, sizeof *resolved);
+    if (resolved == NULL)
+        return error_set(&write->error, BEHALF_BUDGET_EXHAUSTED, "no memory left for the write");
+    status = check_updates(group, write, resolved, &write->error);
+    if (status == BEHALF_OK)
+        status = write_check_preconditions(group, transaction, write);
+    for (size_t index = 0; status == BEHALF_OK && index < write->update_count; index++) {
+        status = apply_update(transaction, &write->updates[index], &resolved[index], &write->error);
+        if (status != BEHALF_OK)
+            error_index(&write->error, index);
+    }
+    return status;
+}

@@ -1,0 +1,338 @@
+/* writer.c - the queue, the thread, and the order of a group: decide all, sync once, show, answer. */
+#include "engine/writer.h"
+
+#include <pthread.h>
+
+#include "base/memory.h"
+#include "engine/state.h"
+#include "engine/token.h"
+#include "engine/write.h"
+
+#define ARENA_CAP ((size_t)16 * 1024 * 1024)
+#define RETRY_AFTER_MS 100 /* some groups later; a queue this long takes longer to empty */
+
+struct writer {
+    struct engine *engine;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards the four below */
+    pthread_cond_t wake;
+    struct engine_write *first;
+    struct engine_write **end; /* where the next write is hung */
+    size_t queued;
+    bool stopping;
+
+    /* The writer thread's. */
+    struct write_group group;
+    struct edge_key *changed; /* by the transactions of the group that committed */
+    size_t changed_count;
+    size_t changed_capacity;
+    uint64_t last_revision; /* of the group; 0 = nothing committed */
+    bool broken;            /* what the store holds can be shown no more */
+};
+
+/* --- one transaction ------------------------------------------------------------------------- */
+
+static enum status
+check_sizes(const struct engine_write *write, struct error *error)
+{
+    if (write->precondition_count > ENGINE_PRECONDITIONS_MAX)
+        return error_set(error, BEHALF_TOO_MANY_PRECONDITIONS_IN_REQUEST,
+                         "the write has %zu preconditions; at most %d are allowed",
+                         write->precondition_count, ENGINE_PRECONDITIONS_MAX);
+    if (write->metadata.size > WRITE_METADATA_SIZE_MAX)
+        return error_set(error, BEHALF_TRANSACTION_METADATA_TOO_LARGE,
+                         "the metadata has %zu bytes; at most %d are allowed", write->metadata.size,
+                         WRITE_METADATA_SIZE_MAX);
+    if (write->kind == WRITE_DELETE && write->idempotency_key.size > 0)
+        return error_set(error, BEHALF_UNKNOWN_ARGUMENT,
+                         "a delete takes no idempotency key: its count could not be told again");
+    return BEHALF_OK;
+}
+
+/* A request that was accepted before is answered from memory, whatever changed since. */
+static enum status
+find_repeated(struct writer *writer, const struct store_transaction *transaction,
+              struct engine_write *write, bool *repeated)
+{
+    const struct store_snapshot *snapshot = store_transaction_snapshot(transaction);
+    struct store_request request = {0};
+    bool found = false;
+    enum status status = BEHALF_OK;
+
+    *repeated = false;
+    if (write->idempotency_key.size == 0)
+        return BEHALF_OK;
+    status = store_request_find(snapshot, write->idempotency_key, &request, &found, &write->error);
+    if (status != BEHALF_OK || !found ||
+        env_wall_ns(writer->engine->env) - request.time_ns >= WRITE_REQUEST_KEPT_NS)
+        return status;
+    if (!digest_equal(request.digest, write->request_digest, DIGEST_SIZE)) {
+        error_set(&write->error, BEHALF_IDEMPOTENCY_KEY_REUSED,
+                  "the idempotency key was used for another request, at revision %llu",
+                  (unsigned long long)request.revision);
+        error_hint(&write->error, "give every request a key of its own");
+        return BEHALF_IDEMPOTENCY_KEY_REUSED;
+    }
+    write->revision = request.revision;
+    *repeated = true;
+    return BEHALF_OK;
+}
+
+static enum status
+decide(struct writer *writer, struct store_transaction *transaction, struct engine_write *write)
+{
+    struct write_group *group = &writer->group;
+    const struct env *env = writer->engine->env;
+
+    arena_reset(&group->arena, ARENA_CAP);
+    budget_init(&group->budget, env, LIMIT_CHECK_EDGES, env_monotonic_ns(env) + LIMIT_CHECK_NS,
+                NULL);
+    switch (write->kind) {
+    case WRITE_RELATIONSHIPS:
+        return write_relationships(group, transaction, write);
+    case WRITE_DELETE:
+        return write_delete(group, transaction, write);
+    case WRITE_SCHEMA:
+        return write_schema(group, transaction, write);
+    }
+    BEHALF_UNREACHABLE();
+}
+
+static void
+remember_changes(struct writer *writer, const struct store_transaction *transaction)
+{
+    size_t count = 0;
+    const struct store_change *changes = store_transaction_changes(transaction, &count);
+
+    if (writer->changed_count + count > writer->changed_capacity) {
+        writer->changed_capacity = 2 * (writer->changed_count + count);
+        writer->changed =
+            memory_resize(writer->changed, writer->changed_capacity, sizeof *writer->changed);
+    }
+    for (size_t index = 0; index < count; index++)
+        writer->changed[writer->changed_count++] = changes[index].key;
+}
+
+/* From here on the group is decided against the schema this transaction wrote. */
+static enum status
+adopt_schema(struct writer *writer, struct engine_write *write)
+{
+    struct write_group *group = &writer->group;
+    struct binding *binding = NULL;
+    enum status status = binding_new(group->compiled, write->revision, writer->engine->store,
+                                     &binding, &write->error);
+
+    if (status != BEHALF_OK) {
+        writer->broken = true;
+        return status;
+    }
+    binding_unref(group->binding);
+    group->binding = binding;
+    return BEHALF_OK;
+}
+
+/* Frees the transaction. */
+static enum status
+commit(struct writer *writer, struct store_transaction *transaction, struct engine_write *write)
+{
+    enum status status;
+
+    if (write->metadata.size > 0)
+        store_transaction_metadata(transaction, write->metadata);
+    if (write->idempotency_key.size > 0)
+        store_transaction_request(transaction, write->idempotency_key, write->request_digest);
+    remember_changes(writer, transaction);
+    status = store_transaction_commit(transaction, env_wall_ns(writer->engine->env),
+                                      &write->revision, &write->error);
+    if (status != BEHALF_OK)
+        return status;
+    writer->last_revision = write->revision;
+    return write->kind == WRITE_SCHEMA ? adopt_schema(writer, write) : BEHALF_OK;
+}
+
+static enum status
+run_one(struct writer *writer, struct engine_write *write)
+{
+    struct store_transaction *transaction = NULL;
+    bool repeated = false;
+    enum status status = check_sizes(write, &write->error);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (writer->broken)
+        return error_set(&write->error, BEHALF_SERVICE_READ_ONLY,
+                         "writing stopped after a failure, until the server is restarted");
+    status = store_transaction_begin(writer->engine->store, &transaction, &write->error);
+    if (status != BEHALF_OK)
+        return status;
+    status = find_repeated(writer, transaction, write, &repeated);
+    if (status == BEHALF_OK && !repeated)
+        status = decide(writer, transaction, write);
+    if (status == BEHALF_OK && !repeated)
+        status = commit(writer, transaction, write);
+    else
+        store_transaction_abort(transaction);
+    schema_unref(writer->group.compiled);
+    writer->group.compiled = NULL;
+    return status;
+}
+
+/* --- one group ------------------------------------------------------------------------------- */
+
+/* Whoever needed this group's state to be durable is told that nobody knows whether it is. One that
+ * was refused may have been refused because of it; only a repeated write of before is sure. */
+static void
+fail_group(struct engine_write *first, uint64_t published, const struct error *error)
+{
+    for (struct engine_write *write = first; write != NULL; write = write->next) {
+        if (write->status == BEHALF_OK && write->revision <= published)
+            continue;
+        write->status = error_set(&write->error, BEHALF_OUTCOME_UNKNOWN,
+                                  "the write may or may not have happened: %s", error->message);
+        error_hint(&write->error, "once the server writes again, repeat it with the same "
+                                  "idempotency key, or read what is stored");
+    }
+}
+
+static void
+answer_group(struct writer *writer, struct engine_write *first)
+{
+    struct engine_write *next;
+
+    for (struct engine_write *write = first; write != NULL; write = next) {
+        next = write->next; /* `done` may free it */
+        if (write->status == BEHALF_OK)
+            token_seal(writer->engine->store, write->revision, &write->written_at);
+        write->next = NULL;
+        write->done(write);
+    }
+}
+
+static void
+run_group(struct writer *writer, struct engine_write *first)
+{
+    struct engine *engine = writer->engine;
+    struct published *published = engine_published(engine);
+    struct error error = {.status = BEHALF_OK};
+    enum status status = BEHALF_OK;
+
+    writer->changed_count = 0;
+    writer->last_revision = 0;
+    writer->group.binding = published->binding == NULL ? NULL : binding_ref(published->binding);
+    for (struct engine_write *write = first; write != NULL; write = write->next) {
+        write->error = (struct error){.status = BEHALF_OK, .index = ERROR_NO_INDEX};
+        write->status = run_one(writer, write);
+    }
+    if (writer->last_revision != 0)
+        status = store_sync(engine->store, &error);
+    if (status == BEHALF_OK && writer->broken)
+        status = error_set(&error, BEHALF_STORAGE_CORRUPT, "the schema written cannot be used");
+    if (status != BEHALF_OK)
+        fail_group(first, published->revision, &error);
+    /* Also after a failure: what storage shows now is not what the graph has read before. */
+    for (size_t index = 0; index < writer->changed_count; index++)
+        graph_invalidate(engine->graph, &writer->changed[index]);
+    if (status == BEHALF_OK && writer->last_revision != 0)
+        engine_publish(engine, writer->last_revision, writer->group.binding);
+    else
+        binding_unref(writer->group.binding);
+    writer->group.binding = NULL;
+    published_unref(published);
+    answer_group(writer, first);
+}
+
+/* --- the queue and the thread ---------------------------------------------------------------- */
+
+/* Waits for work and takes up to one group of it; NULL when stopped and empty. */
+static struct engine_write *
+take_group(struct writer *writer)
+{
+    struct engine_write *first;
+    struct engine_write **end;
+
+    pthread_mutex_lock(&writer->lock);
+    while (writer->first == NULL && !writer->stopping)
+        pthread_cond_wait(&writer->wake, &writer->lock);
+    first = writer->first;
+    end = &writer->first;
+    for (size_t count = 0; count < LIMIT_WRITE_GROUP && *end != NULL; count++) {
+        end = &(*end)->next;
+        writer->queued--;
+    }
+    writer->first = *end;
+    if (writer->first == NULL)
+        writer->end = &writer->first;
+    if (first != NULL)
+        *end = NULL;
+    pthread_mutex_unlock(&writer->lock);
+    return first;
+}
+
+static void *
+writer_run(void *argument)
+{
+    struct writer *writer = argument;
+    struct engine_write *first;
+
+    while ((first = take_group(writer)) != NULL)
+        run_group(writer, first);
+    return NULL;
+}
+
+struct writer *
+writer_new(struct engine *engine)
+{
+    struct writer *writer = memory_new(sizeof *writer);
+    int failure;
+
+    writer->engine = engine;
+    writer->end = &writer->first;
+    writer->group.engine = engine;
+    arena_init(&writer->group.arena, ARENA_CAP);
+    pthread_mutex_init(&writer->lock, NULL);
+    pthread_cond_init(&writer->wake, NULL);
+    failure = pthread_create(&writer->thread, NULL, writer_run, writer);
+    BEHALF_ASSERT(failure == 0);
+    return writer;
+}
+
+void
+writer_free(struct writer *writer)
+{
+    if (writer == NULL)
+        return;
+    pthread_mutex_lock(&writer->lock);
+    writer->stopping = true;
+    pthread_cond_signal(&writer->wake);
+    pthread_mutex_unlock(&writer->lock);
+    pthread_join(writer->thread, NULL);
+    BEHALF_ASSERT(writer->first == NULL);
+    pthread_cond_destroy(&writer->wake);
+    pthread_mutex_destroy(&writer->lock);
+    arena_release(&writer->group.arena);
+    memory_free(writer->changed);
+    memory_free(writer);
+}
+
+enum status
+writer_submit(struct writer *writer, struct engine_write *write, struct error *error)
+{
+    enum status status = BEHALF_OK;
+
+    write->next = NULL;
+    pthread_mutex_lock(&writer->lock);
+    BEHALF_ASSERT(!writer->stopping);
+    if (writer->queued == LIMIT_WRITE_QUEUE) {
+        status =
+            error_set(error, BEHALF_OVERLOADED, "%d writes are waiting already", LIMIT_WRITE_QUEUE);
+        if (error != NULL)
+            error->retry_after_ms = RETRY_AFTER_MS;
+    } else {
+        *writer->end = write;
+        writer->end = &write->next;
+        writer->queued++;
+        pthread_cond_signal(&writer->wake);
+    }
+    pthread_mutex_unlock(&writer->lock);
+    return status;
+}
