@@ -3,6 +3,7 @@
 #include "engine/write.h"
 
 #include "base/relationship.h"
+#include "engine/state.h"
 
 #define EXAMPLE_EDGES 10000 /* a message's example is not worth a longer search */
 
@@ -90,7 +91,7 @@ find_example(struct guard *guard, const struct stored_variant *variant, struct e
     return status == BEHALF_DONE ? BEHALF_OK : status;
 }
 
-/* Appends ", for example 'document:readme#viewer@user:ann'", or nothing when none was found soon. */
+/* Appends ", for example 'document:readme#viewer@user:ann'", or nothing when none is found soon. */
 static enum status
 print_example(struct guard *guard, const struct stored_variant *variant, struct buffer *out)
 {
@@ -139,12 +140,10 @@ refuse(struct guard *guard, const struct stored_variant *variant, const char *ch
     print_kind(variant, &kind);
     status = print_example(guard, variant, &example);
     if (status == BEHALF_OK) {
-        status =
-            error_set(guard->error, BEHALF_SCHEMA_TYPE_ERROR,
-                      "cannot %s: %llu relationship%s of '%.*s#%.*s' with subject '%s' exist%s%s",
-                      change, (unsigned long long)variant->count, variant->count == 1 ? "" : "s",
-                      SLICE_PRINTF(variant->resource_type), SLICE_PRINTF(variant->relation),
-                      kind.data, variant->count == 1 ? "s" : "", example.data);
+        status = error_set(guard->error, BEHALF_SCHEMA_TYPE_ERROR,
+                           "cannot %s: %llu of '%.*s#%.*s' with subject '%s' in store%s", change,
+                           (unsigned long long)variant->count, SLICE_PRINTF(variant->resource_type),
+                           SLICE_PRINTF(variant->relation), kind.data, example.data);
         error_hint(guard->error, "delete these relationships first");
     }
     buffer_release(&example);

@@ -1,4 +1,4 @@
-/* writer.c - the queue, the thread, and the order of a group: decide all, sync once, show, answer. */
+/* writer.c - the queue, the thread, and the order of a group: decide, sync once, show, answer. */
 #include "engine/writer.h"
 
 #include <pthread.h>
