@@ -133,6 +133,11 @@ struct schema {
     const struct schema_entry *entries;
     uint32_t type_count;
     uint32_t member_count;
+    uint32_t variant_count;
+    uint32_t rewrite_count;
+    uint32_t operand_count;
+    uint32_t hop_count;
+    uint32_t entry_count;
     struct slice text; /* as given to schema_compile */
 };
 
