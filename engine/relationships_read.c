@@ -1,0 +1,285 @@
+/* relationships_read.c - pages of stored relationships, and the schema as it was written.
+ * A cursor holds the first edge that was not given: it exists at the cursor's revision for as long
+ * as that revision can be read, so the next page begins exactly there. */
+#include "base/bytes.h"
+#include "engine/filter.h"
+#include "engine/request.h"
+#include "engine/state.h"
+#include "engine/token.h"
+
+#define FIRST_EDGES 64
+
+struct page {
+    struct edge *edges; /* in the scratch arena; contexts are not kept */
+    size_t count;
+    size_t capacity;
+    bool complete;
+    struct edge_key next; /* the first edge not in the page, when not complete */
+};
+
+/* Neighbours in an index mostly share a type, a relation and one end: the last of each is kept. */
+struct namer {
+    struct snapshot *snapshot;
+    struct arena *arena;
+    struct {
+        uint16_t label;
+        struct slice name;
+    } resource_type, relation, subject_type, subject_relation;
+    struct {
+        uint64_t node;
+        struct slice id;
+    } resource, subject;
+};
+
+static uint64_t
+filter_digest(const struct relationship_filter *filter)
+{
+    struct slice parts[] = {
+        SLICE_LITERAL("relationships.read"),
+        filter->resource_type,
+        filter->resource_id,
+        filter->resource_id_prefix,
+        filter->relation,
+        filter->subject_type,
+        filter->subject_id,
+        filter->subject_relation,
+        {"+", filter->has_subject_relation ? 1 : 0},
+    };
+
+    return cursor_request_digest(parts, BEHALF_COUNT_OF(parts));
+}
+
+/* The position: resource 8 | relation 2 | subject relation 2 | subject 8. */
+static void
+position_put(const struct edge_key *key, uint8_t position[CURSOR_POSITION_SIZE])
+{
+    bytes_put_u64(position, key->resource);
+    bytes_put_u16(position + 8, key->relation);
+    bytes_put_u16(position + 10, key->subject_relation);
+    bytes_put_u64(position + 12, key->subject);
+}
+
+static struct edge_key
+position_get(const uint8_t position[CURSOR_POSITION_SIZE])
+{
+    return (struct edge_key){
+        .resource = bytes_get_u64(position),
+        .relation = bytes_get_u16(position + 8),
+        .subject_relation = bytes_get_u16(position + 10),
+        .subject = bytes_get_u64(position + 12),
+    };
+}
+
+static enum status
+page_add(struct page *page, const struct edge *edge, struct arena *arena, struct error *error)
+{
+    if (page->count == page->capacity) {
+        size_t capacity = page->capacity == 0 ? FIRST_EDGES : 2 * page->capacity;
+        struct edge *grown = arena_take(arena, capacity * sizeof *grown);
+
+        if (grown == NULL)
+            return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the page needs too much memory");
+        if (page->count > 0)
+            memcpy(grown, page->edges, page->count * sizeof *grown);
+        page->edges = grown;
+        page->capacity = capacity;
+    }
+    page->edges[page->count] = *edge;
+    page->edges[page->count++].context = (struct slice){NULL, 0};
+    return BEHALF_OK;
+}
+
+static enum status
+page_fill(struct snapshot *snapshot, const struct relationship_filter *filter,
+          const struct edge_key *from, size_t limit, struct page *page, struct error *error)
+{
+    const struct store_snapshot *storage = NULL;
+    struct filter_scan *scan = NULL;
+    struct edge edge;
+    enum status status = graph_view_storage(&snapshot->view, &storage, error);
+
+    if (status == BEHALF_OK)
+        status = filter_scan_open(filter, snapshot->binding, storage, snapshot->revision, from,
+                                  snapshot->scratch, &scan, error);
+    if (status != BEHALF_OK)
+        return status;
+    filter_scan_pay(scan, &snapshot->budget);
+    for (;;) {
+        status = filter_scan_next(scan, &edge, error);
+        if (status != BEHALF_OK || page->count == limit)
+            break;
+        status = page_add(page, &edge, snapshot->scratch, error);
+        if (status != BEHALF_OK)
+            break;
+    }
+    filter_scan_close(scan);
+    page->complete = status == BEHALF_DONE;
+    if (status == BEHALF_OK)
+        page->next = edge.key;
+    return status == BEHALF_DONE ? BEHALF_OK : status;
+}
+
+/* --- words ------------------------------------------------------------------------------------ */
+
+static enum status
+name_label(struct namer *namer, enum label_kind kind, uint16_t label, uint16_t *last,
+           struct slice *name, struct error *error)
+{
+    if (label == *last)
+        return BEHALF_OK;
+    *name = store_label_name(namer->snapshot->engine->store, kind, label);
+    if (name->size == 0)
+        return error_set(error, BEHALF_STORAGE_CORRUPT, "label %u has no name", (unsigned)label);
+    *name = arena_copy(namer->arena, *name);
+    if (name->data == NULL)
+        return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the page needs too much memory");
+    *last = label;
+    return BEHALF_OK;
+}
+
+static enum status
+name_node(struct namer *namer, uint64_t node, uint64_t *last, struct slice *id, struct error *error)
+{
+    enum status status = BEHALF_OK;
+
+    if (node != *last)
+        status = resolver_id(&namer->snapshot->resolver, node, id, error);
+    if (status == BEHALF_OK)
+        *last = node;
+    return status;
+}
+
+static enum status
+name_resource(struct namer *namer, const struct edge_key *key, struct object *object,
+              struct error *error)
+{
+    enum status status = name_label(namer, LABEL_TYPE, NODE_TYPE(key->resource),
+                                    &namer->resource_type.label, &namer->resource_type.name, error);
+
+    if (status == BEHALF_OK)
+        status = name_label(namer, LABEL_RELATION, key->relation, &namer->relation.label,
+                            &namer->relation.name, error);
+    if (status == BEHALF_OK)
+        status = name_node(namer, key->resource, &namer->resource.node, &namer->resource.id, error);
+    object->type = namer->resource_type.name;
+    object->id = namer->resource.id;
+    object->relation = namer->relation.name;
+    return status;
+}
+
+static enum status
+name_subject(struct namer *namer, const struct edge_key *key, struct object *object,
+             struct error *error)
+{
+    enum status status = name_label(namer, LABEL_TYPE, NODE_TYPE(key->subject),
+                                    &namer->subject_type.label, &namer->subject_type.name, error);
+
+    object->type = namer->subject_type.name;
+    if (status == BEHALF_OK && key->subject_relation != LABEL_NONE) {
+        status = name_label(namer, LABEL_RELATION, key->subject_relation,
+                            &namer->subject_relation.label, &namer->subject_relation.name, error);
+        object->relation = namer->subject_relation.name;
+    }
+    object->wildcard = NODE_IS_WILDCARD(key->subject);
+    if (status == BEHALF_OK && !object->wildcard) {
+        status = name_node(namer, key->subject, &namer->subject.node, &namer->subject.id, error);
+        object->id = namer->subject.id;
+    }
+    return status;
+}
+
+static enum status
+page_name(struct snapshot *snapshot, const struct page *page, struct relationship *relationships,
+          struct error *error)
+{
+    struct namer namer = {.snapshot = snapshot, .arena = snapshot->request->arena};
+    enum status status = BEHALF_OK;
+
+    for (size_t index = 0; status == BEHALF_OK && index < page->count; index++) {
+        const struct edge *edge = &page->edges[index];
+        struct relationship *relationship = &relationships[index];
+
+        relationship->expires_at = edge->expires_at;
+        status = name_resource(&namer, &edge->key, &relationship->resource, error);
+        if (status == BEHALF_OK)
+            status = name_subject(&namer, &edge->key, &relationship->subject, error);
+    }
+    return status;
+}
+
+/* --- methods ---------------------------------------------------------------------------------- */
+
+static enum status
+read_page(struct snapshot *snapshot, const struct relationships_read *read,
+          const struct cursor *cursor, size_t limit, struct relationships_read_result *result,
+          struct error *error)
+{
+    struct page page = {.count = 0};
+    struct cursor next = {.revision = snapshot->revision, .request_digest = cursor->request_digest};
+    struct edge_key from = position_get(cursor->position);
+    struct relationship *relationships;
+    enum status status = page_fill(snapshot, &read->filter, cursor->revision == 0 ? NULL : &from,
+                                   limit, &page, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    relationships =
+        arena_take_array(snapshot->request->arena, page.count + 1, sizeof *relationships);
+    if (relationships == NULL)
+        return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the page needs too much memory");
+    status = page_name(snapshot, &page, relationships, error);
+    if (status != BEHALF_OK)
+        return status;
+    *result = (struct relationships_read_result){
+        .relationships = relationships,
+        .relationship_count = page.count,
+        .complete = page.complete,
+        .read_at = snapshot->token,
+    };
+    if (!page.complete) {
+        position_put(&page.next, next.position);
+        cursor_seal(snapshot->engine->store, &next, &result->cursor);
+    }
+    return BEHALF_OK;
+}
+
+enum status
+engine_relationships_read(struct engine_worker *worker, const struct engine_request *request,
+                          const struct relationships_read *read,
+                          struct relationships_read_result *result, struct error *error)
+{
+    struct cursor cursor = {.request_digest = filter_digest(&read->filter)};
+    struct snapshot snapshot;
+    size_t limit = 0;
+    enum status status = request_limit(read->limit, &limit, error);
+
+    if (status == BEHALF_OK && read->cursor.size > 0)
+        status =
+            cursor_open(worker->engine->store, read->cursor, cursor.request_digest, &cursor, error);
+    if (status == BEHALF_OK)
+        status = snapshot_open(worker, request, REQUEST_LOOKUP, cursor.revision, &snapshot, error);
+    if (status != BEHALF_OK)
+        return status;
+    status = read_page(&snapshot, read, &cursor, limit, result, error);
+    snapshot_close(&snapshot);
+    return status;
+}
+
+enum status
+engine_schema_read(struct engine_worker *worker, const struct engine_request *request,
+                   struct schema_read_result *result, struct error *error)
+{
+    struct snapshot snapshot;
+    struct slice text;
+    enum status status = snapshot_open(worker, request, REQUEST_CHECK, 0, &snapshot, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    text = arena_copy(request->arena, snapshot.binding->schema->text);
+    if (text.data != NULL)
+        *result = (struct schema_read_result){.text = text, .read_at = snapshot.token};
+    else
+        status = error_set(error, BEHALF_BUDGET_EXHAUSTED, "the schema does not fit the answer");
+    snapshot_close(&snapshot);
+    return status;
+}
