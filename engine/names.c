@@ -43,7 +43,8 @@ name_hash(uint16_t type_label, struct slice id)
     return digest_hash(id) ^ digest_hash_u64(type_label);
 }
 
-/* --- local names -------------------------------------------------------------------------------- */
+/* --- local names
+ * -------------------------------------------------------------------------------- */
 
 static bool
 local_is(const struct name_local *local, uint16_t type_label, uint64_t hash, struct slice id)
@@ -148,7 +149,8 @@ local_make(struct resolver *resolver, uint16_t type_label, uint64_t hash, struct
     return BEHALF_OK;
 }
 
-/* --- the resolver ------------------------------------------------------------------------------- */
+/* --- the resolver
+ * ------------------------------------------------------------------------------- */
 
 void
 resolver_init(struct resolver *resolver, struct name_cache *cache, struct graph_view *view,

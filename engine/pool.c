@@ -10,8 +10,8 @@
 #include "base/memory.h"
 #include "engine/limits.h"
 
-/* What a refused caller is told to wait. A queue of LIMIT_POOL_QUEUE checks of some ten microseconds
- * drains in about this time on one thread. */
+/* What a refused caller is told to wait. A queue of LIMIT_POOL_QUEUE checks of some ten
+ * microseconds drains in about this time on one thread. */
 #define RETRY_AFTER_MS 100
 
 struct job_queue {
@@ -33,7 +33,8 @@ struct pool {
     bool closing;
 };
 
-/* A job that may start now, or NULL. Checks go first: they are short and somebody waits for each. */
+/* A job that may start now, or NULL. Checks go first: they are short and somebody waits for
+ * each. */
 static struct engine_job *
 take_job(struct pool *pool, enum engine_class *class)
 {
@@ -90,8 +91,8 @@ run_thread(void *argument)
         job->run(job, worker); /* may free the job */
         pthread_mutex_lock(&pool->lock);
         pool->queues[class].running--;
-        /* The place this job held in its class may be what a queued one waits for, while this thread
-         * may take one of another class. */
+        /* The place this job held in its class may be what a queued one waits for, while this
+         * thread may take one of another class. */
         if (pool->queues[class].length > 0)
             pthread_cond_signal(&pool->work);
         if (pool->closing && is_drained(pool))
