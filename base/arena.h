@@ -18,10 +18,10 @@
 struct arena_chunk;
 
 struct arena {
-    char *next;  /* first free byte of the current chunk */
-    char *limit; /* end of the current chunk */
+    char *next;                 /* first free byte of the current chunk */
+    char *limit;                /* end of the current chunk */
     struct arena_chunk *chunks; /* newest first */
-    size_t used_bytes; /* size of all chunks but the free end of the newest */
+    size_t used_bytes;          /* size of all chunks but the free end of the newest */
     size_t cap_bytes;
 };
 

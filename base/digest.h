@@ -10,7 +10,8 @@
 #include "base/slice.h"
 
 #define DIGEST_SIZE 32
-#define DIGEST_MAC_SIZE 16 /* an HMAC cut to 128 bits: enough for tokens that cannot be tried offline */
+#define DIGEST_MAC_SIZE                                                                            \
+    16 /* an HMAC cut to 128 bits: enough for tokens that cannot be tried offline */
 
 /* SHA-256 over the parts, one behind the other. */
 void digest_sha256(const struct slice *parts, size_t count, uint8_t digest[DIGEST_SIZE]);

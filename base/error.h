@@ -30,13 +30,13 @@ enum status {
 
 struct error {
     enum status status;
-    uint32_t line;                   /* 1-based place in a source text; 0 when there is none */
-    uint32_t column;                 /* 1-based, counted in bytes */
-    uint32_t retry_after_ms;         /* for OVERLOADED; otherwise 0 */
-    int64_t index;                   /* item of `updates` or `items`; ERROR_NO_INDEX otherwise */
-    char text[ERROR_TEXT_SIZE];      /* the offending source text, cut to fit */
+    uint32_t line;                    /* 1-based place in a source text; 0 when there is none */
+    uint32_t column;                  /* 1-based, counted in bytes */
+    uint32_t retry_after_ms;          /* for OVERLOADED; otherwise 0 */
+    int64_t index;                    /* item of `updates` or `items`; ERROR_NO_INDEX otherwise */
+    char text[ERROR_TEXT_SIZE];       /* the offending source text, cut to fit */
     char message[ERROR_MESSAGE_SIZE]; /* lower case, no full stop: what failed, the object, why */
-    char hint[ERROR_HINT_SIZE];      /* what to do; empty when there is nothing to say */
+    char hint[ERROR_HINT_SIZE];       /* what to do; empty when there is nothing to say */
 };
 
 /* Stable name ("UNKNOWN_DEFINITION"); "OK" for BEHALF_OK. Static storage. */

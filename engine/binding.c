@@ -85,6 +85,26 @@ binding_new(const struct schema *schema, uint64_t revision, struct store *store,
     return BEHALF_OK;
 }
 
+enum status
+binding_load(struct store *store, const struct store_snapshot *snapshot, uint64_t revision,
+             struct binding **binding, struct error *error)
+{
+    struct schema *schema = NULL;
+    uint64_t schema_revision = 0;
+    struct buffer text;
+    enum status status;
+
+    buffer_init(&text);
+    status = store_schema_read(snapshot, revision, &text, &schema_revision, error);
+    if (status == BEHALF_OK)
+        status = schema_compile(buffer_slice(&text), &schema, error);
+    if (status == BEHALF_OK)
+        status = binding_new(schema, schema_revision, store, binding, error);
+    schema_unref(schema);
+    buffer_release(&text);
+    return status;
+}
+
 struct binding *
 binding_ref(struct binding *binding)
 {

@@ -16,8 +16,8 @@
 #include "storage/store.h"
 
 struct binding {
-    const struct schema *schema; /* one reference */
-    uint64_t revision;           /* that wrote the schema */
+    const struct schema *schema;   /* one reference */
+    uint64_t revision;             /* that wrote the schema */
     const uint16_t *type_labels;   /* by schema type */
     const uint16_t *member_labels; /* by member; LABEL_NONE for a hidden member */
     struct arena arena;
@@ -29,6 +29,10 @@ struct binding {
 /* Takes a reference of its own on the schema. STORAGE_CORRUPT when a name has no label. */
 enum status binding_new(const struct schema *schema, uint64_t revision, struct store *store,
                         struct binding **binding, struct error *error) BEHALF_MUST_USE;
+/* Reads, compiles and binds the schema in force at `revision`; NO_SCHEMA before the first. */
+enum status binding_load(struct store *store, const struct store_snapshot *snapshot,
+                         uint64_t revision, struct binding **binding,
+                         struct error *error) BEHALF_MUST_USE;
 struct binding *binding_ref(struct binding *binding);
 void binding_unref(struct binding *binding); /* accepts NULL */
 

@@ -35,7 +35,8 @@ struct engine_options {
     struct store *store;   /* borrowed; outlives the engine */
     const struct env *env; /* borrowed */
     unsigned workers;      /* threads of the pool; 0 = one per core */
-    size_t graph_memory_bytes; /* budget of the edge-set and name caches; 0 = default, 1 = as good as none */
+    size_t
+        graph_memory_bytes; /* budget of the edge-set and name caches; 0 = default, 1 = as good as none */
 };
 
 /* Starts the pool and the writer. Fails when the stored schema cannot be read or compiled. */
@@ -60,8 +61,8 @@ struct engine_request {
     struct arena *arena; /* results */
     enum consistency_mode consistency;
     struct slice token;
-    int64_t deadline_ns;            /* env_monotonic_ns; 0 = the default of the method */
-    const atomic_bool *cancelled;   /* NULL, or becomes true when nobody wants the answer any more */
+    int64_t deadline_ns;          /* env_monotonic_ns; 0 = the default of the method */
+    const atomic_bool *cancelled; /* NULL, or becomes true when nobody wants the answer any more */
 };
 
 enum decision { DECISION_DENY, DECISION_CONDITIONAL, DECISION_ALLOW };
@@ -77,10 +78,11 @@ struct engine_token {
 #define ENGINE_BULK_ITEMS_MAX 1000
 
 struct check {
-    struct object resource; /* type and id */
+    struct object resource;  /* type and id */
     struct slice permission; /* relation or permission */
     struct object subject;
-    const struct object *actors; /* the first acts on behalf of the subject, the next of the first */
+    const struct object
+        *actors; /* the first acts on behalf of the subject, the next of the first */
     size_t actor_count;
 };
 
@@ -157,7 +159,7 @@ struct lookup_resources {
     struct object subject;
     const struct object *actors;
     size_t actor_count;
-    uint32_t limit; /* 0 = default */
+    uint32_t limit;      /* 0 = default */
     struct slice cursor; /* empty = from the start */
 };
 
@@ -176,8 +178,8 @@ struct lookup_resources_result {
     size_t resource_count;
     struct lookup_undecided *undecided; /* candidates whose check is an error */
     size_t undecided_count;
-    bool complete; /* every resource up to the cursor was decided, and without cursor: all of them */
-    struct engine_token cursor; /* empty text at the end */
+    bool complete; /* this is the end of the answer, and nothing of the page is undecided */
+    struct engine_token cursor; /* for the next page; empty text when nothing follows */
     struct engine_token looked_up_at;
 };
 
@@ -325,8 +327,8 @@ struct engine_write {
     uint32_t limit;                    /* WRITE_DELETE; 0 = default */
     struct slice schema_text;          /* WRITE_SCHEMA */
     struct slice metadata;
-    struct slice idempotency_key;  /* empty = none */
-    uint8_t request_digest[32];    /* SHA-256 of the request's bytes, when there is a key */
+    struct slice idempotency_key; /* empty = none */
+    uint8_t request_digest[32];   /* SHA-256 of the request's bytes, when there is a key */
 
     enum status status;
     struct error error;

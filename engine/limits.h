@@ -11,7 +11,7 @@
 #define LIMIT_EDGE_BATCH_GROWN 2
 #define LIMIT_GRAPH_SET_EDGES 3
 #else
-#define LIMIT_EDGE_BATCH 16 /* edges a walk first takes at a time: most nodes have fewer */
+#define LIMIT_EDGE_BATCH 16         /* edges a walk first takes at a time: most nodes have fewer */
 #define LIMIT_EDGE_BATCH_GROWN 1024 /* and once it has seen that there are many */
 #define LIMIT_GRAPH_SET_EDGES 65536 /* larger sets are read from storage, range by range */
 #endif

@@ -38,7 +38,8 @@ struct engine {
 
     pthread_mutex_t lock; /* guards `current` and `older` */
     struct published *current;
-    struct binding *older[LIMIT_SCHEMAS_KEPT]; /* compiled schemas of past revisions, newest use first */
+    struct binding
+        *older[LIMIT_SCHEMAS_KEPT];   /* compiled schemas of past revisions, newest use first */
     atomic_uint_fast64_t publication; /* grows with every replacement of `current` */
 };
 

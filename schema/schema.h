@@ -85,13 +85,13 @@ struct schema_member {
     struct slice comment; /* documentation, decoration trimmed; may be empty */
     enum schema_member_kind kind;
     uint32_t type;
-    uint32_t root;           /* rewrite; for a relation a STORED */
-    uint32_t first_variant;  /* relations only: variants[first_variant..+variant_count) */
+    uint32_t root;          /* rewrite; for a relation a STORED */
+    uint32_t first_variant; /* relations only: variants[first_variant..+variant_count) */
     uint32_t variant_count;
-    uint32_t first_entry;    /* entries[first_entry..+entry_count): what this member leads to */
+    uint32_t first_entry; /* entries[first_entry..+entry_count): what this member leads to */
     uint32_t entry_count;
-    bool has_usersets;       /* relations only: some variant is type#relation */
-    bool monotone;           /* no -, &, .all reachable below: adding tuples never removes */
+    bool has_usersets; /* relations only: some variant is type#relation */
+    bool monotone;     /* no -, &, .all reachable below: adding tuples never removes */
 };
 
 struct schema_type {
@@ -99,7 +99,8 @@ struct schema_type {
     struct slice comment;
     uint32_t first_member;
     uint32_t member_count;
-    uint32_t first_entry; /* entries: what a plain subject (or the wildcard) of this type leads to */
+    uint32_t
+        first_entry; /* entries: what a plain subject (or the wildcard) of this type leads to */
     uint32_t entry_count;
 };
 
@@ -113,14 +114,19 @@ struct schema_type {
  *   SELF      (type sources only) the subject itself as resource of permission `target`
  * `certain` is true when the step alone decides: `target`'s rewrite reaches it through unions only,
  * the arrow is not .all, and the variant has no caveat and no expiration. */
-enum schema_entry_kind { SCHEMA_ENTRY_STORED, SCHEMA_ENTRY_COMPUTED, SCHEMA_ENTRY_ARROW, SCHEMA_ENTRY_SELF };
+enum schema_entry_kind {
+    SCHEMA_ENTRY_STORED,
+    SCHEMA_ENTRY_COMPUTED,
+    SCHEMA_ENTRY_ARROW,
+    SCHEMA_ENTRY_SELF
+};
 
 struct schema_entry {
     enum schema_entry_kind kind;
     uint32_t target;   /* member */
     uint32_t tupleset; /* relation, for ARROW; otherwise SCHEMA_NONE */
     bool certain;
-    bool wildcard;     /* STORED from a type: the variant is type:* (else the plain type) */
+    bool wildcard; /* STORED from a type: the variant is type:* (else the plain type) */
 };
 
 struct schema {

@@ -31,14 +31,15 @@
 #define NODE_SEQUENCE_MASK ((UINT64_C(1) << NODE_SEQUENCE_BITS) - 1)
 #define NODE_TYPE(node) ((uint16_t)((node) >> NODE_SEQUENCE_BITS))
 #define NODE_WILDCARD(type) ((uint64_t)(type) << NODE_SEQUENCE_BITS)
-#define NODE_IS_WILDCARD(node) (((node) & NODE_SEQUENCE_MASK) == 0)
+#define NODE_IS_WILDCARD(node) (((node)&NODE_SEQUENCE_MASK) == 0)
 
 /* Sequences from here up are never stored: a request numbers its unknown names with them. */
 #define NODE_SEQUENCE_LOCAL (UINT64_C(1) << 47)
-#define NODE_IS_LOCAL(node) (((node) & NODE_SEQUENCE_LOCAL) != 0)
+#define NODE_IS_LOCAL(node) (((node)&NODE_SEQUENCE_LOCAL) != 0)
 
 #define LABEL_NONE 0
 #define INCARNATION_SIZE 16
+#define STORE_NAME_SIZE_MAX 1024 /* bytes of an id or a label's name */
 #define STORE_SECRET_SIZE 32
 
 enum label_kind { LABEL_TYPE, LABEL_RELATION, LABEL_CAVEAT, LABEL_KIND_COUNT };
@@ -49,8 +50,8 @@ struct store_scan;
 struct store_transaction;
 
 struct store_options {
-    const char *path;      /* data directory (made 0700 when missing); NULL = in memory */
-    const struct env *env; /* borrowed */
+    const char *path;        /* data directory (made 0700 when missing); NULL = in memory */
+    const struct env *env;   /* borrowed */
     size_t cache_size_bytes; /* of the storage engine; 0 = default */
 };
 
@@ -81,8 +82,9 @@ uint64_t store_head_revision(struct store *store);
  * of horizon..H; each read below says at which. */
 enum status store_snapshot_open(struct store *store, struct store_snapshot **snapshot,
                                 struct error *error) BEHALF_MUST_USE;
-void store_snapshot_close(struct store_snapshot *snapshot); /* accepts NULL */
+void store_snapshot_close(struct store_snapshot *snapshot);          /* accepts NULL */
 uint64_t store_snapshot_head(const struct store_snapshot *snapshot); /* head record of this state */
+int64_t store_snapshot_time(const struct store_snapshot *snapshot);  /* commit time of that head */
 
 /* The node of a name, or *found = false. Names are forever; no revision is involved. */
 enum status store_node_find(const struct store_snapshot *snapshot, uint16_t type, struct slice id,
@@ -142,6 +144,12 @@ enum status store_scan_next(struct store_scan *scan, struct edge *edge,
                             struct error *error) BEHALF_MUST_USE;
 void store_scan_close(struct store_scan *scan); /* accepts NULL */
 
+/* Edges whose expiration is not after `now_ns`, oldest expiration first, for the sweeper. Fills at
+ * most `capacity`. */
+enum status store_expired(const struct store_snapshot *snapshot, int64_t now_ns,
+                          struct edge_key *keys, size_t capacity, size_t *count,
+                          struct error *error) BEHALF_MUST_USE;
+
 /* Exact number of edges of one variant at the newest state; changed in the batch of the edges. */
 struct edge_variant {
     uint16_t resource_type;
@@ -178,7 +186,8 @@ enum status store_transaction_begin(struct store *store, struct store_transactio
 void store_transaction_abort(struct store_transaction *transaction); /* accepts NULL */
 
 /* The state this transaction is decided against. Borrowed until commit or abort. */
-const struct store_snapshot *store_transaction_snapshot(const struct store_transaction *transaction);
+const struct store_snapshot *store_transaction_snapshot(
+    const struct store_transaction *transaction);
 
 /* Finds or allocates. BUDGET_EXHAUSTED when 65,535 labels or 2^47 nodes of a type are used up. */
 enum status store_transaction_label(struct store_transaction *transaction, enum label_kind kind,

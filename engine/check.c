@@ -1,0 +1,275 @@
+/* check.c - check, bulk check and lookup of permissions: decisions for one subject at a time.
+ * Delegation is an intersection: the principal's own decision and every hop of the chain. */
+#include "engine/request.h"
+
+/* One question, bound to the snapshot. */
+struct question {
+    uint64_t resource;
+    uint32_t member;
+    struct eval_subject subject;
+    struct request_chain chain;
+};
+
+static enum status
+bind_question(struct snapshot *snapshot, const struct check *check, struct question *question,
+              struct error *error)
+{
+    uint32_t type;
+    enum status status =
+        request_resource(snapshot, &check->resource, &type, &question->resource, error);
+
+    if (status == BEHALF_OK)
+        status = request_member(snapshot, type, check->permission, &question->member, error);
+    if (status == BEHALF_OK)
+        status = request_subject(snapshot, &check->subject, &question->subject, error);
+    if (status == BEHALF_OK)
+        status = request_chain(snapshot, &check->subject, &question->subject, check->actors,
+                               check->actor_count, &question->chain, error);
+    return status;
+}
+
+/* The intersection of a decision (or its error) with the chain: deny if either denies, else the
+ * error, else allow. Errors that end the request come first whatever the other side says. */
+static enum status
+and_chain(struct snapshot *snapshot, const struct request_chain *chain, enum status status,
+          bool *allowed, struct error *error)
+{
+    struct error hop_error;
+    enum status hop_status;
+    bool hops = true;
+
+    if (chain->count == 0 || (status == BEHALF_OK && !*allowed))
+        return status;
+    if (status != BEHALF_OK && status != BEHALF_CYCLE_THROUGH_EXCLUSION)
+        return status;
+    hop_status = request_chain_decide(snapshot, chain, &hops, &hop_error);
+    if (hop_status == BEHALF_OK && !hops) {
+        *allowed = false;
+        return BEHALF_OK;
+    }
+    if (hop_status != BEHALF_OK &&
+        (status == BEHALF_OK || hop_status != BEHALF_CYCLE_THROUGH_EXCLUSION)) {
+        *error = hop_error;
+        return hop_status;
+    }
+    return status;
+}
+
+static enum status
+decide(struct snapshot *snapshot, struct eval *eval, const struct question *question,
+       enum decision *decision, struct error *error)
+{
+    bool allowed = false;
+    enum status status = eval_decide(eval, question->resource, question->member, &allowed, error);
+
+    status = and_chain(snapshot, &question->chain, status, &allowed, error);
+    if (status == BEHALF_OK)
+        *decision = allowed ? DECISION_ALLOW : DECISION_DENY;
+    return status;
+}
+
+enum status
+engine_check(struct engine_worker *worker, const struct engine_request *request,
+             const struct check *check, struct check_result *result, struct error *error)
+{
+    struct snapshot snapshot;
+    struct question question;
+    struct eval eval;
+    enum status status = snapshot_open(worker, request, REQUEST_CHECK, 0, &snapshot, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    status = bind_question(&snapshot, check, &question, error);
+    if (status == BEHALF_OK) {
+        eval_init(&eval, VALUE_DECISION, snapshot.binding, &snapshot.view, snapshot.scratch,
+                  &question.subject);
+        status = decide(&snapshot, &eval, &question, &result->decision, error);
+    }
+    if (status == BEHALF_OK)
+        result->checked_at = snapshot.token;
+    snapshot_close(&snapshot);
+    return status;
+}
+
+/* --- bulk --------------------------------------------------------------------------------------- */
+
+/* The evaluation that items of one subject share, one after the other. */
+struct shared_eval {
+    struct eval eval;
+    bool usable;
+};
+
+static bool
+same_subject(const struct eval_subject *a, const struct eval_subject *b)
+{
+    return a->node == b->node && a->type == b->type && a->member == b->member;
+}
+
+static void
+share(struct shared_eval *shared, struct snapshot *snapshot, const struct eval_subject *subject)
+{
+    if (shared->usable && same_subject(&shared->eval.subject, subject))
+        return;
+    arena_reset(snapshot->scratch, snapshot->scratch->cap_bytes);
+    eval_init(&shared->eval, VALUE_DECISION, snapshot->binding, &snapshot->view, snapshot->scratch,
+              subject);
+    shared->usable = true;
+}
+
+/* What ends the whole request: the other items would fare no better. */
+static bool
+ends_request(enum status status)
+{
+    return status == BEHALF_WOULD_BLOCK || status == BEHALF_DEADLINE ||
+           status == BEHALF_STORAGE_FAILED || status == BEHALF_STORAGE_CORRUPT ||
+           status == BEHALF_REVISION_EXPIRED;
+}
+
+/* Each item has the budget of a check, and its error stands for itself. */
+static enum status
+decide_item(struct snapshot *snapshot, struct shared_eval *shared, const struct check *check,
+            struct check_item *item, struct error *error)
+{
+    struct question question;
+    struct error problem = {.status = BEHALF_OK};
+    enum status status;
+
+    if (!snapshot->budget.is_inline)
+        snapshot->budget.edges_left = LIMIT_CHECK_EDGES;
+    status = bind_question(snapshot, check, &question, &problem);
+    if (status == BEHALF_OK) {
+        share(shared, snapshot, &question.subject);
+        status = decide(snapshot, &shared->eval, &question, &item->decision, &problem);
+        shared->usable = status == BEHALF_OK || status == BEHALF_CYCLE_THROUGH_EXCLUSION;
+    }
+    if (ends_request(status)) {
+        *error = problem;
+        return status;
+    }
+    item->status = status;
+    if (status != BEHALF_OK) {
+        item->error = arena_take(snapshot->request->arena, sizeof *item->error);
+        if (item->error == NULL)
+            return eval_spent(error);
+        *item->error = problem;
+    }
+    return BEHALF_OK;
+}
+
+enum status
+engine_check_bulk(struct engine_worker *worker, const struct engine_request *request,
+                  const struct check *checks, size_t count, struct check_bulk_result *result,
+                  struct error *error)
+{
+    struct snapshot snapshot;
+    struct shared_eval shared = {.usable = false};
+    struct check_item *items;
+    enum status status;
+
+    if (count > ENGINE_BULK_ITEMS_MAX)
+        return error_set(error, BEHALF_TOO_MANY_CHECKS_IN_REQUEST,
+                         "%zu checks in one request; at most %d are allowed", count,
+                         ENGINE_BULK_ITEMS_MAX);
+    if (!worker->may_block && count > LIMIT_INLINE_ITEMS)
+        return BEHALF_WOULD_BLOCK;
+    status = snapshot_open(worker, request, REQUEST_CHECK, 0, &snapshot, error);
+    if (status != BEHALF_OK)
+        return status;
+    items = arena_take_array(request->arena, count, sizeof *items);
+    if (items == NULL)
+        status = eval_spent(error);
+    for (size_t i = 0; status == BEHALF_OK && i < count; i++)
+        status = decide_item(&snapshot, &shared, &checks[i], &items[i], error);
+    if (status == BEHALF_OK)
+        *result = (struct check_bulk_result){.items = items, .checked_at = snapshot.token};
+    snapshot_close(&snapshot);
+    return status;
+}
+
+/* --- permissions -------------------------------------------------------------------------------- */
+
+static size_t
+permission_count(const struct schema *schema, uint32_t type)
+{
+    const struct schema_type *row = &schema->types[type];
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < row->member_count; i++)
+        count += schema->members[row->first_member + i].kind == SCHEMA_PERMISSION;
+    return count;
+}
+
+/* Decides every permission of the type on the resource, all with one evaluation. */
+static enum status
+decide_permissions(struct snapshot *snapshot, struct question *question, uint32_t type,
+                   struct lookup_permissions_result *result, struct error *error)
+{
+    const struct schema *schema = snapshot->binding->schema;
+    const struct schema_type *row = &schema->types[type];
+    struct eval eval;
+
+    eval_init(&eval, VALUE_DECISION, snapshot->binding, &snapshot->view, snapshot->scratch,
+              &question->subject);
+    for (uint32_t i = 0; i < row->member_count; i++) {
+        struct lookup_permission *permission = &result->permissions[result->permission_count];
+        struct error problem;
+        enum status status;
+
+        question->member = row->first_member + i;
+        if (schema->members[question->member].kind != SCHEMA_PERMISSION)
+            continue;
+        status = decide(snapshot, &eval, question, &permission->item.decision, &problem);
+        if (status != BEHALF_OK && status != BEHALF_CYCLE_THROUGH_EXCLUSION) {
+            *error = problem;
+            return status;
+        }
+        permission->permission =
+            arena_copy(snapshot->request->arena, schema->members[question->member].name);
+        permission->item.status = status;
+        if (status != BEHALF_OK) {
+            permission->item.error =
+                arena_take(snapshot->request->arena, sizeof *permission->item.error);
+            if (permission->item.error == NULL)
+                return eval_spent(error);
+            *permission->item.error = problem;
+        }
+        if (permission->permission.data == NULL)
+            return eval_spent(error);
+        result->permission_count++;
+    }
+    return BEHALF_OK;
+}
+
+enum status
+engine_lookup_permissions(struct engine_worker *worker, const struct engine_request *request,
+                          const struct lookup_permissions *lookup,
+                          struct lookup_permissions_result *result, struct error *error)
+{
+    struct lookup_permissions_result found = {.permission_count = 0};
+    struct snapshot snapshot;
+    struct question question;
+    uint32_t type = SCHEMA_NONE;
+    enum status status = snapshot_open(worker, request, REQUEST_LOOKUP, 0, &snapshot, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    status = request_resource(&snapshot, &lookup->resource, &type, &question.resource, error);
+    if (status == BEHALF_OK)
+        status = request_subject(&snapshot, &lookup->subject, &question.subject, error);
+    if (status == BEHALF_OK)
+        status = request_chain(&snapshot, &lookup->subject, &question.subject, lookup->actors,
+                               lookup->actor_count, &question.chain, error);
+    if (status == BEHALF_OK) {
+        found.permissions =
+            arena_take_array(request->arena, permission_count(snapshot.binding->schema, type),
+                             sizeof *found.permissions);
+        status = found.permissions == NULL
+                     ? eval_spent(error)
+                     : decide_permissions(&snapshot, &question, type, &found, error);
+    }
+    found.looked_up_at = snapshot.token;
+    if (status == BEHALF_OK)
+        *result = found;
+    snapshot_close(&snapshot);
+    return status;
+}

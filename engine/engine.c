@@ -1,0 +1,190 @@
+/* engine.c - the life of an engine, what it publishes, and the workers that serve requests. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "engine/pool.h"
+#include "engine/state.h"
+#include "engine/token.h"
+#include "engine/writer.h"
+
+/* --- publication ------------------------------------------------------------------------------- */
+
+static struct published *
+published_new(const struct store *store, uint64_t revision, struct binding *binding)
+{
+    struct published *published = memory_new(sizeof *published);
+
+    published->revision = revision;
+    published->binding = binding;
+    token_seal(store, revision, &published->token);
+    atomic_init(&published->references, 1);
+    return published;
+}
+
+void
+published_unref(struct published *published)
+{
+    if (published == NULL)
+        return;
+    if (atomic_fetch_sub_explicit(&published->references, 1, memory_order_acq_rel) != 1)
+        return;
+    binding_unref(published->binding);
+    memory_free(published);
+}
+
+void
+engine_publish(struct engine *engine, uint64_t revision, struct binding *binding)
+{
+    struct published *next = published_new(engine->store, revision, binding);
+    struct published *last;
+
+    pthread_mutex_lock(&engine->lock);
+    last = engine->current;
+    BEHALF_ASSERT(last == NULL || last->revision <= revision);
+    engine->current = next;
+    atomic_fetch_add_explicit(&engine->publication, 1, memory_order_release);
+    pthread_mutex_unlock(&engine->lock);
+    published_unref(last);
+}
+
+struct published *
+engine_published(struct engine *engine)
+{
+    struct published *published;
+
+    pthread_mutex_lock(&engine->lock);
+    published = engine->current;
+    atomic_fetch_add_explicit(&published->references, 1, memory_order_relaxed); /* under the lock */
+    pthread_mutex_unlock(&engine->lock);
+    return published;
+}
+
+/* --- life -------------------------------------------------------------------------------------- */
+
+/* Publishes what the store holds at its head: all of it is durable when a store opens. */
+static enum status
+publish_stored(struct engine *engine, struct error *error)
+{
+    struct store_snapshot *snapshot = NULL;
+    struct binding *binding = NULL;
+    uint64_t revision = 0;
+    enum status status = store_snapshot_open(engine->store, &snapshot, error);
+
+    if (status == BEHALF_OK) {
+        revision = store_snapshot_head(snapshot);
+        status = binding_load(engine->store, snapshot, revision, &binding, error);
+    }
+    if (status == BEHALF_NO_SCHEMA)
+        status = BEHALF_OK;
+    if (status == BEHALF_OK)
+        engine_publish(engine, revision, binding);
+    store_snapshot_close(snapshot);
+    return status;
+}
+
+static unsigned
+core_count(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return count > 0 ? (unsigned)count : 1;
+}
+
+enum status
+engine_open(const struct engine_options *options, struct engine **engine, struct error *error)
+{
+    struct engine *made = memory_new(sizeof *made);
+    size_t memory = options->graph_memory_bytes;
+    enum status status;
+
+    if (memory == 0)
+        memory = LIMIT_GRAPH_MEMORY_DEFAULT;
+    made->store = options->store;
+    made->env = options->env;
+    pthread_mutex_init(&made->lock, NULL);
+    atomic_init(&made->publication, 0);
+    made->graph = graph_new(options->store, memory / 4 * 3);
+    made->names = name_cache_new(memory / 4);
+    status = publish_stored(made, error);
+    if (status == BEHALF_OK) {
+        made->pool = pool_new(made, options->workers > 0 ? options->workers : core_count());
+        made->writer = writer_new(made);
+        *engine = made;
+    } else {
+        engine_close(made);
+    }
+    return status;
+}
+
+void
+engine_close(struct engine *engine)
+{
+    if (engine == NULL)
+        return;
+    writer_free(engine->writer);
+    pool_free(engine->pool);
+    published_unref(engine->current);
+    for (size_t i = 0; i < BEHALF_COUNT_OF(engine->older); i++)
+        binding_unref(engine->older[i]);
+    graph_free(engine->graph);
+    name_cache_free(engine->names);
+    pthread_mutex_destroy(&engine->lock);
+    memory_free(engine);
+}
+
+struct engine_worker *
+engine_worker_new(struct engine *engine, bool may_block)
+{
+    struct engine_worker *worker = memory_new(sizeof *worker);
+
+    worker->engine = engine;
+    worker->may_block = may_block;
+    arena_init(&worker->scratch, LIMIT_CHECK_ARENA);
+    return worker;
+}
+
+void
+engine_worker_free(struct engine_worker *worker)
+{
+    if (worker == NULL)
+        return;
+    published_unref(worker->published);
+    arena_release(&worker->scratch);
+    memory_free(worker);
+}
+
+enum status
+engine_submit(struct engine *engine, enum engine_class class, struct engine_job *job,
+              struct error *error)
+{
+    return pool_submit(engine->pool, class, job, error);
+}
+
+enum status
+engine_write_submit(struct engine *engine, struct engine_write *write, struct error *error)
+{
+    return writer_submit(engine->writer, write, error);
+}
+
+enum status
+engine_info_read(struct engine *engine, struct engine_info *info, struct error *error)
+{
+    struct store_stats stats;
+    struct published *published;
+    enum status status = store_stats_read(engine->store, &stats, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    published = engine_published(engine);
+    *info = (struct engine_info){
+        .revision = published->revision,
+        .schema_revision = published->binding == NULL ? 0 : published->binding->revision,
+        .relationship_count = stats.edge_count,
+        .data_bytes = stats.data_bytes,
+        .writable = stats.writable,
+        .token = published->token,
+    };
+    published_unref(published);
+    return BEHALF_OK;
+}

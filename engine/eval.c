@@ -1,0 +1,519 @@
+/* eval.c - the machine of the evaluation core. eval.h says what is always true. */
+#include "engine/eval_private.h"
+
+#define FIRST_SIZE 16 /* of each growing array: enough for most checks */
+
+void
+eval_init(struct eval *eval, enum value_domain domain, const struct binding *binding,
+          struct graph_view *view, struct arena *arena, const struct eval_subject *subject)
+{
+    *eval = (struct eval){
+        .binding = binding,
+        .schema = binding->schema,
+        .view = view,
+        .arena = arena,
+        .domain = domain,
+        .subject = *subject,
+        .subject_label =
+            subject->member == SCHEMA_NONE ? LABEL_NONE : binding->member_labels[subject->member],
+    };
+}
+
+enum status
+eval_spent(struct error *error)
+{
+    error_set(error, BEHALF_BUDGET_EXHAUSTED,
+              "the request needs more memory than its budget allows");
+    error_hint(error, "ask for a narrower resource or subject, or split the request");
+    return BEHALF_BUDGET_EXHAUSTED;
+}
+
+void *
+eval_grow(struct arena *arena, void *array, uint32_t count, uint32_t *size, size_t element)
+{
+    uint32_t wanted = *size == 0 ? FIRST_SIZE : *size * 2;
+    void *grown;
+
+    if (count < *size)
+        return array;
+    if (wanted < *size)
+        return NULL;
+    grown = arena_take(arena, wanted * element);
+    if (grown == NULL)
+        return NULL;
+    if (count > 0)
+        memcpy(grown, array, count * element);
+    *size = wanted;
+    return grown;
+}
+
+/* --- nodes ------------------------------------------------------------------------------------- */
+
+static enum status
+add_entry(struct eval *eval, uint64_t object, uint32_t member, uint32_t *entry, struct error *error)
+{
+    struct eval_entry *entries;
+
+    if (eval->index.slots == NULL && !table_init(&eval->index, eval->arena, FIRST_SIZE))
+        return eval_spent(error);
+    entries = eval_grow(eval->arena, eval->entries, eval->entry_count, &eval->entry_size,
+                        sizeof *entries);
+    if (entries == NULL)
+        return eval_spent(error);
+    eval->entries = entries;
+    if (!table_add(&eval->index, eval_key(object, member), eval->entry_count))
+        return eval_spent(error);
+    entries[eval->entry_count] = (struct eval_entry){
+        .object = object,
+        .member = member,
+        .order = eval->entry_count,
+        .state = ENTRY_ACTIVE,
+    };
+    *entry = eval->entry_count++;
+    return BEHALF_OK;
+}
+
+static void
+value_of_entry(const struct eval_entry *entry, struct value *value, uint32_t *low)
+{
+    switch (entry->state) {
+    case ENTRY_ACTIVE:
+    case ENTRY_PENDING:
+        *value = value_unknown();
+        *low = entry->order;
+        break;
+    case ENTRY_SOLVING:
+    case ENTRY_FINAL:
+        *value = entry->value;
+        *low = EVAL_NONE;
+        break;
+    }
+}
+
+/* A userset contains itself: whoever is asked about is a subject of the node it names. */
+static bool
+is_identity(const struct eval *eval, uint64_t object, uint32_t member)
+{
+    return eval->subject.member == member &&
+           (eval->domain == VALUE_SUBJECTS || eval->subject.node == object);
+}
+
+/* In the subjects domain the node itself is one member among the others its rewrite gives. */
+static enum status
+identity_value(struct eval *eval, uint64_t object, struct value *value, struct error *error)
+{
+    uint64_t sequence = object & NODE_SEQUENCE_MASK;
+    const struct subject_set *set;
+
+    if (eval->domain == VALUE_DECISION) {
+        *value = value_decision(true);
+        return BEHALF_OK;
+    }
+    set = subject_set_new(eval->arena, &sequence, 1);
+    if (set == NULL)
+        return eval_spent(error);
+    *value = value_set(set);
+    return BEHALF_OK;
+}
+
+/* A relation without usersets is decided by its edges alone and needs no entry; one with usersets is
+ * often decided so. Sets of subjects are read only once, by the walk, where usersets follow. */
+static bool
+asks_edges_first(const struct eval *eval, const struct schema_member *member)
+{
+    return member->kind == SCHEMA_RELATION &&
+           (eval->domain == VALUE_DECISION || !member->has_usersets);
+}
+
+enum status
+eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct value *value,
+         uint32_t *low, struct error *error)
+{
+    const struct schema_member *row = &eval->schema->members[member];
+    bool identity = is_identity(eval, object, member);
+    enum status status;
+    uint32_t entry;
+
+    *done = true;
+    *low = EVAL_NONE;
+    if (identity && eval->domain == VALUE_DECISION)
+        return identity_value(eval, object, value, error);
+    if (!identity && !eval_reaches(eval, member)) {
+        *value = value_none(eval->domain);
+        return BEHALF_OK;
+    }
+    if (eval->index.slots != NULL) {
+        entry = table_find(&eval->index, eval_key(object, member));
+        if (entry != TABLE_NONE) {
+            value_of_entry(&eval->entries[entry], value, low);
+            return BEHALF_OK;
+        }
+    }
+    if (asks_edges_first(eval, row) && !identity) {
+        status = eval_direct(eval, object, member, value, error);
+        if (status != BEHALF_OK || !row->has_usersets ||
+            value_is_settled(eval->domain, VALUE_UNION, value))
+            return status;
+    }
+    *done = false;
+    BEHALF_ASSERT(!eval->solving);
+    status = add_entry(eval, object, member, &entry, error);
+    if (status == BEHALF_OK)
+        status = eval_push(eval, object, row->root, entry, error);
+    return status;
+}
+
+/* --- frames ------------------------------------------------------------------------------------ */
+
+static enum value_operation
+operation_of(enum rewrite_op op)
+{
+    switch (op) {
+    case REWRITE_INTERSECTION:
+    case REWRITE_ARROW_ALL:
+        return VALUE_INTERSECTION;
+    case REWRITE_EXCLUSION:
+        return VALUE_EXCLUSION;
+    case REWRITE_NIL:
+    case REWRITE_SELF:
+    case REWRITE_STORED:
+    case REWRITE_COMPUTED:
+    case REWRITE_UNION:
+    case REWRITE_ARROW:
+        return VALUE_UNION;
+    }
+    BEHALF_UNREACHABLE();
+}
+
+static bool
+walks_edges(enum rewrite_op op)
+{
+    return op == REWRITE_STORED || op == REWRITE_ARROW || op == REWRITE_ARROW_ALL;
+}
+
+enum status
+eval_push(struct eval *eval, uint64_t object, uint32_t rewrite, uint32_t entry, struct error *error)
+{
+    enum rewrite_op op = eval->schema->rewrites[rewrite].op;
+    struct eval_frame *frames =
+        eval_grow(eval->arena, eval->frames, eval->frame_count, &eval->frame_size, sizeof *frames);
+    struct eval_frame *frame;
+
+    if (frames == NULL)
+        return eval_spent(error);
+    eval->frames = frames;
+    frame = &frames[eval->frame_count++];
+    *frame = (struct eval_frame){
+        .object = object,
+        .rewrite = rewrite,
+        .entry = entry,
+        .order = entry == EVAL_NONE ? EVAL_NONE : eval->entries[entry].order,
+        .low = EVAL_NONE,
+        .pending_base = eval->pending_count,
+        .operation = operation_of(op),
+        .value = value_none(eval->domain),
+    };
+    return walks_edges(op) ? eval_walk_start(eval, frame, error) : BEHALF_OK;
+}
+
+static enum status
+gather_set(struct eval *eval, struct eval_frame *frame, const struct subject_set *set,
+           struct error *error)
+{
+    const struct subject_set **gathered = eval_grow(
+        eval->arena, frame->gathered, frame->gathered_count, &frame->gathered_size, sizeof set);
+
+    if (gathered == NULL)
+        return eval_spent(error);
+    frame->gathered = gathered;
+    gathered[frame->gathered_count++] = set;
+    return BEHALF_OK;
+}
+
+/* Sets of a wide union are kept and united at the end in rounds, else k sets would cost k copies. */
+static bool
+can_gather(const struct eval *eval, const struct eval_frame *frame, const struct value *value)
+{
+    return eval->domain == VALUE_SUBJECTS && frame->operation == VALUE_UNION &&
+           !value->provisional && !frame->value.provisional && value->lower_set == value->upper_set;
+}
+
+enum status
+eval_absorb(struct eval *eval, const struct value *value, uint32_t low, struct error *error)
+{
+    struct eval_frame *frame = eval_top(eval);
+
+    if (low < frame->low)
+        frame->low = low;
+    if (!frame->started && frame->operation != VALUE_UNION) {
+        frame->value = *value;
+        frame->started = true;
+        return BEHALF_OK;
+    }
+    frame->started = true;
+    if (can_gather(eval, frame, value))
+        return gather_set(eval, frame, value->lower_set, error);
+    return value_combine(eval->domain, frame->operation, eval->arena, &frame->value, value)
+               ? BEHALF_OK
+               : eval_spent(error);
+}
+
+static enum status
+unite_gathered(struct eval *eval, struct eval_frame *frame, struct error *error)
+{
+    const struct subject_set *set;
+    struct value value;
+
+    if (frame->gathered_count == 0 || frame->value.provisional)
+        return BEHALF_OK;
+    set = subject_set_union_all(eval->arena, frame->gathered, frame->gathered_count);
+    if (set == NULL)
+        return eval_spent(error);
+    value = value_set(set);
+    return value_combine(eval->domain, VALUE_UNION, eval->arena, &frame->value, &value)
+               ? BEHALF_OK
+               : eval_spent(error);
+}
+
+enum status
+eval_add_identity(struct eval *eval, const struct eval_entry *entry, struct value *value,
+                  struct error *error)
+{
+    struct value itself;
+    enum status status;
+
+    if (value->provisional || !is_identity(eval, entry->object, entry->member))
+        return BEHALF_OK;
+    status = identity_value(eval, entry->object, &itself, error);
+    if (status != BEHALF_OK)
+        return status;
+    return value_combine(eval->domain, VALUE_UNION, eval->arena, value, &itself)
+               ? BEHALF_OK
+               : eval_spent(error);
+}
+
+/* The end of a node: final when nothing open is left of it; otherwise it waits, and is solved with
+ * all that wait above it as soon as none of them leans on a node further down the stack. */
+static enum status
+finish_entry(struct eval *eval, struct eval_frame frame, struct error *error)
+{
+    struct eval_entry *entry = &eval->entries[frame.entry];
+    enum status status = eval_add_identity(eval, entry, &frame.value, error);
+    uint32_t *pending;
+
+    if (status != BEHALF_OK)
+        return status;
+    entry->value = frame.value;
+    entry->state = ENTRY_FINAL;
+    if (frame.value.provisional) {
+        entry->state = ENTRY_PENDING;
+        pending = eval_grow(eval->arena, eval->pending, eval->pending_count, &eval->pending_size,
+                            sizeof *pending);
+        if (pending == NULL)
+            return eval_spent(error);
+        eval->pending = pending;
+        pending[eval->pending_count++] = frame.entry;
+    }
+    eval->result_low = frame.low;
+    if (frame.low == EVAL_NONE || frame.low < frame.order) {
+        eval->result = frame.value;
+        return BEHALF_OK;
+    }
+    status = eval_solve(eval, frame.pending_base, error);
+    eval->result = eval->entries[frame.entry].value;
+    eval->result_low = EVAL_NONE;
+    return status;
+}
+
+/* Pops the frame on top and leaves its value as the result. */
+static enum status
+finish_frame(struct eval *eval, struct error *error)
+{
+    enum status status = unite_gathered(eval, eval_top(eval), error);
+    struct eval_frame frame;
+
+    if (status != BEHALF_OK)
+        return status;
+    frame = eval->frames[--eval->frame_count];
+    eval_walk_stop(eval, &frame.walk);
+    eval->result = frame.value;
+    eval->result_low = frame.low;
+    if (frame.entry != EVAL_NONE)
+        status = finish_entry(eval, frame, error);
+    eval->has_result = true;
+    return status;
+}
+
+/* --- operators --------------------------------------------------------------------------------- */
+
+static enum status
+self_value(struct eval *eval, uint64_t object, struct value *value, struct error *error)
+{
+    bool matches = eval->subject.member == SCHEMA_NONE &&
+                   eval->subject.type == binding_type(eval->binding, object);
+
+    if (matches && eval->domain == VALUE_SUBJECTS)
+        return identity_value(eval, object, value, error);
+    *value =
+        matches && eval->subject.node == object ? value_decision(true) : value_none(eval->domain);
+    return BEHALF_OK;
+}
+
+/* Evaluates one operand on the object: its value now, or a frame for it. */
+static enum status
+ask_operand(struct eval *eval, uint64_t object, uint32_t rewrite, bool *done, struct value *value,
+            uint32_t *low, struct error *error)
+{
+    const struct rewrite *row = &eval->schema->rewrites[rewrite];
+
+    *done = true;
+    *low = EVAL_NONE;
+    switch (row->op) {
+    case REWRITE_NIL:
+        *value = value_none(eval->domain);
+        return BEHALF_OK;
+    case REWRITE_SELF:
+        return self_value(eval, object, value, error);
+    case REWRITE_STORED:
+    case REWRITE_COMPUTED:
+        return eval_ask(eval, object, row->member, done, value, low, error);
+    case REWRITE_UNION:
+    case REWRITE_INTERSECTION:
+    case REWRITE_EXCLUSION:
+    case REWRITE_ARROW:
+    case REWRITE_ARROW_ALL:
+        *done = false;
+        return eval_push(eval, object, rewrite, EVAL_NONE, error);
+    }
+    BEHALF_UNREACHABLE();
+}
+
+/* A permission that is a single operand (`permission p = q`) is a union of one. */
+static uint32_t
+operand_of(const struct eval *eval, const struct eval_frame *frame)
+{
+    const struct rewrite *row = &eval->schema->rewrites[frame->rewrite];
+
+    return row->count == 0 ? frame->rewrite : eval->schema->operands[row->first + frame->operand];
+}
+
+static uint32_t
+operand_count(const struct eval *eval, const struct eval_frame *frame)
+{
+    uint32_t count = eval->schema->rewrites[frame->rewrite].count;
+
+    return count == 0 ? 1 : count;
+}
+
+static enum status
+step_operands(struct eval *eval, struct error *error)
+{
+    struct eval_frame *frame = eval_top(eval);
+    enum status status = BEHALF_OK;
+    struct value value;
+    uint32_t low;
+    bool done;
+
+    while (frame->operand < operand_count(eval, frame)) {
+        uint32_t rewrite = operand_of(eval, frame);
+
+        if (frame->started && value_is_settled(eval->domain, frame->operation, &frame->value))
+            break;
+        frame->operand++;
+        status = ask_operand(eval, frame->object, rewrite, &done, &value, &low, error);
+        if (status != BEHALF_OK || !done)
+            return status;
+        status = eval_absorb(eval, &value, low, error);
+        if (status != BEHALF_OK)
+            return status;
+    }
+    return finish_frame(eval, error);
+}
+
+static enum status
+step_walk(struct eval *eval, struct error *error)
+{
+    struct eval_frame *frame = eval_top(eval);
+
+    while (!frame->started || !value_is_settled(eval->domain, frame->operation, &frame->value)) {
+        uint64_t object;
+        struct value value = value_none(eval->domain);
+        uint32_t low = EVAL_NONE;
+        bool end = false;
+        bool dead = false;
+        bool done = true;
+        enum status status = eval_walk_next(eval, frame, &object, &end, &dead, error);
+
+        if (status == BEHALF_OK && end)
+            break;
+        if (status == BEHALF_OK && !dead)
+            status = eval_ask(eval, object, frame->walk.child, &done, &value, &low, error);
+        if (status != BEHALF_OK || !done)
+            return status;
+        status = eval_absorb(eval, &value, low, error);
+        if (status != BEHALF_OK)
+            return status;
+    }
+    return finish_frame(eval, error);
+}
+
+enum status
+eval_run(struct eval *eval, uint32_t floor, struct error *error)
+{
+    enum status status = BEHALF_OK;
+
+    while (status == BEHALF_OK && eval->frame_count > floor) {
+        struct eval_frame *frame = eval_top(eval);
+
+        if (eval->has_result) {
+            struct value value = eval->result;
+
+            eval->has_result = false;
+            status = eval_absorb(eval, &value, eval->result_low, error);
+        } else if (walks_edges(eval->schema->rewrites[frame->rewrite].op)) {
+            status = step_walk(eval, error);
+        } else {
+            status = step_operands(eval, error);
+        }
+    }
+    eval->has_result = false;
+    return status;
+}
+
+enum status
+eval_node(struct eval *eval, uint64_t object, uint32_t member, struct value *value,
+          struct error *error)
+{
+    uint32_t low;
+    bool done;
+    enum status status;
+
+    BEHALF_ASSERT(eval->frame_count == 0 && eval->pending_count == 0);
+    status = eval_ask(eval, object, member, &done, value, &low, error);
+    if (status == BEHALF_OK && !done) {
+        status = eval_run(eval, 0, error);
+        *value = eval->result;
+    }
+    BEHALF_ASSERT(status != BEHALF_OK || (eval->pending_count == 0 && !value->provisional));
+    return status;
+}
+
+enum status
+eval_decide(struct eval *eval, uint64_t object, uint32_t member, bool *allowed, struct error *error)
+{
+    struct value value;
+    enum status status;
+
+    BEHALF_ASSERT(eval->domain == VALUE_DECISION);
+    status = eval_node(eval, object, member, &value, error);
+    if (status != BEHALF_OK)
+        return status;
+    if (value_is_open(VALUE_DECISION, &value)) {
+        error_set(error, BEHALF_CYCLE_THROUGH_EXCLUSION,
+                  "the answer depends on its own negation through a cycle in the data");
+        error_hint(error, "remove a relationship of the cycle that passes the right side of '-'");
+        return BEHALF_CYCLE_THROUGH_EXCLUSION;
+    }
+    *allowed = value.lower;
+    return BEHALF_OK;
+}

@@ -1,0 +1,66 @@
+/* eval_private.h - shared by the files of the evaluation core and by nobody else.
+ *   eval.c        the machine: nodes, frames, operators
+ *   eval_walk.c   leaves and walks: what is read from the graph
+ *   eval_cycle.c  components of nodes that wait for each other */
+#ifndef BEHALF_ENGINE_EVAL_PRIVATE_H
+#define BEHALF_ENGINE_EVAL_PRIVATE_H
+
+#include "engine/eval.h"
+
+static inline uint64_t
+eval_key(uint64_t object, uint32_t member)
+{
+    return (object & NODE_SEQUENCE_MASK) << 16 | member;
+}
+
+static inline struct eval_frame *
+eval_top(struct eval *eval)
+{
+    return &eval->frames[eval->frame_count - 1];
+}
+
+/* Room for one more element: returns the array, moved when it grew, or NULL when memory is spent. */
+void *eval_grow(struct arena *arena, void *array, uint32_t count, uint32_t *size, size_t element);
+
+/* Pushes a frame that computes `rewrite` on `object`, for `entry` or as an inner operator. */
+enum status eval_push(struct eval *eval, uint64_t object, uint32_t rewrite, uint32_t entry,
+                      struct error *error) BEHALF_MUST_USE;
+
+/* Asks for a node: *done with its value now, or a frame was pushed and delivers it later.
+ * *low is the order leaned on, EVAL_NONE when the value is final. */
+enum status eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done,
+                     struct value *value, uint32_t *low, struct error *error) BEHALF_MUST_USE;
+
+/* Runs until the stack is back at `floor` frames; the value is in eval->result. */
+enum status eval_run(struct eval *eval, uint32_t floor, struct error *error) BEHALF_MUST_USE;
+
+/* Takes a value into the frame on top. */
+enum status eval_absorb(struct eval *eval, const struct value *value, uint32_t low,
+                        struct error *error) BEHALF_MUST_USE;
+
+/* In the subjects domain: the node itself is one of its members when its kind is asked about. */
+enum status eval_add_identity(struct eval *eval, const struct eval_entry *entry,
+                              struct value *value, struct error *error) BEHALF_MUST_USE;
+
+/* eval_walk.c */
+
+/* What the stored edges say without following usersets. */
+enum status eval_direct(struct eval *eval, uint64_t object, uint32_t relation, struct value *value,
+                        struct error *error) BEHALF_MUST_USE;
+/* Whether `member` can hold the subject at all. */
+bool eval_reaches(const struct eval *eval, uint32_t member);
+/* Readies the walk of a frame whose rewrite is STORED, ARROW or ARROW_ALL. */
+enum status eval_walk_start(struct eval *eval, struct eval_frame *frame,
+                            struct error *error) BEHALF_MUST_USE;
+void eval_walk_stop(struct eval *eval, struct eval_walk *walk);
+/* The next far node whose member `walk->child` is to be evaluated; *end when there is none.
+ * *dead: an ARROW_ALL met an object that cannot hold the subject, so all of it is nothing. */
+enum status eval_walk_next(struct eval *eval, struct eval_frame *frame, uint64_t *object, bool *end,
+                           bool *dead, struct error *error) BEHALF_MUST_USE;
+
+/* eval_cycle.c */
+
+/* Makes pending[base..] final. Nothing outside of them is open. */
+enum status eval_solve(struct eval *eval, uint32_t base, struct error *error) BEHALF_MUST_USE;
+
+#endif

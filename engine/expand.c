@@ -1,0 +1,437 @@
+/* expand.c - the tree of subjects behind a permission: what the schema says and what is stored,
+ * without deciding anything. An operator becomes a node of its kind, a relation a leaf of its stored
+ * subjects, and a userset among them a subtree as long as levels are left. Going along an arrow opens
+ * a userset as well. A userset that is on the path already stays a subject of its leaf.
+ *
+ * The tree is built from a list of nodes to fill, so its depth costs no C stack. */
+#include "engine/request.h"
+
+/* A member being opened, and those it is inside of. */
+struct path {
+    const struct path *outer;
+    uint64_t object;
+    uint32_t member;
+};
+
+struct task {
+    struct task *next;
+    struct expand_node *node; /* to be filled */
+    const struct path *path;
+    uint64_t object;
+    uint32_t rewrite;
+    uint32_t levels; /* that may still be opened */
+};
+
+struct builder {
+    struct snapshot *snapshot;
+    const struct schema *schema;
+    struct arena *arena;
+    struct slice *type_names; /* copies for the result, made when first needed: the schema may be */
+    struct slice *member_names; /* gone before the tree is */
+    struct task *tasks;
+};
+
+static struct slice
+copy_once(struct builder *builder, struct slice *copy, struct slice name)
+{
+    if (copy->data == NULL)
+        *copy = arena_copy(builder->arena, name);
+    return *copy;
+}
+
+/* Empty for a hidden member. */
+static struct slice
+member_name(struct builder *builder, uint32_t member)
+{
+    const struct schema_member *row = &builder->schema->members[member];
+
+    if (row->kind == SCHEMA_HIDDEN)
+        return (struct slice){NULL, 0};
+    return copy_once(builder, &builder->member_names[member], row->name);
+}
+
+static enum status
+object_of(struct builder *builder, uint64_t node, struct object *object, struct error *error)
+{
+    uint32_t type = binding_type(builder->snapshot->binding, node);
+
+    *object = (struct object){
+        .type = copy_once(builder, &builder->type_names[type], builder->schema->types[type].name),
+    };
+    if (object->type.data == NULL)
+        return eval_spent(error);
+    if (NODE_IS_WILDCARD(node)) {
+        object->wildcard = true;
+        return BEHALF_OK;
+    }
+    return resolver_id(&builder->snapshot->resolver, node, &object->id, error);
+}
+
+/* A new node for `rewrite` on `object`, to be filled later. */
+static enum status
+plan(struct builder *builder, const struct path *path, uint64_t object, uint32_t rewrite,
+     uint32_t levels, struct expand_node **node, struct error *error)
+{
+    struct task *task = arena_take_array(builder->snapshot->scratch, 1, sizeof *task);
+    struct expand_node *made = arena_take_array(builder->arena, 1, sizeof *made);
+    enum status status;
+
+    if (task == NULL || made == NULL)
+        return eval_spent(error);
+    made->relation = member_name(builder, path->member);
+    status = object_of(builder, object, &made->object, error);
+    *task = (struct task){
+        .next = builder->tasks,
+        .node = made,
+        .path = path,
+        .object = object,
+        .rewrite = rewrite,
+        .levels = levels,
+    };
+    builder->tasks = task;
+    *node = made;
+    return status;
+}
+
+static bool
+is_on_path(const struct path *path, uint64_t object, uint32_t member)
+{
+    for (; path != NULL; path = path->outer) {
+        if (path->object == object && path->member == member)
+            return true;
+    }
+    return false;
+}
+
+/* A node for a whole member, one step further on the path. */
+static enum status
+plan_member(struct builder *builder, const struct path *path, uint64_t object, uint32_t member,
+            uint32_t levels, struct expand_node **node, struct error *error)
+{
+    struct path *step = arena_take(builder->snapshot->scratch, sizeof *step);
+
+    if (step == NULL)
+        return eval_spent(error);
+    *step = (struct path){.outer = path, .object = object, .member = member};
+    return plan(builder, step, object, builder->schema->members[member].root, levels, node, error);
+}
+
+/* --- growing lists ------------------------------------------------------------------------------- */
+
+/* Doubles at powers of two; the arena keeps the old copies until the request ends. */
+static void *
+append(struct arena *arena, void *array, size_t count, size_t element)
+{
+    void *grown;
+
+    if (count > 0 && (count & (count - 1)) != 0)
+        return array;
+    grown = arena_take_array(arena, count == 0 ? 1 : count * 2, element);
+    if (grown != NULL && count > 0)
+        memcpy(grown, array, count * element);
+    return grown;
+}
+
+static enum status
+add_child(struct builder *builder, struct expand_node *node, struct expand_node *child,
+          struct error *error)
+{
+    struct expand_node **children =
+        append(builder->arena, node->children, node->child_count, sizeof(struct expand_node *));
+
+    if (children == NULL)
+        return eval_spent(error);
+    node->children = children;
+    children[node->child_count++] = child;
+    return BEHALF_OK;
+}
+
+static enum status
+add_subject(struct builder *builder, struct expand_node *leaf, uint64_t subject,
+            uint32_t subject_member, struct error *error)
+{
+    struct object *subjects =
+        append(builder->arena, leaf->subjects, leaf->subject_count, sizeof *subjects);
+    enum status status;
+
+    if (subjects == NULL)
+        return eval_spent(error);
+    leaf->subjects = subjects;
+    status = object_of(builder, subject, &subjects[leaf->subject_count], error);
+    if (subject_member != SCHEMA_NONE)
+        subjects[leaf->subject_count].relation = member_name(builder, subject_member);
+    leaf->subject_count++;
+    return status;
+}
+
+/* --- what stands on a relation ------------------------------------------------------------------- */
+
+/* Called for each stored subject of a relation that the schema allows. */
+struct visitor {
+    enum status (*visit)(struct builder *builder, const struct task *task, struct expand_node *leaf,
+                         uint64_t subject, const struct schema_variant *variant,
+                         struct error *error);
+    struct expand_node *leaf;
+};
+
+static enum status
+visit_variant(struct builder *builder, const struct task *task, uint32_t relation,
+              const struct schema_variant *variant, const struct visitor *visitor,
+              struct error *error)
+{
+    const struct binding *binding = builder->snapshot->binding;
+    uint64_t wildcard = NODE_WILDCARD(binding->type_labels[variant->type]);
+    struct graph_range range = {
+        .direction = EDGE_FORWARD,
+        .node = task->object,
+        .relation = binding->member_labels[relation],
+        .subject_relation = variant->relation == SCHEMA_NONE
+                                ? LABEL_NONE
+                                : binding->member_labels[variant->relation],
+        .from = variant->wildcard ? wildcard : wildcard + 1,
+        .to = variant->wildcard ? wildcard + 1 : wildcard + NODE_SEQUENCE_LOCAL,
+    };
+    uint64_t batch[LIMIT_EDGE_BATCH_GROWN];
+    size_t count;
+
+    do {
+        enum status status = graph_view_read(&builder->snapshot->view, &range, batch,
+                                             BEHALF_COUNT_OF(batch), &count, error);
+
+        for (size_t i = 0; status == BEHALF_OK && i < count; i++)
+            status = visitor->visit(builder, task, visitor->leaf, batch[i], variant, error);
+        if (status != BEHALF_OK)
+            return status;
+        if (count > 0)
+            range.from = batch[count - 1] + 1;
+    } while (count == BEHALF_COUNT_OF(batch));
+    return BEHALF_OK;
+}
+
+static enum status
+visit_subjects(struct builder *builder, const struct task *task, uint32_t relation,
+               const struct visitor *visitor, struct error *error)
+{
+    const struct schema_member *row = &builder->schema->members[relation];
+    enum status status = BEHALF_OK;
+
+    for (uint32_t i = 0; status == BEHALF_OK && i < row->variant_count; i++)
+        status = visit_variant(builder, task, relation,
+                               &builder->schema->variants[row->first_variant + i], visitor, error);
+    return status;
+}
+
+/* A subject of a relation: a name of the leaf, or a subtree beside it. */
+static enum status
+visit_stored(struct builder *builder, const struct task *task, struct expand_node *leaf,
+             uint64_t subject, const struct schema_variant *variant, struct error *error)
+{
+    struct expand_node *child;
+    enum status status;
+
+    if (variant->relation == SCHEMA_NONE || task->levels == 0 ||
+        is_on_path(task->path, subject, variant->relation))
+        return add_subject(builder, leaf, subject, variant->relation, error);
+    status = plan_member(builder, task->path, subject, variant->relation, task->levels - 1, &child,
+                         error);
+    return status == BEHALF_OK ? add_child(builder, task->node, child, error) : status;
+}
+
+static enum status
+fill_stored(struct builder *builder, const struct task *task, uint32_t relation,
+            struct error *error)
+{
+    struct expand_node *leaf = arena_take_array(builder->arena, 1, sizeof *leaf);
+    struct visitor visitor = {visit_stored, leaf};
+    enum status status;
+
+    if (leaf == NULL)
+        return eval_spent(error);
+    leaf->op = EXPAND_LEAF;
+    leaf->object = task->node->object;
+    leaf->relation = task->node->relation;
+    status = visit_subjects(builder, task, relation, &visitor, error);
+    if (status != BEHALF_OK)
+        return status;
+    if (task->node->child_count == 0) {
+        *task->node = *leaf;
+        return BEHALF_OK;
+    }
+    task->node->op = EXPAND_UNION;
+    return leaf->subject_count == 0 ? BEHALF_OK : add_child(builder, task->node, leaf, error);
+}
+
+/* --- arrows --------------------------------------------------------------------------------------- */
+
+static uint32_t
+hop_member(const struct builder *builder, const struct rewrite *row, uint32_t type)
+{
+    for (uint32_t i = 0; i < row->count; i++) {
+        if (builder->schema->hops[row->first + i].type == type)
+            return builder->schema->hops[row->first + i].member;
+    }
+    return SCHEMA_NONE;
+}
+
+/* An object that an arrow walks to: its member's subtree, or a leaf that names it where no level is
+ * left or it is on the path; an object without the member holds nobody. */
+static enum status
+visit_hop(struct builder *builder, const struct task *task, struct expand_node *unused,
+          uint64_t subject, const struct schema_variant *variant, struct error *error)
+{
+    uint32_t member = hop_member(builder, &builder->schema->rewrites[task->rewrite], variant->type);
+    struct expand_node *child = NULL;
+    enum status status;
+
+    (void)unused;
+    if (member != SCHEMA_NONE && task->levels > 0 && !is_on_path(task->path, subject, member)) {
+        status = plan_member(builder, task->path, subject, member, task->levels - 1, &child, error);
+        return status == BEHALF_OK ? add_child(builder, task->node, child, error) : status;
+    }
+    child = arena_take_array(builder->arena, 1, sizeof *child);
+    if (child == NULL)
+        return eval_spent(error);
+    child->op = EXPAND_LEAF;
+    status = object_of(builder, subject, &child->object, error);
+    if (status == BEHALF_OK && member != SCHEMA_NONE) {
+        child->relation = member_name(builder, member);
+        status = add_subject(builder, child, subject, member, error);
+    }
+    return status == BEHALF_OK ? add_child(builder, task->node, child, error) : status;
+}
+
+static enum status
+fill_arrow(struct builder *builder, const struct task *task, enum expand_op op, struct error *error)
+{
+    struct visitor visitor = {visit_hop, NULL};
+
+    task->node->op = op;
+    return visit_subjects(builder, task, builder->schema->rewrites[task->rewrite].member, &visitor,
+                          error);
+}
+
+/* --- operators ------------------------------------------------------------------------------------ */
+
+static enum status
+fill_operator(struct builder *builder, const struct task *task, enum expand_op op,
+              struct error *error)
+{
+    const struct rewrite *row = &builder->schema->rewrites[task->rewrite];
+
+    task->node->op = op;
+    for (uint32_t i = 0; i < row->count; i++) {
+        struct expand_node *child;
+        enum status status =
+            plan(builder, task->path, task->object, builder->schema->operands[row->first + i],
+                 task->levels, &child, error);
+
+        if (status == BEHALF_OK)
+            status = add_child(builder, task->node, child, error);
+        if (status != BEHALF_OK)
+            return status;
+    }
+    return BEHALF_OK;
+}
+
+/* Another member of the same object: its subtree hangs under a union of one, so that both names show;
+ * when it is on the path already, a leaf that names it. */
+static enum status
+fill_computed(struct builder *builder, const struct task *task, uint32_t member,
+              struct error *error)
+{
+    struct expand_node *child;
+    enum status status;
+
+    if (is_on_path(task->path, task->object, member)) {
+        task->node->op = EXPAND_LEAF;
+        return add_subject(builder, task->node, task->object, member, error);
+    }
+    task->node->op = EXPAND_UNION;
+    status = plan_member(builder, task->path, task->object, member, task->levels, &child, error);
+    return status == BEHALF_OK ? add_child(builder, task->node, child, error) : status;
+}
+
+static enum status
+fill(struct builder *builder, const struct task *task, struct error *error)
+{
+    const struct rewrite *row = &builder->schema->rewrites[task->rewrite];
+    enum status status = budget_spend(&builder->snapshot->budget, 1, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    switch (row->op) {
+    case REWRITE_NIL:
+        task->node->op = EXPAND_LEAF;
+        return BEHALF_OK;
+    case REWRITE_SELF:
+        task->node->op = EXPAND_LEAF;
+        return add_subject(builder, task->node, task->object, SCHEMA_NONE, error);
+    case REWRITE_STORED:
+        return fill_stored(builder, task, row->member, error);
+    case REWRITE_COMPUTED:
+        return fill_computed(builder, task, row->member, error);
+    case REWRITE_UNION:
+        return fill_operator(builder, task, EXPAND_UNION, error);
+    case REWRITE_INTERSECTION:
+        return fill_operator(builder, task, EXPAND_INTERSECTION, error);
+    case REWRITE_EXCLUSION:
+        return fill_operator(builder, task, EXPAND_EXCLUSION, error);
+    case REWRITE_ARROW:
+        return fill_arrow(builder, task, EXPAND_ARROW, error);
+    case REWRITE_ARROW_ALL:
+        return fill_arrow(builder, task, EXPAND_ALL, error);
+    }
+    BEHALF_UNREACHABLE();
+}
+
+static enum status
+build(struct snapshot *snapshot, const struct expand *expand, struct expand_node **tree,
+      struct error *error)
+{
+    struct builder builder = {
+        .snapshot = snapshot,
+        .schema = snapshot->binding->schema,
+        .arena = snapshot->request->arena,
+        .type_names = arena_take_array(snapshot->scratch, snapshot->binding->schema->type_count,
+                                       sizeof(struct slice)),
+        .member_names = arena_take_array(snapshot->scratch, snapshot->binding->schema->member_count,
+                                         sizeof(struct slice)),
+    };
+    uint32_t levels = expand->depth == 0 ? UINT32_MAX : expand->depth;
+    uint64_t resource;
+    uint32_t type;
+    uint32_t member;
+    enum status status;
+
+    if (builder.type_names == NULL || builder.member_names == NULL)
+        return eval_spent(error);
+    status = request_resource(snapshot, &expand->resource, &type, &resource, error);
+    if (status == BEHALF_OK)
+        status = request_member(snapshot, type, expand->permission, &member, error);
+    if (status == BEHALF_OK)
+        status = plan_member(&builder, NULL, resource, member, levels, tree, error);
+    while (status == BEHALF_OK && builder.tasks != NULL) {
+        const struct task *task = builder.tasks;
+
+        builder.tasks = task->next;
+        status = fill(&builder, task, error);
+    }
+    return status;
+}
+
+enum status
+engine_expand(struct engine_worker *worker, const struct engine_request *request,
+              const struct expand *expand, struct expand_result *result, struct error *error)
+{
+    struct snapshot snapshot;
+    struct expand_node *tree = NULL;
+    enum status status = snapshot_open(worker, request, REQUEST_LOOKUP, 0, &snapshot, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    status = build(&snapshot, expand, &tree, error);
+    if (status == BEHALF_OK)
+        *result = (struct expand_result){.tree = tree, .expanded_at = snapshot.token};
+    snapshot_close(&snapshot);
+    return status;
+}

@@ -1,0 +1,46 @@
+/* request.h - from the words of a request to schema numbers and nodes, the same way for all methods.
+ * Every failure names the word: UNKNOWN_DEFINITION, UNKNOWN_RELATION_OR_PERMISSION (both with the
+ * nearest name as a hint where there is one), INVALID_OBJECT_ID, WILDCARD_NOT_ALLOWED,
+ * MALFORMED_REQUEST. */
+#ifndef BEHALF_ENGINE_REQUEST_H
+#define BEHALF_ENGINE_REQUEST_H
+
+#include "engine/eval.h"
+#include "engine/state.h"
+
+enum status request_type(const struct snapshot *snapshot, struct slice name, uint32_t *type,
+                         struct error *error) BEHALF_MUST_USE;
+enum status request_member(const struct snapshot *snapshot, uint32_t type, struct slice name,
+                           uint32_t *member, struct error *error) BEHALF_MUST_USE;
+
+/* A resource: an object without relation, no wildcard. */
+enum status request_resource(struct snapshot *snapshot, const struct object *object, uint32_t *type,
+                             uint64_t *node, struct error *error) BEHALF_MUST_USE;
+
+/* A subject: an object or a userset, no wildcard. */
+enum status request_subject(struct snapshot *snapshot, const struct object *object,
+                            struct eval_subject *subject, struct error *error) BEHALF_MUST_USE;
+
+/* The chain of delegation, checked and bound. */
+struct request_chain {
+    struct eval_subject subjects[ENGINE_ACTORS_MAX]; /* whose authority hop i passes on */
+    uint64_t actors[ENGINE_ACTORS_MAX];              /* who acts on behalf of subjects[i] */
+    uint32_t members[ENGINE_ACTORS_MAX];             /* acts_on_behalf_of of the actor's type */
+    size_t count;
+};
+
+/* Plain objects only, none twice (the subject included), each actor's type with a relation or
+ * permission `acts_on_behalf_of`. */
+enum status request_chain(struct snapshot *snapshot, const struct object *subject,
+                          const struct eval_subject *bound, const struct object *actors,
+                          size_t count, struct request_chain *chain,
+                          struct error *error) BEHALF_MUST_USE;
+
+/* Decides all hops with `eval` memory of their own: deny if one denies, else error if one is. */
+enum status request_chain_decide(struct snapshot *snapshot, const struct request_chain *chain,
+                                 bool *allowed, struct error *error) BEHALF_MUST_USE;
+
+/* A page size: 0 = default; above the cap EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT. */
+enum status request_limit(uint32_t asked, size_t *limit, struct error *error) BEHALF_MUST_USE;
+
+#endif

@@ -1,0 +1,183 @@
+/* snapshot.c - what one request sees: one revision, one schema, one budget.
+ * The common case (the newest revision) costs one atomic load, two clock reads at most, no lock. */
+#include "engine/state.h"
+#include "engine/token.h"
+
+/* Makes the worker's reference the newest. */
+static const struct published *
+refresh(struct engine_worker *worker)
+{
+    struct engine *engine = worker->engine;
+    uint64_t publication = atomic_load_explicit(&engine->publication, memory_order_acquire);
+
+    if (worker->published == NULL || worker->publication != publication) {
+        struct published *last = worker->published;
+
+        worker->published = engine_published(engine);
+        worker->publication = publication;
+        published_unref(last);
+    }
+    return worker->published;
+}
+
+static enum status
+wanted_revision(struct engine *engine, const struct engine_request *request,
+                const struct published *newest, uint64_t *revision, struct error *error)
+{
+    enum status status;
+
+    *revision = newest->revision;
+    switch (request->consistency) {
+    case CONSISTENCY_FULL:
+    case CONSISTENCY_MINIMIZE_LATENCY:
+        return BEHALF_OK;
+    case CONSISTENCY_AT_LEAST_AS_FRESH:
+    case CONSISTENCY_AT_EXACT_SNAPSHOT:
+        break;
+    }
+    status = token_open(engine->store, request->token, revision, error);
+    if (status != BEHALF_OK)
+        return status;
+    if (*revision > newest->revision)
+        return error_set(error, BEHALF_REVISION_UNKNOWN,
+                         "the token names revision %llu, this store is at %llu",
+                         (unsigned long long)*revision, (unsigned long long)newest->revision);
+    if (request->consistency == CONSISTENCY_AT_LEAST_AS_FRESH)
+        *revision = newest->revision;
+    return BEHALF_OK;
+}
+
+/* --- schemas of older revisions ---------------------------------------------------------------- */
+
+/* Takes a kept binding whose schema was in force at `revision`, given that `schema_revision` wrote
+ * it, and moves it to the front. */
+static struct binding *
+find_kept(struct engine *engine, uint64_t schema_revision)
+{
+    struct binding *found = NULL;
+
+    pthread_mutex_lock(&engine->lock);
+    for (size_t i = 0; found == NULL && i < BEHALF_COUNT_OF(engine->older); i++) {
+        if (engine->older[i] != NULL && engine->older[i]->revision == schema_revision) {
+            found = engine->older[i];
+            memmove(&engine->older[1], &engine->older[0], i * sizeof engine->older[0]);
+            engine->older[0] = found;
+            (void)binding_ref(found);
+        }
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return found;
+}
+
+static void
+keep(struct engine *engine, struct binding *binding)
+{
+    size_t last = BEHALF_COUNT_OF(engine->older) - 1;
+    struct binding *dropped;
+
+    pthread_mutex_lock(&engine->lock);
+    dropped = engine->older[last];
+    memmove(&engine->older[1], &engine->older[0], last * sizeof engine->older[0]);
+    engine->older[0] = binding_ref(binding);
+    pthread_mutex_unlock(&engine->lock);
+    binding_unref(dropped);
+}
+
+static enum status
+older_binding(struct snapshot *snapshot, struct error *error)
+{
+    struct engine *engine = snapshot->engine;
+    const struct store_snapshot *storage;
+    uint64_t schema_revision;
+    struct buffer text;
+    enum status status = graph_view_storage(&snapshot->view, &storage, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    buffer_init(&text);
+    status = store_schema_read(storage, snapshot->revision, &text, &schema_revision, error);
+    buffer_release(&text);
+    if (status != BEHALF_OK)
+        return status;
+    snapshot->binding = find_kept(engine, schema_revision);
+    if (snapshot->binding != NULL)
+        return BEHALF_OK;
+    status = binding_load(engine->store, storage, snapshot->revision, &snapshot->binding, error);
+    if (status == BEHALF_OK)
+        keep(engine, snapshot->binding);
+    return status;
+}
+
+/* --- snapshots ---------------------------------------------------------------------------------- */
+
+static void
+set_budget(struct engine_worker *worker, enum request_class class, struct snapshot *snapshot)
+{
+    const struct engine_request *request = snapshot->request;
+    const struct env *env = worker->engine->env;
+    uint64_t edges = class == REQUEST_CHECK ? LIMIT_CHECK_EDGES : LIMIT_LOOKUP_EDGES;
+    int64_t span = class == REQUEST_CHECK ? LIMIT_CHECK_NS : LIMIT_LOOKUP_NS;
+    int64_t deadline = request->deadline_ns;
+
+    if (deadline == 0)
+        deadline = env_monotonic_ns(env) + span;
+    if (!worker->may_block)
+        edges = LIMIT_INLINE_EDGES;
+    budget_init(&snapshot->budget, env, edges, deadline, request->cancelled);
+    snapshot->budget.is_inline = !worker->may_block;
+}
+
+static enum status
+bind(struct snapshot *snapshot, const struct published *newest, struct error *error)
+{
+    if (snapshot->revision == newest->revision) {
+        snapshot->token = newest->token;
+        snapshot->binding = newest->binding == NULL ? NULL : binding_ref(newest->binding);
+        if (snapshot->binding != NULL)
+            return BEHALF_OK;
+        error_set(error, BEHALF_NO_SCHEMA, "no schema was written yet");
+        error_hint(error, "write one first: behalf schema write FILE");
+        return BEHALF_NO_SCHEMA;
+    }
+    token_seal(snapshot->engine->store, snapshot->revision, &snapshot->token);
+    return older_binding(snapshot, error);
+}
+
+enum status
+snapshot_open(struct engine_worker *worker, const struct engine_request *request,
+              enum request_class class, uint64_t revision, struct snapshot *snapshot,
+              struct error *error)
+{
+    struct engine *engine = worker->engine;
+    const struct published *newest = refresh(worker);
+    enum status status = BEHALF_OK;
+
+    if (revision == 0)
+        status = wanted_revision(engine, request, newest, &revision, error);
+    else if (revision > newest->revision)
+        status = error_set(error, BEHALF_REVISION_UNKNOWN, "the revision has not been reached");
+    if (status != BEHALF_OK)
+        return status;
+    arena_reset(&worker->scratch, class == REQUEST_CHECK ? LIMIT_CHECK_ARENA : LIMIT_LOOKUP_ARENA);
+    *snapshot = (struct snapshot){
+        .engine = engine,
+        .request = request,
+        .revision = revision,
+        .scratch = &worker->scratch,
+    };
+    set_budget(worker, class, snapshot);
+    graph_view_init(&snapshot->view, engine->graph, engine->store, revision, worker->may_block,
+                    &snapshot->budget);
+    resolver_init(&snapshot->resolver, engine->names, &snapshot->view, request->arena);
+    status = bind(snapshot, newest, error);
+    if (status != BEHALF_OK)
+        snapshot_close(snapshot);
+    return status;
+}
+
+void
+snapshot_close(struct snapshot *snapshot)
+{
+    graph_view_release(&snapshot->view);
+    binding_unref(snapshot->binding);
+}
