@@ -194,23 +194,26 @@ expiry_key_decode(struct slice bytes, int64_t *expires_at, struct edge_key *key,
 
     if (bytes.size != EXPIRY_KEY_SIZE)
         return corrupt(error, "expiry key", bytes);
-    status = edge_key_decode(EDGE_FORWARD, (struct slice){bytes.data + 8, EDGE_KEY_SIZE}, key,
-                             error);
+    status =
+        edge_key_decode(EDGE_FORWARD, (struct slice){bytes.data + 8, EDGE_KEY_SIZE}, key, error);
     if (status == BEHALF_OK)
         *expires_at = time_from_bits(bytes_get_u64(bytes.data));
     return status;
 }
 
-void
-name_key_encode(uint16_t type, unsigned kind, struct slice name, struct buffer *bytes)
+struct slice
+name_key_encode(uint16_t type, unsigned kind, struct slice name, char bytes[NAME_KEY_SIZE_MAX])
 {
+    size_t size = 2;
+
     BEHALF_ASSERT((type == LABEL_TYPE_NUMBER) == (kind != 0));
-    buffer_clear(bytes);
-    bytes_put_u16(buffer_reserve(bytes, 3 + name.size), type);
-    buffer_added(bytes, 2);
+    BEHALF_ASSERT(name.size <= STORE_NAME_SIZE_MAX);
+    bytes_put_u16(bytes, type);
     if (kind != 0)
-        buffer_add_byte(bytes, (char)kind);
-    buffer_add_slice(bytes, name);
+        bytes[size++] = (char)kind;
+    if (name.size > 0)
+        memcpy(bytes + size, name.data, name.size);
+    return (struct slice){bytes, size + name.size};
 }
 
 enum status

@@ -51,6 +51,7 @@
 #define HISTORY_KEY_SIZE (1 + EDGE_KEY_SIZE + 8)
 #define EXPIRY_KEY_SIZE (8 + EDGE_KEY_SIZE)
 #define NODE_KEY_SIZE 8
+#define NAME_KEY_SIZE_MAX (3 + STORE_NAME_SIZE_MAX)
 #define REVISION_KEY_SIZE 8
 #define REQUEST_DIGEST_SIZE 16
 #define REQUEST_KEY_SIZE (REQUEST_DIGEST_SIZE + 8)
@@ -118,8 +119,10 @@ void expiry_key_encode(int64_t expires_at, const char forward_key[EDGE_KEY_SIZE]
 enum status expiry_key_decode(struct slice bytes, int64_t *expires_at, struct edge_key *key,
                               struct error *error) BEHALF_MUST_USE;
 
-/* Replaces the content of `bytes`. A label's type is 0 and its kind not; an object's kind is 0. */
-void name_key_encode(uint16_t type, unsigned kind, struct slice name, struct buffer *bytes);
+/* Returns the key, which lives in `bytes`. A label's type is 0 and its kind not; an object's kind
+ * is 0. The name has at most STORE_NAME_SIZE_MAX bytes. */
+struct slice name_key_encode(uint16_t type, unsigned kind, struct slice name,
+                             char bytes[NAME_KEY_SIZE_MAX]);
 enum status number_decode(const char *what, struct slice bytes, uint64_t *number,
                           struct error *error) BEHALF_MUST_USE;
 

@@ -41,10 +41,10 @@ struct kv_snapshot;
 struct kv_scan;
 
 struct kv_options {
-    const char *path;          /* directory of the data; NULL for the in-memory adapter */
+    const char *path; /* directory of the data; NULL for the in-memory adapter */
     bool create_if_missing;
-    bool drop_damaged_tail;    /* open what stands before the first damaged record of the log */
-    size_t cache_size_bytes;   /* 0 = adapter's default */
+    bool drop_damaged_tail;  /* open what stands before the first damaged record of the log */
+    size_t cache_size_bytes; /* 0 = adapter's default */
 };
 
 /* One change of a batch. */

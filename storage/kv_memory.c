@@ -416,8 +416,8 @@ memory_write(struct kv *kv, const struct kv_change *changes, size_t count, bool 
         struct node **root = &roots[change->keyspace];
 
         if (!change->remove)
-            *root = tree_put(*root, entry_new(change->key, change->value),
-                             digest_hash(change->key));
+            *root =
+                tree_put(*root, entry_new(change->key, change->value), digest_hash(change->key));
         else if (tree_find(*root, change->key) != NULL)
             *root = tree_remove(*root, change->key);
     }

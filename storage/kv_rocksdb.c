@@ -37,7 +37,7 @@
 
 /* Names are on disk and never change; the order is that of enum kv_keyspace. */
 static const char *const family_names[FAMILY_COUNT] = {
-    "meta",    "names",     "nodes",   "forward", "reverse",  "history",
+    "meta",      "names",   "nodes",  "forward",  "reverse",     "history",
     "changelog", "schemas", "expiry", "requests", UNUSED_FAMILY,
 };
 
@@ -206,11 +206,9 @@ rocks_scan_open(struct kv *kv, const struct kv_snapshot *snapshot, const struct 
     buffer_add_slice(&result->to, range->to);
     result->read = read_options_new(
         snapshot != NULL ? ((const struct rocks_snapshot *)snapshot)->snapshot : NULL);
-    rocksdb_readoptions_set_iterate_lower_bound(result->read, result->from.data,
-                                                result->from.size);
+    rocksdb_readoptions_set_iterate_lower_bound(result->read, result->from.data, result->from.size);
     if (range->to.size > 0)
-        rocksdb_readoptions_set_iterate_upper_bound(result->read, result->to.data,
-                                                    result->to.size);
+        rocksdb_readoptions_set_iterate_upper_bound(result->read, result->to.data, result->to.size);
     result->iterator =
         rocksdb_create_iterator_cf(rocks->database, result->read, rocks->families[range->keyspace]);
     *scan = &result->base;
@@ -289,8 +287,8 @@ rocks_write(struct kv *kv, const struct kv_change *changes, size_t count, bool d
             rocksdb_writebatch_put_cf(rocks->batch, family, change->key.data, change->key.size,
                                       change->value.data, change->value.size);
     }
-    rocksdb_write(rocks->database, durable ? rocks->write_durable : rocks->write_lazy,
-                  rocks->batch, &errptr);
+    rocksdb_write(rocks->database, durable ? rocks->write_durable : rocks->write_lazy, rocks->batch,
+                  &errptr);
     return translate_write(rocks, "write to", errptr, error);
 }
 
@@ -533,10 +531,9 @@ database_options_set(rocksdb_options_t *options, const struct kv_options *wanted
     rocksdb_options_set_keep_log_file_num(options, 1);
     rocksdb_options_set_stats_dump_period_sec(options, 0);
     rocksdb_options_set_stats_persist_period_sec(options, 0);
-    rocksdb_options_set_wal_recovery_mode(options,
-                                          wanted->drop_damaged_tail
-                                              ? rocksdb_point_in_time_recovery
-                                              : rocksdb_tolerate_corrupted_tail_records_recovery);
+    rocksdb_options_set_wal_recovery_mode(
+        options, wanted->drop_damaged_tail ? rocksdb_point_in_time_recovery
+                                           : rocksdb_tolerate_corrupted_tail_records_recovery);
     rocksdb_options_set_manual_wal_flush(options, 0);
     rocksdb_options_set_recycle_log_file_num(options, 0);
     rocksdb_options_set_max_total_wal_size(options, WAL_SIZE_MAX);
@@ -555,7 +552,8 @@ database_options_set(rocksdb_options_t *options, const struct kv_options *wanted
 static void
 options_make(struct rocks_kv *kv, const struct kv_options *wanted)
 {
-    size_t cache_size = wanted->cache_size_bytes > 0 ? wanted->cache_size_bytes : CACHE_SIZE_DEFAULT;
+    size_t cache_size =
+        wanted->cache_size_bytes > 0 ? wanted->cache_size_bytes : CACHE_SIZE_DEFAULT;
 
     kv->cache = rocksdb_cache_create_lru(cache_size);
     for (size_t index = 0; index < FAMILY_COUNT; index++) {

@@ -1,0 +1,436 @@
+/* commit.c - turns a collected transaction into one atomic batch, and makes batches durable.
+ *
+ * Always true: everything a revision changes is in the same batch as the head record that names it.
+ * After a failed write or sync nobody knows which bytes will be there after a restart, so the store
+ * takes no further write until it is reopened. */
+#include <inttypes.h>
+
+#include "base/memory.h"
+#include "storage/transaction.h"
+
+#define REQUEST_DROP_NS INT64_C(3600000000000) /* how often old requests are offered for dropping */
+
+struct batch {
+    struct arena arena; /* keys and values */
+    struct kv_change *changes;
+    size_t count;
+    bool history; /* something was superseded */
+};
+
+static char *
+batch_bytes(struct batch *batch, size_t size)
+{
+    char *bytes = arena_take(&batch->arena, size);
+
+    BEHALF_ASSERT(bytes != NULL);
+    return bytes;
+}
+
+/* Key and value are borrowed until the batch is written. */
+static void
+batch_put(struct batch *batch, enum kv_keyspace keyspace, struct slice key, struct slice value)
+{
+    batch->changes = transaction_grow(batch->changes, batch->count, sizeof *batch->changes);
+    batch->changes[batch->count++] = (struct kv_change){keyspace, false, key, value};
+}
+
+static void
+batch_remove(struct batch *batch, enum kv_keyspace keyspace, struct slice key)
+{
+    batch->changes = transaction_grow(batch->changes, batch->count, sizeof *batch->changes);
+    batch->changes[batch->count++] = (struct kv_change){keyspace, true, key, {NULL, 0}};
+}
+
+static struct slice
+batch_u64(struct batch *batch, uint64_t value)
+{
+    char *bytes = batch_bytes(batch, 8);
+
+    bytes_put_u64(bytes, value);
+    return (struct slice){bytes, 8};
+}
+
+/* --- parts of the batch ------------------------------------------------------------------- */
+
+static void
+add_next(struct batch *batch, uint16_t type, unsigned kind, uint64_t next)
+{
+    char *key = batch_bytes(batch, NEXT_KEY_SIZE);
+
+    next_key_encode(type, kind, key);
+    batch_put(batch, KV_META, (struct slice){key, NEXT_KEY_SIZE}, batch_u64(batch, next));
+}
+
+static void
+add_name(struct batch *batch, uint16_t type, unsigned kind, uint64_t node, struct slice name)
+{
+    char *key = batch_bytes(batch, 3 + name.size);
+    char bytes[NAME_KEY_SIZE_MAX];
+    struct slice name_key = name_key_encode(type, kind, name, bytes);
+    struct slice number = batch_u64(batch, node);
+
+    memcpy(key, name_key.data, name_key.size);
+    batch_put(batch, KV_NAMES, (struct slice){key, name_key.size}, number);
+    batch_put(batch, KV_NODES, number, name);
+}
+
+struct next_number {
+    uint16_t type;
+    uint64_t next;
+};
+
+/* Numbers of a type grow within a transaction, so the last one decides. Types are few. */
+static size_t
+next_note(struct next_number **numbers, size_t count, uint64_t node)
+{
+    uint16_t type = NODE_TYPE(node);
+    size_t index = 0;
+
+    while (index < count && (*numbers)[index].type != type)
+        index++;
+    if (index == count)
+        *numbers = transaction_grow(*numbers, count, sizeof **numbers);
+    (*numbers)[index] = (struct next_number){type, (node & NODE_SEQUENCE_MASK) + 1};
+    return index == count ? count + 1 : count;
+}
+
+/* The counters written are those behind the numbers of this transaction, not the ones in memory: a
+ * number that an aborted transaction used up must not change what a replay makes. */
+static void
+add_labels(struct batch *batch, const struct store_transaction *transaction)
+{
+    uint32_t next[LABEL_KIND_COUNT] = {0};
+
+    for (size_t index = 0; index < transaction->label_count; index++) {
+        const struct transaction_label *label = &transaction->labels[index];
+
+        add_name(batch, LABEL_TYPE_NUMBER, (unsigned)label->kind + 1,
+                 LABEL_NODE(label->kind, label->label), label->name);
+        next[label->kind] = (uint32_t)label->label + 1;
+    }
+    for (unsigned kind = 0; kind < LABEL_KIND_COUNT; kind++) {
+        if (next[kind] != 0)
+            add_next(batch, LABEL_TYPE_NUMBER, kind + 1, next[kind]);
+    }
+}
+
+static void
+add_nodes(struct batch *batch, const struct store_transaction *transaction)
+{
+    struct next_number *numbers = NULL;
+    size_t count = 0;
+
+    for (size_t index = 0; index < transaction->name_count; index++) {
+        const struct transaction_name *name = &transaction->names[index];
+
+        if (name->fresh) {
+            add_name(batch, name->type, 0, name->node, name->id);
+            count = next_note(&numbers, count, name->node);
+        }
+    }
+    for (size_t index = 0; index < count; index++)
+        add_next(batch, numbers[index].type, 0, numbers[index].next);
+    memory_free(numbers);
+}
+
+static void
+add_direction(struct batch *batch, enum edge_direction direction, const struct store_change *change,
+              const struct transaction_edge *edge, struct slice value, uint64_t revision)
+{
+    enum kv_keyspace keyspace = direction == EDGE_FORWARD ? KV_FORWARD : KV_REVERSE;
+    char *bytes = batch_bytes(batch, EDGE_KEY_SIZE);
+    struct slice key = {bytes, EDGE_KEY_SIZE};
+
+    edge_key_encode(direction, &change->key, bytes);
+    if (change->removed)
+        batch_remove(batch, keyspace, key);
+    else
+        batch_put(batch, keyspace, key, value);
+    if (edge->old_value.size > 0) {
+        char *history = batch_bytes(batch, HISTORY_KEY_SIZE);
+
+        history_key_encode(direction, bytes, revision, history);
+        batch_put(batch, KV_HISTORY, (struct slice){history, HISTORY_KEY_SIZE}, edge->old_value);
+        batch->history = true;
+    }
+}
+
+static struct slice
+expiry_key(struct batch *batch, const struct edge_key *key, int64_t expires_at)
+{
+    char *bytes = batch_bytes(batch, EXPIRY_KEY_SIZE);
+    char forward[EDGE_KEY_SIZE];
+
+    edge_key_encode(EDGE_FORWARD, key, forward);
+    expiry_key_encode(expires_at, forward, bytes);
+    return (struct slice){bytes, EXPIRY_KEY_SIZE};
+}
+
+static void
+add_edges(struct batch *batch, const struct store_transaction *transaction, uint64_t revision)
+{
+    for (size_t index = 0; index < transaction->change_count; index++) {
+        const struct store_change *change = &transaction->changes[index];
+        const struct transaction_edge *edge = &transaction->edges[index];
+        struct slice value = {NULL, 0};
+
+        if (!change->removed) {
+            char *bytes = batch_bytes(batch, 8 + edge->tail.size);
+
+            bytes_put_u64(bytes, revision);
+            memcpy(bytes + 8, edge->tail.data, edge->tail.size);
+            value = (struct slice){bytes, 8 + edge->tail.size};
+        }
+        add_direction(batch, EDGE_FORWARD, change, edge, value, revision);
+        add_direction(batch, EDGE_REVERSE, change, edge, value, revision);
+        if (edge->old_expires_at != 0 && edge->old_expires_at != edge->expires_at)
+            batch_remove(batch, KV_EXPIRY, expiry_key(batch, &change->key, edge->old_expires_at));
+        if (edge->expires_at != 0 && edge->old_expires_at != edge->expires_at)
+            batch_put(batch, KV_EXPIRY, expiry_key(batch, &change->key, edge->expires_at),
+                      (struct slice){NULL, 0});
+    }
+}
+
+static enum status
+add_counts(struct batch *batch, struct store_transaction *transaction, struct error *error)
+{
+    for (size_t index = 0; index < transaction->count_count; index++) {
+        const struct transaction_count *count = &transaction->counts[index];
+        char *bytes = batch_bytes(batch, COUNT_KEY_SIZE);
+        struct slice key = {bytes, COUNT_KEY_SIZE};
+        uint64_t edges = 0;
+        bool found = false;
+        enum status status;
+
+        if (count->delta == 0)
+            continue;
+        count_key_encode(&count->variant, bytes);
+        status = kv_get(transaction->store->kv, transaction->snapshot->kv, KV_META, key,
+                        &transaction->value, &found, error);
+        if (status == BEHALF_OK && found)
+            status = number_decode("edge count", buffer_slice(&transaction->value), &edges, error);
+        if (status != BEHALF_OK)
+            return status;
+        if (count->delta < 0 && edges < (uint64_t)-count->delta)
+            return error_set(error, BEHALF_STORAGE_CORRUPT,
+                             "an edge count would fall below zero: run verify");
+        edges += (uint64_t)count->delta;
+        if (edges > 0)
+            batch_put(batch, KV_META, key, batch_u64(batch, edges));
+        else
+            batch_remove(batch, KV_META, key);
+    }
+    return BEHALF_OK;
+}
+
+static void
+add_request(struct batch *batch, const struct store_transaction *transaction, uint64_t revision,
+            int64_t time_ns)
+{
+    char *key = batch_bytes(batch, REQUEST_KEY_SIZE);
+    char *value = batch_bytes(batch, REQUEST_VALUE_SIZE);
+
+    request_key_encode(transaction->request_key, time_ns, key);
+    memcpy(value, transaction->request_digest, DIGEST_SIZE);
+    bytes_put_u64(value + DIGEST_SIZE, revision);
+    batch_put(batch, KV_REQUESTS, (struct slice){key, REQUEST_KEY_SIZE},
+              (struct slice){value, REQUEST_VALUE_SIZE});
+}
+
+static void
+entry_build(const struct store_transaction *transaction, const struct changelog_header *header,
+            struct buffer *entry)
+{
+    changelog_begin(entry, header);
+    for (size_t index = 0; index < transaction->label_count; index++) {
+        const struct transaction_label *label = &transaction->labels[index];
+
+        changelog_add_label(entry, label->kind, label->label, label->name);
+    }
+    for (size_t index = 0; index < transaction->name_count; index++) {
+        const struct transaction_name *name = &transaction->names[index];
+
+        if (name->fresh)
+            changelog_add_node(entry, name->node, name->id);
+    }
+    for (size_t index = 0; index < transaction->change_count; index++) {
+        const struct store_change *change = &transaction->changes[index];
+
+        if (change->removed)
+            changelog_add_remove(entry, &change->key);
+        else
+            changelog_add_put(entry, &change->key, transaction->edges[index].tail);
+    }
+    if (transaction->has_schema)
+        changelog_add_schema(entry, transaction->schema);
+    if (transaction->metadata.size > 0)
+        changelog_add_metadata(entry, transaction->metadata);
+    if (transaction->has_request)
+        changelog_add_request(entry, transaction->request_key, transaction->request_digest);
+}
+
+static enum status
+batch_build(struct batch *batch, struct store_transaction *transaction,
+            const struct store_head *head, const struct buffer *entry, struct error *error)
+{
+    char *head_bytes = batch_bytes(batch, HEAD_SIZE);
+    struct slice revision = batch_u64(batch, head->revision);
+    enum status status = add_counts(batch, transaction, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    add_labels(batch, transaction);
+    add_nodes(batch, transaction);
+    add_edges(batch, transaction, head->revision);
+    if (transaction->has_schema)
+        batch_put(batch, KV_SCHEMAS, revision, transaction->schema);
+    if (transaction->has_request)
+        add_request(batch, transaction, head->revision, head->time_ns);
+    batch_put(batch, KV_CHANGELOG, revision, buffer_slice(entry));
+    head_encode(head, head_bytes);
+    batch_put(batch, KV_META, META_HEAD, (struct slice){head_bytes, HEAD_SIZE});
+    return BEHALF_OK;
+}
+
+/* --- commit ------------------------------------------------------------------------------- */
+
+/* A refusal (too big, fenced) wrote nothing. Any other failure may have left the batch where a
+ * restart finds it. */
+static enum status
+write_batch(struct store *store, const struct batch *batch, uint64_t revision, struct error *error)
+{
+    enum status status;
+
+    /* Before the batch: a reader that sees it must also see that history counts. */
+    if (batch->history)
+        atomic_store(&store->newest_history, revision);
+    status = kv_write(store->kv, batch->changes, batch->count, false, error);
+    if (status == BEHALF_OK || status == BEHALF_SERVICE_READ_ONLY ||
+        status == BEHALF_TOO_MANY_UPDATES_IN_REQUEST)
+        return status;
+    atomic_store(&store->failed, true);
+    if (error != NULL)
+        error->status = BEHALF_OUTCOME_UNKNOWN;
+    return BEHALF_OUTCOME_UNKNOWN;
+}
+
+static void
+commit_finish(struct store_transaction *transaction, const struct store_head *head)
+{
+    struct store *store = transaction->store;
+
+    for (size_t index = 0; index < transaction->label_count; index++) {
+        const struct transaction_label *label = &transaction->labels[index];
+
+        labels_add(store->labels, label->kind, label->label, label->name);
+    }
+    store->head = *head;
+    atomic_store(&store->head_revision, head->revision);
+    if (head->time_ns - store->requests_dropped_ns >= REQUEST_DROP_NS) {
+        store->requests_dropped_ns = head->time_ns;
+        kv_drop_hint(store->kv, KV_REQUESTS, time_to_bits(head->time_ns - REQUEST_KEPT_NS));
+    }
+}
+
+enum status
+transaction_commit_as(struct store_transaction *transaction, int64_t time_ns,
+                      const struct slice *expected, uint64_t *revision, struct error *error)
+{
+    struct store *store = transaction->store;
+    struct changelog_header header = {.revision = store->head.revision + 1};
+    struct store_head head;
+    struct batch batch = {.count = 0};
+    struct buffer entry;
+    enum status status;
+
+    /* A clock that stepped back must not make a later revision older. */
+    header.time_ns = time_ns > store->head.time_ns ? time_ns : store->head.time_ns;
+    memcpy(header.previous, store->head.chain, DIGEST_SIZE);
+    arena_init(&batch.arena, SIZE_MAX / 2);
+    buffer_init(&entry);
+    entry_build(transaction, &header, &entry);
+    head.revision = header.revision;
+    head.time_ns = header.time_ns;
+    changelog_chain(store->head.chain, buffer_slice(&entry), head.chain);
+    if (expected != NULL && !slice_equal(*expected, buffer_slice(&entry))) {
+        status = error_set(error, BEHALF_STORAGE_CORRUPT,
+                           "changelog entry %" PRIu64 " does not fit the state before it",
+                           head.revision);
+        goto done;
+    }
+    status = batch_build(&batch, transaction, &head, &entry, error);
+    if (status == BEHALF_OK)
+        status = write_batch(store, &batch, head.revision, error);
+    if (status != BEHALF_OK)
+        goto done;
+    commit_finish(transaction, &head);
+    *revision = head.revision;
+done:
+    store_transaction_abort(transaction);
+    memory_free(batch.changes);
+    arena_release(&batch.arena);
+    buffer_release(&entry);
+    return status;
+}
+
+enum status
+store_transaction_commit(struct store_transaction *transaction, int64_t time_ns, uint64_t *revision,
+                         struct error *error)
+{
+    return transaction_commit_as(transaction, time_ns, NULL, revision, error);
+}
+
+/* --- durability --------------------------------------------------------------------------- */
+
+enum status
+store_sync(struct store *store, struct error *error)
+{
+    enum status status;
+
+    if (atomic_load(&store->failed))
+        return error_set(error, BEHALF_OUTCOME_UNKNOWN,
+                         "an earlier write failed: the store is read-only until it is reopened");
+    status = kv_sync(store->kv, error);
+    if (status != BEHALF_OK) {
+        /* Never sync again and believe it: the kernel reports a lost page once. */
+        atomic_store(&store->failed, true);
+        if (error != NULL)
+            error->status = BEHALF_OUTCOME_UNKNOWN;
+        return BEHALF_OUTCOME_UNKNOWN;
+    }
+    if (store->directory != NULL)
+        directory_set_mark(store->directory, store->head.revision, store->incarnation,
+                           env_monotonic_ns(store->env), true);
+    return BEHALF_OK;
+}
+
+enum status
+store_set_horizon(struct store *store, uint64_t revision, struct error *error)
+{
+    char bytes[8];
+    const struct kv_change change = {KV_META, false, META_HORIZON, {bytes, sizeof bytes}};
+    enum status status;
+
+    BEHALF_ASSERT(revision <= store->head.revision);
+    if (revision <= atomic_load(&store->horizon))
+        return BEHALF_OK;
+    if (atomic_load(&store->failed))
+        return error_set(error, BEHALF_SERVICE_READ_ONLY,
+                         "an earlier write failed: the store is read-only until it is reopened");
+    bytes_put_u64(bytes, revision);
+    status = kv_write(store->kv, &change, 1, true, error);
+    if (status != BEHALF_OK) {
+        atomic_store(&store->failed, true);
+        return status;
+    }
+    /* Readers learn it before anything is dropped: they compare again after they have read. */
+    atomic_store(&store->horizon, revision);
+    kv_drop_hint(store->kv, KV_HISTORY, revision);
+    return BEHALF_OK;
+}
+
+uint64_t
+store_horizon(struct store *store)
+{
+    return atomic_load(&store->horizon);
+}

@@ -1,0 +1,49 @@
+/* directory.h - the data directory: its lock and its high-water mark.
+ *
+ *   <path>/LOCK   held (flock) by the process that uses the directory
+ *   <path>/HWM    two slots of 64 bytes, the older one overwritten:
+ *                 magic(8) counter(8) revision(8) incarnation(16) zero(16) XXH3 of these 56(8)
+ *   <path>/db/    the storage engine's own files
+ *
+ * Always true: the revision in HWM was durable when it was written. It is a lower bound of what was
+ * acknowledged: a store that opens below it has lost acknowledged data.
+ * Threads: one. Errors: STORAGE_FAILED with a message that names the path, STORAGE_CORRUPT. */
+#ifndef BEHALF_STORAGE_DIRECTORY_H
+#define BEHALF_STORAGE_DIRECTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/env.h"
+#include "base/error.h"
+#include "storage/store.h"
+
+struct directory;
+
+/* Makes the directory (0700) when it is missing, and locks it. */
+enum status directory_open(const char *path, struct directory **directory,
+                           struct error *error) BEHALF_MUST_USE;
+void directory_close(struct directory *directory); /* accepts NULL */
+
+const char *directory_path(const struct directory *directory);
+const char *directory_database(const struct directory *directory); /* <path>/db */
+bool directory_has_database(const struct directory *directory);
+
+/* What the mark says; false when there is none (a directory that was never used). */
+bool directory_mark(const struct directory *directory, uint64_t *revision,
+                    uint8_t incarnation[INCARNATION_SIZE]);
+
+/* Sets the mark. `lazy` skips the write unless 1,000 revisions or a second passed since the last.
+ * A failure is forgotten: the old mark is still a true lower bound. */
+void directory_set_mark(struct directory *directory, uint64_t revision,
+                        const uint8_t incarnation[INCARNATION_SIZE], int64_t monotonic_ns,
+                        bool lazy);
+
+/* A copy of the database beside it, to open without touching the original. */
+enum status directory_salvage_copy(struct directory *directory, const char **path,
+                                   struct error *error) BEHALF_MUST_USE;
+/* Puts the copy in place of the database, which is kept as <path>/db.damaged-<n>. */
+enum status directory_salvage_accept(struct directory *directory,
+                                     struct error *error) BEHALF_MUST_USE;
+
+#endif

@@ -1,0 +1,447 @@
+/* open.c - makes, opens, checks and closes a store.
+ *
+ * Always true: a store that opened has the format we read, stands at or above its high-water mark,
+ * and its newest changelog entries link up to its head record. The order of the steps is that of
+ * docs/storage-format.md, "Open procedure". */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "storage/store_internal.h"
+
+#define CHAIN_ENTRIES_CHECKED 1000
+#define CHAIN_BYTES_CHECKED ((size_t)8 * 1024 * 1024)
+#define TYPE_COUNT ((size_t)UINT16_MAX + 1)
+
+/* --- making ------------------------------------------------------------------------------- */
+
+static enum status
+require_empty(struct kv *kv, struct error *error)
+{
+    for (size_t index = 0; index < KV_KEYSPACE_COUNT; index++) {
+        struct kv_range range = {.keyspace = (enum kv_keyspace)index};
+        struct kv_scan *scan;
+        struct slice key;
+        struct slice value;
+        enum status status = kv_scan_open(kv, NULL, &range, &scan, error);
+
+        if (status != BEHALF_OK)
+            return status;
+        status = kv_scan_next(scan, &key, &value, error);
+        kv_scan_close(scan);
+        if (status == BEHALF_OK)
+            return error_set(error, BEHALF_STORAGE_CORRUPT,
+                             "cannot open store: it holds data but no format version");
+        if (status != BEHALF_DONE)
+            return status;
+    }
+    return BEHALF_OK;
+}
+
+static enum status
+make_new(struct store *store, struct error *error)
+{
+    const struct store_head head = {.revision = 0};
+    uint8_t incarnation[INCARNATION_SIZE];
+    uint8_t secret[STORE_SECRET_SIZE];
+    char version[4];
+    char head_bytes[HEAD_SIZE];
+    const struct kv_change changes[] = {
+        {KV_META, false, META_FORMAT, {version, sizeof version}},
+        {KV_META, false, META_INCARNATION, {(const char *)incarnation, sizeof incarnation}},
+        {KV_META, false, META_SECRET, {(const char *)secret, sizeof secret}},
+        {KV_META, false, META_HEAD, {head_bytes, sizeof head_bytes}},
+    };
+    enum status status = require_empty(store->kv, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    bytes_put_u32(version, STORE_FORMAT_VERSION);
+    store->env->random_bytes(store->env->context, incarnation, sizeof incarnation);
+    store->env->random_bytes(store->env->context, secret, sizeof secret);
+    head_encode(&head, head_bytes);
+    return kv_write(store->kv, changes, BEHALF_COUNT_OF(changes), true, error);
+}
+
+/* --- loading ------------------------------------------------------------------------------ */
+
+static enum status
+check_format(struct store *store, bool *fresh, struct error *error)
+{
+    struct buffer value;
+    bool found;
+    enum status status;
+
+    buffer_init(&value);
+    status = kv_get(store->kv, NULL, KV_META, META_FORMAT, &value, &found, error);
+    if (status != BEHALF_OK)
+        goto done;
+    *fresh = !found;
+    if (found && value.size != 4)
+        status = error_set(error, BEHALF_STORAGE_CORRUPT, "the format version is damaged");
+    else if (found && bytes_get_u32(value.data) != STORE_FORMAT_VERSION)
+        status = error_set(error, BEHALF_STORAGE_FAILED,
+                           "the store is of another format: version %" PRIu32
+                           ", this program reads version %d",
+                           bytes_get_u32(value.data), STORE_FORMAT_VERSION);
+done:
+    buffer_release(&value);
+    return status;
+}
+
+static enum status
+load_fixed(struct store *store, struct slice name, void *bytes, size_t size, struct error *error)
+{
+    struct buffer value;
+    bool found;
+    enum status status;
+
+    buffer_init(&value);
+    status = kv_get(store->kv, NULL, KV_META, name, &value, &found, error);
+    if (status == BEHALF_OK && (!found || value.size != size))
+        status = error_set(error, BEHALF_STORAGE_CORRUPT, "the record '%.*s' is %s",
+                           SLICE_PRINTF(name), found ? "damaged" : "missing");
+    if (status == BEHALF_OK)
+        memcpy(bytes, value.data, size);
+    buffer_release(&value);
+    return status;
+}
+
+static enum status
+load_horizon(struct store *store, struct error *error)
+{
+    struct buffer value;
+    uint64_t horizon = 0;
+    bool found;
+    enum status status;
+
+    buffer_init(&value);
+    status = kv_get(store->kv, NULL, KV_META, META_HORIZON, &value, &found, error);
+    if (status == BEHALF_OK && found)
+        status = number_decode("horizon", buffer_slice(&value), &horizon, error);
+    buffer_release(&value);
+    if (status == BEHALF_OK) {
+        atomic_store(&store->horizon, horizon);
+        /* The record is durable, so what stands behind it may be dropped again. */
+        kv_drop_hint(store->kv, KV_HISTORY, horizon);
+    }
+    return status;
+}
+
+static enum status
+load_label(struct store *store, struct slice key, struct slice value, struct error *error)
+{
+    uint64_t node;
+    uint16_t label;
+    enum label_kind kind;
+    struct slice name;
+    enum status status = number_decode("label", value, &node, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    label = (uint16_t)node;
+    if (key.size < 4 || key.data[2] < 1 || key.data[2] > LABEL_KIND_COUNT)
+        return error_set(error, BEHALF_STORAGE_CORRUPT, "a label has an impossible key");
+    kind = (enum label_kind)(key.data[2] - 1);
+    name = (struct slice){key.data + 3, key.size - 3};
+    if (label == LABEL_NONE || node != LABEL_NODE(kind, label) ||
+        labels_name(store->labels, kind, label).size > 0)
+        return error_set(error, BEHALF_STORAGE_CORRUPT, "the label '%.*s' has an impossible number",
+                         SLICE_PRINTF(name));
+    labels_add(store->labels, kind, label, name);
+    return BEHALF_OK;
+}
+
+static enum status
+load_labels(struct store *store, struct error *error)
+{
+    static const char first_type[2] = {0, 1};
+    struct kv_range range = {.keyspace = KV_NAMES, .to = {first_type, sizeof first_type}};
+    struct kv_scan *scan;
+    struct slice key;
+    struct slice value;
+    enum status status = kv_scan_open(store->kv, NULL, &range, &scan, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    while ((status = kv_scan_next(scan, &key, &value, error)) == BEHALF_OK) {
+        status = load_label(store, key, value, error);
+        if (status != BEHALF_OK)
+            break;
+    }
+    kv_scan_close(scan);
+    if (status != BEHALF_DONE)
+        return status;
+    for (unsigned kind = 1; kind <= LABEL_KIND_COUNT; kind++) {
+        uint64_t next = 0;
+
+        status = store_next_read(store->kv, LABEL_TYPE_NUMBER, kind, &next, error);
+        if (status != BEHALF_OK)
+            return status;
+        if (next == 0 || next > TYPE_COUNT)
+            return error_set(error, BEHALF_STORAGE_CORRUPT, "the next label is impossible");
+        store->next_label[kind - 1] = (uint32_t)next;
+    }
+    return BEHALF_OK;
+}
+
+/* Without history, no read ever needs to look there. What is in it is not scanned at open; the head
+ * is as high as any entry can be. */
+static enum status
+load_newest_history(struct store *store, struct error *error)
+{
+    struct kv_range range = {.keyspace = KV_HISTORY};
+    struct kv_scan *scan;
+    struct slice key;
+    struct slice value;
+    enum status status = kv_scan_open(store->kv, NULL, &range, &scan, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    status = kv_scan_next(scan, &key, &value, error);
+    kv_scan_close(scan);
+    if (status == BEHALF_OK)
+        atomic_store(&store->newest_history, store->head.revision);
+    return status == BEHALF_DONE ? BEHALF_OK : status;
+}
+
+static enum status
+load_all(struct store *store, struct error *error)
+{
+    char head[HEAD_SIZE];
+    enum status status;
+
+    status = load_fixed(store, META_INCARNATION, store->incarnation, INCARNATION_SIZE, error);
+    if (status == BEHALF_OK)
+        status = load_fixed(store, META_SECRET, store->secret, STORE_SECRET_SIZE, error);
+    if (status == BEHALF_OK)
+        status = load_fixed(store, META_HEAD, head, sizeof head, error);
+    if (status == BEHALF_OK)
+        status = head_decode((struct slice){head, sizeof head}, &store->head, error);
+    if (status != BEHALF_OK)
+        return status;
+    atomic_store(&store->head_revision, store->head.revision);
+    status = load_horizon(store, error);
+    if (status == BEHALF_OK)
+        status = load_labels(store, error);
+    if (status == BEHALF_OK)
+        status = load_newest_history(store, error);
+    return status;
+}
+
+static enum status
+check_chain(struct store *store, struct error *error)
+{
+    struct store_snapshot *snapshot;
+    enum status status = store_snapshot_open(store, &snapshot, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    status = store_chain_check(snapshot, CHAIN_ENTRIES_CHECKED, CHAIN_BYTES_CHECKED, error);
+    store_snapshot_close(snapshot);
+    return status;
+}
+
+/* Above the mark means: nothing that was acknowledged before the mark was written is missing. */
+static enum status
+check_mark(const struct store *store, const struct directory *directory, struct error *error)
+{
+    uint64_t revision;
+    uint8_t incarnation[INCARNATION_SIZE];
+
+    if (!directory_mark(directory, &revision, incarnation))
+        return BEHALF_OK;
+    if (memcmp(incarnation, store->incarnation, INCARNATION_SIZE) != 0)
+        return error_set(error, BEHALF_STORAGE_FAILED,
+                         "cannot open store '%s': its data and its high-water mark come from "
+                         "different stores",
+                         directory_path(directory));
+    if (store->head.revision < revision) {
+        (void)error_set(error, BEHALF_STORAGE_FAILED,
+                        "cannot open store '%s': acknowledged data lost: it ends at revision "
+                        "%" PRIu64 ", but revision %" PRIu64 " was durable",
+                        directory_path(directory), store->head.revision, revision);
+        error_hint(error, "restore a backup, or rebuild from a replica");
+        return BEHALF_STORAGE_FAILED;
+    }
+    return BEHALF_OK;
+}
+
+/* --- opening ------------------------------------------------------------------------------ */
+
+static enum status
+store_load(struct store *store, struct error *error)
+{
+    bool fresh = false;
+    enum status status = check_format(store, &fresh, error);
+
+    if (status == BEHALF_OK && fresh)
+        status = make_new(store, error);
+    if (status == BEHALF_OK)
+        status = load_all(store, error);
+    if (status == BEHALF_OK)
+        status = check_chain(store, error);
+    return status;
+}
+
+enum status
+store_open_on(struct kv *kv, const struct store_options *options, struct store **store,
+              struct error *error)
+{
+    struct store *result = memory_new(sizeof *result);
+    enum status status;
+
+    result->kv = kv;
+    result->env = options->env != NULL ? options->env : env_system();
+    result->labels = labels_new();
+    result->next_sequence = memory_new_array(TYPE_COUNT, sizeof *result->next_sequence);
+    status = store_load(result, error);
+    if (status != BEHALF_OK)
+        store_close(result);
+    else
+        *store = result;
+    return status;
+}
+
+/* Adds the directory to a message that was made without knowing it. */
+static enum status
+name_directory(enum status status, const char *path, struct error *error)
+{
+    struct error inner;
+
+    if (error == NULL || strstr(error->message, path) != NULL)
+        return status;
+    inner = *error;
+    (void)error_set(error, status, "cannot open store '%s': %s", path, inner.message);
+    error_hint(error, "%s", inner.hint);
+    return status;
+}
+
+static enum status
+open_at(const struct store_options *options, const struct directory *directory, const char *path,
+        bool create, bool drop_damaged_tail, struct store **store, struct error *error)
+{
+    const struct kv_options kv_options = {
+        .path = path,
+        .create_if_missing = create,
+        .drop_damaged_tail = drop_damaged_tail,
+        .cache_size_bytes = options->cache_size_bytes,
+    };
+    struct store *result = NULL;
+    struct kv *kv = NULL;
+    enum status status = kv_open_rocksdb(&kv_options, &kv, error);
+
+    if (status == BEHALF_OK)
+        status = store_open_on(kv, options, &result, error);
+    if (status == BEHALF_OK)
+        status = check_mark(result, directory, error);
+    if (status != BEHALF_OK) {
+        store_close(result);
+        return name_directory(status, options->path, error);
+    }
+    *store = result;
+    return BEHALF_OK;
+}
+
+/* The log is damaged somewhere. If all that was acknowledged stands before the damage, the damage is
+ * in a tail that nobody was promised, and the copy without it becomes the store. */
+static enum status
+open_salvaged(const struct store_options *options, struct directory *directory,
+              struct store **store, struct error *error)
+{
+    struct store *copy = NULL;
+    const char *path;
+    uint64_t revision;
+    uint8_t incarnation[INCARNATION_SIZE];
+    enum status status;
+
+    /* Without a mark nothing tells a torn tail from lost data. */
+    if (!directory_mark(directory, &revision, incarnation))
+        return error_set(error, BEHALF_STORAGE_CORRUPT,
+                         "cannot open store '%s': its log is damaged and no high-water mark says "
+                         "what was acknowledged",
+                         options->path);
+    status = directory_salvage_copy(directory, &path, error);
+    if (status == BEHALF_OK)
+        status = open_at(options, directory, path, false, true, &copy, error);
+    store_close(copy);
+    if (status == BEHALF_OK)
+        status = directory_salvage_accept(directory, error);
+    if (status == BEHALF_OK)
+        status =
+            open_at(options, directory, directory_database(directory), false, false, store, error);
+    return status;
+}
+
+static enum status
+open_in(const struct store_options *options, struct directory *directory, struct store **store,
+        struct error *error)
+{
+    const char *path = directory_database(directory);
+    bool create = !directory_has_database(directory);
+    uint64_t revision;
+    uint8_t incarnation[INCARNATION_SIZE];
+    enum status status;
+
+    if (create && directory_mark(directory, &revision, incarnation))
+        return error_set(error, BEHALF_STORAGE_FAILED,
+                         "cannot open store '%s': acknowledged data lost: revision %" PRIu64
+                         " was durable, but '%s' is gone",
+                         options->path, revision, path);
+    status = open_at(options, directory, path, create, false, store, error);
+    if (status == BEHALF_STORAGE_CORRUPT && !create)
+        status = open_salvaged(options, directory, store, error);
+    return status;
+}
+
+enum status
+store_open(const struct store_options *options, struct store **store, struct error *error)
+{
+    struct directory *directory = NULL;
+    struct store *result = NULL;
+    struct kv *kv = NULL;
+    enum status status;
+
+    if (options->path == NULL) {
+        status = kv_open_memory(&kv, error);
+        return status == BEHALF_OK ? store_open_on(kv, options, store, error) : status;
+    }
+    status = directory_open(options->path, &directory, error);
+    if (status == BEHALF_OK)
+        status = open_in(options, directory, &result, error);
+    if (status != BEHALF_OK) {
+        directory_close(directory);
+        return status;
+    }
+    result->directory = directory;
+    directory_set_mark(directory, result->head.revision, result->incarnation,
+                       env_monotonic_ns(result->env), false);
+    *store = result;
+    return BEHALF_OK;
+}
+
+void
+store_close(struct store *store)
+{
+    if (store == NULL)
+        return;
+    BEHALF_ASSERT(store->transaction == NULL);
+    kv_close(store->kv);
+    directory_close(store->directory); /* the lock goes last */
+    labels_free(store->labels);
+    memory_free(store->next_sequence);
+    explicit_bzero(store->secret, sizeof store->secret);
+    memory_free(store);
+}
+
+struct slice
+store_secret(const struct store *store)
+{
+    return (struct slice){(const char *)store->secret, sizeof store->secret};
+}
+
+struct slice
+store_incarnation(const struct store *store)
+{
+    return (struct slice){(const char *)store->incarnation, sizeof store->incarnation};
+}

@@ -1,0 +1,82 @@
+/* replay.c - rebuilds a store from changelog entries, one revision each.
+ * Always true: an entry is applied only when it continues the chain and when committing its records
+ * makes the same entry again, byte for byte; so a replayed store has the same bytes as its source. */
+#include <inttypes.h>
+
+#include "storage/transaction.h"
+
+static enum status
+record_apply(struct store_transaction *transaction, const struct changelog_record *record,
+             struct error *error)
+{
+    enum status status = BEHALF_OK;
+    bool existed;
+
+    /* An entry may come from outside, so an edge that stands in it twice is an error here, not the
+     * broken promise of a caller that the transaction asserts. */
+    if ((record->kind == CHANGELOG_PUT || record->kind == CHANGELOG_REMOVE) &&
+        transaction_touched(transaction, &record->edge.key))
+        return error_set(error, BEHALF_STORAGE_CORRUPT, "changelog entry changes an edge twice");
+    switch (record->kind) {
+    case CHANGELOG_LABEL:
+        status = transaction_adopt_label(transaction, record->label_kind, record->label,
+                                         record->bytes, error);
+        break;
+    case CHANGELOG_NODE:
+        status = transaction_adopt_node(transaction, record->node, record->bytes, error);
+        break;
+    case CHANGELOG_PUT:
+        status = store_transaction_put(transaction, &record->edge, &existed, error);
+        break;
+    case CHANGELOG_REMOVE:
+        status = store_transaction_remove(transaction, &record->edge.key, &existed, error);
+        break;
+    case CHANGELOG_SCHEMA:
+        status = store_transaction_schema(transaction, record->bytes, error);
+        break;
+    case CHANGELOG_METADATA:
+        store_transaction_metadata(transaction, record->bytes);
+        break;
+    case CHANGELOG_REQUEST:
+        transaction->has_request = true;
+        memcpy(transaction->request_key, record->bytes.data, REQUEST_DIGEST_SIZE);
+        memcpy(transaction->request_digest, record->digest, DIGEST_SIZE);
+        break;
+    }
+    return status;
+}
+
+enum status
+store_replay(struct store *store, struct slice entry, struct error *error)
+{
+    struct changelog_reader reader;
+    struct changelog_header header;
+    struct changelog_record record;
+    struct store_transaction *transaction = NULL;
+    uint64_t revision;
+    enum status status = changelog_open(entry, &reader, &header, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (header.revision != store->head.revision + 1)
+        return error_set(error, BEHALF_REVISION_UNKNOWN,
+                         "cannot replay revision %" PRIu64 ": the store is at %" PRIu64,
+                         header.revision, store->head.revision);
+    if (memcmp(header.previous, store->head.chain, DIGEST_SIZE) != 0)
+        return error_set(error, BEHALF_STORAGE_CORRUPT,
+                         "changelog entry %" PRIu64 " does not continue the chain",
+                         header.revision);
+    status = store_transaction_begin(store, &transaction, error);
+    if (status != BEHALF_OK)
+        return status;
+    while ((status = changelog_next(&reader, &record, error)) == BEHALF_OK) {
+        status = record_apply(transaction, &record, error);
+        if (status != BEHALF_OK)
+            break;
+    }
+    if (status != BEHALF_DONE) {
+        store_transaction_abort(transaction);
+        return status;
+    }
+    return transaction_commit_as(transaction, header.time_ns, &entry, &revision, error);
+}

@@ -1,0 +1,189 @@
+/* scan.c - ranges of edges at a revision.
+ *
+ * An edge's values lie on the line of revisions as disjoint intervals [created, deleted): the newest
+ * in forward/reverse (deleted: never), the others in history. At most one of them contains a given
+ * revision. So the state at a revision is a merge, by edge key, of the head state and history with
+ * each value taken or left by its own interval, and no group of values needs to be collected.
+ *
+ *   forward   A created 7          B created 2
+ *   history   A [3,7)  A [1,2)                     C [1,4)
+ *   at 3      A of [3,7)           B               C
+ *
+ * Always true: both sides come from one storage snapshot; the end is reported only after the horizon
+ * was compared again, since history may be dropped under an open snapshot. */
+#include "base/memory.h"
+#include "storage/store_internal.h"
+
+struct side {
+    struct kv_scan *scan; /* NULL: nothing (more) on this side */
+    bool loaded;          /* key and value are those of an edge not looked at yet */
+    struct slice key;     /* 20 bytes of edge key */
+    struct slice value;
+    uint64_t deleted; /* history */
+};
+
+struct store_scan {
+    const struct store_snapshot *snapshot;
+    uint64_t revision;
+    enum edge_direction direction;
+    bool done;
+    struct side head;
+    struct side history;
+};
+
+static enum status
+head_open(struct store_scan *scan, const struct edge_range *range, struct error *error)
+{
+    char from[EDGE_KEY_SIZE];
+    char to[EDGE_KEY_SIZE];
+    struct kv_range keys = {
+        .keyspace = range->direction == EDGE_FORWARD ? KV_FORWARD : KV_REVERSE,
+        .from = {from, sizeof from},
+    };
+
+    edge_key_encode(range->direction, &range->from, from);
+    edge_key_encode(range->direction, &range->to, to);
+    if (!range->unbounded)
+        keys.to = (struct slice){to, sizeof to};
+    return kv_scan_open(scan->snapshot->store->kv, scan->snapshot->kv, &keys, &scan->head.scan,
+                        error);
+}
+
+static enum status
+history_open(struct store_scan *scan, const struct edge_range *range, struct error *error)
+{
+    char from[HISTORY_KEY_SIZE];
+    char to[HISTORY_KEY_SIZE];
+    char edge_key[EDGE_KEY_SIZE];
+    struct kv_range keys = {KV_HISTORY, {from, sizeof from}, {to, sizeof to}, false};
+
+    edge_key_encode(range->direction, &range->from, edge_key);
+    history_key_encode(range->direction, edge_key, 0, from);
+    edge_key_encode(range->direction, &range->to, edge_key);
+    history_key_encode(range->direction, edge_key, 0, to);
+    if (range->unbounded) {
+        to[0]++;
+        keys.to.size = 1;
+    }
+    return kv_scan_open(scan->snapshot->store->kv, scan->snapshot->kv, &keys, &scan->history.scan,
+                        error);
+}
+
+enum status
+store_scan_open(const struct store_snapshot *snapshot, uint64_t revision,
+                const struct edge_range *range, struct store_scan **scan, struct error *error)
+{
+    struct store_scan *result;
+    enum status status = store_revision_check(snapshot, revision, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    result = memory_new(sizeof *result);
+    result->snapshot = snapshot;
+    result->revision = revision;
+    result->direction = range->direction;
+    status = head_open(result, range, error);
+    /* Every "deleted" is above the revision that an old value must outlive, so a revision that none
+     * of them is above needs no history. */
+    if (status == BEHALF_OK && revision < snapshot->head.revision &&
+        revision < snapshot->newest_history)
+        status = history_open(result, range, error);
+    if (status != BEHALF_OK)
+        store_scan_close(result);
+    else
+        *scan = result;
+    return status;
+}
+
+void
+store_scan_close(struct store_scan *scan)
+{
+    if (scan == NULL)
+        return;
+    kv_scan_close(scan->head.scan);
+    kv_scan_close(scan->history.scan);
+    memory_free(scan);
+}
+
+/* BEHALF_DONE when the side has nothing more; it is then closed. */
+static enum status
+side_advance(struct store_scan *scan, struct side *side, struct error *error)
+{
+    enum edge_direction direction;
+    struct slice key;
+    enum status status;
+
+    if (side->loaded)
+        return BEHALF_OK;
+    if (side->scan == NULL)
+        return BEHALF_DONE;
+    status = kv_scan_next(side->scan, &key, &side->value, error);
+    if (status == BEHALF_DONE) {
+        kv_scan_close(side->scan);
+        side->scan = NULL;
+    }
+    if (status != BEHALF_OK)
+        return status;
+    side->key = key;
+    if (side == &scan->history)
+        status = history_key_decode(key, &direction, &side->key, &side->deleted, error);
+    side->loaded = status == BEHALF_OK;
+    return status;
+}
+
+/* The side whose value comes first; the head first among equals (either order would do). NULL at the
+ * end of both. */
+static enum status
+side_choose(struct store_scan *scan, struct side **side, struct error *error)
+{
+    enum status head = side_advance(scan, &scan->head, error);
+    enum status history;
+
+    if (head != BEHALF_OK && head != BEHALF_DONE)
+        return head;
+    history = side_advance(scan, &scan->history, error);
+    if (history != BEHALF_OK && history != BEHALF_DONE)
+        return history;
+    if (head == BEHALF_DONE && history == BEHALF_DONE)
+        *side = NULL;
+    else if (head == BEHALF_DONE)
+        *side = &scan->history;
+    else if (history == BEHALF_DONE)
+        *side = &scan->head;
+    else
+        *side =
+            slice_compare(scan->head.key, scan->history.key) <= 0 ? &scan->head : &scan->history;
+    return BEHALF_OK;
+}
+
+enum status
+store_scan_next(struct store_scan *scan, struct edge *edge, struct error *error)
+{
+    struct edge read;
+    struct side *side;
+    enum status status;
+
+    if (scan->done)
+        return BEHALF_DONE;
+    for (;;) {
+        status = side_choose(scan, &side, error);
+        if (status != BEHALF_OK)
+            return status;
+        if (side == NULL)
+            break;
+        side->loaded = false;
+        if (side == &scan->history && side->deleted <= scan->revision)
+            continue;
+        status = edge_value_decode(side->value, &read, error);
+        if (status == BEHALF_OK && read.created_revision > scan->revision)
+            continue;
+        if (status == BEHALF_OK)
+            status = edge_key_decode(scan->direction, side->key, &read.key, error);
+        if (status == BEHALF_OK)
+            *edge = read;
+        return status;
+    }
+    status = store_revision_check(scan->snapshot, scan->revision, error);
+    scan->done = status == BEHALF_OK;
+    return status == BEHALF_OK ? BEHALF_DONE : status;
+}

@@ -1,0 +1,75 @@
+/* store_internal.h - what the files of the store share; nothing outside storage/ includes it but
+ * tests that put an adapter of their own under a store.
+ *
+ * Always true: `head` is that of the newest batch the adapter took; `head_revision` repeats its
+ * revision for other threads. A label in memory is also in the adapter. Numbers handed out only
+ * grow, also past aborted transactions.
+ * Threads: each group of struct store names its own. */
+#ifndef BEHALF_STORAGE_STORE_INTERNAL_H
+#define BEHALF_STORAGE_STORE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "storage/changelog.h"
+#include "storage/directory.h"
+#include "storage/keys.h"
+#include "storage/kv.h"
+#include "storage/labels.h"
+#include "storage/store.h"
+
+/* How long an idempotency key is remembered. */
+#define REQUEST_KEPT_NS (INT64_C(24) * 3600 * 1000000000)
+
+struct store {
+    /* Set at open, read by any thread. */
+    struct kv *kv;
+    const struct env *env;
+    struct directory *directory; /* NULL in memory */
+    uint8_t incarnation[INCARNATION_SIZE];
+    uint8_t secret[STORE_SECRET_SIZE];
+
+    /* Any thread; written by the writer. */
+    _Atomic uint64_t head_revision;
+    _Atomic uint64_t horizon;
+    /* No history entry says "deleted" later than this: raised before the batch that adds one. */
+    _Atomic uint64_t newest_history;
+    atomic_bool failed; /* a write or sync failed: read-only until reopened */
+    struct labels *labels;
+
+    /* Writer thread only. */
+    struct store_head head;
+    struct store_transaction *transaction; /* the open one */
+    uint64_t *next_sequence;               /* by type; 0 = not read yet */
+    uint32_t next_label[LABEL_KIND_COUNT];
+    int64_t space_checked_ns; /* monotonic; 0 = never */
+    bool space_low;
+    int64_t requests_dropped_ns; /* commit time of the last hint to drop old requests */
+};
+
+struct store_snapshot {
+    struct store *store;
+    struct kv_snapshot *kv;
+    struct store_head head;
+    uint64_t newest_history; /* of the store, read behind the storage snapshot: never too low */
+};
+
+/* Opens a store over an adapter that is open already; takes `kv`, also on failure. */
+enum status store_open_on(struct kv *kv, const struct store_options *options, struct store **store,
+                          struct error *error) BEHALF_MUST_USE;
+
+/* REVISION_UNKNOWN or REVISION_EXPIRED when the snapshot cannot answer for `revision`. */
+enum status store_revision_check(const struct store_snapshot *snapshot, uint64_t revision,
+                                 struct error *error) BEHALF_MUST_USE;
+
+/* The number behind "next/" of a type or of a kind of label. */
+enum status store_next_read(struct kv *kv, uint16_t type, unsigned kind, uint64_t *next,
+                            struct error *error) BEHALF_MUST_USE;
+
+/* Links the newest entries of the changelog, at most `count` and about `bytes_max` bytes, up to the
+ * head record. */
+enum status store_chain_check(const struct store_snapshot *snapshot, uint64_t count,
+                              size_t bytes_max, struct error *error) BEHALF_MUST_USE;
+
+#endif

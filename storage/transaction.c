@@ -1,0 +1,533 @@
+/* transaction.c - collects a write and decides it against the state it began with. */
+#include "storage/transaction.h"
+
+#include <inttypes.h>
+
+#include "base/memory.h"
+
+#define SPACE_CHECK_NS INT64_C(1000000000)
+#define SLOTS_FIRST 64
+#define ARRAY_FIRST 8
+#define ITEM_NONE UINT32_MAX
+
+/* --- small tables ------------------------------------------------------------------------- */
+
+void *
+transaction_grow(void *array, size_t count, size_t size)
+{
+    if (count == 0)
+        return memory_resize(array, ARRAY_FIRST, size);
+    if (count < ARRAY_FIRST || (count & (count - 1)) != 0)
+        return array;
+    return memory_resize(array, count * 2, size);
+}
+
+static void
+slots_insert(struct slots *slots, uint64_t hash, uint32_t item)
+{
+    size_t at = (size_t)hash & (slots->size - 1);
+
+    while (slots->at[at].item != 0)
+        at = (at + 1) & (slots->size - 1);
+    slots->at[at] = (struct slot){hash, item + 1};
+}
+
+static void
+slots_add(struct slots *slots, uint64_t hash, uint32_t item)
+{
+    if ((slots->count + 1) * 2 > slots->size) {
+        struct slots larger = {.size = slots->size > 0 ? slots->size * 2 : SLOTS_FIRST};
+
+        larger.at = memory_new_array(larger.size, sizeof *larger.at);
+        for (size_t index = 0; index < slots->size; index++) {
+            if (slots->at[index].item != 0)
+                slots_insert(&larger, slots->at[index].hash, slots->at[index].item - 1);
+        }
+        larger.count = slots->count;
+        memory_free(slots->at);
+        *slots = larger;
+    }
+    slots_insert(slots, hash, item);
+    slots->count++;
+}
+
+/* The next item with this hash; *at is where to go on, SIZE_MAX to begin. */
+static uint32_t
+slots_next(const struct slots *slots, uint64_t hash, size_t *at)
+{
+    if (slots->size == 0)
+        return ITEM_NONE;
+    *at = *at == SIZE_MAX ? (size_t)hash & (slots->size - 1) : (*at + 1) & (slots->size - 1);
+    while (slots->at[*at].item != 0) {
+        if (slots->at[*at].hash == hash)
+            return slots->at[*at].item - 1;
+        *at = (*at + 1) & (slots->size - 1);
+    }
+    return ITEM_NONE;
+}
+
+static struct slice
+keep(struct store_transaction *transaction, struct slice bytes)
+{
+    struct slice kept = arena_copy(&transaction->arena, bytes);
+
+    BEHALF_ASSERT(kept.data !=
+                  NULL); /* the arena has no cap of its own: writes are bounded above */
+    return kept;
+}
+
+/* --- begin and end ------------------------------------------------------------------------ */
+
+/* A full disk in the middle of a flush is worse than a refused write, so writing stops while there
+ * is still room to finish what was taken. Reading goes on. */
+static enum status
+check_space(struct store *store, struct error *error)
+{
+    int64_t now = env_monotonic_ns(store->env);
+    struct kv_stats stats;
+
+    if (store->space_low || store->space_checked_ns == 0 ||
+        now - store->space_checked_ns >= SPACE_CHECK_NS) {
+        kv_stats_read(store->kv, &stats);
+        store->space_checked_ns = now;
+        store->space_low = stats.free_bytes < stats.reserve_bytes;
+        if (store->space_low)
+            return error_set(error, BEHALF_SERVICE_READ_ONLY,
+                             "the disk is nearly full: %" PRIu64 " MB free, writing stops below "
+                             "%" PRIu64 " MB",
+                             stats.free_bytes >> 20, stats.reserve_bytes >> 20);
+    }
+    return BEHALF_OK;
+}
+
+enum status
+store_transaction_begin(struct store *store, struct store_transaction **transaction,
+                        struct error *error)
+{
+    struct store_transaction *result;
+    enum status status;
+
+    BEHALF_ASSERT(store->transaction == NULL);
+    if (atomic_load(&store->failed))
+        return error_set(error, BEHALF_SERVICE_READ_ONLY,
+                         "an earlier write failed: the store is read-only until it is reopened");
+    status = check_space(store, error);
+    if (status != BEHALF_OK)
+        return status;
+    result = memory_new(sizeof *result);
+    result->store = store;
+    buffer_init(&result->value);
+    buffer_init(&result->tail);
+    arena_init(&result->arena, SIZE_MAX / 2);
+    store->transaction = result;
+    status = store_snapshot_open(store, &result->snapshot, error);
+    if (status != BEHALF_OK) {
+        store_transaction_abort(result);
+        return status;
+    }
+    BEHALF_ASSERT(result->snapshot->head.revision == store->head.revision);
+    *transaction = result;
+    return BEHALF_OK;
+}
+
+void
+store_transaction_abort(struct store_transaction *transaction)
+{
+    if (transaction == NULL)
+        return;
+    BEHALF_ASSERT(transaction->store->transaction == transaction);
+    transaction->store->transaction = NULL;
+    store_snapshot_close(transaction->snapshot);
+    memory_free(transaction->names);
+    memory_free(transaction->name_slots.at);
+    memory_free(transaction->labels);
+    memory_free(transaction->touched);
+    memory_free(transaction->touched_slots.at);
+    memory_free(transaction->changes);
+    memory_free(transaction->edges);
+    memory_free(transaction->counts);
+    buffer_release(&transaction->value);
+    buffer_release(&transaction->tail);
+    arena_release(&transaction->arena);
+    memory_free(transaction);
+}
+
+const struct store_snapshot *
+store_transaction_snapshot(const struct store_transaction *transaction)
+{
+    return transaction->snapshot;
+}
+
+const struct store_change *
+store_transaction_changes(const struct store_transaction *transaction, size_t *count)
+{
+    *count = transaction->change_count;
+    return transaction->changes;
+}
+
+/* --- labels ------------------------------------------------------------------------------- */
+
+static uint16_t
+label_pending(const struct store_transaction *transaction, enum label_kind kind, struct slice name)
+{
+    for (size_t index = 0; index < transaction->label_count; index++) {
+        const struct transaction_label *label = &transaction->labels[index];
+
+        if (label->kind == kind && slice_equal(label->name, name))
+            return label->label;
+    }
+    return LABEL_NONE;
+}
+
+static void
+label_remember(struct store_transaction *transaction, enum label_kind kind, uint16_t label,
+               struct slice name)
+{
+    transaction->labels = transaction_grow(transaction->labels, transaction->label_count,
+                                           sizeof *transaction->labels);
+    transaction->labels[transaction->label_count++] =
+        (struct transaction_label){kind, label, keep(transaction, name)};
+}
+
+enum status
+store_transaction_label(struct store_transaction *transaction, enum label_kind kind,
+                        struct slice name, uint16_t *label, struct error *error)
+{
+    struct store *store = transaction->store;
+    uint16_t found = labels_find(store->labels, kind, name);
+
+    BEHALF_ASSERT(name.size > 0 && name.size <= STORE_NAME_SIZE_MAX);
+    if (found == LABEL_NONE)
+        found = label_pending(transaction, kind, name);
+    if (found == LABEL_NONE) {
+        if (store->next_label[kind] > UINT16_MAX)
+            return error_set(error, BEHALF_BUDGET_EXHAUSTED,
+                             "no label is left for '%.*s': all 65,535 are used",
+                             SLICE_PRINTF(name));
+        /* The number is used up even when this transaction is aborted. */
+        found = (uint16_t)store->next_label[kind]++;
+        label_remember(transaction, kind, found, name);
+    }
+    *label = found;
+    return BEHALF_OK;
+}
+
+enum status
+transaction_adopt_label(struct store_transaction *transaction, enum label_kind kind, uint16_t label,
+                        struct slice name, struct error *error)
+{
+    struct store *store = transaction->store;
+
+    if (labels_find(store->labels, kind, name) != LABEL_NONE ||
+        label_pending(transaction, kind, name) != LABEL_NONE || label < store->next_label[kind])
+        return error_set(error, BEHALF_STORAGE_CORRUPT,
+                         "changelog entry adds the label '%.*s' (%u) that is in use",
+                         SLICE_PRINTF(name), label);
+    store->next_label[kind] = (uint32_t)label + 1;
+    label_remember(transaction, kind, label, name);
+    return BEHALF_OK;
+}
+
+/* --- nodes -------------------------------------------------------------------------------- */
+
+static uint64_t
+name_hash(uint16_t type, struct slice id)
+{
+    return digest_hash(id) ^ digest_hash_u64(type);
+}
+
+static const struct transaction_name *
+name_find(const struct store_transaction *transaction, uint16_t type, struct slice id,
+          uint64_t hash)
+{
+    size_t at = SIZE_MAX;
+    uint32_t item;
+
+    while ((item = slots_next(&transaction->name_slots, hash, &at)) != ITEM_NONE) {
+        const struct transaction_name *name = &transaction->names[item];
+
+        if (name->type == type && slice_equal(name->id, id))
+            return name;
+    }
+    return NULL;
+}
+
+static void
+name_remember(struct store_transaction *transaction, uint64_t node, struct slice id, bool fresh)
+{
+    uint16_t type = NODE_TYPE(node);
+
+    transaction->names =
+        transaction_grow(transaction->names, transaction->name_count, sizeof *transaction->names);
+    transaction->names[transaction->name_count] =
+        (struct transaction_name){node, type, fresh, keep(transaction, id)};
+    slots_add(&transaction->name_slots, name_hash(type, id), (uint32_t)transaction->name_count);
+    transaction->name_count++;
+}
+
+static enum status
+next_sequence_load(struct store *store, uint16_t type, struct error *error)
+{
+    if (store->next_sequence[type] != 0)
+        return BEHALF_OK;
+    return store_next_read(store->kv, type, 0, &store->next_sequence[type], error);
+}
+
+static enum status
+node_allocate(struct store *store, uint16_t type, uint64_t *node, struct error *error)
+{
+    enum status status = next_sequence_load(store, type, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (store->next_sequence[type] >= NODE_SEQUENCE_LOCAL)
+        return error_set(error, BEHALF_BUDGET_EXHAUSTED, "type %u has no node number left", type);
+    /* Used up even when this transaction is aborted: others may have seen it meanwhile. */
+    *node = NODE_WILDCARD(type) | store->next_sequence[type]++;
+    return BEHALF_OK;
+}
+
+enum status
+store_transaction_node(struct store_transaction *transaction, uint16_t type, struct slice id,
+                       uint64_t *node, struct error *error)
+{
+    const struct transaction_name *name = name_find(transaction, type, id, name_hash(type, id));
+    uint64_t number = 0;
+    bool found = false;
+    enum status status;
+
+    if (name != NULL) {
+        *node = name->node;
+        return BEHALF_OK;
+    }
+    if (type == LABEL_TYPE_NUMBER || id.size == 0 || id.size > STORE_NAME_SIZE_MAX)
+        return error_set(error, BEHALF_INVALID_OBJECT_ID,
+                         "an id of %zu bytes cannot be stored: 1 to %d are possible", id.size,
+                         STORE_NAME_SIZE_MAX);
+    status = store_node_find(transaction->snapshot, type, id, &number, &found, error);
+    if (status == BEHALF_OK && !found)
+        status = node_allocate(transaction->store, type, &number, error);
+    if (status != BEHALF_OK)
+        return status;
+    name_remember(transaction, number, id, !found);
+    *node = number;
+    return BEHALF_OK;
+}
+
+enum status
+transaction_adopt_node(struct store_transaction *transaction, uint64_t node, struct slice id,
+                       struct error *error)
+{
+    struct store *store = transaction->store;
+    uint16_t type = NODE_TYPE(node);
+    uint64_t number;
+    bool found = name_find(transaction, type, id, name_hash(type, id)) != NULL;
+    enum status status = BEHALF_OK;
+
+    if (!found)
+        status = store_node_find(transaction->snapshot, type, id, &number, &found, error);
+    if (status == BEHALF_OK)
+        status = next_sequence_load(store, type, error);
+    if (status != BEHALF_OK)
+        return status;
+    if (found || (node & NODE_SEQUENCE_MASK) < store->next_sequence[type])
+        return error_set(error, BEHALF_STORAGE_CORRUPT,
+                         "changelog entry adds the node %016" PRIx64 " that is in use", node);
+    store->next_sequence[type] = (node & NODE_SEQUENCE_MASK) + 1;
+    name_remember(transaction, node, id, true);
+    return BEHALF_OK;
+}
+
+/* --- edges -------------------------------------------------------------------------------- */
+
+static bool
+touched(const struct store_transaction *transaction, uint64_t hash, const char bytes[EDGE_KEY_SIZE])
+{
+    char other[EDGE_KEY_SIZE];
+    size_t at = SIZE_MAX;
+    uint32_t item;
+
+    while ((item = slots_next(&transaction->touched_slots, hash, &at)) != ITEM_NONE) {
+        edge_key_encode(EDGE_FORWARD, &transaction->touched[item], other);
+        if (memcmp(other, bytes, EDGE_KEY_SIZE) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool
+transaction_touched(const struct store_transaction *transaction, const struct edge_key *key)
+{
+    char bytes[EDGE_KEY_SIZE];
+
+    edge_key_encode(EDGE_FORWARD, key, bytes);
+    return touched(transaction, digest_hash((struct slice){bytes, sizeof bytes}), bytes);
+}
+
+/* A second change of the same key would supersede a value of its own revision: an interval [r, r)
+ * that is in force nowhere, under a history key that is taken. */
+static void
+touch(struct store_transaction *transaction, const struct edge_key *key,
+      const char bytes[EDGE_KEY_SIZE])
+{
+    uint64_t hash = digest_hash((struct slice){bytes, EDGE_KEY_SIZE});
+
+    BEHALF_ASSERT(!touched(transaction, hash, bytes));
+    transaction->touched = transaction_grow(transaction->touched, transaction->touched_count,
+                                            sizeof *transaction->touched);
+    transaction->touched[transaction->touched_count] = *key;
+    slots_add(&transaction->touched_slots, hash, (uint32_t)transaction->touched_count);
+    transaction->touched_count++;
+}
+
+static void
+count_add(struct store_transaction *transaction, const struct edge *edge, int64_t delta)
+{
+    struct edge_variant variant;
+    struct transaction_count *count;
+
+    edge_variant_of(edge, &variant);
+    for (size_t index = 0; index < transaction->count_count; index++) {
+        count = &transaction->counts[index];
+        if (count->variant.resource_type == variant.resource_type &&
+            count->variant.relation == variant.relation &&
+            count->variant.subject_type == variant.subject_type &&
+            count->variant.subject_relation == variant.subject_relation &&
+            count->variant.caveat == variant.caveat &&
+            count->variant.wildcard == variant.wildcard &&
+            count->variant.expiring == variant.expiring) {
+            count->delta += delta;
+            return;
+        }
+    }
+    transaction->counts = transaction_grow(transaction->counts, transaction->count_count,
+                                           sizeof *transaction->counts);
+    transaction->counts[transaction->count_count++] = (struct transaction_count){variant, delta};
+}
+
+static void
+change_add(struct store_transaction *transaction, const struct store_change *change,
+           const struct transaction_edge *edge)
+{
+    transaction->changes = transaction_grow(transaction->changes, transaction->change_count,
+                                            sizeof *transaction->changes);
+    transaction->edges =
+        transaction_grow(transaction->edges, transaction->change_count, sizeof *transaction->edges);
+    transaction->changes[transaction->change_count] = *change;
+    transaction->edges[transaction->change_count] = *edge;
+    transaction->change_count++;
+}
+
+/* Fills `value` and `old` with the edge as it stands now. */
+static enum status
+edge_read(struct store_transaction *transaction, const char bytes[EDGE_KEY_SIZE], struct edge *old,
+          bool *found, struct error *error)
+{
+    enum status status =
+        kv_get(transaction->store->kv, transaction->snapshot->kv, KV_FORWARD,
+               (struct slice){bytes, EDGE_KEY_SIZE}, &transaction->value, found, error);
+
+    if (status == BEHALF_OK && *found)
+        status = edge_value_decode(buffer_slice(&transaction->value), old, error);
+    return status;
+}
+
+enum status
+store_transaction_put(struct store_transaction *transaction, const struct edge *edge, bool *existed,
+                      struct error *error)
+{
+    const struct store_change change = {edge->key, false};
+    struct transaction_edge pending = {.expires_at = edge->expires_at};
+    struct edge old = {.key = edge->key};
+    char bytes[EDGE_KEY_SIZE];
+    struct slice tail;
+    bool found = false;
+    enum status status;
+
+    edge_key_encode(EDGE_FORWARD, &edge->key, bytes);
+    status = edge_key_decode(EDGE_FORWARD, (struct slice){bytes, sizeof bytes}, &old.key, NULL);
+    BEHALF_ASSERT(status == BEHALF_OK); /* a key that could not be read back is never written */
+    touch(transaction, &edge->key, bytes);
+    status = edge_read(transaction, bytes, &old, &found, error);
+    if (status != BEHALF_OK)
+        return status;
+    buffer_clear(&transaction->tail);
+    edge_tail_encode(edge, &transaction->tail);
+    tail = buffer_slice(&transaction->tail);
+    *existed = found;
+    if (found) {
+        struct slice value = buffer_slice(&transaction->value);
+
+        if (slice_equal((struct slice){value.data + 8, value.size - 8}, tail))
+            return BEHALF_OK;
+        pending.old_value = keep(transaction, value);
+        pending.old_expires_at = old.expires_at;
+        count_add(transaction, &old, -1);
+    }
+    pending.tail = keep(transaction, tail);
+    count_add(transaction, edge, 1);
+    change_add(transaction, &change, &pending);
+    return BEHALF_OK;
+}
+
+enum status
+store_transaction_remove(struct store_transaction *transaction, const struct edge_key *key,
+                         bool *existed, struct error *error)
+{
+    const struct store_change change = {*key, true};
+    struct transaction_edge pending = {.expires_at = 0};
+    struct edge old = {.key = *key};
+    char bytes[EDGE_KEY_SIZE];
+    bool found = false;
+    enum status status;
+
+    edge_key_encode(EDGE_FORWARD, key, bytes);
+    touch(transaction, key, bytes);
+    status = edge_read(transaction, bytes, &old, &found, error);
+    if (status != BEHALF_OK)
+        return status;
+    if (found) {
+        pending.old_value = keep(transaction, buffer_slice(&transaction->value));
+        pending.old_expires_at = old.expires_at;
+        count_add(transaction, &old, -1);
+        change_add(transaction, &change, &pending);
+    }
+    *existed = found;
+    return BEHALF_OK;
+}
+
+/* --- the rest ----------------------------------------------------------------------------- */
+
+enum status
+store_transaction_schema(struct store_transaction *transaction, struct slice text,
+                         struct error *error)
+{
+    if (text.size > UINT32_MAX)
+        return error_set(error, BEHALF_BUDGET_EXHAUSTED, "a schema of %zu bytes cannot be stored",
+                         text.size);
+    BEHALF_ASSERT(!transaction->has_schema);
+    transaction->has_schema = true;
+    transaction->schema = keep(transaction, text);
+    return BEHALF_OK;
+}
+
+void
+store_transaction_metadata(struct store_transaction *transaction, struct slice metadata)
+{
+    BEHALF_ASSERT(transaction->metadata.size == 0 && metadata.size <= UINT32_MAX);
+    if (metadata.size > 0)
+        transaction->metadata = keep(transaction, metadata);
+}
+
+void
+store_transaction_request(struct store_transaction *transaction, struct slice key,
+                          const uint8_t digest[DIGEST_SIZE])
+{
+    uint8_t whole[DIGEST_SIZE];
+
+    BEHALF_ASSERT(!transaction->has_request);
+    digest_sha256(&key, 1, whole);
+    transaction->has_request = true;
+    memcpy(transaction->request_key, whole, REQUEST_DIGEST_SIZE);
+    memcpy(transaction->request_digest, digest, DIGEST_SIZE);
+}

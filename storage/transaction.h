@@ -1,0 +1,96 @@
+/* transaction.h - one write being collected; seen by transaction.c, commit.c and replay.c.
+ * Always true: nothing reaches the adapter before commit; all bytes live in the arena until commit
+ * or abort frees it. Threads: writer only. */
+#ifndef BEHALF_STORAGE_TRANSACTION_H
+#define BEHALF_STORAGE_TRANSACTION_H
+
+#include "storage/store_internal.h"
+
+/* A hash table from bytes that its holder keeps to numbers of items. */
+struct slot {
+    uint64_t hash;
+    uint32_t item; /* item + 1; 0 in a free slot */
+};
+
+struct slots {
+    struct slot *at;
+    size_t size; /* a power of two; 0 before the first */
+    size_t count;
+};
+
+struct transaction_name {
+    uint64_t node;
+    uint16_t type;
+    bool fresh; /* made by this transaction */
+    struct slice id;
+};
+
+struct transaction_label {
+    enum label_kind kind;
+    uint16_t label;
+    struct slice name;
+};
+
+/* One per store_change, same index. */
+struct transaction_edge {
+    struct slice old_value; /* superseded; empty when there was none */
+    struct slice tail;      /* new; empty for a removal */
+    int64_t old_expires_at;
+    int64_t expires_at;
+};
+
+struct transaction_count {
+    struct edge_variant variant;
+    int64_t delta;
+};
+
+struct store_transaction {
+    struct store *store;
+    struct store_snapshot *snapshot;
+    struct arena arena;
+    struct buffer value; /* scratch */
+    struct buffer tail;  /* scratch */
+
+    struct transaction_name *names;
+    size_t name_count;
+    struct slots name_slots;
+    struct transaction_label *labels;
+    size_t label_count;
+
+    struct edge_key *touched; /* every key put or removed, changed or not */
+    size_t touched_count;
+    struct slots touched_slots;
+    struct store_change *changes;
+    struct transaction_edge *edges;
+    size_t change_count;
+    struct transaction_count *counts;
+    size_t count_count;
+
+    bool has_schema;
+    bool has_request;
+    struct slice schema;
+    struct slice metadata; /* empty = none */
+    uint8_t request_key[REQUEST_DIGEST_SIZE];
+    uint8_t request_digest[DIGEST_SIZE];
+};
+
+/* Room for one more in an array whose capacity is the power of two at or above its count. */
+void *transaction_grow(void *array, size_t count, size_t size);
+
+/* Whether this transaction put or removed the edge already. */
+bool transaction_touched(const struct store_transaction *transaction, const struct edge_key *key);
+
+/* Takes a label or node with the number that a changelog entry gives it. STORAGE_CORRUPT when the
+ * name or number is in use. */
+enum status transaction_adopt_label(struct store_transaction *transaction, enum label_kind kind,
+                                    uint16_t label, struct slice name,
+                                    struct error *error) BEHALF_MUST_USE;
+enum status transaction_adopt_node(struct store_transaction *transaction, uint64_t node,
+                                   struct slice id, struct error *error) BEHALF_MUST_USE;
+
+/* Commits, and when `entry` is not NULL only if the changelog entry comes out byte for byte so. */
+enum status transaction_commit_as(struct store_transaction *transaction, int64_t time_ns,
+                                  const struct slice *entry, uint64_t *revision,
+                                  struct error *error) BEHALF_MUST_USE;
+
+#endif
