@@ -1,0 +1,216 @@
+/* cli.h - what the command families of `behalf` share.
+ *
+ * Always true: a decision is told by exit codes that nothing else uses (0, 10, 11), so that no
+ * failure can be read as an answer. Answers go to standard output, everything else to standard
+ * error. Text that came over the wire reaches a terminal only without control characters.
+ * Threads: one. Memory: a struct cli and its arena live as long as the process. */
+#ifndef BEHALF_CLI_CLI_H
+#define BEHALF_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/check.h"
+#include "base/slice.h"
+#include "client/behalf.h"
+
+enum cli_exit {
+    CLI_OK = 0, /* and: allowed */
+    CLI_USAGE = 1,
+    CLI_CONNECTION = 2,
+    CLI_SERVER = 3,
+    CLI_DENIED = 10,
+    CLI_CONDITIONAL = 11,
+};
+
+#define CLI_ACTORS_MAX 64 /* the server's own limit is lower and gives the better message */
+#define CLI_UPDATES_MAX 1000
+#define CLI_CHECKS_MAX 1000
+
+/* Options a command accepts beside --endpoint, --timeout, --json and --help. */
+enum cli_option {
+    OPTION_READ = 1U << 0, /* --consistency, --token */
+    OPTION_ACTOR = 1U << 1,
+    OPTION_LIMIT = 1U << 2,
+    OPTION_PAGE = 1U << 3, /* --cursor, --all */
+    OPTION_FILTER = 1U << 4,
+    OPTION_DEPTH = 1U << 5,
+    OPTION_CHECK = 1U << 6,
+    OPTION_WRITE = 1U << 7,
+    OPTION_STRICT = 1U << 8,
+    OPTION_FROM = 1U << 9,
+    OPTION_KEY = 1U << 10,
+    OPTION_COMMON = 1U << 16,
+};
+
+struct cli;
+
+struct command {
+    const char *family; /* first word of two-word commands; NULL */
+    const char *name;   /* NULL ends a table */
+    const char *usage;  /* the positional arguments */
+    const char *summary;
+    const char *details; /* behind the options in --help; may be NULL */
+    unsigned options;
+    unsigned arguments_min;
+    unsigned arguments_max;
+    enum cli_exit (*run)(struct cli *cli);
+};
+
+extern const struct command cli_check_commands[];
+extern const struct command cli_lookup_commands[];
+extern const struct command cli_relationship_commands[];
+extern const struct command cli_schema_commands[];
+extern const struct command cli_import_commands[];
+extern const struct command cli_server_commands[];
+
+struct cli {
+    const struct command *command;
+    const char *const *arguments;
+    size_t argument_count;
+
+    const char *endpoint;
+    uint32_t timeout_ms;
+    bool json;
+    bool help;
+    struct behalf_read read;
+    const char *actors[CLI_ACTORS_MAX];
+    size_t actor_count;
+    struct behalf_page page;
+    bool all;
+    const char *filter;
+    uint32_t depth;
+    bool check;
+    bool write;
+    bool strict;
+    uint64_t from_line;
+    const char *idempotency_key;
+
+    bool color;
+    struct arena arena;
+    struct behalf_client *client; /* after cli_connect */
+    struct behalf_error error;    /* of the last call */
+};
+
+/* --- arguments (cli_arguments.c) -------------------------------------------------------------- */
+
+/* Finds the command and fills `cli` from the words behind the program's name. On a usage error says
+ * so on standard error and returns CLI_USAGE. `cli->command` is NULL when help for all is wanted.
+ * */
+enum cli_exit cli_arguments_parse(struct cli *cli, int count, char *const *words) BEHALF_MUST_USE;
+
+void cli_help_all(FILE *out);
+void cli_help_command(const struct command *command, FILE *out);
+
+/* The command called `name` (of `family`, or NULL); NULL when there is none. */
+const struct command *cli_command_find(const char *family, const char *name);
+
+/* One FILTER, see cli_filter.c; strings live in the arena. */
+bool cli_filter_parse(struct arena *arena, const char *text, struct behalf_filter *filter,
+                      char *problem, size_t problem_size) BEHALF_MUST_USE;
+
+/* --- files (cli_text.c) ----------------------------------------------------------------------- */
+
+/* Reads a whole file, "-" is standard input; says what is wrong on standard error. */
+bool cli_file_read(const char *path, struct buffer *out) BEHALF_MUST_USE;
+
+/* Takes the next line off `rest`, without its end (\n or \r\n). False at the end. */
+bool cli_line_next(struct slice *rest, struct slice *line);
+
+/* Takes the next word of a line: up to a blank that is not inside a JSON string. Empty at the end.
+ * */
+struct slice cli_word_next(struct slice *line);
+
+struct slice cli_trim(struct slice text);
+
+/* Splits at commas outside of quotes, copies into the arena. 0 when a part is empty (it would widen
+ * an answer) or there are more than `max`. */
+size_t cli_list_split(struct cli *cli, struct slice text, const char **items, size_t max);
+
+/* A NUL-terminated copy in the arena. */
+const char *cli_copy(struct cli *cli, struct slice text);
+
+/* --- errors (cli_error.c) --------------------------------------------------------------------- */
+
+/* Says `behalf: cannot ACTION: ...` with all that cli->error holds and gives the exit code. */
+enum cli_exit cli_fail(struct cli *cli, const char *format, ...) BEHALF_PRINTF(2, 3);
+
+/* As cli_fail, for an error in a source text: shows the line with a caret. */
+enum cli_exit cli_fail_source(struct cli *cli, const char *path, struct slice text,
+                              const char *action);
+
+/* A usage error found by a command itself. */
+enum cli_exit cli_usage(struct cli *cli, const char *format, ...) BEHALF_PRINTF(2, 3);
+
+/* One line of a source with a caret below it. */
+void cli_show_source(FILE *out, const char *path, struct slice text, uint32_t line, uint32_t column,
+                     size_t width, bool color);
+
+/* --- talking to the server (main.c) ----------------------------------------------------------- */
+
+enum cli_exit cli_connect(struct cli *cli) BEHALF_MUST_USE;
+
+/* One call with the arguments of a writer, which it frees. */
+enum cli_exit cli_call(struct cli *cli, const char *action, const char *method,
+                       struct behalf_writer *writer, struct behalf_reply **reply) BEHALF_MUST_USE;
+
+/* --- printing (cli_print.c, cli_table.c, cli_json.c) ------------------------------------------ */
+
+/* Text from outside: control characters become '?', invalid UTF-8 too. */
+void cli_put_safe(FILE *out, struct slice text);
+
+enum cli_color { COLOR_NONE, COLOR_GOOD, COLOR_BAD, COLOR_DOUBT, COLOR_FAINT, COLOR_BOLD };
+
+/* Escape sequence that starts a colour; "" where there are none. COLOR_NONE ends any. */
+const char *cli_color(bool enabled, enum cli_color color);
+enum cli_color cli_decision_color(const char *decision);
+
+/* `name` of a map as text; empty when it is absent. */
+struct slice cli_get_text(struct behalf_value map, const char *name);
+
+/* A table of text cells, drawn with box lines. Memory: cells are copied. */
+struct cli_table {
+    size_t columns;
+    size_t rows; /* the head included */
+    struct buffer cells;
+    size_t *ends; /* end offset of each cell in `cells` */
+    size_t end_count;
+    size_t end_capacity;
+};
+
+void cli_table_init(struct cli_table *table, size_t columns);
+void cli_table_cell(struct cli_table *table, struct slice text); /* row by row, the head first */
+void cli_table_print(const struct cli_table *table, FILE *out);
+void cli_table_release(struct cli_table *table);
+
+/* Columns that text takes on a terminal: code points, without regard to wide ones. */
+size_t cli_text_width(struct slice text);
+
+/* The lines before a tree's node: one piece per level above it, `last` says whether that ancestor
+ * is its parent's last child. */
+#define CLI_TREE_DEPTH_MAX 200
+struct cli_tree {
+    bool last[CLI_TREE_DEPTH_MAX];
+    size_t depth;
+};
+
+void cli_tree_prefix(const struct cli_tree *tree, FILE *out);
+
+/* Any value as JSON. Values JSON does not have become strings (binary as UTF-8 with '?'); what is
+ * nested beyond CLI_JSON_DEPTH_MAX becomes null. */
+#define CLI_JSON_DEPTH_MAX 1000
+void cli_json_value(struct buffer *out, struct behalf_value value);
+void cli_json_string(struct buffer *out, struct slice text);
+void cli_json_error(struct buffer *out, const struct behalf_error *error);
+
+/* Prints a result as one line of JSON. */
+void cli_print_json(struct behalf_value value);
+
+/* A relationship as it came: its text, or the text of its map. */
+void cli_relationship_text(struct cli *cli, struct behalf_value value, struct buffer *out);
+
+#endif

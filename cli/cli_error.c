@@ -1,0 +1,178 @@
+/* cli_error.c - what went wrong, said once, with the place and what to do.
+ *
+ *   behalf: cannot write the schema 'docs.zed': unknown type 'usr' (SCHEMA_TYPE_ERROR)
+ *     docs.zed:3:22
+ *      3 |     relation viewer: usr
+ *        |                      ^^^
+ *   hint: define 'usr', or is 'user' meant? */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/utf8.h"
+#include "cli/cli.h"
+
+#define ACTION_SIZE 512
+#define SOURCE_SHOWN_MAX 160 /* bytes of a source line */
+
+static bool
+color_on_errors(const struct cli *cli)
+{
+    return cli->color && isatty(STDERR_FILENO);
+}
+
+static enum cli_exit
+exit_of(enum behalf_status status)
+{
+    switch (status) {
+    case BEHALF_SUCCESS:
+        return CLI_OK;
+    case BEHALF_FAILED_USAGE:
+        return CLI_USAGE;
+    case BEHALF_FAILED_CONNECTION:
+    case BEHALF_FAILED_TIMEOUT:
+    case BEHALF_FAILED_PROTOCOL:
+        return CLI_CONNECTION;
+    case BEHALF_FAILED_MEMORY:
+    case BEHALF_FAILED_SERVER:
+        return CLI_SERVER;
+    }
+    return CLI_SERVER;
+}
+
+static void
+put_hint(bool color, const char *hint)
+{
+    if (hint[0] == '\0')
+        return;
+    (void)fprintf(stderr, "%shint:%s ", cli_color(color, COLOR_BOLD), cli_color(color, COLOR_NONE));
+    cli_put_safe(stderr, slice_of(hint));
+    (void)fputc('\n', stderr);
+}
+
+/* The first line: a message that begins with "cannot" says itself what could not be done. */
+static void
+put_message(const struct cli *cli, const char *action)
+{
+    const struct behalf_error *error = &cli->error;
+    bool color = color_on_errors(cli);
+
+    (void)fprintf(stderr, "%sbehalf:%s ", cli_color(color, COLOR_BAD),
+                  cli_color(color, COLOR_NONE));
+    if (strncmp(error->message, "cannot ", 7) != 0)
+        (void)fprintf(stderr, "cannot %s: ", action);
+    cli_put_safe(stderr, slice_of(error->message));
+    if (error->reason[0] != '\0') {
+        (void)fputs(" (", stderr);
+        cli_put_safe(stderr, slice_of(error->reason));
+        (void)fputc(')', stderr);
+    }
+    (void)fputc('\n', stderr);
+}
+
+static void
+put_json(const struct cli *cli)
+{
+    struct buffer line;
+
+    buffer_init(&line);
+    cli_json_error(&line, &cli->error);
+    (void)fprintf(stderr, "%s\n", line.data);
+    buffer_release(&line);
+}
+
+enum cli_exit
+cli_fail(struct cli *cli, const char *format, ...)
+{
+    char action[ACTION_SIZE];
+    va_list arguments;
+
+    (void)fflush(stdout);
+    va_start(arguments, format);
+    (void)vsnprintf(action, sizeof action, format, arguments);
+    va_end(arguments);
+    if (cli->json) {
+        put_json(cli);
+    } else {
+        put_message(cli, action);
+        put_hint(color_on_errors(cli), cli->error.hint);
+        if (cli->error.retry_after_ms > 0)
+            (void)fprintf(stderr, "hint: try again in %u ms\n", cli->error.retry_after_ms);
+    }
+    return exit_of(cli->error.status);
+}
+
+enum cli_exit
+cli_fail_source(struct cli *cli, const char *path, struct slice text, const char *action)
+{
+    if (cli->json) {
+        put_json(cli);
+    } else {
+        put_message(cli, action);
+        if (cli->error.line > 0)
+            cli_show_source(stderr, path, text, cli->error.line, cli->error.column,
+                            cli_text_width(slice_of(cli->error.text)), color_on_errors(cli));
+        put_hint(color_on_errors(cli), cli->error.hint);
+    }
+    return exit_of(cli->error.status);
+}
+
+enum cli_exit
+cli_usage(struct cli *cli, const char *format, ...)
+{
+    const struct command *command = cli->command;
+    va_list arguments;
+
+    (void)fputs("behalf: ", stderr);
+    va_start(arguments, format);
+    (void)vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    (void)fputc('\n', stderr);
+    if (command == NULL)
+        (void)fputs("hint: see behalf --help\n", stderr);
+    else
+        (void)fprintf(stderr, "hint: see behalf %s%s%s --help\n",
+                      command->family != NULL ? command->family : "",
+                      command->family != NULL ? " " : "", command->name);
+    return CLI_USAGE;
+}
+
+void
+cli_show_source(FILE *out, const char *path, struct slice text, uint32_t line, uint32_t column,
+                size_t width, bool color)
+{
+    struct slice rest = text;
+    struct slice shown = {"", 0};
+    int digits;
+    size_t before;
+
+    for (uint32_t number = 0; number < line; number++)
+        if (!cli_line_next(&rest, &shown))
+            shown = (struct slice){"", 0};
+    (void)fprintf(out, "  %s:%u:%u\n", path, line, column);
+    if (shown.size > SOURCE_SHOWN_MAX)
+        return;
+    digits = fprintf(out, "%4u", line);
+    (void)fputs(" | ", out);
+    for (size_t index = 0; index < shown.size; index++)
+        if (shown.data[index] == '\t')
+            (void)fputc(' ', out);
+        else if (((unsigned char)shown.data[index] & 0xC0) != 0x80) {
+            uint32_t point;
+            size_t length = utf8_decode(shown.data + index, shown.size - index, &point);
+
+            cli_put_safe(out, (struct slice){shown.data + index, length > 0 ? length : 1});
+        }
+    before = column > 0 ? column - 1 : 0;
+    if (before > shown.size)
+        before = shown.size;
+    (void)fprintf(out, "\n%*s | %*s%s", digits, "",
+                  (int)cli_text_width((struct slice){shown.data, before}), "",
+                  cli_color(color, COLOR_BAD));
+    if (width > shown.size - before)
+        width = shown.size - before;
+    for (size_t index = 0; index == 0 || index < width; index++)
+        (void)fputc('^', out);
+    (void)fprintf(out, "%s\n", cli_color(color, COLOR_NONE));
+}

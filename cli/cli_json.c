@@ -1,0 +1,142 @@
+/* cli_json.c - MessagePack values as JSON text.
+ * Always true: what is printed parses as JSON, whatever the value is (RFC 8259). */
+#include <math.h>
+
+#include "base/utf8.h"
+#include "cli/cli.h"
+
+void
+cli_json_string(struct buffer *out, struct slice text)
+{
+    size_t at = 0;
+
+    buffer_add_byte(out, '"');
+    while (at < text.size) {
+        uint32_t point;
+        size_t length = utf8_decode(text.data + at, text.size - at, &point);
+
+        if (length == 0) {
+            buffer_add_text(out, "\\ufffd");
+            at++;
+            continue;
+        }
+        if (point == '"' || point == '\\')
+            buffer_add_format(out, "\\%c", (int)point);
+        else if (point == '\n')
+            buffer_add_text(out, "\\n");
+        else if (point == '\t')
+            buffer_add_text(out, "\\t");
+        else if (point < 0x20 || (point >= 0x7F && point < 0xA0))
+            buffer_add_format(out, "\\u%04x", point);
+        else
+            buffer_add(out, text.data + at, length);
+        at += length;
+    }
+    buffer_add_byte(out, '"');
+}
+
+static void
+put_scalar(struct buffer *out, struct behalf_value value)
+{
+    struct slice text;
+    double real;
+    uint64_t whole;
+    int64_t negative;
+    bool truth;
+
+    if (behalf_value_string(value, &text.data, &text.size))
+        cli_json_string(out, text);
+    else if (behalf_value_bool(value, &truth))
+        buffer_add_text(out, truth ? "true" : "false");
+    else if (behalf_value_uint(value, &whole))
+        buffer_add_format(out, "%llu", (unsigned long long)whole);
+    else if (behalf_value_int(value, &negative))
+        buffer_add_format(out, "%lld", (long long)negative);
+    else if (behalf_value_double(value, &real) && isfinite(real))
+        buffer_add_format(out, "%.17g", real);
+    else
+        buffer_add_text(out, "null");
+}
+
+static void
+put_value(struct buffer *out, struct behalf_value value, unsigned depth)
+{
+    enum behalf_type type = behalf_value_type(value);
+    struct behalf_value rest;
+    struct behalf_value item;
+    struct slice key;
+    uint32_t count;
+
+    if (type != BEHALF_TYPE_ARRAY && type != BEHALF_TYPE_MAP) {
+        put_scalar(out, value);
+        return;
+    }
+    if (depth == 0) {
+        buffer_add_text(out, "null");
+        return;
+    }
+    if (type == BEHALF_TYPE_ARRAY && behalf_value_array(value, &count, &rest)) {
+        buffer_add_byte(out, '[');
+        for (uint32_t index = 0; index < count && behalf_value_next(&rest, &item); index++) {
+            if (index > 0)
+                buffer_add_byte(out, ',');
+            put_value(out, item, depth - 1);
+        }
+        buffer_add_byte(out, ']');
+        return;
+    }
+    buffer_add_byte(out, '{');
+    if (behalf_value_map(value, &count, &rest))
+        for (uint32_t index = 0; index < count && behalf_value_next(&rest, &item); index++) {
+            if (index > 0)
+                buffer_add_byte(out, ',');
+            if (!behalf_value_string(item, &key.data, &key.size))
+                key = SLICE_LITERAL("?");
+            cli_json_string(out, key);
+            buffer_add_byte(out, ':');
+            if (!behalf_value_next(&rest, &item))
+                item = (struct behalf_value){NULL, 0};
+            put_value(out, item, depth - 1);
+        }
+    buffer_add_byte(out, '}');
+}
+
+void
+cli_json_value(struct buffer *out, struct behalf_value value)
+{
+    put_value(out, value, CLI_JSON_DEPTH_MAX);
+}
+
+static void
+put_member(struct buffer *out, const char *name, const char *text)
+{
+    if (text[0] == '\0')
+        return;
+    if (out->data[out->size - 1] != '{')
+        buffer_add_byte(out, ',');
+    buffer_add_format(out, "\"%s\":", name);
+    cli_json_string(out, slice_of(text));
+}
+
+void
+cli_json_error(struct buffer *out, const struct behalf_error *error)
+{
+    buffer_add_text(out, "{\"error\":{");
+    put_member(out, "code", error->code);
+    put_member(out, "reason", error->reason);
+    put_member(out, "message", error->message);
+    put_member(out, "hint", error->hint);
+    if (error->line > 0) {
+        buffer_add_format(out, ",\"at\":{\"line\":%u,\"column\":%u", error->line, error->column);
+        if (error->text[0] != '\0') {
+            buffer_add_text(out, ",\"text\":");
+            cli_json_string(out, slice_of(error->text));
+        }
+        buffer_add_byte(out, '}');
+    }
+    if (error->index >= 0)
+        buffer_add_format(out, ",\"index\":%lld", (long long)error->index);
+    if (error->retry_after_ms > 0)
+        buffer_add_format(out, ",\"retry_after_ms\":%u", error->retry_after_ms);
+    buffer_add_text(out, "}}");
+}

@@ -1,0 +1,117 @@
+/* cli_text.c - files, lines and words. */
+#include <errno.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+#define READ_SIZE ((size_t)64 * 1024)
+
+bool
+cli_file_read(const char *path, struct buffer *out)
+{
+    bool standard = strcmp(path, "-") == 0;
+    FILE *file = standard ? stdin : fopen(path, "rb");
+    size_t count;
+    bool good;
+
+    if (file == NULL) {
+        (void)fprintf(stderr, "behalf: cannot read '%s': %s\n", path, strerror(errno));
+        return false;
+    }
+    errno = 0;
+    do {
+        count = fread(buffer_reserve(out, READ_SIZE), 1, READ_SIZE, file);
+        buffer_added(out, count);
+    } while (count > 0);
+    good = ferror(file) == 0;
+    if (!good)
+        (void)fprintf(stderr, "behalf: cannot read '%s': %s\n", path, strerror(errno));
+    if (!standard)
+        (void)fclose(file);
+    return good;
+}
+
+bool
+cli_line_next(struct slice *rest, struct slice *line)
+{
+    const char *end;
+
+    if (rest->size == 0)
+        return false;
+    end = memchr(rest->data, '\n', rest->size);
+    *line = (struct slice){rest->data, end != NULL ? (size_t)(end - rest->data) : rest->size};
+    rest->data += line->size + (end != NULL ? 1 : 0);
+    rest->size -= line->size + (end != NULL ? 1 : 0);
+    if (line->size > 0 && line->data[line->size - 1] == '\r')
+        line->size--;
+    return true;
+}
+
+static bool
+is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+struct slice
+cli_trim(struct slice text)
+{
+    while (text.size > 0 && is_blank(text.data[0])) {
+        text.data++;
+        text.size--;
+    }
+    while (text.size > 0 && is_blank(text.data[text.size - 1]))
+        text.size--;
+    return text;
+}
+
+struct slice
+cli_word_next(struct slice *line)
+{
+    struct slice trimmed = cli_trim(*line);
+    bool quoted = false;
+    size_t at = 0;
+
+    while (at < trimmed.size && (quoted || !is_blank(trimmed.data[at]))) {
+        if (trimmed.data[at] == '"')
+            quoted = !quoted;
+        else if (quoted && trimmed.data[at] == '\\' && at + 1 < trimmed.size)
+            at++;
+        at++;
+    }
+    *line = (struct slice){trimmed.data + at, trimmed.size - at};
+    return (struct slice){trimmed.data, at};
+}
+
+const char *
+cli_copy(struct cli *cli, struct slice text)
+{
+    struct slice copy = arena_copy(&cli->arena, text);
+
+    BEHALF_ASSERT(copy.data != NULL);
+    return copy.data;
+}
+
+size_t
+cli_list_split(struct cli *cli, struct slice text, const char **items, size_t max)
+{
+    bool quoted = false;
+    size_t count = 0;
+    size_t from = 0;
+
+    for (size_t at = 0; at <= text.size; at++) {
+        if (at < text.size && quoted && text.data[at] == '\\' && at + 1 < text.size) {
+            at++;
+            continue;
+        }
+        if (at < text.size && text.data[at] == '"')
+            quoted = !quoted;
+        if (at < text.size && (quoted || text.data[at] != ','))
+            continue;
+        if (at == from || count == max)
+            return 0;
+        items[count++] = cli_copy(cli, (struct slice){text.data + from, at - from});
+        from = at + 1;
+    }
+    return count;
+}

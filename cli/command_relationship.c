@@ -1,0 +1,314 @@
+/* command_relationship.c - relationship create, touch, delete, write, read. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "cli/cli.h"
+
+#define PROBLEM_SIZE 512
+
+/* Updates and preconditions of one transaction on their way. */
+struct transaction {
+    struct behalf_update *updates;
+    size_t update_count;
+    struct behalf_precondition *preconditions;
+    size_t precondition_count;
+    size_t *lines; /* of each update, for messages; NULL when they come from the command line */
+};
+
+static enum cli_exit
+say_written(struct cli *cli, const char *member, const char *token)
+{
+    if (cli->json)
+        (void)printf("{\"%s\":\"%s\"}\n", member, token);
+    else
+        (void)printf("%s %s\n", member, token);
+    return CLI_OK;
+}
+
+static enum cli_exit
+send_transaction(struct cli *cli, const struct transaction *transaction, const char *path)
+{
+    struct behalf_transaction sent = {.updates = transaction->updates,
+                                      .update_count = transaction->update_count,
+                                      .preconditions = transaction->preconditions,
+                                      .precondition_count = transaction->precondition_count,
+                                      .idempotency_key = cli->idempotency_key};
+    char token[BEHALF_TOKEN_SIZE];
+    enum cli_exit result = cli_connect(cli);
+    int64_t index;
+
+    if (result != CLI_OK)
+        return result;
+    if (behalf_relationships_write(cli->client, &sent, token, &cli->error) == BEHALF_SUCCESS)
+        return say_written(cli, "written_at", token);
+    index = cli->error.index;
+    if (path == NULL || index < 0 || (size_t)index >= transaction->update_count)
+        return cli_fail(cli, "write relationships");
+    return cli_fail(cli, "write line %zu of '%s'", transaction->lines[index], path);
+}
+
+static enum cli_exit
+write_arguments(struct cli *cli, enum behalf_operation operation)
+{
+    struct transaction transaction = {.update_count = cli->argument_count};
+    enum cli_exit result;
+
+    transaction.updates = memory_new_array(cli->argument_count, sizeof *transaction.updates);
+    for (size_t index = 0; index < cli->argument_count; index++)
+        transaction.updates[index] =
+            (struct behalf_update){.operation = operation, .relationship = cli->arguments[index]};
+    result = send_transaction(cli, &transaction, NULL);
+    memory_free(transaction.updates);
+    return result;
+}
+
+static enum cli_exit
+run_create(struct cli *cli)
+{
+    return write_arguments(cli, BEHALF_CREATE);
+}
+
+static enum cli_exit
+run_touch(struct cli *cli)
+{
+    return write_arguments(cli, BEHALF_TOUCH);
+}
+
+/* --- delete ----------------------------------------------------------------------------------- */
+
+static enum cli_exit
+parse_filter(struct cli *cli, const char *text, struct behalf_filter *filter)
+{
+    char problem[PROBLEM_SIZE];
+
+    if (!cli_filter_parse(&cli->arena, text, filter, problem, sizeof problem))
+        return cli_usage(cli, "cannot read the filter '%s': %s", text, problem);
+    return CLI_OK;
+}
+
+static enum cli_exit
+delete_by_filter(struct cli *cli)
+{
+    struct behalf_filter filter;
+    char token[BEHALF_TOKEN_SIZE];
+    uint64_t total = 0;
+    uint64_t count;
+    bool complete = false;
+    enum cli_exit result = parse_filter(cli, cli->filter, &filter);
+
+    if (result == CLI_OK)
+        result = cli_connect(cli);
+    if (result != CLI_OK)
+        return result;
+    do {
+        if (behalf_relationships_delete(cli->client, &filter, cli->page.limit, &count, &complete,
+                                        token, &cli->error) != BEHALF_SUCCESS) {
+            if (total > 0)
+                (void)fprintf(stderr, "behalf: %llu relationships were deleted before\n",
+                              (unsigned long long)total);
+            return cli_fail(cli, "delete relationships");
+        }
+        total += count;
+    } while (cli->all && !complete);
+    if (cli->json)
+        (void)printf("{\"deleted_at\":\"%s\",\"count\":%llu,\"complete\":%s}\n", token,
+                     (unsigned long long)total, complete ? "true" : "false");
+    else
+        (void)printf("deleted %llu\ndeleted_at %s\n", (unsigned long long)total, token);
+    if (!complete && !cli->json)
+        (void)fputs("more match: run it again, or with --all\n", stderr);
+    return CLI_OK;
+}
+
+static enum cli_exit
+run_delete(struct cli *cli)
+{
+    if (cli->filter != NULL && cli->argument_count > 0)
+        return cli_usage(cli, "either --filter or relationships");
+    if (cli->filter != NULL)
+        return delete_by_filter(cli);
+    if (cli->argument_count == 0)
+        return cli_usage(cli, "delete what? Relationships, or --filter FILTER");
+    if (cli->all || cli->page.limit > 0)
+        return cli_usage(cli, "--all and --limit go with --filter");
+    return write_arguments(cli, BEHALF_DELETE);
+}
+
+/* --- write FILE ------------------------------------------------------------------------------- */
+
+/* One line; what it adds is counted in `transaction`. */
+static enum cli_exit
+parse_line(struct cli *cli, const char *path, size_t number, struct slice line,
+           struct transaction *transaction)
+{
+    static const struct {
+        const char *word;
+        enum behalf_operation operation;
+    } operations[] = {
+        {"create", BEHALF_CREATE}, {"touch", BEHALF_TOUCH}, {"delete", BEHALF_DELETE}};
+    struct slice word = cli_word_next(&line);
+    const char *rest;
+
+    if (word.size == 0 || slice_starts_with(word, SLICE_LITERAL("//")))
+        return CLI_OK;
+    rest = cli_copy(cli, cli_trim(line));
+    if (rest[0] == '\0')
+        return cli_usage(cli, "line %zu of '%s': nothing behind '%.*s'", number, path,
+                         SLICE_PRINTF(word));
+    for (size_t index = 0; index < BEHALF_COUNT_OF(operations); index++)
+        if (slice_equal(word, slice_of(operations[index].word))) {
+            transaction->lines[transaction->update_count] = number;
+            transaction->updates[transaction->update_count++] = (struct behalf_update){
+                .operation = operations[index].operation, .relationship = rest};
+            return CLI_OK;
+        }
+    if (slice_equal(word, SLICE_LITERAL("must-match")) ||
+        slice_equal(word, SLICE_LITERAL("must-not-match"))) {
+        struct behalf_precondition *one =
+            &transaction->preconditions[transaction->precondition_count++];
+
+        one->must_match = slice_equal(word, SLICE_LITERAL("must-match"));
+        return parse_filter(cli, rest, &one->filter);
+    }
+    return cli_usage(cli,
+                     "line %zu of '%s': '%.*s' is none of create, touch, delete, must-match, "
+                     "must-not-match",
+                     number, path, SLICE_PRINTF(word));
+}
+
+static size_t
+count_lines(struct slice text)
+{
+    struct slice line;
+    size_t count = 0;
+
+    while (cli_line_next(&text, &line))
+        count++;
+    return count;
+}
+
+static enum cli_exit
+run_write(struct cli *cli)
+{
+    const char *path = cli->arguments[0];
+    struct transaction transaction = {0};
+    struct buffer text;
+    struct slice rest;
+    struct slice line;
+    size_t room;
+    enum cli_exit result = CLI_OK;
+
+    buffer_init(&text);
+    if (!cli_file_read(path, &text)) {
+        buffer_release(&text);
+        return CLI_USAGE;
+    }
+    rest = buffer_slice(&text);
+    room = count_lines(rest) + 1;
+    transaction.updates = memory_new_array(room, sizeof *transaction.updates);
+    transaction.preconditions = memory_new_array(room, sizeof *transaction.preconditions);
+    transaction.lines = memory_new_array(room, sizeof *transaction.lines);
+    for (size_t number = 1; result == CLI_OK && cli_line_next(&rest, &line); number++)
+        result = parse_line(cli, path, number, line, &transaction);
+    if (result == CLI_OK && transaction.update_count == 0)
+        result = cli_usage(cli, "'%s' has no updates", path);
+    if (result == CLI_OK)
+        result = send_transaction(cli, &transaction, path);
+    memory_free(transaction.updates);
+    memory_free(transaction.preconditions);
+    memory_free(transaction.lines);
+    buffer_release(&text);
+    return result;
+}
+
+/* --- read ------------------------------------------------------------------------------------- */
+
+static void
+print_relationships(struct cli *cli, struct behalf_value result)
+{
+    struct behalf_value rest;
+    struct behalf_value one;
+    struct buffer text;
+    uint32_t count;
+
+    if (!behalf_value_array(behalf_value_get(result, "relationships"), &count, &rest))
+        return;
+    buffer_init(&text);
+    while (count-- > 0 && behalf_value_next(&rest, &one)) {
+        buffer_clear(&text);
+        cli_relationship_text(cli, one, &text);
+        cli_put_safe(stdout, buffer_slice(&text));
+        (void)putchar('\n');
+    }
+    buffer_release(&text);
+}
+
+static enum cli_exit
+run_read(struct cli *cli)
+{
+    struct behalf_page page = cli->page;
+    char cursor[BEHALF_TOKEN_SIZE] = "";
+    struct behalf_filter filter;
+    enum cli_exit result;
+    bool more = true;
+
+    if ((cli->filter != NULL) == (cli->argument_count > 0))
+        return cli_usage(cli, "read needs one FILTER");
+    result = parse_filter(cli, cli->filter != NULL ? cli->filter : cli->arguments[0], &filter);
+    if (result == CLI_OK)
+        result = cli_connect(cli);
+    while (result == CLI_OK && more) {
+        struct behalf_reply *reply;
+        struct slice next;
+
+        if (behalf_relationships_read(cli->client, &cli->read, &filter, &page, &reply,
+                                      &cli->error) != BEHALF_SUCCESS)
+            return cli_fail(cli, "read relationships");
+        if (cli->json)
+            cli_print_json(behalf_reply_result(reply));
+        else
+            print_relationships(cli, behalf_reply_result(reply));
+        next = cli_get_text(behalf_reply_result(reply), "cursor");
+        if (next.size >= sizeof cursor)
+            next.size = 0;
+        memcpy(cursor, next.data, next.size);
+        cursor[next.size] = '\0';
+        behalf_reply_free(reply);
+        page.cursor = cursor;
+        more = cli->all && cursor[0] != '\0';
+    }
+    if (result == CLI_OK && cursor[0] != '\0' && !cli->json)
+        (void)fprintf(stderr, "more: --cursor %s (or --all)\n", cursor);
+    return result;
+}
+
+#define FILTER_HELP                                                                                \
+    "FILTER is a relationship with parts left out:\n"                                              \
+    "  document                    all of a resource type\n"                                       \
+    "  document:readme#viewer      of one resource and relation\n"                                 \
+    "  document:read*              of resource ids that begin so\n"                                \
+    "  @user:ann                   of one subject\n"                                               \
+    "  @group:eng#member           of one userset\n"                                               \
+    "  document#viewer@user#       plain subjects only\n"
+
+const struct command cli_relationship_commands[] = {
+    {"relationship", "create", "RELATIONSHIP...", "write relationships that must not exist yet",
+     "All in one transaction.\n\n"
+     "  behalf relationship create document:readme#viewer@user:ann\n",
+     OPTION_KEY, 1, CLI_UPDATES_MAX, run_create},
+    {"relationship", "touch", "RELATIONSHIP...", "write relationships, whether they exist or not",
+     "All in one transaction.\n", OPTION_KEY, 1, CLI_UPDATES_MAX, run_touch},
+    {"relationship", "delete", "RELATIONSHIP...",
+     "delete relationships, or all that --filter selects",
+     "By filter at most --limit (default 1,000) are deleted in one transaction; --all repeats\n"
+     "until none is left.\n\n" FILTER_HELP,
+     OPTION_FILTER | OPTION_LIMIT | OPTION_PAGE | OPTION_KEY, 0, CLI_UPDATES_MAX, run_delete},
+    {"relationship", "write", "FILE|-", "one transaction from a file",
+     "Lines: create|touch|delete RELATIONSHIP, must-match FILTER, must-not-match FILTER;\n"
+     "// begins a comment line.\n\n" FILTER_HELP,
+     OPTION_KEY, 1, 1, run_write},
+    {"relationship", "read", "FILTER", "the relationships a filter selects", FILTER_HELP,
+     OPTION_READ | OPTION_FILTER | OPTION_LIMIT | OPTION_PAGE, 0, 1, run_read},
+    {.name = NULL},
+};

@@ -1,0 +1,237 @@
+/* command_schema.c - schema read, write, validate, fmt. The last two need no server. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "cli/cli.h"
+#include "schema/schema.h"
+
+/* An error of the schema floor as one of the client's, so that both print alike. */
+static void
+adopt_error(struct cli *cli, const struct error *error)
+{
+    struct behalf_error *to = &cli->error;
+
+    *to = (struct behalf_error){
+        .status = BEHALF_FAILED_USAGE, .line = error->line, .column = error->column, .index = -1};
+    (void)snprintf(to->code, sizeof to->code, "%s", status_code(error->status));
+    (void)snprintf(to->reason, sizeof to->reason, "%s", status_name(error->status));
+    (void)snprintf(to->message, sizeof to->message, "%s", error->message);
+    (void)snprintf(to->hint, sizeof to->hint, "%s", error->hint);
+    (void)snprintf(to->text, sizeof to->text, "%s", error->text);
+}
+
+static enum cli_exit
+run_schema_read(struct cli *cli)
+{
+    struct behalf_reply *reply;
+    struct slice text;
+    enum cli_exit result = cli_connect(cli);
+
+    if (result != CLI_OK)
+        return result;
+    if (behalf_schema_read(cli->client, &cli->read, &reply, &cli->error) != BEHALF_SUCCESS)
+        return cli_fail(cli, "read the schema");
+    if (cli->json) {
+        cli_print_json(behalf_reply_result(reply));
+    } else {
+        text = cli_get_text(behalf_reply_result(reply), "text");
+        (void)fwrite(text.data, 1, text.size, stdout);
+        if (text.size > 0 && text.data[text.size - 1] != '\n')
+            (void)putchar('\n');
+    }
+    behalf_reply_free(reply);
+    return CLI_OK;
+}
+
+static enum cli_exit
+run_schema_write(struct cli *cli)
+{
+    const char *path = cli->arguments[0];
+    char token[BEHALF_TOKEN_SIZE];
+    char action[512];
+    struct buffer text;
+    enum cli_exit result;
+
+    buffer_init(&text);
+    if (!cli_file_read(path, &text)) {
+        buffer_release(&text);
+        return CLI_USAGE;
+    }
+    result = cli_connect(cli);
+    if (result == CLI_OK && behalf_schema_write(cli->client, text.data, text.size, token,
+                                                &cli->error) != BEHALF_SUCCESS) {
+        (void)snprintf(action, sizeof action, "write the schema '%s'", path);
+        result = cli_fail_source(cli, path, buffer_slice(&text), action);
+    } else if (result == CLI_OK) {
+        (void)printf(cli->json ? "{\"written_at\":\"%s\"}\n" : "written_at %s\n", token);
+    }
+    buffer_release(&text);
+    return result;
+}
+
+/* --- validate --------------------------------------------------------------------------------- */
+
+static void
+print_lints_json(const struct schema_lint *lints, size_t count)
+{
+    struct buffer line;
+
+    buffer_init(&line);
+    buffer_add_text(&line, "{\"valid\":true,\"warnings\":[");
+    for (size_t index = 0; index < count; index++) {
+        if (index > 0)
+            buffer_add_byte(&line, ',');
+        buffer_add_text(&line, "{\"name\":");
+        cli_json_string(&line, slice_of(lints[index].name));
+        buffer_add_format(&line, ",\"line\":%u,\"column\":%u,\"message\":", lints[index].line,
+                          lints[index].column);
+        cli_json_string(&line, slice_of(lints[index].message));
+        buffer_add_byte(&line, '}');
+    }
+    buffer_add_text(&line, "]}");
+    (void)puts(line.data);
+    buffer_release(&line);
+}
+
+static void
+print_lints(const struct cli *cli, const char *path, struct slice text,
+            const struct schema_lint *lints, size_t count)
+{
+    bool color = cli->color && isatty(STDERR_FILENO);
+
+    for (size_t index = 0; index < count; index++) {
+        (void)fprintf(stderr, "%swarning:%s ", cli_color(color, COLOR_DOUBT),
+                      cli_color(color, COLOR_NONE));
+        cli_put_safe(stderr, slice_of(lints[index].message));
+        (void)fprintf(stderr, " [%s]\n", lints[index].name);
+        cli_show_source(stderr, path, text, lints[index].line, lints[index].column, 1, color);
+    }
+}
+
+static enum cli_exit
+validate_text(struct cli *cli, const char *path, struct slice text)
+{
+    struct schema_lint *lints = NULL;
+    struct schema *schema = NULL;
+    struct error error;
+    size_t count = 0;
+    enum status status = schema_compile(text, &schema, &error);
+    enum cli_exit result;
+
+    if (status == BEHALF_OK)
+        status = schema_lint(text, &lints, &count, &error);
+    if (status != BEHALF_OK) {
+        adopt_error(cli, &error);
+        schema_unref(schema);
+        return cli_fail_source(cli, path, text, "accept the schema");
+    }
+    if (cli->json)
+        print_lints_json(lints, count);
+    else
+        print_lints(cli, path, text, lints, count);
+    if (!cli->json)
+        (void)printf("%s: valid, %u definition%s, %zu warning%s\n", path, schema->type_count,
+                     schema->type_count == 1 ? "" : "s", count, count == 1 ? "" : "s");
+    result = cli->strict && count > 0 ? CLI_USAGE : CLI_OK;
+    memory_free(lints);
+    schema_unref(schema);
+    return result;
+}
+
+static enum cli_exit
+run_schema_validate(struct cli *cli)
+{
+    struct buffer text;
+    enum cli_exit result = CLI_USAGE;
+
+    buffer_init(&text);
+    if (cli_file_read(cli->arguments[0], &text))
+        result = validate_text(cli, cli->arguments[0], buffer_slice(&text));
+    buffer_release(&text);
+    return result;
+}
+
+/* --- fmt -------------------------------------------------------------------------------------- */
+
+/* Rewrites through a file beside it, so that a failure leaves the old text. */
+static enum cli_exit
+replace_file(const char *path, struct slice text)
+{
+    struct buffer beside;
+    FILE *file;
+    bool good;
+
+    buffer_init(&beside);
+    buffer_add_format(&beside, "%s.new", path);
+    file = fopen(beside.data, "wbx");
+    good = file != NULL && fwrite(text.data, 1, text.size, file) == text.size;
+    if (file != NULL && fclose(file) != 0)
+        good = false;
+    if (!good || rename(beside.data, path) != 0) {
+        (void)fprintf(stderr, "behalf: cannot write '%s': %s\n", path, strerror(errno));
+        if (file != NULL)
+            (void)unlink(beside.data);
+        good = false;
+    }
+    buffer_release(&beside);
+    return good ? CLI_OK : CLI_USAGE;
+}
+
+static enum cli_exit
+format_text(struct cli *cli, const char *path, struct slice text)
+{
+    struct buffer formatted;
+    struct error error;
+    enum cli_exit result = CLI_OK;
+    bool changes;
+
+    buffer_init(&formatted);
+    if (schema_format(text, &formatted, &error) != BEHALF_OK) {
+        adopt_error(cli, &error);
+        buffer_release(&formatted);
+        return cli_fail_source(cli, path, text, "format the schema");
+    }
+    changes = !slice_equal(text, buffer_slice(&formatted));
+    if (cli->check && changes) {
+        (void)fprintf(stderr, "behalf: '%s' is not formatted\nhint: behalf schema fmt --write %s\n",
+                      path, path);
+        result = CLI_USAGE;
+    } else if (cli->write && !cli->check) {
+        result = changes ? replace_file(path, buffer_slice(&formatted)) : CLI_OK;
+    } else if (!cli->check) {
+        (void)fwrite(formatted.data, 1, formatted.size, stdout);
+    }
+    buffer_release(&formatted);
+    return result;
+}
+
+static enum cli_exit
+run_schema_fmt(struct cli *cli)
+{
+    const char *path = cli->arguments[0];
+    struct buffer text;
+    enum cli_exit result = CLI_USAGE;
+
+    if (cli->write && strcmp(path, "-") == 0)
+        return cli_usage(cli, "--write needs a file");
+    buffer_init(&text);
+    if (cli_file_read(path, &text))
+        result = format_text(cli, path, buffer_slice(&text));
+    buffer_release(&text);
+    return result;
+}
+
+const struct command cli_schema_commands[] = {
+    {"schema", "read", "", "the schema of the server", NULL, OPTION_READ, 0, 0, run_schema_read},
+    {"schema", "write", "FILE|-", "replace the schema of the server", NULL, 0, 1, 1,
+     run_schema_write},
+    {"schema", "validate", "FILE|-", "compile a schema here and show its warnings",
+     "Needs no server. Exits with 1 when the schema is not valid.\n", OPTION_STRICT, 1, 1,
+     run_schema_validate},
+    {"schema", "fmt", "FILE|-", "print a schema in its canonical form", "Needs no server.\n",
+     OPTION_CHECK | OPTION_WRITE, 1, 1, run_schema_fmt},
+    {.name = NULL},
+};

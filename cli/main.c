@@ -1,0 +1,66 @@
+/* main.c - `behalf`, the command line of the server.
+ * Always true: standard output that cannot be written (a full disk, a closed pipe) is exit code 3,
+ * never a success. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+#define ARENA_SIZE ((size_t)1 << 30) /* bounds what one command keeps; pages are not kept */
+
+enum cli_exit
+cli_connect(struct cli *cli)
+{
+    struct behalf_options options = {.timeout_ms = cli->timeout_ms,
+                                     .connect_timeout_ms = cli->timeout_ms};
+
+    if (behalf_connect(cli->endpoint, &options, &cli->client, &cli->error) != BEHALF_SUCCESS)
+        return cli_fail(cli, "connect to '%s'", cli->endpoint);
+    return CLI_OK;
+}
+
+enum cli_exit
+cli_call(struct cli *cli, const char *action, const char *method, struct behalf_writer *writer,
+         struct behalf_reply **reply)
+{
+    enum behalf_status status = behalf_call(cli->client, method, writer, reply, &cli->error);
+
+    behalf_writer_free(writer);
+    return status == BEHALF_SUCCESS ? CLI_OK : cli_fail(cli, "%s", action);
+}
+
+int
+main(int argc, char **argv)
+{
+    struct cli cli = {.endpoint = getenv("BEHALF_ENDPOINT"), .depth = 1};
+    const char *no_color = getenv("NO_COLOR");
+    enum cli_exit result;
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (cli.endpoint == NULL || cli.endpoint[0] == '\0')
+        cli.endpoint = BEHALF_DEFAULT_ENDPOINT;
+    cli.color = (no_color == NULL || no_color[0] == '\0') && isatty(STDOUT_FILENO);
+    arena_init(&cli.arena, ARENA_SIZE);
+    if (argc == 2 && strcmp(argv[1], "--version") == 0)
+        argv[1] = (char[]){"version"};
+    result = cli_arguments_parse(&cli, argc - 1, argv + 1);
+    if (result == CLI_OK && cli.help) {
+        if (cli.command != NULL)
+            cli_help_command(cli.command, stdout);
+        else
+            cli_help_all(stdout);
+    } else if (result == CLI_OK) {
+        result = cli.command->run(&cli);
+    }
+    behalf_close(cli.client);
+    arena_release(&cli.arena);
+    errno = 0;
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        (void)fprintf(stderr, "behalf: cannot write the output: %s\n", strerror(errno));
+        return CLI_SERVER;
+    }
+    return (int)result;
+}
