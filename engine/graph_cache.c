@@ -2,23 +2,21 @@
  *
  * Why a set found here is right for its reader. Let a set of node N, read from a snapshot with
  * head L (`valid_from`), stand in the cache at the moment t at which a reader of revision R >= L
- * finds it. To show: no transaction c with L < c <= R changed N. Suppose one did. The writer
- *     does, in order, commit(c)  ->  drop(N)  ->  publish(c or later)
+ * finds it. To show: no transaction c with L < c <= R changed N. Suppose one did. The writer does,
+ * in this order,
+ *     commit(c)  ->  drop(N)  ->  publish(c or later)
  * and the reader knew R before t, so R was published before t, so drop(N) for c was over before t.
- * Both drop and load take the lock of N's shard, so drop(N) falls into one of these places:
+ * Both drop and load take the lock of N's shard, so drop(N) fell into one of these places:
  *   1. before the loader's mark was installed. The loader opened its snapshot after the mark, so
- *      after drop(N), so after commit(c): the snapshot's head is c or later, and L >= c.
- *      Contradiction.
- *   2. while the mark stood. drop struck it, and a struck load installs nothing. Contradiction.
- *   3. while the set stood. drop removed it; a load installs once, so it was gone at t.
- * Contradiction. Each transaction of a group that is published as one is dropped before that
- * publication, so the same holds for them all.
+ *      after drop(N), so after commit(c): the head is c or later, so L >= c, which was excluded.
+ *   2. while the mark stood. drop struck it, and a struck load installs nothing: no set at t.
+ *   3. while the set stood. drop removed it, and a load installs once: no such set at t.
+ * A group of transactions is published as one after the drops of them all: nothing changes.
  *
  * What else may happen:
  *   - The snapshot's head L is newer than everything published, even never durable, because the
  *     writer commits before it syncs. The set is then right from L only, and a reader at R < L is
- *     told `storage`. If the sync fails nothing above is ever published and nobody is given the
- *     set.
+ *     told `storage`. If the sync fails, L is never published and nobody is ever given the set.
  *   - A reader of an old revision (a token, a page of a lookup, a request that began before the
  *     last write) finds a younger set: `storage`, read at its own revision.
  *   - The writer drops N between commit(c) and publish(c) while readers at R < c hold the old set:
@@ -34,8 +32,7 @@
  *
  * Direct marks. A node with more edges than a set may have, or a big one that is written all the
  * time, is read from storage range by range for a number of asks before a load is tried again. The
- * mark claims nothing about the node's edges, so a drop may leave it and no revision is
- * involved. */
+ * mark claims nothing about the node's edges, so a drop may leave it, and it has no revision. */
 #include "engine/graph_cache.h"
 
 #include <pthread.h>

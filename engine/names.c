@@ -3,12 +3,7 @@
  * bytes asked twice give the same node, whatever was written or cached in between. */
 #include "engine/names.h"
 
-#include "base/digest.h"
-#include "base/memory.h"
-
-struct name_cache {
-    size_t memory_bytes;
-};
+#include "engine/name_cache.h"
 
 /* Up to so many local names are found by walking them; more get a table. */
 #define LOCALS_WALKED 8
@@ -21,27 +16,6 @@ struct name_local {
     uint64_t hash;
     struct slice id; /* borrowed from the request */
 };
-
-struct name_cache *
-name_cache_new(size_t memory_bytes)
-{
-    struct name_cache *cache = memory_new(sizeof *cache);
-
-    cache->memory_bytes = memory_bytes;
-    return cache;
-}
-
-void
-name_cache_free(struct name_cache *cache)
-{
-    memory_free(cache);
-}
-
-static uint64_t
-name_hash(uint16_t type_label, struct slice id)
-{
-    return digest_hash(id) ^ digest_hash_u64(type_label);
-}
 
 /* --- local names
  * -------------------------------------------------------------------------------- */
@@ -121,7 +95,7 @@ local_index(struct resolver *resolver)
 }
 
 static enum status
-local_spent(struct error *error)
+arena_spent(struct error *error)
 {
     return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the names of the request need more memory");
 }
@@ -133,10 +107,10 @@ local_make(struct resolver *resolver, uint16_t type_label, uint64_t hash, struct
     struct name_local *local;
 
     if (!local_reserve(resolver))
-        return local_spent(error);
+        return arena_spent(error);
     local = arena_take_array(resolver->arena, 1, sizeof *local);
     if (local == NULL)
-        return local_spent(error);
+        return arena_spent(error);
     local->older = resolver->locals;
     local->node = NODE_WILDCARD(type_label) | (NODE_SEQUENCE_LOCAL + resolver->local_count);
     local->hash = hash;
@@ -144,7 +118,7 @@ local_make(struct resolver *resolver, uint16_t type_label, uint64_t hash, struct
     resolver->locals = local;
     resolver->local_at[resolver->local_count++] = local;
     if (!local_index(resolver))
-        return local_spent(error);
+        return arena_spent(error);
     *node = local->node;
     return BEHALF_OK;
 }
@@ -159,30 +133,82 @@ resolver_init(struct resolver *resolver, struct name_cache *cache, struct graph_
     *resolver = (struct resolver){.cache = cache, .view = view, .arena = arena};
 }
 
-enum status
-resolver_node(struct resolver *resolver, uint16_t type_label, struct slice id, uint64_t *node,
-              struct error *error)
+/* Whether the view's storage snapshot has a name that was there at head `known_at`. A cached name
+ * may be younger than this request: taken from the cache now, evicted, and then looked for in the
+ * request's older snapshot, it would be two nodes in one request. So a young one counts only when
+ * the snapshot is opened and has it. */
+static enum status
+snapshot_has(struct resolver *resolver, uint64_t known_at, bool *has, struct error *error)
 {
-    uint64_t hash = name_hash(type_label, id);
     const struct store_snapshot *snapshot;
-    struct name_local *local;
-    uint64_t stored;
-    bool found;
     enum status status;
 
-    local = local_find(resolver, type_label, hash, id);
-    if (local != NULL) {
-        *node = local->node;
+    *has = known_at <= resolver->view->revision;
+    if (*has)
         return BEHALF_OK;
-    }
     status = graph_view_storage(resolver->view, &snapshot, error);
+    if (status == BEHALF_OK)
+        *has = known_at <= store_snapshot_head(snapshot);
+    return status;
+}
+
+static enum status
+node_from_storage(struct resolver *resolver, uint16_t type_label, uint64_t hash, struct slice id,
+                  uint64_t *node, struct error *error)
+{
+    const struct store_snapshot *snapshot;
+    uint64_t stored = 0;
+    bool found = false;
+    enum status status = graph_view_storage(resolver->view, &snapshot, error);
+
     if (status == BEHALF_OK)
         status = store_node_find(snapshot, type_label, id, &stored, &found, error);
     if (status != BEHALF_OK)
         return status;
     if (!found)
         return local_make(resolver, type_label, hash, id, node, error);
+    BEHALF_ASSERT(!NODE_IS_LOCAL(stored));
+    name_cache_add_node(resolver->cache, stored, id, hash, store_snapshot_head(snapshot));
     *node = stored;
+    return BEHALF_OK;
+}
+
+enum status
+resolver_node(struct resolver *resolver, uint16_t type_label, struct slice id, uint64_t *node,
+              struct error *error)
+{
+    uint64_t hash = name_hash(type_label, id);
+    struct name_local *local;
+    uint64_t cached;
+    uint64_t known_at;
+    bool has;
+
+    if (name_cache_find_node(resolver->cache, type_label, id, hash, &cached, &known_at)) {
+        enum status status = snapshot_has(resolver, known_at, &has, error);
+
+        if (status != BEHALF_OK)
+            return status;
+        if (has) {
+            *node = cached;
+            return BEHALF_OK;
+        }
+    }
+    local = local_find(resolver, type_label, hash, id);
+    if (local != NULL) {
+        *node = local->node;
+        return BEHALF_OK;
+    }
+    return node_from_storage(resolver, type_label, hash, id, node, error);
+}
+
+static enum status
+copy_to_arena(struct resolver *resolver, struct slice bytes, struct slice *id, struct error *error)
+{
+    struct slice copy = arena_copy(resolver->arena, bytes);
+
+    if (copy.data == NULL)
+        return arena_spent(error);
+    *id = copy;
     return BEHALF_OK;
 }
 
@@ -198,9 +224,8 @@ id_from_storage(struct resolver *resolver, uint64_t node, struct slice *id, stru
     buffer_init(&bytes);
     status = store_node_name(snapshot, node, &bytes, error);
     if (status == BEHALF_OK) {
-        *id = arena_copy(resolver->arena, buffer_slice(&bytes));
-        if (id->data == NULL)
-            status = local_spent(error);
+        name_cache_add_id(resolver->cache, node, buffer_slice(&bytes));
+        status = copy_to_arena(resolver, buffer_slice(&bytes), id, error);
     }
     buffer_release(&bytes);
     return status;
@@ -209,6 +234,8 @@ id_from_storage(struct resolver *resolver, uint64_t node, struct slice *id, stru
 enum status
 resolver_id(struct resolver *resolver, uint64_t node, struct slice *id, struct error *error)
 {
+    struct name_bytes cached;
+
     BEHALF_ASSERT(!NODE_IS_WILDCARD(node));
     if (NODE_IS_LOCAL(node)) {
         uint64_t sequence = (node & NODE_SEQUENCE_MASK) - NODE_SEQUENCE_LOCAL;
@@ -218,5 +245,7 @@ resolver_id(struct resolver *resolver, uint64_t node, struct slice *id, struct e
         *id = resolver->local_at[sequence]->id;
         return BEHALF_OK;
     }
+    if (name_cache_find_id(resolver->cache, node, &cached))
+        return copy_to_arena(resolver, (struct slice){cached.data, cached.size}, id, error);
     return id_from_storage(resolver, node, id, error);
 }

@@ -1,0 +1,53 @@
+/* name_cache.h - the shared half of names.h: names that storage has, both ways.
+ *
+ * Always true: an entry is a name that some storage snapshot had; `known_at` is the head of that
+ * snapshot, so every snapshot with this head or a later one has the name as well. Equality is
+ * decided on the whole bytes. Absence is never remembered. The bytes of tables and entries are
+ * counted exactly, shard by shard, and stay within the shard's part of the budget.
+ * Threads: any; one lock per shard, held for a probe and a copy of at most 1,024 bytes; entries are
+ * allocated and freed outside it.
+ * Memory: what is found is copied out, so nothing here outlives a lock. */
+#ifndef BEHALF_ENGINE_NAME_CACHE_H
+#define BEHALF_ENGINE_NAME_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/relationship.h"
+#include "base/slice.h"
+
+struct name_cache;
+
+/* A budget under NAME_CACHE_SMALLEST bytes is no cache. */
+#define NAME_CACHE_SMALLEST ((size_t)8192)
+
+uint64_t name_hash(uint16_t type_label, struct slice id);
+
+/* `hash` is name_hash of the other two. */
+bool name_cache_find_node(struct name_cache *cache, uint16_t type_label, struct slice id,
+                          uint64_t hash, uint64_t *node, uint64_t *known_at);
+
+struct name_bytes {
+    char data[OBJECT_ID_SIZE_MAX];
+    size_t size;
+};
+
+bool name_cache_find_id(struct name_cache *cache, uint64_t node, struct name_bytes *id);
+
+/* A name of which it is known already that it was there earlier keeps the earlier `known_at`. */
+void name_cache_add_node(struct name_cache *cache, uint64_t node, struct slice id, uint64_t hash,
+                         uint64_t known_at);
+void name_cache_add_id(struct name_cache *cache, uint64_t node, struct slice id);
+
+struct name_cache_stats {
+    size_t bytes;
+    size_t entry_count;
+};
+
+void name_cache_stats_read(struct name_cache *cache, struct name_cache_stats *stats);
+
+/* Recounts. Only while nobody else uses the cache. */
+bool name_cache_validate(struct name_cache *cache, const char **reason);
+
+#endif
