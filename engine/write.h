@@ -12,7 +12,6 @@
 #include "engine/engine.h"
 
 #define WRITE_METADATA_SIZE_MAX 4096
-#define WRITE_REQUEST_KEPT_NS (INT64_C(24) * 3600 * 1000000000)
 
 /* One group of transactions on their way to one sync, and the one of them being decided. */
 struct write_group {

@@ -51,8 +51,8 @@ check_sizes(const struct engine_write *write, struct error *error)
 
 /* A request that was accepted before is answered from memory, whatever changed since. */
 static enum status
-find_repeated(struct writer *writer, const struct store_transaction *transaction,
-              struct engine_write *write, bool *repeated)
+find_repeated(const struct store_transaction *transaction, struct engine_write *write,
+              bool *repeated)
 {
     const struct store_snapshot *snapshot = store_transaction_snapshot(transaction);
     struct store_request request = {0};
@@ -63,8 +63,7 @@ find_repeated(struct writer *writer, const struct store_transaction *transaction
     if (write->idempotency_key.size == 0)
         return BEHALF_OK;
     status = store_request_find(snapshot, write->idempotency_key, &request, &found, &write->error);
-    if (status != BEHALF_OK || !found ||
-        env_wall_ns(writer->engine->env) - request.time_ns >= WRITE_REQUEST_KEPT_NS)
+    if (status != BEHALF_OK || !found)
         return status;
     if (!digest_equal(request.digest, write->request_digest, DIGEST_SIZE)) {
         error_set(&write->error, BEHALF_IDEMPOTENCY_KEY_REUSED,
@@ -165,7 +164,7 @@ run_one(struct writer *writer, struct engine_write *write)
     status = store_transaction_begin(writer->engine->store, &transaction, &write->error);
     if (status != BEHALF_OK)
         return status;
-    status = find_repeated(writer, transaction, write, &repeated);
+    status = find_repeated(transaction, write, &repeated);
     if (status == BEHALF_OK && !repeated)
         status = decide(writer, transaction, write);
     if (status == BEHALF_OK && !repeated)
