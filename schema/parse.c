@@ -419,8 +419,15 @@ static enum status
 parse_body(struct parser *parser, struct ast_item *item)
 {
     struct ast_member **next = &item->members;
+    struct comment_list before = take_comments(parser); /* they stand before the brace */
     enum status status = parser_expect(parser, TOKEN_LEFT_BRACE, "'{'");
 
+    while (before.first != NULL) {
+        struct comment *comment = before.first;
+
+        before.first = comment->next;
+        append_comment(&item->comments.above, comment);
+    }
     while (status == BEHALF_OK && parser->token.kind != TOKEN_RIGHT_BRACE) {
         if (parser->token.kind == TOKEN_SEMICOLON) {
             status = parser_advance(parser);
@@ -493,6 +500,20 @@ parse_parameters(struct parser *parser, struct ast_item *item)
     return parser_expect(parser, TOKEN_RIGHT_PAREN, "',' or ')'");
 }
 
+/* Forgets the comments that were met at `offset` and behind it. */
+static void
+drop_comments_from(struct parser *parser, uint32_t offset)
+{
+    struct comment *next = take_comments(parser).first;
+
+    while (next != NULL && next->offset < offset) {
+        struct comment *comment = next;
+
+        next = comment->next;
+        append_comment(&parser->lexer.comments, comment);
+    }
+}
+
 /* The text of an expression in CEL, found by matching braces over tokens. */
 static enum status
 parse_caveat_body(struct parser *parser, struct ast_item *item)
@@ -519,7 +540,7 @@ parse_caveat_body(struct parser *parser, struct ast_item *item)
         return status;
     item->body =
         (struct slice){parser->lexer.text.data + start, parser->token.place.offset - start};
-    (void)take_comments(parser); /* they are part of the body's text */
+    drop_comments_from(parser, start); /* they are part of the body's text */
     return parser_advance(parser);
 }
 
