@@ -1,0 +1,52 @@
+/* limits.h - every bound of the protocol, once. docs/protocol.md lists the same rows; the tests try
+ * each at n-1, n and n+1. Bounds that the engine owns stand in engine/engine.h.
+ *
+ * What bounds memory: a frame is never larger than LIMIT_MESSAGE_SIZE, a connection holds one
+ * unfinished frame and at most one read behind it, LIMIT_OUTPUT_HARD of replies, and
+ * LIMIT_CALLS_IN_FLIGHT calls that run elsewhere. */
+#ifndef BEHALF_NET_LIMITS_H
+#define BEHALF_NET_LIMITS_H
+
+#include "base/relationship.h"
+#include "engine/engine.h"
+
+#define LIMIT_MESSAGE_SIZE ((size_t)4 * 1024 * 1024) /* of a request, and of a reply */
+#define LIMIT_DEPTH 16                               /* arrays and maps inside each other */
+
+#define LIMIT_UPDATES ENGINE_UPDATES_MAX
+#define LIMIT_PRECONDITIONS ENGINE_PRECONDITIONS_MAX
+#define LIMIT_CHECKS ENGINE_BULK_ITEMS_MAX
+#define LIMIT_ACTORS ENGINE_ACTORS_MAX
+#define LIMIT_OBJECT_ID OBJECT_ID_SIZE_MAX
+#define LIMIT_PAGE ENGINE_PAGE_MAX
+#define LIMIT_DELETE ENGINE_DELETE_MAX
+#define LIMIT_TOKEN ENGINE_TOKEN_SIZE
+#define LIMIT_STORED_CONTEXT ((size_t)4 * 1024) /* JSON text of a caveat's context */
+#define LIMIT_METADATA ((size_t)4 * 1024)       /* MessagePack bytes of `metadata` */
+#define LIMIT_IDEMPOTENCY_KEY ((size_t)128)
+#define LIMIT_SCHEMA_SIZE ((size_t)4 * 1024 * 1024)
+
+#define LIMIT_CHECK_DEADLINE_MS 3000   /* when the request names none */
+#define LIMIT_LOOKUP_DEADLINE_MS 30000 /* the same, for lookups, reads and expand */
+#define LIMIT_DEADLINE_MS 30000        /* the largest that may be asked for */
+
+#define LIMIT_CHECK_ARENA ((size_t)16 * 1024 * 1024)
+#define LIMIT_LOOKUP_ARENA ((size_t)64 * 1024 * 1024)
+
+/* A bulk check larger than this goes to the pool at once: a loop thread has others to serve. */
+#define LIMIT_INLINE_FRAME ((size_t)16 * 1024)
+
+#define LIMIT_FRAMES_PER_TURN 32  /* of one connection, before the others have their turn */
+#define LIMIT_CALLS_IN_FLIGHT 256 /* of one connection; above, its bytes stay in the kernel */
+#define LIMIT_OUTPUT_PAUSE ((size_t)1024 * 1024)
+#define LIMIT_OUTPUT_RESUME ((size_t)512 * 1024)
+#define LIMIT_OUTPUT_HARD ((size_t)8 * 1024 * 1024)
+#define LIMIT_CONNECTIONS 10000
+
+#define LIMIT_IDLE_MS 300000
+#define LIMIT_FRAME_MS 10000         /* from the first to the last byte of a frame */
+#define LIMIT_FRAME_RATE (64 * 1024) /* bytes a second that prolong it for large frames */
+#define LIMIT_WRITE_STALL_MS 30000
+#define LIMIT_DRAIN_MS 10000
+
+#endif
