@@ -1,0 +1,479 @@
+/* codec.c - the cursor, and the packer of msgpack-c behind a few names. */
+#include "net/codec.h"
+
+#include <math.h>
+#include <msgpack.h>
+
+#include "base/bytes.h"
+#include "base/utf8.h"
+#include "net/limits.h"
+
+/* --- reading ----------------------------------------------------------------------------------- */
+
+static inline size_t
+bytes_left(const struct reader *reader)
+{
+    return (size_t)(reader->end - reader->at);
+}
+
+static bool
+take_bytes(struct reader *reader, struct value *value, enum value_kind kind, size_t size)
+{
+    if (bytes_left(reader) < size)
+        return false;
+    value->kind = kind;
+    value->bytes = (struct slice){(const char *)reader->at, size};
+    reader->at += size;
+    return true;
+}
+
+/* A big-endian number of 1, 2, 4 or 8 bytes. */
+static bool
+take_number(struct reader *reader, unsigned width, uint64_t *number)
+{
+    if (bytes_left(reader) < width)
+        return false;
+    switch (width) {
+    case 1:
+        *number = reader->at[0];
+        break;
+    case 2:
+        *number = bytes_get_u16(reader->at);
+        break;
+    case 4:
+        *number = bytes_get_u32(reader->at);
+        break;
+    default:
+        *number = bytes_get_u64(reader->at);
+        break;
+    }
+    reader->at += width;
+    return true;
+}
+
+static void
+set_signed(struct value *value, int64_t number)
+{
+    value->kind = number < 0 ? VALUE_NEGATIVE : VALUE_UNSIGNED;
+    value->number = (uint64_t)number;
+}
+
+static bool
+take_signed(struct reader *reader, unsigned width, struct value *value)
+{
+    uint64_t bits = 0;
+
+    if (!take_number(reader, width, &bits))
+        return false;
+    switch (width) {
+    case 1:
+        set_signed(value, (int8_t)bits);
+        break;
+    case 2:
+        set_signed(value, (int16_t)bits);
+        break;
+    case 4:
+        set_signed(value, (int32_t)bits);
+        break;
+    default:
+        set_signed(value, (int64_t)bits);
+        break;
+    }
+    return true;
+}
+
+static bool
+take_float(struct reader *reader, unsigned width, struct value *value)
+{
+    value->kind = VALUE_FLOAT;
+    if (!take_number(reader, width, &value->number))
+        return false;
+    if (width == 4) {
+        uint32_t bits = (uint32_t)value->number;
+        float single;
+        double wide;
+
+        memcpy(&single, &bits, sizeof single);
+        wide = (double)single;
+        memcpy(&value->number, &wide, sizeof wide);
+    }
+    return true;
+}
+
+static bool
+take_sized(struct reader *reader, unsigned width, enum value_kind kind, struct value *value)
+{
+    uint64_t size = 0;
+
+    return take_number(reader, width, &size) && take_bytes(reader, value, kind, size);
+}
+
+/* Type bytes 0xC0 to 0xDF. */
+static bool
+next_long(struct reader *reader, uint8_t lead, struct value *value)
+{
+    switch (lead) {
+    case 0xC0:
+        value->kind = VALUE_NIL;
+        return true;
+    case 0xC2:
+    case 0xC3:
+        value->kind = VALUE_BOOL;
+        value->number = lead & 1;
+        return true;
+    case 0xC4:
+    case 0xC5:
+    case 0xC6:
+        return take_sized(reader, 1U << (lead - 0xC4), VALUE_BINARY, value);
+    case 0xCA:
+    case 0xCB:
+        return take_float(reader, 4U << (lead - 0xCA), value);
+    case 0xCC:
+    case 0xCD:
+    case 0xCE:
+    case 0xCF:
+        value->kind = VALUE_UNSIGNED;
+        return take_number(reader, 1U << (lead - 0xCC), &value->number);
+    case 0xD0:
+    case 0xD1:
+    case 0xD2:
+    case 0xD3:
+        return take_signed(reader, 1U << (lead - 0xD0), value);
+    case 0xD9:
+    case 0xDA:
+    case 0xDB:
+        return take_sized(reader, 1U << (lead - 0xD9), VALUE_TEXT, value);
+    case 0xDC:
+    case 0xDD:
+        value->kind = VALUE_ARRAY;
+        return take_number(reader, 2U << (lead - 0xDC), &value->number);
+    case 0xDE:
+    case 0xDF:
+        value->kind = VALUE_MAP;
+        return take_number(reader, 2U << (lead - 0xDE), &value->number);
+    default:
+        return false;
+    }
+}
+
+bool
+reader_next(struct reader *reader, struct value *value)
+{
+    uint8_t lead;
+
+    if (reader->at == reader->end)
+        return false;
+    lead = *reader->at++;
+    value->number = 0;
+    value->bytes = (struct slice){NULL, 0};
+    if (lead >= 0xA0 && lead < 0xC0)
+        return take_bytes(reader, value, VALUE_TEXT, lead & 0x1FU);
+    if (lead >= 0xC0 && lead < 0xE0)
+        return next_long(reader, lead, value);
+    if (lead >= 0xE0) {
+        set_signed(value, (int8_t)lead);
+        return true;
+    }
+    value->kind = lead < 0x80 ? VALUE_UNSIGNED : lead < 0x90 ? VALUE_MAP : VALUE_ARRAY;
+    value->number = lead < 0x80 ? lead : lead & 0x0FU;
+    return true;
+}
+
+bool
+reader_skip(struct reader *reader, struct slice *bytes)
+{
+    const uint8_t *start = reader->at;
+    uint64_t pending = 1;
+    struct value value;
+
+    while (pending > 0) {
+        /* Each value needs a byte, so a count above the bytes left is a lie. */
+        if (pending > bytes_left(reader) || !reader_next(reader, &value))
+            return false;
+        pending--;
+        if (value.kind == VALUE_ARRAY)
+            pending += value.number;
+        else if (value.kind == VALUE_MAP)
+            pending += value.number * 2;
+    }
+    *bytes = (struct slice){(const char *)start, (size_t)(reader->at - start)};
+    return true;
+}
+
+const char *
+value_kind_text(enum value_kind kind)
+{
+    switch (kind) {
+    case VALUE_NIL:
+        return "nil";
+    case VALUE_BOOL:
+        return "a boolean";
+    case VALUE_UNSIGNED:
+        return "an integer";
+    case VALUE_NEGATIVE:
+        return "a negative integer";
+    case VALUE_FLOAT:
+        return "a float";
+    case VALUE_TEXT:
+        return "a string";
+    case VALUE_BINARY:
+        return "binary";
+    case VALUE_ARRAY:
+        return "an array";
+    case VALUE_MAP:
+        return "a map";
+    }
+    BEHALF_UNREACHABLE();
+}
+
+/* --- JSON ---------------------------------------------------------------------------------------- */
+
+static enum status
+text_to_json(struct slice text, struct buffer *out, struct error *error)
+{
+    uint32_t point = 0;
+
+    buffer_add_byte(out, '"');
+    for (size_t at = 0; at < text.size;) {
+        size_t length = utf8_decode(text.data + at, text.size - at, &point);
+
+        if (length == 0)
+            return error_set(error, BEHALF_MALFORMED_REQUEST,
+                             "a string of the context is not UTF-8");
+        if (point == '"' || point == '\\') {
+            buffer_add_byte(out, '\\');
+            buffer_add_byte(out, (char)point);
+        } else if (point < 0x20) {
+            buffer_add_format(out, "\\u%04x", (unsigned)point);
+        } else {
+            buffer_add(out, text.data + at, length);
+        }
+        at += length;
+    }
+    buffer_add_byte(out, '"');
+    return BEHALF_OK;
+}
+
+/* Whether one of the `count` keys from `reader` on is `key`. Quadratic over a map, whose size
+ * LIMIT_STORED_CONTEXT bounds. */
+static bool
+key_stands_before(struct reader reader, uint64_t count, struct slice key)
+{
+    struct value other;
+    struct slice passed;
+
+    for (uint64_t index = 0; index < count; index++)
+        if (!reader_next(&reader, &other) || slice_equal(other.bytes, key) ||
+            !reader_skip(&reader, &passed))
+            return true;
+    return false;
+}
+
+static enum status
+map_to_json(struct reader *reader, uint64_t count, unsigned depth_left, struct buffer *out,
+            struct error *error)
+{
+    struct reader first = *reader;
+    enum status status;
+
+    buffer_add_byte(out, '{');
+    for (uint64_t index = 0; index < count; index++) {
+        struct value key;
+
+        if (!reader_next(reader, &key) || key.kind != VALUE_TEXT)
+            return error_set(error, BEHALF_MALFORMED_REQUEST,
+                             "a key of the context is not a string");
+        if (key_stands_before(first, index, key.bytes))
+            return error_set(error, BEHALF_MALFORMED_REQUEST,
+                             "the key '%.*s' stands twice in the context", SLICE_PRINTF(key.bytes));
+        if (index > 0)
+            buffer_add_byte(out, ',');
+        status = text_to_json(key.bytes, out, error);
+        if (status != BEHALF_OK)
+            return status;
+        buffer_add_byte(out, ':');
+        status = codec_to_json(reader, depth_left - 1, out, error);
+        if (status != BEHALF_OK)
+            return status;
+    }
+    buffer_add_byte(out, '}');
+    return BEHALF_OK;
+}
+
+static enum status
+array_to_json(struct reader *reader, uint64_t count, unsigned depth_left, struct buffer *out,
+              struct error *error)
+{
+    buffer_add_byte(out, '[');
+    for (uint64_t index = 0; index < count; index++) {
+        enum status status;
+
+        if (index > 0)
+            buffer_add_byte(out, ',');
+        status = codec_to_json(reader, depth_left - 1, out, error);
+        if (status != BEHALF_OK)
+            return status;
+    }
+    buffer_add_byte(out, ']');
+    return BEHALF_OK;
+}
+
+static enum status
+float_to_json(uint64_t bits, struct buffer *out, struct error *error)
+{
+    double number;
+
+    memcpy(&number, &bits, sizeof number);
+    if (!isfinite(number))
+        return error_set(error, BEHALF_MALFORMED_REQUEST, "a number of the context is not finite");
+    buffer_add_format(out, "%.17g", number);
+    return BEHALF_OK;
+}
+
+enum status
+codec_to_json(struct reader *reader, unsigned depth_left, struct buffer *out, struct error *error)
+{
+    struct value value;
+
+    if (depth_left == 0 || !reader_next(reader, &value))
+        return error_set(error, BEHALF_MALFORMED_REQUEST, "the context is not well-formed");
+    switch (value.kind) {
+    case VALUE_NIL:
+        buffer_add_text(out, "null");
+        return BEHALF_OK;
+    case VALUE_BOOL:
+        buffer_add_text(out, value.number != 0 ? "true" : "false");
+        return BEHALF_OK;
+    case VALUE_UNSIGNED:
+        buffer_add_format(out, "%llu", (unsigned long long)value.number);
+        return BEHALF_OK;
+    case VALUE_NEGATIVE:
+        buffer_add_format(out, "%lld", (long long)value.number);
+        return BEHALF_OK;
+    case VALUE_FLOAT:
+        return float_to_json(value.number, out, error);
+    case VALUE_TEXT:
+        return text_to_json(value.bytes, out, error);
+    case VALUE_BINARY:
+        return error_set(error, BEHALF_MALFORMED_REQUEST,
+                         "a value of the context is binary, which JSON cannot say");
+    case VALUE_ARRAY:
+        return array_to_json(reader, value.number, depth_left, out, error);
+    case VALUE_MAP:
+        return map_to_json(reader, value.number, depth_left, out, error);
+    }
+    BEHALF_UNREACHABLE();
+}
+
+/* --- writing ----------------------------------------------------------------------------------- */
+
+static int
+append(void *context, const char *bytes, size_t size)
+{
+    struct buffer *out = context;
+
+    buffer_add(out, bytes, size);
+    return 0;
+}
+
+static inline msgpack_packer
+packer_of(struct buffer *out)
+{
+    msgpack_packer packer;
+
+    msgpack_packer_init(&packer, out, append);
+    return packer;
+}
+
+void
+codec_put_nil(struct buffer *out)
+{
+    msgpack_packer packer = packer_of(out);
+
+    (void)msgpack_pack_nil(&packer);
+}
+
+void
+codec_put_bool(struct buffer *out, bool value)
+{
+    msgpack_packer packer = packer_of(out);
+
+    if (value)
+        (void)msgpack_pack_true(&packer);
+    else
+        (void)msgpack_pack_false(&packer);
+}
+
+void
+codec_put_unsigned(struct buffer *out, uint64_t value)
+{
+    msgpack_packer packer = packer_of(out);
+
+    (void)msgpack_pack_uint64(&packer, value);
+}
+
+void
+codec_put_text(struct buffer *out, struct slice text)
+{
+    msgpack_packer packer = packer_of(out);
+
+    (void)msgpack_pack_str_with_body(&packer, text.size > 0 ? text.data : "", text.size);
+}
+
+void
+codec_put_literal(struct buffer *out, const char *text)
+{
+    codec_put_text(out, slice_of(text));
+}
+
+void
+codec_put_binary(struct buffer *out, struct slice bytes)
+{
+    msgpack_packer packer = packer_of(out);
+
+    (void)msgpack_pack_bin_with_body(&packer, bytes.size > 0 ? bytes.data : "", bytes.size);
+}
+
+void
+codec_put_array(struct buffer *out, size_t count)
+{
+    msgpack_packer packer = packer_of(out);
+
+    (void)msgpack_pack_array(&packer, count);
+}
+
+void
+codec_put_map(struct buffer *out, size_t count)
+{
+    msgpack_packer packer = packer_of(out);
+
+    (void)msgpack_pack_map(&packer, count);
+}
+
+void
+codec_put_message(struct buffer *out, struct slice text)
+{
+    char clean[ERROR_MESSAGE_SIZE];
+    size_t size = 0;
+    uint32_t point = 0;
+
+    for (size_t at = 0; at < text.size && size + 4 <= sizeof clean;) {
+        size_t length = utf8_decode(text.data + at, text.size - at, &point);
+
+        if (length == 0) {
+            clean[size++] = '?';
+            at++;
+            continue;
+        }
+        memcpy(clean + size, text.data + at, length);
+        size += length;
+        at += length;
+    }
+    codec_put_text(out, (struct slice){clean, size});
+}
+
+const char *
+codec_library_version(void)
+{
+    return msgpack_version();
+}

@@ -1,0 +1,82 @@
+/* codec.h - MessagePack, as bytes that are read in place and bytes that are written in place.
+ *
+ * Reading is a cursor over one scanned frame (net/frame.h): it makes no tree and allocates nothing.
+ * It stays inside its bytes whatever they are, so it may also be used on bytes nobody scanned.
+ * Writing goes through msgpack-c's packer straight into a buffer; codec.c alone sees msgpack.h.
+ * Threads: none. Memory: slices point into the bytes that are read. */
+#ifndef BEHALF_NET_CODEC_H
+#define BEHALF_NET_CODEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/slice.h"
+
+enum value_kind {
+    VALUE_NIL,
+    VALUE_BOOL,
+    VALUE_UNSIGNED, /* also a positive number that was sent as signed */
+    VALUE_NEGATIVE,
+    VALUE_FLOAT,
+    VALUE_TEXT,
+    VALUE_BINARY,
+    VALUE_ARRAY,
+    VALUE_MAP,
+};
+
+struct value {
+    enum value_kind kind;
+    uint64_t number;    /* of a bool (0 or 1), an integer (two's complement), an array or map: its
+                         * count of elements or pairs, which follow; of a float: its binary64 bits */
+    struct slice bytes; /* of text and binary */
+};
+
+struct reader {
+    const uint8_t *at;
+    const uint8_t *end;
+};
+
+static inline struct reader
+reader_of(struct slice bytes)
+{
+    const uint8_t *start = (const uint8_t *)bytes.data;
+
+    return (struct reader){start, bytes.size > 0 ? start + bytes.size : start};
+}
+
+/* Reads one header and, for text and binary, its bytes; stops at the first element of an array or
+ * map. False when the bytes end or are not MessagePack without extensions. */
+bool reader_next(struct reader *reader, struct value *value) BEHALF_MUST_USE;
+
+/* Passes one whole value and gives its bytes. */
+bool reader_skip(struct reader *reader, struct slice *bytes) BEHALF_MUST_USE;
+
+/* For messages: "a string". Static storage. */
+const char *value_kind_text(enum value_kind kind);
+
+/* One whole value as JSON text. MALFORMED_REQUEST when JSON cannot say it (binary, a key that is no
+ * string or stands twice, a number that is not finite, text that is not UTF-8). `depth_left` bounds
+ * the recursion. */
+enum status codec_to_json(struct reader *reader, unsigned depth_left, struct buffer *out,
+                          struct error *error) BEHALF_MUST_USE;
+
+void codec_put_nil(struct buffer *out);
+void codec_put_bool(struct buffer *out, bool value);
+void codec_put_unsigned(struct buffer *out, uint64_t value);
+void codec_put_text(struct buffer *out, struct slice text);
+void codec_put_literal(struct buffer *out, const char *text);
+void codec_put_binary(struct buffer *out, struct slice bytes);
+void codec_put_array(struct buffer *out, size_t count);
+void codec_put_map(struct buffer *out, size_t count);
+
+/* Text that may hold bytes of a client: what is not UTF-8 is replaced by '?', so that no reader of
+ * the reply fails over an error message. */
+void codec_put_message(struct buffer *out, struct slice text);
+
+/* "4.0.0"; static storage. */
+const char *codec_library_version(void);
+
+#endif
