@@ -1,0 +1,173 @@
+/* arguments.c - the walk over a map of named arguments. */
+#include "net/arguments.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define PATH_SIZE 160
+#define NAME_SHOWN 64 /* bytes of a client's key that a message repeats */
+
+/* "updates[3].relationship" */
+static void
+print_path(const struct decoder *decoder, char path[PATH_SIZE])
+{
+    size_t size = 0;
+
+    path[0] = '\0';
+    for (unsigned level = 0; level < decoder->depth && size < PATH_SIZE; level++) {
+        const struct decoder_step *step = &decoder->path[level];
+        int added;
+
+        if (step->index == ERROR_NO_INDEX)
+            added =
+                snprintf(path + size, PATH_SIZE - size, "%s%s", level > 0 ? "." : "", step->name);
+        else
+            added = snprintf(path + size, PATH_SIZE - size, "%s%s[%lld]", level > 0 ? "." : "",
+                             step->name, (long long)step->index);
+        BEHALF_ASSERT(added >= 0);
+        size += (size_t)added;
+    }
+}
+
+/* `index` on the wire names the item of `updates` or `items`, and nothing else. */
+static void
+set_index(const struct decoder *decoder)
+{
+    const struct decoder_step *first = &decoder->path[0];
+
+    if (decoder->depth > 0 && first->index != ERROR_NO_INDEX &&
+        (strcmp(first->name, "updates") == 0 || strcmp(first->name, "items") == 0))
+        error_index(decoder->error, (size_t)first->index);
+}
+
+enum status
+decoder_refuse(struct decoder *decoder, enum status status, const char *format, ...)
+{
+    char path[PATH_SIZE];
+    char message[ERROR_MESSAGE_SIZE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    print_path(decoder, path);
+    if (path[0] == '\0')
+        error_set(decoder->error, status, "%s", message);
+    else
+        error_set(decoder->error, status, "argument '%s': %s", path, message);
+    set_index(decoder);
+    return status;
+}
+
+enum status
+decoder_name(struct decoder *decoder, enum status status)
+{
+    char path[PATH_SIZE];
+    char message[ERROR_MESSAGE_SIZE];
+    struct error *error = decoder->error;
+
+    print_path(decoder, path);
+    if (path[0] != '\0') {
+        memcpy(message, error->message, sizeof message);
+        (void)snprintf(error->message, sizeof error->message, "argument '%s': %.300s", path,
+                       message);
+    }
+    set_index(decoder);
+    return status;
+}
+
+enum status
+decoder_mismatch(struct decoder *decoder, const struct value *value, const char *what)
+{
+    return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "must be %s, not %s", what,
+                          value_kind_text(value->kind));
+}
+
+enum status
+decoder_expect(struct decoder *decoder, enum value_kind kind, const char *what, struct value *value)
+{
+    if (!reader_next(&decoder->reader, value))
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the value is cut short");
+    if (value->kind != kind)
+        return decoder_mismatch(decoder, value, what);
+    return BEHALF_OK;
+}
+
+static size_t
+find_field(const struct field *fields, size_t count, struct slice name)
+{
+    size_t index = 0;
+
+    while (index < count && (fields[index].name_size != name.size ||
+                             memcmp(fields[index].name, name.data, name.size) != 0))
+        index++;
+    return index;
+}
+
+static enum status
+unknown_field(struct decoder *decoder, const struct field *fields, size_t count, struct slice name)
+{
+    char known[ERROR_HINT_SIZE];
+    size_t size = 0;
+    enum status status = decoder_refuse(
+        decoder, BEHALF_UNKNOWN_ARGUMENT, "there is no argument '%.*s'",
+        (int)(name.size < NAME_SHOWN ? name.size : NAME_SHOWN), name.size > 0 ? name.data : "");
+
+    known[0] = '\0';
+    for (size_t index = 0; index < count && size < sizeof known; index++) {
+        int added = snprintf(known + size, sizeof known - size, "%s%s", index > 0 ? ", " : "",
+                             fields[index].name);
+
+        BEHALF_ASSERT(added >= 0);
+        size += (size_t)added;
+    }
+    error_hint(decoder->error, "known here: %s", known);
+    return status;
+}
+
+static enum status
+missing_field(struct decoder *decoder, const struct field *field)
+{
+    return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the argument '%s' is missing",
+                          field->name);
+}
+
+enum status
+decode_map(struct decoder *decoder, const struct field *fields, size_t count, void *into,
+           uint32_t *seen)
+{
+    uint32_t found = 0;
+    struct value map;
+    enum status status;
+
+    BEHALF_ASSERT(count < 32 && decoder->depth < LIMIT_DEPTH);
+    status = decoder_expect(decoder, VALUE_MAP, "a map", &map);
+    if (status != BEHALF_OK)
+        return status;
+    for (uint64_t pair = 0; pair < map.number; pair++) {
+        struct value key;
+        size_t index;
+
+        status = decoder_expect(decoder, VALUE_TEXT, "a map with strings as keys", &key);
+        if (status != BEHALF_OK)
+            return status;
+        index = find_field(fields, count, key.bytes);
+        if (index == count)
+            return unknown_field(decoder, fields, count, key.bytes);
+        if (found & (UINT32_C(1) << index))
+            return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
+                                  "the argument '%s' stands twice", fields[index].name);
+        found |= UINT32_C(1) << index;
+        decoder->path[decoder->depth++] = (struct decoder_step){fields[index].name, ERROR_NO_INDEX};
+        status = fields[index].decode(decoder, (char *)into + fields[index].offset);
+        if (status != BEHALF_OK)
+            return status;
+        decoder->depth--;
+    }
+    for (size_t index = 0; index < count; index++)
+        if (fields[index].need == FIELD_REQUIRED && !(found & (UINT32_C(1) << index)))
+            return missing_field(decoder, &fields[index]);
+    if (seen != NULL)
+        *seen = found;
+    return BEHALF_OK;
+}

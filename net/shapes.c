@@ -1,0 +1,746 @@
+/* shapes.c - objects, relationships, filters and the rest, from MessagePack to the engine's structs. */
+#include "net/shapes.h"
+
+static enum status
+no_memory(struct decoder *decoder)
+{
+    return decoder_refuse(decoder, BEHALF_BUDGET_EXHAUSTED,
+                          "the request needs more memory than it may have");
+}
+
+/* --- scalars ------------------------------------------------------------------------------------- */
+
+static enum status
+decode_number(struct decoder *decoder, uint32_t largest, uint32_t *number)
+{
+    struct value value;
+    enum status status = decoder_expect(decoder, VALUE_UNSIGNED, "an unsigned integer", &value);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (value.number > largest)
+        return decoder_refuse(decoder,
+                              largest == UINT32_MAX ? BEHALF_MALFORMED_REQUEST
+                                                    : BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,
+                              "%llu is more than the largest allowed, %u",
+                              (unsigned long long)value.number, (unsigned)largest);
+    *number = (uint32_t)value.number;
+    return BEHALF_OK;
+}
+
+enum status
+decode_u32(struct decoder *decoder, void *into)
+{
+    return decode_number(decoder, UINT32_MAX, into);
+}
+
+enum status
+decode_deadline(struct decoder *decoder, void *into)
+{
+    return decode_number(decoder, LIMIT_DEADLINE_MS, into);
+}
+
+enum status
+decode_page_limit(struct decoder *decoder, void *into)
+{
+    return decode_number(decoder, LIMIT_PAGE, into);
+}
+
+enum status
+decode_delete_limit(struct decoder *decoder, void *into)
+{
+    return decode_number(decoder, LIMIT_DELETE, into);
+}
+
+/* A string that is not empty. */
+static enum status
+decode_text(struct decoder *decoder, struct slice *text)
+{
+    struct value value;
+    enum status status = decoder_expect(decoder, VALUE_TEXT, "a string", &value);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (value.bytes.size == 0)
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "must not be empty");
+    *text = value.bytes;
+    return BEHALF_OK;
+}
+
+/* A string or binary. */
+static enum status
+decode_bytes(struct decoder *decoder, struct slice *bytes)
+{
+    struct value value;
+
+    if (!reader_next(&decoder->reader, &value))
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the value is cut short");
+    if (value.kind != VALUE_TEXT && value.kind != VALUE_BINARY)
+        return decoder_mismatch(decoder, &value, "a string or binary");
+    *bytes = value.bytes;
+    return BEHALF_OK;
+}
+
+static enum status
+check_type_name(struct decoder *decoder, struct slice name)
+{
+    if (type_name_is_valid(name))
+        return BEHALF_OK;
+    return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "not a valid type name");
+}
+
+enum status
+decode_type_name(struct decoder *decoder, void *into)
+{
+    struct slice *name = into;
+    enum status status = decode_text(decoder, name);
+
+    return status != BEHALF_OK ? status : check_type_name(decoder, *name);
+}
+
+enum status
+decode_relation_name(struct decoder *decoder, void *into)
+{
+    struct slice *name = into;
+    enum status status = decode_text(decoder, name);
+
+    if (status != BEHALF_OK || relation_name_is_valid(*name))
+        return status;
+    return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
+                          "not a valid name of a relation or permission");
+}
+
+/* Also "" and "...", which say: no relation. */
+static enum status
+decode_subject_relation(struct decoder *decoder, void *into)
+{
+    static const struct slice ellipsis = {"...", 3};
+    struct slice *name = into;
+    struct value value;
+    enum status status = decoder_expect(decoder, VALUE_TEXT, "a string", &value);
+
+    if (status != BEHALF_OK)
+        return status;
+    *name = (struct slice){NULL, 0};
+    if (value.bytes.size == 0 || slice_equal(value.bytes, ellipsis))
+        return BEHALF_OK;
+    if (!relation_name_is_valid(value.bytes))
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "not a valid relation name");
+    *name = value.bytes;
+    return BEHALF_OK;
+}
+
+static enum status
+decode_object_id(struct decoder *decoder, void *into)
+{
+    struct slice *id = into;
+    enum status status = decode_bytes(decoder, id);
+
+    if (status != BEHALF_OK)
+        return status;
+    status = object_id_check(*id, decoder->error);
+    return status == BEHALF_OK ? status : decoder_name(decoder, status);
+}
+
+static enum status
+decode_true(struct decoder *decoder, void *into)
+{
+    bool *flag = into;
+    struct value value;
+    enum status status = decoder_expect(decoder, VALUE_BOOL, "true", &value);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (value.number == 0)
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "must be true or left out");
+    *flag = true;
+    return BEHALF_OK;
+}
+
+enum status
+decode_cursor(struct decoder *decoder, void *into)
+{
+    struct slice *cursor = into;
+    enum status status = decode_text(decoder, cursor);
+
+    if (status == BEHALF_OK && cursor->size > LIMIT_TOKEN)
+        return decoder_refuse(decoder, BEHALF_INVALID_CURSOR, "no cursor is that long");
+    return status;
+}
+
+enum status
+decode_payload(struct decoder *decoder, void *into)
+{
+    struct slice *bytes = into;
+    struct reader peek = decoder->reader;
+    struct value value;
+
+    if (reader_next(&peek, &value) && value.kind != VALUE_TEXT && value.kind != VALUE_BINARY)
+        return decoder_mismatch(decoder, &value, "a string or binary");
+    if (!reader_skip(&decoder->reader, bytes))
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the value is cut short");
+    return BEHALF_OK;
+}
+
+enum status
+decode_schema_text(struct decoder *decoder, void *into)
+{
+    return decode_text(decoder, into);
+}
+
+enum status
+decode_metadata(struct decoder *decoder, void *into)
+{
+    struct slice *bytes = into;
+    struct reader peek = decoder->reader;
+    struct value value;
+
+    if (reader_next(&peek, &value) && value.kind != VALUE_MAP)
+        return decoder_mismatch(decoder, &value, "a map");
+    if (!reader_skip(&decoder->reader, bytes))
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the value is cut short");
+    if (bytes->size > LIMIT_METADATA)
+        return decoder_refuse(decoder, BEHALF_TRANSACTION_METADATA_TOO_LARGE,
+                              "%zu bytes; at most %zu are allowed", bytes->size, LIMIT_METADATA);
+    return BEHALF_OK;
+}
+
+enum status
+decode_idempotency_key(struct decoder *decoder, void *into)
+{
+    struct slice *key = into;
+    enum status status = decode_bytes(decoder, key);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (key->size == 0 || key->size > LIMIT_IDEMPOTENCY_KEY)
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
+                              "has %zu bytes; it must have 1 to %zu", key->size,
+                              LIMIT_IDEMPOTENCY_KEY);
+    return BEHALF_OK;
+}
+
+/* --- consistency --------------------------------------------------------------------------------- */
+
+static enum status
+decode_mode(struct decoder *decoder, void *into)
+{
+    static const char *const modes[] = {
+        [CONSISTENCY_FULL] = "fully_consistent",
+        [CONSISTENCY_MINIMIZE_LATENCY] = "minimize_latency",
+        [CONSISTENCY_AT_LEAST_AS_FRESH] = "at_least_as_fresh",
+        [CONSISTENCY_AT_EXACT_SNAPSHOT] = "at_exact_snapshot",
+    };
+    enum consistency_mode *mode = into;
+    struct slice text = {NULL, 0};
+    enum status status = decode_text(decoder, &text);
+
+    if (status != BEHALF_OK)
+        return status;
+    for (size_t index = 0; index < BEHALF_COUNT_OF(modes); index++) {
+        if (slice_equal(text, slice_of(modes[index]))) {
+            *mode = (enum consistency_mode)index;
+            return BEHALF_OK;
+        }
+    }
+    status = decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "not a mode of consistency");
+    error_hint(decoder->error, "modes are fully_consistent, minimize_latency, at_least_as_fresh "
+                               "and at_exact_snapshot");
+    return status;
+}
+
+static enum status
+decode_token(struct decoder *decoder, void *into)
+{
+    struct slice *token = into;
+    enum status status = decode_text(decoder, token);
+
+    if (status == BEHALF_OK && token->size > LIMIT_TOKEN)
+        return decoder_refuse(decoder, BEHALF_UNKNOWN_TOKEN, "no token is that long");
+    return status;
+}
+
+enum status
+decode_consistency(struct decoder *decoder, void *into)
+{
+    static const struct field fields[] = {
+        FIELD(read_arguments, consistency, "mode", decode_mode, FIELD_REQUIRED),
+        FIELD(read_arguments, token, "token", decode_token, FIELD_OPTIONAL),
+    };
+    struct read_arguments *read = into;
+    bool needs_token;
+    enum status status = DECODE_MAP(decoder, fields, read, NULL);
+
+    if (status != BEHALF_OK)
+        return status;
+    needs_token = read->consistency == CONSISTENCY_AT_LEAST_AS_FRESH ||
+                  read->consistency == CONSISTENCY_AT_EXACT_SNAPSHOT;
+    if (needs_token && read->token.size == 0)
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "this mode needs a token");
+    if (!needs_token && read->token.size > 0)
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "this mode takes no token");
+    return BEHALF_OK;
+}
+
+/* --- objects ------------------------------------------------------------------------------------- */
+
+static enum status
+decode_object_map(struct decoder *decoder, struct object *object)
+{
+    static const struct field fields[] = {
+        FIELD(object, type, "type", decode_type_name, FIELD_REQUIRED),
+        FIELD(object, id, "id", decode_object_id, FIELD_OPTIONAL),
+        FIELD(object, relation, "relation", decode_subject_relation, FIELD_OPTIONAL),
+        FIELD(object, wildcard, "wildcard", decode_true, FIELD_OPTIONAL),
+    };
+    enum status status;
+
+    *object = (struct object){.wildcard = false};
+    status = DECODE_MAP(decoder, fields, object, NULL);
+    if (status != BEHALF_OK)
+        return status;
+    if (!object->wildcard && object->id.size == 0)
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the argument 'id' is missing");
+    if (object->wildcard && (object->id.size > 0 || object->relation.size > 0))
+        return decoder_refuse(decoder, BEHALF_WILDCARD_NOT_ALLOWED,
+                              "a wildcard has a type and nothing else");
+    return BEHALF_OK;
+}
+
+enum status
+decode_subject(struct decoder *decoder, void *into)
+{
+    struct object *object = into;
+    struct reader peek = decoder->reader;
+    struct value value;
+    enum status status;
+
+    if (!reader_next(&peek, &value))
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the value is cut short");
+    if (value.kind == VALUE_MAP)
+        return decode_object_map(decoder, object);
+    if (value.kind != VALUE_TEXT)
+        return decoder_mismatch(decoder, &value, "an object (a string or a map)");
+    decoder->reader = peek;
+    status = object_parse(value.bytes, decoder->arena, object, decoder->error);
+    return status == BEHALF_OK ? status : decoder_name(decoder, status);
+}
+
+enum status
+decode_resource(struct decoder *decoder, void *into)
+{
+    struct object *object = into;
+    enum status status = decode_subject(decoder, object);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (object->wildcard)
+        return decoder_refuse(decoder, BEHALF_WILDCARD_NOT_ALLOWED, "a wildcard cannot stand here");
+    if (object->relation.size > 0)
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
+                              "must be an object without a relation (type:id)");
+    return BEHALF_OK;
+}
+
+/* The array at the cursor: its count, at most `largest`. Elements need a byte each, so a count above
+ * the bytes left is refused before anything is taken from the arena. */
+static enum status
+decode_count(struct decoder *decoder, size_t largest, enum status too_many, size_t *count)
+{
+    struct value value;
+    enum status status = decoder_expect(decoder, VALUE_ARRAY, "an array", &value);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (value.number > largest)
+        return decoder_refuse(decoder, too_many, "%llu elements; at most %zu are allowed",
+                              (unsigned long long)value.number, largest);
+    if (value.number > (uint64_t)(decoder->reader.end - decoder->reader.at))
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the array is cut short");
+    *count = (size_t)value.number;
+    return BEHALF_OK;
+}
+
+/* Decodes `count` elements of `size` bytes into the arena. */
+static enum status
+decode_elements(struct decoder *decoder, size_t count, size_t size, field_decode *decode,
+                void **elements)
+{
+    void *array = arena_take_array(decoder->arena, count, size);
+
+    if (array == NULL)
+        return no_memory(decoder);
+    for (size_t index = 0; index < count; index++) {
+        enum status status;
+
+        decoder_element(decoder, index);
+        status = decode(decoder, (char *)array + index * size);
+        if (status != BEHALF_OK)
+            return status;
+    }
+    decoder_elements_end(decoder);
+    *elements = array;
+    return BEHALF_OK;
+}
+
+static enum status
+must_not_be_empty(struct decoder *decoder)
+{
+    return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the array must not be empty");
+}
+
+enum status
+decode_actors(struct decoder *decoder, void *into)
+{
+    struct actors *actors = into;
+    struct reader peek = decoder->reader;
+    struct value value;
+    size_t count = 1;
+    void *objects = NULL;
+    enum status status;
+
+    if (!reader_next(&peek, &value))
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the value is cut short");
+    if (value.kind != VALUE_ARRAY) {
+        struct object *object = arena_take(decoder->arena, sizeof *object);
+
+        if (object == NULL)
+            return no_memory(decoder);
+        status = decode_resource(decoder, object);
+        *actors = (struct actors){object, count};
+        return status;
+    }
+    status = decode_count(decoder, LIMIT_ACTORS, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT, &count);
+    if (status != BEHALF_OK)
+        return status;
+    if (count == 0)
+        return must_not_be_empty(decoder);
+    status = decode_elements(decoder, count, sizeof(struct object), decode_resource, &objects);
+    *actors = (struct actors){objects, count};
+    return status;
+}
+
+/* --- relationships ------------------------------------------------------------------------------- */
+
+static enum status
+decode_time(struct decoder *decoder, void *into)
+{
+    struct slice text = {NULL, 0};
+    enum status status = decode_text(decoder, &text);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (!time_parse(text, into))
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
+                              "not a time like 2027-01-01T00:00:00Z, from 1970 to 2262");
+    return BEHALF_OK;
+}
+
+/* A map, kept as the JSON text that the engine stores. An empty one is no context. */
+static enum status
+decode_stored_context(struct decoder *decoder, void *into)
+{
+    struct slice *context = into;
+    struct reader peek = decoder->reader;
+    struct buffer json;
+    struct slice raw = {NULL, 0};
+    struct value value;
+    enum status status;
+
+    if (!reader_next(&peek, &value))
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the value is cut short");
+    if (value.kind != VALUE_MAP)
+        return decoder_mismatch(decoder, &value, "a map");
+    peek = decoder->reader;
+    if (!reader_skip(&peek, &raw))
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the value is cut short");
+    if (raw.size > LIMIT_STORED_CONTEXT)
+        return decoder_refuse(decoder, BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE,
+                              "%zu bytes; at most %zu are allowed", raw.size, LIMIT_STORED_CONTEXT);
+    if (value.number == 0) {
+        decoder->reader = peek;
+        return BEHALF_OK;
+    }
+    buffer_init(&json);
+    status = codec_to_json(&decoder->reader, LIMIT_DEPTH, &json, decoder->error);
+    if (status != BEHALF_OK) {
+        decoder_name(decoder, status);
+    } else {
+        *context = arena_copy(decoder->arena, buffer_slice(&json));
+        if (context->data == NULL)
+            status = no_memory(decoder);
+    }
+    buffer_release(&json);
+    return status;
+}
+
+static enum status
+decode_caveat(struct decoder *decoder, void *into)
+{
+    static const struct field fields[] = {
+        FIELD(relationship, caveat, "name", decode_type_name, FIELD_REQUIRED),
+        FIELD(relationship, context, "context", decode_stored_context, FIELD_OPTIONAL),
+    };
+
+    return DECODE_MAP(decoder, fields, into, NULL);
+}
+
+/* The whole struct: so that `caveat` can fill two members of it. */
+struct relationship_map {
+    struct relationship relationship;
+    struct slice relation;
+};
+
+static enum status
+decode_relationship_map(struct decoder *decoder, struct relationship *relationship)
+{
+    static const struct field fields[] = {
+        FIELD(relationship_map, relationship.resource, "resource", decode_resource, FIELD_REQUIRED),
+        FIELD(relationship_map, relation, "relation", decode_relation_name, FIELD_REQUIRED),
+        FIELD(relationship_map, relationship.subject, "subject", decode_subject, FIELD_REQUIRED),
+        FIELD(relationship_map, relationship, "caveat", decode_caveat, FIELD_OPTIONAL),
+        FIELD(relationship_map, relationship.expires_at, "expires_at", decode_time, FIELD_OPTIONAL),
+    };
+    struct relationship_map map = {.relation = {NULL, 0}};
+    enum status status = DECODE_MAP(decoder, fields, &map, NULL);
+
+    if (status != BEHALF_OK)
+        return status;
+    map.relationship.resource.relation = map.relation;
+    *relationship = map.relationship;
+    return BEHALF_OK;
+}
+
+enum status
+decode_relationship(struct decoder *decoder, void *into)
+{
+    struct relationship *relationship = into;
+    struct reader peek = decoder->reader;
+    struct value value;
+    enum status status;
+
+    if (!reader_next(&peek, &value))
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the value is cut short");
+    if (value.kind == VALUE_MAP)
+        return decode_relationship_map(decoder, relationship);
+    if (value.kind != VALUE_TEXT)
+        return decoder_mismatch(decoder, &value, "a relationship (a string or a map)");
+    decoder->reader = peek;
+    status = relationship_parse(value.bytes, decoder->arena, relationship, decoder->error);
+    return status == BEHALF_OK ? status : decoder_name(decoder, status);
+}
+
+static enum status
+decode_op(struct decoder *decoder, void *into)
+{
+    static const char *const names[] = {
+        [UPDATE_CREATE] = "create",
+        [UPDATE_TOUCH] = "touch",
+        [UPDATE_DELETE] = "delete",
+    };
+    enum update_op *op = into;
+    struct slice text = {NULL, 0};
+    enum status status = decode_text(decoder, &text);
+
+    if (status != BEHALF_OK)
+        return status;
+    for (size_t index = 0; index < BEHALF_COUNT_OF(names); index++) {
+        if (slice_equal(text, slice_of(names[index]))) {
+            *op = (enum update_op)index;
+            return BEHALF_OK;
+        }
+    }
+    return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
+                          "must be \"create\", \"touch\" or \"delete\"");
+}
+
+static enum status
+decode_update(struct decoder *decoder, void *into)
+{
+    static const struct field fields[] = {
+        FIELD(update, op, "op", decode_op, FIELD_REQUIRED),
+        FIELD(update, relationship, "relationship", decode_relationship, FIELD_REQUIRED),
+    };
+
+    return DECODE_MAP(decoder, fields, into, NULL);
+}
+
+enum status
+decode_updates(struct decoder *decoder, void *into)
+{
+    struct updates *updates = into;
+    void *items = NULL;
+    size_t count = 0;
+    enum status status =
+        decode_count(decoder, LIMIT_UPDATES, BEHALF_TOO_MANY_UPDATES_IN_REQUEST, &count);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (count == 0)
+        return must_not_be_empty(decoder);
+    status = decode_elements(decoder, count, sizeof(struct update), decode_update, &items);
+    *updates = (struct updates){items, count};
+    return status;
+}
+
+/* --- filters ------------------------------------------------------------------------------------- */
+
+static enum status
+decode_prefix(struct decoder *decoder, void *into)
+{
+    struct slice *prefix = into;
+    enum status status = decode_bytes(decoder, prefix);
+
+    if (status == BEHALF_OK && (prefix->size == 0 || prefix->size > LIMIT_OBJECT_ID))
+        return decoder_refuse(decoder, BEHALF_INVALID_OBJECT_ID,
+                              "the prefix has %zu bytes; it must have 1 to %d", prefix->size,
+                              LIMIT_OBJECT_ID);
+    return status;
+}
+
+static enum status
+decode_subject_filter(struct decoder *decoder, void *into)
+{
+    static const struct field fields[] = {
+        FIELD(relationship_filter, subject_type, "type", decode_type_name, FIELD_REQUIRED),
+        FIELD(relationship_filter, subject_id, "id", decode_object_id, FIELD_OPTIONAL),
+        FIELD(relationship_filter, subject_relation, "relation", decode_subject_relation,
+              FIELD_OPTIONAL),
+    };
+    struct relationship_filter *filter = into;
+    uint32_t seen = 0;
+    enum status status = DECODE_MAP(decoder, fields, filter, &seen);
+
+    filter->has_subject_relation = (seen & 4) != 0;
+    return status;
+}
+
+/* `empty` is the status of a filter without any field. */
+static enum status
+decode_filter_fields(struct decoder *decoder, struct relationship_filter *filter, enum status empty)
+{
+    static const struct field fields[] = {
+        FIELD(relationship_filter, resource_type, "resource_type", decode_type_name,
+              FIELD_OPTIONAL),
+        FIELD(relationship_filter, resource_id, "resource_id", decode_object_id, FIELD_OPTIONAL),
+        FIELD(relationship_filter, resource_id_prefix, "resource_id_prefix", decode_prefix,
+              FIELD_OPTIONAL),
+        FIELD(relationship_filter, relation, "relation", decode_relation_name, FIELD_OPTIONAL),
+        {"subject", 7, 0, decode_subject_filter, FIELD_OPTIONAL},
+    };
+    uint32_t seen = 0;
+    enum status status;
+
+    *filter = (struct relationship_filter){.has_subject_relation = false};
+    status = DECODE_MAP(decoder, fields, filter, &seen);
+    if (status != BEHALF_OK)
+        return status;
+    if (seen == 0)
+        return decoder_refuse(decoder, empty, "the filter needs at least one field");
+    if (filter->resource_id.size > 0 && filter->resource_id_prefix.size > 0)
+        return decoder_refuse(decoder, BEHALF_INVALID_FILTER,
+                              "resource_id and resource_id_prefix exclude each other");
+    return BEHALF_OK;
+}
+
+enum status
+decode_filter(struct decoder *decoder, void *into)
+{
+    return decode_filter_fields(decoder, into, BEHALF_INVALID_FILTER);
+}
+
+static enum status
+decode_precondition_filter(struct decoder *decoder, void *into)
+{
+    return decode_filter_fields(decoder, into, BEHALF_EMPTY_PRECONDITION);
+}
+
+static enum status
+decode_must(struct decoder *decoder, void *into)
+{
+    bool *must_match = into;
+    struct slice text = {NULL, 0};
+    enum status status = decode_text(decoder, &text);
+
+    if (status != BEHALF_OK)
+        return status;
+    *must_match = slice_equal(text, SLICE_LITERAL("match"));
+    if (!*must_match && !slice_equal(text, SLICE_LITERAL("not_match")))
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
+                              "must be \"match\" or \"not_match\"");
+    return BEHALF_OK;
+}
+
+static enum status
+decode_precondition(struct decoder *decoder, void *into)
+{
+    static const struct field fields[] = {
+        FIELD(precondition, must_match, "must", decode_must, FIELD_REQUIRED),
+        FIELD(precondition, filter, "filter", decode_precondition_filter, FIELD_REQUIRED),
+    };
+
+    return DECODE_MAP(decoder, fields, into, NULL);
+}
+
+enum status
+decode_preconditions(struct decoder *decoder, void *into)
+{
+    struct preconditions *preconditions = into;
+    void *items = NULL;
+    size_t count = 0;
+    enum status status = decode_count(decoder, LIMIT_PRECONDITIONS,
+                                      BEHALF_TOO_MANY_PRECONDITIONS_IN_REQUEST, &count);
+
+    if (status != BEHALF_OK || count == 0)
+        return status;
+    status =
+        decode_elements(decoder, count, sizeof(struct precondition), decode_precondition, &items);
+    *preconditions = (struct preconditions){items, count};
+    return status;
+}
+
+/* --- checks of a bulk ---------------------------------------------------------------------------- */
+
+struct check_map {
+    struct check check;
+    struct actors actors;
+};
+
+static enum status
+decode_check(struct decoder *decoder, void *into)
+{
+    static const struct field fields[] = {
+        FIELD(check_map, check.resource, "resource", decode_resource, FIELD_REQUIRED),
+        FIELD(check_map, check.permission, "permission", decode_relation_name, FIELD_REQUIRED),
+        FIELD(check_map, check.subject, "subject", decode_subject, FIELD_REQUIRED),
+        FIELD(check_map, actors, "actor", decode_actors, FIELD_OPTIONAL),
+    };
+    struct check *check = into;
+    struct check_map map = {.actors = {NULL, 0}};
+    enum status status = DECODE_MAP(decoder, fields, &map, NULL);
+
+    if (status != BEHALF_OK)
+        return status;
+    *check = map.check;
+    check->actors = map.actors.objects;
+    check->actor_count = map.actors.count;
+    return BEHALF_OK;
+}
+
+enum status
+decode_checks(struct decoder *decoder, void *into)
+{
+    struct checks *checks = into;
+    void *items = NULL;
+    size_t count = 0;
+    enum status status =
+        decode_count(decoder, LIMIT_CHECKS, BEHALF_TOO_MANY_CHECKS_IN_REQUEST, &count);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (count == 0)
+        return must_not_be_empty(decoder);
+    status = decode_elements(decoder, count, sizeof(struct check), decode_check, &items);
+    *checks = (struct checks){items, count};
+    return status;
+}

@@ -1,0 +1,69 @@
+/* shapes.h - the shapes of the protocol's arguments, as decoding functions for tables of fields.
+ * Each function's comment says into what it decodes; arguments.h says what they have in common.
+ * An object is text ("document:readme", "group:eng#member", "user:*") or a map {type, id, relation?}
+ * or {type, wildcard: true} whose id is a string or binary and needs no quotes. */
+#ifndef BEHALF_NET_SHAPES_H
+#define BEHALF_NET_SHAPES_H
+
+#include "engine/engine.h"
+#include "net/arguments.h"
+
+/* What every read carries. */
+struct read_arguments {
+    enum consistency_mode consistency;
+    struct slice token;
+    uint32_t deadline_ms; /* 0 = the default of the method */
+};
+
+/* A member of that type, by name, for the table of a method whose struct begins with it. */
+#define READ_FIELDS(holder)                                                                        \
+    FIELD(holder, read, "consistency", decode_consistency, FIELD_OPTIONAL),                        \
+        FIELD(holder, read.deadline_ms, "deadline_ms", decode_deadline, FIELD_OPTIONAL)
+
+field_decode decode_consistency; /* struct read_arguments: mode and token */
+field_decode decode_deadline;    /* uint32_t */
+
+field_decode decode_resource; /* struct object: type and id, no relation, no wildcard */
+field_decode decode_subject;  /* struct object, anything */
+
+struct actors {
+    const struct object *objects;
+    size_t count;
+};
+
+field_decode decode_actors; /* struct actors: an object, or an array of 1 to LIMIT_ACTORS */
+
+field_decode decode_type_name;     /* struct slice */
+field_decode decode_relation_name; /* struct slice */
+field_decode decode_u32;           /* uint32_t */
+field_decode decode_page_limit;    /* uint32_t up to LIMIT_PAGE */
+field_decode decode_delete_limit;  /* uint32_t up to LIMIT_DELETE */
+field_decode decode_cursor;        /* struct slice */
+field_decode decode_payload; /* struct slice: the bytes of one string or binary, header included */
+field_decode decode_schema_text;     /* struct slice */
+field_decode decode_metadata;        /* struct slice: the bytes of one map */
+field_decode decode_idempotency_key; /* struct slice */
+
+field_decode decode_relationship; /* struct relationship */
+field_decode decode_filter;       /* struct relationship_filter */
+
+struct preconditions {
+    const struct precondition *items;
+    size_t count;
+};
+
+struct updates {
+    const struct update *items;
+    size_t count;
+};
+
+struct checks {
+    const struct check *items;
+    size_t count;
+};
+
+field_decode decode_preconditions; /* struct preconditions; may be empty */
+field_decode decode_updates;       /* struct updates; at least one */
+field_decode decode_checks;        /* struct checks; at least one */
+
+#endif
