@@ -1,0 +1,81 @@
+/* method_check.c - check and check_bulk: the calls that loops answer themselves. */
+#include "net/methods.h"
+#include "net/results.h"
+
+struct check_arguments {
+    struct read_arguments read;
+    struct check check;
+    struct actors actors;
+};
+
+enum status
+method_check(const struct method_context *context, struct reader arguments, struct buffer *out,
+             struct error *error)
+{
+    static const struct field fields[] = {
+        FIELD(check_arguments, check.resource, "resource", decode_resource, FIELD_REQUIRED),
+        FIELD(check_arguments, check.permission, "permission", decode_relation_name,
+              FIELD_REQUIRED),
+        FIELD(check_arguments, check.subject, "subject", decode_subject, FIELD_REQUIRED),
+        FIELD(check_arguments, actors, "actor", decode_actors, FIELD_OPTIONAL),
+        READ_FIELDS(check_arguments),
+    };
+    struct check_arguments call = {.read.deadline_ms = 0};
+    struct decoder decoder = method_decoder(context, arguments, error);
+    struct engine_request request;
+    struct check_result result;
+    enum status status = DECODE_MAP(&decoder, fields, &call, NULL);
+
+    if (status != BEHALF_OK)
+        return status;
+    call.check.actors = call.actors.objects;
+    call.check.actor_count = call.actors.count;
+    request = method_request(context, &call.read, LIMIT_CHECK_DEADLINE_MS);
+    status = engine_check(context->worker, &request, &call.check, &result, error);
+    if (status != BEHALF_OK)
+        return status;
+    codec_put_map(out, 2);
+    codec_put_text(out, SLICE_LITERAL("decision"));
+    result_put_decision(out, result.decision);
+    codec_put_text(out, SLICE_LITERAL("checked_at"));
+    result_put_token(out, &result.checked_at);
+    return BEHALF_OK;
+}
+
+struct check_bulk_arguments {
+    struct read_arguments read;
+    struct checks checks;
+};
+
+enum status
+method_check_bulk(const struct method_context *context, struct reader arguments, struct buffer *out,
+                  struct error *error)
+{
+    static const struct field fields[] = {
+        FIELD(check_bulk_arguments, checks, "items", decode_checks, FIELD_REQUIRED),
+        READ_FIELDS(check_bulk_arguments),
+    };
+    struct check_bulk_arguments call = {.read.deadline_ms = 0};
+    struct decoder decoder = method_decoder(context, arguments, error);
+    struct engine_request request;
+    struct check_bulk_result result;
+    enum status status = DECODE_MAP(&decoder, fields, &call, NULL);
+
+    if (status != BEHALF_OK)
+        return status;
+    request = method_request(context, &call.read, LIMIT_CHECK_DEADLINE_MS);
+    status = engine_check_bulk(context->worker, &request, call.checks.items, call.checks.count,
+                               &result, error);
+    if (status != BEHALF_OK)
+        return status;
+    codec_put_map(out, 2);
+    codec_put_text(out, SLICE_LITERAL("results"));
+    codec_put_array(out, call.checks.count);
+    for (size_t index = 0; index < call.checks.count; index++) {
+        codec_put_map(out, 1);
+        result_put_item(out, &result.items[index]);
+    }
+    codec_put_text(out, SLICE_LITERAL("checked_at"));
+    result_put_token(out, &result.checked_at);
+    return BEHALF_OK;
+}

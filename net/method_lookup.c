@@ -1,0 +1,327 @@
+/* method_lookup.c - expand and the reverse questions. They run on the pool and may answer much, so
+ * each watches the size of its reply (LIMIT_MESSAGE_SIZE is checked by the caller, at the end). */
+#include "net/methods.h"
+#include "net/results.h"
+
+/* --- expand -------------------------------------------------------------------------------------- */
+
+struct expand_arguments {
+    struct read_arguments read;
+    struct expand expand;
+};
+
+static const char *
+expand_op_name(enum expand_op op)
+{
+    switch (op) {
+    case EXPAND_UNION:
+        return "union";
+    case EXPAND_INTERSECTION:
+        return "intersection";
+    case EXPAND_EXCLUSION:
+        return "exclusion";
+    case EXPAND_ARROW:
+        return "arrow";
+    case EXPAND_ALL:
+        return "all";
+    case EXPAND_LEAF:
+        return "leaf";
+    }
+    BEHALF_UNREACHABLE();
+}
+
+static void
+put_expand_node(struct buffer *out, const struct expand_node *node, struct buffer *scratch)
+{
+    codec_put_map(out, 4);
+    codec_put_literal(out, "object");
+    result_put_object(out, &(struct object){.type = node->object.type, .id = node->object.id},
+                      scratch);
+    codec_put_literal(out, "relation");
+    codec_put_text(out, node->relation);
+    codec_put_literal(out, "op");
+    codec_put_literal(out, expand_op_name(node->op));
+    if (node->op == EXPAND_LEAF) {
+        codec_put_literal(out, "subjects");
+        codec_put_array(out, node->subject_count);
+        for (size_t index = 0; index < node->subject_count; index++)
+            result_put_object(out, &node->subjects[index], scratch);
+    } else {
+        codec_put_literal(out, "children");
+        codec_put_array(out, node->child_count);
+    }
+}
+
+struct expand_level {
+    const struct expand_node *node;
+    size_t next; /* child to write */
+};
+
+/* Children follow their parent's header, so the tree is written in pre-order, with a stack of our own:
+ * groups in groups may be as deep as the data. */
+static enum status
+put_expand_tree(struct buffer *out, const struct expand_node *root, struct arena *arena,
+                struct buffer *scratch, struct error *error)
+{
+    size_t capacity = 32;
+    size_t depth = 1;
+    struct expand_level *stack = arena_take_array(arena, capacity, sizeof *stack);
+
+    if (stack == NULL)
+        goto no_memory;
+    stack[0].node = root;
+    put_expand_node(out, root, scratch);
+    while (depth > 0 && out->size <= LIMIT_MESSAGE_SIZE) {
+        struct expand_level *level = &stack[depth - 1];
+        const struct expand_node *child;
+
+        if (level->next == level->node->child_count) {
+            depth--;
+            continue;
+        }
+        child = level->node->children[level->next++];
+        put_expand_node(out, child, scratch);
+        if (depth == capacity) {
+            struct expand_level *larger = arena_take_array(arena, capacity * 2, sizeof *larger);
+
+            if (larger == NULL)
+                goto no_memory;
+            memcpy(larger, stack, capacity * sizeof *stack);
+            stack = larger;
+            capacity *= 2;
+        }
+        stack[depth++] = (struct expand_level){child, 0};
+    }
+    return BEHALF_OK;
+no_memory:
+    return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the tree needs more memory than allowed");
+}
+
+enum status
+method_expand(const struct method_context *context, struct reader arguments, struct buffer *out,
+              struct error *error)
+{
+    static const struct field fields[] = {
+        FIELD(expand_arguments, expand.resource, "resource", decode_resource, FIELD_REQUIRED),
+        FIELD(expand_arguments, expand.permission, "permission", decode_relation_name,
+              FIELD_REQUIRED),
+        FIELD(expand_arguments, expand.depth, "depth", decode_u32, FIELD_OPTIONAL),
+        READ_FIELDS(expand_arguments),
+    };
+    struct expand_arguments call = {.expand.depth = 1};
+    struct decoder decoder = method_decoder(context, arguments, error);
+    struct engine_request request;
+    struct expand_result result;
+    struct buffer scratch;
+    enum status status = DECODE_MAP(&decoder, fields, &call, NULL);
+
+    if (status != BEHALF_OK)
+        return status;
+    request = method_request(context, &call.read, LIMIT_LOOKUP_DEADLINE_MS);
+    status = engine_expand(context->worker, &request, &call.expand, &result, error);
+    if (status != BEHALF_OK)
+        return status;
+    buffer_init(&scratch);
+    codec_put_map(out, 2);
+    codec_put_literal(out, "expanded_at");
+    result_put_token(out, &result.expanded_at);
+    codec_put_literal(out, "tree");
+    status = put_expand_tree(out, result.tree, context->arena, &scratch, error);
+    buffer_release(&scratch);
+    return status;
+}
+
+/* --- lookup_resources ---------------------------------------------------------------------------- */
+
+struct lookup_resources_arguments {
+    struct read_arguments read;
+    struct lookup_resources lookup;
+    struct actors actors;
+};
+
+static void
+put_lookup_resources(struct buffer *out, const struct lookup_resources_result *result)
+{
+    codec_put_map(out, 5);
+    codec_put_literal(out, "resources");
+    codec_put_array(out, result->resource_count);
+    for (size_t index = 0; index < result->resource_count; index++) {
+        codec_put_map(out, 2);
+        codec_put_text(out, SLICE_LITERAL("id"));
+        codec_put_text(out, result->resources[index].id);
+        codec_put_text(out, SLICE_LITERAL("decision"));
+        result_put_decision(out, result->resources[index].decision);
+    }
+    codec_put_literal(out, "undecided");
+    codec_put_array(out, result->undecided_count);
+    for (size_t index = 0; index < result->undecided_count; index++) {
+        codec_put_map(out, 2);
+        codec_put_literal(out, "id");
+        codec_put_text(out, result->undecided[index].id);
+        codec_put_literal(out, "error");
+        result_put_error(out, &result->undecided[index].error);
+    }
+    codec_put_literal(out, "complete");
+    codec_put_bool(out, result->complete);
+    codec_put_literal(out, "cursor");
+    result_put_cursor(out, &result->cursor);
+    codec_put_literal(out, "looked_up_at");
+    result_put_token(out, &result->looked_up_at);
+}
+
+enum status
+method_lookup_resources(const struct method_context *context, struct reader arguments,
+                        struct buffer *out, struct error *error)
+{
+    static const struct field fields[] = {
+        FIELD(lookup_resources_arguments, lookup.resource_type, "resource_type", decode_type_name,
+              FIELD_REQUIRED),
+        FIELD(lookup_resources_arguments, lookup.permission, "permission", decode_relation_name,
+              FIELD_REQUIRED),
+        FIELD(lookup_resources_arguments, lookup.subject, "subject", decode_subject,
+              FIELD_REQUIRED),
+        FIELD(lookup_resources_arguments, actors, "actor", decode_actors, FIELD_OPTIONAL),
+        FIELD(lookup_resources_arguments, lookup.limit, "limit", decode_page_limit, FIELD_OPTIONAL),
+        FIELD(lookup_resources_arguments, lookup.cursor, "cursor", decode_cursor, FIELD_OPTIONAL),
+        READ_FIELDS(lookup_resources_arguments),
+    };
+    struct lookup_resources_arguments call = {.read.deadline_ms = 0};
+    struct decoder decoder = method_decoder(context, arguments, error);
+    struct engine_request request;
+    struct lookup_resources_result result;
+    enum status status = DECODE_MAP(&decoder, fields, &call, NULL);
+
+    if (status != BEHALF_OK)
+        return status;
+    call.lookup.actors = call.actors.objects;
+    call.lookup.actor_count = call.actors.count;
+    request = method_request(context, &call.read, LIMIT_LOOKUP_DEADLINE_MS);
+    status = engine_lookup_resources(context->worker, &request, &call.lookup, &result, error);
+    if (status == BEHALF_OK)
+        put_lookup_resources(out, &result);
+    return status;
+}
+
+/* --- lookup_subjects ----------------------------------------------------------------------------- */
+
+struct lookup_subjects_arguments {
+    struct read_arguments read;
+    struct lookup_subjects lookup;
+};
+
+static void
+put_lookup_subject(struct buffer *out, const struct lookup_subject *subject)
+{
+    codec_put_map(out, subject->wildcard ? 3 : 2);
+    if (subject->wildcard) {
+        codec_put_literal(out, "wildcard");
+        codec_put_bool(out, true);
+    } else {
+        codec_put_literal(out, "id");
+        codec_put_text(out, subject->id);
+    }
+    codec_put_literal(out, "decision");
+    result_put_decision(out, subject->decision);
+    if (!subject->wildcard)
+        return;
+    codec_put_literal(out, "excluded");
+    codec_put_array(out, subject->excluded_count);
+    for (size_t index = 0; index < subject->excluded_count; index++) {
+        codec_put_map(out, 2);
+        codec_put_literal(out, "id");
+        codec_put_text(out, subject->excluded[index].id);
+        codec_put_literal(out, "decision");
+        result_put_decision(out, subject->excluded[index].decision);
+    }
+}
+
+enum status
+method_lookup_subjects(const struct method_context *context, struct reader arguments,
+                       struct buffer *out, struct error *error)
+{
+    static const struct field fields[] = {
+        FIELD(lookup_subjects_arguments, lookup.resource, "resource", decode_resource,
+              FIELD_REQUIRED),
+        FIELD(lookup_subjects_arguments, lookup.permission, "permission", decode_relation_name,
+              FIELD_REQUIRED),
+        FIELD(lookup_subjects_arguments, lookup.subject_type, "subject_type", decode_type_name,
+              FIELD_REQUIRED),
+        FIELD(lookup_subjects_arguments, lookup.subject_relation, "subject_relation",
+              decode_relation_name, FIELD_OPTIONAL),
+        FIELD(lookup_subjects_arguments, lookup.limit, "limit", decode_page_limit, FIELD_OPTIONAL),
+        FIELD(lookup_subjects_arguments, lookup.cursor, "cursor", decode_cursor, FIELD_OPTIONAL),
+        READ_FIELDS(lookup_subjects_arguments),
+    };
+    struct lookup_subjects_arguments call = {.read.deadline_ms = 0};
+    struct decoder decoder = method_decoder(context, arguments, error);
+    struct engine_request request;
+    struct lookup_subjects_result result;
+    enum status status = DECODE_MAP(&decoder, fields, &call, NULL);
+
+    if (status != BEHALF_OK)
+        return status;
+    request = method_request(context, &call.read, LIMIT_LOOKUP_DEADLINE_MS);
+    status = engine_lookup_subjects(context->worker, &request, &call.lookup, &result, error);
+    if (status != BEHALF_OK)
+        return status;
+    codec_put_map(out, 4);
+    codec_put_literal(out, "subjects");
+    codec_put_array(out, result.subject_count);
+    for (size_t index = 0; index < result.subject_count; index++)
+        put_lookup_subject(out, &result.subjects[index]);
+    codec_put_literal(out, "complete");
+    codec_put_bool(out, result.complete);
+    codec_put_literal(out, "cursor");
+    result_put_cursor(out, &result.cursor);
+    codec_put_literal(out, "looked_up_at");
+    result_put_token(out, &result.looked_up_at);
+    return BEHALF_OK;
+}
+
+/* --- lookup_permissions -------------------------------------------------------------------------- */
+
+struct lookup_permissions_arguments {
+    struct read_arguments read;
+    struct lookup_permissions lookup;
+    struct actors actors;
+};
+
+enum status
+method_lookup_permissions(const struct method_context *context, struct reader arguments,
+                          struct buffer *out, struct error *error)
+{
+    static const struct field fields[] = {
+        FIELD(lookup_permissions_arguments, lookup.resource, "resource", decode_resource,
+              FIELD_REQUIRED),
+        FIELD(lookup_permissions_arguments, lookup.subject, "subject", decode_subject,
+              FIELD_REQUIRED),
+        FIELD(lookup_permissions_arguments, actors, "actor", decode_actors, FIELD_OPTIONAL),
+        READ_FIELDS(lookup_permissions_arguments),
+    };
+    struct lookup_permissions_arguments call = {.read.deadline_ms = 0};
+    struct decoder decoder = method_decoder(context, arguments, error);
+    struct engine_request request;
+    struct lookup_permissions_result result;
+    enum status status = DECODE_MAP(&decoder, fields, &call, NULL);
+
+    if (status != BEHALF_OK)
+        return status;
+    call.lookup.actors = call.actors.objects;
+    call.lookup.actor_count = call.actors.count;
+    request = method_request(context, &call.read, LIMIT_LOOKUP_DEADLINE_MS);
+    status = engine_lookup_permissions(context->worker, &request, &call.lookup, &result, error);
+    if (status != BEHALF_OK)
+        return status;
+    codec_put_map(out, 2);
+    codec_put_literal(out, "permissions");
+    codec_put_array(out, result.permission_count);
+    for (size_t index = 0; index < result.permission_count; index++) {
+        codec_put_map(out, 2);
+        codec_put_literal(out, "permission");
+        codec_put_text(out, result.permissions[index].permission);
+        result_put_item(out, &result.permissions[index].item);
+    }
+    codec_put_literal(out, "looked_up_at");
+    result_put_token(out, &result.looked_up_at);
+    return BEHALF_OK;
+}

@@ -1,0 +1,98 @@
+/* method_server.c - what a client may ask about the server itself. */
+#include "net/methods.h"
+#include "net/results.h"
+
+struct ping_arguments {
+    struct slice payload; /* one value, header included */
+};
+
+enum status
+method_ping(const struct method_context *context, struct reader arguments, struct buffer *out,
+            struct error *error)
+{
+    static const struct field fields[] = {
+        FIELD(ping_arguments, payload, "payload", decode_payload, FIELD_OPTIONAL),
+    };
+    struct ping_arguments call = {.payload = {NULL, 0}};
+    struct decoder decoder = method_decoder(context, arguments, error);
+    enum status status = DECODE_MAP(&decoder, fields, &call, NULL);
+
+    if (status != BEHALF_OK)
+        return status;
+    codec_put_map(out, call.payload.size > 0 ? 1 : 0);
+    if (call.payload.size > 0) {
+        codec_put_text(out, SLICE_LITERAL("payload"));
+        buffer_add_slice(out, call.payload);
+    }
+    return BEHALF_OK;
+}
+
+struct limit_row {
+    const char *name;
+    uint64_t value;
+};
+
+/* The limits that a client can run into; docs/protocol.md explains each. */
+static const struct limit_row limit_rows[] = {
+    {"message_bytes", LIMIT_MESSAGE_SIZE},
+    {"depth", LIMIT_DEPTH},
+    {"updates", LIMIT_UPDATES},
+    {"preconditions", LIMIT_PRECONDITIONS},
+    {"checks", LIMIT_CHECKS},
+    {"actors", LIMIT_ACTORS},
+    {"object_id_bytes", LIMIT_OBJECT_ID},
+    {"page", LIMIT_PAGE},
+    {"delete", LIMIT_DELETE},
+    {"token_bytes", LIMIT_TOKEN},
+    {"stored_context_bytes", LIMIT_STORED_CONTEXT},
+    {"metadata_bytes", LIMIT_METADATA},
+    {"idempotency_key_bytes", LIMIT_IDEMPOTENCY_KEY},
+    {"schema_bytes", LIMIT_SCHEMA_SIZE},
+    {"deadline_ms", LIMIT_DEADLINE_MS},
+    {"calls_in_flight", LIMIT_CALLS_IN_FLIGHT},
+};
+
+enum status
+method_server_info(const struct method_context *context, struct reader arguments,
+                   struct buffer *out, struct error *error)
+{
+    struct decoder decoder = method_decoder(context, arguments, error);
+    const struct method *methods;
+    struct engine_info info;
+    size_t count = 0;
+    char unused;
+    enum status status = decode_map(&decoder, NULL, 0, &unused, NULL);
+
+    if (status != BEHALF_OK)
+        return status;
+    status = engine_info_read(context->engine, &info, error);
+    if (status != BEHALF_OK)
+        return status;
+    codec_put_map(out, 9);
+    codec_put_literal(out, "version");
+    codec_put_literal(out, BEHALF_VERSION);
+    codec_put_literal(out, "protocol");
+    codec_put_unsigned(out, PROTOCOL_VERSION);
+    codec_put_literal(out, "methods");
+    methods = method_table(&count);
+    codec_put_array(out, count);
+    for (size_t index = 0; index < count; index++)
+        codec_put_literal(out, methods[index].name);
+    codec_put_literal(out, "limits");
+    codec_put_map(out, BEHALF_COUNT_OF(limit_rows));
+    for (size_t index = 0; index < BEHALF_COUNT_OF(limit_rows); index++) {
+        codec_put_literal(out, limit_rows[index].name);
+        codec_put_unsigned(out, limit_rows[index].value);
+    }
+    codec_put_literal(out, "revision");
+    codec_put_unsigned(out, info.revision);
+    codec_put_literal(out, "schema_revision");
+    codec_put_unsigned(out, info.schema_revision);
+    codec_put_literal(out, "relationships");
+    codec_put_unsigned(out, info.relationship_count);
+    codec_put_literal(out, "writable");
+    codec_put_bool(out, info.writable);
+    codec_put_literal(out, "token");
+    result_put_token(out, &info.token);
+    return BEHALF_OK;
+}

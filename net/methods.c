@@ -1,0 +1,48 @@
+/* methods.c - the table of methods. */
+#include "net/methods.h"
+
+static const struct method methods[] = {
+#define READ(name, class, run) {name, sizeof(name) - 1, class, run, NULL, NULL},
+#define WRITE(name, prepare, result) {name, sizeof(name) - 1, METHOD_WRITE, NULL, prepare, result},
+#include "net/methods.def"
+#undef READ
+#undef WRITE
+};
+
+const struct method *
+method_find(struct slice name)
+{
+    for (size_t index = 0; index < BEHALF_COUNT_OF(methods); index++)
+        if (methods[index].name_size == name.size &&
+            memcmp(methods[index].name, name.data, name.size) == 0)
+            return &methods[index];
+    return NULL;
+}
+
+const struct method *
+method_table(size_t *count)
+{
+    *count = BEHALF_COUNT_OF(methods);
+    return methods;
+}
+
+struct decoder
+method_decoder(const struct method_context *context, struct reader arguments, struct error *error)
+{
+    return (struct decoder){.reader = arguments, .arena = context->arena, .error = error};
+}
+
+struct engine_request
+method_request(const struct method_context *context, const struct read_arguments *read,
+               uint32_t default_ms)
+{
+    uint32_t deadline_ms = read->deadline_ms > 0 ? read->deadline_ms : default_ms;
+
+    return (struct engine_request){
+        .arena = context->arena,
+        .consistency = read->consistency,
+        .token = read->token,
+        .deadline_ns = context->arrived_ns + (int64_t)deadline_ms * 1000000,
+        .cancelled = context->cancelled,
+    };
+}

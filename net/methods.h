@@ -1,0 +1,67 @@
+/* methods.h - from a method's name to the functions that answer it.
+ * Always true: a `run` or `result` function writes exactly one MessagePack value, or returns an error
+ * and its caller cuts the buffer back. None of them blocks on anything but the engine, and with a
+ * worker that may not block, not even there.
+ * Threads: any; a method_context belongs to one request. */
+#ifndef BEHALF_NET_METHODS_H
+#define BEHALF_NET_METHODS_H
+
+#include <stdatomic.h>
+
+#include "base/buffer.h"
+#include "engine/engine.h"
+#include "net/codec.h"
+#include "net/shapes.h"
+
+#define PROTOCOL_VERSION 1
+
+enum method_class { METHOD_TRIVIAL, METHOD_INLINE, METHOD_POOL, METHOD_LOOKUP, METHOD_WRITE };
+
+struct method_context {
+    struct engine *engine;
+    struct engine_worker *worker;
+    struct arena *arena;
+    int64_t arrived_ns; /* deadlines count from here, on whatever thread the request runs */
+    const atomic_bool *cancelled;
+};
+
+/* `arguments` stands before the map of named arguments. */
+typedef enum status method_run(const struct method_context *context, struct reader arguments,
+                               struct buffer *out, struct error *error);
+typedef enum status method_prepare(const struct method_context *context, struct reader arguments,
+                                   struct engine_write *write, struct error *error);
+typedef void method_result(const struct engine_write *write, struct buffer *out);
+
+struct method {
+    const char *name;
+    size_t name_size;
+    enum method_class class;
+    method_run *run;         /* reads */
+    method_prepare *prepare; /* writes */
+    method_result *result;
+};
+
+/* NULL when there is none. */
+const struct method *method_find(struct slice name);
+
+/* All of them, for server.info. */
+const struct method *method_table(size_t *count);
+
+#define READ(name, class, run) method_run run;
+#define WRITE(name, prepare, result)                                                               \
+    method_prepare prepare;                                                                        \
+    method_result result;
+#include "net/methods.def"
+#undef READ
+#undef WRITE
+
+/* --- for the families of methods ----------------------------------------------------------------- */
+
+struct decoder method_decoder(const struct method_context *context, struct reader arguments,
+                              struct error *error);
+
+/* What the engine wants to know of a read; `default_ms` when it names no deadline. */
+struct engine_request method_request(const struct method_context *context,
+                                     const struct read_arguments *read, uint32_t default_ms);
+
+#endif
