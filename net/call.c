@@ -1,0 +1,131 @@
+/* call.c - requests on the pool and with the writer. */
+#include "net/call.h"
+
+#include "base/memory.h"
+#include "net/connection.h"
+#include "net/loop.h"
+
+static struct slice
+moved(struct slice bytes, struct slice from, const char *to)
+{
+    /* Arguments that stand in static storage (no params at all) stay where they are. */
+    if (bytes.data < from.data || bytes.data > from.data + from.size)
+        return bytes;
+    return (struct slice){to + (bytes.data - from.data), bytes.size};
+}
+
+static struct call *
+call_new(struct connection *connection, const struct request *request, struct slice frame,
+         int64_t arrived_ns)
+{
+    struct call *call = memory_new(sizeof *call);
+
+    call->message.kind = LOOP_MESSAGE_CALL;
+    call->loop = connection->loop;
+    call->connection = connection;
+    call->arrived_ns = arrived_ns;
+    call->frame = memory_copy(frame.data, frame.size);
+    call->request = *request;
+    call->request.arguments = moved(request->arguments, frame, call->frame);
+    call->request.call = moved(request->call, frame, call->frame);
+    arena_init(&call->arena,
+               request->method->class == METHOD_LOOKUP ? LIMIT_LOOKUP_ARENA : LIMIT_CHECK_ARENA);
+    buffer_init(&call->reply);
+    connection->calls++;
+    connection->loop->calls++;
+    return call;
+}
+
+static void
+call_free(struct call *call)
+{
+    call->connection->calls--;
+    call->loop->calls--;
+    arena_release(&call->arena);
+    buffer_release(&call->reply);
+    memory_free(call->frame);
+    memory_free(call);
+}
+
+static struct method_context
+call_context(struct call *call, struct engine_worker *worker)
+{
+    return (struct method_context){
+        .engine = call->loop->engine,
+        .worker = worker,
+        .arena = &call->arena,
+        .arrived_ns = call->arrived_ns,
+        .cancelled = &call->connection->gone,
+    };
+}
+
+/* On a thread of the pool. */
+static void
+run_on_pool(struct engine_job *job, struct engine_worker *worker)
+{
+    struct call *call = (struct call *)(void *)((char *)job - offsetof(struct call, job));
+    struct method_context context = call_context(call, worker);
+
+    if (!atomic_load(&call->connection->gone) &&
+        !dispatch_run(&context, &call->request, &call->reply))
+        BEHALF_UNREACHABLE(); /* a worker of the pool may block */
+    arena_release(&call->arena);
+    loop_send(call->loop, &call->message);
+}
+
+void
+call_read(struct connection *connection, const struct request *request, struct slice frame,
+          int64_t arrived_ns, struct buffer *out)
+{
+    struct call *call = call_new(connection, request, frame, arrived_ns);
+    struct error error;
+
+    call->job.run = run_on_pool;
+    if (engine_submit(call->loop->engine,
+                      request->method->class == METHOD_LOOKUP ? ENGINE_CLASS_LOOKUP
+                                                              : ENGINE_CLASS_CHECK,
+                      &call->job, &error) != BEHALF_OK) {
+        dispatch_refuse(request->id, &error, out);
+        call_free(call);
+    }
+}
+
+/* On the writer's thread. */
+static void
+give_back_write(struct engine_write *write)
+{
+    struct call *call = write->owner;
+
+    loop_send(call->loop, &call->message);
+}
+
+void
+call_write(struct connection *connection, const struct request *request, struct slice frame,
+           int64_t arrived_ns, struct buffer *out)
+{
+    struct call *call = call_new(connection, request, frame, arrived_ns);
+    struct method_context context = call_context(call, call->loop->worker);
+    struct error error;
+
+    call->is_write = true;
+    call->write.done = give_back_write;
+    call->write.owner = call;
+    if (!dispatch_prepare(&context, &call->request, &call->write, out)) {
+        call_free(call);
+        return;
+    }
+    if (engine_write_submit(call->loop->engine, &call->write, &error) != BEHALF_OK) {
+        dispatch_refuse(request->id, &error, out);
+        call_free(call);
+    }
+}
+
+void
+call_finish(struct call *call, struct buffer *out)
+{
+    if (out != NULL && call->is_write)
+        dispatch_written(&call->request, &call->write, out);
+    else if (out != NULL)
+        buffer_add_slice(out, buffer_slice(&call->reply));
+    call_free(call);
+}

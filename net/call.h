@@ -1,0 +1,51 @@
+/* call.h - a request that left its loop: on the pool or with the writer.
+ *
+ * Always true: from call_new until call_finish the loop counts it in its connection, so neither the
+ * connection nor the loop goes away under it. A call owns a copy of its frame.
+ * Threads: made, finished and freed by the loop that owns the connection; in between it belongs to
+ * one thread of the engine, which gives it back through the loop's queue. */
+#ifndef BEHALF_NET_CALL_H
+#define BEHALF_NET_CALL_H
+
+#include "base/buffer.h"
+#include "net/dispatch.h"
+
+struct connection;
+struct loop;
+
+/* Anything that comes to a loop from another thread. */
+enum loop_message_kind { LOOP_MESSAGE_CALL, LOOP_MESSAGE_CONNECTION };
+
+struct loop_message {
+    enum loop_message_kind kind;
+    struct loop_message *next;
+};
+
+struct call {
+    struct loop_message message; /* first: the loop casts back */
+    struct engine_job job;
+    struct engine_write write;
+    struct loop *loop;
+    struct connection *connection;
+    struct request request; /* its slices point into `frame` */
+    char *frame;
+    struct arena arena;
+    int64_t arrived_ns;
+    bool is_write;
+    struct buffer reply; /* of a read */
+};
+
+/* Sends the request to the pool. When the engine refuses, `out` gets the error reply, and nothing is
+ * left of the call. */
+void call_read(struct connection *connection, const struct request *request, struct slice frame,
+               int64_t arrived_ns, struct buffer *out);
+
+/* Decodes the write and hands it to the writer; the same on refusal. */
+void call_write(struct connection *connection, const struct request *request, struct slice frame,
+                int64_t arrived_ns, struct buffer *out);
+
+/* The reply of a call that came back, appended to `out`; `out` NULL when nobody wants it. Frees the
+ * call. */
+void call_finish(struct call *call, struct buffer *out);
+
+#endif

@@ -1,0 +1,469 @@
+/* connection.c - bytes in, frames answered, bytes out. */
+#include "net/connection.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "net/dispatch.h"
+
+#define KEPT_INPUT_SIZE ((size_t)4 * 1024)    /* a smaller rest keeps its buffer */
+#define KEPT_SPARE_SIZE ((size_t)1024 * 1024) /* a larger output buffer is given back to malloc */
+#define DROP_ROUNDS 64                        /* reads before a close: as much as a message */
+
+static size_t
+output_left(const struct connection *connection)
+{
+    return connection->output.size - connection->output_sent;
+}
+
+static size_t
+input_left(const struct connection *connection)
+{
+    return connection->input.size - connection->input_at;
+}
+
+static void
+connection_set_state(struct connection *connection, enum connection_state state)
+{
+    BEHALF_ASSERT(state > connection->state);
+    connection->state = state;
+}
+
+/* --- life ---------------------------------------------------------------------------------------- */
+
+struct connection *
+connection_new(struct loop *loop, int fd)
+{
+    struct connection *connection = memory_new(sizeof *connection);
+
+    connection->message.kind = LOOP_MESSAGE_CONNECTION;
+    connection->loop = loop;
+    connection->fd = fd;
+    buffer_init(&connection->input);
+    buffer_init(&connection->output);
+    frame_scanner_init(&connection->scanner, LIMIT_MESSAGE_SIZE);
+    atomic_fetch_add(loop->connection_count, 1);
+    return connection;
+}
+
+void
+connection_close(struct connection *connection)
+{
+    struct loop *loop = connection->loop;
+
+    if (connection->state == CONNECTION_CLOSED)
+        return;
+    if (connection->state != CONNECTION_NEW) {
+        if (connection->previous != NULL)
+            connection->previous->next = connection->next;
+        else
+            loop->connections = connection->next;
+        if (connection->next != NULL)
+            connection->next->previous = connection->previous;
+    }
+    connection_set_state(connection, CONNECTION_CLOSED);
+    atomic_store(&connection->gone, true);
+    if (connection->readable != NULL)
+        event_free(connection->readable);
+    if (connection->writable != NULL)
+        event_free(connection->writable);
+    (void)close(connection->fd);
+    buffer_release(&connection->input);
+    buffer_release(&connection->output);
+    connection->output_sent = 0;
+    connection->input_at = 0;
+    atomic_fetch_sub(loop->connection_count, 1);
+}
+
+void
+connection_settle(struct connection *connection)
+{
+    if (connection->state == CONNECTION_CLOSED && connection->calls == 0 && !connection->in_turns &&
+        !connection->in_flushes)
+        memory_free(connection);
+}
+
+/* --- sending ------------------------------------------------------------------------------------- */
+
+/* Output is written into the loop's spare buffer where it can be: then a connection that is answered
+ * within one wake-up needs none of its own. */
+static struct buffer *
+output_begin(struct connection *connection)
+{
+    struct loop *loop = connection->loop;
+
+    if (connection->output.capacity == 0 && loop->spare.capacity > 0) {
+        connection->output = loop->spare;
+        buffer_init(&loop->spare);
+    }
+    return &connection->output;
+}
+
+static void
+output_end(struct connection *connection)
+{
+    struct loop *loop = connection->loop;
+
+    buffer_clear(&connection->output);
+    connection->output_sent = 0;
+    if (loop->spare.capacity == 0 && connection->output.capacity <= KEPT_SPARE_SIZE) {
+        loop->spare = connection->output;
+        buffer_init(&connection->output);
+    } else {
+        buffer_release(&connection->output);
+    }
+}
+
+static void
+set_writing(struct connection *connection, bool writing)
+{
+    if (writing == connection->writing)
+        return;
+    connection->writing = writing;
+    if ((writing ? event_add(connection->writable, NULL) : event_del(connection->writable)) != 0)
+        connection_close(connection);
+}
+
+/* Reads only while there is room for what a client may ask for next. */
+static void
+update_reading(struct connection *connection)
+{
+    size_t output_bound = connection->reading ? LIMIT_OUTPUT_PAUSE : LIMIT_OUTPUT_RESUME;
+    unsigned calls_bound = connection->reading ? LIMIT_CALLS_IN_FLIGHT : LIMIT_CALLS_IN_FLIGHT / 2;
+    bool reading = connection->state == CONNECTION_OPEN &&
+                   output_left(connection) <= output_bound && connection->calls < calls_bound;
+
+    if (reading == connection->reading)
+        return;
+    connection->reading = reading;
+    if ((reading ? event_add(connection->readable, NULL) : event_del(connection->readable)) != 0) {
+        connection_close(connection);
+        return;
+    }
+    /* What was read before the pause may hold whole frames, and the clock of the next one starts
+     * now: the client was not the one who waited. */
+    if (reading && input_left(connection) > 0) {
+        connection->frame_ns = connection->loop->now_ns;
+        loop_add_turn(connection->loop, connection);
+    }
+}
+
+static void
+send_output(struct connection *connection)
+{
+    while (output_left(connection) > 0) {
+        ssize_t sent = send(connection->fd, connection->output.data + connection->output_sent,
+                            output_left(connection), MSG_NOSIGNAL);
+
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0 && errno == EAGAIN)
+            break;
+        if (sent < 0) {
+            connection_close(connection);
+            return;
+        }
+        connection->output_sent += (size_t)sent;
+        connection->progress_ns = connection->loop->now_ns;
+        connection->active_ns = connection->loop->now_ns;
+    }
+    if (output_left(connection) == 0)
+        output_end(connection);
+}
+
+/* Closing a socket whose received bytes were not read sends a reset, which may overtake the last
+ * reply: so what is here is read and dropped first. */
+static void
+close_after_reply(struct connection *connection)
+{
+    (void)shutdown(connection->fd, SHUT_WR);
+    for (int round = 0; round < DROP_ROUNDS; round++)
+        if (recv(connection->fd, connection->loop->read_bytes, LOOP_READ_SIZE, MSG_DONTWAIT) <= 0)
+            break;
+    connection_close(connection);
+}
+
+void
+connection_flush(struct connection *connection)
+{
+    bool waited = connection->writing;
+
+    if (connection->state == CONNECTION_CLOSED)
+        return;
+    if (output_left(connection) > 0)
+        send_output(connection);
+    else if (connection->output.capacity > 0)
+        output_end(connection);
+    if (connection->state == CONNECTION_CLOSED)
+        return;
+    if (output_left(connection) > LIMIT_OUTPUT_HARD) {
+        connection_close(connection);
+        return;
+    }
+    if (connection->output_sent > LIMIT_OUTPUT_PAUSE) {
+        buffer_drop(&connection->output, connection->output_sent);
+        connection->output_sent = 0;
+    }
+    if (!waited && output_left(connection) > 0)
+        connection->progress_ns = connection->loop->now_ns;
+    set_writing(connection, output_left(connection) > 0);
+    if (connection->state == CONNECTION_CLOSED)
+        return;
+    if (connection->state == CONNECTION_ENDING && connection->calls == 0 &&
+        output_left(connection) == 0)
+        close_after_reply(connection);
+    else
+        update_reading(connection);
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+
+    (void)fd;
+    (void)what;
+    (void)loop_read_clock(connection->loop);
+    connection_flush(connection);
+    connection_settle(connection);
+}
+
+/* --- answering ----------------------------------------------------------------------------------- */
+
+void
+connection_end(struct connection *connection)
+{
+    if (connection->state == CONNECTION_OPEN)
+        connection_set_state(connection, CONNECTION_ENDING);
+    connection_flush(connection);
+}
+
+static void
+malformed(struct connection *connection, struct slice bytes, enum frame_state state)
+{
+    dispatch_malformed(bytes, frame_state_text(state), &connection->output);
+    connection_set_state(connection, CONNECTION_ENDING);
+}
+
+static void
+answer(struct connection *connection, struct slice frame)
+{
+    struct loop *loop = connection->loop;
+    struct buffer *out = &connection->output;
+    struct request request;
+    struct method_context context = {
+        .engine = loop->engine,
+        .worker = loop->worker,
+        .arena = &loop->arena,
+        .arrived_ns = loop->now_ns,
+        .cancelled = NULL,
+    };
+
+    arena_reset(&loop->arena, LIMIT_CHECK_ARENA);
+    switch (dispatch_frame(&context, frame, &request, out)) {
+    case DISPATCH_REPLIED:
+        return;
+    case DISPATCH_POOL:
+        call_read(connection, &request, frame, loop->now_ns, out);
+        return;
+    case DISPATCH_WRITE:
+        call_write(connection, &request, frame, loop->now_ns, out);
+        return;
+    case DISPATCH_CLOSE:
+        connection_set_state(connection, CONNECTION_ENDING);
+        return;
+    }
+    BEHALF_UNREACHABLE();
+}
+
+/* Answers whole frames from the start of `bytes`, as many as one turn allows. `*served` says how far
+ * it came; a rest that may hold another whole frame puts the connection on the list of turns. */
+static void
+serve(struct connection *connection, const char *bytes, size_t size, size_t *served)
+{
+    size_t at = 0;
+
+    for (unsigned frames = 0; at < size && connection->state == CONNECTION_OPEN; frames++) {
+        enum frame_state state;
+
+        if (frames == LIMIT_FRAMES_PER_TURN) {
+            loop_add_turn(connection->loop, connection);
+            break;
+        }
+        if (output_left(connection) > LIMIT_OUTPUT_PAUSE ||
+            connection->calls >= LIMIT_CALLS_IN_FLIGHT)
+            break; /* update_reading brings it back */
+        state = frame_scan(&connection->scanner, bytes + at, size - at);
+        if (state == FRAME_PARTIAL) {
+            if (!connection->frame_begun)
+                connection->frame_ns = connection->loop->now_ns;
+            connection->frame_begun = true;
+            break;
+        }
+        if (state != FRAME_COMPLETE) {
+            malformed(connection, (struct slice){bytes + at, size - at}, state);
+            break;
+        }
+        answer(connection, (struct slice){bytes + at, connection->scanner.at});
+        at += connection->scanner.at;
+        connection->frame_begun = false;
+        frame_scanner_init(&connection->scanner, LIMIT_MESSAGE_SIZE);
+    }
+    *served = at;
+}
+
+static void
+serve_input(struct connection *connection)
+{
+    size_t served = 0;
+
+    (void)output_begin(connection);
+    serve(connection, connection->input.data + connection->input_at, input_left(connection),
+          &served);
+    connection->input_at += served;
+    if (input_left(connection) == 0) {
+        connection->input_at = 0;
+        if (connection->input.capacity > KEPT_INPUT_SIZE)
+            buffer_release(&connection->input);
+        else
+            buffer_clear(&connection->input);
+    }
+    connection_flush(connection);
+}
+
+void
+connection_take_turn(struct connection *connection)
+{
+    if (connection->state == CONNECTION_OPEN)
+        serve_input(connection);
+}
+
+/* --- reading ------------------------------------------------------------------------------------- */
+
+/* False when there is nothing to serve: nothing came, or the client is gone. */
+static bool
+received(struct connection *connection, ssize_t count)
+{
+    if (count > 0) {
+        connection->active_ns = connection->loop->now_ns;
+        return true;
+    }
+    if (count < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    connection_close(connection);
+    return false;
+}
+
+/* Nothing of an earlier read is left: read into the loop's bytes and keep only the rest. */
+static void
+read_fresh(struct connection *connection)
+{
+    char *bytes = connection->loop->read_bytes;
+    ssize_t count = recv(connection->fd, bytes, LOOP_READ_SIZE, 0);
+    size_t served = 0;
+
+    if (!received(connection, count))
+        return;
+    (void)output_begin(connection);
+    serve(connection, bytes, (size_t)count, &served);
+    if (served < (size_t)count)
+        buffer_add(&connection->input, bytes + served, (size_t)count - served);
+    connection_flush(connection);
+}
+
+/* Also through the loop's bytes: a buffer grows by what came, not by what might come. */
+static void
+read_behind_rest(struct connection *connection)
+{
+    char *bytes = connection->loop->read_bytes;
+    ssize_t count = recv(connection->fd, bytes, LOOP_READ_SIZE, 0);
+
+    if (!received(connection, count))
+        return;
+    if (connection->input_at > 0) {
+        buffer_drop(&connection->input, connection->input_at);
+        connection->input_at = 0;
+    }
+    buffer_add(&connection->input, bytes, (size_t)count);
+    serve_input(connection);
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+
+    (void)fd;
+    (void)what;
+    if (connection->in_turns)
+        return; /* whole frames wait already; they have their turn behind this poll */
+    (void)loop_read_clock(connection->loop);
+    if (input_left(connection) > 0)
+        read_behind_rest(connection);
+    else
+        read_fresh(connection);
+    connection_settle(connection);
+}
+
+void
+connection_begin(struct connection *connection)
+{
+    struct loop *loop = connection->loop;
+
+    connection->next = loop->connections;
+    if (loop->connections != NULL)
+        loop->connections->previous = connection;
+    loop->connections = connection;
+    connection_set_state(connection, CONNECTION_OPEN);
+    connection->active_ns = loop->now_ns;
+    connection->readable =
+        event_new(loop->base, connection->fd, EV_READ | EV_PERSIST, on_readable, connection);
+    connection->writable =
+        event_new(loop->base, connection->fd, EV_WRITE | EV_PERSIST, on_writable, connection);
+    if (connection->readable == NULL || connection->writable == NULL) {
+        connection_close(connection);
+        return;
+    }
+    update_reading(connection);
+}
+
+/* --- calls that come back ------------------------------------------------------------------------ */
+
+void
+connection_finish(struct connection *connection, struct call *call)
+{
+    bool open = connection->state == CONNECTION_OPEN || connection->state == CONNECTION_ENDING;
+
+    call_finish(call, open ? output_begin(connection) : NULL);
+    /* Many large replies at once: let them leave one by one before they count against the limit. */
+    if (open && output_left(connection) > LIMIT_OUTPUT_PAUSE)
+        connection_flush(connection);
+}
+
+/* --- time ---------------------------------------------------------------------------------------- */
+
+void
+connection_check_time(struct connection *connection, int64_t now_ns)
+{
+    const int64_t ms = 1000000;
+    size_t rest = input_left(connection);
+
+    if (output_left(connection) > 0) {
+        if (now_ns - connection->progress_ns > LIMIT_WRITE_STALL_MS * ms)
+            connection_close(connection);
+        return;
+    }
+    if (connection->calls > 0 || connection->in_turns || !connection->reading)
+        return;
+    if (connection->frame_begun) {
+        int64_t allowed_ms = LIMIT_FRAME_MS + (int64_t)(rest * 1000 / LIMIT_FRAME_RATE);
+
+        if (now_ns - connection->frame_ns > allowed_ms * ms)
+            connection_close(connection);
+    } else if (now_ns - connection->active_ns > LIMIT_IDLE_MS * ms) {
+        connection_close(connection);
+    }
+}

@@ -1,0 +1,82 @@
+/* connection.h - one client.
+ *
+ * Always true: `state` changes in connection_set_state alone. Bytes of `input` before `input_at` are
+ * answered; the scanner knows those behind it. While whole frames wait, while replies of more than
+ * LIMIT_OUTPUT_PAUSE or LIMIT_CALLS_IN_FLIGHT calls are under way, nothing is read: the rest stays in
+ * the kernel and slows the client down.
+ * Memory: an idle connection owns no buffers. It is freed when it is closed, no call points to it and
+ * it stands in no list.
+ * Threads: its loop's; `gone` is read by those who work for it. */
+#ifndef BEHALF_NET_CONNECTION_H
+#define BEHALF_NET_CONNECTION_H
+
+#include <stdatomic.h>
+
+#include "net/call.h"
+#include "net/frame.h"
+#include "net/loop.h"
+
+enum connection_state {
+    CONNECTION_NEW,    /* accepted, not yet with its loop */
+    CONNECTION_OPEN,   /* requests are answered */
+    CONNECTION_ENDING, /* nothing is read; calls may end and replies leave, then it closes */
+    CONNECTION_CLOSED, /* no descriptor any more */
+};
+
+struct connection {
+    struct loop_message message; /* first: on its way to its loop */
+    struct loop *loop;
+    enum connection_state state;
+    int fd;
+    struct event *readable;
+    struct event *writable;
+    bool reading;
+    bool writing;
+
+    struct buffer input;
+    size_t input_at;
+    struct frame_scanner scanner;
+    bool frame_begun;
+
+    struct buffer output;
+    size_t output_sent;
+
+    unsigned calls; /* elsewhere */
+    atomic_bool gone;
+
+    int64_t active_ns;   /* last byte in either direction */
+    int64_t frame_ns;    /* when the unfinished frame began */
+    int64_t progress_ns; /* when output last moved, or began to wait */
+
+    struct connection *previous; /* in the loop's list */
+    struct connection *next;
+    struct connection *turn_next;
+    struct connection *flush_next;
+    bool in_turns;
+    bool in_flushes;
+};
+
+/* Takes the descriptor (non-blocking). Any thread; loop_send brings it to its loop. */
+struct connection *connection_new(struct loop *loop, int fd);
+
+/* On the loop's thread, once. */
+void connection_begin(struct connection *connection);
+
+/* Serves frames that wait, and sends. */
+void connection_take_turn(struct connection *connection);
+
+/* A call came back: its reply joins the output, which is sent by connection_flush. */
+void connection_finish(struct connection *connection, struct call *call);
+void connection_flush(struct connection *connection);
+
+/* Reads no more and closes when all is answered and sent. */
+void connection_end(struct connection *connection);
+void connection_close(struct connection *connection);
+
+/* Closes what is idle, slow or stuck. */
+void connection_check_time(struct connection *connection, int64_t now_ns);
+
+/* Frees it when it is closed and nobody points to it; the last thing done with it in a callback. */
+void connection_settle(struct connection *connection);
+
+#endif

@@ -1,0 +1,239 @@
+/* dispatch.c - the envelope of MessagePack-RPC: [0, id, method, params] and [1, id, error, result].
+ * The specification is the project's "msgpack-rpc" document; ids are unsigned 32-bit. */
+#include "net/dispatch.h"
+
+#include "base/digest.h"
+#include "net/results.h"
+
+enum { MESSAGE_REQUEST = 0, MESSAGE_RESPONSE = 1, MESSAGE_NOTIFICATION = 2 };
+
+#define REQUEST_ELEMENTS 4
+
+static const char empty_map[] = "\x80";
+
+/* --- replies ------------------------------------------------------------------------------------- */
+
+/* The head of a reply that carries a result; what follows is the result itself. */
+static void
+put_result_head(uint32_t id, struct buffer *out)
+{
+    char head[8];
+    size_t size = 0;
+
+    head[size++] = (char)0x94;
+    head[size++] = MESSAGE_RESPONSE;
+    if (id < 0x80) {
+        head[size++] = (char)id;
+    } else {
+        head[size++] = (char)0xCE;
+        head[size++] = (char)(id >> 24);
+        head[size++] = (char)(id >> 16);
+        head[size++] = (char)(id >> 8);
+        head[size++] = (char)id;
+    }
+    head[size++] = (char)0xC0;
+    buffer_add(out, head, size);
+}
+
+void
+dispatch_refuse(uint32_t id, const struct error *error, struct buffer *out)
+{
+    codec_put_array(out, REQUEST_ELEMENTS);
+    codec_put_unsigned(out, MESSAGE_RESPONSE);
+    codec_put_unsigned(out, id);
+    result_put_error(out, error);
+    codec_put_nil(out);
+}
+
+static void
+cut_back(struct buffer *out, size_t size)
+{
+    BEHALF_ASSERT(size <= out->size);
+    out->size = size;
+}
+
+void
+dispatch_malformed(struct slice bytes, const char *what, struct buffer *out)
+{
+    struct reader reader = reader_of(bytes);
+    struct value array;
+    struct value type;
+    struct value id;
+    struct error error;
+    bool known = reader_next(&reader, &array) && array.kind == VALUE_ARRAY &&
+                 array.number == REQUEST_ELEMENTS && reader_next(&reader, &type) &&
+                 type.kind == VALUE_UNSIGNED && type.number == MESSAGE_REQUEST &&
+                 reader_next(&reader, &id) && id.kind == VALUE_UNSIGNED && id.number <= UINT32_MAX;
+
+    error_set(&error, BEHALF_MALFORMED_REQUEST, "%s; the connection is closed", what);
+    codec_put_array(out, REQUEST_ELEMENTS);
+    codec_put_unsigned(out, MESSAGE_RESPONSE);
+    if (known)
+        codec_put_unsigned(out, id.number);
+    else
+        codec_put_nil(out);
+    result_put_error(out, &error);
+    codec_put_nil(out);
+}
+
+/* --- the envelope -------------------------------------------------------------------------------- */
+
+enum envelope { ENVELOPE_CALL, ENVELOPE_BAD_CALL, ENVELOPE_CLOSE };
+
+/* `what` says why it is no request; set with ENVELOPE_CLOSE. */
+static enum envelope
+read_head(struct reader *reader, struct request *request, const char **what)
+{
+    struct value value;
+
+    *what = "a message must be [0, id, method, params]";
+    if (!reader_next(reader, &value) || value.kind != VALUE_ARRAY)
+        return ENVELOPE_CLOSE;
+    if (value.number != REQUEST_ELEMENTS) {
+        struct value type;
+
+        if (value.number == 3 && reader_next(reader, &type) && type.kind == VALUE_UNSIGNED &&
+            type.number == MESSAGE_NOTIFICATION)
+            *what = "clients may not send notifications";
+        return ENVELOPE_CLOSE;
+    }
+    if (!reader_next(reader, &value) || value.kind != VALUE_UNSIGNED)
+        return ENVELOPE_CLOSE;
+    if (value.number != MESSAGE_REQUEST) {
+        if (value.number == MESSAGE_RESPONSE)
+            *what = "clients may not send responses";
+        return ENVELOPE_CLOSE;
+    }
+    if (!reader_next(reader, &value) || value.kind != VALUE_UNSIGNED || value.number > UINT32_MAX) {
+        *what = "the id of a request must be an unsigned 32-bit integer";
+        return ENVELOPE_CLOSE;
+    }
+    request->id = (uint32_t)value.number;
+    return ENVELOPE_CALL;
+}
+
+static enum envelope
+read_call(struct reader *reader, struct request *request, struct error *error)
+{
+    const uint8_t *start = reader->at;
+    struct value method;
+    struct value params;
+
+    if (!reader_next(reader, &method) || method.kind != VALUE_TEXT) {
+        error_set(error, BEHALF_MALFORMED_REQUEST, "the method of a request must be a string");
+        return ENVELOPE_BAD_CALL;
+    }
+    if (!reader_next(reader, &params) || params.kind != VALUE_ARRAY || params.number > 1) {
+        error_set(error, BEHALF_MALFORMED_REQUEST,
+                  "the parameters of a request must be an array that holds one map");
+        return ENVELOPE_BAD_CALL;
+    }
+    request->arguments = params.number == 1 ? (struct slice){(const char *)reader->at,
+                                                             (size_t)(reader->end - reader->at)}
+                                            : (struct slice){empty_map, 1};
+    request->call = (struct slice){(const char *)start, (size_t)(reader->end - start)};
+    request->method = method_find(method.bytes);
+    if (request->method == NULL) {
+        error_set(error, BEHALF_UNKNOWN_METHOD, "there is no method '%.*s'",
+                  method.bytes.size < 64 ? (int)method.bytes.size : 64,
+                  method.bytes.size > 0 ? method.bytes.data : "");
+        error_hint(error, "server.info lists the methods of this server");
+        return ENVELOPE_BAD_CALL;
+    }
+    return ENVELOPE_CALL;
+}
+
+/* --- running ------------------------------------------------------------------------------------- */
+
+bool
+dispatch_run(const struct method_context *context, const struct request *request,
+             struct buffer *out)
+{
+    size_t mark = out->size;
+    size_t body;
+    struct error error;
+    enum status status;
+
+    error.status = BEHALF_OK;
+    put_result_head(request->id, out);
+    body = out->size;
+    status = request->method->run(context, reader_of(request->arguments), out, &error);
+    if (status == BEHALF_OK && out->size - mark > LIMIT_MESSAGE_SIZE) {
+        status = error_set(&error, BEHALF_BUDGET_EXHAUSTED,
+                           "the reply would be larger than a message may be (4 MiB)");
+        error_hint(&error, "ask for less at once, with limit and cursor");
+    }
+    if (status == BEHALF_OK) {
+        BEHALF_ASSERT(out->size > body);
+        return true;
+    }
+    cut_back(out, mark);
+    if (status == BEHALF_WOULD_BLOCK)
+        return false;
+    BEHALF_ASSERT(error.status == status);
+    dispatch_refuse(request->id, &error, out);
+    return true;
+}
+
+enum dispatch_outcome
+dispatch_frame(const struct method_context *context, struct slice frame, struct request *request,
+               struct buffer *out)
+{
+    struct reader reader = reader_of(frame);
+    const char *what = NULL;
+    struct error error;
+
+    if (read_head(&reader, request, &what) == ENVELOPE_CLOSE) {
+        dispatch_malformed(frame, what, out);
+        return DISPATCH_CLOSE;
+    }
+    if (read_call(&reader, request, &error) != ENVELOPE_CALL) {
+        dispatch_refuse(request->id, &error, out);
+        return DISPATCH_REPLIED;
+    }
+    switch (request->method->class) {
+    case METHOD_TRIVIAL:
+        if (!dispatch_run(context, request, out))
+            BEHALF_UNREACHABLE();
+        return DISPATCH_REPLIED;
+    case METHOD_INLINE:
+        if (frame.size <= LIMIT_INLINE_FRAME && dispatch_run(context, request, out))
+            return DISPATCH_REPLIED;
+        return DISPATCH_POOL;
+    case METHOD_POOL:
+    case METHOD_LOOKUP:
+        return DISPATCH_POOL;
+    case METHOD_WRITE:
+        return DISPATCH_WRITE;
+    }
+    BEHALF_UNREACHABLE();
+}
+
+bool
+dispatch_prepare(const struct method_context *context, const struct request *request,
+                 struct engine_write *write, struct buffer *out)
+{
+    struct error error;
+
+    if (request->method->prepare(context, reader_of(request->arguments), write, &error) !=
+        BEHALF_OK) {
+        dispatch_refuse(request->id, &error, out);
+        return false;
+    }
+    if (write->idempotency_key.size > 0)
+        digest_sha256(&request->call, 1, write->request_digest);
+    return true;
+}
+
+void
+dispatch_written(const struct request *request, const struct engine_write *write,
+                 struct buffer *out)
+{
+    if (write->status != BEHALF_OK) {
+        BEHALF_ASSERT(write->error.status == write->status);
+        dispatch_refuse(request->id, &write->error, out);
+        return;
+    }
+    put_result_head(request->id, out);
+    request->method->result(write, out);
+}

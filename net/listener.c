@@ -1,0 +1,415 @@
+/* listener.c - binding, accepting, refusing. */
+#include "net/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "net/connection.h"
+
+#define BACKLOG 1024
+#define ACCEPTS_PER_WAKE 64
+#define RETRY_MS 100 /* without descriptors: do not spin */
+#define COMPLAIN_NS INT64_C(1000000000)
+
+#define KEEPALIVE_IDLE_S 60
+#define KEEPALIVE_INTERVAL_S 10
+#define KEEPALIVE_COUNT 3
+#define USER_TIMEOUT_MS 30000
+
+/* --- TCP ----------------------------------------------------------------------------------------- */
+
+union socket_address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+static bool
+parse_port(const char *text, uint16_t *port)
+{
+    char *end = NULL;
+    unsigned long number;
+
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    number = strtoul(text, &end, 10);
+    if (errno != 0 || *end != '\0' || number > UINT16_MAX)
+        return false;
+    *port = (uint16_t)number;
+    return true;
+}
+
+/* "127.0.0.1:23425" or "[::1]:23425"; names are not resolved. */
+static bool
+parse_address(const char *text, union socket_address *address, socklen_t *size)
+{
+    char host[INET6_ADDRSTRLEN];
+    const char *colon = strrchr(text, ':');
+    size_t host_size;
+    uint16_t port = 0;
+    bool bracketed = text[0] == '[';
+
+    if (colon == NULL || !parse_port(colon + 1, &port))
+        return false;
+    host_size = (size_t)(colon - text);
+    if (bracketed) {
+        if (host_size < 2 || text[host_size - 1] != ']')
+            return false;
+        text++;
+        host_size -= 2;
+    }
+    if (host_size >= sizeof host)
+        return false;
+    memcpy(host, text, host_size);
+    host[host_size] = '\0';
+    memset(address, 0, sizeof *address);
+    if (bracketed) {
+        address->v6.sin6_family = AF_INET6;
+        address->v6.sin6_port = htons(port);
+        *size = sizeof address->v6;
+        return inet_pton(AF_INET6, host, &address->v6.sin6_addr) == 1;
+    }
+    address->v4.sin_family = AF_INET;
+    address->v4.sin_port = htons(port);
+    *size = sizeof address->v4;
+    return inet_pton(AF_INET, host, &address->v4.sin_addr) == 1;
+}
+
+static bool
+is_loopback(const union socket_address *address)
+{
+    if (address->any.sa_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr);
+    return (ntohl(address->v4.sin_addr.s_addr) >> 24) == 127;
+}
+
+static void
+print_address(int fd, char text[SERVER_ADDRESS_SIZE])
+{
+    union socket_address address;
+    socklen_t size = sizeof address;
+    char host[INET6_ADDRSTRLEN] = "";
+
+    memset(&address, 0, sizeof address);
+    (void)getsockname(fd, &address.any, &size);
+    if (address.any.sa_family == AF_INET6) {
+        (void)inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof host);
+        (void)snprintf(text, SERVER_ADDRESS_SIZE, "[%s]:%u", host,
+                       (unsigned)ntohs(address.v6.sin6_port));
+    } else {
+        (void)inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof host);
+        (void)snprintf(text, SERVER_ADDRESS_SIZE, "%s:%u", host,
+                       (unsigned)ntohs(address.v4.sin_port));
+    }
+}
+
+static void
+listener_init(struct listener *listener, bool is_tcp)
+{
+    *listener = (struct listener){.fd = -1, .reserve_fd = -1, .is_tcp = is_tcp};
+    listener->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+enum status
+listener_open_tcp(struct listener *listener, const char *text, struct error *error)
+{
+    union socket_address address;
+    socklen_t size = 0;
+    int on = 1;
+
+    listener_init(listener, true);
+    if (!parse_address(text, &address, &size)) {
+        error_set(error, BEHALF_MALFORMED_REQUEST, "cannot listen on '%.100s': not an address",
+                  text);
+        error_hint(error, "write numbers, like 127.0.0.1:23425 or [::1]:23425; port 0 takes any");
+        goto refused;
+    }
+    if (!is_loopback(&address)) {
+        error_set(error, BEHALF_MALFORMED_REQUEST,
+                  "cannot listen on '%.100s': only addresses on loopback are allowed, because this "
+                  "version has neither keys nor TLS and anybody who reaches the port may write",
+                  text);
+        error_hint(error, "listen on 127.0.0.1 or [::1], and let a proxy or tunnel with "
+                          "authentication stand in front");
+        goto refused;
+    }
+    listener->fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (listener->fd >= 0)
+        (void)setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (listener->fd < 0 || bind(listener->fd, &address.any, size) != 0 ||
+        listen(listener->fd, BACKLOG) != 0) {
+        int cause = errno;
+
+        error_set(error, BEHALF_OVERLOADED, "cannot listen on '%.100s': %s", text, strerror(cause));
+        if (cause == EADDRINUSE)
+            error_hint(error, "another program has the port; stop it or choose another port");
+        listener_close(listener);
+        return BEHALF_OVERLOADED;
+    }
+    print_address(listener->fd, listener->address);
+    return BEHALF_OK;
+refused:
+    listener_close(listener);
+    return BEHALF_MALFORMED_REQUEST;
+}
+
+/* --- Unix socket --------------------------------------------------------------------------------- */
+
+/* The directory must be ours and closed; it is made when it does not exist. */
+static enum status
+check_directory(const char *path, struct error *error)
+{
+    char directory[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+    const char *slash = strrchr(path, '/');
+    size_t size = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    struct stat info;
+
+    if (slash == NULL) {
+        memcpy(directory, ".", 2);
+    } else {
+        memcpy(directory, path, size);
+        directory[size] = '\0';
+    }
+    if (mkdir(directory, 0700) != 0 && errno != EEXIST)
+        return error_set(error, BEHALF_OVERLOADED, "cannot make the directory '%s': %s", directory,
+                         strerror(errno));
+    if (stat(directory, &info) != 0)
+        return error_set(error, BEHALF_OVERLOADED, "cannot look at the directory '%s': %s",
+                         directory, strerror(errno));
+    if (info.st_uid != geteuid() || (info.st_mode & 077) != 0) {
+        error_set(error, BEHALF_MALFORMED_REQUEST,
+                  "cannot listen on '%s': its directory must belong to the server's user and be "
+                  "closed to all others",
+                  path);
+        error_hint(error, "chmod 700 %.200s, or choose a directory of its own", directory);
+        return BEHALF_MALFORMED_REQUEST;
+    }
+    return BEHALF_OK;
+}
+
+/* A socket that nobody listens on is left from a server that died. */
+static enum status
+remove_stale(const struct sockaddr_un *address, struct error *error)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct stat info;
+    bool used = fd >= 0 &&
+                connect(fd, (const struct sockaddr *)(const void *)address, sizeof *address) == 0;
+
+    if (fd >= 0)
+        (void)close(fd);
+    if (used) {
+        error_set(error, BEHALF_OVERLOADED, "cannot listen on '%s': another server does",
+                  address->sun_path);
+        error_hint(error, "stop it or choose another path");
+        return BEHALF_OVERLOADED;
+    }
+    if (lstat(address->sun_path, &info) == 0) {
+        if (!S_ISSOCK(info.st_mode))
+            return error_set(error, BEHALF_MALFORMED_REQUEST,
+                             "cannot listen on '%s': a file that is no socket has that name",
+                             address->sun_path);
+        (void)unlink(address->sun_path);
+    }
+    return BEHALF_OK;
+}
+
+enum status
+listener_open_unix(struct listener *listener, const char *path, struct error *error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    enum status status;
+
+    listener_init(listener, false);
+    if (path[0] == '\0' || strlen(path) >= sizeof address.sun_path) {
+        status = error_set(error, BEHALF_MALFORMED_REQUEST,
+                           "cannot listen on '%.200s': a path must have 1 to %zu bytes", path,
+                           sizeof address.sun_path - 1);
+        goto done;
+    }
+    memcpy(address.sun_path, path, strlen(path));
+    status = check_directory(path, error);
+    if (status == BEHALF_OK)
+        status = remove_stale(&address, error);
+    if (status != BEHALF_OK)
+        goto done;
+    listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (listener->fd < 0 ||
+        bind(listener->fd, (const struct sockaddr *)(const void *)&address, sizeof address) != 0 ||
+        chmod(path, 0600) != 0 || listen(listener->fd, BACKLOG) != 0) {
+        status =
+            error_set(error, BEHALF_OVERLOADED, "cannot listen on '%s': %s", path, strerror(errno));
+        goto done;
+    }
+    listener->unix_path = memory_copy(path, strlen(path) + 1);
+done:
+    if (status != BEHALF_OK)
+        listener_close(listener);
+    return status;
+}
+
+/* --- accepting ----------------------------------------------------------------------------------- */
+
+static void
+set_socket_options(const struct listener *listener, int fd)
+{
+    static const struct {
+        int level;
+        int name;
+        int value;
+    } options[] = {
+        {IPPROTO_TCP, TCP_NODELAY, 1},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S},
+        {IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S},
+        {IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS},
+    };
+
+    if (!listener->is_tcp)
+        return;
+    for (size_t index = 0; index < BEHALF_COUNT_OF(options); index++)
+        (void)setsockopt(fd, options[index].level, options[index].name, &options[index].value,
+                         sizeof options[index].value);
+}
+
+static void
+complain(struct listener *listener, const char *why)
+{
+    int64_t now_ns = loop_read_clock(&listener->loops[0]);
+
+    listener->refused++;
+    if (listener->complained_ns != 0 && now_ns - listener->complained_ns < COMPLAIN_NS)
+        return;
+    listener->complained_ns = now_ns;
+    log_line(LOG_WARN, "connection refused", "reason=\"%s\" refused=%llu", why,
+             (unsigned long long)listener->refused);
+}
+
+/* Without descriptors accept fails and the client would wait in the queue while the loop spins: give
+ * up the reserve, take the client, close it, and rest for a while. */
+static void
+refuse_without_descriptor(struct listener *listener)
+{
+    struct timeval rest = {.tv_usec = RETRY_MS * 1000};
+    int fd;
+
+    complain(listener, "no file descriptors left");
+    if (listener->reserve_fd >= 0) {
+        (void)close(listener->reserve_fd);
+        fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+        if (fd >= 0)
+            (void)close(fd);
+        listener->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+    (void)event_del(listener->acceptable);
+    (void)event_add(listener->retry, &rest);
+}
+
+static void
+admit(struct listener *listener, int fd)
+{
+    struct loop *loop = &listener->loops[listener->next_loop];
+
+    if (atomic_load(loop->connection_count) >= listener->connections_max) {
+        complain(listener, "too many connections");
+        (void)close(fd);
+        return;
+    }
+    set_socket_options(listener, fd);
+    listener->next_loop = (listener->next_loop + 1) % listener->loop_count;
+    loop_send(loop, &connection_new(loop, fd)->message);
+}
+
+static void
+on_acceptable(evutil_socket_t listening, short what, void *context)
+{
+    struct listener *listener = context;
+
+    (void)listening;
+    (void)what;
+    if (atomic_load(&listener->loops[0].stopping)) {
+        listener_stop(listener);
+        return;
+    }
+    for (int count = 0; count < ACCEPTS_PER_WAKE; count++) {
+        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            admit(listener, fd);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            refuse_without_descriptor(listener);
+        if (errno != EINTR && errno != ECONNABORTED)
+            return;
+    }
+}
+
+static void
+on_retry(evutil_socket_t fd, short what, void *context)
+{
+    struct listener *listener = context;
+
+    (void)fd;
+    (void)what;
+    (void)event_add(listener->acceptable, NULL);
+}
+
+/* --- life ---------------------------------------------------------------------------------------- */
+
+enum status
+listener_start(struct listener *listener, struct loop *loops, unsigned loop_count,
+               unsigned connections_max, struct error *error)
+{
+    listener->loops = loops;
+    listener->loop_count = loop_count;
+    listener->connections_max = connections_max;
+    listener->acceptable =
+        event_new(loops[0].base, listener->fd, EV_READ | EV_PERSIST, on_acceptable, listener);
+    listener->retry = event_new(loops[0].base, -1, 0, on_retry, listener);
+    if (listener->acceptable == NULL || listener->retry == NULL ||
+        event_add(listener->acceptable, NULL) != 0)
+        return error_set(error, BEHALF_OVERLOADED, "cannot wait for connections");
+    return BEHALF_OK;
+}
+
+void
+listener_stop(struct listener *listener)
+{
+    if (listener->acceptable != NULL)
+        event_free(listener->acceptable);
+    if (listener->retry != NULL)
+        event_free(listener->retry);
+    listener->acceptable = NULL;
+    listener->retry = NULL;
+    if (listener->unix_path != NULL && listener->fd >= 0)
+        (void)unlink(listener->unix_path);
+    if (listener->fd >= 0)
+        (void)close(listener->fd);
+    listener->fd = -1;
+}
+
+void
+listener_close(struct listener *listener)
+{
+    listener_stop(listener);
+    if (listener->reserve_fd >= 0)
+        (void)close(listener->reserve_fd);
+    listener->reserve_fd = -1;
+    memory_free(listener->unix_path);
+    listener->unix_path = NULL;
+}

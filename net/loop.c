@@ -1,0 +1,363 @@
+/* loop.c - a thread around a libevent base. */
+#include "net/loop.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "net/connection.h"
+
+#define TICK_MS 1000
+#define TICK_STOPPING_MS 20
+
+/* --- messages ------------------------------------------------------------------------------------ */
+
+static void
+wake(struct loop *loop)
+{
+    uint64_t one = 1;
+
+    /* It can only fail when the counter is full, and then the loop wakes anyway. */
+    (void)!write(loop->wake_fd, &one, sizeof one);
+}
+
+void
+loop_send(struct loop *loop, struct loop_message *message)
+{
+    struct loop_message *newest;
+
+    atomic_fetch_add(&loop->senders, 1);
+    newest = atomic_load(&loop->inbox);
+    do {
+        message->next = newest;
+    } while (!atomic_compare_exchange_weak(&loop->inbox, &newest, message));
+    if (newest == NULL)
+        wake(loop);
+    atomic_fetch_sub(&loop->senders, 1);
+}
+
+static struct loop_message *
+take_messages(struct loop *loop)
+{
+    struct loop_message *message = atomic_exchange(&loop->inbox, NULL);
+    struct loop_message *oldest = NULL;
+
+    while (message != NULL) {
+        struct loop_message *next = message->next;
+
+        message->next = oldest;
+        oldest = message;
+        message = next;
+    }
+    return oldest;
+}
+
+static void
+add_flush(struct loop *loop, struct connection *connection)
+{
+    if (connection->in_flushes)
+        return;
+    connection->in_flushes = true;
+    connection->flush_next = NULL;
+    if (loop->flushes.last != NULL)
+        loop->flushes.last->flush_next = connection;
+    else
+        loop->flushes.first = connection;
+    loop->flushes.last = connection;
+}
+
+static void
+flush_all(struct loop *loop)
+{
+    while (loop->flushes.first != NULL) {
+        struct connection *connection = loop->flushes.first;
+
+        loop->flushes.first = connection->flush_next;
+        if (loop->flushes.first == NULL)
+            loop->flushes.last = NULL;
+        connection->in_flushes = false;
+        connection_flush(connection);
+        connection_settle(connection);
+    }
+}
+
+static void
+receive(struct loop *loop, struct loop_message *message)
+{
+    if (message->kind == LOOP_MESSAGE_CALL) {
+        struct call *call = (struct call *)(void *)message;
+        struct connection *connection = call->connection;
+
+        connection_finish(connection, call);
+        add_flush(loop, connection);
+    } else {
+        struct connection *connection = (struct connection *)(void *)message;
+
+        if (loop->drain_until_ns != 0)
+            connection_close(connection);
+        else
+            connection_begin(connection);
+        connection_settle(connection);
+    }
+}
+
+/* --- stopping ------------------------------------------------------------------------------------ */
+
+static void
+begin_drain(struct loop *loop)
+{
+    struct timeval often = {.tv_usec = TICK_STOPPING_MS * 1000};
+    struct connection *next;
+
+    loop->drain_until_ns = loop->now_ns + (int64_t)LIMIT_DRAIN_MS * 1000000;
+    (void)event_add(loop->tick, &often);
+    for (struct connection *connection = loop->connections; connection != NULL; connection = next) {
+        next = connection->next;
+        connection_end(connection);
+        connection_settle(connection);
+    }
+}
+
+/* Ends the thread when nothing is left: calls hold pointers into the loop, so it waits for them also
+ * beyond the bound, when their connections are closed and they are cancelled. */
+static void
+end_when_drained(struct loop *loop)
+{
+    struct connection *next;
+
+    if (loop->connections != NULL && loop->now_ns >= loop->drain_until_ns) {
+        loop->drained_in_time = false;
+        for (struct connection *connection = loop->connections; connection != NULL;
+             connection = next) {
+            next = connection->next;
+            connection_close(connection);
+            connection_settle(connection);
+        }
+    }
+    if (loop->connections == NULL && loop->calls == 0)
+        (void)event_base_loopbreak(loop->base);
+}
+
+static void
+check_stopping(struct loop *loop)
+{
+    if (!atomic_load(&loop->stopping))
+        return;
+    if (loop->drain_until_ns == 0)
+        begin_drain(loop);
+    end_when_drained(loop);
+}
+
+/* --- events -------------------------------------------------------------------------------------- */
+
+static void
+on_wake(evutil_socket_t fd, short what, void *context)
+{
+    struct loop *loop = context;
+    struct loop_message *message;
+    uint64_t count;
+
+    (void)what;
+    (void)!read((int)fd, &count, sizeof count);
+    (void)loop_read_clock(loop);
+    message = take_messages(loop);
+    while (message != NULL) {
+        struct loop_message *next = message->next;
+
+        receive(loop, message);
+        message = next;
+    }
+    flush_all(loop);
+    check_stopping(loop);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *context)
+{
+    struct loop *loop = context;
+    struct connection *next;
+    int64_t now_ns = loop_read_clock(loop);
+
+    (void)fd;
+    (void)what;
+    for (struct connection *connection = loop->connections; connection != NULL; connection = next) {
+        next = connection->next;
+        connection_check_time(connection, now_ns);
+        connection_settle(connection);
+    }
+    check_stopping(loop);
+}
+
+void
+loop_add_turn(struct loop *loop, struct connection *connection)
+{
+    struct timeval at_once = {0, 0};
+
+    if (connection->in_turns)
+        return;
+    connection->in_turns = true;
+    connection->turn_next = NULL;
+    if (loop->turns.last != NULL)
+        loop->turns.last->turn_next = connection;
+    else
+        loop->turns.first = connection;
+    loop->turns.last = connection;
+    /* A timer, not an activated event: libevent polls before timers, so others come first. */
+    if (!loop->turn_pending) {
+        loop->turn_pending = true;
+        (void)event_add(loop->turn, &at_once);
+    }
+}
+
+static void
+on_turn(evutil_socket_t fd, short what, void *context)
+{
+    struct loop *loop = context;
+    struct connection *connection = loop->turns.first;
+
+    (void)fd;
+    (void)what;
+    (void)loop_read_clock(loop);
+    loop->turns = (struct connection_list){NULL, NULL};
+    loop->turn_pending = false;
+    while (connection != NULL) {
+        struct connection *next = connection->turn_next;
+
+        connection->in_turns = false;
+        connection_take_turn(connection);
+        connection_settle(connection);
+        connection = next;
+    }
+}
+
+/* --- life ---------------------------------------------------------------------------------------- */
+
+static enum status
+make_events(struct loop *loop, struct error *error)
+{
+    struct timeval tick = {.tv_sec = TICK_MS / 1000};
+    struct event_config *config = event_config_new();
+
+    /* One thread touches the base: no locks. The change list saves an epoll_ctl where a connection
+     * stops and starts reading within one turn. */
+    if (config != NULL) {
+        (void)event_config_set_flag(config,
+                                    EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+        loop->base = event_base_new_with_config(config);
+        event_config_free(config);
+    }
+    if (loop->base != NULL) {
+        loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
+        loop->tick = event_new(loop->base, -1, EV_PERSIST, on_tick, loop);
+        loop->turn = event_new(loop->base, -1, 0, on_turn, loop);
+    }
+    if (loop->base == NULL || loop->wake == NULL || loop->tick == NULL || loop->turn == NULL ||
+        event_add(loop->wake, NULL) != 0 || event_add(loop->tick, &tick) != 0)
+        return error_set(error, BEHALF_OVERLOADED, "cannot make an event loop");
+    return BEHALF_OK;
+}
+
+enum status
+loop_open(struct loop *loop, struct engine *engine, const struct env *env,
+          atomic_uint *connection_count, struct error *error)
+{
+    enum status status;
+
+    *loop = (struct loop){
+        .engine = engine,
+        .env = env,
+        .connection_count = connection_count,
+        .drained_in_time = true,
+    };
+    loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (loop->wake_fd < 0)
+        return error_set(error, BEHALF_OVERLOADED, "cannot make an event descriptor: %s",
+                         strerror(errno));
+    loop->read_bytes = memory_new(LOOP_READ_SIZE);
+    buffer_init(&loop->spare);
+    (void)buffer_reserve(&loop->spare, LOOP_READ_SIZE);
+    arena_init(&loop->arena, LIMIT_CHECK_ARENA);
+    status = make_events(loop, error);
+    if (status != BEHALF_OK)
+        loop_close(loop);
+    return status;
+}
+
+static void *
+run(void *context)
+{
+    struct loop *loop = context;
+
+    loop->worker = engine_worker_new(loop->engine, false);
+    (void)loop_read_clock(loop);
+    (void)event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
+    engine_worker_free(loop->worker);
+    loop->worker = NULL;
+    return NULL;
+}
+
+enum status
+loop_start(struct loop *loop, struct error *error)
+{
+    int failure = pthread_create(&loop->thread, NULL, run, loop);
+
+    if (failure != 0)
+        return error_set(error, BEHALF_OVERLOADED, "cannot start the thread of an event loop: %s",
+                         strerror(failure));
+    return BEHALF_OK;
+}
+
+void
+loop_stop(struct loop *loop)
+{
+    atomic_store(&loop->stopping, true);
+    wake(loop);
+}
+
+void
+loop_join(struct loop *loop)
+{
+    (void)pthread_join(loop->thread, NULL);
+}
+
+void
+loop_close(struct loop *loop)
+{
+    struct loop_message *message;
+
+    while (atomic_load(&loop->senders) > 0)
+        (void)sched_yield(); /* a few instructions from leaving */
+    BEHALF_ASSERT(loop->calls == 0 && loop->connections == NULL);
+    while (loop->turns.first != NULL) { /* closed while they waited */
+        struct connection *connection = loop->turns.first;
+
+        loop->turns.first = connection->turn_next;
+        connection->in_turns = false;
+        connection_settle(connection);
+    }
+    message = take_messages(loop); /* accepted, but the loop had ended */
+    while (message != NULL) {
+        struct loop_message *next = message->next;
+        struct connection *connection = (struct connection *)(void *)message;
+
+        BEHALF_ASSERT(message->kind == LOOP_MESSAGE_CONNECTION);
+        connection_close(connection);
+        connection_settle(connection);
+        message = next;
+    }
+    if (loop->wake != NULL)
+        event_free(loop->wake);
+    if (loop->tick != NULL)
+        event_free(loop->tick);
+    if (loop->turn != NULL)
+        event_free(loop->turn);
+    if (loop->base != NULL)
+        event_base_free(loop->base);
+    (void)close(loop->wake_fd);
+    memory_free(loop->read_bytes);
+    buffer_release(&loop->spare);
+    arena_release(&loop->arena);
+}

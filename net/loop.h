@@ -1,0 +1,85 @@
+/* loop.h - one thread, one libevent base, its connections.
+ *
+ * Always true: all that a loop owns is touched by its thread alone, but for `inbox`, `senders` and
+ * `stopping`. Other threads speak to it by loop_send: the message is pushed on a list without locks,
+ * and an eventfd wakes the loop when the list was empty.
+ * In one wake-up a connection reads once, at most LIMIT_FRAMES_PER_TURN frames of it are answered and
+ * the replies leave with one send. What is left waits in the list of turns, behind one more poll, so
+ * that no connection starves the others.
+ * Threads: loop_send any; loop_stop any; the rest the loop's thread, but for open and close. */
+#ifndef BEHALF_NET_LOOP_H
+#define BEHALF_NET_LOOP_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/env.h"
+#include "engine/engine.h"
+#include "net/call.h"
+
+struct connection;
+struct event;
+struct event_base;
+
+#define LOOP_READ_SIZE ((size_t)64 * 1024)
+
+/* A list of connections, linked through one of their members. */
+struct connection_list {
+    struct connection *first;
+    struct connection *last;
+};
+
+struct loop {
+    struct event_base *base;
+    struct engine *engine;         /* borrowed */
+    const struct env *env;         /* borrowed */
+    atomic_uint *connection_count; /* of the whole server; borrowed */
+    struct engine_worker *worker;  /* made and freed on the loop's thread */
+
+    struct event *wake;
+    struct event *tick;
+    struct event *turn;
+    bool turn_pending;
+
+    struct connection *connections;
+    struct connection_list turns;   /* with whole frames in their input */
+    struct connection_list flushes; /* with replies that came back in this wake-up */
+    size_t calls;                   /* that are elsewhere */
+    int64_t now_ns;                 /* read once per wake-up */
+    int64_t drain_until_ns;         /* 0 while nobody asked to stop */
+    bool drained_in_time;
+
+    char *read_bytes;    /* LOOP_READ_SIZE, shared by all: a connection without a rest owns none */
+    struct buffer spare; /* lent to the connection that writes replies */
+    struct arena arena;  /* of requests that are answered inline */
+
+    pthread_t thread;
+    int wake_fd;
+    _Atomic(struct loop_message *) inbox; /* newest first */
+    atomic_uint senders;                  /* inside loop_send; the loop is freed after them */
+    atomic_bool stopping;
+};
+
+/* Everything but the thread and the worker. */
+enum status loop_open(struct loop *loop, struct engine *engine, const struct env *env,
+                      atomic_uint *connection_count, struct error *error) BEHALF_MUST_USE;
+enum status loop_start(struct loop *loop, struct error *error) BEHALF_MUST_USE;
+void loop_stop(struct loop *loop);
+void loop_join(struct loop *loop);
+void loop_close(struct loop *loop);
+
+void loop_send(struct loop *loop, struct loop_message *message);
+
+/* The connection has whole frames left: serve it again after one poll. */
+void loop_add_turn(struct loop *loop, struct connection *connection);
+
+static inline int64_t
+loop_read_clock(struct loop *loop)
+{
+    loop->now_ns = env_monotonic_ns(loop->env);
+    return loop->now_ns;
+}
+
+#endif
