@@ -91,7 +91,7 @@ engine_check(struct engine_worker *worker, const struct engine_request *request,
     return status;
 }
 
-/* --- bulk --------------------------------------------------------------------------------------- */
+/* --- bulk --- */
 
 /* The evaluation that items of one subject share, one after the other. */
 struct shared_eval {
@@ -186,7 +186,7 @@ engine_check_bulk(struct engine_worker *worker, const struct engine_request *req
     return status;
 }
 
-/* --- permissions -------------------------------------------------------------------------------- */
+/* --- permissions --- */
 
 static size_t
 permission_count(const struct schema *schema, uint32_t type)

@@ -48,7 +48,7 @@ void engine_close(struct engine *engine); /* accepts NULL */
 struct engine_worker *engine_worker_new(struct engine *engine, bool may_block);
 void engine_worker_free(struct engine_worker *worker); /* accepts NULL */
 
-/* --- what every read carries ------------------------------------------------------------------ */
+/* --- what every read carries --- */
 
 enum consistency_mode {
     CONSISTENCY_FULL, /* at least as new as any write acknowledged before the request came */
@@ -72,7 +72,7 @@ struct engine_token {
     char text[ENGINE_TOKEN_SIZE + 1];
 };
 
-/* --- check ------------------------------------------------------------------------------------- */
+/* --- check --- */
 
 #define ENGINE_ACTORS_MAX 16
 #define ENGINE_BULK_ITEMS_MAX 1000
@@ -112,7 +112,7 @@ enum status engine_check_bulk(struct engine_worker *worker, const struct engine_
                               struct check_bulk_result *result,
                               struct error *error) BEHALF_MUST_USE;
 
-/* --- expand ------------------------------------------------------------------------------------ */
+/* --- expand --- */
 
 enum expand_op {
     EXPAND_UNION,
@@ -148,7 +148,7 @@ enum status engine_expand(struct engine_worker *worker, const struct engine_requ
                           const struct expand *expand, struct expand_result *result,
                           struct error *error) BEHALF_MUST_USE;
 
-/* --- lookups ----------------------------------------------------------------------------------- */
+/* --- lookups --- */
 
 #define ENGINE_PAGE_DEFAULT 1000
 #define ENGINE_PAGE_MAX 100000
@@ -251,7 +251,7 @@ enum status engine_lookup_permissions(struct engine_worker *worker,
                                       struct lookup_permissions_result *result,
                                       struct error *error) BEHALF_MUST_USE;
 
-/* --- relationships and schema, reading --------------------------------------------------------- */
+/* --- relationships and schema, reading --- */
 
 /* At least one field is set; `resource_id` and `resource_id_prefix` exclude each other. */
 struct relationship_filter {
@@ -294,7 +294,7 @@ enum status engine_schema_read(struct engine_worker *worker, const struct engine
                                struct schema_read_result *result,
                                struct error *error) BEHALF_MUST_USE;
 
-/* --- writing ----------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 #define ENGINE_UPDATES_MAX 1000
 #define ENGINE_PRECONDITIONS_MAX 1000
@@ -346,7 +346,7 @@ struct engine_write {
 enum status engine_write_submit(struct engine *engine, struct engine_write *write,
                                 struct error *error) BEHALF_MUST_USE;
 
-/* --- the pool ---------------------------------------------------------------------------------- */
+/* --- the pool --- */
 
 /* Lookups and expands have a class of their own, and at most half of the threads (at least one), so
  * that they cannot starve checks. */
@@ -361,7 +361,7 @@ struct engine_job {
 enum status engine_submit(struct engine *engine, enum engine_class class, struct engine_job *job,
                           struct error *error) BEHALF_MUST_USE;
 
-/* --- state ------------------------------------------------------------------------------------- */
+/* --- state --- */
 
 struct engine_info {
     uint64_t revision;        /* published */

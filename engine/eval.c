@@ -47,7 +47,7 @@ eval_grow(struct arena *arena, void *array, uint32_t count, uint32_t *size, size
     return grown;
 }
 
-/* --- nodes ------------------------------------------------------------------------------------- */
+/* --- nodes --- */
 
 static enum status
 add_entry(struct eval *eval, uint64_t object, uint32_t member, uint32_t *entry, struct error *error)
@@ -163,7 +163,7 @@ eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct
     return status;
 }
 
-/* --- frames ------------------------------------------------------------------------------------ */
+/* --- frames --- */
 
 static enum value_operation
 operation_of(enum rewrite_op op)
@@ -203,16 +203,20 @@ eval_push(struct eval *eval, uint64_t object, uint32_t rewrite, uint32_t entry, 
         return eval_spent(error);
     eval->frames = frames;
     frame = &frames[eval->frame_count++];
-    *frame = (struct eval_frame){
-        .object = object,
-        .rewrite = rewrite,
-        .entry = entry,
-        .order = entry == EVAL_NONE ? EVAL_NONE : eval->entries[entry].order,
-        .low = EVAL_NONE,
-        .pending_base = eval->pending_count,
-        .operation = operation_of(op),
-        .value = value_none(eval->domain),
-    };
+    /* Field by field: clearing the walk as well would cost more than a small check does. */
+    frame->object = object;
+    frame->rewrite = rewrite;
+    frame->entry = entry;
+    frame->low = EVAL_NONE;
+    frame->pending_base = eval->pending_count;
+    frame->operand = 0;
+    frame->operation = operation_of(op);
+    frame->started = false;
+    frame->value = value_none(eval->domain);
+    frame->gathered = NULL;
+    frame->gathered_count = 0;
+    frame->gathered_size = 0;
+    frame->walk.batch = NULL;
     return walks_edges(op) ? eval_walk_start(eval, frame, error) : BEHALF_OK;
 }
 
@@ -292,35 +296,38 @@ eval_add_identity(struct eval *eval, const struct eval_entry *entry, struct valu
                : eval_spent(error);
 }
 
-/* The end of a node: final when nothing open is left of it; otherwise it waits, and is solved with
- * all that wait above it as soon as none of them leans on a node further down the stack. */
+/* Leaves a node open until its cycle is closed. */
 static enum status
-finish_entry(struct eval *eval, struct eval_frame frame, struct error *error)
+add_pending(struct eval *eval, uint32_t entry, struct error *error)
 {
-    struct eval_entry *entry = &eval->entries[frame.entry];
-    enum status status = eval_add_identity(eval, entry, &frame.value, error);
-    uint32_t *pending;
+    uint32_t *pending = eval_grow(eval->arena, eval->pending, eval->pending_count,
+                                  &eval->pending_size, sizeof *pending);
 
-    if (status != BEHALF_OK)
+    if (pending == NULL)
+        return eval_spent(error);
+    eval->pending = pending;
+    pending[eval->pending_count++] = entry;
+    eval->entries[entry].state = ENTRY_PENDING;
+    return BEHALF_OK;
+}
+
+/* The end of a node, whose value is the result: final when nothing open is left of it; otherwise it
+ * waits, and is solved with all that wait above it as soon as none of them leans on a node further
+ * down the stack. */
+static enum status
+finish_entry(struct eval *eval, uint32_t entry, uint32_t pending_base, struct error *error)
+{
+    struct eval_entry *row = &eval->entries[entry];
+    enum status status = eval_add_identity(eval, row, &eval->result, error);
+
+    row->value = eval->result;
+    row->state = ENTRY_FINAL;
+    if (status == BEHALF_OK && eval->result.provisional)
+        status = add_pending(eval, entry, error);
+    if (status != BEHALF_OK || eval->result_low == EVAL_NONE || eval->result_low < row->order)
         return status;
-    entry->value = frame.value;
-    entry->state = ENTRY_FINAL;
-    if (frame.value.provisional) {
-        entry->state = ENTRY_PENDING;
-        pending = eval_grow(eval->arena, eval->pending, eval->pending_count, &eval->pending_size,
-                            sizeof *pending);
-        if (pending == NULL)
-            return eval_spent(error);
-        eval->pending = pending;
-        pending[eval->pending_count++] = frame.entry;
-    }
-    eval->result_low = frame.low;
-    if (frame.low == EVAL_NONE || frame.low < frame.order) {
-        eval->result = frame.value;
-        return BEHALF_OK;
-    }
-    status = eval_solve(eval, frame.pending_base, error);
-    eval->result = eval->entries[frame.entry].value;
+    status = eval_solve(eval, pending_base, error);
+    eval->result = eval->entries[entry].value;
     eval->result_low = EVAL_NONE;
     return status;
 }
@@ -329,22 +336,22 @@ finish_entry(struct eval *eval, struct eval_frame frame, struct error *error)
 static enum status
 finish_frame(struct eval *eval, struct error *error)
 {
-    enum status status = unite_gathered(eval, eval_top(eval), error);
-    struct eval_frame frame;
+    struct eval_frame *frame = eval_top(eval);
+    enum status status = unite_gathered(eval, frame, error);
 
     if (status != BEHALF_OK)
         return status;
-    frame = eval->frames[--eval->frame_count];
-    eval_walk_stop(eval, &frame.walk);
-    eval->result = frame.value;
-    eval->result_low = frame.low;
-    if (frame.entry != EVAL_NONE)
-        status = finish_entry(eval, frame, error);
+    eval_walk_stop(eval, &frame->walk);
+    eval->result = frame->value;
+    eval->result_low = frame->low;
+    eval->frame_count--;
+    if (frame->entry != EVAL_NONE)
+        status = finish_entry(eval, frame->entry, frame->pending_base, error);
     eval->has_result = true;
     return status;
 }
 
-/* --- operators --------------------------------------------------------------------------------- */
+/* --- operators --- */
 
 static enum status
 self_value(struct eval *eval, uint64_t object, struct value *value, struct error *error)

@@ -69,7 +69,6 @@ struct eval_frame {
     uint64_t object;
     uint32_t rewrite;
     uint32_t entry;        /* whose value this frame computes; EVAL_NONE for an inner operator */
-    uint32_t order;        /* of that entry; EVAL_NONE otherwise */
     uint32_t low;          /* lowest order leaned on in the subtree; EVAL_NONE when none */
     uint32_t pending_base; /* pending nodes below are older than this frame */
     uint32_t operand;      /* next operand */

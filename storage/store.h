@@ -66,14 +66,14 @@ void store_close(struct store *store); /* accepts NULL */
 struct slice store_secret(const struct store *store);
 struct slice store_incarnation(const struct store *store);
 
-/* --- labels ------------------------------------------------------------------------------- */
+/* --- labels --- */
 
 /* Labels are few and kept in memory; LABEL_NONE / an empty slice when absent. A label is visible
  * as soon as its transaction committed (before it is durable): ask only for names of a schema. */
 uint16_t store_label_find(struct store *store, enum label_kind kind, struct slice name);
 struct slice store_label_name(struct store *store, enum label_kind kind, uint16_t label);
 
-/* --- reading ------------------------------------------------------------------------------ */
+/* --- reading --- */
 
 /* The newest committed revision; it may not be durable yet. Readers use the published one. */
 uint64_t store_head_revision(struct store *store);
@@ -177,7 +177,7 @@ enum status store_schema_read(const struct store_snapshot *snapshot, uint64_t re
 enum status store_changelog_read(const struct store_snapshot *snapshot, uint64_t revision,
                                  struct buffer *entry, struct error *error) BEHALF_MUST_USE;
 
-/* --- writing (writer thread) ---------------------------------------------------------------- */
+/* --- writing (writer thread) --- */
 
 /* A transaction sees the state that the committed ones before it left, synced or not. It must end in
  * commit or abort before the next begins. */
@@ -245,7 +245,7 @@ enum status store_set_horizon(struct store *store, uint64_t revision,
                               struct error *error) BEHALF_MUST_USE;
 uint64_t store_horizon(struct store *store);
 
-/* --- upkeep --------------------------------------------------------------------------------- */
+/* --- upkeep --- */
 
 struct store_stats {
     uint64_t head_revision;
