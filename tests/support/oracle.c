@@ -36,7 +36,7 @@ opposite_of(const struct evaluation *run, enum source source)
     return source == LOWER ? UPPER : LOWER;
 }
 
-/* The subjects that a tuple names itself: the one, or with a wildcard all plain ones of the type. */
+/* The subjects that a tuple names itself: the one, or by a wildcard all plain ones of the type. */
 static uint64_t
 named_by(const struct oracle *oracle, const struct world_tuple *tuple)
 {
@@ -307,7 +307,7 @@ oracle_lookup_resources(const struct oracle *oracle, int type, int name, int lan
     return result;
 }
 
-/* --- the algebra of subject sets ---------------------------------------------------------------- */
+/* --- the algebra of subject sets -------------------------------------------------------------- */
 
 static struct oracle_set
 set_union(struct oracle_set a, struct oracle_set b)
@@ -502,8 +502,8 @@ solve_sets(struct oracle_sets *sets)
     }
 }
 
-/* With undefined members anywhere, the sets are read from the checks; what is not said there is which
- * of the wildcard's subjects are members by their own name too. */
+/* With undefined members anywhere, the sets are read from the checks; what is not said there is
+ * which of the wildcard's subjects are members by their own name too. */
 static void
 read_sets(struct oracle_sets *sets, int node)
 {

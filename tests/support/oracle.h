@@ -1,14 +1,14 @@
 /* oracle.h - what the answers have to be: a naive evaluator of small worlds.
  *
- * Written from the meaning of the language alone. It computes, for up to 64 subjects at once (one bit
- * each, and no bit ever looks at another), the value of every (object, member) of a world: the
+ * Written from the meaning of the language alone. It computes, for up to 64 subjects at once (one
+ * bit each, and no bit ever looks at another), the value of every (object, member) of a world: the
  * well-founded model by the alternating fixpoint. No pruning, no order, no early end.
  *
- *   lower   the subjects that surely are members; upper: those that may be. Starting from nobody and
- *           everybody, each round computes both again as least fixpoints in which the right side of
- *           every `-` is read from the last round (for lower: its upper bound, for upper: its lower
- *           bound). A right side is so read as if it were a permission of its own: `a - (b - p)`
- *           inside `p` passes two exclusions and leaves p undefined.
+ *   lower   the subjects that surely are members; upper: those that may be. Starting from nobody
+ *           and everybody, each round computes both again as least fixpoints in which the right
+ *           side of every `-` is read from the last round (for lower: its upper bound, for upper:
+ *           its lower bound). A right side is so read as if it were a permission of its own: `a -
+ *           (b - p)` inside `p` passes two exclusions and leaves p undefined.
  *   allow   in lower; deny: not in upper; in between: undefined, which is CYCLE_THROUGH_EXCLUSION
  *
  * Threads: none. Memory: plain structs. */
@@ -52,8 +52,8 @@ enum oracle_answer oracle_answer(const struct oracle *oracle, int type, int id, 
 enum oracle_answer oracle_check(const struct world *world, int type, int id, int name,
                                 struct oracle_subject subject);
 
-/* The same with actors (objects: types and ids): the first acts on behalf of the subject, the next of
- * the first. Every actor's type has a member acts_on_behalf_of. */
+/* The same with actors (objects: types and ids): the first acts on behalf of the subject, the next
+ * of the first. Every actor's type has a member acts_on_behalf_of. */
 enum oracle_answer oracle_check_chain(const struct world *world, int type, int id, int name,
                                       struct oracle_subject subject,
                                       const struct oracle_subject *actors, int actor_count);
@@ -67,7 +67,7 @@ struct oracle_resources {
 struct oracle_resources oracle_lookup_resources(const struct oracle *oracle, int type, int name,
                                                 int lane);
 
-/* The answer of lookup subjects at one node: at most one wildcard with exclusions, and concretes. */
+/* What lookup subjects finds at a node: at most one wildcard with exclusions, and concretes. */
 struct oracle_set {
     bool undefined; /* some subject's check is: the lookup is an error */
     bool wildcard;

@@ -1,5 +1,5 @@
-/* world_text.c - reading worlds that tests wrote down. A small recursive descent of its own, so that
- * a misreading in schema/ cannot hide behind the same misreading here. */
+/* world_text.c - reading worlds that tests wrote down. A small recursive descent of its own, so
+ * that a misreading in schema/ cannot hide behind the same misreading here. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,103 @@
+/* harness.h - engines over in-memory stores, asked through every method at once.
+ *
+ * A harness holds the same data twice: one engine with its cache and one with as good as none. A
+ * question goes to both, cold and warm, alone and in bulks of both orders, and to the lookups and
+ * expand; whatever disagrees is reported through harness_fail and counted.
+ * Objects and relationships are given as text, or taken apart where text cannot say it.
+ * Threads: none of its own. Memory: harness_open, harness_close. */
+#ifndef BEHALF_TESTS_HARNESS_H
+#define BEHALF_TESTS_HARNESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "engine/engine.h"
+#include "storage/store.h"
+
+/* One engine over one in-memory store, with a worker and an arena for its answers. */
+struct harness_engine {
+    struct store *store;
+    struct engine *engine;
+    struct engine_worker *worker;
+    struct arena arena;
+};
+
+/* Ends the program when it cannot be opened. */
+void harness_engine_open(struct harness_engine *side, size_t graph_memory_bytes);
+void harness_engine_close(struct harness_engine *side);
+/* Closes the engine and opens it again over the same store, with another budget for its caches. */
+void harness_engine_reopen(struct harness_engine *side, size_t graph_memory_bytes);
+
+/* Submits and waits. The status of the submission, or of the write. */
+enum status harness_submit(struct harness_engine *side, struct engine_write *write);
+enum status harness_write_schema(struct harness_engine *side, struct slice text,
+                                 struct error *error);
+enum status harness_write_updates(struct harness_engine *side, const struct update *updates,
+                                  size_t count, struct engine_token *written_at,
+                                  struct error *error);
+
+/* A request at the newest state, or exactly at a token; the arena is emptied first. */
+struct engine_request harness_request(struct harness_engine *side, const struct engine_token *at);
+
+/* --- values of trees -------------------------------------------------------------------------- */
+
+enum harness_value { HARNESS_DENY, HARNESS_ERROR, HARNESS_ALLOW };
+
+/* Evaluates a tree of expand for a plain subject; what a userset in a leaf says is asked of `ask`.
+ * */
+enum harness_value harness_tree_value(const struct expand_node *node, const struct object *subject,
+                                      enum harness_value (*ask)(void *context,
+                                                                const struct object *userset),
+                                      void *context);
+
+/* --- both engines, by text -------------------------------------------------------------------- */
+
+struct harness {
+    struct harness_engine sides[2]; /* with a cache, and without */
+    unsigned failures;
+    char failure[1024]; /* the first one */
+};
+
+/* Relationships (texts) end with NULL. */
+void harness_open(struct harness *harness, const char *schema, ...) __attribute__((sentinel));
+void harness_close(struct harness *harness);
+
+/* The schema in a transaction of its own, and single updates; both sides must agree on the status.
+ * */
+enum status harness_schema(struct harness *harness, const char *schema);
+enum status harness_create(struct harness *harness, const char *relationship);
+enum status harness_touch(struct harness *harness, const char *relationship);
+enum status harness_delete(struct harness *harness, const char *relationship);
+/* Many at once: "prefix" and "suffix" around the numbers from..to-1, in transactions of 1,000. */
+void harness_touch_range(struct harness *harness, const char *prefix, unsigned from, unsigned to,
+                         const char *suffix);
+
+/* "allow", "deny" or the name of the error, of `resource#permission@subject`, through every method.
+ * Static storage. */
+const char *harness_check(struct harness *harness, const char *question);
+const char *harness_check_object(struct harness *harness, const struct object *resource,
+                                 const char *permission, const struct object *subject);
+/* With one or more actors, separated by blanks, the first acting for the subject. */
+const char *harness_check_as(struct harness *harness, const char *question, const char *actors);
+
+/* Ids, sorted by bytes, separated by blanks, of `type#permission@subject`; behind them those that
+ * are undecided, each with a "?"; an error's name when the lookup fails. Asked at page sizes 1, 2,
+ * 5 and all. Static storage. */
+const char *harness_resources(struct harness *harness, const char *question);
+
+/* Of `resource#permission` and `type` or `type#relation`: ids sorted, "*" in front with its
+ * exclusions in braces: "*{eve mallory} ann". Static storage. */
+const char *harness_subjects(struct harness *harness, const char *resource,
+                             const char *subject_type);
+/* As above, but without the concretes that a wildcard stands for anyway. */
+const char *harness_members(struct harness *harness, const char *resource,
+                            const char *subject_type);
+
+/* Number of resources by lookup at one page size; counts a failure when an id comes twice. */
+size_t harness_count_resources(struct harness *harness, const char *question, uint32_t limit);
+
+void harness_fail(struct harness *harness, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif
