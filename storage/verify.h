@@ -1,0 +1,54 @@
+/* verify.h - what the files of store_verify share.
+ * Always true: everything is read from one snapshot; the first thing that is wrong ends the run with
+ * STORAGE_CORRUPT and a message that names it. History behind the horizon may be there or not, one
+ * direction without the other, and is not an error either way.
+ * Threads: one per verifier, beside any readers and the writer. */
+#ifndef BEHALF_STORAGE_VERIFY_H
+#define BEHALF_STORAGE_VERIFY_H
+
+#include "storage/store_internal.h"
+
+struct verify_count {
+    struct edge_variant variant;
+    uint64_t edges;
+};
+
+struct verifier {
+    struct store *store;
+    const struct store_snapshot *snapshot;
+    uint64_t horizon; /* read behind the snapshot: what was dropped under it is at or below */
+    struct buffer value;
+    struct buffer other;
+
+    /* Edges found in forward, by variant. */
+    struct verify_count *counts;
+    size_t count_count;
+    size_t counts_stored; /* "count/" records seen */
+
+    /* The history entry before, for the order of intervals. */
+    bool has_last;
+    char last_key[1 + EDGE_KEY_SIZE];
+    uint64_t last_deleted;
+
+    uint64_t next_revision; /* of the changelog walk */
+    uint8_t chain[DIGEST_SIZE];
+};
+
+typedef enum status verify_visit(struct verifier *verifier, struct slice key, struct slice value,
+                                 struct error *error);
+
+/* Calls `visit` for every entry of a keyspace until it fails. */
+enum status verify_each(struct verifier *verifier, enum kv_keyspace keyspace, verify_visit *visit,
+                        struct error *error) BEHALF_MUST_USE;
+/* Reads into verifier->other. */
+enum status verify_get(struct verifier *verifier, enum kv_keyspace keyspace, struct slice key,
+                       bool *found, struct error *error) BEHALF_MUST_USE;
+/* STORAGE_CORRUPT: "<family>: <edge> <what>". */
+enum status verify_edge_wrong(struct error *error, const char *family, const struct edge_key *key,
+                              const char *what) BEHALF_MUST_USE;
+
+enum status verify_names(struct verifier *verifier, struct error *error) BEHALF_MUST_USE;
+enum status verify_edges(struct verifier *verifier, struct error *error) BEHALF_MUST_USE;
+enum status verify_changelog(struct verifier *verifier, struct error *error) BEHALF_MUST_USE;
+
+#endif
