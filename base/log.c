@@ -1,7 +1,7 @@
 /* log.c - one line, one write.
- * The format is walked here, conversion by conversion, because only so it is known which bytes are a
- * value: quotes, backslashes and control bytes inside a %s are escaped, those of the format are not.
- * Whoever reads the line, or the JSON made from it, can then split it without guessing. */
+ * The format is walked here, conversion by conversion, because only so it is known which bytes are
+ * a value: quotes, backslashes and control bytes inside a %s are escaped, those of the format are
+ * not. Whoever reads the line, or the JSON made from it, can then split it without guessing. */
 #include "base/log.h"
 
 #include <stdarg.h>

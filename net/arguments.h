@@ -1,9 +1,9 @@
 /* arguments.h - maps of named arguments into structs, by tables of fields.
  *
- * Always true: nothing is ignored. A key that the table does not have is UNKNOWN_ARGUMENT, a key that
- * stands twice, a value of another type and a required one that is missing are MALFORMED_REQUEST; the
- * message names the whole path ("updates[3].relationship.subject") and, inside `updates` or `items`,
- * the error carries the index.
+ * Always true: nothing is ignored. A key that the table does not have is UNKNOWN_ARGUMENT, a key
+ * that stands twice, a value of another type and a required one that is missing are
+ * MALFORMED_REQUEST; the message names the whole path ("updates[3].relationship.subject") and,
+ * inside `updates` or `items`, the error carries the index.
  * Memory: what is decoded points into the frame, or into the arena where bytes had to be changed.
  * Threads: none; a decoder belongs to one request. */
 #ifndef BEHALF_NET_ARGUMENTS_H

@@ -35,8 +35,8 @@ struct call {
     struct buffer reply; /* of a read */
 };
 
-/* Sends the request to the pool. When the engine refuses, `out` gets the error reply, and nothing is
- * left of the call. */
+/* Sends the request to the pool. When the engine refuses, `out` gets the error reply, and nothing
+ * is left of the call. */
 void call_read(struct connection *connection, const struct request *request, struct slice frame,
                int64_t arrived_ns, struct buffer *out);
 

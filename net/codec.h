@@ -30,7 +30,8 @@ enum value_kind {
 struct value {
     enum value_kind kind;
     uint64_t number;    /* of a bool (0 or 1), an integer (two's complement), an array or map: its
-                         * count of elements or pairs, which follow; of a float: its binary64 bits */
+                         * count of elements or pairs, which follow; of a float: its binary64 bits
+                         * */
     struct slice bytes; /* of text and binary */
 };
 

@@ -1,11 +1,11 @@
 /* connection.h - one client.
  *
- * Always true: `state` changes in connection_set_state alone. Bytes of `input` before `input_at` are
- * answered; the scanner knows those behind it. While whole frames wait, while replies of more than
- * LIMIT_OUTPUT_PAUSE or LIMIT_CALLS_IN_FLIGHT calls are under way, nothing is read: the rest stays in
- * the kernel and slows the client down.
- * Memory: an idle connection owns no buffers. It is freed when it is closed, no call points to it and
- * it stands in no list.
+ * Always true: `state` changes in connection_set_state alone. Bytes of `input` before `input_at`
+ * are answered; the scanner knows those behind it. While whole frames wait, while replies of more
+ * than LIMIT_OUTPUT_PAUSE or LIMIT_CALLS_IN_FLIGHT calls are under way, nothing is read: the rest
+ * stays in the kernel and slows the client down.
+ * Memory: an idle connection owns no buffers. It is freed when it is closed, no call points to it
+ * and it stands in no list.
  * Threads: its loop's; `gone` is read by those who work for it. */
 #ifndef BEHALF_NET_CONNECTION_H
 #define BEHALF_NET_CONNECTION_H

@@ -1,7 +1,7 @@
 /* dispatch.h - from a complete frame to a reply, without sockets and without threads of its own.
  *
- * Always true: every request gets exactly one reply, from whoever runs it. A reply is written whole or
- * cut back and replaced by an error; it is never larger than LIMIT_MESSAGE_SIZE.
+ * Always true: every request gets exactly one reply, from whoever runs it. A reply is written
+ * whole or cut back and replaced by an error; it is never larger than LIMIT_MESSAGE_SIZE.
  * Memory: a request's slices point into the frame.
  * Threads: none; a dispatcher belongs to one thread. */
 #ifndef BEHALF_NET_DISPATCH_H
@@ -45,8 +45,8 @@ void dispatch_written(const struct request *request, const struct engine_write *
 /* An error reply to a request. */
 void dispatch_refuse(uint32_t id, const struct error *error, struct buffer *out);
 
-/* The reply to bytes that are no message: its id is the request's when it can be read from the bytes
- * so far, else nil. */
+/* The reply to bytes that are no message: its id is the request's when it can be read from the
+ * bytes so far, else nil. */
 void dispatch_malformed(struct slice bytes, const char *what, struct buffer *out);
 
 #endif

@@ -1,11 +1,11 @@
 /* frame.h - finds the end of one MessagePack value in bytes that arrive in any pieces.
  *
  * Always true: nothing is allocated and no length is believed. Each value still announced needs at
- * least one byte, so `at + payload + pending <= size_limit` is checked before a header is accepted: a
- * header that announces more than the message may hold is refused with the bytes that carry it.
- * Extension types are refused. The work is linear in the bytes over all calls together: payload is
- * skipped, not read, and of an incomplete header at most eight bytes are looked at again.
- * Threads: none; one scanner belongs to one connection. */
+ * least one byte, so `at + payload + pending <= size_limit` is checked before a header is
+ * accepted: a header that announces more than the message may hold is refused with the bytes that
+ * carry it. Extension types are refused. The work is linear in the bytes over all calls together:
+ * payload is skipped, not read, and of an incomplete header at most eight bytes are looked at
+ * again. Threads: none; one scanner belongs to one connection. */
 #ifndef BEHALF_NET_FRAME_H
 #define BEHALF_NET_FRAME_H
 

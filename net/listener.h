@@ -1,10 +1,10 @@
 /* listener.h - sockets that listen, and what they may be bound to.
  *
- * Always true: TCP is bound to loopback only, as long as there are neither keys nor TLS; a Unix socket
- * has mode 0600 and stands in a directory that is ours and closed to others (a socket is reachable
- * between bind and chmod, so only the directory protects it). Above the limit of connections, and
- * without descriptors, a client is accepted and closed: it must not wait for nothing.
- * Threads: opened before the loops start; afterwards its events run on the first loop. */
+ * Always true: TCP is bound to loopback only, as long as there are neither keys nor TLS; a Unix
+ * socket has mode 0600 and stands in a directory that is ours and closed to others (a socket is
+ * reachable between bind and chmod, so only the directory protects it). Above the limit of
+ * connections, and without descriptors, a client is accepted and closed: it must not wait for
+ * nothing. Threads: opened before the loops start; afterwards its events run on the first loop. */
 #ifndef BEHALF_NET_LISTENER_H
 #define BEHALF_NET_LISTENER_H
 

@@ -3,7 +3,7 @@
 #include "net/methods.h"
 #include "net/results.h"
 
-/* --- expand -------------------------------------------------------------------------------------- */
+/* --- expand ----------------------------------------------------------------------------------- */
 
 struct expand_arguments {
     struct read_arguments read;
@@ -57,8 +57,8 @@ struct expand_level {
     size_t next; /* child to write */
 };
 
-/* Children follow their parent's header, so the tree is written in pre-order, with a stack of our own:
- * groups in groups may be as deep as the data. */
+/* Children follow their parent's header, so the tree is written in pre-order, with a stack of our
+ * own: groups in groups may be as deep as the data. */
 static enum status
 put_expand_tree(struct buffer *out, const struct expand_node *root, struct arena *arena,
                 struct buffer *scratch, struct error *error)
@@ -131,7 +131,7 @@ method_expand(const struct method_context *context, struct reader arguments, str
     return status;
 }
 
-/* --- lookup_resources ---------------------------------------------------------------------------- */
+/* --- lookup_resources ------------------------------------------------------------------------- */
 
 struct lookup_resources_arguments {
     struct read_arguments read;
@@ -202,7 +202,7 @@ method_lookup_resources(const struct method_context *context, struct reader argu
     return status;
 }
 
-/* --- lookup_subjects ----------------------------------------------------------------------------- */
+/* --- lookup_subjects -------------------------------------------------------------------------- */
 
 struct lookup_subjects_arguments {
     struct read_arguments read;
@@ -278,7 +278,7 @@ method_lookup_subjects(const struct method_context *context, struct reader argum
     return BEHALF_OK;
 }
 
-/* --- lookup_permissions -------------------------------------------------------------------------- */
+/* --- lookup_permissions ----------------------------------------------------------------------- */
 
 struct lookup_permissions_arguments {
     struct read_arguments read;

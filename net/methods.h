@@ -1,7 +1,7 @@
 /* methods.h - from a method's name to the functions that answer it.
- * Always true: a `run` or `result` function writes exactly one MessagePack value, or returns an error
- * and its caller cuts the buffer back. None of them blocks on anything but the engine, and with a
- * worker that may not block, not even there.
+ * Always true: a `run` or `result` function writes exactly one MessagePack value, or returns an
+ * error and its caller cuts the buffer back. None of them blocks on anything but the engine, and
+ * with a worker that may not block, not even there.
  * Threads: any; a method_context belongs to one request. */
 #ifndef BEHALF_NET_METHODS_H
 #define BEHALF_NET_METHODS_H
@@ -55,7 +55,7 @@ const struct method *method_table(size_t *count);
 #undef READ
 #undef WRITE
 
-/* --- for the families of methods ----------------------------------------------------------------- */
+/* --- for the families of methods -------------------------------------------------------------- */
 
 struct decoder method_decoder(const struct method_context *context, struct reader arguments,
                               struct error *error);

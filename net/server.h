@@ -1,10 +1,10 @@
 /* server.h - CONTRACT of the net floor: bytes from and to clients.
  *
  * Always true: a request gets one reply or its connection is closed; a reply is sent only after the
- * engine gave the answer, for a write: after it is durable. No loop thread waits for storage. What one
- * client can make the server hold is bounded (net/limits.h), and a slow or silent one is closed.
- * Threads: server_open starts nothing; server_start makes one thread per loop. The other functions
- * are called by the thread that opened it.
+ * engine gave the answer, for a write: after it is durable. No loop thread waits for storage. What
+ * one client can make the server hold is bounded (net/limits.h), and a slow or silent one is
+ * closed. Threads: server_open starts nothing; server_start makes one thread per loop. The other
+ * functions are called by the thread that opened it.
  * Memory: options are read during server_open; engine and env are borrowed until server_close. */
 #ifndef BEHALF_NET_SERVER_H
 #define BEHALF_NET_SERVER_H
@@ -28,8 +28,9 @@ struct server_options {
     unsigned connections;       /* 0 = LIMIT_CONNECTIONS */
 };
 
-/* Binds and listens, so that the address is known and a failure is seen before anything is announced.
- * A message says what to do: port taken, address not on loopback, directory open to others. */
+/* Binds and listens, so that the address is known and a failure is seen before anything is
+ * announced. A message says what to do: port taken, address not on loopback, directory open to
+ * others. */
 enum status server_open(const struct server_options *options, struct server **server,
                         struct error *error) BEHALF_MUST_USE;
 
@@ -38,8 +39,8 @@ const char *server_address(const struct server *server);
 
 enum status server_start(struct server *server, struct error *error) BEHALF_MUST_USE;
 
-/* Stops accepting and reading, lets what runs end and its replies leave, at most LIMIT_DRAIN_MS, then
- * closes all connections and joins the loops. False when the bound came first. */
+/* Stops accepting and reading, lets what runs end and its replies leave, at most LIMIT_DRAIN_MS,
+ * then closes all connections and joins the loops. False when the bound came first. */
 bool server_drain(struct server *server);
 
 /* After server_drain, or instead of server_start. The engine may be closed afterwards. */

@@ -1,4 +1,5 @@
-/* shapes.c - objects, relationships, filters and the rest, from MessagePack to the engine's structs. */
+/* shapes.c - objects, relationships, filters and the rest, from MessagePack to the engine's
+ * structs. */
 #include "net/shapes.h"
 
 static enum status
@@ -8,7 +9,7 @@ no_memory(struct decoder *decoder)
                           "the request needs more memory than it may have");
 }
 
-/* --- scalars ------------------------------------------------------------------------------------- */
+/* --- scalars ---------------------------------------------------------------------------------- */
 
 static enum status
 decode_number(struct decoder *decoder, uint32_t largest, uint32_t *number)
@@ -220,7 +221,7 @@ decode_idempotency_key(struct decoder *decoder, void *into)
     return BEHALF_OK;
 }
 
-/* --- consistency --------------------------------------------------------------------------------- */
+/* --- consistency ------------------------------------------------------------------------------ */
 
 static enum status
 decode_mode(struct decoder *decoder, void *into)
@@ -282,7 +283,7 @@ decode_consistency(struct decoder *decoder, void *into)
     return BEHALF_OK;
 }
 
-/* --- objects ------------------------------------------------------------------------------------- */
+/* --- objects ---------------------------------------------------------------------------------- */
 
 static enum status
 decode_object_map(struct decoder *decoder, struct object *object)
@@ -342,8 +343,8 @@ decode_resource(struct decoder *decoder, void *into)
     return BEHALF_OK;
 }
 
-/* The array at the cursor: its count, at most `largest`. Elements need a byte each, so a count above
- * the bytes left is refused before anything is taken from the arena. */
+/* The array at the cursor: its count, at most `largest`. Elements need a byte each, so a count
+ * above the bytes left is refused before anything is taken from the arena. */
 static enum status
 decode_count(struct decoder *decoder, size_t largest, enum status too_many, size_t *count)
 {
@@ -420,7 +421,7 @@ decode_actors(struct decoder *decoder, void *into)
     return status;
 }
 
-/* --- relationships ------------------------------------------------------------------------------- */
+/* --- relationships ---------------------------------------------------------------------------- */
 
 static enum status
 decode_time(struct decoder *decoder, void *into)
@@ -583,7 +584,7 @@ decode_updates(struct decoder *decoder, void *into)
     return status;
 }
 
-/* --- filters ------------------------------------------------------------------------------------- */
+/* --- filters ---------------------------------------------------------------------------------- */
 
 static enum status
 decode_prefix(struct decoder *decoder, void *into)
@@ -699,7 +700,7 @@ decode_preconditions(struct decoder *decoder, void *into)
     return status;
 }
 
-/* --- checks of a bulk ---------------------------------------------------------------------------- */
+/* --- checks of a bulk ------------------------------------------------------------------------- */
 
 struct check_map {
     struct check check;

@@ -1,7 +1,7 @@
 /* shapes.h - the shapes of the protocol's arguments, as decoding functions for tables of fields.
  * Each function's comment says into what it decodes; arguments.h says what they have in common.
- * An object is text ("document:readme", "group:eng#member", "user:*") or a map {type, id, relation?}
- * or {type, wildcard: true} whose id is a string or binary and needs no quotes. */
+ * An object is text ("document:readme", "group:eng#member", "user:*") or a map {type, id,
+ * relation?} or {type, wildcard: true} whose id is a string or binary and needs no quotes. */
 #ifndef BEHALF_NET_SHAPES_H
 #define BEHALF_NET_SHAPES_H
 

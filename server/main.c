@@ -1,0 +1,233 @@
+/* main.c - behalfd: the only place that knows everybody.
+ * Opens from below (storage, engine, net), waits for a signal, closes from above. */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/env.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "net/server.h"
+#include "server/options.h"
+#include "storage/store.h"
+
+/* Documented in docs/configuration.md and the manual page. */
+enum exit_code {
+    EXIT_STOPPED = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_STORE = 3,
+    EXIT_DATA = 4,
+    EXIT_LISTEN = 5,
+};
+
+static void
+complain(const struct error *error)
+{
+    (void)fprintf(stderr, "behalfd: %s\n", error->message);
+    if (error->hint[0] != '\0')
+        (void)fprintf(stderr, "behalfd: %s\n", error->hint);
+}
+
+static void
+print_version(void)
+{
+    char libraries[SERVER_LIBRARIES_SIZE];
+
+    server_libraries(libraries);
+    (void)printf("behalfd %s (%s)\n%s, compiler %s\n", BEHALF_VERSION, BEHALF_VARIANT, libraries,
+                 __VERSION__);
+}
+
+/* Ids and schemas are nobody else's business: files closed to others, no core dump, no debugger of
+ * the same user. */
+static void
+close_up(void)
+{
+    const struct rlimit none = {0, 0};
+
+    (void)umask(077);
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/* Blocked here and so in every thread started later; main waits for them. */
+static sigset_t
+block_signals(void)
+{
+    sigset_t signals;
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    return signals;
+}
+
+/* As many descriptors as the connections need, when the hard limit allows. */
+static void
+raise_descriptors(uint64_t connections)
+{
+    const uint64_t others = 1024; /* of the storage and the libraries */
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= connections + others)
+        return;
+    limit.rlim_cur =
+        limit.rlim_max < connections + others ? limit.rlim_max : (rlim_t)(connections + others);
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void
+announce(const struct options *options, const char *address)
+{
+    if (options->ready_fd != OPTIONS_UNSET) {
+        int fd = (int)options->ready_fd;
+
+        if (dprintf(fd, "%s\n", address) < 0)
+            log_line(LOG_WARN, "cannot write to the ready descriptor", "fd=%d reason=\"%s\"", fd,
+                     strerror(errno));
+        else if (fd > STDERR_FILENO)
+            (void)close(fd);
+    }
+    (void)printf("behalfd ready on %s\n", address);
+    (void)fflush(stdout);
+}
+
+static void
+log_start(struct engine *engine, const char *address)
+{
+    struct engine_info info;
+    struct error error;
+
+    if (engine_info_read(engine, &info, &error) != BEHALF_OK) {
+        log_line(LOG_WARN, "server ready, its state cannot be read", "reason=\"%s\"",
+                 error.message);
+        return;
+    }
+    log_line(LOG_INFO, "server ready",
+             "version=\"%s\" listen=\"%s\" revision=%llu schema_revision=%llu", BEHALF_VERSION,
+             address, (unsigned long long)info.revision, (unsigned long long)info.schema_revision);
+}
+
+/* Serves until a signal comes; a second one does not wait for what is under way. */
+static enum exit_code
+serve(struct server *server, struct engine *engine, const struct options *options,
+      const sigset_t *signals)
+{
+    bool drained;
+    const char *address =
+        server_address(server)[0] != '\0' ? server_address(server) : options->unix_path;
+    struct error error;
+    int which = 0;
+
+    if (server_start(server, &error) != BEHALF_OK) {
+        complain(&error);
+        (void)server_drain(server);
+        return EXIT_FAILED;
+    }
+    log_start(engine, address);
+    announce(options, address);
+    while (sigwait(signals, &which) != 0)
+        continue;
+    (void)signal(SIGTERM, SIG_DFL);
+    (void)signal(SIGINT, SIG_DFL);
+    (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+    log_line(LOG_INFO, "stopping", "signal=%d", which);
+    drained = server_drain(server);
+    log_line(drained ? LOG_INFO : LOG_WARN, "stopped serving", "all_answered=%s",
+             drained ? "true" : "false");
+    return EXIT_STOPPED;
+}
+
+static enum exit_code
+run(const struct options *options, const sigset_t *signals)
+{
+    const struct env *env = env_system();
+    const struct store_options store_options = {.path = options->data, .env = env};
+    struct engine_options engine_options = {
+        .env = env,
+        .workers = (unsigned)options->workers,
+        .graph_memory_bytes = options->graph_memory,
+    };
+    struct server_options server_options = {
+        .env = env,
+        .listen_address = strcmp(options->listen, "none") == 0 ? NULL : options->listen,
+        .unix_path = options->unix_path[0] != '\0' ? options->unix_path : NULL,
+        .loops = (unsigned)options->loops,
+        .connections = (unsigned)options->connections,
+    };
+    struct store *store = NULL;
+    struct engine *engine = NULL;
+    struct server *server = NULL;
+    struct error error;
+    enum status status;
+    enum exit_code code;
+
+    status = store_open(&store_options, &store, &error);
+    if (status != BEHALF_OK) {
+        code = status == BEHALF_STORAGE_CORRUPT ? EXIT_DATA : EXIT_STORE;
+        goto done;
+    }
+    engine_options.store = store;
+    status = engine_open(&engine_options, &engine, &error);
+    if (status != BEHALF_OK) {
+        code = EXIT_DATA;
+        goto done;
+    }
+    server_options.engine = engine;
+    status = server_open(&server_options, &server, &error);
+    if (status != BEHALF_OK) {
+        code = status == BEHALF_MALFORMED_REQUEST ? EXIT_USAGE : EXIT_LISTEN;
+        goto done;
+    }
+    code = serve(server, engine, options, signals);
+done:
+    if (status != BEHALF_OK)
+        complain(&error);
+    server_close(server);
+    engine_close(engine);
+    store_close(store);
+    return code;
+}
+
+int
+main(int count, char **arguments)
+{
+    struct options options;
+    struct error error;
+    sigset_t signals;
+    enum exit_code code;
+
+    close_up();
+    if (options_read(&options, count, arguments, environ, &error) != BEHALF_OK) {
+        complain(&error);
+        return EXIT_USAGE;
+    }
+    if (options.help) {
+        options_print_help(stdout);
+        options_release(&options);
+        return EXIT_STOPPED;
+    }
+    if (options.version) {
+        print_version();
+        options_release(&options);
+        return EXIT_STOPPED;
+    }
+    log_configure(&(struct log_options){.level = options.log_level, .json = options.log_json});
+    raise_descriptors(options.connections);
+    signals = block_signals();
+    code = run(&options, &signals);
+    log_line(LOG_INFO, "stopped", "exit=%d", (int)code);
+    options_release(&options);
+    return code;
+}
