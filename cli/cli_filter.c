@@ -98,10 +98,9 @@ cli_filter_parse(struct arena *arena, const char *text, struct behalf_filter *fi
     size_t at = find_plain(whole, '@');
     struct side resource = {0};
     struct side subject = {0};
-    struct error error;
+    struct error error = {.status = BEHALF_OK};
     const char *wrong = NULL;
 
-    error_set(&error, BEHALF_OK, "%s", "");
     if (!parse_side(arena, (struct slice){whole.data, at}, &resource, &error))
         wrong = error.message;
     else if (at < whole.size &&

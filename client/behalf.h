@@ -86,7 +86,8 @@ BEHALF_API enum behalf_status behalf_connect(const char *endpoint,
                                              struct behalf_error *error);
 BEHALF_API void behalf_close(struct behalf_client *client);
 
-/* The socket, to wait on in a loop of the caller's; only for poll and its like. */
+/* The socket, to wait on in a loop of the caller's. Who sends or receives on it himself must call
+ * nothing but behalf_close for this client any more. */
 BEHALF_API int behalf_descriptor(const struct behalf_client *client);
 
 /* --- writer: one MessagePack value ------------------------------------------------------------ */
