@@ -59,8 +59,7 @@ enum slot_kind {
 #define SHARDS_MAX UINT32_C(1024)
 #define SHARD_BYTES ((size_t)64 * 1024)
 
-/* One hold of a shard's lock moves the hand at most so far. */
-#define SWEEP_STEPS 64
+/* One hold of a shard's lock takes out at most so many sets. */
 #define SWEEP_VICTIMS 16
 
 /* A dropped set of so many edges is not loaded again at once: a write per second on a group of
@@ -334,7 +333,7 @@ static void
 evict_in(struct graph_cache *cache, struct shard *shard)
 {
     struct victims victims = {.count = 0};
-    uint32_t steps = SWEEP_STEPS;
+    uint32_t steps = SLOT_SWEEP_STEPS;
 
     pthread_mutex_lock(&shard->lock);
     while (bytes_counted(cache) > cache->memory_bytes && victims.count < SWEEP_VICTIMS) {
@@ -370,8 +369,7 @@ add_slot(struct graph_cache *cache, struct shard *shard, uint64_t key, uint64_t 
     bool added = slot_table_add(&shard->table, key, value, cache->slots_max);
 
     if (!added) {
-        uint32_t steps = SWEEP_STEPS;
-        struct slot *slot = slot_table_sweep(&shard->table, EVICT_FOR_ROOM, &steps);
+        struct slot *slot = slot_table_victim(&shard->table, EVICT_FOR_ROOM);
 
         if (slot != NULL) {
             take_out(cache, shard, slot, victims);

@@ -23,7 +23,7 @@ enum entry_kind { ENTRY_BY_NAME, ENTRY_BY_NODE };
  * kept, and the others are read from storage. */
 #define SAME_HASH_MAX 8
 
-#define SWEEP_STEPS 64
+/* One hold of a shard's lock takes out at most so many entries. */
 #define SWEEP_VICTIMS 32
 
 struct entry {
@@ -229,8 +229,7 @@ struct victims {
 static bool
 evict_one(struct name_shard *shard, struct victims *victims)
 {
-    uint32_t steps = SWEEP_STEPS;
-    struct slot *slot = slot_table_sweep(&shard->table, ENTRY_KINDS, &steps);
+    struct slot *slot = slot_table_victim(&shard->table, ENTRY_KINDS);
     struct entry *entry;
 
     if (slot == NULL || victims->count == SWEEP_VICTIMS)

@@ -114,3 +114,18 @@ slot_table_sweep(struct slot_table *table, uint32_t kinds, uint32_t *steps)
     }
     return NULL;
 }
+
+struct slot *
+slot_table_victim(struct slot_table *table, uint32_t kinds)
+{
+    uint32_t steps = SLOT_SWEEP_STEPS;
+    struct slot *slot = slot_table_sweep(table, kinds, &steps);
+
+    if (slot == NULL) {
+        /* All were used, and are not marked so any more: back, and the first one it is. */
+        table->hand -= SLOT_SWEEP_STEPS;
+        steps = SLOT_SWEEP_STEPS;
+        slot = slot_table_sweep(table, kinds, &steps);
+    }
+    return slot;
+}

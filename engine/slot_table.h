@@ -91,6 +91,13 @@ void slot_table_remove(struct slot_table *table, struct slot *slot);
  * none. *steps becomes what is left. */
 struct slot *slot_table_sweep(struct slot_table *table, uint32_t kinds, uint32_t *steps);
 
+/* Slots that one hold of a lock looks at, at most. */
+#define SLOT_SWEEP_STEPS UINT32_C(64)
+
+/* A slot to be given up now, for room: the first unused one among the next SLOT_SWEEP_STEPS of the
+ * hand, or the first of them when all were used; NULL when none is of these kinds. */
+struct slot *slot_table_victim(struct slot_table *table, uint32_t kinds);
+
 /* Bytes that an allocation of `size` really takes: chunks of 16 with 8 bytes of the allocator's. */
 static inline size_t
 slot_allocation_bytes(size_t size)
