@@ -287,10 +287,12 @@ cppcheck:
 	  --suppressions-list=tools/cppcheck.supp --error-exitcode=1 \
 	  $(filter-out tests/unit/%,$(ALL_SRC))
 clang-tidy: $(patsubst %.c,$(strip $(O))/tidy/%.ok,$(ALL_SRC))
-$(strip $(O))/tidy/%.ok: %.c .clang-tidy $(HEADERS)
+ANALYZER = $(if $(filter %/error.c %/client_error.c,$<),,-include tools/analyzer.h) \
+  $(if $(filter client/%,$<),-DANALYZE_CLIENT)
+$(strip $(O))/tidy/%.ok: %.c tools/analyzer.h .clang-tidy $(HEADERS)
 	$(SAY) TIDY $<
 	$(Q)mkdir -p $(@D) && clang-tidy --quiet --warnings-as-errors='*' $< -- -std=c17 \
-	  $(MY_CPPFLAGS) 2>$@.log || { cat $@.log >&2; exit 1; }
+	  $(MY_CPPFLAGS) $(ANALYZER) 2>$@.log || { cat $@.log >&2; exit 1; }
 	@touch $@
 format: ; @clang-format -i $(TEXTS) ## clang-format over everything
 format-check: ; @clang-format --dry-run --Werror $(TEXTS)
