@@ -78,9 +78,9 @@ enum status
 build_add_member(struct build *build, const struct schema_member *member,
                  const struct build_source *source)
 {
-    if (build->member_count == BUILD_MEMBERS_MAX) {
+    if (build->member_count == SCHEMA_MEMBERS_MAX) {
         error_set(build->error, BEHALF_SCHEMA_TYPE_ERROR,
-                  "the schema has more than %d relations and permissions", BUILD_MEMBERS_MAX);
+                  "the schema has more than %d relations and permissions", SCHEMA_MEMBERS_MAX);
         return build_error_at(build, source->member->name.place);
     }
     build->members = build_grow(build, build->members, build->member_count, &build->member_capacity,

@@ -23,9 +23,6 @@
 /* Of a text of 4 MiB the tree alone takes some 100 MiB; the rest is room for what partials copy. */
 #define BUILD_ARENA_MAX ((size_t)384 * 1024 * 1024)
 
-/* Named and hidden members together; each definition copies those of the partials it splices. */
-#define BUILD_MEMBERS_MAX 100000
-
 struct build_type {
     const struct ast_item *item;
     uint32_t first_member;

@@ -28,7 +28,8 @@ report(struct linter *linter, uint32_t member, const char *name, struct place pl
     struct schema_lint *lint;
     va_list arguments;
 
-    if (comments_silence(&linter->build->sources[member].member->comments, slice_of(name)))
+    if (linter->count == SCHEMA_LINTS_MAX ||
+        comments_silence(&linter->build->sources[member].member->comments, slice_of(name)))
         return;
     if (linter->count == linter->capacity) {
         linter->capacity = linter->capacity == 0 ? 16 : linter->capacity * 2;
@@ -285,7 +286,8 @@ sort_lints(struct linter *linter)
         const struct schema_lint *last = kept > 0 ? &linter->lints[kept - 1] : NULL;
 
         if (last == NULL || last->line != linter->lints[at].line ||
-            last->column != linter->lints[at].column || last->name != linter->lints[at].name)
+            last->column != linter->lints[at].column ||
+            strcmp(last->name, linter->lints[at].name) != 0)
             linter->lints[kept++] = linter->lints[at];
     }
     linter->count = kept;

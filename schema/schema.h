@@ -22,21 +22,23 @@
 
 #define SCHEMA_NONE UINT32_MAX
 #define SCHEMA_TEXT_SIZE_MAX ((size_t)4 * 1024 * 1024)
-#define SCHEMA_DEFINITIONS_MAX 2000
+#define SCHEMA_DEFINITIONS_MAX 2000 /* partials included */
+#define SCHEMA_MEMBERS_MAX 100000 /* hidden ones and those copied from partials included */
 #define SCHEMA_NESTING_MAX 64 /* parentheses and nested arrows in one expression */
+#define SCHEMA_LINTS_MAX 1000 /* what one text is warned of at most */
 
 /* One node of a rewrite program: how a member's subjects are computed.
  *
- *   op            first/count                      member                 target
- *   NIL           -                                -                      -
- *   SELF          -                                -                      -
- *   STORED        -                                the relation itself    -
- *   COMPUTED      -                                member of same type    -
- *   UNION         operands[first..first+count)     -                      -    count >= 2
- *   INTERSECTION  operands[first..first+count)     -                      -    count >= 2
- *   EXCLUSION     operands[first], [first + 1]     -                      -    count == 2
- *   ARROW         hops[first..first+count)         the tupleset relation  name index
- *   ARROW_ALL     hops[first..first+count)         the tupleset relation  name index
+ *   op            first/count                      member
+ *   NIL           -                                -
+ *   SELF          -                                -
+ *   STORED        -                                the relation itself
+ *   COMPUTED      -                                member of same type
+ *   UNION         operands[first..first+count)     -    count >= 2
+ *   INTERSECTION  operands[first..first+count)     -    count >= 2
+ *   EXCLUSION     operands[first], [first + 1]     -    count == 2
+ *   ARROW         hops[first..first+count)         the tupleset relation
+ *   ARROW_ALL     hops[first..first+count)         the tupleset relation
  *
  * `hops` gives, for each subject type that the tupleset relation allows, the member that the arrow
  * goes on to there, or SCHEMA_NONE where that type has no such name: an ARROW passes over such a
@@ -142,7 +144,7 @@ struct schema {
     uint32_t variant_count;
     uint32_t rewrite_count;
     uint32_t operand_count;
-    uint32_t hop_count;
+    uint32_t hop_count; /* arrows over the same relation to the same name share their hops */
     uint32_t entry_count;
     struct slice text; /* as given to schema_compile */
 };
