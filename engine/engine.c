@@ -8,7 +8,7 @@
 #include "engine/token.h"
 #include "engine/writer.h"
 
-/* --- publication ------------------------------------------------------------------------------- */
+/* --- publication --- */
 
 static struct published *
 published_new(const struct store *store, uint64_t revision, struct binding *binding)
@@ -60,7 +60,7 @@ engine_published(struct engine *engine)
     return published;
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 /* Publishes what the store holds at its head: all of it is durable when a store opens. */
 static enum status

@@ -25,7 +25,7 @@ set_type_bounds(struct graph_range *range, uint16_t type_label)
     range->to = range->from + NODE_SEQUENCE_LOCAL;
 }
 
-/* --- edges that decide by themselves -------------------------------------------------------------- */
+/* --- edges that decide by themselves --- */
 
 static bool
 variant_matches(const struct eval *eval, const struct schema_variant *variant)
@@ -158,7 +158,7 @@ eval_direct(struct eval *eval, uint64_t object, uint32_t relation, struct value 
     return direct_subjects(eval, object, relation, value, error);
 }
 
-/* --- walks --------------------------------------------------------------------------------------- */
+/* --- walks --- */
 
 static uint64_t *
 take_batch(struct eval *eval, uint32_t size)

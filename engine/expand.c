@@ -116,7 +116,7 @@ plan_member(struct builder *builder, const struct path *path, uint64_t object, u
     return plan(builder, step, object, builder->schema->members[member].root, levels, node, error);
 }
 
-/* --- growing lists ------------------------------------------------------------------------------- */
+/* --- growing lists --- */
 
 /* Doubles at powers of two; the arena keeps the old copies until the request ends. */
 static void *
@@ -164,7 +164,7 @@ add_subject(struct builder *builder, struct expand_node *leaf, uint64_t subject,
     return status;
 }
 
-/* --- what stands on a relation ------------------------------------------------------------------- */
+/* --- what stands on a relation --- */
 
 /* Called for each stored subject of a relation that the schema allows. */
 struct visitor {
@@ -261,7 +261,7 @@ fill_stored(struct builder *builder, const struct task *task, uint32_t relation,
     return leaf->subject_count == 0 ? BEHALF_OK : add_child(builder, task->node, leaf, error);
 }
 
-/* --- arrows --------------------------------------------------------------------------------------- */
+/* --- arrows --- */
 
 static uint32_t
 hop_member(const struct builder *builder, const struct rewrite *row, uint32_t type)
@@ -310,7 +310,7 @@ fill_arrow(struct builder *builder, const struct task *task, enum expand_op op, 
                           error);
 }
 
-/* --- operators ------------------------------------------------------------------------------------ */
+/* --- operators --- */
 
 static enum status
 fill_operator(struct builder *builder, const struct task *task, enum expand_op op,

@@ -60,7 +60,7 @@ grow(struct arena *arena, void *array, uint32_t count, uint32_t *size, size_t el
     return grown;
 }
 
-/* --- which members lead to the target --------------------------------------------------------------- */
+/* --- which members lead to the target --- */
 
 static bool
 member_leads(const struct walk *walk, uint32_t member)
@@ -96,7 +96,7 @@ find_leads(struct walk *walk, struct error *error)
     return BEHALF_OK;
 }
 
-/* --- the walk ------------------------------------------------------------------------------------ */
+/* --- the walk --- */
 
 static enum status
 add_candidate(struct walk *walk, uint64_t node, bool certain, struct error *error)
@@ -280,7 +280,7 @@ sort_candidates(struct walk *walk)
     walk->candidate_count = kept;
 }
 
-/* --- the page ------------------------------------------------------------------------------------ */
+/* --- the page --- */
 
 struct page {
     struct walk *walk;
@@ -411,7 +411,7 @@ make_page(struct page *page, uint64_t digest, struct error *error)
     return status;
 }
 
-/* --- the request ---------------------------------------------------------------------------------- */
+/* --- the request --- */
 
 static uint64_t
 digest_of(const struct lookup_resources *lookup)

@@ -82,7 +82,7 @@ request_subject(struct snapshot *snapshot, const struct object *object,
     return status;
 }
 
-/* --- delegation -------------------------------------------------------------------------------- */
+/* --- delegation --- */
 
 static enum status
 check_plain(const struct object *object, const char *what, struct error *error)

@@ -47,7 +47,7 @@ wanted_revision(struct engine *engine, const struct engine_request *request,
     return BEHALF_OK;
 }
 
-/* --- schemas of older revisions ---------------------------------------------------------------- */
+/* --- schemas of older revisions --- */
 
 /* Takes a kept binding whose schema was in force at `revision`, given that `schema_revision` wrote
  * it, and moves it to the front. */
@@ -108,7 +108,7 @@ older_binding(struct snapshot *snapshot, struct error *error)
     return status;
 }
 
-/* --- snapshots ---------------------------------------------------------------------------------- */
+/* --- snapshots --- */
 
 static void
 set_budget(struct engine_worker *worker, enum request_class class, struct snapshot *snapshot)
