@@ -5,8 +5,8 @@
  * (kv_scan_next is the only way to advance, and returns BEHALF_DONE only for a true end).
  * No word of any particular engine stands here; adapters (kv_rocksdb.c, kv_memory.c, kv_fault.c in
  * tests) implement `struct kv_operations`. Nothing above an adapter sees its library.
- * Threads: reads, scans and snapshots from any thread; kv_write and kv_sync from one writer thread at
- * a time. A scan and the slices it returns belong to one thread.
+ * Threads: reads, scans and snapshots from any thread; kv_write and kv_sync from one writer thread
+ * at a time. A scan and the slices it returns belong to one thread.
  * Errors: STORAGE_FAILED (I/O, full disk: the message says which), STORAGE_CORRUPT (checksums),
  * SERVICE_READ_ONLY (fenced: another writer took over), TOO_MANY_UPDATES_IN_REQUEST (batch too big
  * for the adapter), REVISION_EXPIRED (snapshot grew too old). RocksDB and memory raise only the
@@ -75,7 +75,8 @@ enum status kv_get(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_ke
                    struct slice key, struct buffer *value, bool *found,
                    struct error *error) BEHALF_MUST_USE;
 
-/* Keys of [from, to) in ascending order, or descending when `reverse`. An empty `to` means no end. */
+/* Keys of [from, to) in ascending order, or descending when `reverse`. An empty `to` means
+ * no end. */
 struct kv_range {
     enum kv_keyspace keyspace;
     struct slice from;

@@ -343,8 +343,8 @@ open_at(const struct store_options *options, const struct directory *directory, 
     return BEHALF_OK;
 }
 
-/* The log is damaged somewhere. If all that was acknowledged stands before the damage, the damage is
- * in a tail that nobody was promised, and the copy without it becomes the store. */
+/* The log is damaged somewhere. If all that was acknowledged stands before the damage, the damage
+ * is in a tail that nobody was promised, and the copy without it becomes the store. */
 static enum status
 open_salvaged(const struct store_options *options, struct directory *directory,
               struct store **store, struct error *error)

@@ -1,6 +1,7 @@
 /* replay.c - rebuilds a store from changelog entries, one revision each.
  * Always true: an entry is applied only when it continues the chain and when committing its records
- * makes the same entry again, byte for byte; so a replayed store has the same bytes as its source. */
+ * makes the same entry again, byte for byte; so a replayed store has the same bytes as
+ * its source. */
 #include <inttypes.h>
 
 #include "storage/transaction.h"

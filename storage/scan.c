@@ -1,16 +1,16 @@
 /* scan.c - ranges of edges at a revision.
  *
- * An edge's values lie on the line of revisions as disjoint intervals [created, deleted): the newest
- * in forward/reverse (deleted: never), the others in history. At most one of them contains a given
- * revision. So the state at a revision is a merge, by edge key, of the head state and history with
- * each value taken or left by its own interval, and no group of values needs to be collected.
+ * An edge's values lie on the line of revisions as disjoint intervals [created, deleted): the
+ * newest in forward/reverse (deleted: never), the others in history. At most one of them contains a
+ * given revision. So the state at a revision is a merge, by edge key, of the head state and history
+ * with each value taken or left by its own interval, and no group of values needs to be collected.
  *
  *   forward   A created 7          B created 2
  *   history   A [3,7)  A [1,2)                     C [1,4)
  *   at 3      A of [3,7)           B               C
  *
- * Always true: both sides come from one storage snapshot; the end is reported only after the horizon
- * was compared again, since history may be dropped under an open snapshot. */
+ * Always true: both sides come from one storage snapshot; the end is reported only after the
+ * horizon was compared again, since history may be dropped under an open snapshot. */
 #include "base/memory.h"
 #include "storage/store_internal.h"
 
@@ -131,8 +131,8 @@ side_advance(struct store_scan *scan, struct side *side, struct error *error)
     return status;
 }
 
-/* The side whose value comes first; the head first among equals (either order would do). NULL at the
- * end of both. */
+/* The side whose value comes first; the head first among equals (either order would do). NULL at
+ * the end of both. */
 static enum status
 side_choose(struct store_scan *scan, struct side **side, struct error *error)
 {

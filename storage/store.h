@@ -3,8 +3,8 @@
  * Always true: there is one writer. A transaction is all or nothing and takes the next revision
  * (dense, from 1); a refused one takes none and changes nothing. What was synced survives a crash.
  * A reader at revision R sees exactly the state after transaction R, however many came since, or
- * gets REVISION_EXPIRED, never a shorter list. Every edge stands in both indexes. Ids and labels are
- * never used twice. The changelog is a hash chain and replays to the same bytes.
+ * gets REVISION_EXPIRED, never a shorter list. Every edge stands in both indexes. Ids and labels
+ * are never used twice. The changelog is a hash chain and replays to the same bytes.
  * The key layout is drawn in storage/keys.h; the keyspaces are those of docs/storage-format.md.
  *
  * Ids. A node is 64 bits: type label (16) | sequence (48). Sequence 0 is the type's wildcard.
@@ -55,14 +55,15 @@ struct store_options {
     size_t cache_size_bytes; /* of the storage engine; 0 = default */
 };
 
-/* Opens or makes the store and checks it: format version, lock, high-water mark, head against chain.
- * The message of a failure names the directory and says what is wrong: used by another process, of
- * another format, unreadable, acknowledged data lost. */
+/* Opens or makes the store and checks it: format version, lock, high-water mark, head against
+ * chain. The message of a failure names the directory and says what is wrong: used by another
+ * process, of another format, unreadable, acknowledged data lost. */
 enum status store_open(const struct store_options *options, struct store **store,
                        struct error *error) BEHALF_MUST_USE;
 void store_close(struct store *store); /* accepts NULL */
 
-/* The key of tokens and cursors, and the random identity of this store's life. Valid until close. */
+/* The key of tokens and cursors, and the random identity of this store's life. Valid
+ * until close. */
 struct slice store_secret(const struct store *store);
 struct slice store_incarnation(const struct store *store);
 
@@ -89,7 +90,8 @@ int64_t store_snapshot_time(const struct store_snapshot *snapshot);  /* commit t
 /* The node of a name, or *found = false. Names are forever; no revision is involved. */
 enum status store_node_find(const struct store_snapshot *snapshot, uint16_t type, struct slice id,
                             uint64_t *node, bool *found, struct error *error) BEHALF_MUST_USE;
-/* The id of a node (not of a wildcard), appended to `id`. STORAGE_CORRUPT when the node is unknown. */
+/* The id of a node (not of a wildcard), appended to `id`. STORAGE_CORRUPT when the node
+ * is unknown. */
 enum status store_node_name(const struct store_snapshot *snapshot, uint64_t node, struct buffer *id,
                             struct error *error) BEHALF_MUST_USE;
 
@@ -167,7 +169,8 @@ enum status store_variants(const struct store_snapshot *snapshot,
                                          uint64_t count),
                            void *context, struct error *error) BEHALF_MUST_USE;
 
-/* The schema text in force at `revision`, and the revision that wrote it; NO_SCHEMA before the first. */
+/* The schema text in force at `revision`, and the revision that wrote it; NO_SCHEMA before the
+ * first. */
 enum status store_schema_read(const struct store_snapshot *snapshot, uint64_t revision,
                               struct buffer *text, uint64_t *schema_revision,
                               struct error *error) BEHALF_MUST_USE;
@@ -179,8 +182,8 @@ enum status store_changelog_read(const struct store_snapshot *snapshot, uint64_t
 
 /* --- writing (writer thread) --- */
 
-/* A transaction sees the state that the committed ones before it left, synced or not. It must end in
- * commit or abort before the next begins. */
+/* A transaction sees the state that the committed ones before it left, synced or not. It must end
+ * in commit or abort before the next begins. */
 enum status store_transaction_begin(struct store *store, struct store_transaction **transaction,
                                     struct error *error) BEHALF_MUST_USE;
 void store_transaction_abort(struct store_transaction *transaction); /* accepts NULL */
@@ -209,7 +212,8 @@ enum status store_transaction_schema(struct store_transaction *transaction, stru
                                      struct error *error) BEHALF_MUST_USE;
 void store_transaction_metadata(struct store_transaction *transaction, struct slice metadata);
 
-/* Idempotency: finds what a key was used for (kept 24 h), and remembers this transaction under it. */
+/* Idempotency: finds what a key was used for (kept 24 h), and remembers this transaction
+ * under it. */
 struct store_request {
     uint8_t digest[DIGEST_SIZE]; /* of the whole request */
     uint64_t revision;
@@ -237,7 +241,8 @@ enum status store_transaction_commit(struct store_transaction *transaction, int6
                                      uint64_t *revision, struct error *error) BEHALF_MUST_USE;
 
 /* Makes all committed transactions durable. A failure leaves the outcome of the unsynced ones
- * unknown: OUTCOME_UNKNOWN, and every later begin is SERVICE_READ_ONLY until the store is reopened. */
+ * unknown: OUTCOME_UNKNOWN, and every later begin is SERVICE_READ_ONLY until the store
+ * is reopened. */
 enum status store_sync(struct store *store, struct error *error) BEHALF_MUST_USE;
 
 /* Gives up the exactness of reads older than `revision`: durable before anything may be dropped. */
@@ -263,8 +268,8 @@ enum status store_stats_read(struct store *store, struct store_stats *stats,
 enum status store_replay(struct store *store, struct slice entry,
                          struct error *error) BEHALF_MUST_USE;
 
-/* fsck over every keyspace: mirror images, names and nodes, counts, dense chained changelog, history
- * order, head. STORAGE_CORRUPT with a message that names the first thing that is wrong. */
+/* fsck over every keyspace: mirror images, names and nodes, counts, dense chained changelog,
+ * history order, head. STORAGE_CORRUPT with a message that names the first thing that is wrong. */
 enum status store_verify(struct store *store, struct error *error) BEHALF_MUST_USE;
 
 #endif

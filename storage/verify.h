@@ -1,7 +1,7 @@
 /* verify.h - what the files of store_verify share.
- * Always true: everything is read from one snapshot; the first thing that is wrong ends the run with
- * STORAGE_CORRUPT and a message that names it. History behind the horizon may be there or not, one
- * direction without the other, and is not an error either way.
+ * Always true: everything is read from one snapshot; the first thing that is wrong ends the run
+ * with STORAGE_CORRUPT and a message that names it. History behind the horizon may be there or not,
+ * one direction without the other, and is not an error either way.
  * Threads: one per verifier, beside any readers and the writer. */
 #ifndef BEHALF_STORAGE_VERIFY_H
 #define BEHALF_STORAGE_VERIFY_H

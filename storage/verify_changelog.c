@@ -11,7 +11,8 @@ entry_wrong(struct error *error, uint64_t revision, const char *what)
                      what);
 }
 
-/* The value that a put made stands in forward, or in history with this revision as its beginning. */
+/* The value that a put made stands in forward, or in history with this revision as
+ * its beginning. */
 static enum status
 put_check(struct verifier *verifier, uint64_t revision, const struct edge *edge,
           struct error *error)

@@ -375,7 +375,7 @@ transaction_run(struct world *world)
         world->schema_revisions |= UINT64_C(1) << revision;
 }
 
-/* --- the same bytes after a replay ------------------------------------------------------------- */
+/* --- the same bytes after a replay -------------------------------------------------------- */
 
 static bool
 is_local(struct slice key)
@@ -445,7 +445,7 @@ replay_check(struct world *world)
     buffer_release(&entry);
 }
 
-/* --- worlds ------------------------------------------------------------------------------------ */
+/* --- worlds ------------------------------------------------------------------------------- */
 
 static int
 remove_one(const char *path, const struct stat *about, int type, struct FTW *walk)

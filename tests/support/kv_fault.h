@@ -1,0 +1,26 @@
+/* kv_fault.h - an adapter that hands every call to another one and fails where a test says.
+ * Always true: operations are counted from 1 in the order they come (snapshot_open, get, scan_open,
+ * scan_next, write, sync; closing and statistics never fail); the one whose number is `fail_at`
+ * fails with `status` and does nothing below, unless `write_anyway` lets a failing write happen, as
+ * a disk may. Closing it leaves the adapter below open, so that a test can open the store again.
+ * Threads: one. Memory: the control and the adapter below outlive the handle. */
+#ifndef BEHALF_TESTS_KV_FAULT_H
+#define BEHALF_TESTS_KV_FAULT_H
+
+#include "storage/kv.h"
+
+struct kv_fault {
+    uint64_t operations; /* counted so far */
+    uint64_t fail_at;    /* 0 = never */
+    bool for_ever;       /* that one and all behind it */
+    bool write_anyway;
+    enum status status;
+    bool fail_writes; /* every write and sync, whatever its number */
+    bool fail_syncs;
+    uint64_t free_bytes;    /* reported instead of the truth when not 0 */
+    uint64_t reserve_bytes; /* likewise */
+};
+
+struct kv *kv_fault_open(struct kv *below, struct kv_fault *control);
+
+#endif
