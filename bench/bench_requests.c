@@ -16,7 +16,6 @@
 #define READ_SIZE ((size_t)1 << 20)
 #define WRITES_MAX 100000 /* lines taken for writes: more would only grow the prebuilt bytes */
 #define WRITE_BLOCK 1000  /* writes of a block are all touched, then all deleted */
-#define ITEMS_MAX 1000    /* the server's limit of a bulk and of a write */
 #define PAGE_MAX 100000   /* lookups ask for everything at once */
 #define PING_SIZE 64      /* payload when there are no checks to be like */
 

@@ -13,7 +13,8 @@ struct transaction {
     size_t update_count;
     struct behalf_precondition *preconditions;
     size_t precondition_count;
-    size_t *lines; /* of each update, for messages; NULL when they come from the command line */
+    size_t *update_lines; /* for messages; NULL when they come from the command line */
+    size_t *precondition_lines;
 };
 
 static enum cli_exit
@@ -26,6 +27,21 @@ say_written(struct cli *cli, const char *member, const char *token)
     return CLI_OK;
 }
 
+/* The line of the file that the server blames; 0 when it blames none. */
+static size_t
+line_of_error(const struct transaction *transaction, const struct behalf_error *error)
+{
+    bool precondition = strcmp(error->reason, "WRITE_OR_DELETE_PRECONDITION_FAILURE") == 0 ||
+                        strcmp(error->reason, "EMPTY_PRECONDITION") == 0;
+    size_t count = precondition ? transaction->precondition_count : transaction->update_count;
+    const size_t *lines =
+        precondition ? transaction->precondition_lines : transaction->update_lines;
+
+    if (error->index < 0 || (uint64_t)error->index >= count)
+        return 0;
+    return lines[error->index];
+}
+
 static enum cli_exit
 send_transaction(struct cli *cli, const struct transaction *transaction, const char *path)
 {
@@ -36,16 +52,16 @@ send_transaction(struct cli *cli, const struct transaction *transaction, const c
                                       .idempotency_key = cli->idempotency_key};
     char token[BEHALF_TOKEN_SIZE];
     enum cli_exit result = cli_connect(cli);
-    int64_t index;
+    size_t line;
 
     if (result != CLI_OK)
         return result;
     if (behalf_relationships_write(cli->client, &sent, token, &cli->error) == BEHALF_SUCCESS)
         return say_written(cli, "written_at", token);
-    index = cli->error.index;
-    if (path == NULL || index < 0 || (size_t)index >= transaction->update_count)
+    line = path != NULL ? line_of_error(transaction, &cli->error) : 0;
+    if (line == 0)
         return cli_fail(cli, "write relationships");
-    return cli_fail(cli, "write line %zu of '%s'", transaction->lines[index], path);
+    return cli_fail(cli, "write line %zu of '%s'", line, path);
 }
 
 static enum cli_exit
@@ -158,7 +174,7 @@ parse_line(struct cli *cli, const char *path, size_t number, struct slice line,
                          SLICE_PRINTF(word));
     for (size_t index = 0; index < BEHALF_COUNT_OF(operations); index++)
         if (slice_equal(word, slice_of(operations[index].word))) {
-            transaction->lines[transaction->update_count] = number;
+            transaction->update_lines[transaction->update_count] = number;
             transaction->updates[transaction->update_count++] = (struct behalf_update){
                 .operation = operations[index].operation, .relationship = rest};
             return CLI_OK;
@@ -166,8 +182,9 @@ parse_line(struct cli *cli, const char *path, size_t number, struct slice line,
     if (slice_equal(word, SLICE_LITERAL("must-match")) ||
         slice_equal(word, SLICE_LITERAL("must-not-match"))) {
         struct behalf_precondition *one =
-            &transaction->preconditions[transaction->precondition_count++];
+            &transaction->preconditions[transaction->precondition_count];
 
+        transaction->precondition_lines[transaction->precondition_count++] = number;
         one->must_match = slice_equal(word, SLICE_LITERAL("must-match"));
         return parse_filter(cli, rest, &one->filter);
     }
@@ -208,7 +225,8 @@ run_write(struct cli *cli)
     room = count_lines(rest) + 1;
     transaction.updates = memory_new_array(room, sizeof *transaction.updates);
     transaction.preconditions = memory_new_array(room, sizeof *transaction.preconditions);
-    transaction.lines = memory_new_array(room, sizeof *transaction.lines);
+    transaction.update_lines = memory_new_array(room, sizeof(size_t));
+    transaction.precondition_lines = memory_new_array(room, sizeof(size_t));
     for (size_t number = 1; result == CLI_OK && cli_line_next(&rest, &line); number++)
         result = parse_line(cli, path, number, line, &transaction);
     if (result == CLI_OK && transaction.update_count == 0)
@@ -217,7 +235,8 @@ run_write(struct cli *cli)
         result = send_transaction(cli, &transaction, path);
     memory_free(transaction.updates);
     memory_free(transaction.preconditions);
-    memory_free(transaction.lines);
+    memory_free(transaction.update_lines);
+    memory_free(transaction.precondition_lines);
     buffer_release(&text);
     return result;
 }
