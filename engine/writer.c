@@ -224,7 +224,7 @@ run_group(struct writer *writer, struct engine_write *first)
     }
     if (writer->last_revision != 0)
         status = store_sync(engine->store, &error);
-    if (status == BEHALF_OK && writer->broken)
+    if (status == BEHALF_OK && writer->broken && writer->last_revision != 0)
         status = error_set(&error, BEHALF_STORAGE_CORRUPT, "the schema written cannot be used");
     if (status != BEHALF_OK)
         fail_group(first, published->revision, &error);
