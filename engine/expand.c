@@ -273,30 +273,49 @@ hop_member(const struct builder *builder, const struct rewrite *row, uint32_t ty
     return SCHEMA_NONE;
 }
 
-/* An object that an arrow walks to: its member's subtree, or a leaf that names it where no level is
- * left or it is on the path; an object without the member holds nobody. */
+static bool
+is_hidden(const struct builder *builder, uint32_t member)
+{
+    return builder->schema->members[member].kind == SCHEMA_HIDDEN;
+}
+
+/* The end of the way along an arrow: a leaf that names the userset not opened. One without a name
+ * (on the path already, as it is opened whatever levels are left) and an object that has no such
+ * member hold nobody more. */
+static enum status
+add_unopened(struct builder *builder, const struct task *task, uint64_t subject, uint32_t member,
+             struct error *error)
+{
+    struct expand_node *child = arena_take_array(builder->arena, 1, sizeof *child);
+    enum status status;
+
+    if (child == NULL)
+        return eval_spent(error);
+    child->op = EXPAND_LEAF;
+    status = object_of(builder, subject, &child->object, error);
+    if (status == BEHALF_OK && member != SCHEMA_NONE && !is_hidden(builder, member)) {
+        child->relation = member_name(builder, member);
+        status = add_subject(builder, child, subject, member, error);
+    }
+    return status == BEHALF_OK ? add_child(builder, task->node, child, error) : status;
+}
+
+/* An object that an arrow walks to: its member's subtree where it may be opened. */
 static enum status
 visit_hop(struct builder *builder, const struct task *task, struct expand_node *unused,
           uint64_t subject, const struct schema_variant *variant, struct error *error)
 {
     uint32_t member = hop_member(builder, &builder->schema->rewrites[task->rewrite], variant->type);
-    struct expand_node *child = NULL;
+    bool hidden = member != SCHEMA_NONE && is_hidden(builder, member);
+    struct expand_node *child;
     enum status status;
 
     (void)unused;
-    if (member != SCHEMA_NONE && task->levels > 0 && !is_on_path(task->path, subject, member)) {
-        status = plan_member(builder, task->path, subject, member, task->levels - 1, &child, error);
-        return status == BEHALF_OK ? add_child(builder, task->node, child, error) : status;
-    }
-    child = arena_take_array(builder->arena, 1, sizeof *child);
-    if (child == NULL)
-        return eval_spent(error);
-    child->op = EXPAND_LEAF;
-    status = object_of(builder, subject, &child->object, error);
-    if (status == BEHALF_OK && member != SCHEMA_NONE) {
-        child->relation = member_name(builder, member);
-        status = add_subject(builder, child, subject, member, error);
-    }
+    if (member == SCHEMA_NONE || (task->levels == 0 && !hidden) ||
+        is_on_path(task->path, subject, member))
+        return add_unopened(builder, task, subject, member, error);
+    status = plan_member(builder, task->path, subject, member,
+                         hidden ? task->levels : task->levels - 1, &child, error);
     return status == BEHALF_OK ? add_child(builder, task->node, child, error) : status;
 }
 
