@@ -29,6 +29,7 @@ struct import {
     uint64_t read_bytes;
     uint64_t line; /* number of the last line read */
     uint64_t stored;
+    uint64_t start_line; /* the first line that holds a relationship; 0 before it is read */
     struct behalf_writer *items;
     struct behalf_writer *arguments;
     struct batch *batches; /* BATCHES_IN_FLIGHT */
@@ -126,6 +127,8 @@ fill_batch(struct import *import, struct batch *batch, char **line, size_t *capa
         if (import->line < import->cli->from_line || text.size == 0 ||
             slice_starts_with(text, SLICE_LITERAL("//")))
             continue;
+        if (import->start_line == 0)
+            import->start_line = import->line;
         if (batch->count == 0)
             batch->first_line = import->line;
         batch->lines[batch->count++] = import->line;
@@ -206,15 +209,12 @@ report(struct import *import)
         return CLI_OK;
     }
     cli->error = import->failure;
-    if (cli->error.hint[0] == '\0')
-        (void)snprintf(cli->error.hint, sizeof cli->error.hint,
-                       "all lines before %llu are stored; go on with --from-line %llu",
-                       (unsigned long long)import->failed_line,
-                       (unsigned long long)import->failed_line);
+    if (import->failed_line <= import->start_line)
+        (void)fputs("behalf: nothing was stored\n", stderr);
     else
-        (void)fprintf(stderr, "all lines before %llu are stored; go on with --from-line %llu\n",
-                      (unsigned long long)import->failed_line,
-                      (unsigned long long)import->failed_line);
+        (void)fprintf(
+            stderr, "behalf: the lines before %llu are stored; go on with --from-line %llu\n",
+            (unsigned long long)import->failed_line, (unsigned long long)import->failed_line);
     return cli_fail(
         cli, "import line %llu of '%s'",
         (unsigned long long)(import->culprit_line > 0 ? import->culprit_line : import->failed_line),
