@@ -331,6 +331,20 @@ fill_arrow(struct builder *builder, const struct task *task, enum expand_op op, 
 
 /* --- operators --- */
 
+/* A member of the same object stands as itself; where it is on the path already, as a leaf that
+ * names it. */
+static enum status
+plan_operand(struct builder *builder, const struct task *task, uint32_t rewrite,
+             struct expand_node **child, struct error *error)
+{
+    const struct rewrite *row = &builder->schema->rewrites[rewrite];
+
+    if (row->op == REWRITE_COMPUTED && !is_on_path(task->path, task->object, row->member))
+        return plan_member(builder, task->path, task->object, row->member, task->levels, child,
+                           error);
+    return plan(builder, task->path, task->object, rewrite, task->levels, child, error);
+}
+
 static enum status
 fill_operator(struct builder *builder, const struct task *task, enum expand_op op,
               struct error *error)
@@ -341,8 +355,7 @@ fill_operator(struct builder *builder, const struct task *task, enum expand_op o
     for (uint32_t i = 0; i < row->count; i++) {
         struct expand_node *child;
         enum status status =
-            plan(builder, task->path, task->object, builder->schema->operands[row->first + i],
-                 task->levels, &child, error);
+            plan_operand(builder, task, builder->schema->operands[row->first + i], &child, error);
 
         if (status == BEHALF_OK)
             status = add_child(builder, task->node, child, error);
@@ -352,8 +365,8 @@ fill_operator(struct builder *builder, const struct task *task, enum expand_op o
     return BEHALF_OK;
 }
 
-/* Another member of the same object: its subtree hangs under a union of one, so that both names show;
- * when it is on the path already, a leaf that names it. */
+/* `permission p = q`, or a member that is on the path: a union of one, so that both names show, or a
+ * leaf that names it. */
 static enum status
 fill_computed(struct builder *builder, const struct task *task, uint32_t member,
               struct error *error)
