@@ -14,9 +14,11 @@ method_schema_write(const struct method_context *context, struct reader argument
         FIELD(schema_write_arguments, text, "text", decode_schema_text, FIELD_REQUIRED),
     };
     struct schema_write_arguments call = {.text = {NULL, 0}};
-    struct decoder decoder = method_decoder(context, arguments, error);
-    enum status status = DECODE_MAP(&decoder, fields, &call, NULL);
+    struct decoder decoder;
+    enum status status;
 
+    method_decoder(&decoder, context, arguments, error);
+    status = DECODE_MAP(&decoder, fields, &call, NULL);
     if (status != BEHALF_OK)
         return status;
     write->kind = WRITE_SCHEMA;
@@ -46,11 +48,13 @@ method_schema_read(const struct method_context *context, struct reader arguments
         READ_FIELDS(schema_read_arguments),
     };
     struct schema_read_arguments call = {.read.deadline_ms = 0};
-    struct decoder decoder = method_decoder(context, arguments, error);
+    struct decoder decoder;
     struct engine_request request;
     struct schema_read_result result;
-    enum status status = DECODE_MAP(&decoder, fields, &call, NULL);
+    enum status status;
 
+    method_decoder(&decoder, context, arguments, error);
+    status = DECODE_MAP(&decoder, fields, &call, NULL);
     if (status != BEHALF_OK)
         return status;
     request = method_request(context, &call.read, LIMIT_LOOKUP_DEADLINE_MS);

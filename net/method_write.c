@@ -22,9 +22,11 @@ method_relationships_write(const struct method_context *context, struct reader a
               FIELD_OPTIONAL),
     };
     struct write_arguments call = {.metadata = {NULL, 0}};
-    struct decoder decoder = method_decoder(context, arguments, error);
-    enum status status = DECODE_MAP(&decoder, fields, &call, NULL);
+    struct decoder decoder;
+    enum status status;
 
+    method_decoder(&decoder, context, arguments, error);
+    status = DECODE_MAP(&decoder, fields, &call, NULL);
     if (status != BEHALF_OK)
         return status;
     write->kind = WRITE_RELATIONSHIPS;
@@ -62,9 +64,11 @@ method_relationships_delete(const struct method_context *context, struct reader 
         FIELD(delete_arguments, limit, "limit", decode_delete_limit, FIELD_OPTIONAL),
     };
     struct delete_arguments call = {.limit = 0};
-    struct decoder decoder = method_decoder(context, arguments, error);
-    enum status status = DECODE_MAP(&decoder, fields, &call, NULL);
+    struct decoder decoder;
+    enum status status;
 
+    method_decoder(&decoder, context, arguments, error);
+    status = DECODE_MAP(&decoder, fields, &call, NULL);
     if (status != BEHALF_OK)
         return status;
     write->kind = WRITE_DELETE;
@@ -106,12 +110,14 @@ method_relationships_read(const struct method_context *context, struct reader ar
         READ_FIELDS(read_relationships_arguments),
     };
     struct read_relationships_arguments call = {.read.deadline_ms = 0};
-    struct decoder decoder = method_decoder(context, arguments, error);
+    struct decoder decoder;
     struct engine_request request;
     struct relationships_read_result result;
     struct buffer text;
-    enum status status = DECODE_MAP(&decoder, fields, &call, NULL);
+    enum status status;
 
+    method_decoder(&decoder, context, arguments, error);
+    status = DECODE_MAP(&decoder, fields, &call, NULL);
     if (status != BEHALF_OK)
         return status;
     request = method_request(context, &call.read, LIMIT_LOOKUP_DEADLINE_MS);

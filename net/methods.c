@@ -26,10 +26,15 @@ method_table(size_t *count)
     return methods;
 }
 
-struct decoder
-method_decoder(const struct method_context *context, struct reader arguments, struct error *error)
+void
+method_decoder(struct decoder *decoder, const struct method_context *context,
+               struct reader arguments, struct error *error)
 {
-    return (struct decoder){.reader = arguments, .arena = context->arena, .error = error};
+    /* Not the whole struct: clearing the path would cost more than a ping. */
+    decoder->reader = arguments;
+    decoder->arena = context->arena;
+    decoder->error = error;
+    decoder->depth = 0;
 }
 
 struct engine_request

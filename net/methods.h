@@ -57,8 +57,8 @@ const struct method *method_table(size_t *count);
 
 /* --- for the families of methods -------------------------------------------------------------- */
 
-struct decoder method_decoder(const struct method_context *context, struct reader arguments,
-                              struct error *error);
+void method_decoder(struct decoder *decoder, const struct method_context *context,
+                    struct reader arguments, struct error *error);
 
 /* What the engine wants to know of a read; `default_ms` when it names no deadline. */
 struct engine_request method_request(const struct method_context *context,
