@@ -10,7 +10,7 @@ enum source { LOWER, UPPER, CURRENT };
 
 struct evaluation {
     struct oracle *oracle;
-    enum source opposite; /* of CURRENT: what stands on the right of `-` while it is computed */
+    enum source opposite; /* of CURRENT: where the right side of `-` is read */
 };
 
 static uint64_t evaluate(const struct evaluation *run, int expression, int type, int id,
@@ -31,9 +31,7 @@ node_value(const struct evaluation *run, int type, int id, int member, enum sour
 static enum source
 opposite_of(const struct evaluation *run, enum source source)
 {
-    if (source == CURRENT)
-        return run->opposite;
-    return source == LOWER ? UPPER : LOWER;
+    return source == CURRENT ? run->opposite : CURRENT;
 }
 
 /* The subjects that a tuple names itself: the one, or by a wildcard all plain ones of the type. */
