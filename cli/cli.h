@@ -172,7 +172,8 @@ enum cli_color cli_decision_color(const char *decision);
 /* `name` of a map as text; empty when it is absent. */
 struct slice cli_get_text(struct behalf_value map, const char *name);
 
-/* A table of text cells, drawn with box lines. Memory: cells are copied. */
+/* A table of text cells, drawn with box lines; columns with nothing below their head are left out.
+ * Memory: cells are copied. */
 struct cli_table {
     size_t columns;
     size_t rows; /* the head included */

@@ -55,10 +55,33 @@ cell_get(const struct cli_table *table, size_t index)
     return (struct slice){table->cells.data + from, table->ends[index] - from};
 }
 
+/* A column that is empty below its head has no width and is not shown; the first always is. */
+static size_t *
+column_widths(const struct cli_table *table)
+{
+    size_t *widths = memory_new_array(table->columns, sizeof *widths);
+
+    for (size_t index = table->columns; index < table->end_count; index++) {
+        size_t width = cli_text_width(cell_get(table, index));
+
+        if (width > widths[index % table->columns])
+            widths[index % table->columns] = width;
+    }
+    for (size_t column = 0; column < table->columns; column++) {
+        size_t width = cli_text_width(cell_get(table, column));
+
+        if (width > widths[column] && (widths[column] > 0 || column == 0 || table->rows == 1))
+            widths[column] = width;
+    }
+    return widths;
+}
+
 static void
 print_rule(const size_t *widths, size_t columns, const char *const corners[3], FILE *out)
 {
     for (size_t column = 0; column < columns; column++) {
+        if (widths[column] == 0)
+            continue;
         (void)fputs(corners[column == 0 ? 0 : 1], out);
         for (size_t at = 0; at < widths[column] + 2; at++)
             (void)fputs("─", out);
@@ -72,19 +95,15 @@ cli_table_print(const struct cli_table *table, FILE *out)
     static const char *const top[3] = {"┌", "┬", "┐"};
     static const char *const middle[3] = {"├", "┼", "┤"};
     static const char *const bottom[3] = {"└", "┴", "┘"};
-    size_t *widths = memory_new_array(table->columns, sizeof *widths);
+    size_t *widths = column_widths(table);
 
-    for (size_t index = 0; index < table->end_count; index++) {
-        size_t width = cli_text_width(cell_get(table, index));
-
-        if (width > widths[index % table->columns])
-            widths[index % table->columns] = width;
-    }
     print_rule(widths, table->columns, top, out);
     for (size_t row = 0; row < table->rows; row++) {
         for (size_t column = 0; column < table->columns; column++) {
             struct slice cell = cell_get(table, row * table->columns + column);
 
+            if (widths[column] == 0)
+                continue;
             (void)fputs("│ ", out);
             cli_put_safe(out, cell);
             (void)fprintf(out, "%*s", (int)(widths[column] - cli_text_width(cell) + 1), "");

@@ -248,7 +248,19 @@ as_expected(enum expectation expected, enum cli_exit code)
     return false;
 }
 
-/* Adds one row: question, decision, note. */
+static void
+put_actors(const struct bulk_item *item, struct cli_table *table)
+{
+    struct buffer text;
+
+    buffer_init(&text);
+    for (size_t index = 0; index < item->question.actor_count; index++)
+        buffer_add_format(&text, "%s%s", index > 0 ? ", " : "", item->question.actors[index]);
+    cli_table_cell(table, buffer_slice(&text));
+    buffer_release(&text);
+}
+
+/* Adds one row: question, actor, decision, note. */
 static void
 bulk_row(struct bulk *bulk, const struct bulk_item *item, struct behalf_value result,
          struct cli_table *table)
@@ -330,8 +342,9 @@ run_check_bulk(struct cli *cli)
     enum cli_exit result = CLI_USAGE;
 
     buffer_init(&text);
-    cli_table_init(&table, 3);
+    cli_table_init(&table, 4);
     cli_table_cell(&table, slice_of("question"));
+    cli_table_cell(&table, slice_of("actor"));
     cli_table_cell(&table, slice_of("decision"));
     cli_table_cell(&table, slice_of("note"));
     if (cli_file_read(path, &text))
