@@ -1,0 +1,834 @@
+#!/usr/bin/python3
+"""The protocol, spoken by a MessagePack library that is not ours over a plain socket.
+
+Starts its own behalfd from $BUILD (build/release by default); prints one line per case."""
+import os
+import random
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+import msgpack
+
+BUILD = os.environ.get("BUILD", "build/release")
+BEHALFD = os.path.join(BUILD, "behalfd")
+SCHEMA = """
+definition user {}
+definition agent { relation acts_on_behalf_of: user | agent }
+definition group { relation member: user | group#member }
+definition document {
+    relation owner: user
+    relation viewer: user | group#member | user:*
+    relation banned: user
+    permission view = (viewer + owner) - banned
+    permission edit = owner
+}
+"""
+SLOW = 10 if "asan" in BUILD or "tsan" in BUILD or "ubsan" in BUILD else 1
+PATIENCE = 20 * SLOW
+
+
+class Server:
+    def __init__(self, directory, *options, listen="127.0.0.1:0"):
+        ready, child = os.pipe()
+        self.process = subprocess.Popen(
+            [BEHALFD, "--data", directory, "--listen", listen, "--ready-fd", str(child),
+             "--log-level", "warn", *options], pass_fds=[child], stdout=subprocess.PIPE, text=True)
+        os.close(child)
+        with os.fdopen(ready) as pipe:
+            self.address = pipe.readline().strip()
+        line = self.process.stdout.readline().strip()
+        assert line == "behalfd ready on " + self.address, line
+        host, _, port = self.address.rpartition(":")
+        self.endpoint = (host.strip("[]"), int(port))
+
+    def connect(self):
+        return Client(socket.create_connection(self.endpoint, timeout=PATIENCE))
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+
+class Client:
+    """Knows MessagePack-RPC and nothing of the methods."""
+
+    def __init__(self, sock):
+        self.socket = sock
+        self.unpacker = msgpack.Unpacker(raw=False)
+        self.next_id = 0
+
+    def send(self, method, **arguments):
+        self.next_id += 1
+        self.socket.sendall(msgpack.packb([0, self.next_id, method, [arguments]]))
+        return self.next_id
+
+    def reply(self):
+        """The next message, or None when the server closed."""
+        while True:
+            for message in self.unpacker:
+                assert len(message) == 4 and message[0] == 1, message
+                return message
+            data = self.receive()
+            if not data:
+                return None
+            self.unpacker.feed(data)
+
+    def receive(self):
+        try:
+            return self.socket.recv(1 << 16)
+        except ConnectionResetError:
+            return b""
+
+    def call(self, method, **arguments):
+        asked = self.send(method, **arguments)
+        message = self.reply()
+        assert message is not None, "closed"
+        assert message[1] == asked, message
+        assert message[2] is None, message[2]
+        return message[3]
+
+    def fail(self, method, **arguments):
+        asked = self.send(method, **arguments)
+        message = self.reply()
+        assert message is not None and message[1] == asked, message
+        assert message[2] is not None and message[3] is None, message
+        assert set(message[2]) <= {"code", "reason", "message", "hint", "at", "index", "details",
+                                   "retry_after_ms"}, message
+        return message[2]
+
+    def refused(self, reason, method, *words, **arguments):
+        error = self.fail(method, **arguments)
+        assert error["reason"] == reason, error
+        for word in words:
+            assert word in error["message"], (word, error)
+        return error
+
+    def closed(self):
+        """Reads what is left; True when the server closed."""
+        while self.receive():
+            pass
+        return True
+
+    def close(self):
+        self.socket.close()
+
+
+def check(**more):
+    return dict({"resource": "document:a", "permission": "view", "subject": "user:ann"}, **more)
+
+
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+# ---- Every method -----------------------------------------------------------------------------
+
+
+@case
+def ping_echoes(client, server):
+    assert client.call("ping") == {}
+    assert client.call("ping", payload="x" * 70000) == {"payload": "x" * 70000}
+    assert client.call("ping", payload=b"\0\xff") == {"payload": b"\0\xff"}
+
+
+@case
+def server_info_says_what_it_can(client, server):
+    info = client.call("server.info")
+    for name in ("check", "check_bulk", "expand", "lookup_resources", "lookup_subjects",
+                 "lookup_permissions", "relationships.write", "relationships.delete",
+                 "relationships.read", "schema.write", "schema.read", "ping", "server.info"):
+        assert name in info["methods"], name
+    assert info["protocol"] == 1 and info["limits"]["updates"] == 1000
+    assert info["writable"] is True and info["schema_revision"] >= 1
+    assert info["revision"] >= info["schema_revision"]
+
+
+@case
+def check_decides(client, server):
+    answer = client.call("check", **check())
+    assert answer["decision"] == "allow" and 0 < len(answer["checked_at"]) <= 128
+    assert client.call("check", **check(subject="user:mallory"))["decision"] == "deny"
+    assert client.call("check", **check(resource="document:b", subject="user:bob"))[
+        "decision"] == "allow"
+    assert client.call("check", **check(permission="owner"))["decision"] == "deny"
+
+
+@case
+def check_takes_maps(client, server):
+    for ident in ("ann", b"ann"):
+        answer = client.call("check", resource={"type": "document", "id": "a"}, permission="view",
+                             subject={"type": "user", "id": ident})
+        assert answer["decision"] == "allow"
+    answer = client.call("check", resource="document:b", permission="view",
+                         subject={"type": "group", "id": "eng", "relation": "member"})
+    assert answer["decision"] == "allow"
+
+
+@case
+def check_with_actors(client, server):
+    assert client.call("check", **check(actor="agent:bot"))["decision"] == "allow"
+    assert client.call("check", **check(actor=["agent:bot", "agent:sub"]))["decision"] == "allow"
+    assert client.call("check", **check(actor="agent:other"))["decision"] == "deny"
+    client.refused("MALFORMED_REQUEST", "check", "actor", **check(actor=[]))
+    client.refused("MALFORMED_REQUEST", "check", "actor", **check(actor=None))
+    client.refused("MALFORMED_REQUEST", "check", "actor[0]", **check(actor=[None]))
+
+
+@case
+def check_bulk_keeps_order(client, server):
+    items = [check(), check(subject="user:mallory"), check(permission="nonesuch"),
+             check(actor="agent:bot")]
+    answer = client.call("check_bulk", items=items)
+    results = answer["results"]
+    assert [entry.get("decision") for entry in results] == ["allow", "deny", None, "allow"]
+    assert results[2]["error"]["reason"] == "UNKNOWN_RELATION_OR_PERMISSION"
+    assert answer["checked_at"]
+    error = client.refused("MALFORMED_REQUEST", "check_bulk", "items[1]",
+                           items=[check(), check(subject=7)])
+    assert error["index"] == 1
+
+
+@case
+def check_bulk_limits(client, server):
+    for count in (999, 1000):
+        assert len(client.call("check_bulk", items=[check()] * count)["results"]) == count
+    client.refused("TOO_MANY_CHECKS_IN_REQUEST", "check_bulk", items=[check()] * 1001)
+    client.refused("MALFORMED_REQUEST", "check_bulk", "items", items=[])
+
+
+@case
+def expand_gives_a_tree(client, server):
+    answer = client.call("expand", resource="document:b", permission="view", depth=0)
+    seen = []
+
+    def walk(node):
+        assert node["op"] in ("union", "intersection", "exclusion", "arrow", "all", "leaf")
+        seen.extend(node.get("subjects", []))
+        for child in node.get("children", []):
+            walk(child)
+    walk(answer["tree"])
+    assert "user:bob" in seen and answer["expanded_at"], answer
+
+
+@case
+def lookups_answer(client, server):
+    answer = client.call("lookup_resources", resource_type="document", permission="view",
+                         subject="user:ann")
+    assert {"id": "a", "decision": "allow"} in answer["resources"]
+    assert answer["complete"] is True and answer["cursor"] is None and answer["looked_up_at"]
+    assert answer["undecided"] == []
+    answer = client.call("lookup_resources", resource_type="document", permission="view",
+                         subject="user:ann", actor="agent:other")
+    assert answer["resources"] == []
+    answer = client.call("lookup_subjects", resource="document:b", permission="view",
+                         subject_type="user")
+    assert {"id": "bob", "decision": "allow"} in answer["subjects"]
+    answer = client.call("lookup_subjects", resource="document:open", permission="view",
+                         subject_type="user")
+    assert answer["subjects"][0]["wildcard"] is True
+    assert answer["subjects"][0]["excluded"] == [{"id": "mallory", "decision": "allow"}]
+    answer = client.call("lookup_permissions", resource="document:a", subject="user:ann")
+    found = {entry["permission"]: entry["decision"] for entry in answer["permissions"]}
+    assert found == {"view": "allow", "edit": "deny"}
+
+
+@case
+def lookup_pages(client, server):
+    found, cursor, pages = [], {}, 0
+    while True:
+        answer = client.call("lookup_resources", resource_type="document", permission="view",
+                             subject="user:pager", limit=10, **cursor)
+        found += [entry["id"] for entry in answer["resources"]]
+        pages += 1
+        if answer["cursor"] is None:
+            break
+        assert len(answer["resources"]) <= 10
+        cursor = {"cursor": answer["cursor"]}
+    assert set("p%d" % n for n in range(25)) <= set(found) and pages >= 3
+    assert len(found) == len(set(found))
+    client.refused("INVALID_CURSOR", "lookup_resources", resource_type="document",
+                   permission="view", subject="user:pager", cursor="nonsense")
+
+
+@case
+def page_limits(client, server):
+    for limit in (0, 1, 99999, 100000):
+        client.call("relationships.read", filter={"resource_type": "group"}, limit=limit)
+    client.refused("EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT", "relationships.read", "limit",
+                   filter={"resource_type": "group"}, limit=100001)
+    client.refused("MALFORMED_REQUEST", "relationships.read", "limit",
+                   filter={"resource_type": "group"}, limit=-1)
+
+
+@case
+def relationships_come_and_go(client, server):
+    text = 'document:"two words"#viewer@user:"ann@example.org"'
+    before = client.call("relationships.write",
+                         updates=[{"op": "create", "relationship": text}])["written_at"]
+    answer = client.call("relationships.read", filter={"resource_id": "two words",
+                                                       "resource_type": "document"})
+    assert answer["relationships"] == [text] and answer["complete"] is True and answer["read_at"]
+    error = client.fail("relationships.write", updates=[
+        {"op": "touch", "relationship": "document:x#viewer@user:x"},
+        {"op": "create", "relationship": text}])
+    assert error["reason"] == "ATTEMPT_TO_RECREATE_RELATIONSHIP" and error["index"] == 1, error
+    answer = client.call("relationships.delete", filter={
+        "resource_type": "document", "resource_id": "two words",
+        "subject": {"type": "user", "id": "ann@example.org", "relation": ""}})
+    assert answer["count"] == 1 and answer["complete"] is True and answer["deleted_at"]
+    probe = {"resource": {"type": "document", "id": "two words"}, "permission": "view",
+             "subject": {"type": "user", "id": "ann@example.org"}}
+    assert client.call("check", **probe)["decision"] == "deny"
+    then = {"mode": "at_exact_snapshot", "token": before}
+    assert client.call("check", consistency=then, **probe)["decision"] == "allow"
+
+
+@case
+def relationships_as_maps(client, server):
+    update = {"op": "touch", "relationship": {
+        "resource": {"type": "document", "id": b"map"}, "relation": "viewer",
+        "subject": {"type": "user", "wildcard": True}}}
+    client.call("relationships.write", updates=[update], metadata={"by": "test"})
+    answer = client.call("relationships.read", filter={
+        "resource_type": "document", "resource_id_prefix": "ma", "relation": "viewer"})
+    assert answer["relationships"] == ["document:map#viewer@user:*"]
+
+
+@case
+def preconditions_guard(client, server):
+    present = {"resource_type": "document", "resource_id": "a", "relation": "viewer"}
+    updates = [{"op": "touch", "relationship": "document:pre#viewer@user:ann"}]
+    client.call("relationships.write", updates=updates,
+                preconditions=[{"must": "match", "filter": present}])
+    client.refused("WRITE_OR_DELETE_PRECONDITION_FAILURE", "relationships.write", updates=updates,
+                   preconditions=[{"must": "not_match", "filter": present}])
+    client.refused("EMPTY_PRECONDITION", "relationships.write", "preconditions[0].filter",
+                   updates=updates, preconditions=[{"must": "match", "filter": {}}])
+    client.refused("MALFORMED_REQUEST", "relationships.write", "preconditions[0].must",
+                   updates=updates, preconditions=[{"must": "maybe", "filter": present}])
+    many = [{"must": "match", "filter": present}]
+    client.call("relationships.write", updates=updates, preconditions=many * 1000)
+    client.refused("TOO_MANY_PRECONDITIONS_IN_REQUEST", "relationships.write", updates=updates,
+                   preconditions=many * 1001)
+
+
+@case
+def update_limits(client, server):
+    def updates(count):
+        return [{"op": "touch", "relationship": "document:u#viewer@user:u%d" % n}
+                for n in range(count)]
+    for count in (1, 999, 1000):
+        client.call("relationships.write", updates=updates(count))
+    client.refused("TOO_MANY_UPDATES_IN_REQUEST", "relationships.write", updates=updates(1001))
+    client.refused("MALFORMED_REQUEST", "relationships.write", "updates", updates=[])
+    same = updates(1) * 2
+    client.refused("UPDATES_ON_SAME_RELATIONSHIP", "relationships.write", updates=same)
+
+
+@case
+def delete_limits(client, server):
+    everything = {"resource_type": "document", "resource_id": "nothing"}
+    for limit in (0, 1, 10000):
+        client.call("relationships.delete", filter=everything, limit=limit)
+    client.refused("EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT", "relationships.delete", "limit",
+                   filter=everything, limit=10001)
+    client.refused("INVALID_FILTER", "relationships.delete", filter={})
+    client.refused("INVALID_FILTER", "relationships.delete", filter=dict(
+        everything, resource_id_prefix="no"))
+
+
+@case
+def idempotency(client, server):
+    key = "key-%d" % random.getrandbits(60)
+    call = dict(updates=[{"op": "create", "relationship": "document:idem#viewer@user:ann"}],
+                idempotency_key=key)
+    first = client.call("relationships.write", **call)["written_at"]
+    assert client.call("relationships.write", **call)["written_at"] == first
+    call["updates"] = [{"op": "touch", "relationship": "document:idem#viewer@user:bob"}]
+    client.refused("IDEMPOTENCY_KEY_REUSED", "relationships.write", **call)
+    for size in (0, 129):
+        client.refused("MALFORMED_REQUEST", "relationships.write", "idempotency_key",
+                       updates=call["updates"], idempotency_key="k" * size)
+    client.call("relationships.write", updates=call["updates"], idempotency_key="k" * 128)
+
+
+@case
+def schema_round_trip(client, server):
+    answer = client.call("schema.read")
+    assert answer["text"] == SCHEMA and answer["read_at"]
+    error = client.refused("SCHEMA_PARSE_ERROR", "schema.write", text="definition user {")
+    assert error["at"]["line"] >= 1
+    client.refused("MALFORMED_REQUEST", "schema.write", "text", text="")
+    answer = client.call("schema.write", text=SCHEMA)
+    assert answer["revision"] > 0 and answer["written_at"]
+
+
+@case
+def consistency_modes(client, server):
+    token = client.call("check", **check())["checked_at"]
+    for mode in ({"mode": "fully_consistent"}, {"mode": "minimize_latency"},
+                 {"mode": "at_least_as_fresh", "token": token},
+                 {"mode": "at_exact_snapshot", "token": token}):
+        assert client.call("check", consistency=mode, **check())["decision"] == "allow"
+    for mode in ({}, {"mode": "at_least_as_fresh"}, {"mode": "eventually"}, [], None,
+                 {"mode": "fully_consistent", "token": token}):
+        client.refused("MALFORMED_REQUEST", "check", "consistency", consistency=mode, **check())
+    client.refused("UNKNOWN_ARGUMENT", "check", "consistency",
+                   consistency={"mode": "fully_consistent", "tokn": token}, **check())
+    client.refused("UNKNOWN_TOKEN", "check", consistency={
+        "mode": "at_least_as_fresh", "token": "nonsense"}, **check())
+    client.refused("UNKNOWN_TOKEN", "check", consistency={
+        "mode": "at_least_as_fresh", "token": "t" * 129}, **check())
+
+
+@case
+def deadlines(client, server):
+    for deadline in (0, 1000, 30000):
+        client.call("check", deadline_ms=deadline, **check())
+    client.refused("EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT", "check", "deadline_ms",
+                   deadline_ms=30001, **check())
+
+
+# ---- Nothing is ignored -----------------------------------------------------------------------
+
+
+@case
+def bad_calls_keep_the_connection(client, server):
+    client.refused("UNKNOWN_METHOD", "nonesuch", "nonesuch")
+    client.refused("UNKNOWN_METHOD", "")
+    client.refused("UNKNOWN_ARGUMENT", "check", "actr", **check(actr="agent:bot"))
+    client.refused("UNKNOWN_ARGUMENT", "check", "context", **check(context={}))
+    client.refused("UNKNOWN_ARGUMENT", "check", "explain", **check(explain=True))
+    client.refused("UNKNOWN_ARGUMENT", "server.info", "verbose", verbose=True)
+    client.refused("MALFORMED_REQUEST", "check", "subject", resource="document:a",
+                   permission="view")
+    for value in (None, 7, 1.5, True, [], ["user:ann"], b"user:ann", ""):
+        client.refused("MALFORMED_REQUEST", "check", "subject", **check(subject=value))
+    for value in (None, "", "Bad Name", 3, {}):
+        client.refused("MALFORMED_REQUEST", "check", "permission", **check(permission=value))
+    client.refused("MALFORMED_REQUEST", "check", "resource", **check(resource="document:a#view"))
+    client.refused("WILDCARD_NOT_ALLOWED", "check", "resource", **check(resource="document:*"))
+    client.refused("MALFORMED_REQUEST", "check", "resource", **check(resource="document"))
+    client.refused("UNKNOWN_DEFINITION", "check", **check(resource="nonesuch:a"))
+    assert client.call("check", **check())["decision"] == "allow"
+
+
+@case
+def bad_objects(client, server):
+    def subject(**fields):
+        return check(subject=dict({"type": "user"}, **fields))
+    client.refused("MALFORMED_REQUEST", "check", "id", **subject())
+    client.refused("INVALID_OBJECT_ID", "check", "subject.id", **subject(id="*"))
+    client.refused("INVALID_OBJECT_ID", "check", "subject.id", **subject(id=""))
+    client.refused("INVALID_OBJECT_ID", "check", "subject.id", **subject(id="a\nb"))
+    client.refused("INVALID_OBJECT_ID", "check", "subject.id", **subject(id=b"\xff\xfe"))
+    client.refused("INVALID_OBJECT_ID", "check", **check(subject='user:"*"'))
+    client.refused("MALFORMED_REQUEST", "check", "subject.wildcard", **subject(wildcard=False))
+    client.refused("WILDCARD_NOT_ALLOWED", "check", **subject(wildcard=True, id="x"))
+    client.refused("UNKNOWN_ARGUMENT", "check", "ident", **subject(ident="x"))
+    for size in (1, 1023, 1024):
+        client.call("check", **subject(id="i" * size))
+        client.call("check", **check(subject="user:" + "i" * size))
+    client.refused("INVALID_OBJECT_ID", "check", **subject(id="i" * 1025))
+    client.refused("INVALID_OBJECT_ID", "check", **check(subject="user:" + "i" * 1025))
+
+
+@case
+def actor_limits(client, server):
+    chain = ["agent:a%d" % n for n in range(17)]
+    for count in (15, 16):
+        assert client.call("check", **check(actor=chain[:count]))["decision"] == "deny"
+    client.refused("EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT", "check", "actor", **check(actor=chain))
+
+
+@case
+def duplicate_keys(client, server):
+    def text(value):
+        return msgpack.packb(value)
+    for keys in (("resource", "resource"), ("actor", "actor")):
+        body = b"".join(text(key) + text(value) for key, value in (
+            (keys[0], "document:a"), ("permission", "view"), ("subject", "user:ann"),
+            (keys[1], "document:a")))
+        if keys[0] == "actor":
+            body += text("resource") + text("document:a")
+        count = 4 if keys[0] == "resource" else 5
+        client.socket.sendall(b"\x94\x00\x09" + text("check") + b"\x91" + bytes([0x80 | count]) +
+                              body)
+        message = client.reply()
+        assert message[1] == 9 and message[2]["reason"] == "MALFORMED_REQUEST", message
+        assert "twice" in message[2]["message"], message
+    client.socket.sendall(b"\x94\x00\x0a" + text("ping") + b"\x91\x81\x01\x02")
+    assert client.reply()[2]["reason"] == "MALFORMED_REQUEST"
+
+
+@case
+def odd_parameters(client, server):
+    def send(identifier, method, params):
+        client.socket.sendall(msgpack.packb([0, identifier, method, params]))
+        message = client.reply()
+        assert message[1] == identifier, message
+        return message
+    assert send(1, "ping", [])[3] == {}
+    assert send(2 ** 32 - 1, "ping", [{}])[3] == {}
+    for params in ([{}, {}], [[]], [None], None, {}, "x", 1, ["x"]):
+        message = send(5, "ping", params)
+        assert message[2] and message[2]["reason"] == "MALFORMED_REQUEST", (params, message)
+    for method in (7, None, ["ping"], b"ping"):
+        assert send(6, method, [{}])[2]["reason"] == "MALFORMED_REQUEST"
+    assert client.call("ping") == {}
+
+
+# ---- Frames -----------------------------------------------------------------------------------
+
+
+def closes_after(server, data, with_reply=True):
+    client = server.connect()
+    client.socket.sendall(data)
+    if with_reply:
+        message = client.reply()
+        assert message is not None and message[2]["reason"] == "MALFORMED_REQUEST", message
+    assert client.closed()
+    client.close()
+    return True
+
+
+@case
+def malformed_frames_close(client, server):
+    bombs = [bytes.fromhex(text) for text in (
+        "dd07ffffff", "dfffffffff", "dbffffffff", "c9ffffffff", "dd00ffffffdd00ffffff",
+        "c1", "d40000", "c70000", "c600400001", "91" * 17, "81" * 17)]
+    for bomb in bombs:
+        assert closes_after(server, bomb)
+    assert closes_after(server, b"\x91" * 1000000)
+    assert client.call("ping") == {}
+    # An id that can be read is used.
+    bad = server.connect()
+    bad.socket.sendall(b"\x94\x00\x2a\xa4ping\x91\x81\xa7payload\xd4\x00\x00")
+    message = bad.reply()
+    assert message[1] == 42 and message[2]["reason"] == "MALFORMED_REQUEST"
+    assert bad.closed()
+
+
+@case
+def what_is_no_request_closes(client, server):
+    for message in ([2, "ping", [{}]], [1, 1, None, None], [0, 1, "ping"], [0, -1, "ping", [{}]],
+                    [0, 2 ** 32, "ping", [{}]], [0, "1", "ping", [{}]], [7, 1, "ping", [{}]],
+                    [0, 1, "ping", [{}], 1], {}, 1, None, "GET / HTTP/1.1"):
+        assert closes_after(server, msgpack.packb(message))
+    assert closes_after(server, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+
+@case
+def depth_limit(client, server):
+    # Message, parameters, the map of arguments and metadata are 4 levels: 12 more are 16.
+    def metadata(levels):
+        value = 1
+        for _ in range(levels):
+            value = [value]
+        return {"m": value}
+    updates = [{"op": "touch", "relationship": "document:deep#viewer@user:ann"}]
+    for levels in (11, 12):
+        client.call("relationships.write", updates=updates, metadata=metadata(levels))
+    deep = server.connect()
+    deep.send("relationships.write", updates=updates, metadata=metadata(13))
+    assert deep.reply()[2]["reason"] == "MALFORMED_REQUEST" and deep.closed()
+
+
+@case
+def metadata_limit(client, server):
+    updates = [{"op": "touch", "relationship": "document:meta#viewer@user:ann"}]
+    empty = len(msgpack.packb({"m": "x" * 4000})) - 4000
+    for size in (4095, 4096):
+        client.call("relationships.write", updates=updates, metadata={"m": "x" * (size - empty)})
+    client.refused("TRANSACTION_METADATA_TOO_LARGE", "relationships.write", updates=updates,
+                   metadata={"m": "x" * (4097 - empty)})
+    client.refused("MALFORMED_REQUEST", "relationships.write", "metadata", updates=updates,
+                   metadata="text")
+
+
+@case
+def message_size_limit(client, server):
+    limit = 4 * 1024 * 1024
+    def message(size):
+        head = msgpack.packb([0, 3, "ping", [{"payload": "x" * 70000}]])
+        extra = len(head) - 70000 + 2  # str 32 has two bytes more than str 16 … 70000 has them too
+        data = msgpack.packb([0, 3, "ping", [{"payload": "x" * (size - extra + 2)}]])
+        assert len(data) == size, (len(data), size)
+        return data
+    # The reply has one byte less than the request: "payload" comes back, "ping" does not.
+    for size in (limit - 1, limit):
+        client.socket.sendall(message(size))
+        assert len(client.reply()[3]["payload"]) > limit - 100
+    assert closes_after(server, message(limit + 1)[:100])
+
+
+@case
+def byte_by_byte(client, server):
+    client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    data = msgpack.packb([0, 77, "check", [check()]])
+    for at in range(len(data)):
+        client.socket.sendall(data[at:at + 1])
+    message = client.reply()
+    assert message[1] == 77 and message[3]["decision"] == "allow"
+
+
+@case
+def every_split(client, server):
+    client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    data = msgpack.packb([0, 1, "ping", [{"payload": "split"}]])
+    for at in range(1, len(data)):
+        client.socket.sendall(data[:at])
+        client.socket.sendall(data[at:] + data[:at])
+        client.socket.sendall(data[at:])
+        assert client.reply()[3] == client.reply()[3] == {"payload": "split"}
+
+
+@case
+def disconnects_everywhere(client, server):
+    methods = [("check", check()), ("check_bulk", {"items": [check()] * 3}),
+               ("lookup_resources", {"resource_type": "document", "permission": "view",
+                                     "subject": "user:ann"}),
+               ("relationships.write", {"updates": [
+                   {"op": "touch", "relationship": "document:cut#viewer@user:ann"}]})]
+    for method, arguments in methods:
+        data = msgpack.packb([0, 1, method, [arguments]])
+        for size in range(len(data) + 1):
+            hasty = socket.create_connection(server.endpoint)
+            if size % 2:  # reset instead of an orderly end
+                hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            hasty.sendall(data[:size])
+            hasty.close()
+    assert client.call("ping") == {}
+
+
+# ---- Many at once -----------------------------------------------------------------------------
+
+
+def collect(client, count):
+    replies = {}
+    for _ in range(count):
+        message = client.reply()
+        assert message is not None and message[1] not in replies
+        replies[message[1]] = message
+    return replies
+
+
+@case
+def pipelining_out_of_order(client, server):
+    lookup = client.send("lookup_resources", resource_type="document", permission="view",
+                         subject="user:pager")
+    write = client.send("relationships.write", updates=[
+        {"op": "touch", "relationship": "document:pipe#viewer@user:ann"}])
+    checks = [client.send("check", **check()) for _ in range(50)]
+    replies = collect(client, 52)
+    assert all(replies[identifier][3]["decision"] == "allow" for identifier in checks)
+    assert len(replies[lookup][3]["resources"]) >= 25 and replies[write][3]["written_at"]
+
+
+@case
+def a_thousand_without_reading(client, server):
+    for count in (1000, 5000):
+        data = b"".join(msgpack.packb([0, n, "check", [check()]]) for n in range(count))
+        client.socket.sendall(data)
+        replies = collect(client, count)
+        assert sorted(replies) == list(range(count))
+        assert all(message[3]["decision"] == "allow" for message in replies.values())
+
+
+@case
+def many_lookups_without_reading(client, server):
+    data = b"".join(msgpack.packb([0, n, "lookup_subjects", [{
+        "resource": "document:b", "permission": "view", "subject_type": "user"}]])
+        for n in range(1000))
+    client.socket.sendall(data)
+    replies = collect(client, 1000)
+    good = sum(1 for message in replies.values() if message[2] is None)
+    assert good + sum(1 for message in replies.values()
+                      if message[2] and message[2]["reason"] == "OVERLOADED") == 1000 and good > 0
+
+
+@case
+def back_pressure(client, server):
+    """64 MiB of echoes that nobody reads: the server stops reading instead of storing them."""
+    client.socket.setblocking(False)
+    data = msgpack.packb([0, 1, "ping", [{"payload": "x" * 60000}]])
+    sent, quiet_since = 0, time.monotonic()
+    pending = b""
+    while sent < 64 << 20 and time.monotonic() - quiet_since < 1.0:
+        pending = pending or data
+        try:
+            count = client.socket.send(pending)
+            pending = pending[count:]
+            sent += count
+            quiet_since = time.monotonic()
+        except BlockingIOError:
+            time.sleep(0.01)
+    assert sent < 64 << 20, "the server took everything"
+    with open("/proc/%d/statm" % server.process.pid) as statm:
+        resident = int(statm.read().split()[1]) * 4096
+    assert resident < (200 << 20) * SLOW, resident
+    other = server.connect()
+    assert other.call("ping") == {}
+    # And it goes on when the client reads.
+    client.socket.setblocking(True)
+    whole, rest = divmod(sent, len(data))
+    if rest:
+        client.socket.sendall(pending)
+        whole += 1
+    for _ in range(whole):
+        assert len(client.reply()[3]["payload"]) == 60000
+
+
+@case
+def many_connections(client, server):
+    clients = [server.connect() for _ in range(200)]
+    for one in clients:
+        one.send("check", **check())
+    for one in clients:
+        assert one.reply()[3]["decision"] == "allow"
+        one.close()
+
+
+# ---- Starting and stopping --------------------------------------------------------------------
+
+
+def refuses(code, *arguments, word, environment=None):
+    run = subprocess.run([BEHALFD, *arguments], capture_output=True, text=True, timeout=PATIENCE,
+                         env=dict(os.environ, **(environment or {})))
+    assert run.returncode == code, (run.returncode, run.stderr)
+    assert word in run.stderr, run.stderr
+
+
+@case
+def starts_that_are_refused(client, server):
+    scratch = tempfile.mkdtemp()
+    fresh = os.path.join(scratch, "data")
+    refuses(3, "--data", server.directory, "--listen", "127.0.0.1:0", word="another process")
+    refuses(2, "--data", fresh, "--listen", "0.0.0.0:0", word="loopback")
+    refuses(2, "--data", fresh, "--listen", "192.0.2.1:1", word="loopback")
+    refuses(2, "--data", fresh, "--listen", "[::]:0", word="loopback")
+    refuses(2, "--data", fresh, "--listen", "localhost:0", word="not an address")
+    refuses(5, "--data", fresh, "--listen", server.address, word="another program")
+    refuses(2, word="--data")
+    refuses(2, "--data", fresh, "--nonesuch", word="unknown argument")
+    refuses(2, "--data", fresh, "--loops", "many", word="--loops")
+    refuses(2, "--data", fresh, word="BEHALF_LOOPS", environment={"BEHALF_LOOPS": "x"})
+    open_directory = os.path.join(scratch, "open")
+    os.mkdir(open_directory)
+    os.chmod(open_directory, 0o755)
+    refuses(2, "--data", fresh, "--listen", "none", "--unix", open_directory + "/s",
+            word="closed to all others")
+    with open(os.path.join(scratch, "file"), "w") as file:
+        file.write("x")
+    refuses(3, "--data", os.path.join(scratch, "file"), word="file")
+    shutil.rmtree(scratch)
+
+
+@case
+def help_and_version(client, server):
+    for option, word in (("--help", "--graph-memory"), ("--version", "libevent")):
+        run = subprocess.run([BEHALFD, option], capture_output=True, text=True, timeout=PATIENCE)
+        assert run.returncode == 0 and word in run.stdout
+
+
+@case
+def unix_socket_and_config(client, server):
+    scratch = tempfile.mkdtemp()
+    os.chmod(scratch, 0o700)
+    path = os.path.join(scratch, "run", "behalf.sock")
+    config = os.path.join(scratch, "behalf.conf")
+    with open(config, "w") as file:
+        file.write("# test\nunix = %s\nloops = 2\nlog-level = warn\n" % path)
+    other = Server(os.path.join(scratch, "data"), "--config", config)
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    assert os.stat(os.path.join(scratch, "data")).st_mode & 0o777 == 0o700
+    for _ in range(4):  # both loops
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(PATIENCE)
+        sock.connect(path)
+        one = Client(sock)
+        assert one.call("ping", payload="u") == {"payload": "u"}
+        assert other.connect().call("ping") == {}
+        one.close()
+    assert other.stop() == 0 and not os.path.exists(path)
+    shutil.rmtree(scratch)
+
+
+@case
+def sigterm_drains(client, server):
+    scratch = tempfile.mkdtemp()
+    other = Server(os.path.join(scratch, "data"))
+    one = other.connect()
+    one.call("schema.write", text=SCHEMA)
+    acknowledged = 0
+    writers = [other.connect() for _ in range(8)]
+    for number, writer in enumerate(writers):
+        for n in range(20):
+            writer.send("relationships.write", updates=[
+                {"op": "touch", "relationship": "document:s%d#viewer@user:u%d" % (number, n)}])
+    other.process.send_signal(signal.SIGTERM)
+    for writer in writers:
+        while True:
+            message = writer.reply()
+            if message is None:
+                break
+            acknowledged += message[2] is None
+    assert other.process.wait(PATIENCE) == 0
+    again = Server(os.path.join(scratch, "data"))
+    answer = again.connect().call("relationships.read", filter={"resource_type": "document"})
+    assert len(answer["relationships"]) >= acknowledged, "an acknowledged write is lost"
+    assert again.stop() == 0
+    shutil.rmtree(scratch)
+
+
+def main():
+    scratch = tempfile.mkdtemp()
+    server = Server(os.path.join(scratch, "data"), "--loops", "2")
+    server.directory = os.path.join(scratch, "data")
+    client = server.connect()
+    client.refused("NO_SCHEMA", "check", **check())
+    client.call("schema.write", text=SCHEMA)
+    client.call("relationships.write", updates=[
+        {"op": "create", "relationship": text} for text in [
+            "document:a#viewer@user:ann", "document:b#viewer@group:eng#member",
+            "group:eng#member@user:bob", "document:open#viewer@user:*",
+            "document:open#banned@user:mallory", "agent:bot#acts_on_behalf_of@user:ann",
+            "agent:sub#acts_on_behalf_of@agent:bot"] +
+        ["document:p%d#owner@user:pager" % n for n in range(25)]])
+    failed = 0
+    only = sys.argv[1:]
+    for function in CASES:
+        if only and function.__name__ not in only:
+            continue
+        client = server.connect()
+        try:
+            function(client, server)
+            print("ok      ", function.__name__)
+        except Exception as problem:  # every case is told, then the whole fails
+            failed += 1
+            print("FAILED  ", function.__name__, repr(problem)[:600])
+            if server.process.poll() is not None:
+                print("behalfd ended with", server.process.returncode)
+                return 1
+        client.close()
+    code = server.stop()
+    if code != 0:
+        print("FAILED   behalfd ended with", code)
+        failed += 1
+    shutil.rmtree(scratch)
+    print("protocol.py: %d cases, %d failed" % (len(CASES), failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
