@@ -1,0 +1,299 @@
+/* test_kv.c - both adapters keep the contract of kv.h: the same operations give the same answers. */
+#include <criterion/criterion.h>
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "storage/kv.h"
+#include "tests/support/kv_fault.h"
+
+#define ROUNDS 400
+#define KEYS 60
+
+static struct error error;
+static uint64_t state;
+
+static uint64_t
+next_random(uint64_t bound)
+{
+    uint64_t z = state += UINT64_C(0x9E3779B97F4A7C15);
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return (z ^ (z >> 31)) % bound;
+}
+
+static int
+remove_one(const char *path, const struct stat *about, int type, struct FTW *walk)
+{
+    (void)about;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+static char directory[] = "/tmp/behalf-kv-XXXXXX";
+
+static void
+make_directory(void)
+{
+    cr_assert_not_null(mkdtemp(directory));
+}
+
+static void
+remove_directory(void)
+{
+    (void)nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static struct kv *
+open_disk(void)
+{
+    const struct kv_options options = {.path = directory, .create_if_missing = true};
+    struct kv *kv = NULL;
+
+    cr_assert_eq(kv_open_rocksdb(&options, &kv, &error), BEHALF_OK, "%s", error.message);
+    return kv;
+}
+
+static struct kv *
+open_memory(void)
+{
+    struct kv *kv = NULL;
+
+    cr_assert_eq(kv_open_memory(&kv, &error), BEHALF_OK);
+    return kv;
+}
+
+/* Keys of different lengths, prefixes of each other, with bytes at both ends of the range. */
+static struct slice
+key_number(uint64_t number, char bytes[8])
+{
+    size_t size = 1 + number % 3;
+
+    for (size_t index = 0; index < size; index++)
+        bytes[index] = (char)(unsigned char)("\x00\x01\x7f\x80\xff"[(number >> (2 * index)) % 5]);
+    return (struct slice){bytes, size};
+}
+
+static void
+expect_same_scan(struct kv *a, struct kv *b, const struct kv_snapshot *of_a,
+                 const struct kv_snapshot *of_b, const struct kv_range *range)
+{
+    struct kv_scan *scans[2];
+    struct slice keys[2];
+    struct slice values[2];
+    enum status status;
+
+    cr_assert_eq(kv_scan_open(a, of_a, range, &scans[0], &error), BEHALF_OK);
+    cr_assert_eq(kv_scan_open(b, of_b, range, &scans[1], &error), BEHALF_OK);
+    do {
+        status = kv_scan_next(scans[0], &keys[0], &values[0], &error);
+        cr_assert_eq(kv_scan_next(scans[1], &keys[1], &values[1], &error), status);
+        cr_assert(status != BEHALF_OK || slice_equal(keys[0], keys[1]));
+        cr_assert(status != BEHALF_OK || slice_equal(values[0], values[1]));
+    } while (status == BEHALF_OK);
+    cr_assert_eq(status, BEHALF_DONE);
+    /* The end stays the end. */
+    cr_assert_eq(kv_scan_next(scans[0], &keys[0], &values[0], &error), BEHALF_DONE);
+    cr_assert_eq(kv_scan_next(scans[1], &keys[1], &values[1], &error), BEHALF_DONE);
+    kv_scan_close(scans[0]);
+    kv_scan_close(scans[1]);
+}
+
+static void
+expect_same(struct kv *a, struct kv *b, const struct kv_snapshot *of_a,
+            const struct kv_snapshot *of_b)
+{
+    struct kv_range range = {.keyspace = (enum kv_keyspace)next_random(KV_KEYSPACE_COUNT),
+                             .reverse = next_random(2) == 0};
+    struct buffer values[2];
+    char from[8];
+    char to[8];
+    bool found[2];
+
+    buffer_init(&values[0]);
+    buffer_init(&values[1]);
+    range.from = key_number(next_random(KEYS), from);
+    cr_assert_eq(kv_get(a, of_a, range.keyspace, range.from, &values[0], &found[0], &error),
+                 BEHALF_OK);
+    cr_assert_eq(kv_get(b, of_b, range.keyspace, range.from, &values[1], &found[1], &error),
+                 BEHALF_OK);
+    cr_assert_eq(found[0], found[1]);
+    cr_assert(slice_equal(buffer_slice(&values[0]), buffer_slice(&values[1])));
+    buffer_release(&values[0]);
+    buffer_release(&values[1]);
+    if (next_random(3) == 0)
+        range.from.size = 0;
+    if (next_random(3) != 0)
+        range.to = key_number(next_random(KEYS), to);
+    if (range.to.size == 0 || slice_compare(range.from, range.to) < 0)
+        expect_same_scan(a, b, of_a, of_b, &range);
+}
+
+static void
+write_both(struct kv *a, struct kv *b)
+{
+    struct kv_change changes[8];
+    char keys[8][8];
+    char values[8][8];
+    size_t count = next_random(9);
+
+    for (size_t index = 0; index < count; index++) {
+        changes[index].keyspace = (enum kv_keyspace)next_random(KV_KEYSPACE_COUNT);
+        changes[index].remove = next_random(3) == 0;
+        changes[index].key = key_number(next_random(KEYS), keys[index]);
+        bytes_put_u64(values[index], next_random(UINT64_MAX));
+        changes[index].value = (struct slice){values[index], next_random(9)};
+    }
+    cr_assert_eq(kv_write(a, changes, count, false, &error), BEHALF_OK);
+    cr_assert_eq(kv_write(b, changes, count, next_random(50) == 0, &error), BEHALF_OK);
+}
+
+Test(kv, memory_and_disk_agree_on_random_histories, .init = make_directory,
+     .fini = remove_directory)
+{
+    struct kv *memory = open_memory();
+    struct kv *disk = open_disk();
+    struct kv_snapshot *old[2] = {NULL, NULL};
+
+    state = 20260101;
+    for (int round = 0; round < ROUNDS; round++) {
+        write_both(memory, disk);
+        expect_same(memory, disk, NULL, NULL);
+        if (old[0] != NULL)
+            expect_same(memory, disk, old[0], old[1]);
+        if (next_random(20) == 0) {
+            kv_snapshot_close(old[0]);
+            kv_snapshot_close(old[1]);
+            cr_assert_eq(kv_snapshot_open(memory, &old[0], &error), BEHALF_OK);
+            cr_assert_eq(kv_snapshot_open(disk, &old[1], &error), BEHALF_OK);
+        }
+        if (next_random(80) == 0) {
+            kv_snapshot_close(old[0]);
+            kv_snapshot_close(old[1]);
+            old[0] = old[1] = NULL;
+            kv_close(disk);
+            disk = open_disk();
+        }
+    }
+    cr_assert_eq(kv_sync(memory, &error), BEHALF_OK);
+    cr_assert_eq(kv_sync(disk, &error), BEHALF_OK);
+    kv_snapshot_close(old[0]);
+    kv_snapshot_close(old[1]);
+    kv_close(memory);
+    kv_close(disk);
+}
+
+static void
+load(struct kv *kv)
+{
+    static char keys[1000][8];
+    static struct kv_change changes[1000];
+    struct kv_scan *scan;
+    struct kv_range all = {.keyspace = KV_FORWARD};
+    struct slice key;
+    struct slice value;
+    size_t count = 0;
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(changes); index++) {
+        bytes_put_u64(keys[index], index);
+        changes[index] = (struct kv_change){KV_FORWARD, false, {keys[index], 8}, {keys[index], 8}};
+    }
+    cr_assert_eq(kv_bulk_load(kv, KV_FORWARD, changes, BEHALF_COUNT_OF(changes), &error), BEHALF_OK,
+                 "%s", error.message);
+    cr_assert_eq(kv_bulk_load(kv, KV_FORWARD, NULL, 0, &error), BEHALF_OK);
+    cr_assert_eq(kv_scan_open(kv, NULL, &all, &scan, &error), BEHALF_OK);
+    while (kv_scan_next(scan, &key, &value, &error) == BEHALF_OK) {
+        cr_assert_eq(bytes_get_u64(key.data), count);
+        cr_assert_eq(bytes_get_u64(value.data), count);
+        count++;
+    }
+    cr_assert_eq(count, BEHALF_COUNT_OF(changes));
+    kv_scan_close(scan);
+}
+
+Test(kv, bulk_load_is_read_back_in_order, .init = make_directory, .fini = remove_directory)
+{
+    struct kv *memory = open_memory();
+    struct kv *disk = open_disk();
+
+    load(memory);
+    load(disk);
+    kv_close(memory);
+    kv_close(disk);
+}
+
+static void
+put(struct kv *kv, const char *key)
+{
+    const struct kv_change change = {KV_META, false, slice_of(key), slice_of("value")};
+
+    cr_assert_eq(kv_write(kv, &change, 1, true, &error), BEHALF_OK);
+}
+
+Test(kv, a_checkpoint_is_a_store_of_its_own, .init = make_directory, .fini = remove_directory)
+{
+    char path[128];
+    const struct kv_options options = {.path = path};
+    struct kv *kv = open_disk();
+    struct kv *copy = NULL;
+    struct buffer value;
+    bool found;
+
+    buffer_init(&value);
+    (void)snprintf(path, sizeof path, "%s/copy", directory);
+    put(kv, "before");
+    cr_assert_eq(kv_checkpoint(kv, path, &error), BEHALF_OK, "%s", error.message);
+    put(kv, "after");
+    cr_assert_eq(kv_open_rocksdb(&options, &copy, &error), BEHALF_OK, "%s", error.message);
+    cr_assert_eq(kv_get(copy, NULL, KV_META, slice_of("before"), &value, &found, &error),
+                 BEHALF_OK);
+    cr_assert(found);
+    cr_assert_eq(kv_get(copy, NULL, KV_META, slice_of("after"), &value, &found, &error), BEHALF_OK);
+    cr_assert_not(found);
+    kv_close(copy);
+    kv_close(kv);
+    buffer_release(&value);
+}
+
+Test(kv, a_second_opener_is_told_who_is_in_the_way, .init = make_directory,
+     .fini = remove_directory)
+{
+    const struct kv_options options = {.path = directory};
+    struct kv *kv = open_disk();
+    struct kv *second = NULL;
+
+    cr_assert_eq(kv_open_rocksdb(&options, &second, &error), BEHALF_STORAGE_FAILED);
+    cr_assert_not_null(strstr(error.message, "used by another process"), "%s", error.message);
+    cr_assert_not_null(strstr(error.message, directory));
+    kv_close(kv);
+}
+
+Test(kv, memory_drops_what_stands_behind_the_horizon)
+{
+    struct kv *kv = open_memory();
+    struct kv_change changes[3];
+    char keys[3][9];
+    struct buffer value;
+    bool found;
+
+    buffer_init(&value);
+    for (size_t index = 0; index < 3; index++) {
+        keys[index][0] = 'k';
+        bytes_put_u64(keys[index] + 1, 10 + index);
+        changes[index] = (struct kv_change){KV_HISTORY, false, {keys[index], 9}, {"v", 1}};
+    }
+    cr_assert_eq(kv_write(kv, changes, 3, false, &error), BEHALF_OK);
+    kv_drop_hint(kv, KV_HISTORY, 11);
+    for (size_t index = 0; index < 3; index++) {
+        cr_assert_eq(kv_get(kv, NULL, KV_HISTORY, changes[index].key, &value, &found, &error),
+                     BEHALF_OK);
+        cr_assert_eq(found, index == 2);
+    }
+    buffer_release(&value);
+    kv_close(kv);
+}
