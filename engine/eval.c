@@ -73,8 +73,16 @@ add_entry(struct eval *eval, uint64_t object, uint32_t member, uint32_t *entry, 
     return BEHALF_OK;
 }
 
+/* Whether what the frame asks for now is subtracted from something in the node it works for. */
+static bool
+subtracts(const struct eval_frame *frame)
+{
+    return frame->subtracted || (frame->operation == VALUE_EXCLUSION && frame->operand == 2);
+}
+
 static void
-value_of_entry(const struct eval_entry *entry, struct value *value, uint32_t *low)
+value_of_entry(struct eval *eval, const struct eval_entry *entry, struct value *value,
+               uint32_t *low)
 {
     switch (entry->state) {
     case ENTRY_ACTIVE:
@@ -83,6 +91,9 @@ value_of_entry(const struct eval_entry *entry, struct value *value, uint32_t *lo
         *low = entry->order;
         break;
     case ENTRY_SOLVING:
+        *value = subtracts(eval_top(eval)) ? entry->frozen : entry->value;
+        *low = EVAL_NONE;
+        break;
     case ENTRY_FINAL:
         *value = entry->value;
         *low = EVAL_NONE;
@@ -145,7 +156,7 @@ eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct
     if (eval->index.slots != NULL) {
         entry = table_find(&eval->index, eval_key(object, member));
         if (entry != TABLE_NONE) {
-            value_of_entry(&eval->entries[entry], value, low);
+            value_of_entry(eval, &eval->entries[entry], value, low);
             return BEHALF_OK;
         }
     }
@@ -159,7 +170,7 @@ eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct
     BEHALF_ASSERT(!eval->solving);
     status = add_entry(eval, object, member, &entry, error);
     if (status == BEHALF_OK)
-        status = eval_push(eval, object, row->root, entry, error);
+        status = eval_push(eval, object, row->root, entry, false, error);
     return status;
 }
 
@@ -192,7 +203,8 @@ walks_edges(enum rewrite_op op)
 }
 
 enum status
-eval_push(struct eval *eval, uint64_t object, uint32_t rewrite, uint32_t entry, struct error *error)
+eval_push(struct eval *eval, uint64_t object, uint32_t rewrite, uint32_t entry, bool subtracted,
+          struct error *error)
 {
     enum rewrite_op op = eval->schema->rewrites[rewrite].op;
     struct eval_frame *frames =
@@ -212,6 +224,7 @@ eval_push(struct eval *eval, uint64_t object, uint32_t rewrite, uint32_t entry, 
     frame->operand = 0;
     frame->operation = operation_of(op);
     frame->started = false;
+    frame->subtracted = subtracted;
     frame->value = value_none(eval->domain);
     frame->gathered = NULL;
     frame->gathered_count = 0;
@@ -390,7 +403,7 @@ ask_operand(struct eval *eval, uint64_t object, uint32_t rewrite, bool *done, st
     case REWRITE_ARROW:
     case REWRITE_ARROW_ALL:
         *done = false;
-        return eval_push(eval, object, rewrite, EVAL_NONE, error);
+        return eval_push(eval, object, rewrite, EVAL_NONE, subtracts(eval_top(eval)), error);
     }
     BEHALF_UNREACHABLE();
 }

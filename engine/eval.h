@@ -49,6 +49,7 @@ struct eval_entry {
     uint32_t order; /* of discovery */
     enum entry_state state;
     struct value value;
+    struct value frozen; /* ENTRY_SOLVING: what the right sides of exclusions see */
 };
 
 /* The run of a tupleset through the graph, a batch at a time. */
@@ -73,7 +74,8 @@ struct eval_frame {
     uint32_t pending_base; /* pending nodes below are older than this frame */
     uint32_t operand;      /* next operand */
     enum value_operation operation;
-    bool started; /* `value` holds at least one operand */
+    bool started;    /* `value` holds at least one operand */
+    bool subtracted; /* stands in the right side of an exclusion of its node */
     struct value value;
     const struct subject_set **gathered; /* subjects domain: sets to be united at the end */
     uint32_t gathered_count;

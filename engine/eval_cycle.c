@@ -14,6 +14,10 @@
  * `upper`, so it ends. A node whose ends then differ is undefined, or hangs on an error: an error.
  * Without exclusion and errors one rise and one fall suffice, and give the least fixpoint.
  *
+ * The whole right side of an exclusion sees the interval as it was when the phase began (`frozen`),
+ * so that `a - (b - c)` means what it means with `b - c` in a permission of its own: negation does
+ * not cancel inside an expression, and a cycle through it is undefined.
+ *
  * No node is met here that the first walk did not meet: it knew less of the group than any
  * approximation here does, so it stopped no earlier. */
 #include "engine/eval_private.h"
@@ -31,7 +35,7 @@ evaluate(struct eval *eval, const struct eval_entry *entry, struct value *value,
 {
     uint32_t floor = eval->frame_count;
     uint32_t root = eval->schema->members[entry->member].root;
-    enum status status = eval_push(eval, entry->object, root, EVAL_NONE, error);
+    enum status status = eval_push(eval, entry->object, root, EVAL_NONE, false, error);
 
     if (status == BEHALF_OK)
         status = eval_run(eval, floor, error);
@@ -43,6 +47,13 @@ evaluate(struct eval *eval, const struct eval_entry *entry, struct value *value,
 }
 
 enum end { LOWER, UPPER };
+
+static void
+freeze(struct eval *eval, uint32_t base)
+{
+    for (uint32_t at = base; at < eval->pending_count; at++)
+        member_at(eval, at)->frozen = member_at(eval, at)->value;
+}
 
 /* Moves one end of an entry to that of the new value. True when it moved. */
 static bool
@@ -130,9 +141,11 @@ rise_and_fall(struct eval *eval, uint32_t base, bool *again, struct error *error
 
     if (before == NULL)
         return eval_spent(error);
+    freeze(eval, base);
     status = grow(eval, base, LOWER, error);
     if (status != BEHALF_OK)
         return status;
+    freeze(eval, base);
     for (uint32_t i = 0; i < count; i++) {
         struct value *value = &member_at(eval, base + i)->value;
 

@@ -24,7 +24,7 @@ void *eval_grow(struct arena *arena, void *array, uint32_t count, uint32_t *size
 
 /* Pushes a frame that computes `rewrite` on `object`, for `entry` or as an inner operator. */
 enum status eval_push(struct eval *eval, uint64_t object, uint32_t rewrite, uint32_t entry,
-                      struct error *error) BEHALF_MUST_USE;
+                      bool subtracted, struct error *error) BEHALF_MUST_USE;
 
 /* Asks for a node: *done with its value now, or a frame was pushed and delivers it later.
  * *low is the order leaned on, EVAL_NONE when the value is final. */
