@@ -458,7 +458,7 @@ is_balanced_object(struct slice text)
 static size_t
 find_context_end(const struct reader *reader)
 {
-    static const struct slice opening = {"[expiration:", 12};
+    static const struct slice opening = {"[expiration", 11};
     const char *data = reader->text.data;
     size_t end = reader->text.size;
     size_t at = end;
@@ -469,8 +469,8 @@ find_context_end(const struct reader *reader)
         return end - 1;
     at--;
     while (at > reader->at && (class_of(data[at - 1]) & BYTE_TIME))
-        at--;
-    if (at + 1 == end || at < reader->at + opening.size + 3 ||
+        at--; /* over the time, and the colon before it */
+    if (data[at] != ':' || at < reader->at + opening.size + 4 ||
         memcmp(data + at - opening.size, opening.data, opening.size) != 0)
         return reader->at;
     at -= opening.size;
