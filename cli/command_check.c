@@ -287,6 +287,7 @@ bulk_row(struct bulk *bulk, const struct bulk_item *item, struct behalf_value re
         }
     }
     cli_table_cell(table, item->text);
+    put_actors(item, table);
     cli_table_cell(
         table,
         slice_of(problem.bytes != NULL || code == CLI_SERVER ? "error" : decision_word(code)));
