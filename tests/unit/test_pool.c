@@ -1,0 +1,204 @@
+/* The pool: every accepted job runs once, a full queue refuses, lookups leave room for checks. */
+#include <criterion/criterion.h>
+
+#include <pthread.h>
+
+#include "base/memory.h"
+#include "engine/limits.h"
+#include "engine/pool.h"
+#include "storage/store.h"
+
+static struct store *store;
+static struct engine *engine;
+
+static void
+open_engine(void)
+{
+    struct store_options stored = {.path = NULL, .env = env_system()};
+    struct error error;
+
+    cr_assert_eq(store_open(&stored, &store, &error), BEHALF_OK);
+    cr_assert_eq(engine_open(&(struct engine_options){.store = store,
+                                                      .env = env_system(),
+                                                      .workers = 1,
+                                                      .graph_memory_bytes = 1},
+                             &engine, &error),
+                 BEHALF_OK);
+}
+
+static void
+close_engine(void)
+{
+    engine_close(engine);
+    store_close(store);
+}
+
+TestSuite(pool, .init = open_engine, .fini = close_engine);
+
+/* A gate at which jobs wait, and what they saw there. */
+struct gate {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool open;
+    unsigned waiting;
+    unsigned waiting_most;
+    unsigned done;
+};
+
+#define GATE_CLOSED                                                                                \
+    {                                                                                              \
+        .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER                     \
+    }
+
+struct gate_job {
+    struct engine_job job;
+    struct gate *gate;
+};
+
+static void
+run_at_gate(struct engine_job *job, struct engine_worker *worker)
+{
+    struct gate *gate = ((struct gate_job *)job)->gate;
+
+    cr_assert_not_null(worker);
+    pthread_mutex_lock(&gate->lock);
+    gate->waiting++;
+    if (gate->waiting > gate->waiting_most)
+        gate->waiting_most = gate->waiting;
+    pthread_cond_broadcast(&gate->changed);
+    while (!gate->open)
+        pthread_cond_wait(&gate->changed, &gate->lock);
+    gate->waiting--;
+    gate->done++;
+    pthread_cond_broadcast(&gate->changed);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+static void
+gate_await(struct gate *gate, const unsigned *value, unsigned least)
+{
+    pthread_mutex_lock(&gate->lock);
+    while (*value < least)
+        pthread_cond_wait(&gate->changed, &gate->lock);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+static void
+gate_open(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    gate->open = true;
+    pthread_cond_broadcast(&gate->changed);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+static struct gate_job
+job_at(struct gate *gate)
+{
+    return (struct gate_job){.job = {.run = run_at_gate}, .gate = gate};
+}
+
+static void
+submit(struct pool *pool, enum engine_class class, struct gate_job *job)
+{
+    struct error error;
+
+    cr_assert_eq(pool_submit(pool, class, &job->job, &error), BEHALF_OK);
+}
+
+Test(pool, every_accepted_job_runs_once)
+{
+    enum { JOBS = 2000 };
+    static struct gate_job jobs[JOBS];
+    struct gate gate = GATE_CLOSED;
+    struct pool *pool = pool_new(engine, 3);
+
+    gate.open = true;
+    for (uint32_t at = 0; at < JOBS; at++) {
+        jobs[at] = job_at(&gate);
+        submit(pool, at % 3 == 0 ? ENGINE_CLASS_LOOKUP : ENGINE_CLASS_CHECK, &jobs[at]);
+    }
+    gate_await(&gate, &gate.done, JOBS);
+    pool_free(pool);
+    cr_assert_eq(gate.done, JOBS);
+}
+
+Test(pool, freeing_runs_what_is_queued)
+{
+    enum { JOBS = 500 };
+    static struct gate_job jobs[JOBS];
+    struct gate gate = GATE_CLOSED;
+    struct pool *pool = pool_new(engine, 2);
+
+    gate.open = true;
+    for (uint32_t at = 0; at < JOBS; at++) {
+        jobs[at] = job_at(&gate);
+        submit(pool, at % 2 == 0 ? ENGINE_CLASS_LOOKUP : ENGINE_CLASS_CHECK, &jobs[at]);
+    }
+    pool_free(pool);
+    cr_assert_eq(gate.done, JOBS);
+}
+
+/* Lookups hold all that they may; a check that comes last still runs. */
+static void
+check_passes_lookups(unsigned threads, unsigned lookups_at_once)
+{
+    enum { LOOKUPS = 20 };
+    struct gate_job lookups[LOOKUPS];
+    struct gate gate = GATE_CLOSED;
+    struct gate checks = GATE_CLOSED;
+    struct gate_job check = job_at(&checks);
+    struct pool *pool = pool_new(engine, threads);
+
+    for (uint32_t at = 0; at < LOOKUPS; at++) {
+        lookups[at] = job_at(&gate);
+        submit(pool, ENGINE_CLASS_LOOKUP, &lookups[at]);
+    }
+    gate_await(&gate, &gate.waiting, lookups_at_once);
+    checks.open = true;
+    submit(pool, ENGINE_CLASS_CHECK, &check);
+    if (lookups_at_once < threads)
+        gate_await(&checks, &checks.done, 1);
+    gate_open(&gate);
+    pool_free(pool);
+    cr_assert_eq(gate.done, LOOKUPS);
+    cr_assert_eq(gate.waiting_most, lookups_at_once);
+    cr_assert_eq(checks.done, 1);
+}
+
+Test(pool, lookups_take_at_most_half_of_the_threads_rounded_up)
+{
+    check_passes_lookups(1, 1);
+    check_passes_lookups(2, 1);
+    check_passes_lookups(3, 2);
+    check_passes_lookups(4, 2);
+}
+
+Test(pool, a_full_queue_refuses_with_a_retry_hint)
+{
+    struct gate_job *jobs = memory_new_array(LIMIT_POOL_QUEUE + 2, sizeof *jobs);
+    struct gate gate = GATE_CLOSED;
+    struct pool *pool = pool_new(engine, 1);
+    struct error error;
+
+    for (uint32_t at = 0; at < LIMIT_POOL_QUEUE + 2; at++)
+        jobs[at] = job_at(&gate);
+    submit(pool, ENGINE_CLASS_CHECK, &jobs[0]);
+    gate_await(&gate, &gate.waiting, 1);
+    for (uint32_t at = 1; at <= LIMIT_POOL_QUEUE; at++)
+        submit(pool, ENGINE_CLASS_CHECK, &jobs[at]);
+    cr_assert_eq(pool_submit(pool, ENGINE_CLASS_CHECK, &jobs[LIMIT_POOL_QUEUE + 1].job, &error),
+                 BEHALF_OVERLOADED);
+    cr_assert_gt(error.retry_after_ms, 0);
+    /* The other class has a queue of its own. */
+    submit(pool, ENGINE_CLASS_LOOKUP, &jobs[LIMIT_POOL_QUEUE + 1]);
+    gate_open(&gate);
+    pool_free(pool);
+    cr_assert_eq(gate.done, LIMIT_POOL_QUEUE + 2);
+    memory_free(jobs);
+}
+
+Test(pool, no_pool_can_be_freed)
+{
+    pool_free(NULL);
+}
