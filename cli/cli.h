@@ -150,7 +150,7 @@ enum cli_exit cli_usage(struct cli *cli, const char *format, ...) BEHALF_PRINTF(
 void cli_show_source(FILE *out, const char *path, struct slice text, uint32_t line, uint32_t column,
                      size_t width, bool color);
 
-/* --- talking to the server (main.c) ----------------------------------------------------------- */
+/* --- talking to the server (cli_call.c) ------------------------------------------------------- */
 
 enum cli_exit cli_connect(struct cli *cli) BEHALF_MUST_USE;
 

@@ -11,27 +11,6 @@
 
 #define ARENA_SIZE ((size_t)1 << 30) /* bounds what one command keeps; pages are not kept */
 
-enum cli_exit
-cli_connect(struct cli *cli)
-{
-    struct behalf_options options = {.timeout_ms = cli->timeout_ms,
-                                     .connect_timeout_ms = cli->timeout_ms};
-
-    if (behalf_connect(cli->endpoint, &options, &cli->client, &cli->error) != BEHALF_SUCCESS)
-        return cli_fail(cli, "connect to '%s'", cli->endpoint);
-    return CLI_OK;
-}
-
-enum cli_exit
-cli_call(struct cli *cli, const char *action, const char *method, struct behalf_writer *writer,
-         struct behalf_reply **reply)
-{
-    enum behalf_status status = behalf_call(cli->client, method, writer, reply, &cli->error);
-
-    behalf_writer_free(writer);
-    return status == BEHALF_SUCCESS ? CLI_OK : cli_fail(cli, "%s", action);
-}
-
 int
 main(int argc, char **argv)
 {
