@@ -47,6 +47,21 @@ record_apply(struct store_transaction *transaction, const struct changelog_recor
     return status;
 }
 
+/* Numbers adopted by an entry that was then refused are free again, unlike those of an aborted
+ * write: nobody saw them, and the true entry must find them free. */
+static void
+numbers_reload(struct store *store)
+{
+    memset(store->next_sequence, 0, ((size_t)UINT16_MAX + 1) * sizeof *store->next_sequence);
+    for (unsigned kind = 1; kind <= LABEL_KIND_COUNT; kind++) {
+        uint64_t next;
+
+        /* When this fails the numbers stay used up, and the true entry is refused: no harm done. */
+        if (store_next_read(store->kv, LABEL_TYPE_NUMBER, kind, &next, NULL) == BEHALF_OK)
+            store->next_label[kind - 1] = (uint32_t)next;
+    }
+}
+
 enum status
 store_replay(struct store *store, struct slice entry, struct error *error)
 {
@@ -75,9 +90,11 @@ store_replay(struct store *store, struct slice entry, struct error *error)
         if (status != BEHALF_OK)
             break;
     }
-    if (status != BEHALF_DONE) {
+    if (status == BEHALF_DONE)
+        status = transaction_commit_as(transaction, header.time_ns, &entry, &revision, error);
+    else
         store_transaction_abort(transaction);
-        return status;
-    }
-    return transaction_commit_as(transaction, header.time_ns, &entry, &revision, error);
+    if (status != BEHALF_OK)
+        numbers_reload(store);
+    return status;
 }

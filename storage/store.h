@@ -264,7 +264,8 @@ struct store_stats {
 enum status store_stats_read(struct store *store, struct store_stats *stats,
                              struct error *error) BEHALF_MUST_USE;
 
-/* Applies one changelog entry to an empty or shorter store: the next revision exactly. */
+/* Applies one changelog entry to an empty or shorter store: the next revision exactly. A store that
+ * replays takes no writes of its own. An entry that is refused changes nothing. */
 enum status store_replay(struct store *store, struct slice entry,
                          struct error *error) BEHALF_MUST_USE;
 

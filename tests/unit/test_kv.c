@@ -1,4 +1,4 @@
-/* test_kv.c - both adapters keep the contract of kv.h: the same operations give the same answers. */
+/* test_kv.c - both adapters keep the contract of kv.h: same operations, same answers. */
 #include <criterion/criterion.h>
 
 #include <ftw.h>
