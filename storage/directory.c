@@ -27,6 +27,7 @@ struct directory {
     int lock;
     int mark; /* open file, or -1 */
     bool marked;
+    int slot; /* where the newest mark stands: 0 or 1; the next goes to the other */
     uint64_t counter;
     uint64_t revision;
     uint8_t incarnation[INCARNATION_SIZE];
@@ -54,7 +55,7 @@ failed(struct error *error, const char *what, const char *path)
 /* --- high-water mark ---------------------------------------------------------------------- */
 
 static bool
-slot_read(struct directory *directory, const char *slot)
+slot_read(struct directory *directory, const char *slot, int number)
 {
     uint64_t counter = bytes_get_u64(slot + 8);
 
@@ -64,6 +65,7 @@ slot_read(struct directory *directory, const char *slot)
     if (directory->marked && counter < directory->counter)
         return true;
     directory->marked = true;
+    directory->slot = number;
     directory->counter = counter;
     directory->revision = bytes_get_u64(slot + 16);
     memcpy(directory->incarnation, slot + 24, INCARNATION_SIZE);
@@ -103,7 +105,7 @@ mark_read(struct directory *directory, struct error *error)
     }
     /* A write of one slot may have been torn; then the other one is whole. */
     for (ssize_t at = 0; at + MARK_SLOT_SIZE <= size; at += MARK_SLOT_SIZE)
-        any = slot_read(directory, slots + at) || any;
+        any = slot_read(directory, slots + at, (int)(at / MARK_SLOT_SIZE)) || any;
     if (!any)
         status = error_set(error, BEHALF_STORAGE_CORRUPT,
                            "high-water mark '%s' is damaged: it cannot be told whether "
@@ -127,6 +129,7 @@ mark_create(struct directory *directory)
     if (file >= 0 && pwrite(file, slot, sizeof slot, 0) == (ssize_t)sizeof slot &&
         fsync(file) == 0 && rename(aside, path) == 0) {
         directory->mark = file;
+        directory->slot = 0;
         file = -1;
     }
     if (file >= 0)
@@ -167,9 +170,11 @@ directory_set_mark(struct directory *directory, uint64_t revision,
         mark_create(directory);
         return;
     }
+    /* Never over the newest: a torn write leaves the other one whole. */
+    directory->slot = 1 - directory->slot;
     slot_fill(directory, slot);
-    if (pwrite(directory->mark, slot, sizeof slot,
-               (off_t)(directory->counter % 2) * MARK_SLOT_SIZE) == (ssize_t)sizeof slot)
+    if (pwrite(directory->mark, slot, sizeof slot, (off_t)directory->slot * MARK_SLOT_SIZE) ==
+        (ssize_t)sizeof slot)
         (void)fdatasync(directory->mark);
 }
 

@@ -317,6 +317,29 @@ name_directory(enum status status, const char *path, struct error *error)
     return status;
 }
 
+/* An engine whose log was deleted opens as if nothing had ever been written. With a mark beside it
+ * that must not become a new store. */
+static enum status
+check_not_emptied(struct kv *kv, const struct directory *directory, struct error *error)
+{
+    struct buffer value;
+    uint64_t revision;
+    uint8_t incarnation[INCARNATION_SIZE];
+    bool found = true;
+    enum status status = BEHALF_OK;
+
+    buffer_init(&value);
+    if (directory_mark(directory, &revision, incarnation))
+        status = kv_get(kv, NULL, KV_META, META_FORMAT, &value, &found, error);
+    if (status == BEHALF_OK && !found)
+        status = error_set(error, BEHALF_STORAGE_FAILED,
+                           "cannot open store '%s': acknowledged data lost: revision %" PRIu64
+                           " was durable, but nothing is left",
+                           directory_path(directory), revision);
+    buffer_release(&value);
+    return status;
+}
+
 static enum status
 open_at(const struct store_options *options, const struct directory *directory, const char *path,
         bool create, bool drop_damaged_tail, struct store **store, struct error *error)
@@ -331,6 +354,11 @@ open_at(const struct store_options *options, const struct directory *directory, 
     struct kv *kv = NULL;
     enum status status = kv_open_rocksdb(&kv_options, &kv, error);
 
+    if (status == BEHALF_OK) {
+        status = check_not_emptied(kv, directory, error);
+        if (status != BEHALF_OK)
+            kv_close(kv);
+    }
     if (status == BEHALF_OK)
         status = store_open_on(kv, options, &result, error);
     if (status == BEHALF_OK)

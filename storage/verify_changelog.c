@@ -154,12 +154,11 @@ entry_visit(struct verifier *verifier, struct slice key, struct slice value, str
 
 /* Looks in an entry for a record of a kind. */
 static enum status
-record_find(struct slice entry, enum changelog_kind kind, struct changelog_record *record,
-            bool *found, struct error *error)
+record_find(struct slice entry, enum changelog_kind kind, struct changelog_header *header,
+            struct changelog_record *record, bool *found, struct error *error)
 {
     struct changelog_reader reader;
-    struct changelog_header header;
-    enum status status = changelog_open(entry, &reader, &header, error);
+    enum status status = changelog_open(entry, &reader, header, error);
 
     *found = false;
     if (status != BEHALF_OK)
@@ -172,6 +171,7 @@ record_find(struct slice entry, enum changelog_kind kind, struct changelog_recor
 static enum status
 schema_visit(struct verifier *verifier, struct slice key, struct slice value, struct error *error)
 {
+    struct changelog_header header;
     struct changelog_record record;
     uint64_t revision = 0;
     bool found = false;
@@ -181,8 +181,8 @@ schema_visit(struct verifier *verifier, struct slice key, struct slice value, st
     if (status == BEHALF_OK)
         status = verify_get(verifier, KV_CHANGELOG, key, &found, error);
     if (status == BEHALF_OK && found)
-        status =
-            record_find(buffer_slice(&verifier->other), CHANGELOG_SCHEMA, &record, &found, error);
+        status = record_find(buffer_slice(&verifier->other), CHANGELOG_SCHEMA, &header, &record,
+                             &found, error);
     if (status == BEHALF_OK && !found)
         status = error_set(error, BEHALF_STORAGE_CORRUPT,
                            "schemas: no transaction %" PRIu64 " wrote a schema", revision);
@@ -193,6 +193,7 @@ static enum status
 request_visit(struct verifier *verifier, struct slice key, struct slice value, struct error *error)
 {
     struct store_request request = {.revision = 0};
+    struct changelog_header header = {.revision = 0};
     struct changelog_record record;
     char revision[REVISION_KEY_SIZE];
     bool found = false;
@@ -204,11 +205,12 @@ request_visit(struct verifier *verifier, struct slice key, struct slice value, s
     status = verify_get(verifier, KV_CHANGELOG, (struct slice){revision, sizeof revision}, &found,
                         error);
     if (status == BEHALF_OK && found)
-        status =
-            record_find(buffer_slice(&verifier->other), CHANGELOG_REQUEST, &record, &found, error);
+        status = record_find(buffer_slice(&verifier->other), CHANGELOG_REQUEST, &header, &record,
+                             &found, error);
     if (status != BEHALF_OK)
         return status;
-    if (!found || memcmp(record.bytes.data, key.data, REQUEST_DIGEST_SIZE) != 0 ||
+    if (!found || header.time_ns != request.time_ns ||
+        memcmp(record.bytes.data, key.data, REQUEST_DIGEST_SIZE) != 0 ||
         memcmp(record.digest, request.digest, DIGEST_SIZE) != 0)
         return error_set(error, BEHALF_STORAGE_CORRUPT,
                          "requests: revision %" PRIu64 " was not written under this key",

@@ -1,0 +1,281 @@
+/* test_store_open.c - the data directory: made, locked, marked, and refused when it is not right. */
+#include "tests/unit/test_store_support.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char path[64];
+
+static void
+make(void)
+{
+    store_test_directory(path);
+}
+
+static void
+clean(void)
+{
+    store_test_directory_remove(path);
+}
+
+static void
+expect_refused(enum status status, const char *words)
+{
+    const struct store_options options = {.path = path, .env = store_test_env()};
+    struct store *store = NULL;
+
+    FAILS(store_open(&options, &store, &store_error), status);
+    cr_assert_not_null(strstr(store_error.message, words), "%s", store_error.message);
+    cr_assert_not_null(strstr(store_error.message, path), "%s", store_error.message);
+}
+
+/* The newest log of the storage engine. */
+static void
+log_path(char name[512])
+{
+    char folder[96];
+    const struct dirent *entry;
+    DIR *listing;
+    long newest = -1;
+
+    (void)snprintf(folder, sizeof folder, "%s/db", path);
+    listing = opendir(folder);
+    cr_assert_not_null(listing);
+    while ((entry = readdir(listing)) != NULL) {
+        char *end;
+        long number = strtol(entry->d_name, &end, 10);
+
+        if (end != entry->d_name && strcmp(end, ".log") == 0 && number > newest) {
+            newest = number;
+            (void)snprintf(name, 512, "%s/%s", folder, entry->d_name);
+        }
+    }
+    (void)closedir(listing);
+    cr_assert_geq(newest, 0);
+}
+
+static off_t
+size_of(const char *name)
+{
+    struct stat about;
+
+    cr_assert_eq(stat(name, &about), 0);
+    return about.st_size;
+}
+
+static void
+flip_byte(const char *name, off_t at)
+{
+    int file = open(name, O_RDWR | O_CLOEXEC);
+    char byte;
+
+    cr_assert_geq(file, 0);
+    cr_assert_eq(pread(file, &byte, 1, at), 1);
+    byte = (char)~byte;
+    cr_assert_eq(pwrite(file, &byte, 1, at), 1);
+    (void)close(file);
+}
+
+/* Ten synced revisions, of which the mark knows `marked`. */
+static void
+write_ten(uint64_t marked)
+{
+    struct store *store = store_test_open(path);
+    char subject[16];
+
+    for (unsigned number = 1; number <= 10; number++) {
+        (void)snprintf(subject, sizeof subject, "user:%u", number);
+        (void)store_test_write(store, "doc:a", "viewer", subject);
+        if (number == marked)
+            store_test_monotonic_ns += INT64_C(2000000000);
+        OK(store_sync(store, &store_error));
+    }
+    store_close(store);
+}
+
+Test(store_open, what_was_synced_is_there_after_reopening, .init = make, .fini = clean)
+{
+    struct store *store;
+    uint8_t incarnation[INCARNATION_SIZE];
+    uint8_t secret[STORE_SECRET_SIZE];
+
+    write_ten(0);
+    store = store_test_open(path);
+    cr_assert_eq(store_head_revision(store), 10);
+    cr_assert_eq(store_test_count(store, EDGE_REVERSE, 10), 10);
+    cr_assert_eq(store_test_count(store, EDGE_REVERSE, 4), 4);
+    memcpy(incarnation, store_incarnation(store).data, sizeof incarnation);
+    memcpy(secret, store_secret(store).data, sizeof secret);
+    cr_assert_neq(store_label_find(store, LABEL_TYPE, slice_of("doc")), LABEL_NONE);
+    OK(store_verify(store, &store_error));
+    (void)store_test_write(store, "doc:b", "viewer", "user:1");
+    OK(store_set_horizon(store, 5, &store_error));
+    store_close(store);
+    store = store_test_open(path);
+    cr_assert_eq(store_horizon(store), 5);
+    cr_assert_eq(store_head_revision(store), 11);
+    cr_assert_eq(memcmp(incarnation, store_incarnation(store).data, sizeof incarnation), 0);
+    cr_assert_eq(memcmp(secret, store_secret(store).data, sizeof secret), 0);
+    OK(store_verify(store, &store_error));
+    store_close(store);
+}
+
+Test(store_open, the_directory_is_the_owners_alone, .init = make, .fini = clean)
+{
+    char inner[96];
+    struct stat about;
+    struct store *store;
+    const struct store_options options = {.path = inner, .env = store_test_env()};
+
+    (void)snprintf(inner, sizeof inner, "%s/data", path);
+    OK(store_open(&options, &store, &store_error));
+    store_close(store);
+    cr_assert_eq(stat(inner, &about), 0);
+    cr_assert_eq(about.st_mode & 0777, 0700);
+    (void)snprintf(inner, sizeof inner, "%s/data/db", path);
+    cr_assert_eq(stat(inner, &about), 0);
+    cr_assert_eq(about.st_mode & 0777, 0700);
+}
+
+Test(store_open, a_second_opener_is_refused_and_the_first_goes_on, .init = make, .fini = clean)
+{
+    struct store *store = store_test_open(path);
+
+    expect_refused(BEHALF_STORAGE_FAILED, "used by another process");
+    (void)store_test_write(store, "doc:a", "viewer", "user:1");
+    OK(store_sync(store, &store_error));
+    store_close(store);
+    store = store_test_open(path);
+    cr_assert_eq(store_head_revision(store), 1);
+    store_close(store);
+}
+
+Test(store_open, another_format_version_is_refused, .init = make, .fini = clean)
+{
+    struct store *store = store_test_open(path);
+    const struct kv_change change = {KV_META, false, META_FORMAT, {"\0\0\0\7", 4}};
+
+    OK(kv_write(store->kv, &change, 1, true, &store_error));
+    store_close(store);
+    expect_refused(BEHALF_STORAGE_FAILED, "another format: version 7");
+}
+
+Test(store_open, a_file_or_a_missing_parent_is_no_store, .init = make, .fini = clean)
+{
+    char inner[96];
+    const struct store_options options = {.path = inner, .env = store_test_env()};
+    struct store *store = NULL;
+    int file;
+
+    (void)snprintf(inner, sizeof inner, "%s/no/such", path);
+    FAILS(store_open(&options, &store, &store_error), BEHALF_STORAGE_FAILED);
+    cr_assert_not_null(strstr(store_error.message, "No such file"), "%s", store_error.message);
+    (void)snprintf(inner, sizeof inner, "%s/file", path);
+    file = open(inner, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    cr_assert_geq(file, 0);
+    (void)close(file);
+    FAILS(store_open(&options, &store, &store_error), BEHALF_STORAGE_FAILED);
+    cr_assert_not_null(strstr(store_error.message, "not a directory"), "%s", store_error.message);
+}
+
+Test(store_open, a_log_that_lost_acknowledged_revisions_is_refused, .init = make, .fini = clean)
+{
+    char name[512];
+
+    write_ten(10);
+    log_path(name);
+    cr_assert_eq(truncate(name, size_of(name) / 2), 0);
+    expect_refused(BEHALF_STORAGE_FAILED, "acknowledged data lost");
+    expect_refused(BEHALF_STORAGE_FAILED, "acknowledged data lost"); /* and stays refused */
+}
+
+Test(store_open, a_log_that_is_gone_is_refused, .init = make, .fini = clean)
+{
+    char name[512];
+
+    write_ten(10);
+    log_path(name);
+    cr_assert_eq(unlink(name), 0);
+    expect_refused(BEHALF_STORAGE_FAILED, "acknowledged data lost");
+}
+
+Test(store_open, a_database_that_is_gone_is_refused, .init = make, .fini = clean)
+{
+    char name[96];
+
+    write_ten(10);
+    (void)snprintf(name, sizeof name, "%s/db", path);
+    store_test_directory_remove(name);
+    expect_refused(BEHALF_STORAGE_FAILED, "is gone");
+}
+
+Test(store_open, a_tail_behind_the_mark_may_be_torn, .init = make, .fini = clean)
+{
+    char name[512];
+    struct store *store;
+
+    write_ten(4);
+    log_path(name);
+    cr_assert_eq(truncate(name, size_of(name) - 40), 0);
+    store = store_test_open(path);
+    cr_assert_eq(store_head_revision(store), 9); /* the last record, and nothing else, is gone */
+    OK(store_verify(store, &store_error));
+    store_close(store);
+}
+
+Test(store_open, damage_behind_the_mark_is_cut_off_and_the_damaged_files_are_kept, .init = make,
+     .fini = clean)
+{
+    char name[512];
+    struct store *store;
+
+    write_ten(4);
+    log_path(name);
+    flip_byte(name, size_of(name) - 30); /* in the last record: refused by the first try */
+    store = store_test_open(path);
+    cr_assert_eq(store_head_revision(store), 9);
+    OK(store_verify(store, &store_error));
+    (void)store_test_write(store, "doc:z", "viewer", "user:1");
+    OK(store_sync(store, &store_error));
+    store_close(store);
+    (void)snprintf(name, sizeof name, "%s/db.damaged-1", path);
+    cr_assert_eq(access(name, F_OK), 0);
+    store = store_test_open(path);
+    cr_assert_eq(store_head_revision(store), 10);
+    OK(store_verify(store, &store_error));
+    store_close(store);
+}
+
+Test(store_open, damage_before_the_mark_is_refused_and_touches_nothing, .init = make, .fini = clean)
+{
+    char name[512];
+    off_t size;
+
+    write_ten(9);
+    log_path(name);
+    size = size_of(name);
+    flip_byte(name, size / 2);
+    expect_refused(BEHALF_STORAGE_FAILED, "acknowledged data lost");
+    cr_assert_eq(size_of(name), size);
+    flip_byte(name, size / 2); /* repaired from outside, it opens again */
+    store_close(store_test_open(path));
+}
+
+Test(store_open, a_damaged_mark_is_refused_but_one_torn_slot_is_not, .init = make, .fini = clean)
+{
+    char name[96];
+
+    write_ten(4);
+    (void)snprintf(name, sizeof name, "%s/HWM", path);
+    cr_assert_eq(size_of(name), 128);
+    flip_byte(name, 20);
+    store_close(store_test_open(path)); /* the other slot speaks, and this one is written anew */
+    flip_byte(name, 70);
+    store_close(store_test_open(path)); /* the new one speaks, and stays: the head is the same */
+    flip_byte(name, 20);
+    expect_refused(BEHALF_STORAGE_CORRUPT, "high-water mark");
+}
