@@ -96,7 +96,7 @@ lint_usersets(struct linter *linter, uint32_t index)
         report(linter, index, "wildcard-reached-through-own-userset", reference->place,
                "relation '%.*s' allows '%.*s', which can hold a wildcard: whoever is made a member "
                "through it may be everybody",
-               SLICE_PRINTF(member->name), SLICE_PRINTF(source_of(linter, reference->type.place)));
+               SLICE_PRINTF(member->name), SLICE_PRINTF(source_of(linter, reference->place)));
     }
 }
 

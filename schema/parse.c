@@ -240,7 +240,7 @@ finish_statement(struct parser *parser, struct comments *comments)
         struct comment *comment = next;
 
         next = comment->next;
-        behind = behind && comment->same_line;
+        behind = behind && (comment->same_line || comment->offset < end);
         if (comment->offset < end)
             append_comment(&comments->above, comment);
         else if (behind)
