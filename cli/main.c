@@ -24,7 +24,7 @@ main(int argc, char **argv)
     cli.color = (no_color == NULL || no_color[0] == '\0') && isatty(STDOUT_FILENO);
     arena_init(&cli.arena, ARENA_SIZE);
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
-        argv[1] = (char[]){"version"};
+        argv[1] += strlen("--");
     result = cli_arguments_parse(&cli, argc - 1, argv + 1);
     if (result == CLI_OK && cli.help) {
         if (cli.command != NULL)

@@ -60,7 +60,7 @@ list() {
 quiet() { "$build/behalf" "$@" >/dev/null || wrong=$((wrong + 1)); }
 
 mkfifo "$work/ready" && exec 9<>"$work/ready" || exit 1
-"$build/behalfd" --data "$work/data" --listen 127.0.0.1:0 --ready-fd 9 2>"$work/log" &
+"$build/behalfd" --data "$work/data" --listen 127.0.0.1:0 --ready-fd 9 >"$work/out" 2>"$work/log" &
 server=$!
 # The server writes its address when it listens; a server that died never does.
 while ! read -t 1 -r BEHALF_ENDPOINT <&9; do

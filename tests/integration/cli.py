@@ -1,0 +1,425 @@
+#!/usr/bin/python3
+"""`behalf`, command by command, against a real server: exact output, exit codes, bad input.
+
+Starts its own behalfd from $BUILD (build/release by default); prints one line per group of cases.
+Tokens and cursors are shown as TOKEN. The examples are asked too, and `demo.sh` is run."""
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+
+BUILD = os.environ.get("BUILD", "build/release")
+BEHALF = os.path.join(BUILD, "behalf")
+BENCH = os.path.join(BUILD, "behalf-bench")
+PATIENCE = 120
+SCHEMA = """definition user {}
+
+definition group {
+    relation member: user | group#member
+}
+
+definition agent {
+    relation acts_on_behalf_of: user | agent
+}
+
+definition document {
+    relation owner: user
+    relation viewer: user | user:* | group#member
+    relation banned: user
+    permission edit = owner
+    permission view = (viewer + edit) - banned
+}
+"""
+wrong = 0
+
+
+class Server:
+    def __init__(self, directory):
+        ready, child = os.pipe()
+        self.process = subprocess.Popen(
+            [os.path.join(BUILD, "behalfd"), "--data", directory, "--listen", "127.0.0.1:0",
+             "--ready-fd", str(child), "--log-level", "warn"],
+            pass_fds=[child], stdout=subprocess.DEVNULL)
+        os.close(child)
+        with os.fdopen(ready) as pipe:
+            self.address = pipe.readline().strip()
+        assert self.address, "behalfd did not start"
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+
+def run(arguments, endpoint, text=None, program=BEHALF):
+    environment = dict(os.environ, BEHALF_ENDPOINT=endpoint)
+    done = subprocess.run([program, *arguments], input=text, capture_output=True, text=True,
+                          env=environment, timeout=PATIENCE)
+    return done.returncode, done.stdout, done.stderr
+
+
+def complain(arguments, what, got, want):
+    global wrong
+    wrong += 1
+    print("FAILED behalf %s\n  %s is\n%s\n  instead of\n%s" %
+          (" ".join(arguments), what, got, want), file=sys.stderr)
+
+
+def hide_tokens(text):
+    return re.sub(r"[A-Za-z0-9_-]{40,}", "TOKEN", text)
+
+
+class Asker:
+    """expect() runs a command and compares; `out` and `err` are exact, None is not looked at."""
+
+    def __init__(self, endpoint):
+        self.endpoint = endpoint
+
+    def expect(self, line, code=0, out=None, err="", text=None):
+        arguments = line if isinstance(line, list) else line.split()
+        got_code, got_out, got_err = run(arguments, self.endpoint, text)
+        if got_code != code:
+            complain(arguments, "exit code", "%d\n%s%s" % (got_code, got_out, got_err), code)
+        if out is not None and hide_tokens(got_out) != out:
+            complain(arguments, "output", hide_tokens(got_out), out)
+        if err is not None and hide_tokens(got_err) != err:
+            complain(arguments, "error output", hide_tokens(got_err), err)
+        return got_out
+
+    def json(self, line, code=0):
+        return json.loads(self.expect(line + " --json", code, err=None))
+
+
+def schema(ask, files):
+    ask.expect("schema read", 3, "", "behalf: cannot read the schema: no schema was written yet "
+               "(NO_SCHEMA)\nhint: write one first: behalf schema write FILE\n")
+    path = files("good.zed", SCHEMA)
+    ask.expect(["schema", "validate", path], 0, "%s: valid, 4 definitions, 0 warnings\n" % path)
+    ask.expect(["schema", "write", path], 0, "written_at TOKEN\n")
+    ask.expect("schema read", 0, SCHEMA)
+    ask.expect(["schema", "write", "-"], 0, "written_at TOKEN\n", text=SCHEMA)
+    assert ask.json("schema read")["text"] == SCHEMA
+    bad = files("bad.zed", SCHEMA.replace("user:*", "usr"))
+    caret = ("  %s:13:29\n  13 |     relation viewer: user | usr | group#member\n"
+             "     |                             ^^^\nhint: did you mean 'user'?\n" % bad)
+    ask.expect(["schema", "write", bad], 3, "",
+               "behalf: cannot write the schema '%s': there is no definition 'usr' "
+               "(SCHEMA_TYPE_ERROR)\n" % bad + caret)
+    ask.expect(["schema", "validate", bad], 1, "",
+               "behalf: cannot accept the schema: there is no definition 'usr' "
+               "(SCHEMA_TYPE_ERROR)\n" + caret)
+    got = run(["schema", "validate", bad, "--json"], ask.endpoint)
+    error = json.loads(got[2])["error"]
+    assert got[0] == 1 and error["at"] == {"line": 13, "column": 29, "text": "usr"}, got
+    ask.expect("schema validate /nowhere/x.zed", 1, "",
+               "behalf: cannot read '/nowhere/x.zed': No such file or directory\n")
+
+
+def formatting(ask, files):
+    loose = files("loose.zed", "definition user{}\ndefinition doc{relation reader:user}\n")
+    want = "definition user {}\n\ndefinition doc {\n    relation reader: user\n}\n"
+    ask.expect(["schema", "fmt", loose], 0, want)
+    ask.expect(["schema", "fmt", "--check", loose], 1, "",
+               "behalf: '%s' is not formatted\nhint: behalf schema fmt --write %s\n" %
+               (loose, loose))
+    ask.expect(["schema", "fmt", "--write", loose], 0, "")
+    ask.expect(["schema", "fmt", "--check", loose], 0, "")
+    ask.expect(["schema", "fmt", "-"], 0, want, text=want)
+    ask.expect(["schema", "fmt", "-"], 1, "", None, text="definition {")
+
+
+def relationships(ask, files):
+    ask.expect(["relationship", "create", "document:plan#owner@user:ann",
+                "document:plan#viewer@group:eng#member", "group:eng#member@user:bob",
+                "group:eng#member@group:ops#member", "group:ops#member@user:carol",
+                "document:open#viewer@user:*", "document:open#banned@user:eve",
+                'document:"a b"#owner@user:ann', "agent:bot#acts_on_behalf_of@user:bob",
+                "agent:sub#acts_on_behalf_of@agent:bot"], 0, "written_at TOKEN\n")
+    ask.expect("relationship create document:plan#owner@user:ann", 3, "", None)
+    ask.expect("relationship touch document:plan#owner@user:ann", 0, "written_at TOKEN\n")
+    ask.expect("relationship create document:plan#nothing@user:ann", 3, "", None)
+    ask.expect("relationship create nonsense", 3, "", None)
+    ask.expect("relationship read document:plan", 0,
+               "document:plan#owner@user:ann\ndocument:plan#viewer@group:eng#member\n")
+    ask.expect('relationship read document:open#viewer', 0, "document:open#viewer@user:*\n")
+    ask.expect(["relationship", "read", 'document:"a b"'], 0, 'document:"a b"#owner@user:ann\n')
+    ask.expect("relationship read --filter @group:ops#member", 0,
+               "group:eng#member@group:ops#member\n")
+    ask.expect("relationship read document:p*", 0,
+               "document:plan#owner@user:ann\ndocument:plan#viewer@group:eng#member\n")
+    ask.expect("relationship read document#owner@user#", 0,
+               'document:plan#owner@user:ann\ndocument:"a b"#owner@user:ann\n')
+    ask.expect("relationship read document --limit 2", 0,
+               "document:plan#owner@user:ann\ndocument:plan#viewer@group:eng#member\n",
+               "more: --cursor TOKEN (or --all)\n")
+    every = ask.expect("relationship read document --limit 2 --all", 0)
+    assert len(every.splitlines()) == 5, every
+    first = ask.json("relationship read document --limit 3")
+    rest = ask.json("relationship read document --limit 3 --cursor " + first["cursor"])
+    assert first["relationships"] + rest["relationships"] == every.splitlines()
+    assert rest["cursor"] is None and rest["complete"] is True
+    ask.expect("relationship read", 1, "", "behalf: read needs one FILTER\n"
+               "hint: see behalf relationship read --help\n")
+    ask.expect("relationship read @user:*", 1, "",
+               "behalf: cannot read the filter '@user:*': a filter cannot select the wildcard\n"
+               "hint: see behalf relationship read --help\n")
+
+
+def transactions(ask, files):
+    path = files("t.txt", "// one transaction\nmust-match document:plan#owner@user:ann\n"
+                 "must-not-match document:plan#banned\n\n"
+                 "create document:new#owner@user:ann\ntouch document:new#viewer@user:bob\n"
+                 "delete document:none#viewer@user:bob\n")
+    ask.expect(["relationship", "write", path], 0, "written_at TOKEN\n")
+    ask.expect("check document:new view user:bob", 0, "allow\n")
+    code, out, err = run(["relationship", "write", path], ask.endpoint)
+    assert (code, out) == (3, "") and "ATTEMPT_TO_RECREATE_RELATIONSHIP" in err, err
+    ask.expect(["relationship", "write", "-"], 3, "", None,
+               text="must-match document:nope\ntouch document:new#viewer@user:zed\n")
+    ask.expect("check document:new view user:zed", 10, "deny\n")
+    ask.expect(["relationship", "write", "-"], 1, "",
+               "behalf: line 2 of '-': 'frob' is none of create, touch, delete, must-match, "
+               "must-not-match\nhint: see behalf relationship write --help\n",
+               text="touch document:new#viewer@user:zed\nfrob x\n")
+    ask.expect(["relationship", "write", "-"], 1, "", "behalf: '-' has no updates\n"
+               "hint: see behalf relationship write --help\n", text="// nothing\n")
+    key = "relationship touch --idempotency-key k1 "
+    ask.expect(key + "document:new#viewer@user:k", 0, "written_at TOKEN\n")
+    ask.expect(key + "document:new#viewer@user:k", 0, "written_at TOKEN\n")
+    ask.expect(key + "document:new#viewer@user:other", 3, "", None)
+    ask.expect("relationship delete --filter document:new", 0, "deleted 3\ndeleted_at TOKEN\n")
+    ask.expect("relationship delete --filter document:new", 0, "deleted 0\ndeleted_at TOKEN\n")
+    ask.expect("relationship delete", 1, "",
+               "behalf: delete what? Relationships, or --filter FILTER\n"
+               "hint: see behalf relationship delete --help\n")
+
+
+def checks(ask, files):
+    ask.expect("check document:plan view user:bob", 0, "allow\n")
+    ask.expect("check document:plan#view@user:carol", 0, "allow\n")
+    ask.expect("check document:plan edit user:bob", 10, "deny\n")
+    ask.expect("check document:open view user:anybody", 0, "allow\n")
+    ask.expect("check document:open view user:eve", 10, "deny\n")
+    ask.expect("check document:plan view user:bob --actor agent:bot", 0, "allow\n")
+    ask.expect("check document:plan view user:bob --actor agent:bot,agent:sub", 0, "allow\n")
+    ask.expect("check document:plan view user:bob --actor agent:sub", 10, "deny\n")
+    ask.expect("check document:plan view user:ann --actor agent:bot", 10, "deny\n")
+    ask.expect("check document:plan frob user:bob", 3, "", None)
+    ask.expect("check document:plan view user:*", 3, "", None)
+    ask.expect("check nonsense view user:bob", 3, "", None)
+    ask.expect("check document:plan view", 1, "",
+               "behalf: check needs RESOURCE PERMISSION SUBJECT, or all in one word\n"
+               "hint: see behalf check --help\n")
+    answer = ask.json("check document:plan edit user:bob", 10)
+    assert answer["decision"] == "deny"
+    token = answer["checked_at"]
+    for mode in ("at-least-as-fresh", "at-exact-snapshot"):
+        ask.expect("check document:plan view user:bob --consistency %s --token %s" % (mode, token),
+                   0, "allow\n")
+    ask.expect("check document:plan view user:bob --consistency minimize-latency", 0, "allow\n")
+    ask.expect("check document:plan view user:bob --consistency full", 0, "allow\n")
+    ask.expect("check document:plan view user:bob --token nonsense", 3, "", None)
+
+
+def bulk(ask, files):
+    good = files("good.txt", "// questions\ndocument:plan#view@user:bob\ttrue\n"
+                 'document:"a b"#edit@user:ann true\n'
+                 "document:plan#view@user:bob\ttrue\tactor=agent:bot,agent:sub\n"
+                 "document:plan#edit@user:bob\tfalse\n")
+    ask.expect(["check-bulk", good], 0,
+               "┌──────────────────────────────┬──────────────────────┬──────────┐\n"
+               "│ question                     │ actor                │ decision │\n"
+               "├──────────────────────────────┼──────────────────────┼──────────┤\n"
+               "│ document:plan#view@user:bob  │                      │ allow    │\n"
+               "│ document:\"a b\"#edit@user:ann │                      │ allow    │\n"
+               "│ document:plan#view@user:bob  │ agent:bot, agent:sub │ allow    │\n"
+               "│ document:plan#edit@user:bob  │                      │ deny     │\n"
+               "└──────────────────────────────┴──────────────────────┴──────────┘\n")
+    code, out, err = run(["check-bulk", "-"], ask.endpoint,
+                         "document:plan#view@user:bob\tfalse\n")
+    assert code == 3 and "WRONG, line 1 expects deny" in out, out
+    assert err == "behalf: 1 of 1 answers are not as expected\n", err
+    code, out, _ = run(["check-bulk", "-"], ask.endpoint,
+                       "document:plan#frob@user:bob\ndocument:plan#view@user:bob\n")
+    assert code == 3 and "UNKNOWN_RELATION_OR_PERMISSION" in out, out
+    ask.expect(["check-bulk", "-"], 1, "", None, text="nonsense\n")
+    many = "document:plan#view@user:bob true\n" * 2500
+    code, out, _ = run(["check-bulk", "-", "--json"], ask.endpoint, many)
+    pages = [json.loads(line)["results"] for line in out.splitlines()]
+    assert code == 0 and [len(page) for page in pages] == [1000, 1000, 500]
+
+
+def lookups(ask, files):
+    ask.expect("expand group:eng member --depth 0", 0,
+               "group:eng#member  union\n"
+               "├─ group:ops#member\n│  └─ user:carol\n"
+               "└─ group:eng#member\n   └─ user:bob\n")
+    tree = ask.json("expand document:plan view")["tree"]
+    assert tree["object"] == "document:plan" and tree["op"] == "exclusion", tree
+    ask.expect("lookup-resources document edit user:ann", 0, 'document:plan\ndocument:"a b"\n')
+    ask.expect("lookup-resources document view user:bob --actor agent:bot", 0,
+               "document:plan\ndocument:open\n")
+    ask.expect("lookup-resources document view user:ann --actor agent:bot", 0, "")
+    ask.expect("lookup-resources document edit user:ann --limit 1", 0, "document:plan\n",
+               "more: --cursor TOKEN (or --all)\n")
+    ask.expect("lookup-resources document edit user:ann --limit 1 --all", 0,
+               'document:plan\ndocument:"a b"\n')
+    ask.expect("lookup-resources document edit user:ann --limit 100001", 3, "", None)
+    ask.expect("lookup-resources nothing edit user:ann", 3, "", None)
+    ask.expect("lookup-subjects document:open view user", 0, "user:*  except user:eve\n")
+    people = ask.expect("lookup-subjects document:plan view user")
+    assert sorted(people.split()) == ["user:ann", "user:bob", "user:carol"], people
+    ask.expect("lookup-subjects document:plan view group#member", 0, None)
+    ask.expect("lookup-permissions document:plan user:bob", 0,
+               "┌────────────┬──────────┐\n│ permission │ decision │\n├────────────┼──────────┤\n"
+               "│ edit       │ deny     │\n│ view       │ allow    │\n└────────────┴──────────┘\n")
+
+
+def imports(ask, files):
+    lines = ["group:g%d#member@user:u%d" % (n % 50, n) for n in range(12000)]
+    path = files("import.txt", "// many\n" + "\n".join(lines) + "\n")
+    ask.expect(["import", path], 0, "imported 12000\n")
+    ask.expect(["import", path, "--from-line", "11002"], 0, "imported 1000\n")
+    assert ask.json("import " + path) == {"imported": 12000, "lines": 12001}
+    bad = files("import-bad.txt", "\n".join(lines[:2500] + ["group:g1#bad@user:x"]) + "\n")
+    code, out, err = run(["import", bad], ask.endpoint)
+    assert code == 3 and out == "", out
+    assert "the lines before 2001 are stored; go on with --from-line 2001\n" in err, err
+    assert "cannot import line 2501 of '%s'" % bad in err, err
+    ask.expect(["import", "-"], 0, "imported 1\n", text="group:g1#member@user:z")
+    ask.expect("import /nowhere", 1, "", None)
+    ask.expect("relationship delete --filter group --all", 0, None)
+
+
+def server_commands(ask, files):
+    assert re.fullmatch(r"pong after \d+ us\n", ask.expect("ping"))
+    assert "│ revision" in ask.expect("status")
+    assert ask.json("status")["writable"] is True
+    version = open("VERSION").read().strip()
+    ask.expect("version", 0, "behalf %s\n" % version)
+    ask.expect("--version", 0, "behalf %s\n" % version)
+    everything = ask.expect("help")
+    names = re.findall(r"^  ([a-z][a-z -]*[a-z])  ", everything, re.M)
+    assert len(names) == 20, names
+    for name in names:
+        assert "usage: behalf " + name in ask.expect(name + " --help"), name
+        assert ask.expect(name + " --help") == ask.expect("help " + name)
+    ask.expect("help frob", 1, "", "behalf: no command 'frob'\nhint: see behalf help --help\n")
+    ask.expect([], 1, "", "behalf: no command\nhint: see behalf --help\n")
+    ask.expect("frob", 1, "", "behalf: no command 'frob'\nhint: see behalf --help\n")
+    code = subprocess.run([BEHALF, "help"], stdout=open("/dev/full", "w"),
+                          stderr=subprocess.DEVNULL, timeout=PATIENCE).returncode
+    assert code == 3, "a full disk must not look like success"
+
+
+def answer_with(replies):
+    """A server that says what it is told to; returns its endpoint."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        for reply in replies:
+            connection, _ = listener.accept()
+            connection.recv(65536)
+            if reply is not None:
+                connection.sendall(reply)
+            connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return "127.0.0.1:%d" % listener.getsockname()[1]
+
+
+def bad_servers(ask, files):
+    """Whatever comes back, nothing but a decision reads as one."""
+    replies = [None, b"HTTP/1.1 200 OK\r\n\r\n", b"\xc1", b"\xdd\xff\xff\xff\xff",
+               b"\x94\x01\x00\xc0", b"\x94\x01\x07\xc0\x80", b"\x94\x01\x00\xc0\x80",
+               b"\x94\x01\x00\xc0\xc3", b"\x94\x01\x00\xc0\x81\xa8decision\xc3",
+               b"\x94\x01\x00\xc0\x81\xa8decision\xa6allowx", b"\x94\x01\x00\xc3\x80",
+               b"\x94\x01\x00\x80\x81\xa8decision\xa5allow", b"\x93\x02\xa1x\x90",
+               b"\x94\x01\xff\xc0\x80", b"\x95\x01\x00\xc0\x80\x80"]
+    endpoint = answer_with(replies)
+    for reply in replies:
+        code, out, err = run(["check", "a:b", "c", "d:e", "--timeout", "5"], endpoint)
+        if code not in (2, 3) or out != "" or err == "":
+            complain(["check"], "reaction to %r" % reply, "%d %r %r" % (code, out, err), "2 or 3")
+    code, out, err = run(["ping"], "127.0.0.1:1")
+    assert code == 2 and "cannot connect to '127.0.0.1:1'" in err, err
+    for endpoint in ("nonsense", "127.0.0.1:99999", "unix:", "127.0.0.1:", ":1", "::1:5"):
+        code, _, err = run(["ping"], endpoint)
+        assert code == 1 and "hint:" in err or endpoint == "unix:", (endpoint, code, err)
+    silent = socket.create_server(("127.0.0.1", 0))
+    code, _, err = run(["ping", "--timeout", "0.2"], "127.0.0.1:%d" % silent.getsockname()[1])
+    assert code == 2 and err == "behalf: cannot ping: no reply within 200 ms\n", err
+
+
+def examples(ask, files):
+    for name in sorted(os.listdir("examples")):
+        directory = os.path.join("examples", name)
+        if not os.path.exists(os.path.join(directory, "checks.txt")):
+            continue
+        scratch = tempfile.mkdtemp(prefix="behalf-example.")
+        server = Server(scratch)
+        try:
+            example = Asker(server.address)
+            example.expect(["schema", "fmt", "--check", directory + "/schema.zed"], 0, "")
+            example.expect(["schema", "validate", "--fail-on-warning", directory + "/schema.zed"],
+                           0, None)
+            example.expect(["schema", "write", directory + "/schema.zed"], 0, None)
+            example.expect(["import", directory + "/relationships.txt"], 0, None)
+            example.expect(["check-bulk", directory + "/checks.txt"], 0, None)
+            for method in ("check", "check_bulk", "ping", "lookup_permissions", "expand"):
+                got = run(["run", "--workload", directory, "--method", method, "--seconds", "0.1",
+                           "--warmup", "0", "--connections", "2", "--json"], server.address,
+                          program=BENCH)
+                assert got[0] == 0, (name, method, got)
+                assert json.loads(got[1])["requests"] > 0, got
+        finally:
+            server.stop()
+            shutil.rmtree(scratch)
+    done = subprocess.run(["examples/agents/demo.sh"], capture_output=True, text=True,
+                          env=dict(os.environ, BUILD=BUILD), timeout=PATIENCE)
+    if done.returncode != 0:
+        complain(["demo.sh"], "output", done.stdout + done.stderr, "exit code 0")
+
+
+def wrong_bench(ask, files):
+    """The load tool must notice a wrong answer."""
+    directory = os.path.dirname(files("checks.txt", "document:plan#view@user:bob\tfalse\n"))
+    code, _, err = run(["run", "--workload", directory, "--seconds", "0.1", "--warmup", "0"],
+                       ask.endpoint, program=BENCH)
+    assert code == 3 and "wrong: document:plan#view@user:bob: expected 0" in err, err
+    assert run(["run"], "127.0.0.1:1", program=BENCH)[0] == 2
+    assert run(["frob"], "127.0.0.1:1", program=BENCH)[0] == 1
+
+
+def main():
+    scratch = tempfile.mkdtemp(prefix="behalf-cli.")
+    server = Server(os.path.join(scratch, "data"))
+    os.environ["NO_COLOR"] = "1"
+
+    def files(name, text):
+        path = os.path.join(scratch, name)
+        with open(path, "w") as file:
+            file.write(text)
+        return path
+
+    try:
+        ask = Asker(server.address)
+        for group in (schema, formatting, relationships, transactions, checks, bulk, lookups,
+                      wrong_bench, imports, server_commands, bad_servers, examples):
+            group(ask, files)
+            print("cli: %s" % group.__name__, flush=True)
+    finally:
+        stopped = server.stop()
+        shutil.rmtree(scratch)
+    if stopped != 0:
+        print("cli: behalfd ended with %d" % stopped, file=sys.stderr)
+    sys.exit(1 if wrong or stopped != 0 else 0)
+
+
+if __name__ == "__main__":
+    main()
