@@ -160,7 +160,7 @@ enum status
 store_scan_next(struct store_scan *scan, struct edge *edge, struct error *error)
 {
     struct edge read;
-    struct side *side;
+    struct side *side = NULL;
     enum status status;
 
     if (scan->done)

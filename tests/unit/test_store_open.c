@@ -1,4 +1,4 @@
-/* test_store_open.c - the data directory: made, locked, marked, and refused when it is not right. */
+/* test_store_open.c - the data directory is made, locked, marked, and refused when not right. */
 #include "tests/unit/test_store_support.h"
 
 #include <dirent.h>
