@@ -53,7 +53,8 @@ static const struct family families[] = {
      "a b", "u"},
     {"wildcards less wildcards",
      "definition user {} definition doc { relation open: user | user:* relation shut: user | "
-     "user:* relation next: doc permission view = open - shut + next->view permission rest = open - "
+     "user:* relation next: doc permission view = open - shut + next->view permission rest = "
+     "open - "
      "next->shut }",
      "a b", "u v"},
     {"self and friends",

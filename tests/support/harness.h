@@ -53,8 +53,19 @@ enum harness_value harness_tree_value(const struct expand_node *node, const stru
 
 /* --- both engines, by text -------------------------------------------------------------------- */
 
+#define HARNESS_ASKED_MAX 24
+
+struct harness_asked {
+    struct check check;
+    const char *answer;
+};
+
 struct harness {
-    struct harness_engine sides[2]; /* with a cache, and without */
+    struct harness_engine sides[2];                /* with a cache, and without */
+    struct harness_asked asked[HARNESS_ASKED_MAX]; /* since the last write, for the bulks */
+    size_t asked_count;
+    struct arena arena;    /* of `asked` */
+    struct arena question; /* of the question being asked */
     unsigned failures;
     char failure[1024]; /* the first one */
 };
@@ -90,10 +101,6 @@ const char *harness_resources(struct harness *harness, const char *question);
  * exclusions in braces: "*{eve mallory} ann". Static storage. */
 const char *harness_subjects(struct harness *harness, const char *resource,
                              const char *subject_type);
-/* As above, but without the concretes that a wildcard stands for anyway. */
-const char *harness_members(struct harness *harness, const char *resource,
-                            const char *subject_type);
-
 /* Number of resources by lookup at one page size; counts a failure when an id comes twice. */
 size_t harness_count_resources(struct harness *harness, const char *question, uint32_t limit);
 
