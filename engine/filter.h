@@ -1,7 +1,7 @@
 /* filter.h - relationship filters: checked, bound to ids, and run over the store.
  *
- * Always true: a filter that names a type, id or relation that was never stored matches nothing (and
- * is not an error, unless the schema has no such definition or relation: UNKNOWN_DEFINITION,
+ * Always true: a filter that names a type, id or relation that was never stored matches nothing
+ * (and is not an error, unless the schema has no such definition or relation: UNKNOWN_DEFINITION,
  * UNKNOWN_RELATION_OR_PERMISSION); an empty or contradictory one is INVALID_FILTER.
  * The cheapest index is chosen: a resource id or type scans forward, otherwise a subject id scans
  * reverse; what the index cannot express is filtered edge by edge.
@@ -21,9 +21,8 @@ bool filter_is_empty(const struct relationship_filter *filter);
 
 /* Starts at the first match at or behind `from` (NULL = the first of all), in index order. */
 enum status filter_scan_open(const struct relationship_filter *filter,
-                             const struct binding *binding,
-                             const struct store_snapshot *snapshot, uint64_t revision,
-                             const struct edge_key *from, struct arena *arena,
+                             const struct binding *binding, const struct store_snapshot *snapshot,
+                             uint64_t revision, const struct edge_key *from, struct arena *arena,
                              struct filter_scan **scan, struct error *error) BEHALF_MUST_USE;
 /* From here on every edge visited, matching or not, is paid from `budget` (borrowed). */
 void filter_scan_pay(struct filter_scan *scan, struct budget *budget);

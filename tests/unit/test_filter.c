@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 
+#include "engine/filter.h"
 #include "tests/unit/test_writer_support.h"
 
 static const char schema[] = "definition user {}\n"
@@ -290,4 +291,44 @@ Test(filter, a_prefix_of_many_objects)
     buffer_release(&expected);
     buffer_release(&text);
     rig_close(&rig);
+}
+
+/* What matches and what does not is paid for alike, so a filter cannot hold a thread for ever. */
+Test(filter, a_budget_bounds_the_walk)
+{
+    static struct world world;
+    struct relationship_filter filter = {
+        .relation = SLICE_LITERAL("member"),
+        .subject_type = SLICE_LITERAL("user"),
+    };
+    struct binding *binding = NULL;
+    struct store_snapshot *snapshot = NULL;
+    size_t matched = 0;
+
+    world_open(&world);
+    cr_assert_eq(store_snapshot_open(world.rig.store, &snapshot, NULL), BEHALF_OK);
+    cr_assert_eq(binding_load(world.rig.store, snapshot, 2, &binding, NULL), BEHALF_OK);
+    for (uint64_t edges = 0; edges < 60; edges += 7) {
+        struct filter_scan *scan = NULL;
+        struct budget budget;
+        struct edge edge;
+        enum status status;
+
+        budget_init(&budget, env_system(), edges, INT64_MAX, NULL);
+        cr_assert_eq(
+            filter_scan_open(&filter, binding, snapshot, 2, NULL, &world.rig.arena, &scan, NULL),
+            BEHALF_OK);
+        filter_scan_pay(scan, &budget);
+        matched = 0;
+        while ((status = filter_scan_next(scan, &edge, NULL)) == BEHALF_OK)
+            matched++;
+        filter_scan_close(scan);
+        cr_assert_eq(status, BEHALF_BUDGET_EXHAUSTED);
+        cr_assert_leq(matched, edges);
+    }
+    cr_assert_gt(matched, 0);
+    binding_unref(binding);
+    store_snapshot_close(snapshot);
+    rig_close(&world.rig);
+    arena_release(&world.arena);
 }

@@ -571,3 +571,27 @@ Test(writer, a_schema_write_can_be_repeated_a_delete_cannot)
     expect_refused(&rig, write, BEHALF_UNKNOWN_ARGUMENT, ERROR_NO_INDEX, "delete");
     rig_close(&rig);
 }
+
+Test(writer, a_key_outlives_the_engine)
+{
+    struct engine_options options = {.workers = 1};
+    struct rig rig;
+    struct engine_write *write;
+
+    rig_open(&rig, rig_schema);
+    cr_assert_eq(rig_run(&rig, keyed(&rig, "create document:1#viewer@user:a", "key", 1)),
+                 BEHALF_OK);
+    engine_worker_free(rig.worker);
+    engine_close(rig.engine);
+    options.store = rig.store;
+    options.env = &rig.env;
+    cr_assert_eq(engine_open(&options, &rig.engine, NULL), BEHALF_OK);
+    rig.worker = engine_worker_new(rig.engine, true);
+    cr_assert_eq(rig_revision(&rig), 2);
+    write = keyed(&rig, "create document:1#viewer@user:a", "key", 1);
+    cr_assert_eq(rig_run(&rig, write), BEHALF_OK);
+    cr_assert_eq(write->revision, 2);
+    cr_assert_eq(rig_do(&rig, "create document:1#viewer@user:a")->status,
+                 BEHALF_ATTEMPT_TO_RECREATE_RELATIONSHIP);
+    rig_close(&rig);
+}
