@@ -3,8 +3,9 @@
  * Always true: a filter that names a type, id or relation that was never stored matches nothing
  * (and is not an error, unless the schema has no such definition or relation: UNKNOWN_DEFINITION,
  * UNKNOWN_RELATION_OR_PERMISSION); an empty or contradictory one is INVALID_FILTER.
- * The cheapest index is chosen: a resource id or type scans forward, otherwise a subject id scans
- * reverse; what the index cannot express is filtered edge by edge.
+ * The cheapest index is chosen by the filter alone: forward for a resource id, else reverse for a
+ * subject id, else forward for a resource's prefix or type, else reverse for a subject's type; what
+ * the index cannot express is filtered edge by edge.
  * Threads: none of its own; reads one store snapshot at one revision. */
 #ifndef BEHALF_ENGINE_FILTER_H
 #define BEHALF_ENGINE_FILTER_H
