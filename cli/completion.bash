@@ -1,0 +1,66 @@
+# completion.bash - completion of `behalf` for bash. Source it, or install it as
+# /usr/share/bash-completion/completions/behalf. Asks nobody: the words stand here.
+
+_behalf()
+{
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
+    local commands='check check-bulk expand lookup-resources lookup-subjects lookup-permissions
+        relationship schema import status ping version help'
+    local common='--endpoint --help --json --timeout'
+    local read='--consistency --token'
+    local command=${COMP_WORDS[1]:-} options=
+
+    COMPREPLY=()
+    case $previous in
+        --consistency)
+            COMPREPLY=($(compgen -W 'full minimize-latency at-least-as-fresh at-exact-snapshot' \
+                -- "$current"))
+            return ;;
+        --actor|--cursor|--depth|--endpoint|--filter|--from-line|--idempotency-key|--limit|\
+        --timeout|--token)
+            return ;;
+    esac
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        COMPREPLY=($(compgen -W "$commands $common" -- "$current"))
+        return
+    fi
+    if [ "$COMP_CWORD" -eq 2 ]; then
+        case $command in
+            relationship) options='create touch delete write read' ;;
+            schema) options='read write validate fmt' ;;
+            help) options=$commands ;;
+        esac
+        if [ -n "$options" ]; then
+            COMPREPLY=($(compgen -W "$options" -- "$current"))
+            return
+        fi
+    fi
+    case $command in
+        relationship|schema) command="$command ${COMP_WORDS[2]:-}" ;;
+    esac
+    case $command in
+        check) options="$read --actor" ;;
+        check-bulk) options=$read ;;
+        expand) options="$read --depth" ;;
+        lookup-resources) options="$read --actor --limit --cursor --all" ;;
+        lookup-subjects) options="$read --limit --cursor --all" ;;
+        lookup-permissions) options="$read --actor" ;;
+        'relationship read') options="$read --filter --limit --cursor --all" ;;
+        'relationship delete') options='--filter --limit --all --idempotency-key' ;;
+        'relationship '*) options='--idempotency-key' ;;
+        'schema read') options=$read ;;
+        'schema validate') options='--fail-on-warning' ;;
+        'schema fmt') options='--check --write' ;;
+        import) options='--from-line' ;;
+    esac
+    case $current in
+        -*) COMPREPLY=($(compgen -W "$options $common" -- "$current")) ;;
+        *)
+            case $command in
+                check-bulk|import|'relationship write'|'schema write'|'schema validate'|'schema fmt')
+                    COMPREPLY=($(compgen -f -- "$current")) ;;
+            esac ;;
+    esac
+}
+
+complete -o filenames -F _behalf behalf
