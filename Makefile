@@ -11,7 +11,8 @@ BINDIR  ?= $(PREFIX)/bin
 LIBDIR  ?= $(PREFIX)/lib
 INCDIR  ?= $(PREFIX)/include
 MANDIR  ?= $(PREFIX)/share/man
-WORLDS  ?= 2000#      random worlds a property program tries
+# Random worlds a property program tries: half a minute in release, as long under a sanitizer.
+WORLDS  ?= $(if $(SANITIZE),400,2000)
 FUZZ_TIME ?= 60#      seconds a fuzzer runs
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 
