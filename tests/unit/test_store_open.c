@@ -3,9 +3,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char path[64];
@@ -80,21 +82,30 @@ flip_byte(const char *name, off_t at)
     (void)close(file);
 }
 
-/* Ten synced revisions, of which the mark knows `marked`. */
+/* Ten synced revisions, of which the mark knows `marked`, written by a process that is gone before
+ * it could close the store: a clean stop would leave no log to damage. */
 static void
 write_ten(uint64_t marked)
 {
-    struct store *store = store_test_open(path);
-    char subject[16];
+    pid_t child = fork();
+    int result = 0;
 
-    for (unsigned number = 1; number <= 10; number++) {
-        (void)snprintf(subject, sizeof subject, "user:%u", number);
-        (void)store_test_write(store, "doc:a", "viewer", subject);
-        if (number == marked)
-            store_test_monotonic_ns += INT64_C(2000000000);
-        OK(store_sync(store, &store_error));
+    cr_assert_geq(child, 0);
+    if (child == 0) {
+        struct store *store = store_test_open(path);
+        char subject[16];
+
+        for (unsigned number = 1; number <= 10; number++) {
+            (void)snprintf(subject, sizeof subject, "user:%u", number);
+            (void)store_test_write(store, "doc:a", "viewer", subject);
+            if (number == marked)
+                store_test_monotonic_ns += INT64_C(2000000000);
+            OK(store_sync(store, &store_error));
+        }
+        (void)kill(getpid(), SIGKILL);
     }
-    store_close(store);
+    cr_assert_eq(waitpid(child, &result, 0), child);
+    cr_assert(WIFSIGNALED(result) && WTERMSIG(result) == SIGKILL);
 }
 
 Test(store_open, what_was_synced_is_there_after_reopening, .init = make, .fini = clean)
