@@ -51,17 +51,14 @@ Test(codec, integers_of_every_width)
 
 Test(codec, reading_stays_inside_its_bytes)
 {
-    static const char cut[][3] = {"\xA3"
-                                  "a",
-                                  "\xCD\x01",
-                                  "\xD9\x05",
-                                  "\xC4\x02",
-                                  "\xDC\x00",
-                                  "\xCB\x00"};
+    /* Two bytes each, of values that announce more. */
+    static const unsigned char cut[][2] = {
+        {0xA3, 'a'}, {0xCD, 0x01}, {0xD9, 0x05}, {0xC4, 0x02}, {0xDC, 0x00}, {0xCB, 0x00},
+    };
     struct value value;
 
     for (size_t index = 0; index < BEHALF_COUNT_OF(cut); index++) {
-        struct reader reader = reader_of((struct slice){cut[index], 2});
+        struct reader reader = {cut[index], cut[index] + sizeof cut[index]};
 
         cr_assert_not(reader_next(&reader, &value), "row %zu", index);
     }
