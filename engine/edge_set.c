@@ -62,8 +62,8 @@ edge_set_run(const struct edge_set *set, uint32_t group_key)
     return (struct edge_run){far_nodes(set) + begin, set->groups[at].end - begin};
 }
 
-/* Halves without a branch that depends on the data: a search in a large set is one load after the
- * other, and a wrong guess would cost as much as another of them. */
+/* Halves without a branch that depends on the data: a wrong guess would cost as much as the load it
+ * waits for. By multiplication, because of a choice by `?:` compilers make a jump again. */
 size_t
 edge_run_lower_bound(struct edge_run run, uint64_t node)
 {
@@ -75,7 +75,7 @@ edge_run_lower_bound(struct edge_run run, uint64_t node)
     while (left > 1) {
         size_t half = left / 2;
 
-        base = base[half - 1] < node ? base + half : base;
+        base += half * (base[half - 1] < node);
         left -= half;
     }
     return (size_t)(base - run.nodes) + (*base < node);
