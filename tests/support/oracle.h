@@ -7,8 +7,8 @@
  *   lower   the subjects that surely are members; upper: those that may be. Starting from nobody
  *           and everybody, each round computes both again as least fixpoints in which the right
  *           side of every `-` is read from the last round (for lower: its upper bound, for upper:
- *           its lower bound). The right side of a right side is positive again: `a - (b - c)` only
- *           grows with c, so `p = a - (b - p)` has a least fixpoint and is not undefined.
+ *           its lower bound). A right side is so read as if it were a permission of its own:
+ *           `a - (b - p)` inside `p` passes two exclusions and leaves p undefined.
  *   allow   in lower; deny: not in upper; in between: undefined, which is CYCLE_THROUGH_EXCLUSION
  *
  * Threads: none. Memory: plain structs. */

@@ -265,7 +265,7 @@ Test(oracle, an_undefined_operand_decides_only_where_it_must)
     EXPECT("doc:1#not@user:v", "undefined");
     EXPECT("doc:1#rid@user:v", "deny");
     EXPECT("doc:1#rid@user:u", "undefined");
-    EXPECT("doc:1#two@user:u", "deny");
+    EXPECT("doc:1#two@user:u", "undefined");
     EXPECT("doc:1#two@user:w", "deny");
 }
 
