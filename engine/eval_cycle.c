@@ -10,7 +10,7 @@
  *          exclusion subtracts is taken at its upper end, so only the certain enters.
  *   fall:  `upper` starts again at `lower` and grows to its least fixpoint, what is subtracted now
  *          taken at its lower end. What does not come back had no support but itself: it is out.
- * Rise and fall repeat until `upper` stays. Each rise only adds to `lower`, each fall only takes from
+ * Rise and fall repeat until both ends stay. Each rise only adds to `lower`, each fall only takes from
  * `upper`, so it ends. A node whose ends then differ is undefined, or hangs on an error: an error.
  * Without exclusion and errors one rise and one fall suffice, and give the least fixpoint.
  *
@@ -129,18 +129,29 @@ begin(struct eval *eval, uint32_t base)
     }
 }
 
-/* One rise and fall. *again: an upper end fell, and some node is still open. */
+static bool
+same_interval(const struct eval *eval, const struct value *a, const struct value *b)
+{
+    if (eval->domain == VALUE_DECISION)
+        return a->lower == b->lower && a->upper == b->upper;
+    return subject_set_same_members(a->lower_set, b->lower_set) &&
+           subject_set_same_members(a->upper_set, b->upper_set);
+}
+
+/* One rise and fall. *again: an end moved, and some node is still open. */
 static enum status
 rise_and_fall(struct eval *eval, uint32_t base, bool *again, struct error *error)
 {
     uint32_t count = eval->pending_count - base;
     struct value *before = arena_take(eval->arena, count * sizeof *before);
-    bool fell = false;
+    bool moved = false;
     bool open = false;
     enum status status;
 
     if (before == NULL)
         return eval_spent(error);
+    for (uint32_t i = 0; i < count; i++)
+        before[i] = member_at(eval, base + i)->value;
     freeze(eval, base);
     status = grow(eval, base, LOWER, error);
     if (status != BEHALF_OK)
@@ -149,7 +160,6 @@ rise_and_fall(struct eval *eval, uint32_t base, bool *again, struct error *error
     for (uint32_t i = 0; i < count; i++) {
         struct value *value = &member_at(eval, base + i)->value;
 
-        before[i] = *value;
         value->upper = value->lower;
         value->upper_set = value->lower_set;
     }
@@ -157,12 +167,10 @@ rise_and_fall(struct eval *eval, uint32_t base, bool *again, struct error *error
     for (uint32_t i = 0; status == BEHALF_OK && i < count; i++) {
         const struct value *value = &member_at(eval, base + i)->value;
 
-        fell = fell || (eval->domain == VALUE_DECISION
-                            ? value->upper != before[i].upper
-                            : !subject_set_same_members(value->upper_set, before[i].upper_set));
+        moved = moved || !same_interval(eval, value, &before[i]);
         open = open || value_is_open(eval->domain, value);
     }
-    *again = fell && open;
+    *again = moved && open;
     return status;
 }
 
