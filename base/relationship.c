@@ -1,7 +1,7 @@
 /* relationship.c - the text form of objects and relationships.
- * One pass of a hand-written reader over the text; no recursion. The only search is for the end of a
- * caveat's context: the text form defines it as the last `}]` that leaves nothing behind it but an
- * expiration, so it is found from the end and then proven to be one balanced object. */
+ * One pass of a hand-written reader over the text; no recursion. The only search is for the end of
+ * a caveat's context: the text form defines it as the last `}]` that leaves nothing behind it but
+ * an expiration, so it is found from the end and then proven to be one balanced object. */
 #include "base/relationship.h"
 
 #include "base/utf8.h"
@@ -270,6 +270,7 @@ read_quoted(struct reader *reader, struct slice *id)
     size_t start = reader->at;
     size_t quote = start - 1;
     char undone[OBJECT_ID_SIZE_MAX + 4]; /* an escape may end 3 bytes past the limit */
+    struct slice found;
     size_t size = 0;
     bool escaped = false;
     enum status status;
@@ -296,17 +297,18 @@ read_quoted(struct reader *reader, struct slice *id)
             undone[size++] = reader->text.data[reader->at++];
         }
     }
-    *id = (struct slice){escaped ? undone : reader->text.data + start, size};
+    found = (struct slice){escaped ? undone : reader->text.data + start, size};
     reader->at++;
-    status = object_id_check(*id, reader->error);
+    status = object_id_check(found, reader->error);
     if (status != BEHALF_OK)
         return fail_at(reader, status, quote, reader->at - quote);
     if (escaped) {
-        *id = arena_copy(reader->arena, *id);
-        if (id->data == NULL)
+        found = arena_copy(reader->arena, found);
+        if (found.data == NULL)
             return error_set(reader->error, BEHALF_BUDGET_EXHAUSTED,
                              "no memory left for an object id");
     }
+    *id = found;
     return BEHALF_OK;
 }
 

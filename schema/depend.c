@@ -304,11 +304,12 @@ refuse_subtracted_cycle(struct build *build, const struct build_components *comp
 static enum status
 check_same_object_cycles(struct build *build)
 {
-    struct build_components components;
+    struct build_components components = {0};
     enum status status = build_find_components(build, true, &components);
 
     if (status != BEHALF_OK)
         return status;
+    BEHALF_ASSERT(components.of_member != NULL);
     for (uint32_t at = 0; at < build->edges.count; at++) {
         const struct build_edge *edge = &build->edges.edges[at];
 

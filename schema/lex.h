@@ -1,7 +1,7 @@
 /* lex.h - schema text to tokens, one at a time.
  * Always true: a token's bytes lie in the text; a newline behind a token that can end a statement
- * (identifier, keyword, `}`, `)`, `*`) is a SEMICOLON token of no bytes. Comments are no tokens: they
- * are gathered in `comments` until the parser takes them. Keywords that need a `use` flag are
+ * (identifier, keyword, `}`, `)`, `*`) is a SEMICOLON token of no bytes. Comments are no tokens:
+ * they are gathered in `comments` until the parser takes them. Keywords that need a `use` flag are
  * IDENTIFIER here; the parser knows the flags.
  * Threads: none. Memory: comments lie in the arena. */
 #ifndef BEHALF_SCHEMA_LEX_H

@@ -1,6 +1,7 @@
 /* names.h - a hash table from (scope, name) to a number.
  * When chosen: names of types (scope 0) and of members (scope: their type); lookups by bytes.
- * Always true: equality is decided on full bytes and scope; a name is in it once; at most half full.
+ * Always true: equality is decided on full bytes and scope; a name is in it once; at most half
+ * full.
  * Memory: all from the arena given at init, names are borrowed. Threads: none while it grows; any
  * number of readers afterwards. */
 #ifndef BEHALF_SCHEMA_NAMES_H

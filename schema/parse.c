@@ -247,6 +247,9 @@ finish_statement(struct parser *parser, struct comments *comments)
             append_comment(&comments->behind, comment);
         else
             append_comment(&parser->lexer.comments, comment);
+        /* What follows `//` stands on another line, behind a `;` of its own. */
+        if (comment->offset >= end && comment->text.data[1] == '/')
+            behind = false;
     }
     return BEHALF_OK;
 }
@@ -434,8 +437,10 @@ parse_body(struct parser *parser, struct ast_item *item)
             continue;
         }
         status = parse_member(parser, next);
-        if (status == BEHALF_OK)
-            next = &(*next)->next;
+        if (status != BEHALF_OK)
+            return status;
+        BEHALF_ASSERT(*next != NULL);
+        next = &(*next)->next;
     }
     if (status != BEHALF_OK)
         return status;

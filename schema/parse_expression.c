@@ -17,7 +17,7 @@ new_expression(struct parser *parser, enum ast_expression_kind kind,
     return BEHALF_OK;
 }
 
-/* Stretches the place of `expression`, which begins with its first child, over all that was read. */
+/* Stretches the place of `expression`, which begins with its first child, over all it read. */
 static void
 cover(const struct parser *parser, struct ast_expression *expression)
 {
@@ -49,6 +49,7 @@ parse_parentheses(struct parser *parser, uint32_t depth, struct ast_expression *
     status = parse_expression(parser, depth + 1, expression);
     if (status != BEHALF_OK)
         return status;
+    BEHALF_ASSERT(*expression != NULL);
     (*expression)->parenthesised = true;
     return parser_expect(parser, TOKEN_RIGHT_PAREN, "an operator or ')'");
 }
@@ -70,10 +71,12 @@ parse_primary(struct parser *parser, uint32_t depth, struct ast_expression **exp
     status = new_expression(parser, kind, expression);
     if (status != BEHALF_OK)
         return status;
+    BEHALF_ASSERT(*expression != NULL);
     if (kind != AST_NAME)
         return parser_advance(parser);
     status = parser_take_name(parser, "a relation, a permission, 'nil' or '('", &name);
-    (*expression)->name = name.text;
+    if (status == BEHALF_OK)
+        (*expression)->name = name.text;
     return status;
 }
 

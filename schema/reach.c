@@ -1,7 +1,7 @@
 /* reach.c - the reachability graph: entries, rows of schema_reaches, and annotated types.
  * Rows are computed component by component, operands first. A component of one member that does not
- * use itself is computed by its expression (an intersection keeps only what all operands have); in a
- * larger one every member gets the union of all, which is never too little. */
+ * use itself is computed by its expression (an intersection keeps only what all operands have); in
+ * a larger one every member gets the union of all, which is never too little. */
 #include <stdlib.h>
 
 #include "schema/build.h"
@@ -119,9 +119,9 @@ put_member_entries(const struct build *build, struct raw_entry *raw)
     return count;
 }
 
-/* Entries that differ in `certain` alone become one. The same step twice in an expression is certain
- * when one of the two is; but of a stored tuple it is not known which variant it has, so all must
- * be. */
+/* Entries that differ in `certain` alone become one. The same step twice in an expression is
+ * certain when one of the two is; but of a stored tuple it is not known which variant it has, so
+ * all must be. */
 static uint32_t
 merge_entries(struct raw_entry *raw, uint32_t count)
 {
@@ -414,6 +414,7 @@ check_annotations(struct build *build)
     if (named == NULL)
         return build_too_large(build);
     status = build_terminal_types(build, &terminals);
+    BEHALF_ASSERT(status != BEHALF_OK || terminals != NULL);
     for (uint32_t index = 0; status == BEHALF_OK && index < build->member_count; index++)
         if (build->members[index].kind == SCHEMA_PERMISSION &&
             build->sources[index].member->annotations != NULL)

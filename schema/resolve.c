@@ -1,7 +1,7 @@
 /* resolve.c - names of types and members, and the splicing of partials.
- * A partial with members can be spliced into a definition only once (a second time repeats them all,
- * which is an error), and a partial without members is dropped at once; so the work for a definition
- * is bounded by its members, however partials are nested. */
+ * A partial with members can be spliced into a definition only once (a second time repeats them
+ * all, which is an error), and a partial without members is dropped at once; so the work for a
+ * definition is bounded by its members, however partials are nested. */
 #include "schema/build.h"
 
 struct resolver {

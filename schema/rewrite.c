@@ -1,7 +1,7 @@
 /* rewrite.c - expressions to rewrites.
  * Named members come first; an arrow whose target is more than a name adds hidden members, one per
- * subject type and target, which are compiled in turn. `nil` is folded away where the result and its
- * errors stay the same: `x + nil` and `x - nil` are x, `x & nil` and `nil - x` are nil. */
+ * subject type and target, which are compiled in turn. `nil` is folded away where the result and
+ * its errors stay the same: `x + nil` and `x - nil` are x, `x & nil` and `nil - x` are nil. */
 #include "base/table.h"
 #include "schema/build.h"
 
@@ -154,8 +154,8 @@ found_on_subjects(const struct build *build, uint32_t tupleset, struct slice nam
     return false;
 }
 
-/* In a target that is more than a name, a name that no subject type has is surely a slip. Targets of
- * arrows inside are looked at when those arrows are compiled. As deep as the expression nests. */
+/* In a target that is more than a name, a name that no subject type has is surely a slip. Targets
+ * of arrows inside are looked at when those are compiled. As deep as the expression nests. */
 static enum status
 check_target_names(struct rewriter *rewriter, uint32_t tupleset,
                    const struct ast_expression *target)
@@ -426,7 +426,7 @@ compile_member(struct rewriter *rewriter, uint32_t index)
     return status;
 }
 
-/* Moves hidden members behind the named ones of their type; `places` says where each member goes. */
+/* Moves hidden members behind the named ones of their type; `places` says where each one goes. */
 static enum status
 renumber(struct build *build, uint32_t *places)
 {

@@ -1,15 +1,17 @@
 /* schema.h - CONTRACT of the schema floor: text in, immutable meaning out.
  *
- * Always true: a schema never changes after schema_compile returns it; compiling is pure (no I/O, no
- * clock, no threads) and bounded (text size, definitions, nesting); equal text gives equal results.
- * A schema numbers its own names: types 0..type_count-1, members 0..member_count-1 (the members of a
- * type are adjacent), caveats likewise. Whoever stores ids binds them to labels of his own.
+ * Always true: a schema never changes after schema_compile returns it; compiling is pure (no I/O,
+ * no clock, no threads) and bounded (text size, definitions, nesting); equal text gives equal
+ * results.
+ * A schema numbers its own names: types 0..type_count-1, members 0..member_count-1 (the members of
+ * a type are adjacent), caveats likewise. Whoever stores ids binds them to labels of his own.
  * Every rewrite is validated at compile time: operands are in range, an operand's index is smaller
- * than its operator's (so there is no cycle inside one permission's tree; cycles go through members).
+ * than its operator's (so there is no cycle inside one permission's tree; cycles go through
+ * members).
  * Threads: a compiled schema may be read from any thread. Memory: reference counted; the last
  * schema_unref frees it. Slices inside point into the schema.
  * Language: the schema language of SpiceDB with the additions of docs/schema-language.md.
- * Errors: SCHEMA_PARSE_ERROR, SCHEMA_TYPE_ERROR, with line, column, the offending text and a hint. */
+ * Errors: SCHEMA_PARSE_ERROR, SCHEMA_TYPE_ERROR, with line, column, offending text and a hint. */
 #ifndef BEHALF_SCHEMA_SCHEMA_H
 #define BEHALF_SCHEMA_SCHEMA_H
 
@@ -23,9 +25,9 @@
 #define SCHEMA_NONE UINT32_MAX
 #define SCHEMA_TEXT_SIZE_MAX ((size_t)4 * 1024 * 1024)
 #define SCHEMA_DEFINITIONS_MAX 2000 /* partials included */
-#define SCHEMA_MEMBERS_MAX 100000 /* hidden ones and those copied from partials included */
-#define SCHEMA_NESTING_MAX 64 /* parentheses and nested arrows in one expression */
-#define SCHEMA_LINTS_MAX 1000 /* what one text is warned of at most */
+#define SCHEMA_MEMBERS_MAX 100000   /* hidden ones and those copied from partials included */
+#define SCHEMA_NESTING_MAX 64       /* parentheses and nested arrows in one expression */
+#define SCHEMA_LINTS_MAX 1000       /* what one text is warned of at most */
 
 /* One node of a rewrite program: how a member's subjects are computed.
  *

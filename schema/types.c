@@ -74,7 +74,8 @@ resolve_variant(struct build *build, const struct ast_type_reference *reference,
 static uint64_t
 variant_key(const struct schema_variant *variant)
 {
-    _Static_assert(SCHEMA_DEFINITIONS_MAX < 1 << 12 && SCHEMA_MEMBERS_MAX < 1 << 20, "fits the key");
+    _Static_assert(SCHEMA_DEFINITIONS_MAX < 1 << 12 && SCHEMA_MEMBERS_MAX < 1 << 20,
+                   "fits the key");
     return (uint64_t)variant->type << 48 | (uint64_t)(variant->relation & 0xFFFFF) << 24 |
            (uint64_t)(variant->caveat & 0xFFFF) << 8 | (variant->wildcard ? 2U : 0U) |
            (variant->expiring ? 1U : 0U);

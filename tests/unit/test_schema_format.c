@@ -82,6 +82,12 @@ Test(schema_format, comments_stay_with_their_statement)
                   "    // last\n} // end\n\n// tail\n");
 }
 
+Test(schema_format, line_comment_is_the_last_behind_a_statement)
+{
+    expect_format("definition user {} // one\n; // two\ndefinition doc {}",
+                  "definition user {} // one\n\n// two\ndefinition doc {}\n");
+}
+
 Test(schema_format, stars_of_a_block_line_up)
 {
     expect_format("definition doc {\n/**\n      * One.\n* Two.\n  drawn\n*/\nrelation aaa: user\n}",

@@ -1,5 +1,5 @@
 /* test_schema_support.h - what the tests of the schema floor share.
- * Expressions and entries are written as text, so that a test states the whole of what it expects. */
+ * Expressions and entries are written as text, so that a test states all that it expects. */
 #ifndef BEHALF_TESTS_UNIT_TEST_SCHEMA_SUPPORT_H
 #define BEHALF_TESTS_UNIT_TEST_SCHEMA_SUPPORT_H
 
@@ -19,8 +19,8 @@ struct schema *schema_given(const char *text);
  *           permission view = viewer + parent->view */
 struct schema *doc_given(const char *body);
 
-/* The rewrite of "type#member": COMPUTED as the name, STORED as [name], operators as (+ a b), arrows
- * as name->{type:member type:-}, .all as name=>{...}. */
+/* The rewrite of "type#member": COMPUTED as the name, STORED as [name], operators as (+ a b),
+ * arrows as name->{type:member type:-}, .all as name=>{...}. */
 void expect_rewrite(const struct schema *schema, const char *member, const char *expected);
 
 /* Entries of "type" or "type#member", one line each: "stored doc#viewer", with "?" behind it where
@@ -33,8 +33,8 @@ void expect_reaches(const struct schema *schema, const char *member, const char 
 /* "SCHEMA_TYPE_ERROR 3:7 [text] message | hint" */
 void expect_error(const char *text, const char *expected);
 
-/* As expect_error, for a body of doc_given; lines count from that of `definition doc {`, which is 0.
- * An empty `expected` means that it compiles. */
+/* As expect_error, for a body of doc_given; lines count from that of `definition doc {`, which is
+ * 0. An empty `expected` means that it compiles. */
 void expect_doc_error(const char *body, const char *expected);
 
 uint32_t member_of(const struct schema *schema, const char *member);
