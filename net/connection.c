@@ -136,17 +136,18 @@ update_reading(struct connection *connection)
     bool reading = connection->state == CONNECTION_OPEN &&
                    output_left(connection) <= output_bound && connection->calls < calls_bound;
 
-    if (reading == connection->reading)
-        return;
-    connection->reading = reading;
-    if ((reading ? event_add(connection->readable, NULL) : event_del(connection->readable)) != 0) {
-        connection_close(connection);
-        return;
-    }
-    /* What was read before the pause may hold whole frames, and the clock of the next one starts
-     * now: the client was not the one who waited. */
-    if (reading && input_left(connection) > 0) {
+    if (reading != connection->reading) {
+        connection->reading = reading;
+        if ((reading ? event_add(connection->readable, NULL) : event_del(connection->readable)) !=
+            0) {
+            connection_close(connection);
+            return;
+        }
+        /* The client was not the one who waited. */
         connection->frame_ns = connection->loop->now_ns;
+    }
+    if (reading && connection->held) {
+        connection->held = false;
         loop_add_turn(connection->loop, connection);
     }
 }
@@ -295,8 +296,10 @@ serve(struct connection *connection, const char *bytes, size_t size, size_t *ser
             break;
         }
         if (output_left(connection) > LIMIT_OUTPUT_PAUSE ||
-            connection->calls >= LIMIT_CALLS_IN_FLIGHT)
-            break; /* update_reading brings it back */
+            connection->calls >= LIMIT_CALLS_IN_FLIGHT) {
+            connection->held = true; /* until update_reading lets it go on */
+            break;
+        }
         state = frame_scan(&connection->scanner, bytes + at, size - at);
         if (state == FRAME_PARTIAL) {
             if (!connection->frame_begun)

@@ -37,6 +37,7 @@ struct connection {
     size_t input_at;
     struct frame_scanner scanner;
     bool frame_begun;
+    bool held; /* whole frames may stand in `input`, kept back until replies or calls are fewer */
 
     struct buffer output;
     size_t output_sent;

@@ -4,6 +4,7 @@
 Starts its own behalfd from $BUILD (build/release by default); prints one line per case."""
 import os
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -655,6 +656,76 @@ def many_lookups_without_reading(client, server):
     good = sum(1 for message in replies.values() if message[2] is None)
     assert good + sum(1 for message in replies.values()
                       if message[2] and message[2]["reason"] == "OVERLOADED") == 1000 and good > 0
+
+
+@case
+def a_small_call_behind_a_large_one(client, server):
+    """The large reply fills the output; what was read behind it must not be forgotten."""
+    large = msgpack.packb([0, 1, "ping", [{"payload": "x" * 3000000}]])
+    small = b"".join(msgpack.packb([0, n, "ping", [{}]]) for n in range(2, 50))
+    for _ in range(10):
+        client.socket.sendall(large + small)
+        assert sorted(collect(client, 49)) == list(range(1, 50))
+
+
+@case
+def too_many_connections(client, server):
+    scratch = tempfile.mkdtemp()
+    other = Server(os.path.join(scratch, "data"), "--connections", "3")
+    held = [other.connect() for _ in range(3)]
+    for one in held:
+        assert one.call("ping") == {}
+    refused = other.connect()
+    assert refused.closed()
+    held.pop().close()
+    deadline = time.monotonic() + PATIENCE
+    while True:  # the server sees the close a moment later
+        again = other.connect()
+        try:
+            again.send("ping")
+            if again.reply() is not None:
+                break
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        assert time.monotonic() < deadline
+    assert other.stop() == 0
+    shutil.rmtree(scratch)
+
+
+def cpu_seconds(pid):
+    with open("/proc/%d/stat" % pid) as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@case
+def out_of_descriptors(client, server):
+    """Clients beyond the limit are closed, nothing spins, and it recovers."""
+    scratch = tempfile.mkdtemp()
+    other = Server(os.path.join(scratch, "data"))
+    pid = other.process.pid
+    first = other.connect()
+    assert first.call("ping") == {}
+    used = len(os.listdir("/proc/%d/fd" % pid))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 4, used + 4))
+    spent, began = cpu_seconds(pid), time.monotonic()
+    crowd = [other.connect() for _ in range(20)]
+    assert crowd[-1].closed() and first.call("ping") == {}
+    assert cpu_seconds(pid) - spent < 0.05 * SLOW + 0.5 * (time.monotonic() - began)
+    for one in crowd:
+        one.close()
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        again = other.connect()
+        try:
+            again.send("ping")
+            if again.reply() is not None:
+                break
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        assert time.monotonic() < deadline
+    assert other.stop() == 0
+    shutil.rmtree(scratch)
 
 
 @case
