@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "storage/store_internal.h"
 
@@ -441,6 +442,7 @@ store_open(const struct store_options *options, struct store **store, struct err
         directory_close(directory);
         return status;
     }
+    BEHALF_ASSERT(result != NULL);
     result->directory = directory;
     directory_set_mark(directory, result->head.revision, result->incarnation,
                        env_monotonic_ns(result->env), false);

@@ -297,3 +297,37 @@ Test(kv, memory_drops_what_stands_behind_the_horizon)
     buffer_release(&value);
     kv_close(kv);
 }
+
+/* Each reopening leaves a sorted file; a few of them are compacted, in the background. */
+Test(kv, the_disk_drops_what_stands_behind_the_horizon_when_it_compacts, .init = make_directory,
+     .fini = remove_directory)
+{
+    char keys[2][9] = {"k", "k"};
+    struct buffer value;
+    bool found = true;
+
+    buffer_init(&value);
+    bytes_put_u64(keys[0] + 1, 11);
+    bytes_put_u64(keys[1] + 1, 12);
+    for (uint64_t round = 0; found; round++) {
+        struct kv *kv = open_disk();
+
+        cr_assert_lt(round, 200, "nothing was ever dropped");
+        kv_drop_hint(kv, KV_HISTORY, 11);
+        for (size_t index = 0; index < 2; index++) {
+            const struct kv_change change = {KV_HISTORY, false, {keys[index], 9}, {"v", 1}};
+
+            if (round < 8)
+                cr_assert_eq(kv_write(kv, &change, 1, true, &error), BEHALF_OK);
+        }
+        cr_assert_eq(
+            kv_get(kv, NULL, KV_HISTORY, (struct slice){keys[1], 9}, &value, &found, &error),
+            BEHALF_OK);
+        cr_assert(found);
+        cr_assert_eq(
+            kv_get(kv, NULL, KV_HISTORY, (struct slice){keys[0], 9}, &value, &found, &error),
+            BEHALF_OK);
+        kv_close(kv);
+    }
+    buffer_release(&value);
+}
