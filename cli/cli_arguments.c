@@ -304,7 +304,7 @@ parse_option(struct cli *cli, int count, char *const *words, int *at)
     const char *equals = strchr(word, '=');
     struct slice name = {word, equals != NULL ? (size_t)(equals - word) : strlen(word)};
     const struct option_row *row;
-    const char *value = NULL;
+    const char *value = "";
 
     if (strcmp(word, "-h") == 0)
         name = SLICE_LITERAL("--help");

@@ -47,8 +47,10 @@ read_text(struct behalf_value map, const char *key, char *field, size_t capacity
             size--;
     }
     /* A NUL inside would hide what follows. */
+    memcpy(field, data, size);
     for (size_t index = 0; index < size; index++)
-        field[index] = data[index] != '\0' ? data[index] : '?';
+        if (field[index] == '\0')
+            field[index] = '?';
     field[size] = '\0';
 }
 

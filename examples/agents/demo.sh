@@ -62,13 +62,17 @@ quiet() { "$build/behalf" "$@" >/dev/null || wrong=$((wrong + 1)); }
 mkfifo "$work/ready" && exec 9<>"$work/ready" || exit 1
 "$build/behalfd" --data "$work/data" --listen 127.0.0.1:0 --ready-fd 9 >"$work/out" 2>"$work/log" &
 server=$!
-# The server writes its address when it listens; a server that died never does.
-while ! read -t 1 -r BEHALF_ENDPOINT <&9; do
+# The server writes its address when it listens; a server that died never does. A read that runs out of
+# time keeps what it got so far.
+BEHALF_ENDPOINT=
+until read -t 1 -r part <&9; do
+    BEHALF_ENDPOINT+=$part
     kill -0 "$server" 2>/dev/null && continue
     server=
     cat "$work/log" >&2
     exit 1
 done
+BEHALF_ENDPOINT+=$part
 exec 9>&-
 export BEHALF_ENDPOINT
 
