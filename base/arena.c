@@ -86,6 +86,8 @@ arena_take(struct arena *arena, size_t size)
 
     if (size > SIZE_MAX - ALIGNMENT)
         return NULL;
+    if (size == 0)
+        size = 1; /* a block of its own all the same: NULL means that memory is spent */
     size = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
     if (size > (size_t)(arena->limit - arena->next) && !add_chunk(arena, size))
         return NULL;

@@ -125,8 +125,10 @@ enum expand_op {
 
 struct expand_node {
     enum expand_op op;
-    struct object object;  /* whose subjects these are: type and id */
-    struct slice relation; /* of the member; of an inner operator: the permission it stands in */
+    struct object object; /* whose subjects these are: type and id */
+    struct slice
+        relation; /* the member; of an inner operator: the permission it stands in. A step of
+                              a nested arrow has no name: its expression stands here */
     struct expand_node **children;
     size_t child_count;
     struct object *subjects; /* of a leaf */

@@ -39,15 +39,12 @@ copy_once(struct builder *builder, struct slice *copy, struct slice name)
     return *copy;
 }
 
-/* Empty for a hidden member. */
+/* Of a hidden member: its expression ("parent->view"), which no relation can be called. */
 static struct slice
 member_name(struct builder *builder, uint32_t member)
 {
-    const struct schema_member *row = &builder->schema->members[member];
-
-    if (row->kind == SCHEMA_HIDDEN)
-        return (struct slice){NULL, 0};
-    return copy_once(builder, &builder->member_names[member], row->name);
+    return copy_once(builder, &builder->member_names[member],
+                     builder->schema->members[member].name);
 }
 
 static enum status
@@ -279,9 +276,8 @@ is_hidden(const struct builder *builder, uint32_t member)
     return builder->schema->members[member].kind == SCHEMA_HIDDEN;
 }
 
-/* The end of the way along an arrow: a leaf that names the userset not opened. One without a name
- * (on the path already, as it is opened whatever levels are left) and an object that has no such
- * member hold nobody more. */
+/* The end of the way along an arrow: a leaf that names the userset not opened. An object that has no
+ * such member holds nobody. */
 static enum status
 add_unopened(struct builder *builder, const struct task *task, uint64_t subject, uint32_t member,
              struct error *error)
@@ -293,14 +289,15 @@ add_unopened(struct builder *builder, const struct task *task, uint64_t subject,
         return eval_spent(error);
     child->op = EXPAND_LEAF;
     status = object_of(builder, subject, &child->object, error);
-    if (status == BEHALF_OK && member != SCHEMA_NONE && !is_hidden(builder, member)) {
+    if (status == BEHALF_OK && member != SCHEMA_NONE) {
         child->relation = member_name(builder, member);
         status = add_subject(builder, child, subject, member, error);
     }
     return status == BEHALF_OK ? add_child(builder, task->node, child, error) : status;
 }
 
-/* An object that an arrow walks to: its member's subtree where it may be opened. */
+/* An object that an arrow walks to: its member's subtree where it may be opened. A hidden member is a
+ * step of one longer arrow and costs no level of its own. */
 static enum status
 visit_hop(struct builder *builder, const struct task *task, struct expand_node *unused,
           uint64_t subject, const struct schema_variant *variant, struct error *error)
