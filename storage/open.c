@@ -399,6 +399,10 @@ open_salvaged(const struct store_options *options, struct directory *directory,
     if (status == BEHALF_OK)
         status =
             open_at(options, directory, directory_database(directory), false, false, store, error);
+    if (status == BEHALF_OK)
+        log_line(LOG_WARN, "storage dropped a damaged tail of its log",
+                 "revision=%" PRIu64 " marked=%" PRIu64 " path=\"%s\"", (*store)->head.revision,
+                 revision, options->path);
     return status;
 }
 
