@@ -20,9 +20,10 @@ static struct error error;
 
 Test(options, defaults)
 {
+    char *arguments[] = {program, TEXT("--data"), TEXT("d")}; /* outlives the options */
     struct options options;
 
-    cr_assert_eq(READ(&options, no_environment, TEXT("--data"), TEXT("d")), BEHALF_OK);
+    cr_assert_eq(options_read(&options, 3, arguments, no_environment, &error), BEHALF_OK);
     cr_assert_str_eq(options.data, "d");
     cr_assert_str_eq(options.listen, "127.0.0.1:23425");
     cr_assert_str_eq(options.unix_path, "");
