@@ -64,6 +64,7 @@ slot_table_add(struct slot_table *table, uint64_t key, uint64_t value, uint32_t 
             return false;
         grow(table, wanted);
     }
+    BEHALF_ASSERT(table->slots != NULL);
     put(table, key, value);
     return true;
 }
