@@ -316,36 +316,6 @@ value_of_answer(enum oracle_answer answer)
     return HARNESS_ERROR;
 }
 
-/* A step inside a longer arrow has no name: the tree calls it by its text in the schema, which
- * after a step in parentheses begins with the closing one. */
-static int
-find_step(const struct world *world, struct slice text)
-{
-    struct buffer printed = {0};
-    int found = -1;
-
-    buffer_init(&printed);
-    for (int i = 0; found < 0 && i < world->expression_count; i++) {
-        const struct world_expression *at = &world->expressions[i];
-        size_t name_size;
-
-        if (at->op != WORLD_ARROW && at->op != WORLD_ALL)
-            continue;
-        buffer_clear(&printed);
-        world_print_expression(world, i, &printed);
-        name_size = strlen(world->names[at->name]);
-        if (slice_equal(text, buffer_slice(&printed)))
-            found = i;
-        else if (text.size == printed.size + 1 && text.data[name_size] == ')' &&
-                 memcmp(text.data, printed.data, name_size) == 0 &&
-                 memcmp(text.data + name_size + 1, printed.data + name_size,
-                        printed.size - name_size) == 0)
-            found = i;
-    }
-    buffer_release(&printed);
-    return found;
-}
-
 /* What an unopened userset says is taken from the oracle: a cycle's value is a solution of it. */
 static enum harness_value
 leaf_value(void *context, const struct object *userset)
@@ -353,7 +323,6 @@ leaf_value(void *context, const struct object *userset)
     struct leaf_asking *leaf = context;
     const struct world *world = leaf->asking->world;
     struct question question = {-1, -1, -1, leaf->subject};
-    int step;
 
     for (int type = 0; type < world->type_count; type++)
         if (slice_equal(userset->type, slice_of(world->types[type].name)))
@@ -364,16 +333,13 @@ leaf_value(void *context, const struct object *userset)
     for (int name = 0; name < world->name_count; name++)
         if (slice_equal(userset->relation, slice_of(world->names[name])))
             question.name = name;
-    step = question.name < 0 ? find_step(world, userset->relation) : -1;
-    if (question.type < 0 || question.id < 0 || (question.name < 0 && step < 0)) {
-        leaf->unknown = true;
-        return HARNESS_ERROR;
-    }
-    if (question.name >= 0)
+    if (question.type >= 0 && question.id >= 0 && question.name >= 0)
         return value_of_answer(asking_expect(leaf->asking, &question));
-    return value_of_answer(
-        oracle_answer_expression(&leaf->asking->oracles[leaf->subject / ORACLE_LANES], step,
-                                 question.type, question.id, leaf->subject % ORACLE_LANES));
+    if (relation_name_is_valid(userset->relation))
+        leaf->unknown = true;
+    else
+        leaf->step = true;
+    return HARNESS_ERROR;
 }
 
 static bool
@@ -381,7 +347,7 @@ compare_tree(struct asking *asking, const struct expand_node *tree, struct quest
 {
     for (question.subject = 0; question.subject < asking->subject_count; question.subject++) {
         const struct oracle_subject *subject = &asking->subjects[question.subject];
-        struct leaf_asking leaf = {asking, question.subject, false, false};
+        struct leaf_asking leaf = {.asking = asking, .subject = question.subject};
         struct object object = asking_object(asking, subject->type, subject->id, subject->name);
         static const enum oracle_answer answers[] = {
             [HARNESS_DENY] = ORACLE_DENY,

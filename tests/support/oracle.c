@@ -28,8 +28,8 @@ node_value(const struct evaluation *run, int type, int id, int member, enum sour
     return run->oracle->current[node];
 }
 
-/* Negation does not cancel inside an expression: `a - (b - c)` means what it means with `b - c` in a
- * permission of its own, so what stands on the right of a right side is read from the other fixed
+/* Negation does not cancel inside an expression: `a - (b - c)` means what it means with `b - c` in
+ * a permission of its own, so what stands on the right of a right side is read from the other fixed
  * end and not where the value is computed. A cycle through it is undefined, not positive. */
 static enum source
 opposite_of(const struct evaluation *run, enum source source)

@@ -38,12 +38,16 @@ Test(scenarios_algebra, both_banned_by_wildcard_and_by_name)
 
 Test(scenarios_algebra, a_wildcard_right_of_an_exclusion_denies_everybody)
 {
-    GIVEN("definition user {} definition res { relation viewer: user relation banned: user:* "
-          "permission view = viewer - banned }",
-          "res:1#viewer@user:g", "res:1#banned@user:*");
+    GIVEN("definition user {} definition res { relation viewer: user | user:* relation banned: "
+          "user:* permission view = viewer - banned }",
+          "res:1#viewer@user:g", "res:1#banned@user:*", "res:2#viewer@user:*",
+          "res:2#viewer@user:g", "res:2#banned@user:*");
     EXPECT("res:1#view@user:g", "deny");
     EXPECT("res:1#view@user:z", "deny");
+    EXPECT("res:2#view@user:g", "deny");
+    EXPECT("res:2#view@user:z", "deny");
     EXPECT_SUBJECTS("res:1#view", "user", "");
+    EXPECT_SUBJECTS("res:2#view", "user", "");
     EXPECT_RESOURCES("res#view@user:g", "");
     AGREED();
 }
@@ -113,6 +117,10 @@ Test(scenarios_algebra, banned_by_one_parent_is_allowed_by_another)
 Test(scenarios_algebra, banned_by_all_parents_but_one_of_many)
 {
     one_good_parent(101, 0);
+    /* around the end of a first batch of edges */
+    one_good_parent(101, 15);
+    one_good_parent(101, 16);
+    one_good_parent(101, 17);
     one_good_parent(101, 100);
     one_good_parent(1025, 0);
     one_good_parent(1025, 1024);
@@ -286,5 +294,7 @@ Test(scenarios_algebra, an_actor_needs_the_rights_and_every_hop)
     cr_expect_str_eq(harness_check_as(&scenario, "doc:1#viewer@user:ann", "agent:x agent:y"),
                      "allow");
     cr_expect_str_eq(harness_check_as(&scenario, "doc:1#viewer@user:ann", "agent:y"), "deny");
+    cr_expect_str_eq(harness_check_as(&scenario, "doc:1#viewer@user:ann", "agent:x agent:z"),
+                     "deny");
     AGREED();
 }
