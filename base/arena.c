@@ -5,6 +5,7 @@
 
 #define ALIGNMENT ((size_t)16)
 #define LARGEST_CHUNK ((size_t)4 * 1024 * 1024)
+#define FIRST_ELEMENTS 16 /* of a growing array */
 
 struct arena_chunk {
     struct arena_chunk *older;
@@ -65,6 +66,8 @@ add_chunk(struct arena *arena, size_t needed)
         return false;
     if (size > LARGEST_CHUNK)
         size = LARGEST_CHUNK;
+    if (size > arena->cap_bytes - in_use)
+        size = (arena->cap_bytes - in_use) & ~(ALIGNMENT - 1);
     if (size < needed)
         size = needed;
     chunk = malloc(sizeof *chunk + size);
@@ -108,6 +111,25 @@ arena_take_array(struct arena *arena, size_t count, size_t size)
     if (block != NULL && total > 0)
         memset(block, 0, total);
     return block;
+}
+
+void *
+arena_grow(struct arena *arena, void *array, uint32_t count, uint32_t *size, size_t element_size)
+{
+    uint32_t wanted = *size == 0 ? FIRST_ELEMENTS : *size * 2;
+    void *grown;
+
+    if (count < *size)
+        return array;
+    if (wanted <= *size)
+        return NULL;
+    grown = arena_take(arena, wanted * element_size);
+    if (grown == NULL)
+        return NULL;
+    if (count > 0)
+        memcpy(grown, array, count * element_size);
+    *size = wanted;
+    return grown;
 }
 
 struct slice

@@ -35,6 +35,12 @@ void *arena_take(struct arena *arena, size_t size) BEHALF_MUST_USE;
 /* As arena_take for count * size bytes, zeroed; NULL also when the product overflows. */
 void *arena_take_array(struct arena *arena, size_t count, size_t size) BEHALF_MUST_USE;
 
+/* Room for one more element behind the `count` of an array of `*size`: the array, moved and doubled
+ * when it was full (NULL and 0 at first). NULL when the cap is reached; the array is then unchanged.
+ * New elements are not cleared. */
+void *arena_grow(struct arena *arena, void *array, uint32_t count, uint32_t *size,
+                 size_t element_size) BEHALF_MUST_USE;
+
 /* Copies bytes (a NUL is added behind them, not counted); data is NULL when the cap is reached. */
 struct slice arena_copy(struct arena *arena, struct slice bytes) BEHALF_MUST_USE;
 

@@ -1,7 +1,7 @@
 /* eval.c - the machine of the evaluation core. eval.h says what is always true. */
 #include "engine/eval_private.h"
 
-#define FIRST_SIZE 16 /* of each growing array: enough for most checks */
+#define FIRST_SIZE 16 /* of the index of nodes: enough for most checks */
 
 void
 eval_init(struct eval *eval, enum value_domain domain, const struct binding *binding,
@@ -28,25 +28,6 @@ eval_spent(struct error *error)
     return BEHALF_BUDGET_EXHAUSTED;
 }
 
-void *
-eval_grow(struct arena *arena, void *array, uint32_t count, uint32_t *size, size_t element)
-{
-    uint32_t wanted = *size == 0 ? FIRST_SIZE : *size * 2;
-    void *grown;
-
-    if (count < *size)
-        return array;
-    if (wanted < *size)
-        return NULL;
-    grown = arena_take(arena, wanted * element);
-    if (grown == NULL)
-        return NULL;
-    if (count > 0)
-        memcpy(grown, array, count * element);
-    *size = wanted;
-    return grown;
-}
-
 /* --- nodes --- */
 
 static enum status
@@ -56,8 +37,8 @@ add_entry(struct eval *eval, uint64_t object, uint32_t member, uint32_t *entry, 
 
     if (eval->index.slots == NULL && !table_init(&eval->index, eval->arena, FIRST_SIZE))
         return eval_spent(error);
-    entries = eval_grow(eval->arena, eval->entries, eval->entry_count, &eval->entry_size,
-                        sizeof *entries);
+    entries = arena_grow(eval->arena, eval->entries, eval->entry_count, &eval->entry_size,
+                         sizeof *entries);
     if (entries == NULL)
         return eval_spent(error);
     eval->entries = entries;
@@ -208,7 +189,7 @@ eval_push(struct eval *eval, uint64_t object, uint32_t rewrite, uint32_t entry, 
 {
     enum rewrite_op op = eval->schema->rewrites[rewrite].op;
     struct eval_frame *frames =
-        eval_grow(eval->arena, eval->frames, eval->frame_count, &eval->frame_size, sizeof *frames);
+        arena_grow(eval->arena, eval->frames, eval->frame_count, &eval->frame_size, sizeof *frames);
     struct eval_frame *frame;
 
     if (frames == NULL)
@@ -237,7 +218,7 @@ static enum status
 gather_set(struct eval *eval, struct eval_frame *frame, const struct subject_set *set,
            struct error *error)
 {
-    const struct subject_set **gathered = eval_grow(
+    const struct subject_set **gathered = arena_grow(
         eval->arena, frame->gathered, frame->gathered_count, &frame->gathered_size, sizeof set);
 
     if (gathered == NULL)
@@ -313,8 +294,8 @@ eval_add_identity(struct eval *eval, const struct eval_entry *entry, struct valu
 static enum status
 add_pending(struct eval *eval, uint32_t entry, struct error *error)
 {
-    uint32_t *pending = eval_grow(eval->arena, eval->pending, eval->pending_count,
-                                  &eval->pending_size, sizeof *pending);
+    uint32_t *pending = arena_grow(eval->arena, eval->pending, eval->pending_count,
+                                   &eval->pending_size, sizeof *pending);
 
     if (pending == NULL)
         return eval_spent(error);

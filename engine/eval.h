@@ -28,6 +28,15 @@
 
 #define EVAL_NONE UINT32_MAX
 
+_Static_assert(SCHEMA_MEMBERS_MAX <= UINT16_MAX, "a member fits beside the sequence of its object");
+
+/* The type of the object is left out: it is the member's. */
+static inline uint64_t
+eval_key(uint64_t object, uint32_t member)
+{
+    return (object & NODE_SEQUENCE_MASK) << 16 | member;
+}
+
 /* Whom the evaluation asks about. */
 struct eval_subject {
     uint64_t node;   /* decision domain only */

@@ -7,20 +7,11 @@
 
 #include "engine/eval.h"
 
-static inline uint64_t
-eval_key(uint64_t object, uint32_t member)
-{
-    return (object & NODE_SEQUENCE_MASK) << 16 | member;
-}
-
 static inline struct eval_frame *
 eval_top(struct eval *eval)
 {
     return &eval->frames[eval->frame_count - 1];
 }
-
-/* Room for one more element: returns the array, moved when it grew, or NULL when memory is spent. */
-void *eval_grow(struct arena *arena, void *array, uint32_t count, uint32_t *size, size_t element);
 
 /* Pushes a frame that computes `rewrite` on `object`, for `entry` or as an inner operator. */
 enum status eval_push(struct eval *eval, uint64_t object, uint32_t rewrite, uint32_t entry,

@@ -79,7 +79,7 @@ read_all(struct eval *eval, struct graph_range range, uint64_t **nodes, uint32_t
     do {
         enum status status;
 
-        array = eval_grow(eval->arena, array, used, &size, sizeof *array);
+        array = arena_grow(eval->arena, array, used, &size, sizeof *array);
         if (array == NULL)
             return eval_spent(error);
         status = graph_view_read(eval->view, &range, array + used, size - used, &got, error);

@@ -43,23 +43,6 @@ struct walk {
     uint32_t candidate_size;
 };
 
-static void *
-grow(struct arena *arena, void *array, uint32_t count, uint32_t *size, size_t element)
-{
-    uint32_t wanted = *size == 0 ? 64 : *size * 2;
-    void *grown;
-
-    if (count < *size)
-        return array;
-    grown = wanted < *size ? NULL : arena_take(arena, wanted * element);
-    if (grown == NULL)
-        return NULL;
-    if (count > 0)
-        memcpy(grown, array, count * element);
-    *size = wanted;
-    return grown;
-}
-
 /* --- which members lead to the target --- */
 
 static bool
@@ -101,8 +84,8 @@ find_leads(struct walk *walk, struct error *error)
 static enum status
 add_candidate(struct walk *walk, uint64_t node, bool certain, struct error *error)
 {
-    struct candidate *candidates = grow(walk->arena, walk->candidates, walk->candidate_count,
-                                        &walk->candidate_size, sizeof *candidates);
+    struct candidate *candidates = arena_grow(walk->arena, walk->candidates, walk->candidate_count,
+                                              &walk->candidate_size, sizeof *candidates);
 
     if (candidates == NULL)
         return eval_spent(error);
@@ -115,7 +98,7 @@ add_candidate(struct walk *walk, uint64_t node, bool certain, struct error *erro
 static enum status
 reach(struct walk *walk, uint64_t object, uint32_t member, bool certain, struct error *error)
 {
-    uint64_t key = (object & NODE_SEQUENCE_MASK) << 16 | member;
+    uint64_t key = eval_key(object, member);
     uint32_t seen = table_find(&walk->visited, key);
     struct step *steps;
 
@@ -131,7 +114,7 @@ reach(struct walk *walk, uint64_t object, uint32_t member, bool certain, struct 
         if (status != BEHALF_OK)
             return status;
     }
-    steps = grow(walk->arena, walk->steps, walk->step_count, &walk->step_size, sizeof *steps);
+    steps = arena_grow(walk->arena, walk->steps, walk->step_count, &walk->step_size, sizeof *steps);
     if (steps == NULL)
         return eval_spent(error);
     walk->steps = steps;
