@@ -173,7 +173,7 @@ write_tuples(struct asking *asking, struct history *history)
         if (!write_batch(asking, history, round > 12))
             return false;
         /* From time to time a question in between, so that caches are filled before they change. */
-        if (world_random_chance(&asking->random, 15) && !ask_something(asking))
+        if (world_random_chance(&asking->random, 40) && !ask_something(asking))
             return false;
     }
     return true;

@@ -38,7 +38,7 @@ struct object asking_object(const struct asking *asking, int type, int id, int n
 enum oracle_answer asking_expect(const struct asking *asking, const struct question *question);
 
 /* Each compares some answers of one method and says whether all agree. */
-bool ask_something(struct asking *asking); /* one question whose answer is not compared */
+bool ask_something(struct asking *asking); /* a question whose answer is not compared */
 bool ask_checks(struct asking *asking);    /* alone and in bulks */
 bool ask_resources(struct asking *asking);
 bool ask_subjects(struct asking *asking);

@@ -190,7 +190,8 @@ fan_out(unsigned count)
 
 Test(scenarios_data, fan_outs_around_sixteen_bits, .timeout = 120)
 {
-    fan_out(65534);
+    fan_out(65535);
+    fan_out(65536);
     fan_out(65537);
 }
 
