@@ -25,7 +25,7 @@ else
 fi
 tree=$work/tree
 mkdir -p "$tree"
-(cd "$root" && tar -cf - --exclude=./build --exclude=./.git .) | tar -xf - -C "$tree" || exit 2
+(cd "$root" && tar -cf - --exclude=./build --exclude=./.git .) | tar -xmf - -C "$tree" || exit 2
 out=$tree/build/release
 
 build() {
