@@ -123,6 +123,17 @@ make_full(const struct family *family, struct world *world)
     world_add_id(world, "nobody");
 }
 
+/* Random bits, each set once in 2^rounds. */
+static uint64_t
+sparse_bits(struct world_random *random, int rounds)
+{
+    uint64_t bits = UINT64_MAX;
+
+    for (; rounds > 0; rounds--)
+        bits &= world_random_next(random);
+    return bits;
+}
+
 /* The subset number `index`: exactly that one when there are few, otherwise an arbitrary one of
  * about a third of the tuples, so that graphs stay thin enough to have cycles that matter. */
 static void
@@ -131,11 +142,8 @@ take_subset(const struct world *full, uint64_t index, bool every, struct world *
     struct world_random random = {index * UINT64_C(0x2545f4914f6cdd1d)};
     uint64_t subset = index;
 
-    if (!every) {
-        subset = world_random_next(&random) & world_random_next(&random);
-        subset |=
-            world_random_next(&random) & world_random_next(&random) & world_random_next(&random);
-    }
+    if (!every)
+        subset = sparse_bits(&random, 2) | sparse_bits(&random, 3);
     *world = *full;
     world->tuple_count = 0;
     for (int tuple = 0; tuple < full->tuple_count; tuple++)
