@@ -426,12 +426,14 @@ decode_actors(struct decoder *decoder, void *into)
 static enum status
 decode_time(struct decoder *decoder, void *into)
 {
+    int64_t *expires_at = into;
     struct slice text = {NULL, 0};
     enum status status = decode_text(decoder, &text);
 
     if (status != BEHALF_OK)
         return status;
-    if (!time_parse(text, into))
+    /* 0 means "never" inside, so the first nanosecond of 1970 cannot be an expiration. */
+    if (!time_parse(text, expires_at) || *expires_at == 0)
         return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
                               "not a time like 2027-01-01T00:00:00Z, from 1970 to 2262");
     return BEHALF_OK;

@@ -166,6 +166,22 @@ Test(net_shapes, relationships)
     cr_assert(slice_equal(relationship.resource.id, SLICE_LITERAL("a")));
 }
 
+/* Kept as 0, which means "never": what has long expired would be granted for ever. */
+Test(net_shapes, an_expiration_at_the_epoch_is_not_never)
+{
+    struct relationship relationship;
+
+    cr_assert_eq(DECODE("relationship", decode_relationship,
+                        "\x84\xA8resource\xAA"
+                        "document:a\xA8relation\xA6viewer\xA7subject\xA9user:anne"
+                        "\xAA"
+                        "expires_at\xB4"
+                        "1970-01-01T00:00:00Z",
+                        &relationship),
+                 BEHALF_MALFORMED_REQUEST);
+    cr_assert_not_null(strstr(error.message, "'relationship.expires_at'"), "%s", error.message);
+}
+
 Test(net_shapes, filters)
 {
     struct relationship_filter filter;
