@@ -29,8 +29,8 @@ enum status write_delete(struct write_group *group, struct store_transaction *tr
 enum status write_schema(struct write_group *group, struct store_transaction *transaction,
                          struct engine_write *write) BEHALF_MUST_USE;
 
-/* EMPTY_PRECONDITION, WRITE_OR_DELETE_PRECONDITION_FAILURE and those of filter.h; the error's index
- * is that of the precondition. */
+/* EMPTY_PRECONDITION and WRITE_OR_DELETE_PRECONDITION_FAILURE, whose index is that of the
+ * precondition, and those of filter.h, whose message names it. */
 enum status write_check_preconditions(struct write_group *group,
                                       const struct store_transaction *transaction,
                                       struct engine_write *write) BEHALF_MUST_USE;

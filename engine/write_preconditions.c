@@ -1,4 +1,6 @@
 /* write_preconditions.c - what has to hold before a write, asked of the very state it changes. */
+#include <stdio.h>
+
 #include "engine/filter.h"
 #include "engine/write.h"
 
@@ -42,6 +44,23 @@ check_one(struct write_group *group, const struct store_transaction *transaction
                      index);
 }
 
+/* `index` of an error counts preconditions where its reason speaks of one; any other reason may be
+ * that of an update as well, so there the message alone says which precondition it is. */
+static void
+name_precondition(struct error *error, size_t index)
+{
+    char message[ERROR_MESSAGE_SIZE];
+
+    if (error->status == BEHALF_WRITE_OR_DELETE_PRECONDITION_FAILURE ||
+        error->status == BEHALF_EMPTY_PRECONDITION) {
+        error_index(error, index);
+        return;
+    }
+    memcpy(message, error->message, sizeof message);
+    (void)snprintf(error->message, sizeof error->message, "precondition %zu: %.400s", index,
+                   message);
+}
+
 enum status
 write_check_preconditions(struct write_group *group, const struct store_transaction *transaction,
                           struct engine_write *write)
@@ -51,7 +70,7 @@ write_check_preconditions(struct write_group *group, const struct store_transact
             check_one(group, transaction, &write->preconditions[index], index, &write->error);
 
         if (status != BEHALF_OK) {
-            error_index(&write->error, index);
+            name_precondition(&write->error, index);
             return status;
         }
     }

@@ -29,14 +29,16 @@ print_path(const struct decoder *decoder, char path[PATH_SIZE])
     }
 }
 
-/* `index` on the wire names the item of `updates` or `items`, and nothing else. */
+/* `index` on the wire names the item of `updates` or `items`, or of `preconditions` where the reason
+ * speaks of one. */
 static void
 set_index(const struct decoder *decoder)
 {
     const struct decoder_step *first = &decoder->path[0];
 
     if (decoder->depth > 0 && first->index != ERROR_NO_INDEX &&
-        (strcmp(first->name, "updates") == 0 || strcmp(first->name, "items") == 0))
+        (strcmp(first->name, "updates") == 0 || strcmp(first->name, "items") == 0 ||
+         decoder->error->status == BEHALF_EMPTY_PRECONDITION))
         error_index(decoder->error, (size_t)first->index);
 }
 
@@ -113,6 +115,10 @@ unknown_field(struct decoder *decoder, const struct field *fields, size_t count,
         decoder, BEHALF_UNKNOWN_ARGUMENT, "there is no argument '%.*s'",
         (int)(name.size < NAME_SHOWN ? name.size : NAME_SHOWN), name.size > 0 ? name.data : "");
 
+    if (count == 0) {
+        error_hint(decoder->error, "this method takes no arguments");
+        return status;
+    }
     known[0] = '\0';
     for (size_t index = 0; index < count && size < sizeof known; index++) {
         int added = snprintf(known + size, sizeof known - size, "%s%s", index > 0 ? ", " : "",

@@ -313,8 +313,18 @@ def preconditions_guard(client, server):
                 preconditions=[{"must": "match", "filter": present}])
     client.refused("WRITE_OR_DELETE_PRECONDITION_FAILURE", "relationships.write", updates=updates,
                    preconditions=[{"must": "not_match", "filter": present}])
-    client.refused("EMPTY_PRECONDITION", "relationships.write", "preconditions[0].filter",
-                   updates=updates, preconditions=[{"must": "match", "filter": {}}])
+    good = {"must": "match", "filter": present}
+    error = client.refused("EMPTY_PRECONDITION", "relationships.write", "preconditions[1].filter",
+                           updates=updates, preconditions=[good, {"must": "match", "filter": {}}])
+    assert error["index"] == 1, error
+    error = client.refused("WRITE_OR_DELETE_PRECONDITION_FAILURE", "relationships.write",
+                           updates=updates, preconditions=[good, dict(good, must="not_match")])
+    assert error["index"] == 1, error
+    # With any other reason, an index would be taken for that of an update.
+    error = client.refused("UNKNOWN_DEFINITION", "relationships.write", "precondition 1: ",
+                           updates=updates, preconditions=[good, {
+                               "must": "match", "filter": {"resource_type": "nonesuch"}}])
+    assert "index" not in error, error
     client.refused("MALFORMED_REQUEST", "relationships.write", "preconditions[0].must",
                    updates=updates, preconditions=[{"must": "maybe", "filter": present}])
     many = [{"must": "match", "filter": present}]

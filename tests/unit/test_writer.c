@@ -428,10 +428,12 @@ Test(writer, preconditions_decide_and_name_themselves)
     conditions[2].filter = (struct relationship_filter){.has_subject_relation = false};
     expect_refused(&rig, write, BEHALF_EMPTY_PRECONDITION, 2, "empty");
     conditions[2].filter.resource_type = SLICE_LITERAL("nosuch");
-    expect_refused(&rig, write, BEHALF_UNKNOWN_DEFINITION, 2, "unknown");
+    expect_refused(&rig, write, BEHALF_UNKNOWN_DEFINITION, ERROR_NO_INDEX, "unknown");
+    cr_assert_str_eq(write->error.message, "precondition 2: the schema has no definition 'nosuch'",
+                     "an index would name an update");
     conditions[2].filter = document_filter("here");
     conditions[2].filter.resource_id_prefix = SLICE_LITERAL("h");
-    expect_refused(&rig, write, BEHALF_INVALID_FILTER, 2, "contradiction");
+    expect_refused(&rig, write, BEHALF_INVALID_FILTER, ERROR_NO_INDEX, "contradiction");
     conditions[2] = (struct precondition){.must_match = true, .filter = document_filter("here")};
     cr_assert_eq(rig_run(&rig, write), BEHALF_OK, "%s", write->error.message);
     cr_assert_eq(rig_count(&rig), 2);
