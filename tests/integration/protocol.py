@@ -502,13 +502,24 @@ def odd_parameters(client, server):
 # ---- Frames -----------------------------------------------------------------------------------
 
 
-def closes_after(server, data, with_reply=True):
+def closes_after(server, data):
     client = server.connect()
     client.socket.sendall(data)
-    if with_reply:
-        message = client.reply()
-        assert message is not None and message[2]["reason"] == "MALFORMED_REQUEST", message
+    message = client.reply()
+    assert message is not None and message[2]["reason"] == "MALFORMED_REQUEST", message
     assert client.closed()
+    client.close()
+    return True
+
+
+def closes_during(server, data):
+    """The server closes before it has read all: the reply may be lost in the reset."""
+    client = server.connect()
+    try:
+        client.socket.sendall(data)
+        assert client.closed()
+    except (BrokenPipeError, ConnectionResetError):
+        pass
     client.close()
     return True
 
@@ -520,7 +531,7 @@ def malformed_frames_close(client, server):
         "c1", "d40000", "c70000", "c600400001", "91" * 17, "81" * 17)]
     for bomb in bombs:
         assert closes_after(server, bomb)
-    assert closes_after(server, b"\x91" * 1000000)
+    assert closes_during(server, b"\x91" * 1000000)
     assert client.call("ping") == {}
     # An id that can be read is used.
     bad = server.connect()
