@@ -44,6 +44,7 @@ enum cli_option {
     OPTION_STRICT = 1U << 8,
     OPTION_FROM = 1U << 9,
     OPTION_KEY = 1U << 10,
+    DECIDES = 1U << 15, /* no option: the exit code is a decision */
     OPTION_COMMON = 1U << 16,
 };
 
@@ -77,6 +78,7 @@ struct cli {
     uint32_t timeout_ms;
     bool json;
     bool help;
+    unsigned options_seen; /* bit n: row n of the table of options */
     struct behalf_read read;
     const char *actors[CLI_ACTORS_MAX];
     size_t actor_count;

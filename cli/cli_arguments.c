@@ -1,6 +1,6 @@
 /* cli_arguments.c - words of the command line to a struct cli; help.
- * Always true: nothing is ignored. An option that the command does not have, a value that is
- * missing or no number, a word too many: each is a usage error that names it. */
+ * Always true: nothing is ignored. An option that the command does not have or that stands twice, a
+ * value that is missing or no number, a word too many: each is a usage error that names it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,6 +305,7 @@ parse_option(struct cli *cli, int count, char *const *words, int *at)
     struct slice name = {word, equals != NULL ? (size_t)(equals - word) : strlen(word)};
     const struct option_row *row;
     const char *value = "";
+    unsigned bit;
 
     if (strcmp(word, "-h") == 0)
         name = SLICE_LITERAL("--help");
@@ -314,6 +315,10 @@ parse_option(struct cli *cli, int count, char *const *words, int *at)
     if (row->group != OPTION_COMMON &&
         (cli->command == NULL || (row->group & cli->command->options) == 0))
         return cli_usage(cli, "option '%s' does not go with this command", row->name);
+    bit = 1U << (row - option_rows);
+    if ((cli->options_seen & bit) != 0 && row->kind != KIND_ACTOR)
+        return cli_usage(cli, "option '%s' stands twice", row->name);
+    cli->options_seen |= bit;
     if (row->value == NULL && equals != NULL)
         return cli_usage(cli, "option '%s' takes no value", row->name);
     if (row->value != NULL) {

@@ -170,7 +170,6 @@ struct bulk {
     size_t capacity;
     size_t errors;
     size_t wrong;
-    bool expects;
 };
 
 static bool
@@ -186,20 +185,23 @@ parse_actor_word(struct cli *cli, struct slice word, struct behalf_question *que
     return question->actor_count > 0;
 }
 
-/* One word behind the question: what is expected, or who acts. */
+/* One word behind the question: what is expected, or who acts; each at most once. */
 static bool
 parse_extra(struct cli *cli, struct slice word, struct bulk_item *item)
 {
+    enum expectation expected = EXPECT_NOTHING;
+
+    if (slice_starts_with(word, SLICE_LITERAL("actor=")))
+        return item->question.actor_count == 0 && parse_actor_word(cli, word, &item->question);
     if (slice_equal(word, SLICE_LITERAL("true")) || slice_equal(word, SLICE_LITERAL("allow")))
-        item->expected = EXPECT_ALLOW;
+        expected = EXPECT_ALLOW;
     else if (slice_equal(word, SLICE_LITERAL("false")) || slice_equal(word, SLICE_LITERAL("deny")))
-        item->expected = EXPECT_DENY;
+        expected = EXPECT_DENY;
     else if (slice_equal(word, SLICE_LITERAL("conditional")))
-        item->expected = EXPECT_CONDITIONAL;
-    else if (slice_starts_with(word, SLICE_LITERAL("actor=")))
-        return parse_actor_word(cli, word, &item->question);
-    else
+        expected = EXPECT_CONDITIONAL;
+    if (expected == EXPECT_NOTHING || item->expected != EXPECT_NOTHING)
         return false;
+    item->expected = expected;
     return true;
 }
 
@@ -222,14 +224,13 @@ bulk_parse(struct cli *cli, const char *path, struct slice text, struct bulk *bu
             if (!parse_extra(cli, word, &item))
                 return cli_usage(cli, "line %zu of '%s': cannot read '%.*s'", number, path,
                                  SLICE_PRINTF(word));
-        bulk->expects = bulk->expects || item.expected != EXPECT_NOTHING;
         if (bulk->count == bulk->capacity) {
             bulk->capacity = bulk->capacity > 0 ? 2 * bulk->capacity : 256;
             bulk->items = memory_resize(bulk->items, bulk->capacity, sizeof *bulk->items);
         }
         bulk->items[bulk->count++] = item;
     }
-    return CLI_OK;
+    return bulk->count > 0 ? CLI_OK : cli_usage(cli, "'%s' has no questions", path);
 }
 
 static bool
@@ -373,10 +374,11 @@ const struct command cli_check_commands[] = {
     {NULL, "check", "RESOURCE PERMISSION SUBJECT", "may the subject have the permission",
      "Prints allow, deny or conditional (with the context that is missing) and exits with 0, 10\n"
      "or 11; every other exit code is no answer. RESOURCE#PERMISSION@SUBJECT in one word works\n"
-     "too.\n\n"
+     "too. In scripts, put -- before words that come from elsewhere: they may begin with a dash.\n"
+     "\n"
      "  behalf check document:readme read user:ann\n"
      "  behalf check document:readme read user:ann --actor agent:helper\n",
-     OPTION_READ | OPTION_ACTOR, 1, 3, run_check},
+     DECIDES | OPTION_READ | OPTION_ACTOR, 1, 3, run_check},
     {NULL, "check-bulk", "FILE|-", "many checks, at most 1,000 of them at one snapshot",
      "One question a line, RESOURCE#PERMISSION@SUBJECT, and behind it, if wanted, who acts\n"
      "(actor=A[,A...]) and what is expected (true, false or conditional). Lines that begin with\n"

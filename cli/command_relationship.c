@@ -142,6 +142,10 @@ run_delete(struct cli *cli)
 {
     if (cli->filter != NULL && cli->argument_count > 0)
         return cli_usage(cli, "either --filter or relationships");
+    if (cli->page.cursor != NULL)
+        return cli_usage(cli, "a delete has no cursor: what is left is found again");
+    if (cli->filter != NULL && cli->idempotency_key != NULL)
+        return cli_usage(cli, "--idempotency-key does not go with --filter");
     if (cli->filter != NULL)
         return delete_by_filter(cli);
     if (cli->argument_count == 0)

@@ -215,6 +215,8 @@ run_schema_fmt(struct cli *cli)
     struct buffer text;
     enum cli_exit result = CLI_USAGE;
 
+    if (cli->write && cli->check)
+        return cli_usage(cli, "either --check or --write");
     if (cli->write && strcmp(path, "-") == 0)
         return cli_usage(cli, "--write needs a file");
     buffer_init(&text);

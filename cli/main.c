@@ -31,6 +31,9 @@ main(int argc, char **argv)
             cli_help_command(cli.command, stdout);
         else
             cli_help_all(stdout);
+        /* A word that comes from elsewhere may be "--help": it must not read as "allowed". */
+        if (cli.command != NULL && (cli.command->options & DECIDES))
+            result = CLI_USAGE;
     } else if (result == CLI_OK) {
         result = cli.command->run(&cli);
     }

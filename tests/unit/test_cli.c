@@ -93,6 +93,9 @@ Test(cli, nothing_is_ignored)
         "expand a b --depth 4294967296",
         "import f --from-line 0",
         "lookup-resources a b c --limit -3",
+        "check a b c --token T --token U",
+        "check a b c --json --json",
+        "lookup-resources a b c --limit 3 --limit=4",
     };
 
     for (size_t index = 0; index < BEHALF_COUNT_OF(lines); index++) {
