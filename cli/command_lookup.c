@@ -294,43 +294,24 @@ put_branch(struct cli *cli, const struct cli_tree *tree)
     (void)fputs(cli_color(cli->color, COLOR_NONE), stdout);
 }
 
-static bool
-same_text(struct behalf_value a, struct behalf_value b, const char *name)
-{
-    return slice_equal(cli_get_text(a, name), cli_get_text(b, name));
-}
-
-/* An operand that only repeats its operator's name and has one child says nothing: the child does.
- * */
-static struct behalf_value
-skip_wrapper(struct behalf_value parent, struct behalf_value node)
-{
-    struct behalf_value rest;
-    struct behalf_value child;
-    uint32_t count;
-
-    if (behalf_value_is(behalf_value_get(node, "op"), "union") &&
-        same_text(parent, node, "object") && same_text(parent, node, "relation") &&
-        behalf_value_array(behalf_value_get(node, "children"), &count, &rest) && count == 1 &&
-        behalf_value_next(&rest, &child))
-        return child;
-    return node;
-}
-
 /* Recursion ends at CLI_TREE_DEPTH_MAX; what is below is shown as one line. */
 static void
 put_node(struct cli *cli, struct cli_tree *tree, struct behalf_value node)
 {
     struct behalf_value rest;
     struct behalf_value one;
+    struct slice relation = cli_get_text(node, "relation");
     uint32_t count = 0;
 
     put_branch(cli, tree);
     put_node_object(behalf_value_get(node, "object"));
-    (void)putchar('#');
-    cli_put_safe(stdout, cli_get_text(node, "relation"));
+    if (relation.size > 0)
+        (void)putchar('#');
+    cli_put_safe(stdout, relation);
     (void)fputs(cli_color(cli->color, COLOR_FAINT), stdout);
-    if (!behalf_value_is(behalf_value_get(node, "op"), "leaf")) {
+    if (relation.size == 0)
+        (void)fputs("  has no such member", stdout);
+    else if (!behalf_value_is(behalf_value_get(node, "op"), "leaf")) {
         (void)fputs("  ", stdout);
         cli_put_safe(stdout, cli_get_text(node, "op"));
     }
@@ -340,7 +321,7 @@ put_node(struct cli *cli, struct cli_tree *tree, struct behalf_value node)
         for (uint32_t index = 0; index < count && behalf_value_next(&rest, &one); index++) {
             tree->last[tree->depth - 1] = index + 1 == count;
             if (tree->depth < CLI_TREE_DEPTH_MAX) {
-                put_node(cli, tree, skip_wrapper(node, one));
+                put_node(cli, tree, one);
             } else {
                 put_branch(cli, tree);
                 (void)puts("... deeper than can be shown; use --json");

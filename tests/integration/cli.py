@@ -295,6 +295,37 @@ def lookups(ask, files):
                "│ edit       │ deny     │\n│ view       │ allow    │\n└────────────┴──────────┘\n")
 
 
+def expansion(ask, files):
+    """Steps of longer arrows, operands that are members, objects without the member."""
+    scratch = tempfile.mkdtemp(prefix="behalf-expand.")
+    server = Server(scratch)
+    try:
+        other = Asker(server.address)
+        other.expect(["schema", "write", "-"], 0, None, text="""definition user {}
+definition org { relation admin: user }
+definition team { relation org: org }
+definition folder {
+    relation owner: team | user
+    permission manage = owner->org->admin
+    permission admin = owner->org
+    permission view = manage & admin
+}
+""")
+        other.expect("relationship touch folder:f#owner@team:a folder:f#owner@user:u "
+                     "team:a#org@org:o org:o#admin@user:boss", 0, None)
+        other.expect("expand folder:f view --depth 0", 0,
+                     "folder:f#view  intersection\n"
+                     "├─ folder:f#manage  arrow\n"
+                     "│  ├─ team:a#org->admin  arrow\n│  │  └─ org:o#admin\n│  │     └─ user:boss\n"
+                     "│  └─ user:u#org->admin\n"
+                     "└─ folder:f#admin  arrow\n"
+                     "   ├─ team:a#org\n   │  └─ org:o\n"
+                     "   └─ user:u  has no such member\n")
+    finally:
+        server.stop()
+        shutil.rmtree(scratch)
+
+
 def imports(ask, files):
     lines = ["group:g%d#member@user:u%d" % (n % 50, n) for n in range(12000)]
     path = files("import.txt", "// many\n" + "\n".join(lines) + "\n")
@@ -425,7 +456,7 @@ def main():
     try:
         ask = Asker(server.address)
         for group in (schema, formatting, relationships, transactions, checks, bulk, lookups,
-                      wrong_bench, imports, server_commands, bad_servers, examples):
+                      expansion, wrong_bench, imports, server_commands, bad_servers, examples):
             group(ask, files)
             print("cli: %s" % group.__name__, flush=True)
     finally:
