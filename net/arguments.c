@@ -29,8 +29,8 @@ print_path(const struct decoder *decoder, char path[PATH_SIZE])
     }
 }
 
-/* `index` on the wire names the item of `updates` or `items`, or of `preconditions` where the reason
- * speaks of one. */
+/* `index` on the wire names the item of `updates` or `items`, or of `preconditions` where the
+ * reason speaks of one. */
 static void
 set_index(const struct decoder *decoder)
 {
