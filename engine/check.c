@@ -105,15 +105,35 @@ same_subject(const struct eval_subject *a, const struct eval_subject *b)
     return a->node == b->node && a->type == b->type && a->member == b->member;
 }
 
-static void
+/* Readies the evaluation for an item; whether it was used before. */
+static bool
 share(struct shared_eval *shared, struct snapshot *snapshot, const struct eval_subject *subject)
 {
     if (shared->usable && same_subject(&shared->eval.subject, subject))
-        return;
+        return true;
     arena_reset(snapshot->scratch, snapshot->scratch->cap_bytes);
     eval_init(&shared->eval, VALUE_DECISION, snapshot->binding, &snapshot->view, snapshot->scratch,
               subject);
     shared->usable = true;
+    return false;
+}
+
+/* An item that finds too little memory behind what earlier ones needed is decided again on its own:
+ * its answer must not depend on them. */
+static enum status
+decide_shared(struct snapshot *snapshot, struct shared_eval *shared,
+              const struct question *question, enum decision *decision, struct error *error)
+{
+    bool reused = share(shared, snapshot, &question->subject);
+    enum status status = decide(snapshot, &shared->eval, question, decision, error);
+
+    if (status == BEHALF_BUDGET_EXHAUSTED && reused && snapshot->budget.edges_left > 0) {
+        shared->usable = false;
+        (void)share(shared, snapshot, &question->subject);
+        status = decide(snapshot, &shared->eval, question, decision, error);
+    }
+    shared->usable = status == BEHALF_OK || status == BEHALF_CYCLE_THROUGH_EXCLUSION;
+    return status;
 }
 
 /* What ends the whole request: the other items would fare no better. */
@@ -137,11 +157,8 @@ decide_item(struct snapshot *snapshot, struct shared_eval *shared, const struct 
     if (!snapshot->budget.is_inline)
         snapshot->budget.edges_left = LIMIT_CHECK_EDGES;
     status = bind_question(snapshot, check, &question, &problem);
-    if (status == BEHALF_OK) {
-        share(shared, snapshot, &question.subject);
-        status = decide(snapshot, &shared->eval, &question, &item->decision, &problem);
-        shared->usable = status == BEHALF_OK || status == BEHALF_CYCLE_THROUGH_EXCLUSION;
-    }
+    if (status == BEHALF_OK)
+        status = decide_shared(snapshot, shared, &question, &item->decision, &problem);
     if (ends_request(status)) {
         *error = problem;
         return status;

@@ -283,11 +283,29 @@ refresh_eval(struct page *page)
 {
     struct snapshot *snapshot = page->walk->snapshot;
 
-    if (page->eval.schema != NULL && page->memory.used_bytes < PAGE_MEMORY_KEPT)
-        return;
     arena_reset(&page->memory, LIMIT_CHECK_ARENA);
     eval_init(&page->eval, VALUE_DECISION, snapshot->binding, &snapshot->view, &page->memory,
               page->subject);
+}
+
+/* Checks of one subject share what they learn. One that finds too little memory behind that is made
+ * again on its own: its answer must not depend on the others. */
+static enum status
+check_candidate(struct page *page, uint64_t node, bool *allowed, struct error *error)
+{
+    uint32_t target = page->walk->target;
+    bool reused = page->eval.schema != NULL && page->memory.used_bytes < PAGE_MEMORY_KEPT;
+    enum status status;
+
+    if (!reused)
+        refresh_eval(page);
+    status = eval_decide(&page->eval, node, target, allowed, error);
+    if (status != BEHALF_BUDGET_EXHAUSTED || !reused ||
+        page->walk->snapshot->budget.edges_left == 0)
+        return status;
+    refresh_eval(page);
+    error->status = BEHALF_OK;
+    return eval_decide(&page->eval, node, target, allowed, error);
 }
 
 static enum status
@@ -325,8 +343,7 @@ decide_candidate(struct page *page, const struct candidate *candidate, bool *cou
     *counts = true;
     if (candidate->certain)
         return BEHALF_OK;
-    refresh_eval(page);
-    status = eval_decide(&page->eval, candidate->node, page->walk->target, counts, problem);
+    status = check_candidate(page, candidate->node, counts, problem);
     if (status == BEHALF_CYCLE_THROUGH_EXCLUSION)
         return BEHALF_OK;
     if (status != BEHALF_OK)

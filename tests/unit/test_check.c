@@ -1,0 +1,100 @@
+/* test_check.c - what one question costs is not charged to the next one. */
+#include "tests/unit/test_writer_support.h"
+
+#include <criterion/criterion.h>
+
+/* With the groups of the first document at hand, those of the second need more memory than one
+ * check may have; alone they do not. */
+#define FEW 12000
+#define MANY 55000
+#define GROUPS_PER_WRITE 1000
+
+static const char banned_schema[] = "definition user {}\n"
+                                    "definition group { relation member: user | group#member }\n"
+                                    "definition document {\n"
+                                    "    relation viewer: user\n"
+                                    "    relation banned: group#member\n"
+                                    "    permission view = viewer - banned\n"
+                                    "}\n";
+
+/* A document that ann may view, and whose ban is a group of `count` groups without a user. */
+static void
+write_document(struct rig *rig, const char *id, unsigned count)
+{
+    struct buffer lines;
+
+    buffer_init(&lines);
+    buffer_add_format(&lines, "touch document:%s#viewer@user:ann\n", id);
+    buffer_add_format(&lines, "touch document:%s#banned@group:%s#member\n", id, id);
+    for (unsigned at = 0; at < count; at++) {
+        buffer_add_format(&lines, "touch group:%s#member@group:%s%u#member\n", id, id, at);
+        if (at % (GROUPS_PER_WRITE / 2) == 0 || at + 1 == count) {
+            cr_assert_eq(rig_do(rig, lines.data)->status, BEHALF_OK);
+            buffer_clear(&lines);
+        }
+    }
+    buffer_release(&lines);
+}
+
+static struct check
+view_by_ann(const char *id)
+{
+    return (struct check){
+        .resource = {.type = SLICE_LITERAL("document"), .id = slice_of(id)},
+        .permission = SLICE_LITERAL("view"),
+        .subject = {.type = SLICE_LITERAL("user"), .id = SLICE_LITERAL("ann")},
+    };
+}
+
+static void
+open_with_documents(struct rig *rig)
+{
+    struct engine_request request = {.arena = &rig->arena};
+    struct check alone = view_by_ann("many");
+    struct check_result result;
+    struct error error;
+
+    rig_open(rig, banned_schema);
+    write_document(rig, "few", FEW);
+    write_document(rig, "many", MANY);
+    cr_assert_eq(engine_check(rig->worker, &request, &alone, &result, &error), BEHALF_OK, "%s",
+                 error.message);
+    cr_assert_eq(result.decision, DECISION_ALLOW);
+}
+
+Test(check, items_of_a_bulk_have_the_memory_they_would_have_alone)
+{
+    static struct rig rig;
+    struct engine_request request = {.arena = &rig.arena};
+    struct check checks[] = {view_by_ann("few"), view_by_ann("many")};
+    struct check_bulk_result result;
+    struct error error;
+
+    open_with_documents(&rig);
+    cr_assert_eq(engine_check_bulk(rig.worker, &request, checks, 2, &result, &error), BEHALF_OK);
+    for (size_t at = 0; at < 2; at++) {
+        cr_assert_eq(result.items[at].status, BEHALF_OK, "item %zu", at);
+        cr_assert_eq(result.items[at].decision, DECISION_ALLOW, "item %zu", at);
+    }
+    rig_close(&rig);
+}
+
+Test(check, candidates_of_a_lookup_have_the_memory_they_would_have_alone)
+{
+    static struct rig rig;
+    struct engine_request request = {.arena = &rig.arena};
+    struct lookup_resources lookup = {
+        .resource_type = SLICE_LITERAL("document"),
+        .permission = SLICE_LITERAL("view"),
+        .subject = {.type = SLICE_LITERAL("user"), .id = SLICE_LITERAL("ann")},
+    };
+    struct lookup_resources_result result;
+    struct error error;
+
+    open_with_documents(&rig);
+    cr_assert_eq(engine_lookup_resources(rig.worker, &request, &lookup, &result, &error), BEHALF_OK,
+                 "%s", error.message);
+    cr_assert_eq(result.resource_count, 2, "%zu, %zu undecided", result.resource_count,
+                 result.undecided_count);
+    rig_close(&rig);
+}
