@@ -198,7 +198,7 @@ BEHALF_API struct behalf_value behalf_reply_result(const struct behalf_reply *re
 /* --- typed calls: reading --------------------------------------------------------------------- */
 
 enum behalf_consistency {
-    BEHALF_CONSISTENCY_DEFAULT = 0, /* the server's: fully consistent */
+    BEHALF_CONSISTENCY_DEFAULT = 0, /* the server's: full; with a token: at least as fresh */
     BEHALF_CONSISTENCY_FULL,
     BEHALF_CONSISTENCY_MINIMIZE_LATENCY,
     BEHALF_CONSISTENCY_AT_LEAST_AS_FRESH, /* needs a token */

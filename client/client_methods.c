@@ -41,12 +41,13 @@ write_members(struct behalf_writer *writer, const struct member *members, size_t
             write_member(writer, members[index].name, members[index].value);
 }
 
+/* NULL: nothing is said about consistency. A token alone is not passed over. */
 static const char *
-consistency_mode(enum behalf_consistency consistency)
+consistency_mode(const struct behalf_read *read)
 {
-    switch (consistency) {
+    switch (read->consistency) {
     case BEHALF_CONSISTENCY_DEFAULT:
-        break;
+        return read->token != NULL ? "at_least_as_fresh" : NULL;
     case BEHALF_CONSISTENCY_FULL:
         return "fully_consistent";
     case BEHALF_CONSISTENCY_MINIMIZE_LATENCY:
@@ -64,14 +65,13 @@ behalf_read_members(const struct behalf_read *read)
 {
     if (read == NULL)
         return 0;
-    return (consistency_mode(read->consistency) != NULL ? 1U : 0U) +
-           (read->deadline_ms > 0 ? 1U : 0U);
+    return (consistency_mode(read) != NULL ? 1U : 0U) + (read->deadline_ms > 0 ? 1U : 0U);
 }
 
 void
 behalf_write_read(struct behalf_writer *writer, const struct behalf_read *read)
 {
-    const char *mode = read != NULL ? consistency_mode(read->consistency) : NULL;
+    const char *mode = read != NULL ? consistency_mode(read) : NULL;
 
     if (mode != NULL) {
         behalf_write_text(writer, "consistency");

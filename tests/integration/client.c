@@ -69,6 +69,10 @@ check_things(struct behalf_client *client)
     EXPECT(behalf_check(client, NULL, &questions[0], &answer, &error) == BEHALF_SUCCESS);
     EXPECT(answer.decision == BEHALF_ALLOW);
     memset(&read, 0, sizeof read);
+    /* A token alone counts; it is not passed over. */
+    read.token = "nonsense";
+    EXPECT(behalf_check(client, &read, &questions[0], &answer, &error) == BEHALF_FAILED_SERVER);
+    EXPECT(strcmp(error.reason, "UNKNOWN_TOKEN") == 0);
     read.consistency = BEHALF_CONSISTENCY_AT_EXACT_SNAPSHOT;
     read.token = answer.checked_at;
     read.deadline_ms = 1000;
