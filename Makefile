@@ -44,6 +44,7 @@ PACKAGES = rocksdb libevent libevent_pthreads libcrypto libxxhash $(MSGPACK)
 $(call once,MSGPACK,$$(shell pkg-config --exists msgpack 2>/dev/null && echo msgpack || echo msgpack-c))
 $(call once,PKG_CFLAGS,$$(shell pkg-config --cflags $$(PACKAGES) 2>/dev/null))
 $(call once,PKG_LIBS,$$(shell pkg-config --libs $$(PACKAGES) 2>/dev/null))
+$(call once,ROCKSDB,$$(shell pkg-config --modversion rocksdb 2>/dev/null))
 $(call once,CRITERION_LIBS,$$(shell pkg-config --libs criterion 2>/dev/null))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wvla -Wformat=2 -Wwrite-strings \
@@ -76,7 +77,7 @@ $(error VARIANT=$(VARIANT) is not one of: release debug asan tsan ubsan fuzz cov
 endif
 
 MY_CPPFLAGS = -I. -D_GNU_SOURCE -DBEHALF_VERSION='"$(VERSION)"' -DBEHALF_VARIANT='"$(VARIANT)"' \
-  $(patsubst -I%,-isystem %,$(PKG_CFLAGS))
+  -DBEHALF_ROCKSDB='"$(ROCKSDB)"' $(patsubst -I%,-isystem %,$(PKG_CFLAGS))
 MY_CFLAGS = -std=c17 -g -pthread -fno-common -fno-strict-aliasing -fno-omit-frame-pointer \
   -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(PROBED) $(if $(WERROR),-Werror) \
   $(OPTIMIZE.$(VARIANT)) $(SANITIZE)
@@ -158,7 +159,6 @@ $(CLIENT): $(call obj,$(CLIENT_SRC)) $(B)/sources ; $(archive)
 $(PARTS): $(call obj,$(filter-out $(MAINS),$(SERVER_SRC) $(CLI_SRC) $(BENCH_SRC))) $(B)/sources
 	$(archive)
 $(SUPPORT): $(call obj,$(HELP_SRC)) $(B)/sources ; $(archive)
-$(B)/libbase-pic.a: $(call pic,$(filter base/%,$(CORE_SRC))) $(B)/sources ; $(archive)
 
 LINKED = $(filter %.o,$^) $(filter %.a,$^)
 define link
@@ -177,25 +177,25 @@ $(B)/stress/%: $(B)/obj/tests/stress/%.o $(SUPPORT) $(PARTS) $(CLIENT) $(CORE) ;
 $(B)/fuzz/%: MORE = -fsanitize=fuzzer
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(SUPPORT) $(PARTS) $(CLIENT) $(CORE) ; $(link)
 
-# The installed library: one object with everything local but behalf_*, so that the names of
-# base/ can never meet those of the program that links it.
-$(B)/libbehalf.a: $(call pic,$(CLIENT_SRC)) $(B)/libbase-pic.a $(B)/sources
+# The installed library: one object with everything local but behalf_*, so that its names can never
+# meet those of the program that links it. Of base/ it has headers alone, and it needs only libc.
+$(B)/libbehalf.a: $(call pic,$(CLIENT_SRC)) $(B)/sources
 	$(SAY) AR $(@F)
 	$(Q)$(LD) -r -o $(B)/libbehalf.o $(LINKED)
 	$(Q)objcopy --wildcard --keep-global-symbol='behalf_*' $(B)/libbehalf.o
 	$(Q)rm -f $@ && ar rcs $@ $(B)/libbehalf.o
-$(B)/libbehalf.so.0: $(call pic,$(CLIENT_SRC)) $(B)/libbase-pic.a $(B)/sources
+$(B)/libbehalf.so.0: $(call pic,$(CLIENT_SRC)) $(B)/sources
 	$(SAY) LINK $(@F)
 	$(Q)echo '{ global: behalf_*; local: *; };' >$(B)/libbehalf.map
 	$(Q)$(CC) $(MY_CFLAGS) $(CFLAGS) -shared -Wl,-soname,libbehalf.so.0 \
 	  -Wl,--version-script=$(B)/libbehalf.map $(if $(SANITIZE),,-Wl,-z,defs) $(MY_LDFLAGS) \
-	  $(LDFLAGS) -o $@ $(LINKED) $(PKG_LIBS) $(LDLIBS)
+	  $(LDFLAGS) -o $@ $(LINKED) $(LDLIBS)
 	$(Q)ln -sf libbehalf.so.0 $(B)/libbehalf.so
 	$(Q)nm -D --defined-only $@ | grep -q ' T behalf_' || \
 	  { echo 'libbehalf.so.0 exports nothing: mark the functions of client/behalf.h' >&2; exit 1; }
 $(B)/behalf.pc: tools/behalf.pc.in FORCE
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@INCDIR@|$(INCDIR)|' \
-	  -e 's|@VERSION@|$(VERSION)|;s|@MSGPACK@|$(MSGPACK)|' $< >$@
+	  -e 's|@VERSION@|$(VERSION)|' $< >$@
 
 -include $(patsubst %.c,$(B)/obj/%.d,$(ALL_SRC)) $(patsubst %.c,$(B)/pic/%.d,$(CLIENT_SRC))
 
@@ -283,7 +283,7 @@ tidy: ; @tools/tidy.sh $(TEXTS)
 cppcheck:
 	$(SAY) CPPCHECK
 	$(Q)mkdir -p $(strip $(O))/cppcheck && cppcheck --quiet --std=c11 --inline-suppr -I. \
-	  -D_GNU_SOURCE -DBEHALF_VERSION='""' -DBEHALF_VARIANT='""' \
+	  -D_GNU_SOURCE -DBEHALF_VERSION='""' -DBEHALF_VARIANT='""' -DBEHALF_ROCKSDB='""' \
 	  --cppcheck-build-dir=$(strip $(O))/cppcheck --enable=warning,performance,portability \
 	  --suppressions-list=tools/cppcheck.supp --error-exitcode=1 \
 	  $(filter-out tests/unit/%,$(ALL_SRC))
