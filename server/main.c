@@ -42,8 +42,8 @@ print_version(void)
     char libraries[SERVER_LIBRARIES_SIZE];
 
     server_libraries(libraries);
-    (void)printf("behalfd %s (%s)\n%s, compiler %s\n", BEHALF_VERSION, BEHALF_VARIANT, libraries,
-                 __VERSION__);
+    (void)printf("behalfd %s (%s)\nRocksDB %s, %s, compiler %s\n", BEHALF_VERSION, BEHALF_VARIANT,
+                 BEHALF_ROCKSDB, libraries, __VERSION__);
 }
 
 /* Ids and schemas are nobody else's business: files closed to others, no core dump, no debugger of

@@ -827,7 +827,10 @@ def starts_that_are_refused(client, server):
 
 @case
 def help_and_version(client, server):
-    for option, word in (("--help", "--graph-memory"), ("--version", "libevent")):
+    for option, word in (("--help", "--graph-memory"), ("--version", "libevent"),
+                         ("--version", "\nRocksDB %s, " % subprocess.run(
+                             ["pkg-config", "--modversion", "rocksdb"], capture_output=True,
+                             text=True).stdout.strip())):
         run = subprocess.run([BEHALFD, option], capture_output=True, text=True, timeout=PATIENCE)
         assert run.returncode == 0 and word in run.stdout
 
