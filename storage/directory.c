@@ -154,6 +154,7 @@ directory_set_mark(struct directory *directory, uint64_t revision,
                    const uint8_t incarnation[INCARNATION_SIZE], int64_t monotonic_ns, bool lazy)
 {
     char slot[MARK_SLOT_SIZE];
+    int next = 1 - directory->slot;
 
     if (directory->marked && directory->mark >= 0 && revision == directory->revision &&
         memcmp(incarnation, directory->incarnation, INCARNATION_SIZE) == 0)
@@ -170,12 +171,12 @@ directory_set_mark(struct directory *directory, uint64_t revision,
         mark_create(directory);
         return;
     }
-    /* Never over the newest: a torn write leaves the other one whole. */
-    directory->slot = 1 - directory->slot;
+    /* Never over the newest that is whole, also after a write that failed: a torn one leaves it. */
     slot_fill(directory, slot);
-    if (pwrite(directory->mark, slot, sizeof slot, (off_t)directory->slot * MARK_SLOT_SIZE) ==
-        (ssize_t)sizeof slot)
-        (void)fdatasync(directory->mark);
+    if (pwrite(directory->mark, slot, sizeof slot, (off_t)next * MARK_SLOT_SIZE) ==
+            (ssize_t)sizeof slot &&
+        fdatasync(directory->mark) == 0)
+        directory->slot = next;
 }
 
 /* --- opening ------------------------------------------------------------------------------ */

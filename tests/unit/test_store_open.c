@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -289,4 +290,38 @@ Test(store_open, a_damaged_mark_is_refused_but_one_torn_slot_is_not, .init = mak
     store_close(store_test_open(path)); /* the new one speaks, and stays: the head is the same */
     flip_byte(name, 20);
     expect_refused(BEHALF_STORAGE_CORRUPT, "high-water mark");
+}
+
+/* Marks a revision while files may not grow beyond `size` bytes. */
+static void
+mark_within(struct directory *directory, uint64_t revision, rlim_t size)
+{
+    static const uint8_t incarnation[INCARNATION_SIZE] = {1};
+    struct rlimit before;
+    struct rlimit small;
+
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = (struct rlimit){size, before.rlim_max};
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+    directory_set_mark(directory, revision, incarnation, 0, false);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+}
+
+Test(store_open, marks_that_fail_one_after_the_other_leave_the_last_whole_one, .init = make,
+     .fini = clean)
+{
+    struct directory *directory = NULL;
+    uint8_t incarnation[INCARNATION_SIZE];
+    uint64_t revision = 0;
+
+    (void)signal(SIGXFSZ, SIG_IGN);
+    OK(directory_open(path, &directory, &store_error));
+    mark_within(directory, 1, 1024);
+    mark_within(directory, 2, 64 + 10);
+    mark_within(directory, 3, 16); /* magic and counter */
+    directory_close(directory);
+    OK(directory_open(path, &directory, &store_error));
+    cr_assert(directory_mark(directory, &revision, incarnation));
+    cr_assert_eq(revision, 1);
+    directory_close(directory);
 }
