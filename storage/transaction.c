@@ -141,6 +141,7 @@ store_transaction_abort(struct store_transaction *transaction)
     memory_free(transaction->names);
     memory_free(transaction->name_slots.at);
     memory_free(transaction->labels);
+    memory_free(transaction->label_slots.at);
     memory_free(transaction->touched);
     memory_free(transaction->touched_slots.at);
     memory_free(transaction->changes);
@@ -167,11 +168,21 @@ store_transaction_changes(const struct store_transaction *transaction, size_t *c
 
 /* --- labels ------------------------------------------------------------------------------- */
 
+static uint64_t
+label_hash(enum label_kind kind, struct slice name)
+{
+    return digest_hash(name) ^ digest_hash_u64(kind);
+}
+
 static uint16_t
 label_pending(const struct store_transaction *transaction, enum label_kind kind, struct slice name)
 {
-    for (size_t index = 0; index < transaction->label_count; index++) {
-        const struct transaction_label *label = &transaction->labels[index];
+    uint64_t hash = label_hash(kind, name);
+    size_t at = SIZE_MAX;
+    uint32_t item;
+
+    while ((item = slots_next(&transaction->label_slots, hash, &at)) != ITEM_NONE) {
+        const struct transaction_label *label = &transaction->labels[item];
 
         if (label->kind == kind && slice_equal(label->name, name))
             return label->label;
@@ -185,8 +196,11 @@ label_remember(struct store_transaction *transaction, enum label_kind kind, uint
 {
     transaction->labels = transaction_grow(transaction->labels, transaction->label_count,
                                            sizeof *transaction->labels);
-    transaction->labels[transaction->label_count++] =
+    transaction->labels[transaction->label_count] =
         (struct transaction_label){kind, label, keep(transaction, name)};
+    slots_add(&transaction->label_slots, label_hash(kind, name),
+              (uint32_t)transaction->label_count);
+    transaction->label_count++;
 }
 
 enum status

@@ -56,6 +56,7 @@ struct store_transaction {
     struct slots name_slots;
     struct transaction_label *labels;
     size_t label_count;
+    struct slots label_slots;
 
     struct edge_key *touched; /* every key put or removed, changed or not */
     size_t touched_count;

@@ -129,6 +129,26 @@ Test(store, a_touch_without_change_and_a_delete_of_nothing_take_a_revision_and_w
     store_close(store);
 }
 
+Test(store, many_labels_of_one_transaction_are_told_apart)
+{
+    enum { COUNT = 60000 };
+    struct store *store = store_test_open(NULL);
+    struct store_transaction *transaction = store_test_begin(store);
+
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned at = 0; at < COUNT; at++) {
+            char name[16];
+
+            (void)snprintf(name, sizeof name, "label%u", at);
+            cr_assert_eq(store_test_relation(transaction, name), at + 1);
+        }
+    }
+    cr_assert_eq(store_test_type(transaction, "label7"), 1);
+    store_test_commit(transaction);
+    cr_assert_eq(store_label_find(store, LABEL_RELATION, slice_of("label7")), 8);
+    store_close(store);
+}
+
 Test(store, an_aborted_transaction_leaves_nothing_but_used_up_numbers)
 {
     struct store *store = store_test_open(NULL);
