@@ -199,6 +199,12 @@ eval_solve(struct eval *eval, uint32_t base, struct error *error)
     eval->solving = true;
     while (status == BEHALF_OK && again)
         status = rise_and_fall(eval, base, &again, error);
+    /* The rounds end when the members are known. Which of them are concrete beside a wildcard is
+     * known after one more rise, in which what is subtracted is exact. */
+    if (status == BEHALF_OK && eval->domain == VALUE_SUBJECTS && eval->pending_count > base) {
+        freeze(eval, base);
+        status = grow(eval, base, LOWER, error);
+    }
     eval->solving = false;
     if (status == BEHALF_OK)
         finish(eval, base);
