@@ -452,11 +452,11 @@ connection_finish(struct connection *connection, struct call *call)
 void
 connection_check_time(struct connection *connection, int64_t now_ns)
 {
-    const int64_t ms = 1000000;
+    const struct loop *loop = connection->loop;
     size_t rest = input_left(connection);
 
     if (output_left(connection) > 0) {
-        if (now_ns - connection->progress_ns > LIMIT_WRITE_STALL_MS * ms)
+        if (loop->write_stall_ns > 0 && now_ns - connection->progress_ns > loop->write_stall_ns)
             connection_close(connection);
         return;
     }
@@ -465,9 +465,9 @@ connection_check_time(struct connection *connection, int64_t now_ns)
     if (connection->frame_begun) {
         int64_t allowed_ms = LIMIT_FRAME_MS + (int64_t)(rest * 1000 / LIMIT_FRAME_RATE);
 
-        if (now_ns - connection->frame_ns > allowed_ms * ms)
+        if (now_ns - connection->frame_ns > allowed_ms * 1000000)
             connection_close(connection);
-    } else if (now_ns - connection->active_ns > LIMIT_IDLE_MS * ms) {
+    } else if (loop->idle_ns > 0 && now_ns - connection->active_ns > loop->idle_ns) {
         connection_close(connection);
     }
 }

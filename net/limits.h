@@ -43,10 +43,8 @@
 #define LIMIT_OUTPUT_HARD ((size_t)8 * 1024 * 1024)
 #define LIMIT_CONNECTIONS 10000
 
-#define LIMIT_IDLE_MS 300000
 #define LIMIT_FRAME_MS 10000         /* from the first to the last byte of a frame */
 #define LIMIT_FRAME_RATE (64 * 1024) /* bytes a second that prolong it for large frames */
-#define LIMIT_WRITE_STALL_MS 30000
 #define LIMIT_DRAIN_MS 10000
 
 #endif

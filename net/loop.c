@@ -261,15 +261,17 @@ make_events(struct loop *loop, struct error *error)
 }
 
 enum status
-loop_open(struct loop *loop, struct engine *engine, const struct env *env,
-          atomic_uint *connection_count, struct error *error)
+loop_open(struct loop *loop, const struct server_options *options, atomic_uint *connection_count,
+          struct error *error)
 {
     enum status status;
 
     *loop = (struct loop){
-        .engine = engine,
-        .env = env,
+        .engine = options->engine,
+        .env = options->env,
         .connection_count = connection_count,
+        .idle_ns = (int64_t)options->idle_s * 1000000000,
+        .write_stall_ns = (int64_t)options->write_stall_s * 1000000000,
         .drained_in_time = true,
     };
     loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -18,6 +18,7 @@
 #include "base/env.h"
 #include "engine/engine.h"
 #include "net/call.h"
+#include "net/server.h"
 
 struct connection;
 struct event;
@@ -36,7 +37,9 @@ struct loop {
     struct engine *engine;         /* borrowed */
     const struct env *env;         /* borrowed */
     atomic_uint *connection_count; /* of the whole server; borrowed */
-    struct engine_worker *worker;  /* made and freed on the loop's thread */
+    int64_t idle_ns;               /* 0 = never, as in server_options */
+    int64_t write_stall_ns;
+    struct engine_worker *worker; /* made and freed on the loop's thread */
 
     struct event *wake;
     struct event *tick;
@@ -63,7 +66,7 @@ struct loop {
 };
 
 /* Everything but the thread and the worker. */
-enum status loop_open(struct loop *loop, struct engine *engine, const struct env *env,
+enum status loop_open(struct loop *loop, const struct server_options *options,
                       atomic_uint *connection_count, struct error *error) BEHALF_MUST_USE;
 enum status loop_start(struct loop *loop, struct error *error) BEHALF_MUST_USE;
 void loop_stop(struct loop *loop);

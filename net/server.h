@@ -26,6 +26,8 @@ struct server_options {
     const char *unix_path;      /* NULL = none; its directory must be ours and closed to others */
     unsigned loops;             /* 0 = 1 */
     unsigned connections;       /* 0 = LIMIT_CONNECTIONS */
+    unsigned idle_s;            /* silence that closes a connection; 0 = never */
+    unsigned write_stall_s;     /* the same, while replies wait to be read */
 };
 
 /* Binds and listens, so that the address is known and a failure is seen before anything is

@@ -1,6 +1,7 @@
 /* main.c - behalfd: the only place that knows everybody.
  * Opens from below (storage, engine, net), waits for a signal, closes from above. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -89,6 +90,17 @@ raise_descriptors(uint64_t connections)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Asked before anything is opened: later the number may be a file of the store. */
+static bool
+ready_fd_is_open(const struct options *options)
+{
+    if (options->ready_fd == OPTIONS_UNSET || fcntl((int)options->ready_fd, F_GETFD) >= 0)
+        return true;
+    (void)fprintf(stderr, "behalfd: --ready-fd: descriptor %d is not open\n",
+                  (int)options->ready_fd);
+    return false;
+}
+
 static void
 announce(const struct options *options, const char *address)
 {
@@ -167,6 +179,8 @@ run(const struct options *options, const sigset_t *signals)
         .unix_path = options->unix_path[0] != '\0' ? options->unix_path : NULL,
         .loops = (unsigned)options->loops,
         .connections = (unsigned)options->connections,
+        .idle_s = (unsigned)options->idle_timeout,
+        .write_stall_s = (unsigned)options->write_timeout,
     };
     struct store *store = NULL;
     struct engine *engine = NULL;
@@ -224,6 +238,10 @@ main(int count, char **arguments)
         print_version();
         options_release(&options);
         return EXIT_STOPPED;
+    }
+    if (!ready_fd_is_open(&options)) {
+        options_release(&options);
+        return EXIT_USAGE;
     }
     log_configure(&(struct log_options){.level = options.log_level, .json = options.log_json});
     raise_descriptors(options.connections);

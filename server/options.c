@@ -12,10 +12,12 @@
 #define FILE_SIZE_MAX ((size_t)64 * 1024)
 #define ENVIRONMENT_PREFIX "BEHALF_"
 #define NUMBER_MAX UINT64_C(1000000)
+#define THREADS_MAX UINT64_C(256)
 
 enum option_kind {
     OPTION_TEXT,
     OPTION_NUMBER,
+    OPTION_THREADS,
     OPTION_SIZE,
     OPTION_LEVEL,
     OPTION_FLAG,
@@ -68,11 +70,11 @@ parse_unsigned(const char *text, uint64_t *number, const char **end)
 }
 
 static bool
-parse_number(const char *text, uint64_t *number)
+parse_number(const char *text, uint64_t largest, uint64_t *number)
 {
     const char *end = NULL;
 
-    return parse_unsigned(text, number, &end) && *end == '\0' && *number <= NUMBER_MAX;
+    return parse_unsigned(text, number, &end) && *end == '\0' && *number <= largest;
 }
 
 static bool
@@ -112,6 +114,8 @@ kind_text(enum option_kind kind)
         return "a text";
     case OPTION_NUMBER:
         return "a number up to 1000000";
+    case OPTION_THREADS:
+        return "a number up to 256";
     case OPTION_SIZE:
         return "a number of bytes, with K, M or G behind it";
     case OPTION_LEVEL:
@@ -133,7 +137,9 @@ store_value(struct options *options, const struct option *option, const char *te
         *(const char **)member = text;
         return true;
     case OPTION_NUMBER:
-        return parse_number(text, member);
+        return parse_number(text, NUMBER_MAX, member);
+    case OPTION_THREADS:
+        return parse_number(text, THREADS_MAX, member);
     case OPTION_SIZE:
         return parse_size(text, member);
     case OPTION_LEVEL:

@@ -20,6 +20,7 @@
 struct options {
 #define OPTION_TEXT(member) const char *member;
 #define OPTION_NUMBER(member) uint64_t member;
+#define OPTION_THREADS(member) uint64_t member;
 #define OPTION_SIZE(member) uint64_t member;
 #define OPTION_LEVEL(member) enum log_level member;
 #define OPTION_FLAG(member) bool member;
@@ -29,6 +30,7 @@ struct options {
 #undef X
 #undef OPTION_TEXT
 #undef OPTION_NUMBER
+#undef OPTION_THREADS
 #undef OPTION_SIZE
 #undef OPTION_LEVEL
 #undef OPTION_FLAG

@@ -781,6 +781,34 @@ def back_pressure(client, server):
 
 
 @case
+def the_silent_and_the_stuck_are_closed(client, server):
+    scratch = tempfile.mkdtemp()
+    other = Server(os.path.join(scratch, "data"), "--idle-timeout", "1", "--write-timeout", "1")
+    descriptors = "/proc/%d/fd" % other.process.pid
+    busy = other.connect()
+    assert busy.call("ping") == {}
+    before = len(os.listdir(descriptors))
+    silent = other.connect()
+    assert silent.call("ping") == {}
+    stuck = other.connect()
+    stuck.socket.settimeout(0.2)
+    try:
+        while True:
+            stuck.send("ping", payload="x" * 60000)
+    except OSError:
+        pass
+    assert len(os.listdir(descriptors)) == before + 2
+    deadline = time.monotonic() + PATIENCE
+    while len(os.listdir(descriptors)) > before:
+        assert busy.call("ping") == {}
+        assert time.monotonic() < deadline, "somebody was not closed"
+        time.sleep(0.1)
+    assert silent.closed() and busy.call("ping") == {}
+    assert other.stop() == 0
+    shutil.rmtree(scratch)
+
+
+@case
 def many_connections(client, server):
     clients = [server.connect() for _ in range(200)]
     for one in clients:
@@ -813,6 +841,8 @@ def starts_that_are_refused(client, server):
     refuses(2, word="--data")
     refuses(2, "--data", fresh, "--nonesuch", word="unknown argument")
     refuses(2, "--data", fresh, "--loops", "many", word="--loops")
+    # It might become a file of the store, which would then begin with an address.
+    refuses(2, "--data", fresh, "--ready-fd", "9", word="descriptor 9 is not open")
     refuses(2, "--data", fresh, word="BEHALF_LOOPS", environment={"BEHALF_LOOPS": "x"})
     open_directory = os.path.join(scratch, "open")
     os.mkdir(open_directory)

@@ -105,6 +105,11 @@ Test(options, what_is_refused)
                  BEHALF_MALFORMED_REQUEST);
     cr_assert_eq(READ(&options, no_environment, TEXT("--data=d"), TEXT("--loops=-1")),
                  BEHALF_MALFORMED_REQUEST);
+    cr_assert_eq(READ(&options, no_environment, TEXT("--data=d"), TEXT("--loops=257")),
+                 BEHALF_MALFORMED_REQUEST);
+    cr_assert_not_null(strstr(error.message, "'257' is not a number up to 256"));
+    cr_assert_eq(READ(&options, no_environment, TEXT("--data=d"), TEXT("--workers=1000000")),
+                 BEHALF_MALFORMED_REQUEST);
     cr_assert_eq(READ(&options, no_environment, TEXT("--data=d"), TEXT("--graph-memory=1T")),
                  BEHALF_MALFORMED_REQUEST);
     cr_assert_eq(READ(&options, no_environment, TEXT("--data=d"),
