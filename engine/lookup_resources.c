@@ -45,34 +45,61 @@ struct walk {
 
 /* --- which members lead to the target --- */
 
-static bool
-member_leads(const struct walk *walk, uint32_t member)
-{
-    const struct schema_member *row = &walk->schema->members[member];
+/* The entries of members turned round: sources[first[m]..first[m + 1]) lead to member m. */
+struct turned {
+    uint32_t *first;
+    uint32_t *sources;
+};
 
-    for (uint32_t i = 0; i < row->entry_count; i++) {
-        if (walk->leads[walk->schema->entries[row->first_entry + i].target])
-            return true;
+static bool
+turn_entries(struct walk *walk, struct turned *turned)
+{
+    const struct schema *schema = walk->schema;
+    size_t members = schema->member_count;
+
+    turned->first = arena_take_array(walk->arena, members + 2, sizeof *turned->first);
+    turned->sources = arena_take_array(walk->arena, schema->entry_count, sizeof *turned->sources);
+    if (turned->first == NULL || turned->sources == NULL)
+        return false;
+    for (uint32_t member = 0; member < members; member++) {
+        const struct schema_member *row = &schema->members[member];
+
+        for (uint32_t at = row->first_entry; at < row->first_entry + row->entry_count; at++)
+            turned->first[schema->entries[at].target + 2]++;
     }
-    return false;
+    for (size_t member = 0; member < members; member++)
+        turned->first[member + 2] += turned->first[member + 1];
+    /* first[m + 1] is where the next source of m goes, and at the end where those of m + 1 begin. */
+    for (uint32_t member = 0; member < members; member++) {
+        const struct schema_member *row = &schema->members[member];
+
+        for (uint32_t at = row->first_entry; at < row->first_entry + row->entry_count; at++)
+            turned->sources[turned->first[schema->entries[at].target + 1]++] = member;
+    }
+    return true;
 }
 
-/* Grows the set from the target backwards; as many rounds as the longest way is long. */
+/* Goes from the target backwards; each member and entry is looked at once. */
 static enum status
 find_leads(struct walk *walk, struct error *error)
 {
-    bool grew = true;
+    uint32_t members = walk->schema->member_count;
+    uint32_t *found = arena_take_array(walk->arena, members, sizeof *found);
+    uint32_t count = 0;
+    struct turned turned;
 
-    walk->leads = arena_take_array(walk->arena, walk->schema->member_count, sizeof *walk->leads);
-    if (walk->leads == NULL)
+    walk->leads = arena_take_array(walk->arena, members, sizeof *walk->leads);
+    if (found == NULL || walk->leads == NULL || !turn_entries(walk, &turned))
         return eval_spent(error);
     walk->leads[walk->target] = true;
-    while (grew) {
-        grew = false;
-        for (uint32_t member = 0; member < walk->schema->member_count; member++) {
-            if (!walk->leads[member] && member_leads(walk, member)) {
-                walk->leads[member] = true;
-                grew = true;
+    found[count++] = walk->target;
+    for (uint32_t done = 0; done < count; done++) {
+        for (uint32_t at = turned.first[found[done]]; at < turned.first[found[done] + 1]; at++) {
+            uint32_t source = turned.sources[at];
+
+            if (!walk->leads[source]) {
+                walk->leads[source] = true;
+                found[count++] = source;
             }
         }
     }

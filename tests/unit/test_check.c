@@ -98,3 +98,38 @@ Test(check, candidates_of_a_lookup_have_the_memory_they_would_have_alone)
                  result.undecided_count);
     rig_close(&rig);
 }
+
+/* A document with a permission that is made of the one before it, and so on. */
+static const char *
+long_chain(struct buffer *schema, unsigned count)
+{
+    buffer_init(schema);
+    buffer_add_text(schema, "definition user {}\ndefinition document {\n"
+                            "    relation viewer: user\n    permission step0 = viewer\n");
+    for (unsigned at = 1; at < count; at++)
+        buffer_add_format(schema, "    permission step%u = step%u\n", at, at - 1);
+    buffer_add_text(schema, "}\n");
+    return schema->data;
+}
+
+Test(check, a_lookup_through_a_long_chain_of_permissions_keeps_its_deadline, .timeout = 60)
+{
+    static struct rig rig;
+    struct engine_request request = {.arena = &rig.arena};
+    struct lookup_resources lookup = {
+        .resource_type = SLICE_LITERAL("document"),
+        .permission = SLICE_LITERAL("step59999"),
+        .subject = {.type = SLICE_LITERAL("user"), .id = SLICE_LITERAL("ann")},
+    };
+    struct lookup_resources_result result;
+    struct buffer schema;
+    struct error error;
+
+    rig_open(&rig, long_chain(&schema, 60000));
+    request.deadline_ns = env_monotonic_ns(env_system()) + INT64_C(3000000000);
+    cr_assert_eq(engine_lookup_resources(rig.worker, &request, &lookup, &result, &error),
+                 BEHALF_OK);
+    cr_assert_lt(env_monotonic_ns(env_system()), request.deadline_ns);
+    buffer_release(&schema);
+    rig_close(&rig);
+}
