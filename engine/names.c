@@ -242,8 +242,7 @@ resolver_id(struct resolver *resolver, uint64_t node, struct slice *id, struct e
 
         BEHALF_ASSERT(sequence < resolver->local_count);
         BEHALF_ASSERT(resolver->local_at[sequence]->node == node);
-        *id = resolver->local_at[sequence]->id;
-        return BEHALF_OK;
+        return copy_to_arena(resolver, resolver->local_at[sequence]->id, id, error);
     }
     if (name_cache_find_id(resolver->cache, node, &cached))
         return copy_to_arena(resolver, (struct slice){cached.data, cached.size}, id, error);

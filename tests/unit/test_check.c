@@ -133,3 +133,26 @@ Test(check, a_lookup_through_a_long_chain_of_permissions_keeps_its_deadline, .ti
     buffer_release(&schema);
     rig_close(&rig);
 }
+
+Test(check, results_do_not_point_into_arguments)
+{
+    static struct rig rig;
+    char id[] = "new";
+    struct engine_request request = {.arena = &rig.arena};
+    struct lookup_resources lookup = {
+        .resource_type = SLICE_LITERAL("user"),
+        .permission = SLICE_LITERAL("see"),
+        .subject = {.type = SLICE_LITERAL("user"), .id = slice_of(id)},
+    };
+    struct lookup_resources_result result;
+    struct error error;
+
+    rig_open(&rig, "use self\ndefinition user { permission see = self }");
+    cr_assert_eq(engine_lookup_resources(rig.worker, &request, &lookup, &result, &error), BEHALF_OK,
+                 "%s", error.message);
+    memset(id, 'x', sizeof id - 1);
+    cr_assert_eq(result.resource_count, 1);
+    cr_assert(slice_equal(result.resources[0].id, SLICE_LITERAL("new")), "%.*s",
+              SLICE_PRINTF(result.resources[0].id));
+    rig_close(&rig);
+}
