@@ -40,11 +40,12 @@ copy_once(struct builder *builder, struct slice *copy, struct slice name)
 }
 
 /* Of a hidden member: its expression ("parent->view"), which no relation can be called. */
-static struct slice
-member_name(struct builder *builder, uint32_t member)
+static enum status
+member_name(struct builder *builder, uint32_t member, struct slice *name, struct error *error)
 {
-    return copy_once(builder, &builder->member_names[member],
-                     builder->schema->members[member].name);
+    *name =
+        copy_once(builder, &builder->member_names[member], builder->schema->members[member].name);
+    return name->data != NULL ? BEHALF_OK : eval_spent(error);
 }
 
 static enum status
@@ -75,8 +76,9 @@ plan(struct builder *builder, const struct path *path, uint64_t object, uint32_t
 
     if (task == NULL || made == NULL)
         return eval_spent(error);
-    made->relation = member_name(builder, path->member);
-    status = object_of(builder, object, &made->object, error);
+    status = member_name(builder, path->member, &made->relation, error);
+    if (status == BEHALF_OK)
+        status = object_of(builder, object, &made->object, error);
     *task = (struct task){
         .next = builder->tasks,
         .node = made,
@@ -155,8 +157,9 @@ add_subject(struct builder *builder, struct expand_node *leaf, uint64_t subject,
         return eval_spent(error);
     leaf->subjects = subjects;
     status = object_of(builder, subject, &subjects[leaf->subject_count], error);
-    if (subject_member != SCHEMA_NONE)
-        subjects[leaf->subject_count].relation = member_name(builder, subject_member);
+    if (status == BEHALF_OK && subject_member != SCHEMA_NONE)
+        status =
+            member_name(builder, subject_member, &subjects[leaf->subject_count].relation, error);
     leaf->subject_count++;
     return status;
 }
@@ -289,10 +292,10 @@ add_unopened(struct builder *builder, const struct task *task, uint64_t subject,
         return eval_spent(error);
     child->op = EXPAND_LEAF;
     status = object_of(builder, subject, &child->object, error);
-    if (status == BEHALF_OK && member != SCHEMA_NONE) {
-        child->relation = member_name(builder, member);
+    if (status == BEHALF_OK && member != SCHEMA_NONE)
+        status = member_name(builder, member, &child->relation, error);
+    if (status == BEHALF_OK && member != SCHEMA_NONE)
         status = add_subject(builder, child, subject, member, error);
-    }
     return status == BEHALF_OK ? add_child(builder, task->node, child, error) : status;
 }
 

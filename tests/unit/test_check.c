@@ -156,3 +156,56 @@ Test(check, results_do_not_point_into_arguments)
               SLICE_PRINTF(result.resources[0].id));
     rig_close(&rig);
 }
+
+#define LONG_NAME "a_name_that_takes_more_memory_than_whatever_comes_behind_it"
+
+/* Usersets of a tree that lost their relation: they would read as plain subjects. */
+static unsigned
+usersets_cut_short(const struct expand_node *node)
+{
+    unsigned count = 0;
+
+    for (size_t at = 0; at < node->subject_count; at++)
+        count += slice_equal(node->subjects[at].type, SLICE_LITERAL("team")) &&
+                 node->subjects[at].relation.size == 0;
+    for (size_t at = 0; at < node->child_count; at++)
+        count += usersets_cut_short(node->children[at]);
+    return count;
+}
+
+Test(check, a_tree_is_whole_or_an_error_however_little_memory_there_is)
+{
+    static struct rig rig;
+    struct expand expand = {
+        .resource = {.type = SLICE_LITERAL("document"), .id = SLICE_LITERAL("plan")},
+        .permission = SLICE_LITERAL("viewer"),
+        .depth = 1,
+    };
+    unsigned whole = 0;
+
+    rig_open(&rig, "definition user {}\n"
+                   "definition team { relation " LONG_NAME ": user }\n"
+                   "definition group { relation member: team#" LONG_NAME " }\n"
+                   "definition document { relation viewer: group#member }\n");
+    (void)rig_do(&rig, "touch document:plan#viewer@group:eng#member\n"
+                       "touch group:eng#member@team:blue#" LONG_NAME);
+    for (size_t cap = 16; cap <= 4096; cap += 16) {
+        struct arena arena;
+        struct engine_request request = {.arena = &arena};
+        struct expand_result result;
+        struct error error;
+        enum status status;
+
+        arena_init(&arena, cap);
+        status = engine_expand(rig.worker, &request, &expand, &result, &error);
+        if (status == BEHALF_OK) {
+            cr_expect_eq(usersets_cut_short(result.tree), 0, "with %zu bytes", cap);
+            whole++;
+        } else {
+            cr_expect_eq(status, BEHALF_BUDGET_EXHAUSTED, "with %zu bytes", cap);
+        }
+        arena_release(&arena);
+    }
+    cr_expect_gt(whole, 0);
+    rig_close(&rig);
+}
