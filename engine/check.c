@@ -8,6 +8,12 @@ struct question {
     uint32_t member;
     struct eval_subject subject;
     struct request_chain chain;
+
+    /* The chain once it is decided: it is the same for all permissions of a resource. */
+    bool chain_decided;
+    bool chain_holds;
+    enum status chain_status;
+    struct error chain_error;
 };
 
 static enum status
@@ -18,6 +24,7 @@ bind_question(struct snapshot *snapshot, const struct check *check, struct quest
     enum status status =
         request_resource(snapshot, &check->resource, &type, &question->resource, error);
 
+    question->chain_decided = false;
     if (status == BEHALF_OK)
         status = request_member(snapshot, type, check->permission, &question->member, error);
     if (status == BEHALF_OK)
@@ -31,38 +38,37 @@ bind_question(struct snapshot *snapshot, const struct check *check, struct quest
 /* The intersection of a decision (or its error) with the chain: deny if either denies, else the
  * error, else allow. Errors that end the request come first whatever the other side says. */
 static enum status
-and_chain(struct snapshot *snapshot, const struct request_chain *chain, enum status status,
-          bool *allowed, struct error *error)
+and_chain(struct snapshot *snapshot, struct question *question, enum status status, bool *allowed,
+          struct error *error)
 {
-    struct error hop_error;
-    enum status hop_status;
-    bool hops = true;
-
-    if (chain->count == 0 || (status == BEHALF_OK && !*allowed))
+    if (question->chain.count == 0 || (status == BEHALF_OK && !*allowed))
         return status;
     if (status != BEHALF_OK && status != BEHALF_CYCLE_THROUGH_EXCLUSION)
         return status;
-    hop_status = request_chain_decide(snapshot, chain, &hops, &hop_error);
-    if (hop_status == BEHALF_OK && !hops) {
+    if (!question->chain_decided)
+        question->chain_status = request_chain_decide(
+            snapshot, &question->chain, &question->chain_holds, &question->chain_error);
+    question->chain_decided = true;
+    if (question->chain_status == BEHALF_OK && !question->chain_holds) {
         *allowed = false;
         return BEHALF_OK;
     }
-    if (hop_status != BEHALF_OK &&
-        (status == BEHALF_OK || hop_status != BEHALF_CYCLE_THROUGH_EXCLUSION)) {
-        *error = hop_error;
-        return hop_status;
+    if (question->chain_status != BEHALF_OK &&
+        (status == BEHALF_OK || question->chain_status != BEHALF_CYCLE_THROUGH_EXCLUSION)) {
+        *error = question->chain_error;
+        return question->chain_status;
     }
     return status;
 }
 
 static enum status
-decide(struct snapshot *snapshot, struct eval *eval, const struct question *question,
+decide(struct snapshot *snapshot, struct eval *eval, struct question *question,
        enum decision *decision, struct error *error)
 {
     bool allowed = false;
     enum status status = eval_decide(eval, question->resource, question->member, &allowed, error);
 
-    status = and_chain(snapshot, &question->chain, status, &allowed, error);
+    status = and_chain(snapshot, question, status, &allowed, error);
     if (status == BEHALF_OK)
         *decision = allowed ? DECISION_ALLOW : DECISION_DENY;
     return status;
@@ -121,14 +127,15 @@ share(struct shared_eval *shared, struct snapshot *snapshot, const struct eval_s
 /* An item that finds too little memory behind what earlier ones needed is decided again on its own:
  * its answer must not depend on them. */
 static enum status
-decide_shared(struct snapshot *snapshot, struct shared_eval *shared,
-              const struct question *question, enum decision *decision, struct error *error)
+decide_shared(struct snapshot *snapshot, struct shared_eval *shared, struct question *question,
+              enum decision *decision, struct error *error)
 {
     bool reused = share(shared, snapshot, &question->subject);
     enum status status = decide(snapshot, &shared->eval, question, decision, error);
 
     if (status == BEHALF_BUDGET_EXHAUSTED && reused && snapshot->budget.edges_left > 0) {
         shared->usable = false;
+        question->chain_decided = false;
         (void)share(shared, snapshot, &question->subject);
         status = decide(snapshot, &shared->eval, question, decision, error);
     }
@@ -264,7 +271,7 @@ engine_lookup_permissions(struct engine_worker *worker, const struct engine_requ
 {
     struct lookup_permissions_result found = {.permission_count = 0};
     struct snapshot snapshot;
-    struct question question;
+    struct question question = {.chain_decided = false};
     uint32_t type = SCHEMA_NONE;
     enum status status = snapshot_open(worker, request, REQUEST_LOOKUP, 0, &snapshot, error);
 
