@@ -1,6 +1,7 @@
 /* arena.h - request memory.
- * Always true: everything in an arena dies together; an arena never gives out more than its cap, and
- * says so by NULL, which its caller turns into BUDGET_EXHAUSTED. Blocks are aligned to 16 bytes.
+ * Always true: everything in an arena dies together; an arena never gives out more than its cap,
+ * and says so by NULL, which its caller turns into BUDGET_EXHAUSTED. Blocks are aligned to 16
+ * bytes.
  * Threads: one arena belongs to one request, used by one thread at a time.
  * Memory: chunks double from `ARENA_FIRST_CHUNK`; arena_reset keeps the first chunk, so that a
  * thread that answers small requests from a reused arena does not allocate at all. */
@@ -36,8 +37,8 @@ void *arena_take(struct arena *arena, size_t size) BEHALF_MUST_USE;
 void *arena_take_array(struct arena *arena, size_t count, size_t size) BEHALF_MUST_USE;
 
 /* Room for one more element behind the `count` of an array of `*size`: the array, moved and doubled
- * when it was full (NULL and 0 at first). NULL when the cap is reached; the array is then unchanged.
- * New elements are not cleared. */
+ * when it was full (NULL and 0 at first). NULL when the cap is reached; the array is then
+ * unchanged. New elements are not cleared. */
 void *arena_grow(struct arena *arena, void *array, uint32_t count, uint32_t *size,
                  size_t element_size) BEHALF_MUST_USE;
 

@@ -1,7 +1,7 @@
 /* buffer.h - owned, growing bytes.
- * Always true: `data` is never NULL after buffer_init and always has a NUL behind `size` bytes, so a
- * buffer of text can be printed as it is. Growth ends the process on exhaustion (memory.h): what a
- * client can make grow is bounded by its caller.
+ * Always true: `data` is never NULL after buffer_init and always has a NUL behind `size` bytes, so
+ * a buffer of text can be printed as it is. Growth ends the process on exhaustion (memory.h): what
+ * a client can make grow is bounded by its caller.
  * Threads: none. Memory: buffer_release frees; a zeroed buffer may be released too. */
 #ifndef BEHALF_BASE_BUFFER_H
 #define BEHALF_BASE_BUFFER_H

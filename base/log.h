@@ -23,7 +23,8 @@ struct log_options {
 
 void log_configure(const struct log_options *options); /* before other threads start */
 
-/* `event` is a fixed phrase; `format` gives key=value pairs ("revision=%llu path=\"%s\""), may be "". */
+/* `event` is a fixed phrase; `format` gives key=value pairs ("revision=%llu path=\"%s\""), may be
+ * "". */
 void log_line(enum log_level level, const char *event, const char *format, ...) BEHALF_PRINTF(3, 4);
 
 bool log_level_parse(const char *name, enum log_level *level);

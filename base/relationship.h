@@ -3,12 +3,13 @@
  *   document:readme#viewer@user:ann
  *   document:readme#viewer@group:eng#member
  *   document:readme#viewer@user:*
- *   tool:"files/read file.txt"#caller@user:"ann@example.org"[during:{"hours":"day"}][expiration:2027-01-01T00:00:00Z]
+ *   tool:"files/read
+ * file.txt"#caller@user:"ann@example.org"[during:{"hours":"day"}][expiration:2027-01-01T00:00:00Z]
  *
- * Always true: an id is 1 to 1,024 bytes of UTF-8 without control characters and is not "*"; ids are
- * compared byte for byte. In text an id of the plain alphabet (letters, digits, / _ | - = +) stands as
- * it is, any other as a JSON string; printing quotes only where it must, and parse(print(x)) = x.
- * `#...` behind a subject means no subject relation and is never printed.
+ * Always true: an id is 1 to 1,024 bytes of UTF-8 without control characters and is not "*"; ids
+ * are compared byte for byte. In text an id of the plain alphabet (letters, digits, / _ | - = +)
+ * stands as it is, any other as a JSON string; printing quotes only where it must, and
+ * parse(print(x)) = x. `#...` behind a subject means no subject relation and is never printed.
  * Memory: parsed slices point into the text, or into the arena where an escape had to be undone.
  * Threads: none; pure functions. Errors: MALFORMED_REQUEST (does not parse), INVALID_OBJECT_ID,
  * WILDCARD_NOT_ALLOWED, each with the column in `error->column` and the offending text. */

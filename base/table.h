@@ -1,8 +1,8 @@
 /* table.h - an open-addressing hash table from 64-bit keys to 32-bit values.
- * When chosen: for request-local and per-schema maps of ids. Byte strings are kept in an array by the
- * holder and found by their hash with an equality callback of the holder's (see name tables).
- * Always true: a full 64-bit key is compared, never its hash alone; removal does not exist; the value
- * TABLE_NONE means absent. At most half full.
+ * When chosen: for request-local and per-schema maps of ids. Byte strings are kept in an array by
+ * the holder and found by their hash with an equality callback of the holder's (see name tables).
+ * Always true: a full 64-bit key is compared, never its hash alone; removal does not exist; the
+ * value TABLE_NONE means absent. At most half full.
  * Memory: all from the arena given at init; growth takes a new block there and leaves the old one.
  * Threads: none. */
 #ifndef BEHALF_BASE_TABLE_H
@@ -41,7 +41,8 @@ table_find(const struct table *table, uint64_t key)
     return table->slots[at].value;
 }
 
-/* Adds a key that is absent (asserted). False when the arena is spent; the table is then unchanged. */
+/* Adds a key that is absent (asserted). False when the arena is spent; the table is then
+ * unchanged. */
 bool table_add(struct table *table, uint64_t key, uint32_t value) BEHALF_MUST_USE;
 
 /* Replaces the value of a key that is present (asserted). */

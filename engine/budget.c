@@ -1,4 +1,5 @@
-/* budget.c - the rare half of paying for edges: the clock, the cancel flag, the end of the budget. */
+/* budget.c - the rare half of paying for edges: the clock, the cancel flag, the end of the
+ * budget. */
 #include "engine/budget.h"
 
 void

@@ -5,10 +5,10 @@
  * deadline or a fault of the storage is a status and never an allow. A decision is given only with
  * BEHALF_OK. Nothing is remembered between requests but facts of the storage: no decisions.
  *
- * Threads: whoever runs requests has an `engine_worker` of its own, one per thread; the engine's pool
- * gives each of its threads one. A worker made with may_block = false (event loops) never waits for
- * storage: a request that would is answered BEHALF_WOULD_BLOCK and is to be run again on the pool.
- * Writes are decided by one writer thread, in the order of submission.
+ * Threads: whoever runs requests has an `engine_worker` of its own, one per thread; the engine's
+ * pool gives each of its threads one. A worker made with may_block = false (event loops) never
+ * waits for storage: a request that would is answered BEHALF_WOULD_BLOCK and is to be run again on
+ * the pool. Writes are decided by one writer thread, in the order of submission.
  * Memory: arguments are borrowed for the call (for a write: until `done`). Results and what they
  * point to live in the request's arena.
  * Errors: those of base/error.def; every one that the caller caused names the argument. */
@@ -95,7 +95,8 @@ enum status engine_check(struct engine_worker *worker, const struct engine_reque
                          const struct check *check, struct check_result *result,
                          struct error *error) BEHALF_MUST_USE;
 
-/* Each item alone, all at one snapshot. An item's error stands in its place and fails nothing else. */
+/* Each item alone, all at one snapshot. An item's error stands in its place and fails nothing
+ * else. */
 struct check_item {
     enum status status; /* BEHALF_OK: `decision` holds */
     enum decision decision;
@@ -318,7 +319,8 @@ struct precondition {
 enum engine_write_kind { WRITE_RELATIONSHIPS, WRITE_DELETE, WRITE_SCHEMA };
 
 /* One transaction on its way. Filled by the submitter, answered by the writer thread, which calls
- * `done` last and touches the struct no more. `done` runs on the writer thread and must not block. */
+ * `done` last and touches the struct no more. `done` runs on the writer thread and must not
+ * block. */
 struct engine_write {
     enum engine_write_kind kind;
     const struct update *updates; /* WRITE_RELATIONSHIPS */

@@ -19,15 +19,6 @@ eval_init(struct eval *eval, enum value_domain domain, const struct binding *bin
     };
 }
 
-enum status
-eval_spent(struct error *error)
-{
-    error_set(error, BEHALF_BUDGET_EXHAUSTED,
-              "the request needs more memory than its budget allows");
-    error_hint(error, "ask for a narrower resource or subject, or split the request");
-    return BEHALF_BUDGET_EXHAUSTED;
-}
-
 /* --- nodes --- */
 
 static enum status
@@ -108,8 +99,8 @@ identity_value(struct eval *eval, uint64_t object, struct value *value, struct e
     return BEHALF_OK;
 }
 
-/* A relation without usersets is decided by its edges alone and needs no entry; one with usersets is
- * often decided so. Sets of subjects are read only once, by the walk, where usersets follow. */
+/* A relation without usersets is decided by its edges alone and needs no entry; one with usersets
+ * is often decided so. Sets of subjects are read only once, by the walk, where usersets follow. */
 static bool
 asks_edges_first(const struct eval *eval, const struct schema_member *member)
 {
@@ -228,7 +219,8 @@ gather_set(struct eval *eval, struct eval_frame *frame, const struct subject_set
     return BEHALF_OK;
 }
 
-/* Sets of a wide union are kept and united at the end in rounds, else k sets would cost k copies. */
+/* Sets of a wide union are kept and united at the end in rounds, else k sets would cost k
+ * copies. */
 static bool
 can_gather(const struct eval *eval, const struct eval_frame *frame, const struct value *value)
 {

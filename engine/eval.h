@@ -1,22 +1,25 @@
 /* eval.h - the one evaluation core: check, bulk check and all lookups stand on it.
  *
  * It computes the value of nodes (object, member) for one subject (decision domain) or for all
- * subjects of a kind at once (subjects domain), by walking the rewrite program of the schema over the
- * graph with an explicit stack. Depth costs memory only.
+ * subjects of a kind at once (subjects domain), by walking the rewrite program of the schema over
+ * the graph with an explicit stack. Depth costs memory only.
  *
  * Always true:
- * - A node is evaluated once per eval; its final value is kept and depends neither on the node asked
+ * - A node is evaluated once per eval; its final value is kept and depends neither on the node
+ * asked
  *   first nor on the order of branches.
- * - Stored edges are read by the variants the schema allows; an edge of another variant is never seen.
+ * - Stored edges are read by the variants the schema allows; an edge of another variant is never
+ * seen.
  * - A node asked for while it is in progress is worth "unknown" ([0, 1], provisional). A value that
  *   leaned on an unknown and is still open waits in `pending`; when the walk leaves the node that
- *   closes the cycle, the whole waiting group is solved by eval_cycle.c and becomes final. So a value
+ *   closes the cycle, the whole waiting group is solved by eval_cycle.c and becomes final. So a
+ * value
  *   found inside a cycle is never taken for an answer.
  * - Whatever stays open when final is an error (CYCLE_THROUGH_EXCLUSION), not a deny.
  * Source: Tarjan 1972 for the components; Van Gelder 1993 (alternating fixpoint) for their model.
  *
- * Threads: an eval belongs to one request. Memory: everything from the arena given; BUDGET_EXHAUSTED
- * when it is spent.
+ * Threads: an eval belongs to one request. Memory: everything from the arena given;
+ * BUDGET_EXHAUSTED when it is spent.
  * Errors: those of graph.h and budget.h; after one the eval must not be used again. */
 #ifndef BEHALF_ENGINE_EVAL_H
 #define BEHALF_ENGINE_EVAL_H
@@ -125,8 +128,16 @@ struct eval {
 void eval_init(struct eval *eval, enum value_domain domain, const struct binding *binding,
                struct graph_view *view, struct arena *arena, const struct eval_subject *subject);
 
-/* Describes that the request's memory is spent, and returns BUDGET_EXHAUSTED. */
-enum status eval_spent(struct error *error);
+/* Describes that the request's memory is spent. */
+static inline enum status
+eval_spent(struct error *error)
+{
+    enum status status = error_set(error, BEHALF_BUDGET_EXHAUSTED,
+                                   "the request needs more memory than its budget allows");
+
+    error_hint(error, "ask for a narrower resource or subject, or split the request");
+    return status;
+}
 
 /* The final value of a node. */
 enum status eval_node(struct eval *eval, uint64_t object, uint32_t member, struct value *value,

@@ -4,15 +4,15 @@
  * that they lean on is final. Wanted: the well-founded model restricted to the group, in which an
  * error from outside may be anything.
  *
- * How (alternating fixpoint, Van Gelder 1993): every node holds an interval [lower, upper], at first
- * [nothing, everything].
+ * How (alternating fixpoint, Van Gelder 1993): every node holds an interval [lower, upper], at
+ * first [nothing, everything].
  *   rise:  with `upper` fixed, `lower` grows from where it is to its least fixpoint. What an
  *          exclusion subtracts is taken at its upper end, so only the certain enters.
  *   fall:  `upper` starts again at `lower` and grows to its least fixpoint, what is subtracted now
  *          taken at its lower end. What does not come back had no support but itself: it is out.
- * Rise and fall repeat until both ends stay. Each rise only adds to `lower`, each fall only takes from
- * `upper`, so it ends. A node whose ends then differ is undefined, or hangs on an error: an error.
- * Without exclusion and errors one rise and one fall suffice, and give the least fixpoint.
+ * Rise and fall repeat until both ends stay. Each rise only adds to `lower`, each fall only takes
+ * from `upper`, so it ends. A node whose ends then differ is undefined, or hangs on an error: an
+ * error. Without exclusion and errors one rise and one fall suffice, and give the least fixpoint.
  *
  * The whole right side of an exclusion sees the interval as it was when the phase began (`frozen`),
  * so that `a - (b - c)` means what it means with `b - c` in a permission of its own: negation does

@@ -110,7 +110,8 @@ allowed_kinds(const struct eval *eval, uint32_t relation, bool *plain, bool *wil
     }
 }
 
-/* All plain subjects of the kind asked for; usersets of that kind come from the walk, by identity. */
+/* All plain subjects of the kind asked for; usersets of that kind come from the walk, by
+ * identity. */
 static enum status
 direct_subjects(struct eval *eval, uint64_t object, uint32_t relation, struct value *value,
                 struct error *error)

@@ -1,7 +1,7 @@
 /* expand.c - the tree of subjects behind a permission: what the schema says and what is stored,
- * without deciding anything. An operator becomes a node of its kind, a relation a leaf of its stored
- * subjects, and a userset among them a subtree as long as levels are left. Going along an arrow opens
- * a userset as well. A userset that is on the path already stays a subject of its leaf.
+ * without deciding anything. An operator becomes a node of its kind, a relation a leaf of its
+ * stored subjects, and a userset among them a subtree as long as levels are left. Going along an
+ * arrow opens a userset as well. A userset that is on the path already stays a subject of its leaf.
  *
  * The tree is built from a list of nodes to fill, so its depth costs no C stack. */
 #include "engine/request.h"
@@ -279,8 +279,8 @@ is_hidden(const struct builder *builder, uint32_t member)
     return builder->schema->members[member].kind == SCHEMA_HIDDEN;
 }
 
-/* The end of the way along an arrow: a leaf that names the userset not opened. An object that has no
- * such member holds nobody. */
+/* The end of the way along an arrow: a leaf that names the userset not opened. An object that has
+ * no such member holds nobody. */
 static enum status
 add_unopened(struct builder *builder, const struct task *task, uint64_t subject, uint32_t member,
              struct error *error)
@@ -299,8 +299,9 @@ add_unopened(struct builder *builder, const struct task *task, uint64_t subject,
     return status == BEHALF_OK ? add_child(builder, task->node, child, error) : status;
 }
 
-/* An object that an arrow walks to: its member's subtree where it may be opened. A hidden member is a
- * step of one longer arrow and costs no level of its own. */
+/* An object that an arrow walks to: its member's subtree where it may be opened. A hidden member is
+ * a step of one longer arrow: it costs no level and is always opened, which ends, since every cycle
+ * passes a named member as well. */
 static enum status
 visit_hop(struct builder *builder, const struct task *task, struct expand_node *unused,
           uint64_t subject, const struct schema_variant *variant, struct error *error)
@@ -311,8 +312,8 @@ visit_hop(struct builder *builder, const struct task *task, struct expand_node *
     enum status status;
 
     (void)unused;
-    if (member == SCHEMA_NONE || (task->levels == 0 && !hidden) ||
-        is_on_path(task->path, subject, member))
+    if (member == SCHEMA_NONE ||
+        (!hidden && (task->levels == 0 || is_on_path(task->path, subject, member))))
         return add_unopened(builder, task, subject, member, error);
     status = plan_member(builder, task->path, subject, member,
                          hidden ? task->levels : task->levels - 1, &child, error);
@@ -365,8 +366,8 @@ fill_operator(struct builder *builder, const struct task *task, enum expand_op o
     return BEHALF_OK;
 }
 
-/* `permission p = q`, or a member that is on the path: a union of one, so that both names show, or a
- * leaf that names it. */
+/* `permission p = q`, or a member that is on the path: a union of one, so that both names show, or
+ * a leaf that names it. */
 static enum status
 fill_computed(struct builder *builder, const struct task *task, uint32_t member,
               struct error *error)

@@ -1,9 +1,9 @@
 /* graph.h - the relationship graph as the evaluator sees it.
  *
  * Always true: a view answers for exactly one revision, whatever was written since; absent, too new
- * and empty are told apart inside and never reach the caller as one another. Sets of nodes are given
- * in ascending order without duplicates. Nothing that a view returns points into the graph: nodes are
- * copied into the caller's array, so a walk holds keys and positions, never pointers.
+ * and empty are told apart inside and never reach the caller as one another. Sets of nodes are
+ * given in ascending order without duplicates. Nothing that a view returns points into the graph:
+ * nodes are copied into the caller's array, so a walk holds keys and positions, never pointers.
  *
  * Behind it stands a cache of edge sets, one per (node, direction), over the storage. A set is
  * loaded at some revision L and is right for every revision from L on until the writer drops it; it
@@ -11,7 +11,8 @@
  *   loading: the loader installs a `loading` mark, then opens a storage snapshot, whose head is L,
  *            and reads; at install the set is dropped when the mark was struck meanwhile.
  *   writing: after a transaction committed to storage and before its revision is published, the
- *            writer calls graph_invalidate for every edge changed: it drops the sets of both ends and
+ *            writer calls graph_invalidate for every edge changed: it drops the sets of both ends
+ * and
  *            strikes marks of loads under way.
  * So a set that is in the cache was read after its node's last change, and no reader is given a
  * revision whose sets are stale.

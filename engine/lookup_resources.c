@@ -1,12 +1,14 @@
 /* lookup_resources.c - which resources of a type may this subject reach?
  *
- * The walk goes from the subject towards resources: along stored edges in reverse, along the schema's
- * reachability graph (struct schema_entry) from member to member, and only where the target permission
- * can still be reached. A node (object, member) that was reached through certain steps alone is an
- * answer; one that was not is a candidate, which the evaluation core checks at the same snapshot.
+ * The walk goes from the subject towards resources: along stored edges in reverse, along the
+ * schema's reachability graph (struct schema_entry) from member to member, and only where the
+ * target permission can still be reached. A node (object, member) that was reached through certain
+ * steps alone is an answer; one that was not is a candidate, which the evaluation core checks at
+ * the same snapshot.
  *
- * Always true: whatever check allows is reached by the walk, since each way by which a subject can be
- * counted to a node is an entry, and operators that only take away are walked as if they did not.
+ * Always true: whatever check allows is reached by the walk, since each way by which a subject can
+ * be counted to a node is an entry, and operators that only take away are walked as if they did
+ * not.
  * Costs: 16 bytes a node visited, 8 bytes a candidate; checks only for the page asked. */
 #include <stdlib.h>
 
@@ -69,7 +71,8 @@ turn_entries(struct walk *walk, struct turned *turned)
     }
     for (size_t member = 0; member < members; member++)
         turned->first[member + 2] += turned->first[member + 1];
-    /* first[m + 1] is where the next source of m goes, and at the end where those of m + 1 begin. */
+    /* first[m + 1] is where the next source of m goes, and at the end where those of m + 1
+     * begin. */
     for (uint32_t member = 0; member < members; member++) {
         const struct schema_member *row = &schema->members[member];
 
@@ -300,7 +303,7 @@ struct page {
     uint64_t last;       /* last node given, or left behind by the page before */
     struct arena memory; /* of the checks; thrown away when it has grown */
     struct eval eval;
-    const struct eval_subject *subject;
+    struct eval_subject subject;
 };
 
 #define PAGE_MEMORY_KEPT ((size_t)4 * 1024 * 1024)
@@ -312,7 +315,7 @@ refresh_eval(struct page *page)
 
     arena_reset(&page->memory, LIMIT_CHECK_ARENA);
     eval_init(&page->eval, VALUE_DECISION, snapshot->binding, &snapshot->view, &page->memory,
-              page->subject);
+              &page->subject);
 }
 
 /* Checks of one subject share what they learn. One that finds too little memory behind that is made
@@ -483,7 +486,7 @@ answer(struct snapshot *snapshot, const struct lookup_resources *lookup, struct 
         status = request_chain_decide(snapshot, &chain, &hops, error);
     if (status != BEHALF_OK)
         return status;
-    page->subject = &subject;
+    page->subject = subject;
     if (!table_init(&walk->visited, walk->arena, 64))
         return eval_spent(error);
     if (hops) {

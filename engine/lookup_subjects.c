@@ -1,6 +1,7 @@
 /* lookup_subjects.c - which subjects of a kind may reach this resource?
- * The evaluation core in the subjects domain gives the whole set; this file cuts the page out of it.
- * A set whose ends differ somewhere holds an undecided subject, and the lookup fails as a whole. */
+ * The evaluation core in the subjects domain gives the whole set; this file cuts the page out of
+ * it. A set whose ends differ somewhere holds an undecided subject, and the lookup fails as a
+ * whole. */
 #include "base/bytes.h"
 #include "engine/request.h"
 #include "engine/token.h"

@@ -1,9 +1,9 @@
 /* names.h - strings to nodes and back, for one request.
  *
  * Always true: equal (type, id) bytes give equal nodes within a request. A name that was never
- * stored gets a request-local node (NODE_IS_LOCAL): it has no edges but still meets wildcards, `self`
- * and identity. Names are never removed or renamed, so a node found once is right for ever; that a
- * name is absent is never remembered beyond the request.
+ * stored gets a request-local node (NODE_IS_LOCAL): it has no edges but still meets wildcards,
+ * `self` and identity. Names are never removed or renamed, so a node found once is right for ever;
+ * that a name is absent is never remembered beyond the request.
  * Threads: the cache is shared (locked shards); a resolver belongs to one request.
  * Memory: local names and returned ids live in the resolver's arena. */
 #ifndef BEHALF_ENGINE_NAMES_H
@@ -25,8 +25,8 @@ struct resolver {
     struct name_cache *cache;
     struct graph_view *view; /* gives the storage snapshot, and whether it may be waited for */
     struct arena *arena;
-    struct name_local *locals; /* names without a stored node, newest first */
-    struct table local_buckets; /* hash -> newest local of that bucket */
+    struct name_local *locals;    /* names without a stored node, newest first */
+    struct table local_buckets;   /* hash -> newest local of that bucket */
     struct name_local **local_at; /* by sequence - NODE_SEQUENCE_LOCAL */
     uint32_t local_count;
     uint32_t local_capacity;
@@ -35,8 +35,8 @@ struct resolver {
 void resolver_init(struct resolver *resolver, struct name_cache *cache, struct graph_view *view,
                    struct arena *arena);
 
-/* The node of `id` in the type with this label; a local one when it was never stored. `id` must live
- * as long as the resolver. */
+/* The node of `id` in the type with this label; a local one when it was never stored. `id` must
+ * live as long as the resolver. */
 enum status resolver_node(struct resolver *resolver, uint16_t type_label, struct slice id,
                           uint64_t *node, struct error *error) BEHALF_MUST_USE;
 

@@ -1,8 +1,8 @@
 /* pool.h - worker threads with a bounded queue per class of work.
  *
  * Always true: a full queue refuses (OVERLOADED, with retry_after_ms) and never waits; jobs do not
- * submit jobs and wait for them; lookups run on at most half of the threads, rounded up, so that they
- * cannot starve checks.
+ * submit jobs and wait for them; lookups run on at most half of the threads, rounded up, so that
+ * they cannot starve checks.
  * Threads: pool_submit from any thread; jobs run on the pool's threads, each with its own
  * engine_worker (may_block = true). pool_free runs what is queued, then joins. */
 #ifndef BEHALF_ENGINE_POOL_H

@@ -1,6 +1,6 @@
-/* request.h - from the words of a request to schema numbers and nodes, the same way for all methods.
- * Every failure names the word: UNKNOWN_DEFINITION, UNKNOWN_RELATION_OR_PERMISSION (both with the
- * nearest name as a hint where there is one), INVALID_OBJECT_ID, WILDCARD_NOT_ALLOWED,
+/* request.h - from the words of a request to schema numbers and nodes, the same way for all
+ * methods. Every failure names the word: UNKNOWN_DEFINITION, UNKNOWN_RELATION_OR_PERMISSION (both
+ * with the nearest name as a hint where there is one), INVALID_OBJECT_ID, WILDCARD_NOT_ALLOWED,
  * MALFORMED_REQUEST. */
 #ifndef BEHALF_ENGINE_REQUEST_H
 #define BEHALF_ENGINE_REQUEST_H

@@ -1,6 +1,7 @@
 /* subject_set.c - one merge for all three operations.
- * Both inputs are walked once in order of sequences; what an operation means is decided per sequence
- * from four facts: is it in a, is it in b, is it concrete in either, what becomes of the wildcard. */
+ * Both inputs are walked once in order of sequences; what an operation means is decided per
+ * sequence from four facts: is it in a, is it in b, is it concrete in either, what becomes of the
+ * wildcard. */
 #include "engine/subject_set.h"
 
 #include "base/check.h"

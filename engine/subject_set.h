@@ -7,7 +7,8 @@
  *   entries   sequence << 1 | excluded, ascending, each sequence once
  *
  * Always true: `excluded` entries stand only in a set with `wildcard`; a sequence is a member when
- * its entry says so, excluded when its entry says so, and without an entry exactly as `wildcard` says.
+ * its entry says so, excluded when its entry says so, and without an entry exactly as `wildcard`
+ * says.
  * Memory: immutable once made; everything in the arena given; NULL when the arena is spent.
  * Threads: none of its own. */
 #ifndef BEHALF_ENGINE_SUBJECT_SET_H

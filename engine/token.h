@@ -20,7 +20,7 @@
 
 struct cursor {
     uint64_t revision;
-    uint64_t request_digest; /* of everything but limit, cursor, deadline */
+    uint64_t request_digest;                /* of everything but limit, cursor, deadline */
     uint8_t position[CURSOR_POSITION_SIZE]; /* the method's own; unused bytes zero */
 };
 

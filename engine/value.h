@@ -3,10 +3,10 @@
  * A value is an interval [lower, upper]: what certainly holds and what possibly holds. In the
  * decision domain the ends are bits; in the subjects domain they are sets of subjects. Deny is
  * [0, 0], allow [1, 1], an error [0, 1]. With the operators applied to both ends (crosswise for the
- * right side of an exclusion) the tables of docs/ARCHITECTURE.md follow: union = allow if any allow,
- * else error if any error, else deny; intersection = deny if any deny, else error, else allow;
- * a - b = deny if a denies or b allows, else error if either is, else allow. The same arithmetic
- * gives the well-founded model of a cycle through exclusion (eval_cycle.c).
+ * right side of an exclusion) the tables of docs/ARCHITECTURE.md follow: union = allow if any
+ * allow, else error if any error, else deny; intersection = deny if any deny, else error, else
+ * allow; a - b = deny if a denies or b allows, else error if either is, else allow. The same
+ * arithmetic gives the well-founded model of a cycle through exclusion (eval_cycle.c).
  *
  * `provisional` marks a value that leaned on a node still being evaluated, taken as [0, 1]. A
  * provisional value whose ends meet does not depend on that node after all and is not provisional.

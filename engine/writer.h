@@ -1,13 +1,14 @@
 /* writer.h - the one thread that changes the store.
  *
- * The way of a write: queue -> decide -> one batch per accepted transaction, unsynced -> one sync for
- * the group -> graph and names -> publish the group's last revision -> replies.
- * Always true: a transaction is decided (schema, preconditions, existence) against the state that the
- * ones before it in its group leave; a refused one changes nothing and takes no revision; no reader
- * sees and no reply names a revision that is not durable. When the sync fails every transaction of
- * the group is OUTCOME_UNKNOWN, nothing of it is published, and later ones are SERVICE_READ_ONLY.
- * Threads: writer_submit from any thread; all else on the writer thread. writer_free answers what is
- * queued, then joins. */
+ * The way of a write: queue -> decide -> one batch per accepted transaction, unsynced -> one sync
+ * for the group -> graph and names -> publish the group's last revision -> replies.
+ * Always true: a transaction is decided (schema, preconditions, existence) against the state that
+ * the ones before it in its group leave; a refused one changes nothing and takes no revision; no
+ * reader sees and no reply names a revision that is not durable. When the sync fails every
+ * transaction of the group is OUTCOME_UNKNOWN, nothing of it is published, and later ones are
+ * SERVICE_READ_ONLY.
+ * Threads: writer_submit from any thread; all else on the writer thread. writer_free answers what
+ * is queued, then joins. */
 #ifndef BEHALF_ENGINE_WRITER_H
 #define BEHALF_ENGINE_WRITER_H
 

@@ -25,10 +25,11 @@
 #define SCHEMA_NONE UINT32_MAX
 #define SCHEMA_TEXT_SIZE_MAX ((size_t)4 * 1024 * 1024)
 #define SCHEMA_DEFINITIONS_MAX 2000 /* partials included */
-#define SCHEMA_MEMBERS_MAX 65535    /* hidden ones and those copied from partials included; an index
+#define SCHEMA_MEMBERS_MAX                                                                         \
+    65535                     /* hidden ones and those copied from partials included; an index
                                        fits 16 bits, which keys of the engine rely on */
-#define SCHEMA_NESTING_MAX 64       /* parentheses and nested arrows in one expression */
-#define SCHEMA_LINTS_MAX 1000       /* what one text is warned of at most */
+#define SCHEMA_NESTING_MAX 64 /* parentheses and nested arrows in one expression */
+#define SCHEMA_LINTS_MAX 1000 /* what one text is warned of at most */
 
 /* One node of a rewrite program: how a member's subjects are computed.
  *

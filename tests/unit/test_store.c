@@ -224,8 +224,8 @@ Test(store, names_are_compared_byte_for_byte)
         "a\xcc\x81lice",
         "\xef\xbd\x81\xef\xbd\x8c\xef\xbd\x89\xef\xbd\x83\xef\xbd\x85",
         "alice\xc2\xa0",
-        "al\xc4\xb1"
-        "ce",
+        ("al\xc4\xb1"
+         "ce"),
     };
     struct store *store = store_test_open(NULL);
     struct store_transaction *transaction = store_test_begin(store);
