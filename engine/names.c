@@ -7,7 +7,6 @@
 
 /* Up to so many local names are found by walking them; more get a table. */
 #define LOCALS_WALKED 8
-#define LOCALS_FIRST 8
 
 struct name_local {
     struct name_local *older;       /* in order of making */
@@ -58,26 +57,8 @@ local_add_to_table(struct resolver *resolver, uint32_t sequence)
     return true;
 }
 
-/* Makes room for one more in local_at, and turns to the table when there are many. */
-static bool
-local_reserve(struct resolver *resolver)
-{
-    uint32_t capacity = resolver->local_capacity;
-    struct name_local **grown;
-
-    if (resolver->local_count < capacity)
-        return true;
-    capacity = capacity == 0 ? LOCALS_FIRST : capacity * 2;
-    grown = arena_take(resolver->arena, capacity * sizeof *grown);
-    if (grown == NULL)
-        return false;
-    if (resolver->local_count > 0)
-        memcpy(grown, resolver->local_at, resolver->local_count * sizeof *grown);
-    resolver->local_at = grown;
-    resolver->local_capacity = capacity;
-    return true;
-}
-
+/* Names the newest local in the table, which begins when they are many. After a failure the table is
+ * as if it had not been asked. */
 static bool
 local_index(struct resolver *resolver)
 {
@@ -104,21 +85,25 @@ static enum status
 local_make(struct resolver *resolver, uint16_t type_label, uint64_t hash, struct slice id,
            uint64_t *node, struct error *error)
 {
-    struct name_local *local;
+    struct name_local *local = arena_take_array(resolver->arena, 1, sizeof *local);
+    struct name_local **grown =
+        arena_grow(resolver->arena, resolver->local_at, resolver->local_count,
+                   &resolver->local_capacity, sizeof *grown);
 
-    if (!local_reserve(resolver))
-        return arena_spent(error);
-    local = arena_take_array(resolver->arena, 1, sizeof *local);
-    if (local == NULL)
+    if (grown != NULL)
+        resolver->local_at = grown;
+    if (local == NULL || grown == NULL)
         return arena_spent(error);
     local->older = resolver->locals;
     local->node = NODE_WILDCARD(type_label) | (NODE_SEQUENCE_LOCAL + resolver->local_count);
     local->hash = hash;
     local->id = id;
-    resolver->locals = local;
     resolver->local_at[resolver->local_count++] = local;
-    if (!local_index(resolver))
+    if (!local_index(resolver)) {
+        resolver->local_count--;
         return arena_spent(error);
+    }
+    resolver->locals = local;
     *node = local->node;
     return BEHALF_OK;
 }

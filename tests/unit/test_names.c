@@ -328,3 +328,34 @@ Test(names, equal_hashes_are_told_apart_by_their_bytes)
     }
     cr_assert_eq(kept, 8);
 }
+
+/* Asks for names until the memory is spent, and then again: what failed once must not be half
+ * there. */
+Test(names, names_beyond_the_memory_are_errors_and_nothing_else)
+{
+    for (size_t cap = 0; cap <= 8192; cap += 16) {
+        struct request request;
+        uint64_t nodes[40] = {0};
+
+        open_names(1, PLENTY);
+        arena_release(&arena);
+        arena_init(&arena, cap);
+        request_open(&request, store_head_revision(data.store), true);
+        for (int round = 0; round < 3; round++) {
+            for (size_t at = 0; at < 40; at++) {
+                static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP";
+                uint64_t node = 0;
+
+                if (resolver_node(&request.resolver, data.subject_type,
+                                  (struct slice){letters + at, 1}, &node,
+                                  &request.error) != BEHALF_OK)
+                    continue;
+                cr_assert(nodes[at] == 0 || nodes[at] == node, "%zu bytes, name %zu", cap, at);
+                nodes[at] = node;
+            }
+        }
+        request_close(&request);
+        if (cap < 8192)
+            close_names();
+    }
+}
