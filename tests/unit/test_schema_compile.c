@@ -117,7 +117,7 @@ Test(schema_compile, members_copied_from_partials_are_bounded)
     for (int index = 0; index < 101; index++)
         buffer_add_format(&text, "definition type%d { ...base }\n", index);
     cr_expect_eq(schema_compile(buffer_slice(&text), &schema, &error), BEHALF_SCHEMA_TYPE_ERROR);
-    cr_expect_str_eq(error.message, "the schema has more than 100000 relations and permissions");
+    cr_expect_str_eq(error.message, "the schema has more than 65535 relations and permissions");
     buffer_release(&text);
 }
 
