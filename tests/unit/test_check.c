@@ -250,3 +250,85 @@ Test(check, a_tree_is_whole_or_an_error_however_little_memory_there_is)
     cr_expect_gt(whole, 0);
     rig_close(&rig);
 }
+
+/* What every read answers, by one number that is wrong as soon as something is missing or empty; 0
+ * when the memory was too short. */
+static size_t
+size_of_answers(struct rig *rig, const struct engine_request *request)
+{
+    struct lookup_resources resources = {
+        .resource_type = SLICE_LITERAL("document"),
+        .permission = SLICE_LITERAL("view"),
+        .subject = {.type = SLICE_LITERAL("user"), .id = SLICE_LITERAL("ann")},
+    };
+    struct lookup_subjects subjects = {
+        .resource = {.type = SLICE_LITERAL("document"), .id = SLICE_LITERAL("d1")},
+        .permission = SLICE_LITERAL("view"),
+        .subject_type = SLICE_LITERAL("user"),
+    };
+    struct lookup_permissions permissions = {.resource = subjects.resource,
+                                             .subject = resources.subject};
+    struct relationships_read read = {.filter = {.resource_type = SLICE_LITERAL("document")}};
+    struct lookup_resources_result found_resources = {0};
+    struct lookup_subjects_result found_subjects = {0};
+    struct lookup_permissions_result found_permissions = {0};
+    struct relationships_read_result found = {0};
+    struct engine_worker *worker = rig->worker;
+    enum status status[4];
+    struct error error;
+    size_t size = 0;
+
+    status[0] = engine_lookup_resources(worker, request, &resources, &found_resources, &error);
+    status[1] = engine_lookup_subjects(worker, request, &subjects, &found_subjects, &error);
+    status[2] =
+        engine_lookup_permissions(worker, request, &permissions, &found_permissions, &error);
+    status[3] = engine_relationships_read(worker, request, &read, &found, &error);
+    for (size_t at = 0; at < 4; at++) {
+        cr_assert(status[at] == BEHALF_OK || status[at] == BEHALF_BUDGET_EXHAUSTED);
+        if (status[at] != BEHALF_OK)
+            return 0;
+    }
+    for (size_t at = 0; at < found_resources.resource_count; at++)
+        size += found_resources.resources[at].id.size;
+    for (size_t at = 0; at < found_subjects.subject_count; at++)
+        size += found_subjects.subjects[at].id.size + found_subjects.subjects[at].excluded_count;
+    for (size_t at = 0; at < found_permissions.permission_count; at++)
+        size += found_permissions.permissions[at].permission.size;
+    for (size_t at = 0; at < found.relationship_count; at++)
+        size += found.relationships[at].resource.id.size +
+                found.relationships[at].resource.relation.size +
+                found.relationships[at].subject.type.size + found.relationships[at].subject.id.size;
+    return size;
+}
+
+Test(check, answers_are_whole_or_errors_however_little_memory_there_is)
+{
+    static struct rig rig;
+    struct engine_request plenty = {.arena = &rig.arena};
+    size_t whole;
+    size_t answered = 0;
+
+    rig_open(&rig, "definition user {}\n"
+                   "definition document {\n"
+                   "    relation viewer: user | user:*\n    relation banned: user\n"
+                   "    permission view = viewer - banned\n"
+                   "}\n");
+    (void)rig_do(&rig, "touch document:d1#viewer@user:*\ntouch document:d1#banned@user:eve\n"
+                       "touch document:d1#viewer@user:ann\ntouch document:d2#viewer@user:ann\n"
+                       "touch document:d3#viewer@user:bob\ntouch document:d3#viewer@user:ann\n");
+    whole = size_of_answers(&rig, &plenty);
+    cr_assert_gt(whole, 0);
+    for (size_t cap = 16; cap <= 16384; cap += 16) {
+        struct arena arena;
+        struct engine_request request = {.arena = &arena};
+        size_t size;
+
+        arena_init(&arena, cap);
+        size = size_of_answers(&rig, &request);
+        cr_expect(size == 0 || size == whole, "with %zu bytes", cap);
+        answered += size == whole;
+        arena_release(&arena);
+    }
+    cr_expect_gt(answered, 0);
+    rig_close(&rig);
+}
