@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "engine/graph_cache.h"
+#include "engine/limits.h"
 
 struct graph {
     struct graph_cache *cache;
@@ -136,6 +137,7 @@ load_set(struct graph_view *view, uint64_t node, enum edge_direction direction, 
         graph_cache_load_failed(cache, &load);
         return status;
     }
+    budget_note_load(view->budget, set != NULL ? edge_set_edge_count(set) : LIMIT_GRAPH_SET_EDGES);
     graph_cache_load_end(cache, &load, set);
     *usable = set != NULL && set->valid_from <= view->revision;
     if (*usable)

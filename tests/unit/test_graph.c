@@ -426,3 +426,28 @@ Test(graph, an_older_revision_behind_the_horizon_is_an_error)
     cr_assert_eq(store_set_horizon(w.data.store, head(), &error), BEHALF_OK);
     cr_assert_eq(ask(old, true, &key, &found), BEHALF_REVISION_EXPIRED);
 }
+
+/* What a load reads costs no budget, since who comes later does not pay it, but it takes time. */
+Test(graph, loads_bring_the_look_at_the_deadline_nearer)
+{
+    enum { RESOURCES = 400, EDGES = 8 };
+    struct graph_store_change *changes = memory_new_array(RESOURCES * EDGES, sizeof *changes);
+    enum status status = BEHALF_OK;
+    uint64_t left;
+
+    open_world(RESOURCES, EDGES, PLENTY);
+    for (uint32_t at = 0; at < RESOURCES * EDGES; at++)
+        changes[at].key = key_of(at / EDGES, 0, at % EDGES);
+    graph_store_write(&w.data, w.graph, changes, RESOURCES * EDGES);
+    budget_init(&w.budget, env_system(), BUDGET_CLOCK_EDGES - 1, 1, NULL);
+    for (uint32_t at = 0; status == BEHALF_OK && at < RESOURCES; at++) {
+        struct edge_key key = key_of(at, 0, 0);
+        bool found;
+
+        left = w.budget.edges_left;
+        status = ask(head(), true, &key, &found);
+        cr_expect(status != BEHALF_OK || w.budget.edges_left == left - 1);
+    }
+    cr_assert_eq(status, BEHALF_DEADLINE);
+    memory_free(changes);
+}
