@@ -21,13 +21,10 @@ method_check(const struct method_context *context, struct reader arguments, stru
         READ_FIELDS(check_arguments),
     };
     struct check_arguments call = {.read.deadline_ms = 0};
-    struct decoder decoder;
     struct engine_request request;
     struct check_result result;
-    enum status status;
+    enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
-    method_decoder(&decoder, context, arguments, error);
-    status = DECODE_MAP(&decoder, fields, &call, NULL);
     if (status != BEHALF_OK)
         return status;
     call.check.actors = call.actors.objects;
@@ -58,13 +55,10 @@ method_check_bulk(const struct method_context *context, struct reader arguments,
         READ_FIELDS(check_bulk_arguments),
     };
     struct check_bulk_arguments call = {.read.deadline_ms = 0};
-    struct decoder decoder;
     struct engine_request request;
     struct check_bulk_result result;
-    enum status status;
+    enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
-    method_decoder(&decoder, context, arguments, error);
-    status = DECODE_MAP(&decoder, fields, &call, NULL);
     if (status != BEHALF_OK)
         return status;
     request = method_request(context, &call.read, LIMIT_CHECK_DEADLINE_MS);

@@ -109,14 +109,11 @@ method_expand(const struct method_context *context, struct reader arguments, str
         READ_FIELDS(expand_arguments),
     };
     struct expand_arguments call = {.expand.depth = 1};
-    struct decoder decoder;
     struct engine_request request;
     struct expand_result result;
     struct buffer scratch;
-    enum status status;
+    enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
-    method_decoder(&decoder, context, arguments, error);
-    status = DECODE_MAP(&decoder, fields, &call, NULL);
     if (status != BEHALF_OK)
         return status;
     request = method_request(context, &call.read, LIMIT_LOOKUP_DEADLINE_MS);
@@ -188,13 +185,10 @@ method_lookup_resources(const struct method_context *context, struct reader argu
         READ_FIELDS(lookup_resources_arguments),
     };
     struct lookup_resources_arguments call = {.read.deadline_ms = 0};
-    struct decoder decoder;
     struct engine_request request;
     struct lookup_resources_result result;
-    enum status status;
+    enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
-    method_decoder(&decoder, context, arguments, error);
-    status = DECODE_MAP(&decoder, fields, &call, NULL);
     if (status != BEHALF_OK)
         return status;
     call.lookup.actors = call.actors.objects;
@@ -257,13 +251,10 @@ method_lookup_subjects(const struct method_context *context, struct reader argum
         READ_FIELDS(lookup_subjects_arguments),
     };
     struct lookup_subjects_arguments call = {.read.deadline_ms = 0};
-    struct decoder decoder;
     struct engine_request request;
     struct lookup_subjects_result result;
-    enum status status;
+    enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
-    method_decoder(&decoder, context, arguments, error);
-    status = DECODE_MAP(&decoder, fields, &call, NULL);
     if (status != BEHALF_OK)
         return status;
     request = method_request(context, &call.read, LIMIT_LOOKUP_DEADLINE_MS);
@@ -305,13 +296,10 @@ method_lookup_permissions(const struct method_context *context, struct reader ar
         READ_FIELDS(lookup_permissions_arguments),
     };
     struct lookup_permissions_arguments call = {.read.deadline_ms = 0};
-    struct decoder decoder;
     struct engine_request request;
     struct lookup_permissions_result result;
-    enum status status;
+    enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
-    method_decoder(&decoder, context, arguments, error);
-    status = DECODE_MAP(&decoder, fields, &call, NULL);
     if (status != BEHALF_OK)
         return status;
     call.lookup.actors = call.actors.objects;

@@ -14,11 +14,8 @@ method_schema_write(const struct method_context *context, struct reader argument
         FIELD(schema_write_arguments, text, "text", decode_schema_text, FIELD_REQUIRED),
     };
     struct schema_write_arguments call = {.text = {NULL, 0}};
-    struct decoder decoder;
-    enum status status;
+    enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
-    method_decoder(&decoder, context, arguments, error);
-    status = DECODE_MAP(&decoder, fields, &call, NULL);
     if (status != BEHALF_OK)
         return status;
     write->kind = WRITE_SCHEMA;
@@ -48,13 +45,10 @@ method_schema_read(const struct method_context *context, struct reader arguments
         READ_FIELDS(schema_read_arguments),
     };
     struct schema_read_arguments call = {.read.deadline_ms = 0};
-    struct decoder decoder;
     struct engine_request request;
     struct schema_read_result result;
-    enum status status;
+    enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
-    method_decoder(&decoder, context, arguments, error);
-    status = DECODE_MAP(&decoder, fields, &call, NULL);
     if (status != BEHALF_OK)
         return status;
     request = method_request(context, &call.read, LIMIT_LOOKUP_DEADLINE_MS);

@@ -14,11 +14,8 @@ method_ping(const struct method_context *context, struct reader arguments, struc
         FIELD(ping_arguments, payload, "payload", decode_payload, FIELD_OPTIONAL),
     };
     struct ping_arguments call = {.payload = {NULL, 0}};
-    struct decoder decoder;
-    enum status status;
+    enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
-    method_decoder(&decoder, context, arguments, error);
-    status = DECODE_MAP(&decoder, fields, &call, NULL);
     if (status != BEHALF_OK)
         return status;
     codec_put_map(out, call.payload.size > 0 ? 1 : 0);
@@ -58,15 +55,12 @@ enum status
 method_server_info(const struct method_context *context, struct reader arguments,
                    struct buffer *out, struct error *error)
 {
-    struct decoder decoder;
     const struct method *methods;
     struct engine_info info;
     size_t count = 0;
     char unused;
-    enum status status;
+    enum status status = method_decode(context, arguments, NULL, 0, &unused, error);
 
-    method_decoder(&decoder, context, arguments, error);
-    status = decode_map(&decoder, NULL, 0, &unused, NULL);
     if (status != BEHALF_OK)
         return status;
     status = engine_info_read(context->engine, &info, error);

@@ -22,11 +22,8 @@ method_relationships_write(const struct method_context *context, struct reader a
               FIELD_OPTIONAL),
     };
     struct write_arguments call = {.metadata = {NULL, 0}};
-    struct decoder decoder;
-    enum status status;
+    enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
-    method_decoder(&decoder, context, arguments, error);
-    status = DECODE_MAP(&decoder, fields, &call, NULL);
     if (status != BEHALF_OK)
         return status;
     write->kind = WRITE_RELATIONSHIPS;
@@ -64,11 +61,8 @@ method_relationships_delete(const struct method_context *context, struct reader 
         FIELD(delete_arguments, limit, "limit", decode_delete_limit, FIELD_OPTIONAL),
     };
     struct delete_arguments call = {.limit = 0};
-    struct decoder decoder;
-    enum status status;
+    enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
-    method_decoder(&decoder, context, arguments, error);
-    status = DECODE_MAP(&decoder, fields, &call, NULL);
     if (status != BEHALF_OK)
         return status;
     write->kind = WRITE_DELETE;
@@ -110,14 +104,11 @@ method_relationships_read(const struct method_context *context, struct reader ar
         READ_FIELDS(read_relationships_arguments),
     };
     struct read_relationships_arguments call = {.read.deadline_ms = 0};
-    struct decoder decoder;
     struct engine_request request;
     struct relationships_read_result result;
     struct buffer text;
-    enum status status;
+    enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
-    method_decoder(&decoder, context, arguments, error);
-    status = DECODE_MAP(&decoder, fields, &call, NULL);
     if (status != BEHALF_OK)
         return status;
     request = method_request(context, &call.read, LIMIT_LOOKUP_DEADLINE_MS);

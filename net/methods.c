@@ -26,15 +26,18 @@ method_table(size_t *count)
     return methods;
 }
 
-void
-method_decoder(struct decoder *decoder, const struct method_context *context,
-               struct reader arguments, struct error *error)
+enum status
+method_decode(const struct method_context *context, struct reader arguments,
+              const struct field *fields, size_t count, void *into, struct error *error)
 {
+    struct decoder decoder;
+
     /* Not the whole struct: clearing the path would cost more than a ping. */
-    decoder->reader = arguments;
-    decoder->arena = context->arena;
-    decoder->error = error;
-    decoder->depth = 0;
+    decoder.reader = arguments;
+    decoder.arena = context->arena;
+    decoder.error = error;
+    decoder.depth = 0;
+    return decode_map(&decoder, fields, count, into, NULL);
 }
 
 struct engine_request

@@ -57,8 +57,12 @@ const struct method *method_table(size_t *count);
 
 /* --- for the families of methods -------------------------------------------------------------- */
 
-void method_decoder(struct decoder *decoder, const struct method_context *context,
-                    struct reader arguments, struct error *error);
+/* Fills `into` from the map of named arguments, by a table of fields. */
+enum status method_decode(const struct method_context *context, struct reader arguments,
+                          const struct field *fields, size_t count, void *into,
+                          struct error *error) BEHALF_MUST_USE;
+#define METHOD_DECODE(context, arguments, fields, into, error)                                     \
+    method_decode((context), (arguments), (fields), BEHALF_COUNT_OF(fields), (into), (error))
 
 /* What the engine wants to know of a read; `default_ms` when it names no deadline. */
 struct engine_request method_request(const struct method_context *context,

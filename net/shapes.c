@@ -343,39 +343,42 @@ decode_resource(struct decoder *decoder, void *into)
     return BEHALF_OK;
 }
 
-/* The array at the cursor: its count, at most `largest`. Elements need a byte each, so a count
- * above the bytes left is refused before anything is taken from the arena. */
+/* What an array may hold. */
+struct list_shape {
+    size_t least;
+    size_t largest;
+    enum status too_many; /* beyond `largest` */
+    size_t element_size;
+    field_decode *decode; /* of an element */
+};
+
+/* The array at the cursor, into the arena. Elements need a byte each, so a count above the bytes
+ * left is refused before anything is taken. */
 static enum status
-decode_count(struct decoder *decoder, size_t largest, enum status too_many, size_t *count)
+decode_list(struct decoder *decoder, const struct list_shape *shape, void **elements, size_t *count)
 {
     struct value value;
+    char *array;
     enum status status = decoder_expect(decoder, VALUE_ARRAY, "an array", &value);
 
     if (status != BEHALF_OK)
         return status;
-    if (value.number > largest)
-        return decoder_refuse(decoder, too_many, "%llu elements; at most %zu are allowed",
-                              (unsigned long long)value.number, largest);
+    if (value.number > shape->largest)
+        return decoder_refuse(decoder, shape->too_many, "%llu elements; at most %zu are allowed",
+                              (unsigned long long)value.number, shape->largest);
+    if (value.number < shape->least)
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the array must not be empty");
     if (value.number > (uint64_t)(decoder->reader.end - decoder->reader.at))
         return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the array is cut short");
     *count = (size_t)value.number;
-    return BEHALF_OK;
-}
-
-/* Decodes `count` elements of `size` bytes into the arena. */
-static enum status
-decode_elements(struct decoder *decoder, size_t count, size_t size, field_decode *decode,
-                void **elements)
-{
-    void *array = arena_take_array(decoder->arena, count, size);
-
+    if (*count == 0)
+        return BEHALF_OK;
+    array = arena_take_array(decoder->arena, *count, shape->element_size);
     if (array == NULL)
         return no_memory(decoder);
-    for (size_t index = 0; index < count; index++) {
-        enum status status;
-
+    for (size_t index = 0; index < *count; index++) {
         decoder_element(decoder, index);
-        status = decode(decoder, (char *)array + index * size);
+        status = shape->decode(decoder, array + index * shape->element_size);
         if (status != BEHALF_OK)
             return status;
     }
@@ -384,40 +387,34 @@ decode_elements(struct decoder *decoder, size_t count, size_t size, field_decode
     return BEHALF_OK;
 }
 
-static enum status
-must_not_be_empty(struct decoder *decoder)
-{
-    return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the array must not be empty");
-}
-
 enum status
 decode_actors(struct decoder *decoder, void *into)
 {
+    static const struct list_shape shape = {
+        .least = 1,
+        .largest = LIMIT_ACTORS,
+        .too_many = BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,
+        .element_size = sizeof(struct object),
+        .decode = decode_resource,
+    };
     struct actors *actors = into;
     struct reader peek = decoder->reader;
     struct value value;
-    size_t count = 1;
     void *objects = NULL;
     enum status status;
 
     if (!reader_next(&peek, &value))
         return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the value is cut short");
-    if (value.kind != VALUE_ARRAY) {
-        struct object *object = arena_take(decoder->arena, sizeof *object);
-
-        if (object == NULL)
+    if (value.kind == VALUE_ARRAY) {
+        status = decode_list(decoder, &shape, &objects, &actors->count);
+    } else {
+        objects = arena_take(decoder->arena, sizeof(struct object));
+        if (objects == NULL)
             return no_memory(decoder);
-        status = decode_resource(decoder, object);
-        *actors = (struct actors){object, count};
-        return status;
+        status = decode_resource(decoder, objects);
+        actors->count = 1;
     }
-    status = decode_count(decoder, LIMIT_ACTORS, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT, &count);
-    if (status != BEHALF_OK)
-        return status;
-    if (count == 0)
-        return must_not_be_empty(decoder);
-    status = decode_elements(decoder, count, sizeof(struct object), decode_resource, &objects);
-    *actors = (struct actors){objects, count};
+    actors->objects = objects;
     return status;
 }
 
@@ -571,18 +568,18 @@ decode_update(struct decoder *decoder, void *into)
 enum status
 decode_updates(struct decoder *decoder, void *into)
 {
+    static const struct list_shape shape = {
+        .least = 1,
+        .largest = LIMIT_UPDATES,
+        .too_many = BEHALF_TOO_MANY_UPDATES_IN_REQUEST,
+        .element_size = sizeof(struct update),
+        .decode = decode_update,
+    };
     struct updates *updates = into;
     void *items = NULL;
-    size_t count = 0;
-    enum status status =
-        decode_count(decoder, LIMIT_UPDATES, BEHALF_TOO_MANY_UPDATES_IN_REQUEST, &count);
+    enum status status = decode_list(decoder, &shape, &items, &updates->count);
 
-    if (status != BEHALF_OK)
-        return status;
-    if (count == 0)
-        return must_not_be_empty(decoder);
-    status = decode_elements(decoder, count, sizeof(struct update), decode_update, &items);
-    *updates = (struct updates){items, count};
+    updates->items = items;
     return status;
 }
 
@@ -688,17 +685,18 @@ decode_precondition(struct decoder *decoder, void *into)
 enum status
 decode_preconditions(struct decoder *decoder, void *into)
 {
+    static const struct list_shape shape = {
+        .least = 0,
+        .largest = LIMIT_PRECONDITIONS,
+        .too_many = BEHALF_TOO_MANY_PRECONDITIONS_IN_REQUEST,
+        .element_size = sizeof(struct precondition),
+        .decode = decode_precondition,
+    };
     struct preconditions *preconditions = into;
     void *items = NULL;
-    size_t count = 0;
-    enum status status = decode_count(decoder, LIMIT_PRECONDITIONS,
-                                      BEHALF_TOO_MANY_PRECONDITIONS_IN_REQUEST, &count);
+    enum status status = decode_list(decoder, &shape, &items, &preconditions->count);
 
-    if (status != BEHALF_OK || count == 0)
-        return status;
-    status =
-        decode_elements(decoder, count, sizeof(struct precondition), decode_precondition, &items);
-    *preconditions = (struct preconditions){items, count};
+    preconditions->items = items;
     return status;
 }
 
@@ -733,17 +731,17 @@ decode_check(struct decoder *decoder, void *into)
 enum status
 decode_checks(struct decoder *decoder, void *into)
 {
+    static const struct list_shape shape = {
+        .least = 1,
+        .largest = LIMIT_CHECKS,
+        .too_many = BEHALF_TOO_MANY_CHECKS_IN_REQUEST,
+        .element_size = sizeof(struct check),
+        .decode = decode_check,
+    };
     struct checks *checks = into;
     void *items = NULL;
-    size_t count = 0;
-    enum status status =
-        decode_count(decoder, LIMIT_CHECKS, BEHALF_TOO_MANY_CHECKS_IN_REQUEST, &count);
+    enum status status = decode_list(decoder, &shape, &items, &checks->count);
 
-    if (status != BEHALF_OK)
-        return status;
-    if (count == 0)
-        return must_not_be_empty(decoder);
-    status = decode_elements(decoder, count, sizeof(struct check), decode_check, &items);
-    *checks = (struct checks){items, count};
+    checks->items = items;
     return status;
 }
