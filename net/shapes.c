@@ -87,7 +87,7 @@ check_type_name(struct decoder *decoder, struct slice name)
 {
     if (type_name_is_valid(name))
         return BEHALF_OK;
-    return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "not a valid type name");
+    return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "not a valid name of a definition or caveat");
 }
 
 enum status
