@@ -3,8 +3,10 @@
 
 #include <math.h>
 #include <msgpack.h>
+#include <stdlib.h>
 
 #include "base/bytes.h"
+#include "base/memory.h"
 #include "base/utf8.h"
 #include "net/limits.h"
 
@@ -254,38 +256,39 @@ text_to_json(struct slice text, struct buffer *out, struct error *error)
     return BEHALF_OK;
 }
 
-/* Whether one of the `count` keys from `reader` on is `key`. Quadratic over a map, whose size
- * LIMIT_STORED_CONTEXT bounds. */
-static bool
-key_stands_before(struct reader reader, uint64_t count, struct slice key)
+static int
+compare_keys(const void *a, const void *b)
 {
-    struct value other;
-    struct slice passed;
-
-    for (uint64_t index = 0; index < count; index++)
-        if (!reader_next(&reader, &other) || slice_equal(other.bytes, key) ||
-            !reader_skip(&reader, &passed))
-            return true;
-    return false;
+    return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
 }
 
+/* By sorting: a search for every key would let one message hold its loop for seconds. */
 static enum status
-map_to_json(struct reader *reader, uint64_t count, unsigned depth_left, struct buffer *out,
-            struct error *error)
+refuse_repeated(struct slice *keys, size_t count, struct error *error)
 {
-    struct reader first = *reader;
-    enum status status;
+    qsort(keys, count, sizeof *keys, compare_keys);
+    for (size_t index = 1; index < count; index++)
+        if (slice_equal(keys[index - 1], keys[index]))
+            return error_set(error, BEHALF_MALFORMED_REQUEST,
+                             "the key '%.*s' stands twice in the context",
+                             SLICE_PRINTF(keys[index]));
+    return BEHALF_OK;
+}
 
+/* `keys` has room for `count`. */
+static enum status
+pairs_to_json(struct reader *reader, struct slice *keys, size_t count, unsigned depth_left,
+              struct buffer *out, struct error *error)
+{
     buffer_add_byte(out, '{');
-    for (uint64_t index = 0; index < count; index++) {
+    for (size_t index = 0; index < count; index++) {
         struct value key;
+        enum status status;
 
         if (!reader_next(reader, &key) || key.kind != VALUE_TEXT)
             return error_set(error, BEHALF_MALFORMED_REQUEST,
                              "a key of the context is not a string");
-        if (key_stands_before(first, index, key.bytes))
-            return error_set(error, BEHALF_MALFORMED_REQUEST,
-                             "the key '%.*s' stands twice in the context", SLICE_PRINTF(key.bytes));
+        keys[index] = key.bytes;
         if (index > 0)
             buffer_add_byte(out, ',');
         status = text_to_json(key.bytes, out, error);
@@ -297,7 +300,22 @@ map_to_json(struct reader *reader, uint64_t count, unsigned depth_left, struct b
             return status;
     }
     buffer_add_byte(out, '}');
-    return BEHALF_OK;
+    return refuse_repeated(keys, count, error);
+}
+
+static enum status
+map_to_json(struct reader *reader, uint64_t count, unsigned depth_left, struct buffer *out,
+            struct error *error)
+{
+    struct slice *keys;
+    enum status status;
+
+    if (count > bytes_left(reader) / 2)
+        return error_set(error, BEHALF_MALFORMED_REQUEST, "the context is not well-formed");
+    keys = memory_new_array((size_t)count, sizeof *keys);
+    status = pairs_to_json(reader, keys, (size_t)count, depth_left, out, error);
+    memory_free(keys);
+    return status;
 }
 
 static enum status

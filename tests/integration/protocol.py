@@ -579,6 +579,26 @@ def metadata_limit(client, server):
 
 
 @case
+def large_contexts_do_not_hold_a_loop(client, server):
+    """The keys of a context are compared with each other: not each with each."""
+    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    context = {a + b: 1 for a in letters for b in letters[:19]}
+    relationship = {"resource": "document:a", "relation": "viewer", "subject": "user:ann",
+                    "caveat": {"name": "during", "context": context}}
+    began = time.monotonic()
+    client.refused("INVALID_SUBJECT_TYPE", "relationships.write",
+                   updates=[{"op": "touch", "relationship": relationship}] * 800)
+    assert time.monotonic() - began < 2 * SLOW, time.monotonic() - began
+    twice = msgpack.packb({"aa": 1, "ab": 2, "ac": 3}).replace(b"ac", b"aa")
+    relationship["caveat"]["context"] = 4711
+    data = msgpack.packb([0, 9, "relationships.write", [{
+        "updates": [{"op": "touch", "relationship": relationship}]}]])
+    client.socket.sendall(data.replace(msgpack.packb(4711), twice))
+    error = client.reply()[2]
+    assert error["reason"] == "MALFORMED_REQUEST" and "'aa' stands twice" in error["message"], error
+
+
+@case
 def message_size_limit(client, server):
     limit = 4 * 1024 * 1024
     def message(size):
