@@ -61,6 +61,20 @@ close_up(void)
 #endif
 }
 
+/* A standard descriptor that is closed would become a file of the store, and what is logged or
+ * printed would be written into it. */
+static void
+occupy_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        (void)close(fd);
+}
+
 /* Blocked here and so in every thread started later; main waits for them. */
 static sigset_t
 block_signals(void)
@@ -224,6 +238,7 @@ main(int count, char **arguments)
     sigset_t signals;
     enum exit_code code;
 
+    occupy_standard_descriptors();
     close_up();
     if (options_read(&options, count, arguments, environ, &error) != BEHALF_OK) {
         complain(&error);

@@ -909,6 +909,24 @@ def unix_socket_and_config(client, server):
 
 
 @case
+def closed_standard_descriptors_stay_away_from_the_store(client, server):
+    scratch = tempfile.mkdtemp()
+    ready, child = os.pipe()
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", BEHALFD, "--data",
+         os.path.join(scratch, "data"), "--listen", "127.0.0.1:0", "--ready-fd", str(child)],
+        pass_fds=[child])
+    os.close(child)
+    with os.fdopen(ready) as pipe:
+        assert pipe.readline().startswith("127.0.0.1:")
+    for number in range(3):
+        assert os.readlink("/proc/%d/fd/%d" % (process.pid, number)) == "/dev/null", number
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE) == 0
+    shutil.rmtree(scratch)
+
+
+@case
 def sigterm_drains(client, server):
     scratch = tempfile.mkdtemp()
     other = Server(os.path.join(scratch, "data"))
