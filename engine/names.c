@@ -57,8 +57,8 @@ local_add_to_table(struct resolver *resolver, uint32_t sequence)
     return true;
 }
 
-/* Names the newest local in the table, which begins when they are many. After a failure the table is
- * as if it had not been asked. */
+/* Names the newest local in the table, which begins when they are many. After a failure the table
+ * is as if it had not been asked. */
 static bool
 local_index(struct resolver *resolver)
 {

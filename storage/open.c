@@ -372,10 +372,10 @@ open_at(const struct store_options *options, const struct directory *directory, 
     return BEHALF_OK;
 }
 
-/* The log is damaged somewhere. If everything up to the mark stands before the damage, the damage is
- * taken for a tail that was never synced, and the copy without it becomes the store. That is a guess
- * for what was acknowledged since the mark (at most a second, or 1,000 revisions), hence the warning
- * with both revisions. */
+/* The log is damaged somewhere. If everything up to the mark stands before the damage, the damage
+ * is taken for a tail that was never synced, and the copy without it becomes the store. That is a
+ * guess for what was acknowledged since the mark (at most a second, or 1,000 revisions), hence the
+ * warning with both revisions. */
 static enum status
 open_salvaged(const struct store_options *options, struct directory *directory,
               struct store **store, struct error *error)
