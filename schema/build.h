@@ -3,7 +3,7 @@
  *   resolve_names      items to types and members; partials spliced in     resolve.c
  *   build_types        variants of relations, and their rules              types.c
  *   build_rewrites     expressions to rewrites, hidden members             rewrite.c
- *   build_dependencies who leads to whom, cycles, `monotone`               depend.c
+ *   build_dependencies who leads to whom, cycles                           depend.c
  *   build_reach        entries, terminal types, the rows of schema_reaches reach.c
  *
  * Always true: after build_rewrites the numbering is final (members of a type adjacent, hidden ones

@@ -1,4 +1,4 @@
-/* depend.c - which members a member is computed from, cycles among them, and `monotone`.
+/* depend.c - which members a member is computed from, and cycles among them.
  * Tarjan's algorithm (1972) with its own stack: components come out operands first, so one pass in
  * their order decides whatever spreads along the edges. */
 #include "base/relationship.h"
@@ -320,38 +320,6 @@ check_same_object_cycles(struct build *build)
     return BEHALF_OK;
 }
 
-/* A member is monotone when neither it nor anything it is computed from has `-`, `&` or `.all`. */
-static void
-decide_monotone(struct build *build)
-{
-    const struct build_components *components = &build->components;
-
-    for (uint32_t index = 0; index < build->member_count; index++)
-        build->members[index].monotone = true;
-    for (uint32_t index = 0; index < build->rewrite_count; index++) {
-        enum rewrite_op op = build->rewrites[index].op;
-
-        if (op == REWRITE_INTERSECTION || op == REWRITE_EXCLUSION || op == REWRITE_ARROW_ALL)
-            build->members[build->owners[index]].monotone = false;
-    }
-    for (uint32_t component = 0; component < components->count; component++) {
-        uint32_t first = components->first[component];
-        uint32_t end = components->first[component + 1];
-        bool monotone = true;
-
-        for (uint32_t at = first; monotone && at < end; at++) {
-            uint32_t member = components->members[at];
-
-            monotone = build->members[member].monotone;
-            for (uint32_t edge = build->edges.first[member];
-                 monotone && edge < build->edges.first[member + 1]; edge++)
-                monotone = build->members[build->edges.edges[edge].to].monotone;
-        }
-        for (uint32_t at = first; at < end; at++)
-            build->members[components->members[at]].monotone = monotone;
-    }
-}
-
 enum status
 build_dependencies(struct build *build)
 {
@@ -363,7 +331,5 @@ build_dependencies(struct build *build)
         status = check_same_object_cycles(build);
     if (status == BEHALF_OK)
         status = build_find_components(build, false, &build->components);
-    if (status == BEHALF_OK)
-        decide_monotone(build);
     return status;
 }

@@ -97,7 +97,6 @@ struct schema_member {
     uint32_t first_entry; /* entries[first_entry..+entry_count): what this member leads to */
     uint32_t entry_count;
     bool has_usersets; /* relations only: some variant is type#relation */
-    bool monotone;     /* no -, &, .all reachable below: adding tuples never removes */
 };
 
 struct schema_type {

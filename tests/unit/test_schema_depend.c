@@ -1,12 +1,5 @@
-/* test_schema_depend.c - cycles of permissions, and `monotone`. Scenario R-32, the part of the
- * schema. */
+/* test_schema_depend.c - cycles of permissions. Scenario R-32, the part of the schema. */
 #include "tests/unit/test_schema_support.h"
-
-static bool
-is_monotone(const struct schema *schema, const char *member)
-{
-    return schema->members[member_of(schema, member)].monotone;
-}
 
 Test(schema_depend, cycle_on_the_same_object_through_exclusion_is_refused)
 {
@@ -44,39 +37,4 @@ Test(schema_depend, what_is_subtracted_may_lead_elsewhere)
 {
     schema_unref(doc_given("relation viewer: user\npermission aaa = viewer\n"
                            "permission bbb = viewer - aaa\npermission ccc = bbb - aaa"));
-}
-
-Test(schema_depend, monotone_means_no_exclusion_intersection_or_all_below)
-{
-    struct schema *schema =
-        doc_given("relation viewer: user | group#member\nrelation near: doc\n"
-                  "permission plain = viewer + near->plain\npermission minus = viewer - plain\n"
-                  "permission both = viewer & plain\npermission every = near.all(plain)\n"
-                  "permission above = viewer + minus\npermission far = near->every\n"
-                  "relation users: user | doc#both\npermission folded = viewer & nil");
-
-    cr_expect(is_monotone(schema, "doc#viewer"));
-    cr_expect(is_monotone(schema, "doc#plain"));
-    cr_expect(is_monotone(schema, "doc#folded"));
-    cr_expect_not(is_monotone(schema, "doc#minus"));
-    cr_expect_not(is_monotone(schema, "doc#both"));
-    cr_expect_not(is_monotone(schema, "doc#every"));
-    cr_expect_not(is_monotone(schema, "doc#above"));
-    cr_expect_not(is_monotone(schema, "doc#far"));
-    cr_expect_not(is_monotone(schema, "doc#users"));
-    schema_unref(schema);
-}
-
-Test(schema_depend, monotone_is_the_same_all_round_a_cycle)
-{
-    struct schema *schema = doc_given("relation near: doc\nrelation viewer: user\n"
-                                      "permission aaa = viewer + near->bbb\n"
-                                      "permission bbb = viewer + near->ccc\n"
-                                      "permission ccc = viewer & near->aaa");
-
-    cr_expect_not(is_monotone(schema, "doc#aaa"));
-    cr_expect_not(is_monotone(schema, "doc#bbb"));
-    cr_expect_not(is_monotone(schema, "doc#ccc"));
-    cr_expect(is_monotone(schema, "doc#viewer"));
-    schema_unref(schema);
 }
