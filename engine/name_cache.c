@@ -1,6 +1,6 @@
 /* name_cache.c - one table of entries of two kinds: found by name, and found by node.
- * Always true: an entry is changed (`known_at` only, downwards) or freed by who took it out of its
- * slot or holds the shard's lock. */
+ * Always true: an entry is changed (`node` and `known_at`, by learn alone) or freed by who took it
+ * out of its slot or holds the shard's lock. */
 #include "engine/names.h"
 
 #include <pthread.h>
@@ -27,7 +27,7 @@ enum entry_kind { ENTRY_BY_NAME, ENTRY_BY_NODE };
 #define SWEEP_VICTIMS 32
 
 struct entry {
-    uint64_t node;
+    uint64_t node; /* the type's wildcard: the name is absent */
     uint64_t known_at;
     uint32_t size;
     char bytes[];
@@ -268,6 +268,24 @@ entry_new(uint64_t node, struct slice id, uint64_t known_at)
     return entry;
 }
 
+/* Under the shard's lock: one more thing known of a name that has an entry. That it is there beats
+ * that it was not; the earliest head that has it counts, and the latest that has not. */
+static void
+learn(struct entry *entry, uint64_t node, uint64_t known_at)
+{
+    if (NODE_IS_WILDCARD(entry->node) && NODE_IS_WILDCARD(node)) {
+        if (known_at > entry->known_at)
+            entry->known_at = known_at;
+    } else if (NODE_IS_WILDCARD(entry->node)) {
+        entry->node = node;
+        entry->known_at = known_at;
+    } else if (!NODE_IS_WILDCARD(node)) {
+        BEHALF_ASSERT(entry->node == node);
+        if (known_at < entry->known_at)
+            entry->known_at = known_at;
+    }
+}
+
 /* A shard may stand above its part by what one hold of the lock could not evict; the next add goes
  * on with it. */
 static void
@@ -287,9 +305,7 @@ add(struct name_cache *cache, const struct wanted *wanted, uint64_t known_at)
     pthread_mutex_lock(&shard->lock);
     slot = find(shard, wanted, &same);
     if (slot != NULL) {
-        BEHALF_ASSERT(entry_of(slot)->node == wanted->node);
-        if (known_at < entry_of(slot)->known_at)
-            entry_of(slot)->known_at = known_at;
+        learn(entry_of(slot), wanted->node, known_at);
     } else if (same < SAME_HASH_MAX) {
         installed = install(cache, shard, wanted->key, wanted->kind, entry, &victims);
         while (shard->bytes > cache->shard_budget && evict_one(shard, &victims))
@@ -307,6 +323,13 @@ name_cache_add_node(struct name_cache *cache, uint64_t node, struct slice id, ui
                     uint64_t known_at)
 {
     add(cache, &(struct wanted){ENTRY_BY_NAME, hash, node, id}, known_at);
+}
+
+void
+name_cache_add_absence(struct name_cache *cache, uint16_t type_label, struct slice id,
+                       uint64_t hash, uint64_t known_at)
+{
+    add(cache, &(struct wanted){ENTRY_BY_NAME, hash, NODE_WILDCARD(type_label), id}, known_at);
 }
 
 void

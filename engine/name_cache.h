@@ -1,8 +1,9 @@
 /* name_cache.h - the shared half of names.h: names that storage has, both ways.
  *
- * Always true: an entry is a name that some storage snapshot had; `known_at` is the head of that
- * snapshot, so every snapshot with this head or a later one has the name as well. Equality is
- * decided on the whole bytes. Absence is never remembered. The bytes of tables and entries are
+ * Always true: an entry is a name that some storage snapshot had, or had not; `known_at` is the
+ * head of that snapshot. Names are for ever: every snapshot with this head or a later one has a
+ * name that was there, and none with this head or an earlier one has a name that was absent.
+ * Equality is decided on the whole bytes. The bytes of tables and entries are
  * counted exactly, shard by shard, and stay within the shard's part of the budget.
  * Threads: any; one lock per shard, held for a probe and a copy of at most 1,024 bytes; entries are
  * allocated and freed outside it.
@@ -24,7 +25,8 @@ struct name_cache;
 
 uint64_t name_hash(uint16_t type_label, struct slice id);
 
-/* `hash` is name_hash of the other two. */
+/* `hash` is name_hash of the other two. *node is the wildcard of the type when the name was
+ * absent. */
 bool name_cache_find_node(struct name_cache *cache, uint16_t type_label, struct slice id,
                           uint64_t hash, uint64_t *node, uint64_t *known_at);
 
@@ -38,6 +40,8 @@ bool name_cache_find_id(struct name_cache *cache, uint64_t node, struct name_byt
 /* A name of which it is known already that it was there earlier keeps the earlier `known_at`. */
 void name_cache_add_node(struct name_cache *cache, uint64_t node, struct slice id, uint64_t hash,
                          uint64_t known_at);
+void name_cache_add_absence(struct name_cache *cache, uint16_t type_label, struct slice id,
+                            uint64_t hash, uint64_t known_at);
 void name_cache_add_id(struct name_cache *cache, uint64_t node, struct slice id);
 
 struct name_cache_stats {

@@ -150,39 +150,56 @@ node_from_storage(struct resolver *resolver, uint16_t type_label, uint64_t hash,
         status = store_node_find(snapshot, type_label, id, &stored, &found, error);
     if (status != BEHALF_OK)
         return status;
-    if (!found)
+    if (!found) {
+        name_cache_add_absence(resolver->cache, type_label, id, hash,
+                               store_snapshot_head(snapshot));
         return local_make(resolver, type_label, hash, id, node, error);
+    }
     BEHALF_ASSERT(!NODE_IS_LOCAL(stored));
     name_cache_add_node(resolver->cache, stored, id, hash, store_snapshot_head(snapshot));
     *node = stored;
     return BEHALF_OK;
 }
 
+/* From the cache, where it says enough for this request. *done is false when it does not. */
+static enum status
+node_from_cache(struct resolver *resolver, uint16_t type_label, uint64_t hash, struct slice id,
+                uint64_t *node, bool *done, struct error *error)
+{
+    uint64_t cached;
+    uint64_t known_at;
+    enum status status;
+
+    *done = false;
+    if (!name_cache_find_node(resolver->cache, type_label, id, hash, &cached, &known_at))
+        return BEHALF_OK;
+    if (NODE_IS_WILDCARD(cached)) {
+        *done = resolver->view->revision <= known_at;
+        return *done ? local_make(resolver, type_label, hash, id, node, error) : BEHALF_OK;
+    }
+    status = snapshot_has(resolver, known_at, done, error);
+    if (status == BEHALF_OK && *done)
+        *node = cached;
+    return status;
+}
+
+/* A name that was local once in this request stays so: the cache may have learned of it since. */
 enum status
 resolver_node(struct resolver *resolver, uint16_t type_label, struct slice id, uint64_t *node,
               struct error *error)
 {
     uint64_t hash = name_hash(type_label, id);
-    struct name_local *local;
-    uint64_t cached;
-    uint64_t known_at;
-    bool has;
+    const struct name_local *local = local_find(resolver, type_label, hash, id);
+    bool done;
+    enum status status;
 
-    if (name_cache_find_node(resolver->cache, type_label, id, hash, &cached, &known_at)) {
-        enum status status = snapshot_has(resolver, known_at, &has, error);
-
-        if (status != BEHALF_OK)
-            return status;
-        if (has) {
-            *node = cached;
-            return BEHALF_OK;
-        }
-    }
-    local = local_find(resolver, type_label, hash, id);
     if (local != NULL) {
         *node = local->node;
         return BEHALF_OK;
     }
+    status = node_from_cache(resolver, type_label, hash, id, node, &done, error);
+    if (status != BEHALF_OK || done)
+        return status;
     return node_from_storage(resolver, type_label, hash, id, node, error);
 }
 

@@ -2,8 +2,8 @@
  *
  * Always true: equal (type, id) bytes give equal nodes within a request. A name that was never
  * stored gets a request-local node (NODE_IS_LOCAL): it has no edges but still meets wildcards,
- * `self` and identity. Names are never removed or renamed, so a node found once is right for ever;
- * that a name is absent is never remembered beyond the request.
+ * `self` and identity. Names are never removed or renamed, so a node found once is right for ever,
+ * and a name that was absent at some head of the storage is absent for every revision up to it.
  * Threads: the cache is shared (locked shards); a resolver belongs to one request.
  * Memory: local names and returned ids live in the resolver's arena. */
 #ifndef BEHALF_ENGINE_NAMES_H

@@ -190,21 +190,59 @@ Test(names, many_unknown_names_stay_apart)
     request_close(&request);
 }
 
-Test(names, absence_is_not_remembered_beyond_the_request)
+Test(names, absence_is_remembered_up_to_the_revision_it_was_read_at)
 {
     struct request request;
-    uint64_t revision;
+    uint64_t before;
+    uint64_t after;
     uint64_t made = 0;
+    uint64_t node = 0;
 
     open_names(1, PLENTY);
-    request_open(&request, store_head_revision(data.store), true);
+    before = store_head_revision(data.store);
+    request_open(&request, before, true);
     cr_assert(NODE_IS_LOCAL(node_of(&request, "ann")));
-    revision = make_name("ann", &made);
+    after = make_name("ann", &made);
     cr_assert(NODE_IS_LOCAL(node_of(&request, "ann")));
     request_close(&request);
-    request_open(&request, revision, true);
+
+    request_open(&request, before, false); /* a loop learns it without storage */
+    cr_assert(NODE_IS_LOCAL(node_of(&request, "ann")));
+    request_close(&request);
+    request_open(&request, after, false); /* what was absent before says nothing of now */
+    cr_assert_eq(resolver_node(&request.resolver, data.subject_type, SLICE_LITERAL("ann"), &node,
+                               &request.error),
+                 BEHALF_WOULD_BLOCK);
+    request_close(&request);
+    request_open(&request, after, true);
     cr_assert_eq(node_of(&request, "ann"), made);
     request_close(&request);
+    request_open(&request, after, false);
+    cr_assert_eq(node_of(&request, "ann"), made);
+    request_close(&request);
+}
+
+/* The cache knows of the absence, then of the name: within one request it stays what it was. */
+Test(names, a_name_that_was_local_stays_local_in_its_request)
+{
+    struct request old;
+    struct request young;
+    uint64_t made = 0;
+    uint64_t local;
+
+    open_names(1, PLENTY);
+    request_open(&old, store_head_revision(data.store), true);
+    (void)node_of(&old, "ann");
+    request_close(&old);
+    request_open(&old, store_head_revision(data.store), true);
+    local = node_of(&old, "ann");
+    cr_assert(NODE_IS_LOCAL(local));
+    cr_assert_null(old.view.snapshot);
+    request_open(&young, make_name("ann", &made), true);
+    cr_assert_eq(node_of(&young, "ann"), made);
+    request_close(&young);
+    cr_assert_eq(node_of(&old, "ann"), local);
+    request_close(&old);
 }
 
 /* Another request knows the name by now, the first one's storage snapshot does not: with and
