@@ -40,7 +40,7 @@ extern "C" {
 #define BEHALF_DEFAULT_TIMEOUT_MS 30000
 #define BEHALF_TOKEN_SIZE 129 /* a token or cursor with its NUL */
 
-/* --- errors ----------------------------------------------------------------------------------- */
+/* --- errors --- */
 
 enum behalf_status {
     BEHALF_SUCCESS = 0,
@@ -68,7 +68,7 @@ struct behalf_error {
 /* "0.1.0" */
 BEHALF_API const char *behalf_version(void);
 
-/* --- connections ------------------------------------------------------------------------------ */
+/* --- connections --- */
 
 struct behalf_client;
 
@@ -90,7 +90,7 @@ BEHALF_API void behalf_close(struct behalf_client *client);
  * nothing but behalf_close for this client any more. */
 BEHALF_API int behalf_descriptor(const struct behalf_client *client);
 
-/* --- writer: one MessagePack value ------------------------------------------------------------ */
+/* --- writer: one MessagePack value --- */
 
 struct behalf_writer;
 
@@ -114,7 +114,7 @@ BEHALF_API void behalf_write_nil(struct behalf_writer *writer);
 /* Bytes that are MessagePack already. */
 BEHALF_API void behalf_write_raw(struct behalf_writer *writer, const void *bytes, size_t size);
 
-/* --- values: what a reply carries ------------------------------------------------------------- */
+/* --- values: what a reply carries --- */
 
 /* Bytes of one whole value, or, while iterating, of the values that are left. */
 struct behalf_value {
@@ -164,7 +164,7 @@ BEHALF_API struct behalf_value behalf_value_get(struct behalf_value map, const c
  * */
 BEHALF_API size_t behalf_value_measure(const void *bytes, size_t size);
 
-/* --- calls ------------------------------------------------------------------------------------ */
+/* --- calls --- */
 
 struct behalf_reply;
 
@@ -195,7 +195,7 @@ BEHALF_API enum behalf_status behalf_reply_check(const struct behalf_reply *repl
                                                  struct behalf_error *error);
 BEHALF_API struct behalf_value behalf_reply_result(const struct behalf_reply *reply);
 
-/* --- typed calls: reading --------------------------------------------------------------------- */
+/* --- typed calls: reading --- */
 
 enum behalf_consistency {
     BEHALF_CONSISTENCY_DEFAULT = 0, /* the server's: full; with a token: at least as fresh */
@@ -278,7 +278,7 @@ BEHALF_API enum behalf_status behalf_lookup_permissions(
     const char *subject, const char *const *actors, size_t actor_count, struct behalf_reply **reply,
     struct behalf_error *error);
 
-/* --- typed calls: relationships, schema, server ----------------------------------------------- */
+/* --- typed calls: relationships, schema, server --- */
 
 /* Members that are NULL do not restrict. At least one is set. */
 struct behalf_filter {

@@ -121,7 +121,7 @@ behalf_in_flight(const struct behalf_client *client)
     return client->waited_for + client->queued;
 }
 
-/* --- breaking --------------------------------------------------------------------------------- */
+/* --- breaking --- */
 
 static enum behalf_status
 break_off(struct behalf_client *client, enum behalf_status status, const char *reason,
@@ -142,7 +142,7 @@ still_broken(const struct behalf_client *client, struct behalf_error *error)
     return client->broken_by.status;
 }
 
-/* --- ids -------------------------------------------------------------------------------------- */
+/* --- ids --- */
 
 static uint8_t *
 id_state(const struct behalf_client *client, uint32_t id)
@@ -175,7 +175,7 @@ id_done(struct behalf_client *client, uint32_t id)
         client->oldest++;
 }
 
-/* --- reading ---------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 /* Parses one whole message. The error is a static sentence. */
 static const char *
@@ -305,7 +305,7 @@ receive(struct behalf_client *client, struct behalf_error *error)
     return break_off(client, BEHALF_FAILED_CONNECTION, strerror(errno), error);
 }
 
-/* --- sending ---------------------------------------------------------------------------------- */
+/* --- sending --- */
 
 /* Sends what the socket takes, without waiting. */
 static enum behalf_status
@@ -371,7 +371,7 @@ behalf_flush(struct behalf_client *client, struct behalf_error *error)
     return status;
 }
 
-/* --- calls ------------------------------------------------------------------------------------ */
+/* --- calls --- */
 
 enum behalf_status
 behalf_submit(struct behalf_client *client, const char *method,
@@ -499,7 +499,7 @@ behalf_call(struct behalf_client *client, const char *method, const struct behal
     return BEHALF_SUCCESS;
 }
 
-/* --- replies ---------------------------------------------------------------------------------- */
+/* --- replies --- */
 
 void
 behalf_reply_free(struct behalf_reply *reply)

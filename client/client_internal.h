@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "client/behalf.h"
 
-/* --- bytes that grow -------------------------------------------------------------------------- */
+/* --- bytes that grow --- */
 
 /* Memory: released with client_bytes_release; a struct of zeroes is empty. */
 struct client_bytes {
@@ -30,7 +30,7 @@ struct behalf_writer {
     bool failed; /* memory ran out, or a string was too long: nothing of it may be sent */
 };
 
-/* --- finding the end of a value --------------------------------------------------------------- */
+/* --- finding the end of a value --- */
 
 /* Walks over one value that arrives in pieces; bytes seen are not looked at again. No stack: it is
  * enough to count how many values are still to come, whatever containers they are in. */
@@ -48,7 +48,7 @@ void client_scan_start(struct client_scan *scan);
 enum client_scan_result client_scan_go(struct client_scan *scan, const unsigned char *data,
                                        size_t size, size_t whole_max);
 
-/* --- errors ----------------------------------------------------------------------------------- */
+/* --- errors --- */
 
 /* Fills `error` (may be NULL) and returns `status`. */
 enum behalf_status client_error_set(struct behalf_error *error, enum behalf_status status,
@@ -57,7 +57,7 @@ enum behalf_status client_error_set(struct behalf_error *error, enum behalf_stat
 /* An error map of the server; always BEHALF_FAILED_SERVER, whatever the value is. */
 enum behalf_status client_error_read(struct behalf_error *error, struct behalf_value value);
 
-/* --- connections ------------------------------------------------------------------------------ */
+/* --- connections --- */
 
 /* A connected, non-blocking socket. */
 enum behalf_status client_socket_open(const char *endpoint, uint32_t timeout_ms, int *descriptor,

@@ -8,7 +8,7 @@
 #define MESSAGE_NO_MEMORY "no memory for the request"
 #define MESSAGE_BAD_RESULT "the server's result to '%s' lacks '%s'"
 
-/* --- writing arguments ------------------------------------------------------------------------ */
+/* --- writing arguments --- */
 
 static void
 write_member(struct behalf_writer *writer, const char *name, const char *value)
@@ -162,7 +162,7 @@ call_with(struct behalf_client *client, const char *method, struct behalf_writer
     return status;
 }
 
-/* --- reading results -------------------------------------------------------------------------- */
+/* --- reading results --- */
 
 /* Copies a token; an absent one becomes "". False when it does not fit: it is none of ours. */
 static bool
@@ -210,7 +210,7 @@ finish_token(struct behalf_reply *reply, const char *method, const char *name, c
     return client_error_set(error, BEHALF_FAILED_PROTOCOL, MESSAGE_BAD_RESULT, method, name);
 }
 
-/* --- checks ----------------------------------------------------------------------------------- */
+/* --- checks --- */
 
 enum behalf_status
 behalf_check(struct behalf_client *client, const struct behalf_read *read,
@@ -302,7 +302,7 @@ behalf_check_bulk(struct behalf_client *client, const struct behalf_read *read,
     return BEHALF_SUCCESS;
 }
 
-/* --- expand and lookups ----------------------------------------------------------------------- */
+/* --- expand and lookups --- */
 
 enum behalf_status
 behalf_expand(struct behalf_client *client, const struct behalf_read *read, const char *resource,
@@ -389,7 +389,7 @@ behalf_lookup_permissions(struct behalf_client *client, const struct behalf_read
         error);
 }
 
-/* --- relationships ---------------------------------------------------------------------------- */
+/* --- relationships --- */
 
 static const char *
 operation_name(enum behalf_operation operation)
@@ -508,7 +508,7 @@ behalf_relationships_read(struct behalf_client *client, const struct behalf_read
     return call_with(client, "relationships.read", writer, reply, error);
 }
 
-/* --- schema and server ------------------------------------------------------------------------ */
+/* --- schema and server --- */
 
 enum behalf_status
 behalf_schema_write(struct behalf_client *client, const char *text, size_t size, char *written_at,

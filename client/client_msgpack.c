@@ -56,7 +56,7 @@ client_bytes_release(struct client_bytes *bytes)
     *bytes = (struct client_bytes){0};
 }
 
-/* --- writing ---------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 struct behalf_writer *
 behalf_writer_new(void)
@@ -236,7 +236,7 @@ behalf_write_nil(struct behalf_writer *writer)
     write_byte(writer, 0xC0);
 }
 
-/* --- reading: heads --------------------------------------------------------------------------- */
+/* --- reading: heads --- */
 
 /* The head of a value: the bytes it takes itself, payload that follows, values that follow. */
 struct head {
@@ -393,7 +393,7 @@ behalf_value_measure(const void *bytes, size_t size)
     return SIZE_MAX;
 }
 
-/* --- reading: values -------------------------------------------------------------------------- */
+/* --- reading: values --- */
 
 /* The head of a value whose own bytes (payload included) are all there. */
 static bool

@@ -25,8 +25,7 @@ edge_set_bytes(const struct edge_set *set)
            edge_set_edge_count(set) * sizeof(uint64_t);
 }
 
-/* --- searching
- * ---------------------------------------------------------------------------------- */
+/* --- searching --- */
 
 static uint32_t
 group_lower_bound(const struct edge_set *set, uint32_t group_key)
@@ -81,8 +80,7 @@ edge_run_lower_bound(struct edge_run run, uint64_t node)
     return (size_t)(base - run.nodes) + (*base < node);
 }
 
-/* --- loading
- * ------------------------------------------------------------------------------------ */
+/* --- loading --- */
 
 struct builder {
     enum edge_direction direction;
@@ -207,8 +205,7 @@ edge_set_load(const struct store_snapshot *snapshot, uint64_t node, enum edge_di
     return status == BEHALF_DONE ? BEHALF_OK : status;
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 struct edge_set *
 edge_set_new_empty(void)

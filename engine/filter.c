@@ -49,7 +49,7 @@ struct filter_scan {
     struct buffer name; /* WAY_PREFIX: id of the last node taken; WAY_SUBJECT: for the test */
 };
 
-/* --- ranges --------------------------------------------------------------------------------- */
+/* --- ranges --- */
 
 /* The four fields of a key in the order of the index. */
 static void
@@ -149,7 +149,7 @@ subject_range(const struct filter_scan *scan)
     return prefix_range(EDGE_REVERSE, fields, 4, TYPE_STEP);
 }
 
-/* --- checking and binding ------------------------------------------------------------------- */
+/* --- checking and binding --- */
 
 bool
 filter_is_empty(const struct relationship_filter *filter)
@@ -367,7 +367,7 @@ filter_scan_pay(struct filter_scan *scan, struct budget *budget)
     scan->budget = budget;
 }
 
-/* --- walking -------------------------------------------------------------------------------- */
+/* --- walking --- */
 
 /* The node of `resource_id` in the next type that has one. BEHALF_DONE behind the last type. */
 static enum status

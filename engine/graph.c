@@ -76,8 +76,7 @@ graph_view_storage(struct graph_view *view, const struct store_snapshot **snapsh
     return status;
 }
 
-/* --- edge sets
- * ---------------------------------------------------------------------------------- */
+/* --- edge sets --- */
 
 /* Takes over the caller's reference. */
 static void
@@ -147,8 +146,7 @@ load_set(struct graph_view *view, uint64_t node, enum edge_direction direction, 
     return BEHALF_OK;
 }
 
-/* --- one edge
- * ----------------------------------------------------------------------------------- */
+/* --- one edge --- */
 
 static bool
 held_contains(const struct graph_view *view, const struct edge_key *key)
@@ -225,8 +223,7 @@ graph_view_contains(struct graph_view *view, const struct edge_key *key, bool *f
     return BEHALF_OK;
 }
 
-/* --- ranges
- * ------------------------------------------------------------------------------------- */
+/* --- ranges --- */
 
 /* The part of the index that `range` asks for. */
 static struct edge_range

@@ -135,8 +135,7 @@ value_of_pointer(const void *pointer, enum slot_kind kind)
     return bits | SLOT_USED | (uint64_t)kind;
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static uint32_t
 shard_count_for(size_t memory_bytes)
@@ -215,8 +214,7 @@ graph_cache_free(struct graph_cache *cache)
     free(cache);
 }
 
-/* --- what is counted
- * ---------------------------------------------------------------------------- */
+/* --- what is counted --- */
 
 /* Relaxed in both: the counter orders nothing, it is only compared with the budget. */
 static void
@@ -237,8 +235,7 @@ set_bytes_counted(const struct edge_set *set)
     return slot_allocation_bytes(edge_set_bytes(set));
 }
 
-/* --- finding
- * ------------------------------------------------------------------------------------ */
+/* --- finding --- */
 
 /* Under the shard's lock. */
 static enum graph_cache_answer
@@ -296,8 +293,7 @@ graph_cache_find(struct graph_cache *cache, uint64_t node, enum edge_direction d
     return answer;
 }
 
-/* --- evicting
- * ----------------------------------------------------------------------------------- */
+/* --- evicting --- */
 
 /* Sets taken out of their slots, to be given back when no lock is held: the last reference frees up
  * to half a megabyte. */
@@ -380,8 +376,7 @@ add_slot(struct graph_cache *cache, struct shard *shard, uint64_t key, uint64_t 
     return added;
 }
 
-/* --- loading
- * ------------------------------------------------------------------------------------ */
+/* --- loading --- */
 
 bool
 graph_cache_load_begin(struct graph_cache *cache, uint64_t node, enum edge_direction direction,
@@ -463,8 +458,7 @@ graph_cache_load_failed(struct graph_cache *cache, struct graph_load *load)
     pthread_mutex_unlock(&shard->lock);
 }
 
-/* --- writing
- * ------------------------------------------------------------------------------------ */
+/* --- writing --- */
 
 void
 graph_cache_drop(struct graph_cache *cache, uint64_t node, enum edge_direction direction)
@@ -500,8 +494,7 @@ graph_cache_drop(struct graph_cache *cache, uint64_t node, enum edge_direction d
     edge_set_unref(dropped);
 }
 
-/* --- looking at all of it
- * ----------------------------------------------------------------------- */
+/* --- looking at all of it --- */
 
 static void
 count_slot(struct graph_cache_stats *stats, uint64_t value)

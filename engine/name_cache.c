@@ -104,8 +104,7 @@ name_cache_free(struct name_cache *cache)
     memory_free(cache);
 }
 
-/* --- keys and entries
- * --------------------------------------------------------------------------- */
+/* --- keys and entries --- */
 
 uint64_t
 name_hash(uint16_t type_label, struct slice id)
@@ -167,8 +166,7 @@ find(struct name_shard *shard, const struct wanted *wanted, uint32_t *same)
     return slot;
 }
 
-/* --- finding
- * ------------------------------------------------------------------------------------ */
+/* --- finding --- */
 
 bool
 name_cache_find_node(struct name_cache *cache, uint16_t type_label, struct slice id, uint64_t hash,
@@ -217,8 +215,7 @@ name_cache_find_id(struct name_cache *cache, uint64_t node, struct name_bytes *i
     return slot != NULL;
 }
 
-/* --- adding
- * ------------------------------------------------------------------------------------- */
+/* --- adding --- */
 
 struct victims {
     struct entry *entries[SWEEP_VICTIMS];
@@ -338,8 +335,7 @@ name_cache_add_id(struct name_cache *cache, uint64_t node, struct slice id)
     add(cache, &(struct wanted){ENTRY_BY_NODE, node_hash(node), node, id}, 0);
 }
 
-/* --- looking at all of it
- * ----------------------------------------------------------------------- */
+/* --- looking at all of it --- */
 
 void
 name_cache_stats_read(struct name_cache *cache, struct name_cache_stats *stats)

@@ -16,8 +16,7 @@ struct name_local {
     struct slice id; /* borrowed from the request */
 };
 
-/* --- local names
- * -------------------------------------------------------------------------------- */
+/* --- local names --- */
 
 static bool
 local_is(const struct name_local *local, uint16_t type_label, uint64_t hash, struct slice id)
@@ -108,8 +107,7 @@ local_make(struct resolver *resolver, uint16_t type_label, uint64_t hash, struct
     return BEHALF_OK;
 }
 
-/* --- the resolver
- * ------------------------------------------------------------------------------- */
+/* --- the resolver --- */
 
 void
 resolver_init(struct resolver *resolver, struct name_cache *cache, struct graph_view *view,

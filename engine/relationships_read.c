@@ -119,7 +119,7 @@ page_fill(struct snapshot *snapshot, const struct relationship_filter *filter,
     return status == BEHALF_DONE ? BEHALF_OK : status;
 }
 
-/* --- words ------------------------------------------------------------------------------------ */
+/* --- words --- */
 
 static enum status
 name_label(struct namer *namer, enum label_kind kind, uint16_t label, uint16_t *last,
@@ -207,7 +207,7 @@ page_name(struct snapshot *snapshot, const struct page *page, struct relationshi
     return status;
 }
 
-/* --- methods ---------------------------------------------------------------------------------- */
+/* --- methods --- */
 
 static enum status
 read_page(struct snapshot *snapshot, const struct relationships_read *read,

@@ -13,7 +13,7 @@ struct resolved_update {
     uint32_t same_hash; /* the earlier update with the same hash; TABLE_NONE = none */
 };
 
-/* --- judging one update --------------------------------------------------------------------- */
+/* --- judging one update --- */
 
 static enum status
 find_type(const struct schema *schema, struct slice name, uint32_t *type, struct error *error)
@@ -195,7 +195,7 @@ check_update(const struct binding *binding, const struct update *update,
     return BEHALF_OK;
 }
 
-/* --- one identity once ---------------------------------------------------------------------- */
+/* --- one identity once --- */
 
 static uint64_t
 identity_hash(const struct update *update, const struct resolved_update *resolved)
@@ -261,7 +261,7 @@ check_distinct(struct table *seen, const struct update *updates, struct resolved
     return BEHALF_OK;
 }
 
-/* --- changing the transaction --------------------------------------------------------------- */
+/* --- changing the transaction --- */
 
 /* A name that was never stored has no edge to remove, and is not stored for that. */
 static enum status
@@ -331,7 +331,7 @@ apply_update(struct store_transaction *transaction, const struct update *update,
     return error_set(error, BEHALF_MALFORMED_REQUEST, "an update is create, touch or delete");
 }
 
-/* --- the whole write ------------------------------------------------------------------------ */
+/* --- the whole write --- */
 
 static enum status
 check_counts(const struct engine_write *write, struct error *error)

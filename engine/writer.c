@@ -30,7 +30,7 @@ struct writer {
     bool broken;            /* what the store holds can be shown no more */
 };
 
-/* --- one transaction ------------------------------------------------------------------------- */
+/* --- one transaction --- */
 
 static enum status
 check_sizes(const struct engine_write *write, struct error *error)
@@ -176,7 +176,7 @@ run_one(struct writer *writer, struct engine_write *write)
     return status;
 }
 
-/* --- one group ------------------------------------------------------------------------------- */
+/* --- one group --- */
 
 /* Whoever needed this group's state to be durable is told that nobody knows whether it is. One that
  * was refused may have been refused because of it; only a repeated write of before is sure. */
@@ -240,7 +240,7 @@ run_group(struct writer *writer, struct engine_write *first)
     answer_group(writer, first);
 }
 
-/* --- the queue and the thread ---------------------------------------------------------------- */
+/* --- the queue and the thread --- */
 
 /* Waits for work and takes up to one group of it; NULL when stopped and empty. */
 static struct engine_write *

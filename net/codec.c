@@ -10,7 +10,7 @@
 #include "base/utf8.h"
 #include "net/limits.h"
 
-/* --- reading ---------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 static inline size_t
 bytes_left(const struct reader *reader)
@@ -228,7 +228,7 @@ value_kind_text(enum value_kind kind)
     BEHALF_UNREACHABLE();
 }
 
-/* --- JSON ------------------------------------------------------------------------------------- */
+/* --- JSON --- */
 
 static enum status
 text_to_json(struct slice text, struct buffer *out, struct error *error)
@@ -383,7 +383,7 @@ codec_to_json(struct reader *reader, unsigned depth_left, struct buffer *out, st
     BEHALF_UNREACHABLE();
 }
 
-/* --- writing ---------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static int
 append(void *context, const char *bytes, size_t size)

@@ -32,7 +32,7 @@ connection_set_state(struct connection *connection, enum connection_state state)
     connection->state = state;
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 struct connection *
 connection_new(struct loop *loop, int fd)
@@ -86,7 +86,7 @@ connection_settle(struct connection *connection)
         memory_free(connection);
 }
 
-/* --- sending ---------------------------------------------------------------------------------- */
+/* --- sending --- */
 
 /* Output is written into the loop's spare buffer where it can be: then a connection that is
  * answered within one wake-up needs none of its own. */
@@ -232,7 +232,7 @@ on_writable(evutil_socket_t fd, short what, void *context)
     connection_settle(connection);
 }
 
-/* --- answering -------------------------------------------------------------------------------- */
+/* --- answering --- */
 
 void
 connection_end(struct connection *connection)
@@ -345,7 +345,7 @@ connection_take_turn(struct connection *connection)
         serve_input(connection);
 }
 
-/* --- reading ---------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 /* False when there is nothing to serve: nothing came, or the client is gone. */
 static bool
@@ -434,7 +434,7 @@ connection_begin(struct connection *connection)
     update_reading(connection);
 }
 
-/* --- calls that come back --------------------------------------------------------------------- */
+/* --- calls that come back --- */
 
 void
 connection_finish(struct connection *connection, struct call *call)
@@ -447,7 +447,7 @@ connection_finish(struct connection *connection, struct call *call)
         connection_flush(connection);
 }
 
-/* --- time ------------------------------------------------------------------------------------- */
+/* --- time --- */
 
 void
 connection_check_time(struct connection *connection, int64_t now_ns)

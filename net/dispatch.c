@@ -11,7 +11,7 @@ enum { MESSAGE_REQUEST = 0, MESSAGE_RESPONSE = 1, MESSAGE_NOTIFICATION = 2 };
 
 static const char empty_map[] = "\x80";
 
-/* --- replies ---------------------------------------------------------------------------------- */
+/* --- replies --- */
 
 /* The head of a reply that carries a result; what follows is the result itself. */
 static void
@@ -76,7 +76,7 @@ dispatch_malformed(struct slice bytes, const char *what, struct buffer *out)
     codec_put_nil(out);
 }
 
-/* --- the envelope ----------------------------------------------------------------------------- */
+/* --- the envelope --- */
 
 enum envelope { ENVELOPE_CALL, ENVELOPE_BAD_CALL, ENVELOPE_CLOSE };
 
@@ -143,7 +143,7 @@ read_call(struct reader *reader, struct request *request, struct error *error)
     return ENVELOPE_CALL;
 }
 
-/* --- running ---------------------------------------------------------------------------------- */
+/* --- running --- */
 
 bool
 dispatch_run(const struct method_context *context, const struct request *request,

@@ -28,7 +28,7 @@
 #define KEEPALIVE_COUNT 3
 #define USER_TIMEOUT_MS 30000
 
-/* --- TCP -------------------------------------------------------------------------------------- */
+/* --- TCP --- */
 
 union socket_address {
     struct sockaddr any;
@@ -166,7 +166,7 @@ refused:
     return BEHALF_MALFORMED_REQUEST;
 }
 
-/* --- Unix socket ------------------------------------------------------------------------------ */
+/* --- Unix socket --- */
 
 /* The directory must be ours and closed; it is made when it does not exist. */
 static enum status
@@ -261,7 +261,7 @@ done:
     return status;
 }
 
-/* --- accepting -------------------------------------------------------------------------------- */
+/* --- accepting --- */
 
 static void
 set_socket_options(const struct listener *listener, int fd)
@@ -369,7 +369,7 @@ on_retry(evutil_socket_t fd, short what, void *context)
     (void)event_add(listener->acceptable, NULL);
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 enum status
 listener_start(struct listener *listener, struct loop *loops, unsigned loop_count,

@@ -13,7 +13,7 @@
 #define TICK_MS 1000
 #define TICK_STOPPING_MS 20
 
-/* --- messages --------------------------------------------------------------------------------- */
+/* --- messages --- */
 
 static void
 wake(struct loop *loop)
@@ -104,7 +104,7 @@ receive(struct loop *loop, struct loop_message *message)
     }
 }
 
-/* --- stopping --------------------------------------------------------------------------------- */
+/* --- stopping --- */
 
 static void
 begin_drain(struct loop *loop)
@@ -151,7 +151,7 @@ check_stopping(struct loop *loop)
     end_when_drained(loop);
 }
 
-/* --- events ----------------------------------------------------------------------------------- */
+/* --- events --- */
 
 static void
 on_wake(evutil_socket_t fd, short what, void *context)
@@ -233,7 +233,7 @@ on_turn(evutil_socket_t fd, short what, void *context)
     }
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static enum status
 make_events(struct loop *loop, struct error *error)

@@ -3,7 +3,7 @@
 #include "net/methods.h"
 #include "net/results.h"
 
-/* --- expand ----------------------------------------------------------------------------------- */
+/* --- expand --- */
 
 struct expand_arguments {
     struct read_arguments read;
@@ -130,7 +130,7 @@ method_expand(const struct method_context *context, struct reader arguments, str
     return status;
 }
 
-/* --- lookup_resources ------------------------------------------------------------------------- */
+/* --- lookup_resources --- */
 
 struct lookup_resources_arguments {
     struct read_arguments read;
@@ -200,7 +200,7 @@ method_lookup_resources(const struct method_context *context, struct reader argu
     return status;
 }
 
-/* --- lookup_subjects -------------------------------------------------------------------------- */
+/* --- lookup_subjects --- */
 
 struct lookup_subjects_arguments {
     struct read_arguments read;
@@ -275,7 +275,7 @@ method_lookup_subjects(const struct method_context *context, struct reader argum
     return BEHALF_OK;
 }
 
-/* --- lookup_permissions ----------------------------------------------------------------------- */
+/* --- lookup_permissions --- */
 
 struct lookup_permissions_arguments {
     struct read_arguments read;

@@ -55,7 +55,7 @@ const struct method *method_table(size_t *count);
 #undef READ
 #undef WRITE
 
-/* --- for the families of methods -------------------------------------------------------------- */
+/* --- for the families of methods --- */
 
 /* Fills `into` from the map of named arguments, by a table of fields. */
 enum status method_decode(const struct method_context *context, struct reader arguments,

@@ -9,7 +9,7 @@ no_memory(struct decoder *decoder)
                           "the request needs more memory than it may have");
 }
 
-/* --- scalars ---------------------------------------------------------------------------------- */
+/* --- scalars --- */
 
 static enum status
 decode_number(struct decoder *decoder, uint32_t largest, uint32_t *number)
@@ -87,7 +87,8 @@ check_type_name(struct decoder *decoder, struct slice name)
 {
     if (type_name_is_valid(name))
         return BEHALF_OK;
-    return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "not a valid name of a definition or caveat");
+    return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
+                          "not a valid name of a definition or caveat");
 }
 
 enum status
@@ -221,7 +222,7 @@ decode_idempotency_key(struct decoder *decoder, void *into)
     return BEHALF_OK;
 }
 
-/* --- consistency ------------------------------------------------------------------------------ */
+/* --- consistency --- */
 
 static enum status
 decode_mode(struct decoder *decoder, void *into)
@@ -283,7 +284,7 @@ decode_consistency(struct decoder *decoder, void *into)
     return BEHALF_OK;
 }
 
-/* --- objects ---------------------------------------------------------------------------------- */
+/* --- objects --- */
 
 static enum status
 decode_object_map(struct decoder *decoder, struct object *object)
@@ -418,7 +419,7 @@ decode_actors(struct decoder *decoder, void *into)
     return status;
 }
 
-/* --- relationships ---------------------------------------------------------------------------- */
+/* --- relationships --- */
 
 static enum status
 decode_time(struct decoder *decoder, void *into)
@@ -583,7 +584,7 @@ decode_updates(struct decoder *decoder, void *into)
     return status;
 }
 
-/* --- filters ---------------------------------------------------------------------------------- */
+/* --- filters --- */
 
 static enum status
 decode_prefix(struct decoder *decoder, void *into)
@@ -700,7 +701,7 @@ decode_preconditions(struct decoder *decoder, void *into)
     return status;
 }
 
-/* --- checks of a bulk ------------------------------------------------------------------------- */
+/* --- checks of a bulk --- */
 
 struct check_map {
     struct check check;

@@ -54,7 +54,7 @@ struct reading {
     struct error *error;
 };
 
-/* --- values ----------------------------------------------------------------------------------- */
+/* --- values --- */
 
 static bool
 parse_unsigned(const char *text, uint64_t *number, const char **end)
@@ -185,7 +185,7 @@ find_flag(const char *name, size_t size)
     return index;
 }
 
-/* --- the three sources ------------------------------------------------------------------------ */
+/* --- the three sources --- */
 
 static enum status
 read_argument(struct reading *reading, int count, char *const *arguments, int *at)
@@ -338,7 +338,7 @@ read_file(struct reading *reading, const char *path)
     return status;
 }
 
-/* --- all together ----------------------------------------------------------------------------- */
+/* --- all together --- */
 
 enum status
 options_read(struct options *options, int count, char *const *arguments, char *const *environment,

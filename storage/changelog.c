@@ -118,7 +118,7 @@ changelog_add_request(struct buffer *entry, const uint8_t key[REQUEST_DIGEST_SIZ
     buffer_add(entry, digest, DIGEST_SIZE);
 }
 
-/* --- reading ------------------------------------------------------------------------------ */
+/* --- reading --- */
 
 static bool
 take(struct slice *rest, size_t size, struct slice *bytes)

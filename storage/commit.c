@@ -50,7 +50,7 @@ batch_u64(struct batch *batch, uint64_t value)
     return (struct slice){bytes, 8};
 }
 
-/* --- parts of the batch ------------------------------------------------------------------- */
+/* --- parts of the batch --- */
 
 static void
 add_next(struct batch *batch, uint16_t type, unsigned kind, uint64_t next)
@@ -292,7 +292,7 @@ batch_build(struct batch *batch, struct store_transaction *transaction,
     return BEHALF_OK;
 }
 
-/* --- commit ------------------------------------------------------------------------------- */
+/* --- commit --- */
 
 /* A refusal (too big, fenced) wrote nothing. Any other failure may have left the batch where a
  * restart finds it. */
@@ -380,7 +380,7 @@ store_transaction_commit(struct store_transaction *transaction, int64_t time_ns,
     return transaction_commit_as(transaction, time_ns, NULL, revision, error);
 }
 
-/* --- durability --------------------------------------------------------------------------- */
+/* --- durability --- */
 
 enum status
 store_sync(struct store *store, struct error *error)

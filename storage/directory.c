@@ -52,7 +52,7 @@ failed(struct error *error, const char *what, const char *path)
                      strerror(errno));
 }
 
-/* --- high-water mark ---------------------------------------------------------------------- */
+/* --- high-water mark --- */
 
 static bool
 slot_read(struct directory *directory, const char *slot, int number)
@@ -179,7 +179,7 @@ directory_set_mark(struct directory *directory, uint64_t revision,
         directory->slot = next;
 }
 
-/* --- opening ------------------------------------------------------------------------------ */
+/* --- opening --- */
 
 static enum status
 lock_take(struct directory *directory, struct error *error)
@@ -297,7 +297,7 @@ directory_has_database(const struct directory *directory)
     return there;
 }
 
-/* --- the copy ----------------------------------------------------------------------------- */
+/* --- the copy --- */
 
 static bool
 ends_with(const char *text, const char *end)

@@ -51,7 +51,7 @@ struct memory_scan {
     struct node *path[HEIGHT_MAX]; /* nodes still to visit, the next one on top */
 };
 
-/* --- entries and nodes -------------------------------------------------------------------- */
+/* --- entries and nodes --- */
 
 static struct slice
 entry_key(const struct entry *entry)
@@ -234,7 +234,7 @@ tree_find(const struct node *root, struct slice key)
     return NULL;
 }
 
-/* --- reading ------------------------------------------------------------------------------ */
+/* --- reading --- */
 
 static struct node *
 root_hold(struct memory_kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace keyspace)
@@ -376,7 +376,7 @@ memory_scan_close(struct kv_scan *scan)
     memory_free(memory);
 }
 
-/* --- writing ------------------------------------------------------------------------------ */
+/* --- writing --- */
 
 /* Puts `roots` in place of the current ones and frees what only those held. */
 static void

@@ -82,7 +82,7 @@ struct rocks_scan {
     bool started;
 };
 
-/* --- errors ------------------------------------------------------------------------------- */
+/* --- errors --- */
 
 /* The C interface gives text only. The words looked for are RocksDB's own and the kernel's. */
 static enum status
@@ -124,7 +124,7 @@ refuse_after_failure(const struct rocks_kv *kv, struct error *error)
                      kv->path);
 }
 
-/* --- reading ------------------------------------------------------------------------------ */
+/* --- reading --- */
 
 static rocksdb_readoptions_t *
 read_options_new(const rocksdb_snapshot_t *snapshot)
@@ -266,7 +266,7 @@ rocks_scan_close(struct kv_scan *scan)
     memory_free(rocks);
 }
 
-/* --- writing ------------------------------------------------------------------------------ */
+/* --- writing --- */
 
 static enum status
 rocks_write(struct kv *kv, const struct kv_change *changes, size_t count, bool durable,
@@ -371,7 +371,7 @@ rocks_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon)
     atomic_store(&rocks->rules[keyspace].horizon, horizon);
 }
 
-/* --- upkeep ------------------------------------------------------------------------------- */
+/* --- upkeep --- */
 
 static void
 rocks_stats_read(struct kv *kv, struct kv_stats *stats)
@@ -474,7 +474,7 @@ static const struct kv_operations rocks_operations = {
     .checkpoint = rocks_checkpoint,
 };
 
-/* --- opening ------------------------------------------------------------------------------ */
+/* --- opening --- */
 
 static const char *
 rule_name(void *state)

@@ -14,7 +14,7 @@
 #define CHAIN_BYTES_CHECKED ((size_t)8 * 1024 * 1024)
 #define TYPE_COUNT ((size_t)UINT16_MAX + 1)
 
-/* --- making ------------------------------------------------------------------------------- */
+/* --- making --- */
 
 static enum status
 require_empty(struct kv *kv, struct error *error)
@@ -64,7 +64,7 @@ make_new(struct store *store, struct error *error)
     return kv_write(store->kv, changes, BEHALF_COUNT_OF(changes), true, error);
 }
 
-/* --- loading ------------------------------------------------------------------------------ */
+/* --- loading --- */
 
 static enum status
 check_format(struct store *store, bool *fresh, struct error *error)
@@ -268,7 +268,7 @@ check_mark(const struct store *store, const struct directory *directory, struct 
     return BEHALF_OK;
 }
 
-/* --- opening ------------------------------------------------------------------------------ */
+/* --- opening --- */
 
 static enum status
 store_load(struct store *store, struct error *error)

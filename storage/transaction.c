@@ -10,7 +10,7 @@
 #define ARRAY_FIRST 8
 #define ITEM_NONE UINT32_MAX
 
-/* --- small tables ------------------------------------------------------------------------- */
+/* --- small tables --- */
 
 void *
 transaction_grow(void *array, size_t count, size_t size)
@@ -76,7 +76,7 @@ keep(struct store_transaction *transaction, struct slice bytes)
     return kept;
 }
 
-/* --- begin and end ------------------------------------------------------------------------ */
+/* --- begin and end --- */
 
 /* A full disk in the middle of a flush is worse than a refused write, so writing stops while there
  * is still room to finish what was taken. Reading goes on. */
@@ -166,7 +166,7 @@ store_transaction_changes(const struct store_transaction *transaction, size_t *c
     return transaction->changes;
 }
 
-/* --- labels ------------------------------------------------------------------------------- */
+/* --- labels --- */
 
 static uint64_t
 label_hash(enum label_kind kind, struct slice name)
@@ -242,7 +242,7 @@ transaction_adopt_label(struct store_transaction *transaction, enum label_kind k
     return BEHALF_OK;
 }
 
-/* --- nodes -------------------------------------------------------------------------------- */
+/* --- nodes --- */
 
 static uint64_t
 name_hash(uint16_t type, struct slice id)
@@ -352,7 +352,7 @@ transaction_adopt_node(struct store_transaction *transaction, uint64_t node, str
     return BEHALF_OK;
 }
 
-/* --- edges -------------------------------------------------------------------------------- */
+/* --- edges --- */
 
 static bool
 touched(const struct store_transaction *transaction, uint64_t hash, const char bytes[EDGE_KEY_SIZE])
@@ -510,7 +510,7 @@ store_transaction_remove(struct store_transaction *transaction, const struct edg
     return BEHALF_OK;
 }
 
-/* --- the rest ----------------------------------------------------------------------------- */
+/* --- the rest --- */
 
 enum status
 store_transaction_schema(struct store_transaction *transaction, struct slice text,

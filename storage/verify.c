@@ -45,7 +45,7 @@ verify_edge_wrong(struct error *error, const char *family, const struct edge_key
                      key->resource, key->relation, key->subject, key->subject_relation, what);
 }
 
-/* --- meta --------------------------------------------------------------------------------- */
+/* --- meta --- */
 
 static enum status
 next_check(struct verifier *verifier, struct slice key, struct slice value, struct error *error)
@@ -92,7 +92,7 @@ meta_visit(struct verifier *verifier, struct slice key, struct slice value, stru
     return error_set(error, BEHALF_STORAGE_CORRUPT, "meta: an unknown or damaged record");
 }
 
-/* --- names and nodes ---------------------------------------------------------------------- */
+/* --- names and nodes --- */
 
 /* The numbers of a type lie below its next number. */
 static enum status
@@ -186,7 +186,7 @@ verify_names(struct verifier *verifier, struct error *error)
     return status;
 }
 
-/* --- the run ------------------------------------------------------------------------------ */
+/* --- the run --- */
 
 enum status
 store_verify(struct store *store, struct error *error)

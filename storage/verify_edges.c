@@ -11,7 +11,7 @@ family_name(enum edge_direction direction)
     return direction == EDGE_FORWARD ? "forward" : "reverse";
 }
 
-/* --- counts ------------------------------------------------------------------------------- */
+/* --- counts --- */
 
 static void
 count_edge(struct verifier *verifier, const struct edge *edge)
@@ -66,7 +66,7 @@ counts_compare(struct verifier *verifier, struct error *error)
     return BEHALF_OK;
 }
 
-/* --- the two indexes ---------------------------------------------------------------------- */
+/* --- the two indexes --- */
 
 static enum status
 node_named(struct verifier *verifier, uint64_t node, const struct edge_key *key,
@@ -175,7 +175,7 @@ reverse_visit(struct verifier *verifier, struct slice key, struct slice value, s
     return mirror_check(verifier, EDGE_REVERSE, key, value, &edge, error);
 }
 
-/* --- history ------------------------------------------------------------------------------ */
+/* --- history --- */
 
 /* The values of one edge follow each other on the line of revisions. */
 static enum status

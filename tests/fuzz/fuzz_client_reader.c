@@ -1,6 +1,6 @@
 /* fuzz_client_reader.c - the client against a server that may send anything: first its reader alone
- * (any split of the bytes gives the same end, no accessor passes it), then a whole connection, where
- * each reply handed out is one that was asked for, once. */
+ * (any split of the bytes gives the same end, no accessor passes it), then a whole connection,
+ * where each reply handed out is one that was asked for, once. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

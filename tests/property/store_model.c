@@ -117,7 +117,7 @@ world_open(struct world *world)
     MUST(store_open(&options, &world->store, &error));
 }
 
-/* --- the model's side of a read -------------------------------------------------------------- */
+/* --- the model's side of a read --- */
 
 static int
 key_compare(enum edge_direction direction, const struct edge_key *a, const struct edge_key *b)
@@ -269,7 +269,7 @@ reads_check(struct world *world)
     store_snapshot_close(snapshot);
 }
 
-/* --- writing --------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static void
 names_make(struct world *world, struct store_transaction *transaction)
@@ -375,7 +375,7 @@ transaction_run(struct world *world)
         world->schema_revisions |= UINT64_C(1) << revision;
 }
 
-/* --- the same bytes after a replay -------------------------------------------------------- */
+/* --- the same bytes after a replay --- */
 
 static bool
 is_local(struct slice key)
@@ -445,7 +445,7 @@ replay_check(struct world *world)
     buffer_release(&entry);
 }
 
-/* --- worlds ------------------------------------------------------------------------------- */
+/* --- worlds --- */
 
 static int
 remove_one(const char *path, const struct stat *about, int type, struct FTW *walk)

@@ -100,8 +100,7 @@ give_up(const char *what, enum status status, const struct error *error)
     abort();
 }
 
-/* --- writing
- * ------------------------------------------------------------------------------------ */
+/* --- writing --- */
 
 static struct object
 object_of(const char *type, uint32_t id, const char *relation)
@@ -190,8 +189,7 @@ run_writer(void *argument)
     return NULL;
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------ */
+/* --- reading --- */
 
 static enum status
 ask_check(struct engine_worker *worker, const struct engine_request *request, struct answer *answer,
@@ -292,8 +290,7 @@ run_reader(void *argument)
     return NULL;
 }
 
-/* --- replaying
- * ---------------------------------------------------------------------------------- */
+/* --- replaying --- */
 
 static bool
 is_member(const bool *row, uint32_t group, uint32_t user, uint32_t visited)
@@ -384,8 +381,7 @@ verify(const struct history *history, const struct participant *readers)
     return answers;
 }
 
-/* --- one run
- * ------------------------------------------------------------------------------------ */
+/* --- one run --- */
 
 static void
 history_open(struct history *history, size_t graph_memory_bytes)

@@ -80,8 +80,7 @@ differs(const char *what, uint64_t revision, uint32_t resource, uint32_t relatio
     abort();
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------ */
+/* --- reading --- */
 
 static void
 probe(struct reader *reader, struct graph_view *view)
@@ -221,8 +220,7 @@ run_reader(void *argument)
     return NULL;
 }
 
-/* --- writing
- * ------------------------------------------------------------------------------------ */
+/* --- writing --- */
 
 /* One transaction of some flips; the edges changed are appended to `keys`. */
 static uint64_t

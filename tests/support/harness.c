@@ -33,7 +33,7 @@ harness_answer(enum status status, enum decision decision)
     return status == BEHALF_OK ? decisions[decision] : status_name(status);
 }
 
-/* --- writing ---------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 enum status
 harness_schema(struct harness *harness, const char *schema)
@@ -159,7 +159,7 @@ harness_close(struct harness *harness)
     arena_release(&harness->question);
 }
 
-/* --- one question, every method --------------------------------------------------------------- */
+/* --- one question, every method --- */
 
 static void
 compare(struct harness *harness, int side, const char *method, const char *expected,
@@ -370,7 +370,7 @@ harness_check_object(struct harness *harness, const struct object *resource, con
     return answer;
 }
 
-/* --- by text ---------------------------------------------------------------------------------- */
+/* --- by text --- */
 
 /* `resource#permission@subject`; the permission is put into the arena. */
 static bool

@@ -40,7 +40,7 @@ enum status harness_write_updates(struct harness_engine *side, const struct upda
 /* A request at the newest state, or exactly at a token; the arena is emptied first. */
 struct engine_request harness_request(struct harness_engine *side, const struct engine_token *at);
 
-/* --- values of trees -------------------------------------------------------------------------- */
+/* --- values of trees --- */
 
 enum harness_value { HARNESS_DENY, HARNESS_ERROR, HARNESS_ALLOW };
 
@@ -51,7 +51,7 @@ enum harness_value harness_tree_value(const struct expand_node *node, const stru
                                                                 const struct object *userset),
                                       void *context);
 
-/* --- both engines, by text -------------------------------------------------------------------- */
+/* --- both engines, by text --- */
 
 #define HARNESS_ASKED_MAX 24
 

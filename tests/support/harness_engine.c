@@ -133,7 +133,7 @@ harness_request(struct harness_engine *side, const struct engine_token *at)
     return request;
 }
 
-/* --- values of trees -------------------------------------------------------------------------- */
+/* --- values of trees --- */
 
 struct walk {
     const struct object *subject;

@@ -150,7 +150,7 @@ harness_ids_of_subjects(struct harness *harness, int side, const struct object *
     return BEHALF_OK;
 }
 
-/* --- as text ---------------------------------------------------------------------------------- */
+/* --- as text --- */
 
 static void
 print_kind(const struct harness_ids *ids, enum harness_ids_kind kind, const char *behind,

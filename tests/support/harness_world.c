@@ -77,7 +77,7 @@ asking_expect(const struct asking *asking, const struct question *question)
                          question->id, question->name, question->subject % ORACLE_LANES);
 }
 
-/* --- writing --------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static struct update
 make_update(struct asking *asking, int tuple, enum update_op op)
@@ -199,7 +199,7 @@ write_schema(struct asking *asking, struct world_comparison *comparison, bool *r
                            error.line, error.column, error.message);
 }
 
-/* --- asking ---------------------------------------------------------------------------------- */
+/* --- asking --- */
 
 static void
 add_subjects(struct asking *asking)
@@ -353,7 +353,7 @@ world_comparison_release(struct world_comparison *comparison)
     buffer_release(&comparison->refusal);
 }
 
-/* --- when something disagrees ----------------------------------------------------------------- */
+/* --- when something disagrees --- */
 
 /* Half a world may no longer be what the oracle reads: every name used must still be there. */
 static bool

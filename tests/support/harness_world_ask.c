@@ -139,7 +139,7 @@ ask_something(struct asking *asking)
                            error.message);
 }
 
-/* --- check and check_bulk --------------------------------------------------------------------- */
+/* --- check and check_bulk --- */
 
 static void
 add_questions_of(struct asking *asking, struct question question, struct question *questions,
@@ -252,7 +252,7 @@ ask_checks(struct asking *asking)
     return agreed;
 }
 
-/* --- lookup_permissions ----------------------------------------------------------------------- */
+/* --- lookup_permissions --- */
 
 static bool
 ask_permissions_of(struct asking *asking, int type, int id, int subject)
@@ -309,7 +309,7 @@ ask_permissions(struct asking *asking)
     return true;
 }
 
-/* --- expand ----------------------------------------------------------------------------------- */
+/* --- expand --- */
 
 struct leaf_asking {
     struct asking *asking;
@@ -422,7 +422,7 @@ ask_trees(struct asking *asking)
     return true;
 }
 
-/* --- chains of actors ------------------------------------------------------------------------- */
+/* --- chains of actors --- */
 
 /* Index of a plain subject. */
 static int

@@ -40,7 +40,7 @@ print_ids(const struct asking *asking, uint32_t set, char text[256])
     return text;
 }
 
-/* --- lookup_resources ------------------------------------------------------------------------- */
+/* --- lookup_resources --- */
 
 struct resources_asked {
     struct lookup_resources lookup;
@@ -154,7 +154,7 @@ ask_resources(struct asking *asking)
     return true;
 }
 
-/* --- lookup_subjects -------------------------------------------------------------------------- */
+/* --- lookup_subjects --- */
 
 struct subjects_asked {
     struct lookup_subjects lookup;

@@ -310,7 +310,7 @@ oracle_lookup_resources(const struct oracle *oracle, int type, int name, int lan
     return result;
 }
 
-/* --- the algebra of subject sets -------------------------------------------------------------- */
+/* --- the algebra of subject sets --- */
 
 static struct oracle_set
 set_union(struct oracle_set a, struct oracle_set b)

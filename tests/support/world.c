@@ -78,7 +78,7 @@ world_uses(const struct world *world, enum world_op op)
     return false;
 }
 
-/* --- printing --------------------------------------------------------------------------------- */
+/* --- printing --- */
 
 /* How tightly an operator binds: `+` most, `-` least. */
 static int
@@ -223,7 +223,7 @@ world_print_tuple(const struct world *world, const struct world_tuple *tuple, st
         buffer_add_format(out, "#%s", world->names[tuple->subject_name]);
 }
 
-/* --- taking away ------------------------------------------------------------------------------ */
+/* --- taking away --- */
 
 static void
 drop_member(struct world *world, int type, int member)

@@ -87,7 +87,7 @@ struct world {
     bool all_parentheses; /* printed with all of them; otherwise precedence is used */
 };
 
-/* --- looking things up ------------------------------------------------------------------------ */
+/* --- looking things up --- */
 
 /* Each gives an index, or -1. */
 int world_find_type(const struct world *world, const char *name);
@@ -101,7 +101,7 @@ bool world_tuple_equal(const struct world_tuple *a, const struct world_tuple *b)
 /* Whether some expression of the world is such an operator. */
 bool world_uses(const struct world *world, enum world_op op);
 
-/* --- text ------------------------------------------------------------------------------------- */
+/* --- text --- */
 
 void world_print_schema(const struct world *world, struct buffer *out);
 void world_print_tuple(const struct world *world, const struct world_tuple *tuple,
@@ -117,7 +117,7 @@ int world_add_id(struct world *world, const char *id);
 /* `type:id#relation` or `type:id`; *name is -1 for the latter, *id is -1 for `*`. */
 void world_read_object(struct world *world, const char *text, int *type, int *id, int *name);
 
-/* --- making ----------------------------------------------------------------------------------- */
+/* --- making --- */
 
 struct world_random {
     uint64_t state;

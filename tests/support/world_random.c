@@ -314,7 +314,7 @@ make_usersets(struct maker *maker)
     }
 }
 
-/* --- the rules about wildcards ---------------------------------------------------------------- */
+/* --- the rules about wildcards --- */
 
 typedef bool flags[WORLD_TYPES_MAX][WORLD_MEMBERS_MAX];
 
@@ -462,7 +462,7 @@ strip_wildcards(struct world *world)
     }
 }
 
-/* --- tuples ----------------------------------------------------------------------------------- */
+/* --- tuples --- */
 
 static void
 make_tuple(struct maker *maker)

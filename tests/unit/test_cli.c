@@ -123,7 +123,7 @@ Test(cli, actors_are_split_outside_of_quotes)
     cr_assert_eq(cli_list_split(&cli, slice_of("a,b,c,d,e"), items, 4), 0);
 }
 
-/* --- filters ---------------------------------------------------------------------------------- */
+/* --- filters --- */
 
 static const char *
 text_of(const char *text)
@@ -177,7 +177,7 @@ Test(cli, bad_filters_are_refused)
                       "'%s' was accepted", texts[index]);
 }
 
-/* --- text ------------------------------------------------------------------------------------- */
+/* --- text --- */
 
 Test(cli, words_keep_quoted_blanks)
 {
@@ -203,7 +203,7 @@ Test(cli, lines_end_in_both_ways)
     cr_assert_not(cli_line_next(&rest, &line));
 }
 
-/* --- printing --------------------------------------------------------------------------------- */
+/* --- printing --- */
 
 static char printed[4096];
 

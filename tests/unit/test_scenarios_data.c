@@ -200,7 +200,7 @@ Test(scenarios_data, fan_outs_beyond_sixteen_bits, .timeout = 120)
     fan_out(131073);
 }
 
-/* --- states made through the contract of the storage ------------------------------------------ */
+/* --- states made through the contract of the storage --- */
 
 /* Replaces the schema behind the engine's back, as an older release or a repair might have, and
  * opens the engine again. */

@@ -198,7 +198,7 @@ Test(writer, context_without_caveat_is_refused)
     rig_close(&rig);
 }
 
-/* --- counts and sizes (R-48) ---------------------------------------------------------------- */
+/* --- counts and sizes (R-48) --- */
 
 static struct engine_write *
 numbered(struct rig *rig, size_t count)
@@ -253,7 +253,7 @@ Test(writer, metadata_is_bounded)
     rig_close(&rig);
 }
 
-/* --- operations ----------------------------------------------------------------------------- */
+/* --- operations --- */
 
 static bool
 is_stored(struct rig *rig, const char *type, const char *id)
@@ -327,7 +327,7 @@ Test(writer, touch_delete_and_create_go_round)
     rig_close(&rig);
 }
 
-/* --- ids are bytes (R-22, R-49) ------------------------------------------------------------- */
+/* --- ids are bytes (R-22, R-49) --- */
 
 Test(writer, every_spelling_is_an_object_of_its_own)
 {
@@ -391,7 +391,7 @@ Test(writer, every_spelling_is_an_object_of_its_own)
     rig_close(&rig);
 }
 
-/* --- preconditions -------------------------------------------------------------------------- */
+/* --- preconditions --- */
 
 static struct relationship_filter
 document_filter(const char *id)
@@ -489,7 +489,7 @@ Test(writer, nothing_is_written_before_the_first_schema)
     rig_close(&rig);
 }
 
-/* --- idempotency ---------------------------------------------------------------------------- */
+/* --- idempotency --- */
 
 static struct engine_write *
 keyed(struct rig *rig, const char *updates, const char *key, uint8_t digest)

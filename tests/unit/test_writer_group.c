@@ -169,7 +169,7 @@ Test(writer_group, a_key_of_the_same_group_is_known)
     rig_close(&rig);
 }
 
-/* --- failures ------------------------------------------------------------------------------- */
+/* --- failures --- */
 
 Test(writer_group, a_failed_sync_leaves_every_outcome_unknown)
 {
@@ -232,7 +232,7 @@ Test(writer_group, a_failed_batch_stops_writing)
     rig_close(&rig);
 }
 
-/* --- the queue ------------------------------------------------------------------------------ */
+/* --- the queue --- */
 
 Test(writer_group, a_full_queue_refuses_and_says_when_to_come_back)
 {

@@ -23,7 +23,7 @@ const char rig_schema[] = "definition user {}\n"
                           "    permission view = viewer + editor + parent->viewer\n"
                           "}\n";
 
-/* --- storage that fails on demand ----------------------------------------------------------- */
+/* --- storage that fails on demand --- */
 
 struct rig_storage {
     struct kv kv; /* first: kv.c dispatches on it */
@@ -124,7 +124,7 @@ rig_syncs(struct rig *rig)
     return atomic_load(&rig->storage->syncs);
 }
 
-/* --- opening -------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 static int64_t
 shifted_wall_ns(void *context)
@@ -186,7 +186,7 @@ rig_close(struct rig *rig)
     pthread_mutex_destroy(&rig->lock);
 }
 
-/* --- writing -------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static enum update_op
 parse_op(struct slice *line)
@@ -332,7 +332,7 @@ rig_let_go(struct rig *rig, size_t expected)
     wait_for(rig, expected);
 }
 
-/* --- reading -------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 static struct engine_info
 info_of(struct rig *rig)
