@@ -32,11 +32,10 @@ struct store;
 #define ENGINE_TOKEN_SIZE 128 /* the longest token or cursor, without a NUL */
 
 struct engine_options {
-    struct store *store;   /* borrowed; outlives the engine */
-    const struct env *env; /* borrowed */
-    unsigned workers;      /* threads of the pool; 0 = one per core */
-    size_t
-        graph_memory_bytes; /* budget of the edge-set and name caches; 0 = default, 1 = as good as none */
+    struct store *store;       /* borrowed; outlives the engine */
+    const struct env *env;     /* borrowed */
+    unsigned workers;          /* threads of the pool; 0 = one per core */
+    size_t graph_memory_bytes; /* for edge sets and names; 0 = default, 1 = as good as none */
 };
 
 /* Starts the pool and the writer. Fails when the stored schema cannot be read or compiled. */
