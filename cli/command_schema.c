@@ -1,5 +1,4 @@
 /* command_schema.c - schema read, write, validate, fmt. The last two need no server. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,21 +6,6 @@
 #include "base/memory.h"
 #include "cli/cli.h"
 #include "schema/schema.h"
-
-/* An error of the schema floor as one of the client's, so that both print alike. */
-static void
-adopt_error(struct cli *cli, const struct error *error)
-{
-    struct behalf_error *to = &cli->error;
-
-    *to = (struct behalf_error){
-        .status = BEHALF_FAILED_USAGE, .line = error->line, .column = error->column, .index = -1};
-    (void)snprintf(to->code, sizeof to->code, "%s", status_code(error->status));
-    (void)snprintf(to->reason, sizeof to->reason, "%s", status_name(error->status));
-    (void)snprintf(to->message, sizeof to->message, "%s", error->message);
-    (void)snprintf(to->hint, sizeof to->hint, "%s", error->hint);
-    (void)snprintf(to->text, sizeof to->text, "%s", error->text);
-}
 
 static enum cli_exit
 run_schema_read(struct cli *cli)
@@ -124,7 +108,7 @@ validate_text(struct cli *cli, const char *path, struct slice text)
     if (status == BEHALF_OK)
         status = schema_lint(text, &lints, &count, &error);
     if (status != BEHALF_OK) {
-        adopt_error(cli, &error);
+        cli_adopt_error(cli, &error);
         schema_unref(schema);
         return cli_fail_source(cli, path, text, "accept the schema");
     }
@@ -156,30 +140,6 @@ run_schema_validate(struct cli *cli)
 
 /* --- fmt -------------------------------------------------------------------------------------- */
 
-/* Rewrites through a file beside it, so that a failure leaves the old text. */
-static enum cli_exit
-replace_file(const char *path, struct slice text)
-{
-    struct buffer beside;
-    FILE *file;
-    bool good;
-
-    buffer_init(&beside);
-    buffer_add_format(&beside, "%s.new", path);
-    file = fopen(beside.data, "wbx");
-    good = file != NULL && fwrite(text.data, 1, text.size, file) == text.size;
-    if (file != NULL && fclose(file) != 0)
-        good = false;
-    if (!good || rename(beside.data, path) != 0) {
-        (void)fprintf(stderr, "behalf: cannot write '%s': %s\n", path, strerror(errno));
-        if (file != NULL)
-            (void)unlink(beside.data);
-        good = false;
-    }
-    buffer_release(&beside);
-    return good ? CLI_OK : CLI_USAGE;
-}
-
 static enum cli_exit
 format_text(struct cli *cli, const char *path, struct slice text)
 {
@@ -190,7 +150,7 @@ format_text(struct cli *cli, const char *path, struct slice text)
 
     buffer_init(&formatted);
     if (schema_format(text, &formatted, &error) != BEHALF_OK) {
-        adopt_error(cli, &error);
+        cli_adopt_error(cli, &error);
         buffer_release(&formatted);
         return cli_fail_source(cli, path, text, "format the schema");
     }
@@ -200,7 +160,7 @@ format_text(struct cli *cli, const char *path, struct slice text)
                       path, path);
         result = CLI_USAGE;
     } else if (cli->write && !cli->check) {
-        result = changes ? replace_file(path, buffer_slice(&formatted)) : CLI_OK;
+        result = !changes || cli_file_replace(path, buffer_slice(&formatted)) ? CLI_OK : CLI_USAGE;
     } else if (!cli->check) {
         (void)fwrite(formatted.data, 1, formatted.size, stdout);
     }

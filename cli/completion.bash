@@ -49,7 +49,7 @@ _behalf()
         'relationship delete') options='--filter --limit --all --idempotency-key' ;;
         'relationship '*) options='--idempotency-key' ;;
         'schema read') options=$read ;;
-        'schema validate') options='--fail-on-warning' ;;
+        'schema validate') options='--fail-on-warn' ;;
         'schema fmt') options='--check --write' ;;
         import) options='--from-line' ;;
     esac

@@ -366,7 +366,7 @@ def examples(ask, files):
         try:
             example = Asker(server.address)
             example.expect(["schema", "fmt", "--check", directory + "/schema.zed"], 0, "")
-            example.expect(["schema", "validate", "--fail-on-warning", directory + "/schema.zed"],
+            example.expect(["schema", "validate", "--fail-on-warn", directory + "/schema.zed"],
                            0, None)
             example.expect(["schema", "write", directory + "/schema.zed"], 0, None)
             example.expect(["import", directory + "/relationships.txt"], 0, None)
