@@ -355,7 +355,8 @@ assertion_name(enum decision expected)
 
 /* Where the subject stands below the permission; empty when that cannot be told. */
 static struct slice
-explain(struct run *run, const struct object *resource, const struct object *subject)
+explain(struct run *run, const struct object *resource, const struct object *subject,
+        enum decision decision)
 {
     struct validation_trace trace;
     struct buffer text;
@@ -373,6 +374,8 @@ explain(struct run *run, const struct object *resource, const struct object *sub
         buffer_add_text(&text, " is ");
         validation_holders_print(trace.other, trace.other_count, &text);
         buffer_add_text(&text, ", but an intersection or an exclusion does not let it through");
+    } else if (decision == DECISION_ALLOW && subject->relation.size > 0) {
+        buffer_add_text(&text, " is reached as a userset, and a userset contains itself");
     } else {
         buffer_add_text(&text, " is stored in no relation that ");
         object_print(resource, &text);
@@ -408,7 +411,7 @@ run_assertion(struct run *run, const struct validation_assertion *assertion)
     } else if (decision == assertion->expected) {
         made = add_case(run, VALIDATION_ASSERTION, VALIDATION_PASSED, name);
     } else {
-        struct slice why = explain(run, &asked.resource, &asked.subject);
+        struct slice why = explain(run, &asked.resource, &asked.subject, decision);
 
         made = add_case(run, VALIDATION_ASSERTION, VALIDATION_FAILED, name);
         buffer_clear(&text);
