@@ -166,7 +166,8 @@ cli_help_all(FILE *out)
             put_option(&option_rows[index], out);
     (void)fputs(
         "\nexit codes: 0 done or allowed, 10 denied, 11 conditional, 1 usage or bad input,\n"
-        "2 no connection, 3 the server refused or a test failed. `behalf COMMAND --help` says more.\n",
+        "2 no connection, 3 the server refused, or something is not as expected.\n"
+        "`behalf COMMAND --help` says more.\n",
         out);
 }
 

@@ -1,5 +1,5 @@
-/* schema_diff.c - two schemas side by side, by name. Permissions are compared by a canonical text of
- * their rewrites, in which the operands of `+` and `&` are sorted. */
+/* schema_diff.c - two schemas side by side, by name. Permissions are compared by a canonical text
+ * of their rewrites, in which the operands of `+` and `&` are sorted. */
 #include "cli/schema_diff.h"
 
 #include <stdlib.h>

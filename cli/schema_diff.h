@@ -2,8 +2,8 @@
  *
  * Always true: the comparison is of meanings. The order of definitions, members, variants, operands
  * of `+` and `&`, parentheses that change nothing, partials and comments are no difference.
- * Threads: none. Memory: everything lies in the arena; slices also point into the two schemas, which
- * outlive the changes. */
+ * Threads: none. Memory: everything lies in the arena; slices also point into the two schemas,
+ * which outlive the changes. */
 #ifndef BEHALF_CLI_SCHEMA_DIFF_H
 #define BEHALF_CLI_SCHEMA_DIFF_H
 

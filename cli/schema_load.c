@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-/* The line that is wrong may stand in a file that was imported: it is read once more to be shown. */
+/* The line that is wrong may stand in a file that was imported: it is read once more to be
+ * shown. */
 static enum cli_exit
 fail_in_file(struct cli *cli, const struct schema_file *file, const struct schema_file_error *error)
 {

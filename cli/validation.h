@@ -3,9 +3,9 @@
  *   file --validation_yaml_read--> struct validation_file --validation_run--> cases --> a report
  *                                       struct validation_world (engine over a store in memory)
  *
- * Always true: answers come from the engine that the server runs; nothing here decides a permission.
- * Every case knows the line it comes from. A file that cannot be understood is a failed case, never
- * a passed one.
+ * Always true: answers come from the engine that the server runs; nothing here decides a
+ * permission. Every case knows the line it comes from. A file that cannot be understood is a failed
+ * case, never a passed one.
  * Threads: one, beside the engine's own. Memory: everything lies in the arena given; slices of a
  * validation file that were not escaped in it still are copies. */
 #ifndef BEHALF_CLI_VALIDATION_H

@@ -121,8 +121,8 @@ is_relation(const struct tree *tree, const struct expand_node *node)
     return member != SCHEMA_NONE && schema->members[member].kind == SCHEMA_RELATION;
 }
 
-/* Whether this leaf is an arrow's way back to what is open above: it names itself, and itself stands
- * further up. */
+/* Whether this leaf is an arrow's way back to what is open above: it names itself, and itself
+ * stands further up. */
 static bool
 is_way_back(const struct tree *tree, size_t at)
 {

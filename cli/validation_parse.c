@@ -3,7 +3,8 @@
  *   note:n1#read@user:ann with {"day": "monday"}
  *   [user:* - {user:a, user:b[...]}] is <note:n1#owner>/<group:eng#member>
  *
- * Ids may be JSON strings here as everywhere, so no bracket or blank inside of quotes ends anything. */
+ * Ids may be JSON strings here as everywhere, so no bracket or blank inside of quotes ends
+ * anything. */
 #include "cli/cli.h"
 #include "cli/validation.h"
 

@@ -1,4 +1,5 @@
-/* validation_report.c - what came of validation files: for people, for programs, for build servers. */
+/* validation_report.c - what came of validation files: for people, for programs, for build
+ * servers. */
 #include <stdio.h>
 
 #include "base/utf8.h"

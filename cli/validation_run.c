@@ -72,7 +72,8 @@ add_error(struct run *run, enum validation_kind kind, struct slice name, const s
     return made;
 }
 
-/* The place of an error in a text of the file: of a column in it, where the text is as it stands. */
+/* The place of an error in a text of the file: of a column in it, where the text is as it
+ * stands. */
 static void
 set_place(struct validation_case *made, const struct validation_scalar *scalar, uint32_t line)
 {

@@ -1,5 +1,5 @@
-/* validation_update.c - a validation file with its `validation` block written anew. Lines before and
- * behind the block are copied as they are; comments inside of it are lost with it. */
+/* validation_update.c - a validation file with its `validation` block written anew. Lines before
+ * and behind the block are copied as they are; comments inside of it are lost with it. */
 #include "cli/validation.h"
 
 /* Offset of the beginning of a line (from 1), or of the end of the text. */

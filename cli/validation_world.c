@@ -1,4 +1,5 @@
-/* validation_world.c - one engine over one store in memory: what the server runs, without a server. */
+/* validation_world.c - one engine over one store in memory: what the server runs, without a
+ * server. */
 #include <pthread.h>
 
 #include "base/env.h"

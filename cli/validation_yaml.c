@@ -1,6 +1,6 @@
-/* validation_yaml.c - the form of a validation file, read with libyaml. What the texts in it mean is
- * read elsewhere. Nothing is skipped silently: a key twice, an assertion that is no text, a second
- * document are errors; an unknown key of the file is kept for a warning. */
+/* validation_yaml.c - the form of a validation file, read with libyaml. What the texts in it mean
+ * is read elsewhere. Nothing is skipped silently: a key twice, an assertion that is no text, a
+ * second document are errors; an unknown key of the file is kept for a warning. */
 #include <yaml.h>
 
 #include "cli/validation.h"

@@ -305,7 +305,7 @@ def server_commands(ask, files):
     ask.expect("--version", 0, "behalf %s\n" % version)
     everything = ask.expect("help")
     names = re.findall(r"^  ([a-z][a-z -]*[a-z])  ", everything, re.M)
-    assert len(names) == 20, names
+    assert len(names) == 27, names
     for name in names:
         assert "usage: behalf " + name in ask.expect(name + " --help"), name
         assert ask.expect(name + " --help") == ask.expect("help " + name)
