@@ -121,7 +121,8 @@ canonical_operands(const struct schema *schema, const struct rewrite *row, struc
     size_t count = 0;
 
     gather_operands(schema, row, &operands, &count);
-    qsort(operands, count, sizeof *operands, compare_buffers);
+    if (count > 1)
+        qsort(operands, count, sizeof *operands, compare_buffers);
     for (size_t index = 0; index < count; index++) {
         buffer_add_byte(out, ' ');
         buffer_add_slice(out, buffer_slice(&operands[index]));

@@ -1,12 +1,13 @@
 /* validation_found.c - the subjects found below a permission, and the relations that hold them.
  *
- * Who is found is the engine's answer alone: lookup subjects for plain subjects and wildcards, a
- * check for each userset. The expand tree only says where they are stored. For one subject, a node
- * of the tree is worth whether its stored subjects let this subject through it; from the root, the
- * nodes that the answer leans on are those that can be reached through such nodes: all operands
- * of an intersection, the left side of an exclusion, the operands of a union that let it through.
- * The subject's holders are the leaves among them that name it; a leaf that holds it through a
- * wildcard counts where none names it.
+ * Who is found is the engine's answer: lookup subjects for plain subjects and wildcards, a check
+ * for each userset, which must also be held somewhere (it contains itself, stored or not). The
+ * expand tree only says where they are stored. For one subject, a node of the tree is worth whether
+ * its stored subjects let this subject through it; from the root, the nodes that the answer leans
+ * on are those that can be reached through such nodes: all operands of an intersection, the left
+ * side of an exclusion, the operands of a union that let it through. The subject's holders are the
+ * leaves among them that name it; a leaf that holds it through a wildcard counts where none names
+ * it.
  *
  * The tree lies flat in the order of its levels, children of a node side by side, so that going
  * backwards over it is going upwards: its depth costs no C stack. */
@@ -353,15 +354,20 @@ collect(struct tree *tree, unsigned which, struct object **holders, size_t *coun
     return BEHALF_OK;
 }
 
+/* A plain subject whose answer only a cycle explains is held by whatever names it (the last two
+ * tries). A userset that is let through nowhere has the permission by containing itself: it is
+ * left without holders. */
 static enum status
 collect_holders(struct tree *tree, struct found_subject *found)
 {
     static const unsigned tries[] = {BY_NAME, BY_WILDCARD, BY_NAME | ANY, BY_WILDCARD | ANY};
+    size_t try_count = BEHALF_COUNT_OF(tries);
     enum status status = tree_follow(tree, &found->subject);
 
-    /* The last two: an answer that only a cycle explains. */
-    for (size_t index = 0;
-         status == BEHALF_OK && found->holder_count == 0 && index < BEHALF_COUNT_OF(tries); index++)
+    if (found->subject.relation.size > 0 && !tree->spots[0].lets)
+        try_count = 0;
+    for (size_t index = 0; status == BEHALF_OK && found->holder_count == 0 && index < try_count;
+         index++)
         status = collect(tree, tries[index], &found->holders, &found->holder_count);
     return status;
 }
@@ -445,7 +451,10 @@ find_userset(struct finder *finder, const struct object *subject)
 
     if (status != BEHALF_OK || decision != DECISION_ALLOW)
         return status;
-    return add_found(finder, subject, NULL, 0);
+    status = add_found(finder, subject, NULL, 0);
+    if (status == BEHALF_OK && finder->found[finder->count - 1].holder_count == 0)
+        finder->count--;
+    return status;
 }
 
 static int
