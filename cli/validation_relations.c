@@ -5,9 +5,12 @@
 
 #include "cli/validation.h"
 
+#define SCRATCH_MAX ((size_t)1 << 30)
+
 struct comparison {
     struct validation_world *world;
-    struct arena *arena;
+    struct arena *arena;   /* what is reported */
+    struct arena *scratch; /* of one key */
     struct validation_result *result;
     const struct validation_relation *relation;
     struct found_subject *found;
@@ -104,7 +107,7 @@ found_text(struct comparison *comparison, const struct found_subject *found)
 
     buffer_init(&text);
     validation_found_print(found, &text);
-    kept = validation_keep(comparison->arena, buffer_slice(&text));
+    kept = validation_keep(comparison->scratch, buffer_slice(&text));
     buffer_release(&text);
     return kept;
 }
@@ -116,7 +119,7 @@ compare_subject(struct comparison *comparison, const struct validation_scalar *s
     struct error error;
     struct slice nothing = {"", 0};
 
-    if (validation_expected_parse(source->text, comparison->arena, &expected, &error) !=
+    if (validation_expected_parse(source->text, comparison->scratch, &expected, &error) !=
         BEHALF_OK) {
         differ(comparison, source->line, nothing, "'%.*s': %s", SLICE_PRINTF(source->text),
                error.message);
@@ -169,17 +172,17 @@ find(struct comparison *comparison, struct error *error)
 {
     struct object resource;
     enum status status =
-        object_parse(comparison->relation->key.text, comparison->arena, &resource, error);
+        object_parse(comparison->relation->key.text, comparison->scratch, &resource, error);
 
     if (status == BEHALF_OK && resource.relation.size == 0)
         status = error_set(error, BEHALF_MALFORMED_REQUEST, "the key must be object#relation");
     if (status == BEHALF_OK)
-        status = validation_find(comparison->world, &resource, comparison->arena,
+        status = validation_find(comparison->world, &resource, comparison->scratch,
                                  &comparison->found, &comparison->found_count, error);
     if (status != BEHALF_OK)
         return status;
     comparison->met =
-        arena_take_array(comparison->arena, comparison->found_count + 1, sizeof(bool));
+        arena_take_array(comparison->scratch, comparison->found_count + 1, sizeof(bool));
     if (comparison->met == NULL)
         return error_set(error, BEHALF_BUDGET_EXHAUSTED, "too many subjects are found");
     return BEHALF_OK;
@@ -194,7 +197,8 @@ add_block(struct comparison *comparison, struct validation_block *block)
     if (block->lines == NULL)
         return false;
     for (size_t index = 0; index < comparison->found_count; index++)
-        block->lines[block->line_count++] = found_text(comparison, &comparison->found[index]);
+        block->lines[block->line_count++] =
+            validation_keep(comparison->arena, found_text(comparison, &comparison->found[index]));
     return true;
 }
 
@@ -226,18 +230,22 @@ validation_relations_run(struct validation_world *world, enum validation_expecte
     const struct validation_file *file = &result->file;
     struct validation_block *blocks =
         arena_take_array(arena, (size_t)file->relation_count + 1, sizeof *blocks);
+    struct arena scratch;
     bool stale = false;
     bool good = blocks != NULL;
 
+    arena_init(&scratch, SCRATCH_MAX);
     for (uint32_t index = 0; index < file->relation_count; index++) {
         struct comparison comparison = {.world = world,
                                         .arena = arena,
+                                        .scratch = &scratch,
                                         .result = result,
                                         .relation = &file->relations[index],
                                         .silent = expected == VALIDATION_REGENERATE};
         struct error error;
 
         result->relation_count++;
+        arena_reset(&scratch, SCRATCH_MAX);
         if (find(&comparison, &error) != BEHALF_OK) {
             comparison.silent = false;
             differ(&comparison, comparison.relation->key.line,
@@ -253,6 +261,7 @@ validation_relations_run(struct validation_world *world, enum validation_expecte
                                 comparison.relation->key.text)
                 ->line = comparison.relation->key.line;
     }
+    arena_release(&scratch);
     if (expected == VALIDATION_REGENERATE && stale && good)
         rewrite(result, arena, blocks);
 }

@@ -7,8 +7,11 @@
 #include "cli/schema_file.h"
 #include "cli/validation.h"
 
+#define SCRATCH_MAX ((size_t)1 << 30)
+
 struct run {
     struct arena *arena;
+    struct arena scratch; /* of one question */
     struct validation_world world;
     struct validation_result *result;
     struct schema_file schema;
@@ -364,7 +367,8 @@ explain(struct run *run, const struct object *resource, const struct object *sub
     struct error error;
     struct slice why;
 
-    if (validation_trace(&run->world, resource, subject, run->arena, &trace, &error) != BEHALF_OK)
+    if (validation_trace(&run->world, resource, subject, &run->scratch, &trace, &error) !=
+        BEHALF_OK)
         return (struct slice){"", 0};
     buffer_init(&text);
     object_print(subject, &text);
@@ -403,9 +407,10 @@ run_assertion(struct run *run, const struct validation_assertion *assertion)
     buffer_add_slice(&text, assertion->source.text);
     name = keep(run, buffer_slice(&text));
     run->result->assertion_count++;
-    status = validation_assertion_parse(assertion->source.text, run->arena, &asked, &error);
+    arena_reset(&run->scratch, SCRATCH_MAX);
+    status = validation_assertion_parse(assertion->source.text, &run->scratch, &asked, &error);
     if (status == BEHALF_OK)
-        status = validation_world_check(&run->world, run->arena, &asked.resource, &asked.subject,
+        status = validation_world_check(&run->world, &run->scratch, &asked.resource, &asked.subject,
                                         &decision, &error);
     if (status != BEHALF_OK) {
         made = add_error(run, VALIDATION_ASSERTION, name, &error);
@@ -504,6 +509,7 @@ validation_run(const char *path, struct slice text, enum validation_expected exp
     struct error error;
 
     *result = (struct validation_result){.path = path, .text = text};
+    arena_init(&run.scratch, SCRATCH_MAX);
     if (validation_world_open(&run.world, &error) != BEHALF_OK)
         (void)add_error(&run, VALIDATION_FILE, SLICE_LITERAL("engine"), &error);
     else if (validation_is_schema(path))
@@ -511,4 +517,5 @@ validation_run(const char *path, struct slice text, enum validation_expected exp
     else
         run_yaml(&run);
     validation_world_close(&run.world);
+    arena_release(&run.scratch);
 }
