@@ -40,7 +40,7 @@ once = $(eval $(1) = $$(eval $(1) := $(2))$$($(1)))
 probe = $(shell for f in $(1); do $(CC) -Werror $$f -x c -c /dev/null -o /dev/null 2>/dev/null \
           && printf '%s ' $$f; done)
 
-PACKAGES = rocksdb libevent libevent_pthreads libcrypto libxxhash $(MSGPACK)
+PACKAGES = rocksdb libevent libevent_pthreads libcrypto libxxhash yaml-0.1 $(MSGPACK)
 $(call once,MSGPACK,$$(shell pkg-config --exists msgpack 2>/dev/null && echo msgpack || echo msgpack-c))
 $(call once,PKG_CFLAGS,$$(shell pkg-config --cflags $$(PACKAGES) 2>/dev/null))
 $(call once,PKG_LIBS,$$(shell pkg-config --libs $$(PACKAGES) 2>/dev/null))

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/check.h"
+#include "base/error.h"
 #include "base/slice.h"
 #include "client/behalf.h"
 
@@ -23,6 +24,7 @@ enum cli_exit {
     CLI_USAGE = 1,
     CLI_CONNECTION = 2,
     CLI_SERVER = 3,
+    CLI_NOT_AS_EXPECTED = 3, /* what was tested is wrong: check-bulk, validate */
     CLI_DENIED = 10,
     CLI_CONDITIONAL = 11,
 };
@@ -44,6 +46,8 @@ enum cli_option {
     OPTION_STRICT = 1U << 8,
     OPTION_FROM = 1U << 9,
     OPTION_KEY = 1U << 10,
+    OPTION_VALIDATE = 1U << 11, /* --junit, --update */
+    OPTION_YES = 1U << 12,
     DECIDES = 1U << 15, /* no option: the exit code is a decision */
     OPTION_COMMON = 1U << 16,
 };
@@ -66,6 +70,8 @@ extern const struct command cli_check_commands[];
 extern const struct command cli_lookup_commands[];
 extern const struct command cli_relationship_commands[];
 extern const struct command cli_schema_commands[];
+extern const struct command cli_schema_tool_commands[];
+extern const struct command cli_validate_commands[];
 extern const struct command cli_import_commands[];
 extern const struct command cli_server_commands[];
 
@@ -91,6 +97,9 @@ struct cli {
     bool strict;
     uint64_t from_line;
     const char *idempotency_key;
+    const char *junit;
+    bool update;
+    bool yes;
 
     bool color;
     struct arena arena;
@@ -120,6 +129,12 @@ bool cli_filter_parse(struct arena *arena, const char *text, struct behalf_filte
 /* Reads a whole file, "-" is standard input; says what is wrong on standard error. */
 bool cli_file_read(const char *path, struct buffer *out) BEHALF_MUST_USE;
 
+/* As cli_file_read, but says nothing: `problem` is the errno of a failure. */
+bool cli_file_load(const char *path, struct buffer *out, int *problem) BEHALF_MUST_USE;
+
+/* Writes a whole file anew; a failure leaves the old text and is said on standard error. */
+bool cli_file_replace(const char *path, struct slice text) BEHALF_MUST_USE;
+
 /* Takes the next line off `rest`, without its end (\n or \r\n). False at the end. */
 bool cli_line_next(struct slice *rest, struct slice *line);
 
@@ -144,6 +159,9 @@ enum cli_exit cli_fail(struct cli *cli, const char *format, ...) BEHALF_PRINTF(2
 /* As cli_fail, for an error in a source text: shows the line with a caret. */
 enum cli_exit cli_fail_source(struct cli *cli, const char *path, struct slice text,
                               const char *action);
+
+/* An error of a floor below as one of the client's, so that both print alike. */
+void cli_adopt_error(struct cli *cli, const struct error *error);
 
 /* A usage error found by a command itself. */
 enum cli_exit cli_usage(struct cli *cli, const char *format, ...) BEHALF_PRINTF(2, 3);

@@ -8,8 +8,8 @@
 #include "cli/cli.h"
 
 static const struct command *const families[] = {
-    cli_check_commands,  cli_lookup_commands, cli_relationship_commands,
-    cli_schema_commands, cli_import_commands, cli_server_commands,
+    cli_check_commands,       cli_lookup_commands,   cli_relationship_commands, cli_schema_commands,
+    cli_schema_tool_commands, cli_validate_commands, cli_import_commands,       cli_server_commands,
 };
 
 enum option_kind {
@@ -30,6 +30,9 @@ enum option_kind {
     KIND_STRICT,
     KIND_FROM,
     KIND_KEY,
+    KIND_JUNIT,
+    KIND_UPDATE,
+    KIND_YES,
 };
 
 struct option_row {
@@ -52,19 +55,24 @@ static const struct option_row option_rows[] = {
     {"--depth", "N", KIND_DEPTH, OPTION_DEPTH, "levels of usersets to open (default 1, 0 = all)"},
     {"--endpoint", "ENDPOINT", KIND_ENDPOINT, OPTION_COMMON,
      "ADDRESS:PORT or unix:PATH (default 127.0.0.1:23425, or BEHALF_ENDPOINT)"},
-    {"--fail-on-warning", NULL, KIND_STRICT, OPTION_STRICT, "exit code 1 when there are warnings"},
+    {"--fail-on-warn", NULL, KIND_STRICT, OPTION_STRICT,
+     "warnings fail: exit code 1 (validate: 3)"},
     {"--filter", "FILTER", KIND_FILTER, OPTION_FILTER, "which relationships"},
     {"--from-line", "N", KIND_FROM, OPTION_FROM, "skip the lines before this one"},
     {"--help", NULL, KIND_HELP, OPTION_COMMON, "this text"},
     {"--idempotency-key", "KEY", KIND_KEY, OPTION_KEY,
      "repeat a write safely: the same key never writes twice"},
     {"--json", NULL, KIND_JSON, OPTION_COMMON, "one JSON document a line, for programs"},
+    {"--junit", "FILE", KIND_JUNIT, OPTION_VALIDATE, "write the results as JUnit XML too"},
     {"--limit", "N", KIND_LIMIT, OPTION_LIMIT, "results of a page (default 1,000)"},
     {"--timeout", "SECONDS", KIND_TIMEOUT, OPTION_COMMON,
      "how long to wait for the server (default 30)"},
     {"--token", "TOKEN", KIND_TOKEN, OPTION_READ,
      "for at-least-as-fresh (taken when no mode is given) and at-exact-snapshot"},
+    {"--update", NULL, KIND_UPDATE, OPTION_VALIDATE,
+     "rewrite the expected relations of the files as they are found"},
     {"--write", NULL, KIND_WRITE, OPTION_WRITE, "rewrite the file in place"},
+    {"--yes", NULL, KIND_YES, OPTION_YES, "do not ask"},
 };
 
 /* --- finding ---------------------------------------------------------------------------------- */
@@ -158,7 +166,8 @@ cli_help_all(FILE *out)
             put_option(&option_rows[index], out);
     (void)fputs(
         "\nexit codes: 0 done or allowed, 10 denied, 11 conditional, 1 usage or bad input,\n"
-        "2 no connection, 3 the server refused. `behalf COMMAND --help` says more.\n",
+        "2 no connection, 3 the server refused, or something is not as expected.\n"
+        "`behalf COMMAND --help` says more.\n",
         out);
 }
 
@@ -287,6 +296,15 @@ take_option(struct cli *cli, const struct option_row *row, const char *value)
         return true;
     case KIND_FROM:
         return parse_number(value, UINT64_MAX, &cli->from_line) && cli->from_line > 0;
+    case KIND_JUNIT:
+        cli->junit = value;
+        return value[0] != '\0';
+    case KIND_UPDATE:
+        cli->update = true;
+        return true;
+    case KIND_YES:
+        cli->yes = true;
+        return true;
     case KIND_KEY:
         cli->idempotency_key = value;
         return value[0] != '\0';

@@ -22,6 +22,20 @@ color_on_errors(const struct cli *cli)
     return cli->color && isatty(STDERR_FILENO);
 }
 
+void
+cli_adopt_error(struct cli *cli, const struct error *error)
+{
+    struct behalf_error *to = &cli->error;
+
+    *to = (struct behalf_error){
+        .status = BEHALF_FAILED_USAGE, .line = error->line, .column = error->column, .index = -1};
+    (void)snprintf(to->code, sizeof to->code, "%s", status_code(error->status));
+    (void)snprintf(to->reason, sizeof to->reason, "%s", status_name(error->status));
+    (void)snprintf(to->message, sizeof to->message, "%s", error->message);
+    (void)snprintf(to->hint, sizeof to->hint, "%s", error->hint);
+    (void)snprintf(to->text, sizeof to->text, "%s", error->text);
+}
+
 static enum cli_exit
 exit_of(enum behalf_status status)
 {

@@ -1,33 +1,68 @@
 /* cli_text.c - files, lines and words. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
 #define READ_SIZE ((size_t)64 * 1024)
 
 bool
-cli_file_read(const char *path, struct buffer *out)
+cli_file_load(const char *path, struct buffer *out, int *problem)
 {
     bool standard = strcmp(path, "-") == 0;
     FILE *file = standard ? stdin : fopen(path, "rb");
     size_t count;
     bool good;
 
-    if (file == NULL) {
-        (void)fprintf(stderr, "behalf: cannot read '%s': %s\n", path, strerror(errno));
+    *problem = errno;
+    if (file == NULL)
         return false;
-    }
     errno = 0;
     do {
         count = fread(buffer_reserve(out, READ_SIZE), 1, READ_SIZE, file);
         buffer_added(out, count);
     } while (count > 0);
     good = ferror(file) == 0;
-    if (!good)
-        (void)fprintf(stderr, "behalf: cannot read '%s': %s\n", path, strerror(errno));
+    *problem = errno;
     if (!standard)
         (void)fclose(file);
+    return good;
+}
+
+bool
+cli_file_read(const char *path, struct buffer *out)
+{
+    int problem;
+
+    if (cli_file_load(path, out, &problem))
+        return true;
+    (void)fprintf(stderr, "behalf: cannot read '%s': %s\n", path, strerror(problem));
+    return false;
+}
+
+/* Through a file beside it, so that a failure leaves the old text. */
+bool
+cli_file_replace(const char *path, struct slice text)
+{
+    struct buffer beside;
+    FILE *file;
+    bool good;
+
+    buffer_init(&beside);
+    buffer_add_format(&beside, "%s.new", path);
+    file = fopen(beside.data, "wbx");
+    good = file != NULL && fwrite(text.data, 1, text.size, file) == text.size;
+    if (file != NULL && fclose(file) != 0)
+        good = false;
+    if (!good || rename(beside.data, path) != 0) {
+        (void)fprintf(stderr, "behalf: cannot write '%s': %s\n", path, strerror(errno));
+        if (file != NULL)
+            (void)unlink(beside.data);
+        good = false;
+    }
+    buffer_release(&beside);
     return good;
 }
 

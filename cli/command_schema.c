@@ -1,27 +1,10 @@
 /* command_schema.c - schema read, write, validate, fmt. The last two need no server. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "cli/cli.h"
-#include "schema/schema.h"
-
-/* An error of the schema floor as one of the client's, so that both print alike. */
-static void
-adopt_error(struct cli *cli, const struct error *error)
-{
-    struct behalf_error *to = &cli->error;
-
-    *to = (struct behalf_error){
-        .status = BEHALF_FAILED_USAGE, .line = error->line, .column = error->column, .index = -1};
-    (void)snprintf(to->code, sizeof to->code, "%s", status_code(error->status));
-    (void)snprintf(to->reason, sizeof to->reason, "%s", status_name(error->status));
-    (void)snprintf(to->message, sizeof to->message, "%s", error->message);
-    (void)snprintf(to->hint, sizeof to->hint, "%s", error->hint);
-    (void)snprintf(to->text, sizeof to->text, "%s", error->text);
-}
+#include "cli/schema_load.h"
 
 static enum cli_exit
 run_schema_read(struct cli *cli)
@@ -75,19 +58,24 @@ run_schema_write(struct cli *cli)
 /* --- validate --------------------------------------------------------------------------------- */
 
 static void
-print_lints_json(const struct schema_lint *lints, size_t count)
+print_lints_json(const struct schema_file *file, const struct schema_lint *lints, size_t count)
 {
     struct buffer line;
 
     buffer_init(&line);
     buffer_add_text(&line, "{\"valid\":true,\"warnings\":[");
     for (size_t index = 0; index < count; index++) {
+        uint32_t number = lints[index].line;
+        uint32_t column = lints[index].column;
+        const char *path = schema_file_place(file, &number, &column);
+
         if (index > 0)
             buffer_add_byte(&line, ',');
         buffer_add_text(&line, "{\"name\":");
         cli_json_string(&line, slice_of(lints[index].name));
-        buffer_add_format(&line, ",\"line\":%u,\"column\":%u,\"message\":", lints[index].line,
-                          lints[index].column);
+        buffer_add_text(&line, ",\"path\":");
+        cli_json_string(&line, slice_of(path));
+        buffer_add_format(&line, ",\"line\":%u,\"column\":%u,\"message\":", number, column);
         cli_json_string(&line, slice_of(lints[index].message));
         buffer_add_byte(&line, '}');
     }
@@ -96,89 +84,61 @@ print_lints_json(const struct schema_lint *lints, size_t count)
     buffer_release(&line);
 }
 
+/* The line is shown where the file is one text. */
 static void
-print_lints(const struct cli *cli, const char *path, struct slice text,
-            const struct schema_lint *lints, size_t count)
+print_lints(const struct cli *cli, const struct schema_file *file, const struct schema_lint *lints,
+            size_t count)
 {
     bool color = cli->color && isatty(STDERR_FILENO);
 
     for (size_t index = 0; index < count; index++) {
+        uint32_t number = lints[index].line;
+        uint32_t column = lints[index].column;
+        const char *path = schema_file_place(file, &number, &column);
+
         (void)fprintf(stderr, "%swarning:%s ", cli_color(color, COLOR_DOUBT),
                       cli_color(color, COLOR_NONE));
         cli_put_safe(stderr, slice_of(lints[index].message));
         (void)fprintf(stderr, " [%s]\n", lints[index].name);
-        cli_show_source(stderr, path, text, lints[index].line, lints[index].column, 1, color);
+        if (file->composed)
+            (void)fprintf(stderr, "  %s:%u:%u\n", path, number, column);
+        else
+            cli_show_source(stderr, path, file->text, number, column, 1, color);
     }
-}
-
-static enum cli_exit
-validate_text(struct cli *cli, const char *path, struct slice text)
-{
-    struct schema_lint *lints = NULL;
-    struct schema *schema = NULL;
-    struct error error;
-    size_t count = 0;
-    enum status status = schema_compile(text, &schema, &error);
-    enum cli_exit result;
-
-    if (status == BEHALF_OK)
-        status = schema_lint(text, &lints, &count, &error);
-    if (status != BEHALF_OK) {
-        adopt_error(cli, &error);
-        schema_unref(schema);
-        return cli_fail_source(cli, path, text, "accept the schema");
-    }
-    if (cli->json)
-        print_lints_json(lints, count);
-    else
-        print_lints(cli, path, text, lints, count);
-    if (!cli->json)
-        (void)printf("%s: valid, %u definition%s, %zu warning%s\n", path, schema->type_count,
-                     schema->type_count == 1 ? "" : "s", count, count == 1 ? "" : "s");
-    result = cli->strict && count > 0 ? CLI_USAGE : CLI_OK;
-    memory_free(lints);
-    schema_unref(schema);
-    return result;
 }
 
 static enum cli_exit
 run_schema_validate(struct cli *cli)
 {
-    struct buffer text;
-    enum cli_exit result = CLI_USAGE;
+    const char *path = cli->arguments[0];
+    struct schema_described described = {.schema = NULL};
+    struct schema_lint *lints = NULL;
+    struct schema_file file;
+    struct error error;
+    uint32_t types;
+    size_t count = 0;
+    enum cli_exit result = schema_load_file(cli, path, &file, &described);
 
-    buffer_init(&text);
-    if (cli_file_read(cli->arguments[0], &text))
-        result = validate_text(cli, cli->arguments[0], buffer_slice(&text));
-    buffer_release(&text);
-    return result;
+    if (result != CLI_OK)
+        return result;
+    types = described.schema->type_count;
+    schema_unref(described.schema);
+    if (schema_lint(file.text, &lints, &count, &error) != BEHALF_OK) {
+        cli_adopt_error(cli, &error);
+        return cli_fail(cli, "look for warnings");
+    }
+    if (cli->json)
+        print_lints_json(&file, lints, count);
+    else
+        print_lints(cli, &file, lints, count);
+    if (!cli->json)
+        (void)printf("%s: valid, %u definition%s, %zu warning%s\n", path, types,
+                     types == 1 ? "" : "s", count, count == 1 ? "" : "s");
+    memory_free(lints);
+    return cli->strict && count > 0 ? CLI_USAGE : CLI_OK;
 }
 
 /* --- fmt -------------------------------------------------------------------------------------- */
-
-/* Rewrites through a file beside it, so that a failure leaves the old text. */
-static enum cli_exit
-replace_file(const char *path, struct slice text)
-{
-    struct buffer beside;
-    FILE *file;
-    bool good;
-
-    buffer_init(&beside);
-    buffer_add_format(&beside, "%s.new", path);
-    file = fopen(beside.data, "wbx");
-    good = file != NULL && fwrite(text.data, 1, text.size, file) == text.size;
-    if (file != NULL && fclose(file) != 0)
-        good = false;
-    if (!good || rename(beside.data, path) != 0) {
-        (void)fprintf(stderr, "behalf: cannot write '%s': %s\n", path, strerror(errno));
-        if (file != NULL)
-            (void)unlink(beside.data);
-        good = false;
-    }
-    buffer_release(&beside);
-    return good ? CLI_OK : CLI_USAGE;
-}
 
 static enum cli_exit
 format_text(struct cli *cli, const char *path, struct slice text)
@@ -190,7 +150,7 @@ format_text(struct cli *cli, const char *path, struct slice text)
 
     buffer_init(&formatted);
     if (schema_format(text, &formatted, &error) != BEHALF_OK) {
-        adopt_error(cli, &error);
+        cli_adopt_error(cli, &error);
         buffer_release(&formatted);
         return cli_fail_source(cli, path, text, "format the schema");
     }
@@ -200,7 +160,7 @@ format_text(struct cli *cli, const char *path, struct slice text)
                       path, path);
         result = CLI_USAGE;
     } else if (cli->write && !cli->check) {
-        result = changes ? replace_file(path, buffer_slice(&formatted)) : CLI_OK;
+        result = !changes || cli_file_replace(path, buffer_slice(&formatted)) ? CLI_OK : CLI_USAGE;
     } else if (!cli->check) {
         (void)fwrite(formatted.data, 1, formatted.size, stdout);
     }
@@ -231,6 +191,9 @@ const struct command cli_schema_commands[] = {
     {"schema", "write", "FILE|-", "replace the schema of the server", NULL, 0, 1, 1,
      run_schema_write},
     {"schema", "validate", "FILE|-", "compile a schema here and show its warnings",
+     "Needs no server. Exits with 1 when the schema is not valid.\n", OPTION_STRICT, 1, 1,
+     run_schema_validate},
+    {"schema", "lint", "FILE|-", "the same as schema validate, as other tools call it",
      "Needs no server. Exits with 1 when the schema is not valid.\n", OPTION_STRICT, 1, 1,
      run_schema_validate},
     {"schema", "fmt", "FILE|-", "print a schema in its canonical form", "Needs no server.\n",

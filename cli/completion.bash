@@ -5,7 +5,7 @@ _behalf()
 {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     local commands='check check-bulk expand lookup-resources lookup-subjects lookup-permissions
-        relationship schema import status ping version help'
+        relationship schema validate import status ping version help'
     local common='--endpoint --help --json --timeout'
     local read='--consistency --token'
     local command=${COMP_WORDS[1]:-} options=
@@ -15,6 +15,9 @@ _behalf()
         --consistency)
             COMPREPLY=($(compgen -W 'full minimize-latency at-least-as-fresh at-exact-snapshot' \
                 -- "$current"))
+            return ;;
+        --junit)
+            COMPREPLY=($(compgen -f -- "$current"))
             return ;;
         --actor|--cursor|--depth|--endpoint|--filter|--from-line|--idempotency-key|--limit|\
         --timeout|--token)
@@ -27,7 +30,7 @@ _behalf()
     if [ "$COMP_CWORD" -eq 2 ]; then
         case $command in
             relationship) options='create touch delete write read' ;;
-            schema) options='read write validate fmt' ;;
+            schema) options='read write apply plan validate lint fmt compile diff reflect' ;;
             help) options=$commands ;;
         esac
         if [ -n "$options" ]; then
@@ -48,8 +51,10 @@ _behalf()
         'relationship read') options="$read --filter --limit --cursor --all" ;;
         'relationship delete') options='--filter --limit --all --idempotency-key' ;;
         'relationship '*) options='--idempotency-key' ;;
-        'schema read') options=$read ;;
-        'schema validate') options='--fail-on-warning' ;;
+        'schema read'|'schema reflect'|'schema plan') options=$read ;;
+        'schema apply') options='--yes' ;;
+        'schema validate'|'schema lint') options='--fail-on-warn' ;;
+        validate) options='--fail-on-warn --junit --update' ;;
         'schema fmt') options='--check --write' ;;
         import) options='--from-line' ;;
     esac
@@ -57,7 +62,9 @@ _behalf()
         -*) COMPREPLY=($(compgen -W "$options $common" -- "$current")) ;;
         *)
             case $command in
-                check-bulk|import|'relationship write'|'schema write'|'schema validate'|'schema fmt')
+                check-bulk|import|validate|'relationship write'|'schema write'|'schema apply'|\
+                'schema plan'|'schema validate'|'schema lint'|'schema fmt'|'schema compile'|\
+                'schema diff'|'schema reflect')
                     COMPREPLY=($(compgen -f -- "$current")) ;;
             esac ;;
     esac

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/slice.h"
@@ -185,6 +186,33 @@ struct schema_lint {
  * `lints` is allocated; the caller frees it with memory_free. */
 enum status schema_lint(struct slice text, struct schema_lint **lints, size_t *count,
                         struct error *error) BEHALF_MUST_USE;
+
+/* What stands in the text for a member, for people: what compiling forgets. */
+struct schema_source {
+    struct slice expression; /* of a permission, as schema_format prints it; else empty */
+    uint32_t line;           /* of its name, where it was declared (in a partial, perhaps) */
+    uint32_t column;
+};
+
+/* One source per member of the schema that `text` compiles to, hidden ones included, in its order.
+ * They lie in the arena. */
+enum status schema_sources(struct slice text, struct arena *arena, struct schema_source **sources,
+                           size_t *count, struct error *error) BEHALF_MUST_USE;
+
+/* A `use` or an `import` statement of a text. */
+struct schema_directive {
+    bool import;        /* else: use */
+    struct slice value; /* the flag; of an import the path without its quotes */
+    uint32_t offset;    /* the statement's bytes in the text, keyword included */
+    uint32_t size;
+    uint32_t line;
+    uint32_t column; /* of the value */
+};
+
+/* In the order of the text, which only has to parse. They lie in the arena, values in the text. */
+enum status schema_directives(struct slice text, struct arena *arena,
+                              struct schema_directive **directives, size_t *count,
+                              struct error *error) BEHALF_MUST_USE;
 
 /* Every invariant of this header; false and a static sentence when one is broken. For tests. */
 bool schema_validate(const struct schema *schema, const char **reason);

@@ -25,17 +25,19 @@ BEGIN {
                           "engine/engine.h engine/graph.h net/server.h"
 
     # library header: the files that may include it.
-    split("^rocksdb/ ^msgpack ^openssl/ ^event2/ ^xxhash[.]h", library, " ")
+    split("^rocksdb/ ^msgpack ^openssl/ ^event2/ ^xxhash[.]h ^yaml[.]h", library, " ")
     users["^rocksdb/"]     = "^storage/kv_rocksdb[.]c$"
     users["^msgpack"]      = "^(net/codec|client/[a-z_]*codec[a-z_]*)[.]c$"
     users["^openssl/"]     = "^base/digest[.]c$"
     users["^event2/"]      = "^net/"
     users["^xxhash[.]h"]   = "^base/"
+    users["^yaml[.]h"]     = "^cli/validation_yaml[.]c$"
     users_text["^rocksdb/"]   = "storage/kv_rocksdb.c"
     users_text["^msgpack"]    = "net/codec.c and client/*codec*.c"
     users_text["^openssl/"]   = "base/digest.c"
     users_text["^event2/"]    = "net/"
     users_text["^xxhash[.]h"] = "base/"
+    users_text["^yaml[.]h"]   = "cli/validation_yaml.c"
 }
 
 function floor_of(file) {

@@ -19,6 +19,7 @@ libevent-dev          module:libevent_pthreads    network loops
 libmsgpack-dev        module:msgpack|msgpack-c    wire format
 libxxhash-dev         module:libxxhash            hash tables
 libssl-dev            module:libcrypto            digests and sealed tokens
+libyaml-dev           module:yaml-0.1             validation files
 libcriterion-dev      module:criterion            unit tests
 python3               program:/usr/bin/python3    integration tests
 python3-msgpack       python:msgpack              integration tests

@@ -351,7 +351,7 @@ def server_commands(ask, files):
     ask.expect("--version", 0, "behalf %s\n" % version)
     everything = ask.expect("help")
     names = re.findall(r"^  ([a-z][a-z -]*[a-z])  ", everything, re.M)
-    assert len(names) == 20, names
+    assert len(names) == 27, names
     for name in names:
         own = ask.expect(name + " --help", 1 if name == "check" else 0)
         assert "usage: behalf " + name in own and own == ask.expect("help " + name), name
@@ -412,7 +412,7 @@ def examples(ask, files):
         try:
             example = Asker(server.address)
             example.expect(["schema", "fmt", "--check", directory + "/schema.zed"], 0, "")
-            example.expect(["schema", "validate", "--fail-on-warning", directory + "/schema.zed"],
+            example.expect(["schema", "validate", "--fail-on-warn", directory + "/schema.zed"],
                            0, None)
             example.expect(["schema", "write", directory + "/schema.zed"], 0, None)
             example.expect(["import", directory + "/relationships.txt"], 0, None)

@@ -1,0 +1,63 @@
+/* schema_diff.h - what one schema says that another does not.
+ *
+ * Always true: the comparison is of meanings. The order of definitions, members, variants, operands
+ * of `+` and `&`, parentheses that change nothing, partials and comments are no difference.
+ * Threads: none. Memory: everything lies in the arena; slices also point into the two schemas,
+ * which outlive the changes. */
+#ifndef BEHALF_CLI_SCHEMA_DIFF_H
+#define BEHALF_CLI_SCHEMA_DIFF_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "schema/schema.h"
+
+enum schema_change_kind { SCHEMA_ADDED, SCHEMA_REMOVED, SCHEMA_CHANGED };
+
+enum schema_part {
+    SCHEMA_PART_DEFINITION,
+    SCHEMA_PART_RELATION,
+    SCHEMA_PART_PERMISSION,
+    SCHEMA_PART_VARIANT
+};
+
+/* A relation that became a permission is a relation removed and a permission added. Members of a
+ * definition that was added or removed as a whole are listed too, behind it; so are the variants of
+ * a relation, but only those of relations that were there before. */
+struct schema_change {
+    enum schema_change_kind kind;
+    enum schema_part part;
+    struct slice type;
+    struct slice member; /* empty for a definition */
+    struct slice before; /* expression, or variant in words; empty when there was none */
+    struct slice after;
+    uint32_t variant; /* of a variant removed: its index in the old schema; else SCHEMA_NONE */
+};
+
+struct schema_changes {
+    struct schema_change *rows; /* in the order of the old schema, then of the new one */
+    uint32_t count;
+};
+
+/* A compiled schema beside what its text says of members. */
+struct schema_described {
+    struct schema *schema;
+    struct schema_source *sources; /* per member */
+};
+
+/* Compiles and describes; the caller unrefs `schema`. */
+enum status schema_describe(struct arena *arena, struct slice text,
+                            struct schema_described *described,
+                            struct error *error) BEHALF_MUST_USE;
+
+enum status schema_diff(struct arena *arena, const struct schema_described *before,
+                        const struct schema_described *after, struct schema_changes *changes,
+                        struct error *error) BEHALF_MUST_USE;
+
+/* `group#member`, `user:*`, ... */
+void schema_variant_print(const struct schema *schema, const struct schema_variant *variant,
+                          struct buffer *out);
+
+#endif

@@ -1,0 +1,234 @@
+/* validation_parse.c - assertions and expected subjects.
+ *
+ *   note:n1#read@user:ann with {"day": "monday"}
+ *   [user:* - {user:a, user:b[...]}] is <note:n1#owner>/<group:eng#member>
+ *
+ * Ids may be JSON strings here as everywhere, so no bracket or blank inside of quotes ends
+ * anything. */
+#include "cli/cli.h"
+#include "cli/validation.h"
+
+#define MARK SLICE_LITERAL("[...]")
+
+static bool
+is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
+static struct slice
+skip(struct slice text, size_t count)
+{
+    return (struct slice){text.data + count, text.size - count};
+}
+
+static struct slice
+trim(struct slice text)
+{
+    while (text.size > 0 && is_blank(text.data[0]))
+        text = skip(text, 1);
+    while (text.size > 0 && is_blank(text.data[text.size - 1]))
+        text.size--;
+    return text;
+}
+
+/* Bytes before the first of `ends` that is not inside a JSON string; all when there is none. */
+static size_t
+span(struct slice text, const char *ends)
+{
+    bool quoted = false;
+    size_t at = 0;
+
+    for (; at < text.size; at++) {
+        if (quoted && text.data[at] == '\\' && at + 1 < text.size)
+            at++;
+        else if (text.data[at] == '"')
+            quoted = !quoted;
+        else if (!quoted && strchr(ends, text.data[at]) != NULL)
+            break;
+    }
+    return at;
+}
+
+static enum status
+malformed(struct error *error, const char *message)
+{
+    return error_set(error, BEHALF_MALFORMED_REQUEST, "%s", message);
+}
+
+/* --- assertions ------------------------------------------------------------------------------- */
+
+/* Nothing evaluates conditions yet, so a context that says something cannot be honoured. */
+static enum status
+check_context(struct slice json, struct error *error)
+{
+    if (json.size < 2 || json.data[0] != '{' || json.data[json.size - 1] != '}')
+        return malformed(error, "behind 'with' stands a JSON object");
+    if (trim((struct slice){json.data + 1, json.size - 2}).size > 0)
+        return malformed(error, "a context has no use: this version does not evaluate caveats yet");
+    return BEHALF_OK;
+}
+
+enum status
+validation_assertion_parse(struct slice text, struct arena *arena, struct relationship *question,
+                           struct error *error)
+{
+    struct slice asked = trim(text);
+    enum status status;
+
+    for (size_t at = 0; at + 6 <= asked.size; at++)
+        if (memcmp(asked.data + at, " with ", 6) == 0) {
+            status = check_context(trim(skip(asked, at + 6)), error);
+            if (status != BEHALF_OK)
+                return status;
+            asked = trim((struct slice){asked.data, at});
+            break;
+        }
+    status = relationship_parse(asked, arena, question, error);
+    if (status != BEHALF_OK)
+        return status;
+    if (question->caveat.size > 0)
+        return malformed(error, "an assertion carries no caveat; its context stands behind 'with'");
+    if (question->expires_at != 0)
+        return malformed(error, "an assertion carries no expiration");
+    return BEHALF_OK;
+}
+
+/* --- expected subjects ------------------------------------------------------------------------ */
+
+/* Takes `type:id#relation` and its mark off the front. */
+static enum status
+take_subject(struct slice *rest, struct arena *arena, struct object *subject, bool *conditional,
+             struct error *error)
+{
+    size_t size = span(*rest, " \t[,}");
+    enum status status = object_parse((struct slice){rest->data, size}, arena, subject, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    *rest = skip(*rest, size);
+    *conditional = slice_starts_with(*rest, MARK);
+    if (*conditional)
+        *rest = skip(*rest, MARK.size);
+    *rest = trim(*rest);
+    return BEHALF_OK;
+}
+
+static enum status
+parse_exceptions(struct slice list, struct arena *arena, struct expected_subject *expected,
+                 struct error *error)
+{
+    uint32_t capacity = 0;
+
+    for (;;) {
+        struct expected_exception one;
+        enum status status;
+
+        list = trim(list);
+        status = take_subject(&list, arena, &one.subject, &one.conditional, error);
+        if (status != BEHALF_OK)
+            return status;
+        if (one.subject.wildcard)
+            return malformed(error, "a wildcard cannot be an exception");
+        expected->exceptions = arena_grow(arena, expected->exceptions, expected->exception_count,
+                                          &capacity, sizeof one);
+        if (expected->exceptions == NULL)
+            return malformed(error, "too many exceptions");
+        expected->exceptions[expected->exception_count++] = one;
+        if (list.size == 0)
+            return BEHALF_OK;
+        if (list.data[0] != ',')
+            return malformed(error, "exceptions are separated by ','");
+        list = skip(list, 1);
+    }
+}
+
+/* What stands in the brackets. */
+static enum status
+parse_bracket(struct slice text, struct arena *arena, struct expected_subject *expected,
+              struct error *error)
+{
+    struct slice rest = trim(text);
+    enum status status =
+        take_subject(&rest, arena, &expected->subject, &expected->conditional, error);
+
+    if (status != BEHALF_OK || rest.size == 0)
+        return status;
+    if (rest.data[0] != '-')
+        return malformed(error, "behind the subject stands nothing, or ' - {exceptions}'");
+    rest = trim(skip(rest, 1));
+    if (rest.size < 2 || rest.data[0] != '{' || rest.data[rest.size - 1] != '}')
+        return malformed(error, "exceptions stand in braces");
+    if (!expected->subject.wildcard)
+        return malformed(error, "only a wildcard has exceptions");
+    return parse_exceptions((struct slice){rest.data + 1, rest.size - 2}, arena, expected, error);
+}
+
+static enum status
+parse_holders(struct slice text, struct arena *arena, struct expected_subject *expected,
+              struct error *error)
+{
+    uint32_t capacity = 0;
+
+    for (;;) {
+        struct object holder;
+        size_t size;
+        enum status status;
+
+        text = skip(text, span(text, "<"));
+        if (text.size == 0)
+            return BEHALF_OK;
+        text = skip(text, 1);
+        size = span(text, ">");
+        if (size == text.size)
+            return malformed(error, "a '<' is never closed");
+        status = object_parse((struct slice){text.data, size}, arena, &holder, error);
+        if (status != BEHALF_OK)
+            return status;
+        if (holder.relation.size == 0)
+            return malformed(error, "between '<' and '>' stands object#relation");
+        expected->holders =
+            arena_grow(arena, expected->holders, expected->holder_count, &capacity, sizeof holder);
+        if (expected->holders == NULL)
+            return malformed(error, "too many holders");
+        expected->holders[expected->holder_count++] = holder;
+        text = skip(text, size + 1);
+    }
+}
+
+/* The closing bracket: behind it may be no other one but those of marks. */
+static size_t
+bracket_end(struct slice text)
+{
+    size_t at = 0;
+
+    for (;;) {
+        at += span(skip(text, at), "[]");
+        if (at == text.size || text.data[at] == ']')
+            return at;
+        at += slice_starts_with(skip(text, at), MARK) ? MARK.size : 1;
+    }
+}
+
+enum status
+validation_expected_parse(struct slice text, struct arena *arena, struct expected_subject *expected,
+                          struct error *error)
+{
+    struct expected_subject found = {.conditional = false};
+    struct slice inside = skip(text, span(text, "["));
+    size_t size;
+    enum status status;
+
+    if (inside.size == 0)
+        return malformed(error, "an expected subject begins with [type:id]");
+    inside = skip(inside, 1);
+    size = bracket_end(inside);
+    if (size == inside.size)
+        return malformed(error, "a '[' is never closed");
+    status = parse_bracket((struct slice){inside.data, size}, arena, &found, error);
+    if (status == BEHALF_OK)
+        status = parse_holders(skip(inside, size + 1), arena, &found, error);
+    if (status == BEHALF_OK)
+        *expected = found;
+    return status;
+}

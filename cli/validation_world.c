@@ -1,0 +1,119 @@
+/* validation_world.c - one engine over one store in memory: what the server runs, without a
+ * server. */
+#include <pthread.h>
+
+#include "base/env.h"
+#include "cli/validation.h"
+#include "storage/store.h"
+
+#define WORLD_GRAPH_BYTES ((size_t)256 * 1024 * 1024)
+
+enum status
+validation_world_open(struct validation_world *world, struct error *error)
+{
+    struct store_options store_options = {.env = env_system()};
+    struct engine_options options = {
+        .env = env_system(), .workers = 1, .graph_memory_bytes = WORLD_GRAPH_BYTES};
+    enum status status = store_open(&store_options, &world->store, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    options.store = world->store;
+    status = engine_open(&options, &world->engine, error);
+    if (status != BEHALF_OK)
+        return status;
+    world->worker = engine_worker_new(world->engine, true);
+    return BEHALF_OK;
+}
+
+void
+validation_world_close(struct validation_world *world)
+{
+    engine_worker_free(world->worker);
+    engine_close(world->engine);
+    store_close(world->store);
+    schema_unref(world->schema);
+    *world = (struct validation_world){.store = NULL};
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+struct waiter {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool done;
+};
+
+static void
+write_done(struct engine_write *write)
+{
+    struct waiter *waiter = write->owner;
+
+    (void)pthread_mutex_lock(&waiter->mutex);
+    waiter->done = true;
+    (void)pthread_cond_signal(&waiter->changed);
+    (void)pthread_mutex_unlock(&waiter->mutex);
+}
+
+static enum status
+write_now(struct validation_world *world, struct engine_write *write, struct error *error)
+{
+    struct waiter waiter = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+    enum status status;
+
+    write->done = write_done;
+    write->owner = &waiter;
+    status = engine_write_submit(world->engine, write, error);
+    if (status == BEHALF_OK) {
+        (void)pthread_mutex_lock(&waiter.mutex);
+        while (!waiter.done)
+            (void)pthread_cond_wait(&waiter.changed, &waiter.mutex);
+        (void)pthread_mutex_unlock(&waiter.mutex);
+        status = write->status;
+        if (status != BEHALF_OK)
+            *error = write->error;
+    }
+    (void)pthread_cond_destroy(&waiter.changed);
+    (void)pthread_mutex_destroy(&waiter.mutex);
+    return status;
+}
+
+enum status
+validation_world_schema(struct validation_world *world, struct slice text, struct error *error)
+{
+    struct engine_write write = {.kind = WRITE_SCHEMA, .schema_text = text};
+    enum status status = schema_compile(text, &world->schema, error);
+
+    return status == BEHALF_OK ? write_now(world, &write, error) : status;
+}
+
+enum status
+validation_world_write(struct validation_world *world, const struct update *updates, size_t count,
+                       struct error *error)
+{
+    struct engine_write write = {
+        .kind = WRITE_RELATIONSHIPS, .updates = updates, .update_count = count};
+
+    return write_now(world, &write, error);
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+enum status
+validation_world_check(struct validation_world *world, struct arena *arena,
+                       const struct object *resource, const struct object *subject,
+                       enum decision *decision, struct error *error)
+{
+    struct engine_request request = {.arena = arena, .consistency = CONSISTENCY_FULL};
+    struct check check = {
+        .resource = {.type = resource->type, .id = resource->id},
+        .permission = resource->relation,
+        .subject = *subject,
+    };
+    struct check_result result;
+    enum status status = engine_check(world->worker, &request, &check, &result, error);
+
+    if (status == BEHALF_OK)
+        *decision = result.decision;
+    return status;
+}

@@ -1,0 +1,368 @@
+/* validation_yaml.c - the form of a validation file, read with libyaml. What the texts in it mean
+ * is read elsewhere. Nothing is skipped silently: a key twice, an assertion that is no text, a
+ * second document are errors; an unknown key of the file is kept for a warning. */
+#include <yaml.h>
+
+#include "cli/validation.h"
+
+struct reader {
+    yaml_document_t *document;
+    struct arena *arena;
+    struct validation_file *file;
+    uint32_t assertion_capacity;
+    uint32_t unknown_capacity;
+    struct error *error;
+};
+
+static enum status
+fail_at(struct reader *reader, yaml_mark_t mark, const char *message)
+{
+    error_set(reader->error, BEHALF_MALFORMED_REQUEST, "%s", message);
+    error_at(reader->error, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1,
+             (struct slice){"", 0});
+    return BEHALF_MALFORMED_REQUEST;
+}
+
+static enum status
+spent(struct reader *reader)
+{
+    return error_set(reader->error, BEHALF_MALFORMED_REQUEST, "the file is too large");
+}
+
+static struct slice
+text_of(const yaml_node_t *node)
+{
+    return (struct slice){(const char *)node->data.scalar.value, node->data.scalar.length};
+}
+
+/* A plain scalar that YAML reads as null, so an empty value. */
+static bool
+is_null(const yaml_node_t *node)
+{
+    struct slice text;
+
+    if (node->type != YAML_SCALAR_NODE || node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+        return false;
+    text = text_of(node);
+    return text.size == 0 || slice_equal(text, SLICE_LITERAL("~")) ||
+           slice_equal(text, SLICE_LITERAL("null"));
+}
+
+static enum status
+read_scalar(struct reader *reader, const yaml_node_t *node, const char *what,
+            struct validation_scalar *scalar)
+{
+    struct slice text;
+
+    if (node->type != YAML_SCALAR_NODE || (is_null(node) && node->data.scalar.length > 0))
+        return fail_at(reader, node->start_mark, what);
+    text = arena_copy(reader->arena, text_of(node));
+    if (text.data == NULL)
+        return spent(reader);
+    *scalar = (struct validation_scalar){
+        .text = text,
+        .line = (uint32_t)node->start_mark.line + 1,
+        .column = (uint32_t)node->start_mark.column + 1,
+        .literal = node->data.scalar.style == YAML_LITERAL_SCALAR_STYLE,
+        .present = true,
+    };
+    return BEHALF_OK;
+}
+
+/* An optional text: null is as good as an absent key. */
+static enum status
+read_text(struct reader *reader, const yaml_node_t *node, const char *what,
+          struct validation_scalar *scalar)
+{
+    return is_null(node) ? BEHALF_OK : read_scalar(reader, node, what, scalar);
+}
+
+/* --- mappings and lists ----------------------------------------------------------------------- */
+
+typedef enum status (*pair_function)(struct reader *reader, const yaml_node_t *key,
+                                     const yaml_node_t *value);
+
+/* A key once only: the second one would silently win. Keys are few, so looking back is cheap;
+ * `validation` may have many, and then it is still a sum of small numbers. */
+static bool
+key_is_repeated(struct reader *reader, const yaml_node_t *mapping, const yaml_node_pair_t *pair)
+{
+    const yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
+
+    for (const yaml_node_pair_t *other = mapping->data.mapping.pairs.start; other < pair; other++) {
+        const yaml_node_t *before = yaml_document_get_node(reader->document, other->key);
+
+        if (slice_equal(text_of(before), text_of(key)))
+            return true;
+    }
+    return false;
+}
+
+static enum status
+each_pair(struct reader *reader, const yaml_node_t *mapping, const char *what,
+          pair_function function)
+{
+    if (is_null(mapping))
+        return BEHALF_OK;
+    if (mapping->type != YAML_MAPPING_NODE)
+        return fail_at(reader, mapping->start_mark, what);
+    for (const yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
+         pair < mapping->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
+        const yaml_node_t *value = yaml_document_get_node(reader->document, pair->value);
+        enum status status;
+
+        if (key->type != YAML_SCALAR_NODE)
+            return fail_at(reader, key->start_mark, "a key must be text");
+        if (key_is_repeated(reader, mapping, pair))
+            return fail_at(reader, key->start_mark, "the key stands here a second time");
+        status = function(reader, key, value);
+        if (status != BEHALF_OK)
+            return status;
+    }
+    return BEHALF_OK;
+}
+
+/* --- assertions ------------------------------------------------------------------------------- */
+
+static enum status
+add_assertions(struct reader *reader, const yaml_node_t *list, enum decision expected)
+{
+    struct validation_file *file = reader->file;
+    const yaml_node_item_t *first;
+    size_t count;
+
+    if (is_null(list))
+        return BEHALF_OK;
+    if (list->type != YAML_SEQUENCE_NODE)
+        return fail_at(reader, list->start_mark, "assertions must be a list");
+    first = list->data.sequence.items.start;
+    count = (size_t)(list->data.sequence.items.top - first);
+    for (size_t index = 0; index < count; index++) {
+        const yaml_node_t *node = yaml_document_get_node(reader->document, first[index]);
+        struct validation_assertion *grown;
+        struct validation_assertion assertion = {.expected = expected};
+        enum status status =
+            read_scalar(reader, node, "an assertion must be text", &assertion.source);
+
+        if (status != BEHALF_OK)
+            return status;
+        grown = arena_grow(reader->arena, file->assertions, file->assertion_count,
+                           &reader->assertion_capacity, sizeof *grown);
+        if (grown == NULL)
+            return spent(reader);
+        file->assertions = grown;
+        file->assertions[file->assertion_count++] = assertion;
+    }
+    return BEHALF_OK;
+}
+
+static enum status
+read_assertions(struct reader *reader, const yaml_node_t *key, const yaml_node_t *value)
+{
+    struct slice name = text_of(key);
+
+    if (slice_equal(name, SLICE_LITERAL("assertTrue")))
+        return add_assertions(reader, value, DECISION_ALLOW);
+    if (slice_equal(name, SLICE_LITERAL("assertFalse")))
+        return add_assertions(reader, value, DECISION_DENY);
+    if (slice_equal(name, SLICE_LITERAL("assertCaveated")))
+        return add_assertions(reader, value, DECISION_CONDITIONAL);
+    return fail_at(reader, key->start_mark,
+                   "assertions are assertTrue, assertFalse or assertCaveated");
+}
+
+/* --- expected relations ----------------------------------------------------------------------- */
+
+static void
+note_last_line(struct reader *reader, const yaml_node_t *node)
+{
+    uint32_t line = (uint32_t)node->end_mark.line + 1;
+
+    /* A block scalar ends at the beginning of the line behind it. */
+    if (node->end_mark.column == 0 && node->end_mark.line > node->start_mark.line)
+        line--;
+    if (line > reader->file->block_last)
+        reader->file->block_last = line;
+}
+
+static enum status
+read_relation(struct reader *reader, const yaml_node_t *key, const yaml_node_t *value)
+{
+    struct validation_relation *relation = &reader->file->relations[reader->file->relation_count];
+    enum status status = read_scalar(reader, key, "a key must be object#relation", &relation->key);
+    size_t count;
+
+    note_last_line(reader, key);
+    if (status != BEHALF_OK)
+        return status;
+    reader->file->relation_count++;
+    if (is_null(value))
+        return BEHALF_OK;
+    if (value->type != YAML_SEQUENCE_NODE)
+        return fail_at(reader, value->start_mark, "expected subjects must be a list");
+    if (value->data.sequence.style == YAML_FLOW_SEQUENCE_STYLE)
+        note_last_line(reader, value);
+    count = (size_t)(value->data.sequence.items.top - value->data.sequence.items.start);
+    relation->subjects = arena_take_array(reader->arena, count + 1, sizeof *relation->subjects);
+    if (relation->subjects == NULL)
+        return spent(reader);
+    for (size_t index = 0; status == BEHALF_OK && index < count; index++) {
+        const yaml_node_t *node =
+            yaml_document_get_node(reader->document, value->data.sequence.items.start[index]);
+
+        status = read_scalar(reader, node, "an expected subject must be text",
+                             &relation->subjects[relation->subject_count]);
+        relation->subject_count += status == BEHALF_OK;
+        note_last_line(reader, node);
+    }
+    return status;
+}
+
+static enum status
+read_validation(struct reader *reader, const yaml_node_t *key, const yaml_node_t *value)
+{
+    struct validation_file *file = reader->file;
+
+    file->block_first = (uint32_t)key->start_mark.line + 1;
+    file->block_last = file->block_first;
+    if (is_null(value))
+        return BEHALF_OK;
+    if (value->type == YAML_MAPPING_NODE) {
+        size_t count = (size_t)(value->data.mapping.pairs.top - value->data.mapping.pairs.start);
+
+        file->relations = arena_take_array(reader->arena, count + 1, sizeof *file->relations);
+        if (file->relations == NULL)
+            return spent(reader);
+        if (value->data.mapping.style == YAML_FLOW_MAPPING_STYLE)
+            note_last_line(reader, value);
+    }
+    return each_pair(reader, value, "validation must map object#relation to expected subjects",
+                     read_relation);
+}
+
+/* --- the file --------------------------------------------------------------------------------- */
+
+static enum status
+keep_unknown(struct reader *reader, const yaml_node_t *key)
+{
+    struct validation_file *file = reader->file;
+
+    file->unknown = arena_grow(reader->arena, file->unknown, file->unknown_count,
+                               &reader->unknown_capacity, sizeof *file->unknown);
+    if (file->unknown == NULL)
+        return spent(reader);
+    return read_scalar(reader, key, "a key must be text", &file->unknown[file->unknown_count++]);
+}
+
+static enum status
+read_key(struct reader *reader, const yaml_node_t *key, const yaml_node_t *value)
+{
+    struct validation_file *file = reader->file;
+    struct slice name = text_of(key);
+
+    if (slice_equal(name, SLICE_LITERAL("schema")))
+        return read_text(reader, value, "schema must be text", &file->schema);
+    if (slice_equal(name, SLICE_LITERAL("schemaFile")))
+        return read_text(reader, value, "schemaFile must be a path", &file->schema_file);
+    if (slice_equal(name, SLICE_LITERAL("relationships")))
+        return read_text(reader, value, "relationships must be one text, a relationship a line",
+                         &file->relationships);
+    if (slice_equal(name, SLICE_LITERAL("assertions")))
+        return each_pair(reader, value, "assertions must be a mapping", read_assertions);
+    if (slice_equal(name, SLICE_LITERAL("validation")))
+        return read_validation(reader, key, value);
+    if (slice_equal(name, SLICE_LITERAL("namespace_configs")) ||
+        slice_equal(name, SLICE_LITERAL("validation_tuples"))) {
+        (void)fail_at(reader, key->start_mark, "this key belongs to a format that is gone");
+        error_hint(reader->error, "write schema and relationships instead");
+        return BEHALF_MALFORMED_REQUEST;
+    }
+    return keep_unknown(reader, key);
+}
+
+static enum status
+check_schema(struct reader *reader)
+{
+    const struct validation_file *file = reader->file;
+
+    if (file->schema.present && file->schema_file.present) {
+        error_set(reader->error, BEHALF_MALFORMED_REQUEST,
+                  "schema and schemaFile exclude each other");
+        error_at(reader->error, file->schema_file.line, file->schema_file.column,
+                 (struct slice){"", 0});
+        return BEHALF_MALFORMED_REQUEST;
+    }
+    if (!file->schema.present && !file->schema_file.present)
+        return error_set(reader->error, BEHALF_MALFORMED_REQUEST,
+                         "the file has neither schema nor schemaFile");
+    return BEHALF_OK;
+}
+
+static enum status
+parser_failed(yaml_parser_t *parser, struct error *error)
+{
+    yaml_mark_t mark = parser->problem_mark;
+
+    error_set(error, BEHALF_MALFORMED_REQUEST, "not YAML: %s",
+              parser->problem != NULL ? parser->problem : "no memory");
+    if (parser->error != YAML_READER_ERROR)
+        error_at(error, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1, (struct slice){"", 0});
+    return BEHALF_MALFORMED_REQUEST;
+}
+
+/* There is one document; what stands behind `---` would otherwise never be looked at. */
+static enum status
+expect_end(yaml_parser_t *parser, struct error *error)
+{
+    yaml_document_t document;
+    yaml_node_t *root;
+    uint32_t line;
+
+    if (yaml_parser_load(parser, &document) == 0)
+        return parser_failed(parser, error);
+    root = yaml_document_get_root_node(&document);
+    line = root != NULL ? (uint32_t)root->start_mark.line + 1 : 0;
+    yaml_document_delete(&document);
+    if (root == NULL)
+        return BEHALF_OK;
+    error_set(error, BEHALF_MALFORMED_REQUEST, "a second YAML document begins");
+    error_at(error, line, 1, (struct slice){"", 0});
+    return BEHALF_MALFORMED_REQUEST;
+}
+
+enum status
+validation_yaml_read(struct slice text, struct arena *arena, struct validation_file *file,
+                     struct error *error)
+{
+    struct validation_file found = {.block_first = 0};
+    yaml_document_t document;
+    struct reader reader = {.document = &document, .arena = arena, .file = &found, .error = error};
+    yaml_parser_t parser;
+    const yaml_node_t *root;
+    enum status status;
+
+    if (yaml_parser_initialize(&parser) == 0)
+        return error_set(error, BEHALF_MALFORMED_REQUEST, "no memory for reading YAML");
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text.data, text.size);
+    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    if (yaml_parser_load(&parser, &document) == 0) {
+        status = parser_failed(&parser, error);
+        yaml_parser_delete(&parser);
+        return status;
+    }
+    root = yaml_document_get_root_node(&document);
+    if (root == NULL)
+        status = error_set(error, BEHALF_MALFORMED_REQUEST, "the file is empty");
+    else
+        status = each_pair(&reader, root, "a validation file is a mapping", read_key);
+    if (status == BEHALF_OK)
+        status = check_schema(&reader);
+    if (status == BEHALF_OK)
+        status = expect_end(&parser, error);
+    if (status == BEHALF_OK)
+        *file = found;
+    yaml_document_delete(&document);
+    yaml_parser_delete(&parser);
+    return status;
+}

@@ -1,0 +1,356 @@
+#!/usr/bin/python3
+"""`behalf validate` and the schema tools, without and with a server: exact output, exit codes, and
+all files of tests/conformance.
+
+Tokens are shown as TOKEN. Prints one line per group of cases."""
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree
+
+BUILD = os.environ.get("BUILD", "build/release")
+BEHALF = os.path.join(BUILD, "behalf")
+PATIENCE = 120
+NOWHERE = "127.0.0.1:1"
+FILES_MIN = 80  # of tests/conformance: an empty folder is no success
+
+GOOD = """# a comment
+schema: |-
+  definition user {}
+  definition note {
+    relation owner: user | user:*
+    relation blocked: user
+    permission read = owner - blocked
+  }
+relationships: |-
+  // comment lines and blanks are skipped
+
+  note:n1#owner@user:*
+  note:n1#blocked@user:mallory
+assertions:
+  assertTrue:
+    - "note:n1#read@user:ann"
+  assertFalse:
+    - "note:n1#read@user:mallory with {}"
+  assertCaveated: []
+validation:
+  note:n1#read:
+    - "[user:* - {user:mallory}] is <note:n1#owner>"
+"""
+COUNTS = "2 relationships loaded, 2 assertions run, 1 expected relation validated"
+wrong = 0
+
+
+def run(arguments, endpoint=NOWHERE, text=None, folder=None):
+    environment = dict(os.environ, BEHALF_ENDPOINT=endpoint)
+    done = subprocess.run([os.path.abspath(BEHALF), *arguments], input=text, capture_output=True,
+                          text=True, env=environment, timeout=PATIENCE, cwd=folder)
+    return done.returncode, re.sub(r"written_at [A-Za-z0-9_-]+", "written_at TOKEN", done.stdout), done.stderr
+
+
+def expect(arguments, code, out=None, err="", **more):
+    global wrong
+    got = run(arguments, **more)
+    for what, have, want in (("exit code", got[0], code), ("output", got[1], out),
+                             ("error output", got[2], err)):
+        if want is not None and have != want:
+            wrong += 1
+            print("FAILED behalf %s\n  %s is\n%s\n  instead of\n%s" %
+                  (" ".join(arguments), what, have, want), file=sys.stderr)
+    return got[1]
+
+
+class Folder:
+    def __init__(self):
+        self.path = tempfile.mkdtemp(prefix="behalf-validate.")
+
+    def put(self, name, text):
+        path = os.path.join(self.path, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            file.write(text)
+        return path
+
+
+def conformance(folder):
+    paths = sorted(glob.glob("tests/conformance/*.yaml"))
+    assert len(paths) >= FILES_MIN, len(paths)
+    result = json.loads(expect(["validate", "--json", *paths], 0))
+    assert len(result["files"]) == len(paths) and result["failed"] == 0, result
+    for path, one in zip(paths, result["files"]):
+        assert one["path"] == path and one["assertions"] + one["expected_relations"] > 0, one
+    # Each file fails when its schema is turned around: the answers depend on it.
+    for path in paths:
+        with open(path) as file:
+            text = file.read()
+        swapped = text.replace("assertTrue:", "assertX:").replace("assertFalse:", "assertTrue:") \
+            .replace("assertX:", "assertFalse:")
+        got = json.loads(expect(["validate", "--json", folder.put("swapped.yaml", swapped)], 3))
+        failed = sum(one["kind"] == "assertion" for one in got["files"][0]["problems"]
+                     if one["outcome"] == "failed")
+        assert failed == got["assertions"], (path, got)
+
+
+def passing(folder):
+    folder.put("good.yaml", GOOD)
+    for name in ("good.yaml", "good.yml", "good.zaml"):
+        folder.put(name, GOOD)
+        expect(["validate", name], 0, "ok %s: %s\n" % (name, COUNTS), folder=folder.path)
+    expect(["validate", "good.yaml", "good.yml"], 0,
+           "ok good.yaml: %s\nok good.yml: %s\n2 files: 4 relationships loaded, 4 assertions run, "
+           "2 expected relations validated\n" % (COUNTS, COUNTS), folder=folder.path)
+    folder.put("alone.zed", "definition user {}\n")
+    expect(["validate", "alone.zed"], 0,
+           "ok alone.zed: 0 relationships loaded, 0 assertions run, "
+           "0 expected relations validated\n", folder=folder.path)
+    folder.put("apart.yaml", "schemaFile: ./sub/apart.zed\nrelationships: note:a#owner@user:x\n"
+               "assertions:\n  assertTrue: [\"note:a#owner@user:x\"]\n")
+    folder.put("sub/apart.zed", "use import\nimport \"user.zed\"\n"
+               "definition note { relation owner: user }\n")
+    folder.put("sub/user.zed", "definition user {}\n")
+    expect(["validate", "apart.yaml"], 0,
+           "ok apart.yaml: 1 relationship loaded, 1 assertion run, 0 expected relations "
+           "validated\n", folder=folder.path)
+
+
+def failing(folder):
+    bad = GOOD.replace("user:ann", "user:mallory").replace("<note:n1#owner>", "<note:n1#blocked>")
+    folder.put("bad.yaml", bad)
+    expect(["validate", "bad.yaml"], 3,
+           "FAILED bad.yaml: %s, 2 failed\n"
+           "  failed bad.yaml:16: assertTrue note:n1#read@user:mallory\n"
+           "    expected allow, the answer is deny\n"
+           "    user:mallory is <note:n1#blocked>/<note:n1#owner>, but an intersection or an "
+           "exclusion does not let it through\n"
+           "  failed bad.yaml:22: note:n1#read\n"
+           "    expected '[user:* - {user:mallory}] is <note:n1#blocked>', found "
+           "'[user:* - {user:mallory}] is <note:n1#owner>'\n" % COUNTS, folder=folder.path)
+    got = json.loads(expect(["validate", "--json", "bad.yaml"], 3, folder=folder.path))
+    assert [one["line"] for one in got["files"][0]["problems"]] == [16, 22], got
+    folder.put("schema.yaml", "schema: |-\n  definition note {\n    relation owner: usr\n  }\n")
+    expect(["validate", "schema.yaml"], 3,
+           "FAILED schema.yaml: 0 relationships loaded, 0 assertions run, 0 expected relations "
+           "validated, 1 failed\n  failed schema.yaml:3:21: schema\n"
+           "    there is no definition 'usr'\n", folder=folder.path)
+    folder.put("twice.yaml", GOOD.replace("  // comment lines", "  note:n1#owner@user:*\n  // c"))
+    assert "line 10 already" in expect(["validate", "twice.yaml"], 3, folder=folder.path)
+    folder.put("caveat.yaml", "schema: |-\n  caveat late(hour int) { hour > 20 }\n"
+               "  definition user {}\n")
+    assert "caveat.yaml:2:10: schema\n    caveat 'late': this version" in \
+        expect(["validate", "caveat.yaml"], 3, folder=folder.path)
+    folder.put("far.yaml", "schemaFile: ../far.zed\n")
+    assert "without '..'" in expect(["validate", "far.yaml"], 3, folder=folder.path)
+    folder.put("cycle.yaml", """schema: |-
+  definition user {}
+  definition group {
+    relation member: user | group#active
+    relation banned: user | group#active
+    permission active = member - banned
+  }
+relationships: |-
+  group:a#member@user:ann
+  group:a#banned@group:a#active
+assertions:
+  assertFalse: ["group:a#active@user:ann"]
+validation:
+  group:a#active: []
+""")
+    out = expect(["validate", "cycle.yaml"], 3, folder=folder.path)
+    assert out.count("depends on its own negation") == 2, out
+
+
+def unreadable(folder):
+    expect(["validate"], 1, "", "behalf: too few arguments: 'validate' needs FILE...\n"
+           "hint: see behalf validate --help\n")
+    expect(["validate", "none.yaml"], 1, "",
+           "behalf: cannot read 'none.yaml': No such file or directory\n", folder=folder.path)
+    folder.put("good.yaml", GOOD)
+    expect(["validate", "none.yaml", "good.yaml"], 1,
+           "ok good.yaml: %s\n1 file: %s\n" % (COUNTS, COUNTS), None, folder=folder.path)
+    expect(["validate", "notes.txt"], 1, "",
+           "behalf: 'notes.txt' is no .yaml, .yml, .zaml or .zed file\n"
+           "hint: see behalf validate --help\n")
+    for text in ("", "[", "a: b\n", "\x00", "schema: |-\n  definition user {}\nschema: x\n",
+                 "schema: &a [*a]\n", "&a schema: *a\n", "? [x]\n: y\n", "\"\\xff\": \n"):
+        folder.put("odd.yaml", text)
+        expect(["validate", "odd.yaml"], 3, None, folder=folder.path)
+
+
+def warnings(folder):
+    folder.put("warn.yaml", GOOD.replace("read", "note") + "more: 1\n")
+    text = expect(["validate", "warn.yaml"], 0, folder=folder.path)
+    assert "ok warn.yaml: %s, 2 warnings\n" % COUNTS in text, text
+    assert "warning warn.yaml:23:1: more\n" in text, text
+    assert "warning warn.yaml:7:16: relation-name-references-parent\n" in text, text
+    expect(["validate", "--fail-on-warn", "warn.yaml"], 3, None, folder=folder.path)
+    folder.put("good.yaml", GOOD)
+    expect(["validate", "--fail-on-warn", "good.yaml"], 0, None, folder=folder.path)
+
+
+def junit(folder):
+    folder.put("bad.yaml", GOOD.replace("user:ann", "user:mallory"))
+    expect(["validate", "--junit", "out.xml", "bad.yaml"], 3, None, folder=folder.path)
+    root = xml.etree.ElementTree.parse(os.path.join(folder.path, "out.xml")).getroot()
+    assert root.tag == "testsuites" and root.get("failures") == "1", root.attrib
+    cases = root.findall("testsuite/testcase")
+    assert root.get("tests") == str(len(cases)) == "5", len(cases)
+    failed = [one for one in cases if one.find("failure") is not None]
+    assert [one.get("line") for one in failed] == ["16"]
+    assert failed[0].get("name") == "assertTrue note:n1#read@user:mallory"
+    expect(["validate", "--junit", "none/out.xml", "bad.yaml"], 1, None, None, folder=folder.path)
+
+
+def update(folder):
+    stale = GOOD.replace("{user:mallory}", "{user:old}") + "# tail\n"
+    path = folder.put("stale.yaml", stale)
+    expect(["validate", "stale.yaml"], 3, None, folder=folder.path)
+    expect(["validate", "--update", "stale.yaml"], 0,
+           "ok stale.yaml: %s\nupdated stale.yaml\n" % COUNTS, folder=folder.path)
+    with open(path) as file:
+        assert file.read() == GOOD + "# tail\n"
+    expect(["validate", "--update", "stale.yaml"], 0, "ok stale.yaml: %s\n" % COUNTS,
+           folder=folder.path)
+    indented = "{\"schema\": \"definition user {}\", \"validation\": {\"user:a#b\": []}}"
+    path = folder.put("flow.yaml", indented)
+    expect(["validate", "--update", "flow.yaml"], 3, None, folder=folder.path)
+    with open(path) as file:
+        assert file.read() == indented
+
+
+OLD = """definition user {}
+
+/** people */
+definition group {
+    relation member: user | group#member
+}
+
+definition doc {
+    relation viewer: user | user:* | group#member
+    relation owner: user
+    permission view = viewer + owner
+    permission edit = owner
+}
+"""
+NEW = """definition user {}
+
+definition group {
+    relation member: user | group#member
+}
+
+definition doc {
+    relation viewer: user
+    permission owner = viewer
+    permission view = owner + viewer
+    permission edit = owner & viewer
+}
+"""
+CHANGES = """- variant doc#viewer: user:*
+- variant doc#viewer: group#member
+- relation doc#owner: user
++ permission doc#owner = viewer
+~ permission doc#edit = owner & viewer  (was: owner)
+"""
+
+
+def schema_files(folder):
+    folder.put("old.zed", OLD)
+    folder.put("new.zed", NEW)
+    expect(["schema", "diff", "old.zed", "new.zed"], 0, CHANGES, folder=folder.path)
+    expect(["schema", "diff", "old.zed", "old.zed"], 0, "no changes\n", folder=folder.path)
+    got = json.loads(expect(["schema", "diff", "--json", "old.zed", "new.zed"], 0,
+                            folder=folder.path))
+    assert got["changes"][4] == {"change": "changed", "what": "permission", "definition": "doc",
+                                 "name": "edit", "before": "owner", "after": "owner & viewer"}, got
+    got = json.loads(expect(["schema", "reflect", "old.zed"], 0, folder=folder.path))
+    group, doc = got["definitions"][1:]
+    assert group["comment"] == "people", group
+    assert group["relations"][0]["types"] == [{"type": "user"},
+                                              {"type": "group", "relation": "member"}], group
+    assert doc["permissions"][0] == {"name": "view", "comment": "",
+                                     "expression": "viewer + owner"}, doc
+    expect(["schema", "lint", "old.zed"], 0, "old.zed: valid, 3 definitions, 0 warnings\n",
+           folder=folder.path)
+    folder.put("main.zed", "use import\nuse self\nimport \"part.zed\"\n"
+               "definition note {\n  relation note: user\n}\n")
+    folder.put("part.zed", "definition user { permission own = nil }\n")
+    expect(["schema", "compile", "main.zed"], 0,
+           "use self\n\ndefinition user {\n    permission own = nil\n}\n\ndefinition note {\n"
+           "    relation note: user\n}\n", folder=folder.path)
+    warning = ("warning: relation 'note' ends in the name of its definition 'note', which says "
+               "nothing new [relation-name-references-parent]\n  main.zed:5:12\n")
+    expect(["schema", "lint", "main.zed"], 0, "main.zed: valid, 2 definitions, 1 warning\n",
+           warning, folder=folder.path)
+    expect(["schema", "lint", "--fail-on-warn", "main.zed"], 1, None, warning,
+           folder=folder.path)
+    folder.put("part.zed", "definition user {\n")
+    expect(["schema", "compile", "main.zed"], 1, "", None, folder=folder.path)
+    assert "  part.zed:2:1\n" in run(["schema", "compile", "main.zed"], folder=folder.path)[2]
+    folder.put("part.zed", "use import\nimport \"main.zed\"\n")
+    expect(["schema", "compile", "main.zed"], 1, "",
+           "behalf: cannot accept the schema: files import each other in a circle "
+           "(SCHEMA_PARSE_ERROR)\n  part.zed:2:8\n   2 | import \"main.zed\"\n"
+           "     |        ^^^^^^^^\n", folder=folder.path)
+
+
+def schema_server(folder):
+    old, new = folder.put("old.zed", OLD), folder.put("new.zed", NEW)
+    expect(["schema", "apply", old], 1, "", "behalf: apply asks at a terminal; elsewhere it needs "
+           "--yes\nhint: see behalf schema apply --help\n")
+    ready, child = os.pipe()
+    server = subprocess.Popen(
+        [os.path.join(BUILD, "behalfd"), "--data", os.path.join(folder.path, "data"), "--listen",
+         "127.0.0.1:0", "--ready-fd", str(child), "--log-level", "warn"],
+        pass_fds=[child], stdout=subprocess.DEVNULL)
+    os.close(child)
+    with os.fdopen(ready) as pipe:
+        there = {"endpoint": pipe.readline().strip()}
+    try:
+        assert expect(["schema", "plan", old], 0, **there).startswith("+ definition user\n")
+        out = expect(["schema", "apply", "--yes", old], 0, **there)
+        assert out.endswith("+ permission doc#edit = owner\nwritten_at TOKEN\n"), out
+        expect(["schema", "apply", "--yes", old], 0, "no changes\n", **there)
+        expect(["relationship", "create", "doc:a#viewer@user:*", "doc:a#viewer@user:x",
+                "doc:b#owner@user:x", *("doc:%d#viewer@group:g#member" % n for n in range(4))], 0,
+               None, **there)
+        expect(["schema", "plan", new], 3, CHANGES +
+               "blocked by 1 relationship of doc#viewer with subject user:*\n"
+               "  doc:a#viewer@user:*\n"
+               "blocked by 4 relationships of doc#viewer with subject group#member\n"
+               "  doc:0#viewer@group:g#member\n  doc:1#viewer@group:g#member\n"
+               "  doc:2#viewer@group:g#member\n  ...\n"
+               "blocked by 1 relationship of doc#owner with subject user\n"
+               "  doc:b#owner@user:x\n", **there)
+        got = json.loads(expect(["schema", "plan", "--json", new], 3, **there))
+        assert [one["count"] for one in got["blocked"]] == [1, 4, 1], got
+        expect(["schema", "apply", "--yes", new], 3, None, None, **there)
+        expect(["relationship", "delete", "--filter", "doc"], 0, None, **there)
+        expect(["schema", "plan", new], 0, CHANGES, **there)
+        expect(["schema", "apply", "--yes", "--json", new], 0, None, **there)
+        got = json.loads(expect(["schema", "reflect"], 0, **there))
+        assert [one["name"] for one in got["definitions"]] == ["user", "group", "doc"], got
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(PATIENCE)
+
+
+def main():
+    os.environ["NO_COLOR"] = "1"
+    folder = Folder()
+    try:
+        for group in (conformance, passing, failing, unreadable, warnings, junit, update,
+                      schema_files, schema_server):
+            group(folder)
+            print("validate: %s" % group.__name__, flush=True)
+    finally:
+        shutil.rmtree(folder.path)
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,348 @@
+/* Validation files: their form, assertions, expected subjects, who is found, what is rewritten. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "cli/validation.h"
+
+static struct arena arena;
+static struct error error;
+
+static void
+set_up(void)
+{
+    arena_init(&arena, 64 << 20);
+    error = (struct error){.status = BEHALF_OK};
+}
+
+static void
+tear_down(void)
+{
+    arena_release(&arena);
+}
+
+TestSuite(validation, .init = set_up, .fini = tear_down);
+
+#define SCHEMA "schema: |-\n  definition user {}\n"
+
+static enum status
+read_text(const char *text, struct validation_file *file)
+{
+    return validation_yaml_read(slice_of(text), &arena, file, &error);
+}
+
+static void
+expect_refused(const char *text, uint32_t line, const char *message)
+{
+    struct validation_file file;
+
+    cr_expect_neq(read_text(text, &file), BEHALF_OK, "%s", text);
+    cr_expect_eq(error.line, line, "%s: line %u", text, error.line);
+    cr_expect(strstr(error.message, message) != NULL, "%s: %s", text, error.message);
+}
+
+Test(validation, every_part_keeps_its_line)
+{
+    struct validation_file file;
+
+    cr_assert_eq(read_text("# first\nschema: |-\n  definition user {}\n\n  definition doc {}\n"
+                           "relationships: \"doc:a#b@c:d\"\nassertions:\n  assertTrue:\n"
+                           "    - one\n    - 'two'\n  assertFalse:\n  assertCaveated: [three]\n"
+                           "validation:\n  doc:a#view:\n    - \"[user:x] is <y>\"\n  doc:b#view:\n"
+                           "# behind\nother: 1\n",
+                           &file),
+                 BEHALF_OK, "%s", error.message);
+    cr_expect(slice_equal(file.schema.text, slice_of("definition user {}\n\ndefinition doc {}")));
+    cr_expect(file.schema.literal && file.schema.line == 2);
+    cr_expect(file.relationships.present && !file.relationships.literal);
+    cr_expect_eq(file.relationships.line, 6);
+    cr_assert_eq(file.assertion_count, 3);
+    cr_expect_eq(file.assertions[0].source.line, 9);
+    cr_expect_eq(file.assertions[1].expected, DECISION_ALLOW);
+    cr_expect_eq(file.assertions[2].expected, DECISION_CONDITIONAL);
+    cr_expect_eq(file.assertions[2].source.line, 12);
+    cr_assert_eq(file.relation_count, 2);
+    cr_expect_eq(file.relations[0].subject_count, 1);
+    cr_expect_eq(file.relations[0].subjects[0].line, 15);
+    cr_expect_eq(file.relations[1].subject_count, 0);
+    cr_expect_eq(file.block_first, 13);
+    cr_expect_eq(file.block_last, 16);
+    cr_assert_eq(file.unknown_count, 1);
+    cr_expect(slice_equal(file.unknown[0].text, slice_of("other")));
+}
+
+Test(validation, empty_parts_are_absent_parts)
+{
+    struct validation_file file;
+
+    cr_assert_eq(read_text(SCHEMA "relationships: ''\nassertions: {}\nvalidation: null\n", &file),
+                 BEHALF_OK);
+    cr_expect_eq(file.assertion_count + file.relation_count, 0);
+    cr_assert_eq(read_text(SCHEMA "relationships:\nassertions:\nvalidation: {}\n", &file),
+                 BEHALF_OK);
+    cr_expect_not(file.relationships.present);
+}
+
+Test(validation, form_errors_name_their_line)
+{
+    expect_refused("", 0, "empty");
+    expect_refused("- a\n", 1, "mapping");
+    expect_refused("relationships: x\n", 0, "neither schema nor schemaFile");
+    expect_refused(SCHEMA "schemaFile: x.zed\n", 3, "exclude each other");
+    expect_refused(SCHEMA "namespace_configs: []\n", 3, "format that is gone");
+    expect_refused(SCHEMA "validation_tuples: []\n", 3, "format that is gone");
+    expect_refused(SCHEMA "schema: x\n", 3, "second time");
+    expect_refused(SCHEMA "relationships: [a]\n", 3, "one text");
+    expect_refused(SCHEMA "assertions: [a]\n", 3, "mapping");
+    expect_refused(SCHEMA "assertions:\n  assertTure: []\n", 4, "assertTrue");
+    expect_refused(SCHEMA "assertions:\n  assertTrue: a\n", 4, "list");
+    expect_refused(SCHEMA "assertions:\n  assertTrue:\n    - {a: b}\n", 5, "must be text");
+    expect_refused(SCHEMA "validation: [a]\n", 3, "validation must map");
+    expect_refused(SCHEMA "validation:\n  a: b\n", 4, "must be a list");
+    expect_refused(SCHEMA "---\nschema: x\n", 4, "second YAML document");
+    expect_refused(SCHEMA "x: [\n", 4, "not YAML");
+}
+
+/* --- assertions ------------------------------------------------------------------------------- */
+
+Test(validation, assertions_are_relationships_and_perhaps_a_context)
+{
+    static const char *const bad[] = {
+        "doc:a#view",
+        "doc:a#view@user:x with",
+        "doc:a#view@user:x with {\"a\": 1}",
+        "doc:a#view@user:x with []",
+        "doc:a#view@user:x[name]",
+        "doc:a#view@user:x[expiration:2030-01-01T00:00:00Z]",
+        "",
+    };
+    struct relationship question;
+
+    cr_assert_eq(validation_assertion_parse(slice_of(" doc:a#view@group:g#member with { } "),
+                                            &arena, &question, &error),
+                 BEHALF_OK, "%s", error.message);
+    cr_expect(slice_equal(question.resource.relation, slice_of("view")));
+    cr_expect(slice_equal(question.subject.relation, slice_of("member")));
+    for (size_t index = 0; index < BEHALF_COUNT_OF(bad); index++)
+        cr_expect_neq(validation_assertion_parse(slice_of(bad[index]), &arena, &question, &error),
+                      BEHALF_OK, "%s", bad[index]);
+}
+
+/* --- expected subjects ------------------------------------------------------------------------ */
+
+static bool
+parse_expected(const char *text, struct expected_subject *expected)
+{
+    return validation_expected_parse(slice_of(text), &arena, expected, &error) == BEHALF_OK;
+}
+
+Test(validation, expected_subject_with_all_its_parts)
+{
+    struct expected_subject expected;
+
+    cr_assert(parse_expected("[user:* - {user:a, user:b[...]}] might be <doc:a#view>/<doc:b#c-d>",
+                             &expected) == false);
+    cr_assert(parse_expected("[user:* - {user:a, user:b[...]}] might be <doc:a#view>/<doc:b#edit>",
+                             &expected),
+              "%s", error.message);
+    cr_expect(expected.subject.wildcard && !expected.conditional);
+    cr_assert_eq(expected.exception_count, 2);
+    cr_expect(!expected.exceptions[0].conditional && expected.exceptions[1].conditional);
+    cr_expect(slice_equal(expected.exceptions[1].subject.id, slice_of("b")));
+    cr_assert_eq(expected.holder_count, 2);
+    cr_expect(slice_equal(expected.holders[1].relation, slice_of("edit")));
+}
+
+Test(validation, expected_subject_marks_and_usersets)
+{
+    struct expected_subject expected;
+
+    cr_assert(parse_expected("[user:tom[...]] is <doc:a#view>", &expected));
+    cr_expect(expected.conditional);
+    cr_assert(parse_expected("[group:eng#member] is <doc:a#view>", &expected));
+    cr_expect(slice_equal(expected.subject.relation, slice_of("member")));
+    cr_assert(parse_expected("[user:\"a ] b > {c}\"] is <doc:\"<x>\"#view>", &expected), "%s",
+              error.message);
+    cr_expect(slice_equal(expected.subject.id, slice_of("a ] b > {c}")));
+    cr_expect(slice_equal(expected.holders[0].id, slice_of("<x>")));
+}
+
+Test(validation, expected_subject_nonsense_is_refused)
+{
+    static const char *const bad[] = {
+        "",
+        "user:tom is <doc:a#view>",
+        "[user:tom",
+        "[user:tom] is <doc:a#view",
+        "[user:tom] is <doc:a>",
+        "[user] is <doc:a#view>",
+        "[user:tom user:bob] is <doc:a#view>",
+        "[user:* - user:a] is <doc:a#view>",
+        "[user:* - {}] is <doc:a#view>",
+        "[user:* - {user:*}] is <doc:a#view>",
+        "[user:* - {user:a user:b}] is <doc:a#view>",
+        "[user:tom - {user:a}] is <doc:a#view>",
+    };
+    struct expected_subject expected;
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(bad); index++)
+        cr_expect_not(parse_expected(bad[index], &expected), "%s", bad[index]);
+}
+
+/* --- running ---------------------------------------------------------------------------------- */
+
+#define WORLD                                                                                      \
+    "schema: |-\n"                                                                                 \
+    "  definition user {}\n"                                                                       \
+    "  definition group { relation member: user | group#member }\n"                                \
+    "  definition doc {\n"                                                                         \
+    "    relation viewer: user | user:* | group#member\n"                                          \
+    "    relation banned: user\n"                                                                  \
+    "    permission view = viewer - banned\n"                                                      \
+    "  }\n"                                                                                        \
+    "relationships: |-\n"                                                                          \
+    "  doc:a#viewer@user:*\n"                                                                      \
+    "  doc:a#viewer@group:eng#member\n"                                                            \
+    "  doc:a#banned@user:eve\n"                                                                    \
+    "  group:eng#member@user:ann\n"
+
+static struct validation_result
+run_text(const char *text, enum validation_expected expected)
+{
+    struct validation_result result;
+
+    validation_run("a.yaml", slice_of(text), expected, &arena, &result);
+    return result;
+}
+
+/* A case without a line when there is none. */
+static const struct validation_case *
+first_failure(const struct validation_result *result)
+{
+    static const struct validation_case none = {.message = {"", 0}};
+
+    for (uint32_t index = 0; index < result->case_count; index++)
+        if (result->cases[index].outcome == VALIDATION_FAILED)
+            return &result->cases[index];
+    return &none;
+}
+
+Test(validation, right_expectations_pass)
+{
+    struct validation_result result =
+        run_text(WORLD "assertions:\n  assertTrue: ['doc:a#view@user:x']\nvalidation:\n"
+                       "  doc:a#view:\n    - '[user:ann] is <group:eng#member>'\n"
+                       "    - '[user:* - {user:eve}] is <doc:a#viewer>'\n"
+                       "    - '[group:eng#member] is <doc:a#viewer>'\n",
+                 VALIDATION_COMPARE);
+
+    cr_expect_eq(result.failed_count, 0);
+    cr_expect_eq(result.relationship_count, 4);
+    cr_expect_eq(result.assertion_count, 1);
+    cr_expect_eq(result.relation_count, 1);
+    memory_free(result.cases);
+}
+
+static void
+expect_failure(const char *validation, uint32_t line, const char *message)
+{
+    struct validation_result result;
+    const struct validation_case *failure;
+    char text[4096];
+
+    (void)snprintf(text, sizeof text, WORLD "%s", validation);
+    result = run_text(text, VALIDATION_COMPARE);
+    failure = first_failure(&result);
+    cr_assert_eq(result.case_count > 0 && failure->line > 0, true, "%s", validation);
+    cr_expect_eq(failure->line, line, "%s: line %u", validation, failure->line);
+    cr_expect(strstr(failure->message.data, message) != NULL, "%s: %s", validation,
+              failure->message.data);
+    memory_free(result.cases);
+}
+
+Test(validation, wrong_expectations_fail_where_they_stand)
+{
+    expect_failure("assertions:\n  assertFalse:\n  - doc:a#view@user:x\n", 16, "answer is allow");
+    expect_failure("assertions:\n  assertCaveated:\n  - doc:a#view@user:x\n", 16,
+                   "expected conditional");
+    expect_failure("assertions:\n  assertTrue:\n  - doc:a#nope@user:x\n", 16, "nope");
+    expect_failure("assertions:\n  assertTrue:\n  - doc:a#view@user:*\n", 16, "wildcard");
+    expect_failure("validation:\n  doc:a#banned:\n  - '[user:ann] is <doc:a#banned>'\n", 16,
+                   "not found");
+    expect_failure("validation:\n  doc:a#banned: []\n", 15, "not expected");
+    expect_failure("validation:\n  doc:a#banned:\n  - '[user:eve] is <doc:a#viewer>'\n", 16,
+                   "found '[user:eve] is <doc:a#banned>'");
+    expect_failure("validation:\n  doc:a#banned:\n"
+                   "  - '[user:eve] is <doc:a#banned>/<doc:a#viewer>'\n",
+                   16, "found");
+    expect_failure("validation:\n  doc:a#banned:\n  - '[user:eve[...]] is <doc:a#banned>'\n", 16,
+                   "conditional");
+    expect_failure("validation:\n  group:eng#member:\n  - '[user:ann] is <group:eng#member>'\n"
+                   "  - '[user:ann] is <group:eng#member>'\n",
+                   17, "twice");
+    expect_failure("validation:\n  doc:a:\n  - '[user:eve] is <doc:a#banned>'\n", 15,
+                   "object#relation");
+    expect_failure("validation:\n  doc:a#view:\n  - '[user:*] is <doc:a#viewer>'\n", 16,
+                   "[user:* - {user:eve}]");
+}
+
+Test(validation, bad_relationships_are_named_each)
+{
+    struct validation_result result =
+        run_text("schema: |-\n  definition user {}\n  definition doc { relation viewer: user }\n"
+                 "relationships: |-\n  doc:a#viewer@user:x\n  nonsense\n  doc:a#viewer@user:\"x\"\n"
+                 "  doc:a#nope@user:x\n",
+                 VALIDATION_COMPARE);
+
+    cr_assert_eq(result.failed_count, 1);
+    cr_expect_eq(first_failure(&result)->line, 6);
+    memory_free(result.cases);
+    result = run_text(
+        "schema: |-\n  definition user {}\n  definition doc { relation viewer: user }\n"
+        "relationships: |-\n  doc:a#viewer@user:x\n  // again\n  doc:a#viewer@user:\"x\"\n",
+        VALIDATION_COMPARE);
+    cr_assert_eq(result.failed_count, 1);
+    cr_expect_eq(first_failure(&result)->line, 7);
+    cr_expect(strstr(first_failure(&result)->message.data, "line 5") != NULL);
+    memory_free(result.cases);
+    result = run_text(
+        "schema: |-\n  definition user {}\n  definition doc { relation viewer: user }\n"
+        "relationships: |-\n  doc:a#viewer@user:x\n  doc:a#nope@user:x\n  doc:a#viewer@doc:b\n",
+        VALIDATION_COMPARE);
+    cr_assert_eq(result.failed_count, 2);
+    cr_expect_eq(first_failure(&result)->line, 6);
+    memory_free(result.cases);
+}
+
+Test(validation, schema_errors_keep_their_place_in_the_yaml)
+{
+    struct validation_result result =
+        run_text("schema: |-\n\n    definition doc {\n      relation viewer: usr\n    }\n",
+                 VALIDATION_COMPARE);
+
+    cr_assert_eq(result.failed_count, 1);
+    cr_expect_eq(result.cases[0].line, 4);
+    cr_expect_eq(result.cases[0].column, 24);
+    memory_free(result.cases);
+}
+
+Test(validation, update_rewrites_only_the_block)
+{
+    static const char before[] = "# head\n" WORLD "validation: # list\n  doc:a#banned:\n"
+                                 "    - '[user:old] is <doc:a#banned>'\n  doc:b#view: []\n"
+                                 "\n# tail\nassertions: {}";
+    static const char after[] = "# head\n" WORLD "validation:\n  doc:a#banned:\n"
+                                "    - \"[user:eve] is <doc:a#banned>\"\n  doc:b#view: []\n"
+                                "\n# tail\nassertions: {}";
+    struct validation_result result = run_text(before, VALIDATION_REGENERATE);
+
+    cr_expect_eq(result.failed_count, 0);
+    cr_expect(slice_equal(result.updated, slice_of(after)), "%s", result.updated.data);
+    memory_free(result.cases);
+    result = run_text(after, VALIDATION_REGENERATE);
+    cr_expect_eq(result.updated.size, 0);
+    memory_free(result.cases);
+    result = run_text(after, VALIDATION_COMPARE);
+    cr_expect_eq(result.failed_count, 0);
+    memory_free(result.cases);
+}
