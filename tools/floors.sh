@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 2
 
 files=$(find base schema storage engine net server client cli bench \
-    -name '*.[ch]' -o -name '*.def' 2>/dev/null | sort)
+    -name '*.[ch]' -o -name '*.cc' -o -name '*.def' 2>/dev/null | sort)
 [ -n "$files" ] || exit 0
 
 # shellcheck disable=SC2086
@@ -25,17 +25,21 @@ BEGIN {
                           "engine/engine.h engine/graph.h net/server.h"
 
     # library header: the files that may include it.
-    split("^rocksdb/ ^msgpack ^openssl/ ^event2/ ^xxhash[.]h", library, " ")
+    split("^rocksdb/ ^msgpack ^openssl/ ^event2/ ^xxhash[.]h ^jansson[.]h ^re2/", library, " ")
     users["^rocksdb/"]     = "^storage/kv_rocksdb[.]c$"
     users["^msgpack"]      = "^(net/codec|client/[a-z_]*codec[a-z_]*)[.]c$"
     users["^openssl/"]     = "^base/digest[.]c$"
     users["^event2/"]      = "^net/"
     users["^xxhash[.]h"]   = "^base/"
+    users["^jansson[.]h"]  = "^base/datum_json[.]c$"
+    users["^re2/"]         = "^schema/regex_re2[.]cc$"
     users_text["^rocksdb/"]   = "storage/kv_rocksdb.c"
     users_text["^msgpack"]    = "net/codec.c and client/*codec*.c"
     users_text["^openssl/"]   = "base/digest.c"
     users_text["^event2/"]    = "net/"
     users_text["^xxhash[.]h"] = "base/"
+    users_text["^jansson[.]h"] = "base/datum_json.c"
+    users_text["^re2/"]       = "schema/regex_re2.cc"
 }
 
 function floor_of(file) {
