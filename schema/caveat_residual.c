@@ -6,6 +6,7 @@
 
 #include "schema/caveat_run.h"
 #include "schema/cel_convert.h"
+#include "schema/regex.h"
 
 #define LOCAL_BIT (UINT32_C(1) << 31)
 
@@ -311,6 +312,18 @@ print_operator(struct printer *printer, const struct cel_node *node, enum level 
     close_at(printer, own, wanted);
 }
 
+/* A pattern that is none must not stand as a literal: the compiler would refuse what may still fail. */
+static bool
+is_bad_pattern(struct printer *printer, const struct cel_node *node)
+{
+    struct cel_value value;
+    char reason[8];
+
+    return cel_overloads[node->overload].run == cel_matches &&
+           is_known(printer, cel_child(printer->caveat, node, 1), &value) &&
+           value.kind == CEL_STRING && !regex_check(value.as.text, reason, sizeof reason);
+}
+
 static void
 print_function(struct printer *printer, const struct cel_node *node, enum level wanted)
 {
@@ -325,7 +338,17 @@ print_function(struct printer *printer, const struct cel_node *node, enum level 
         buffer_add_byte(printer->out, '.');
     }
     buffer_add_format(printer->out, "%.*s(", SLICE_PRINTF(node->name));
-    print_children(printer, node, style == CEL_MEMBER ? 1 : 0);
+    if (is_bad_pattern(printer, node)) {
+        if (style == CEL_GLOBAL) {
+            print_node(printer, cel_child(printer->caveat, node, 0), LEVEL_CONDITION);
+            buffer_add_text(printer->out, ", ");
+        }
+        buffer_add_text(printer->out, "string(");
+        print_children(printer, node, 1);
+        buffer_add_byte(printer->out, ')');
+    } else {
+        print_children(printer, node, style == CEL_MEMBER ? 1 : 0);
+    }
     buffer_add_byte(printer->out, ')');
 }
 
@@ -447,6 +470,10 @@ print_node(struct printer *printer, const struct cel_node *node, enum level want
                           printer->caveat->text.data + node->offset);
         return;
     case CEL_OP_PARAMETER:
+        if (node->overload != 0) /* a variable of the same name hides it */
+            buffer_add_byte(printer->out, '.');
+        buffer_add_slice(printer->out, node->name);
+        return;
     case CEL_OP_LOCAL:
         buffer_add_slice(printer->out, node->name);
         return;

@@ -43,7 +43,7 @@ struct cel_node {
     uint8_t height;     /* nodes on the longest path to a leaf */
     uint8_t slot;       /* LOCAL, and macros: which variable; PARAMETER: which parameter */
     bool parameterised; /* a parameter stands in it */
-    uint16_t overload;  /* CALL */
+    uint16_t overload;  /* CALL: its first row; PARAMETER: 1 behind a dot; LOCAL: 1 of an optional */
     uint32_t first;
     uint32_t count;
     uint32_t offset;

@@ -155,7 +155,8 @@ cel_print_double(double value, struct buffer *out)
         buffer_add(out, text, digits);
         buffer_add_format(out, "e%c%02ld", power < 0 ? '-' : '+', power < 0 ? -power : power);
     } else {
-        long places = (long)digits - (text[0] == '-' ? 3 : 2) - power;
+        size_t shown = digits - (text[0] == '-' ? 1 : 0);
+        long places = (shown > 1 ? (long)shown - 2 : 0) - power;
 
         buffer_add_format(out, "%.*f", places > 0 ? (int)places : 0, value);
     }

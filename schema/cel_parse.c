@@ -384,6 +384,7 @@ parse_variable(struct parser *parser, const struct cel_token *name, bool rooted,
         if (status == BEHALF_OK) {
             parser->nodes[*node].slot = (uint8_t)index;
             parser->nodes[*node].name = name->text;
+            parser->nodes[*node].overload = rooted;
             parser->nodes[*node].parameterised = true;
         }
         return status;
