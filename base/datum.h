@@ -3,11 +3,11 @@
  * Always true: a datum never changes once built; maps are sorted by key (byte order) and each key
  * stands once; equal data encode to equal bytes and different ones (1, 1.0, "1", true, null) to
  * different bytes. Lists and maps are nested at most DATUM_DEPTH_MAX deep, strings and keys are
- * UTF-8 (NUL may stand in them, Unicode is not normalised), a double is finite, and -0.0 is not 0.0.
- * Memory: everything in the arena given; strings may point into the source text, which then must
- * live as long. Threads: none.
- * Errors: MALFORMED_REQUEST (not JSON, duplicate key, too deep, a number beyond doubles: with line and
- * column), BUDGET_EXHAUSTED. */
+ * UTF-8 (NUL may stand in them, Unicode is not normalised), a double is finite, and -0.0 is not
+ * 0.0. Memory: everything in the arena given; strings may point into the source text, which then
+ * must live as long. Threads: none.
+ * Errors: MALFORMED_REQUEST (not JSON, duplicate key, too deep, a number beyond doubles: with line
+ * and column), BUDGET_EXHAUSTED. */
 #ifndef BEHALF_BASE_DATUM_H
 #define BEHALF_BASE_DATUM_H
 
@@ -59,7 +59,8 @@ struct datum {
 /* The field of a map, or NULL. */
 const struct datum *datum_field(const struct datum *map, struct slice key);
 
-/* Sorts the fields of a map that is being built. False when a key stands twice: it is in `twice`. */
+/* Sorts the fields of a map that is being built. False when a key stands twice: it is in `twice`.
+ * */
 bool datum_sort_fields(struct datum_field *fields, size_t count,
                        struct slice *twice) BEHALF_MUST_USE;
 

@@ -73,8 +73,8 @@ is_large_integer(struct slice number)
     return memcmp(digits.data, first > 0 ? "9223372036854775808" : "9223372036854775807", 19) > 0;
 }
 
-/* Refuses what is too deep, and gives every large integer a fraction: in `widened`, which stays empty
- * when there is none. */
+/* Refuses what is too deep, and gives every large integer a fraction: in `widened`, which stays
+ * empty when there is none. */
 static enum status
 scan(struct slice text, struct buffer *widened, struct error *error)
 {
@@ -271,7 +271,8 @@ print_string(struct slice text, struct buffer *out)
     buffer_add_byte(out, '"');
 }
 
-/* 17 digits are always enough, 15 always survive; a fraction keeps it from reading as an integer. */
+/* 17 digits are always enough, 15 always survive; a fraction keeps it from reading as an integer.
+ * */
 static void
 print_double(double value, struct buffer *out)
 {

@@ -1,13 +1,14 @@
 /* caveat.h - CONTRACT: conditions in the Common Expression Language, compiled and evaluated.
  *
- * Always true: a compiled caveat never changes; it reads nothing but its parameters. Evaluation always
- * ends, within CAVEAT_STEPS_MAX steps and the arena given. It has three outcomes; names without a
- * value make an expression unknown only where its outcome depends on them (`false && x` is false,
- * `true || x` is true, and so are both with an error in the place of x). An evaluation error is a
- * status, never an outcome: CAVEAT_EVALUATION_ERROR; a value of the wrong type is
+ * Always true: a compiled caveat never changes; it reads nothing but its parameters. Evaluation
+ * always ends, within CAVEAT_STEPS_MAX steps and the arena given. It has three outcomes; names
+ * without a value make an expression unknown only where its outcome depends on them (`false && x`
+ * is false, `true || x` is true, and so are both with an error in the place of x). An evaluation
+ * error is a status, never an outcome: CAVEAT_EVALUATION_ERROR; a value of the wrong type is
  * CAVEAT_PARAMETER_TYPE_ERROR.
  * Language: docs/caveats.md; the CEL language definition with SpiceDB's types and functions.
- * Threads: a compiled caveat may be evaluated by many threads at once. Memory: owned by its schema. */
+ * Threads: a compiled caveat may be evaluated by many threads at once. Memory: owned by its schema.
+ * */
 #ifndef BEHALF_SCHEMA_CAVEAT_H
 #define BEHALF_SCHEMA_CAVEAT_H
 
@@ -48,9 +49,10 @@ struct caveat_parameter {
     struct caveat_type type;
 };
 
-/* Compiles and type-checks. `line` and `column` say where the text begins in its file, so that errors
- * (SCHEMA_PARSE_ERROR, SCHEMA_TYPE_ERROR: position, expected and found type) point there. The result
- * type must be bool and every parameter used. All memory in the arena, as long as the caveat. */
+/* Compiles and type-checks. `line` and `column` say where the text begins in its file, so that
+ * errors (SCHEMA_PARSE_ERROR, SCHEMA_TYPE_ERROR: position, expected and found type) point there.
+ * The result type must be bool and every parameter used. All memory in the arena, as long as the
+ * caveat. */
 enum status caveat_compile(struct slice name, const struct caveat_parameter *parameters,
                            size_t parameter_count, struct slice text, uint32_t line,
                            uint32_t column, struct arena *arena, const struct caveat **caveat,

@@ -1,7 +1,7 @@
 /* caveat_residual.c - what is left of an expression when the known values are put in.
- * A part whose value is known stands as its value; of the rest only what can still matter is written.
- * A part that fails stays as it was written: it may fail in the end too. The variables of macros are
- * unknown here, marked by a bit that no parameter has. */
+ * A part whose value is known stands as its value; of the rest only what can still matter is
+ * written. A part that fails stays as it was written: it may fail in the end too. The variables of
+ * macros are unknown here, marked by a bit that no parameter has. */
 #include <math.h>
 
 #include "schema/caveat_run.h"
@@ -312,7 +312,8 @@ print_operator(struct printer *printer, const struct cel_node *node, enum level 
     close_at(printer, own, wanted);
 }
 
-/* A pattern that is none must not stand as a literal: the compiler would refuse what may still fail. */
+/* A pattern that is none must not stand as a literal: the compiler would refuse what may still
+ * fail. */
 static bool
 is_bad_pattern(struct printer *printer, const struct cel_node *node)
 {

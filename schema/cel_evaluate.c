@@ -1,7 +1,7 @@
 /* cel_evaluate.c - the value of a node.
- * A function over an ERROR is that error, whatever else is missing: no value could mend it. Otherwise
- * one over an UNKNOWN is unknown. `&&`, `||`, `?:` and the macros built on them absorb both where the
- * outcome is certain. */
+ * A function over an ERROR is that error, whatever else is missing: no value could mend it.
+ * Otherwise one over an UNKNOWN is unknown. `&&`, `||`, `?:` and the macros built on them absorb
+ * both where the outcome is certain. */
 #include "schema/cel_node.h"
 
 static void

@@ -1,4 +1,5 @@
-/* cel_functions.h - what expressions can call: operators and functions by the table cel_functions.def.
+/* cel_functions.h - what expressions can call: operators and functions by the table
+ * cel_functions.def.
  *
  * Always true: rows of one name, style and number of arguments stand together and share one
  * implementation, which looks at the kinds of its arguments: a `dyn` may be anything. Arguments are

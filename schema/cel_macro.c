@@ -1,6 +1,6 @@
 /* cel_macro.c - the macros over lists, maps and optionals.
- * `all` and `exists` are `&&` and `||` over the elements; the others need every element, so an error
- * in one is an error, and an unknown one is unknown. */
+ * `all` and `exists` are `&&` and `||` over the elements; the others need every element, so an
+ * error in one is an error, and an unknown one is unknown. */
 #include "schema/cel_node.h"
 
 /* What one run through a range has seen. */

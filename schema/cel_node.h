@@ -1,7 +1,7 @@
 /* cel_node.h - a compiled expression: nodes in one array, children before their parents.
  *
- * Always true: node i has only children below i; the root is the last node; a path from the root to a
- * leaf has at most CEL_DEPTH_MAX nodes, so that evaluation may recurse. Children of a node are
+ * Always true: node i has only children below i; the root is the last node; a path from the root to
+ * a leaf has at most CEL_DEPTH_MAX nodes, so that evaluation may recurse. Children of a node are
  * operands[first .. first + count). Every place lies in the text.
  * Threads: any. Memory: all in the arena that was given to caveat_compile. */
 #ifndef BEHALF_SCHEMA_CEL_NODE_H
@@ -43,7 +43,7 @@ struct cel_node {
     uint8_t height;     /* nodes on the longest path to a leaf */
     uint8_t slot;       /* LOCAL, and macros: which variable; PARAMETER: which parameter */
     bool parameterised; /* a parameter stands in it */
-    uint16_t overload;  /* CALL: its first row; PARAMETER: 1 behind a dot; LOCAL: 1 of an optional */
+    uint16_t overload;  /* CALL: first row; PARAMETER: 1 behind a dot; LOCAL: 1 of an optional */
     uint32_t first;
     uint32_t count;
     uint32_t offset;
@@ -74,8 +74,8 @@ cel_child(const struct caveat *caveat, const struct cel_node *node, uint32_t ind
 }
 
 /* Text to nodes without types. SCHEMA_PARSE_ERROR, or SCHEMA_TYPE_ERROR for a name that is not
- * declared. Writes nodes, node_count and operands; `used` gets a bit for each parameter that stands in
- * it. */
+ * declared. Writes nodes, node_count and operands; `used` gets a bit for each parameter that stands
+ * in it. */
 enum status cel_parse(struct caveat *caveat, struct arena *arena, uint32_t *used,
                       struct error *error) BEHALF_MUST_USE;
 

@@ -1,6 +1,6 @@
 /* cel_type.h - static types of expressions.
- * Always true: a type never changes; DYN goes with every type. LIST, OPTIONAL and TYPE have `first`,
- * MAP has `first` (keys) and `second` (values). Nested at most CEL_DEPTH_MAX deep.
+ * Always true: a type never changes; DYN goes with every type. LIST, OPTIONAL and TYPE have
+ * `first`, MAP has `first` (keys) and `second` (values). Nested at most CEL_DEPTH_MAX deep.
  * Memory: in the arena, or static. Threads: any. */
 #ifndef BEHALF_SCHEMA_CEL_TYPE_H
 #define BEHALF_SCHEMA_CEL_TYPE_H

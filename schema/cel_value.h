@@ -1,8 +1,8 @@
 /* cel_value.h - values of expressions, and the machine that computes them.
  *
  * Always true: a value never changes once another value or a variable holds it; what it points to
- * lies in the arena, in the context or in the expression, and lives as long as the evaluation. A map
- * is sorted by cel_key_order and has each key once. UNKNOWN and ERROR are values too, but never
+ * lies in the arena, in the context or in the expression, and lives as long as the evaluation. A
+ * map is sorted by cel_key_order and has each key once. UNKNOWN and ERROR are values too, but never
  * stand inside another one: whoever meets them passes them on or absorbs them.
  * When steps or memory run out `machine->status` says so, every function returns at once, and no
  * value means anything any more.

@@ -1,8 +1,8 @@
 /* regex.h - regular expressions: the seam in front of RE2, in C.
  *
  * Always true: matching is linear in the text, whatever the pattern; a pattern has at most
- * REGEX_PATTERN_MAX bytes and a compiled one a bounded size. Compiled patterns are kept in a table of
- * fixed size for the whole process, so nothing has to be released.
+ * REGEX_PATTERN_MAX bytes and a compiled one a bounded size. Compiled patterns are kept in a table
+ * of fixed size for the whole process, so nothing has to be released.
  * Threads: any; the table has a mutex that is held for a look-up only, never while compiling or
  * matching. No exception leaves it. */
 #ifndef BEHALF_SCHEMA_REGEX_H

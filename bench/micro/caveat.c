@@ -1,7 +1,7 @@
 /* caveat.c - what the evaluation of a condition costs.
  *
- * Method: each expression is compiled once and evaluated with one context; a number is the median of
- * ROUNDS rounds of a thread's own CPU time per evaluation, in nanoseconds. `bytes` is what one
+ * Method: each expression is compiled once and evaluated with one context; a number is the median
+ * of ROUNDS rounds of a thread's own CPU time per evaluation, in nanoseconds. `bytes` is what one
  * evaluation took from its arena. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* fuzz_caveat.c - any text as an expression over parameters of every type: EXPRESSION [NUL CONTEXT].
- * Compiling and evaluating end, within their memory; an outcome that is decided with half of the
- * context is the same with all of it; what is left compiles. */
+/* fuzz_caveat.c - any text as an expression over parameters of every type: EXPRESSION [NUL
+ * CONTEXT]. Compiling and evaluating end, within their memory; an outcome that is decided with half
+ * of the context is the same with all of it; what is left compiles. */
 #include "schema/caveat.h"
 
 #define CAP ((size_t)8 * 1024 * 1024)

@@ -6,9 +6,9 @@
  * message), type:TEXT (a value of the context has the wrong type) or compile:TEXT. Parameters `-`
  * stand for none: then the expression is put behind `zz && `, with zz true. Lines that begin with #
  * are comments.
- * Each line is also asked with every subset of its context: what is decided with less is decided the
- * same with all, and the rest of the expression, as caveat_residual says it, gives the same with the
- * values that were left out. */
+ * Each line is also asked with every subset of its context: what is decided with less is decided
+ * the same with all, and the rest of the expression, as caveat_residual says it, gives the same
+ * with the values that were left out. */
 #include "tests/unit/test_caveat_support.h"
 
 #include <dirent.h>
