@@ -89,7 +89,8 @@ MY_LDFLAGS = -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANIT
 # The one C++ file stands between RE2 and everything else: no exception and no type leaves it.
 MY_CXXFLAGS = -std=c++17 -g -pthread -fno-exceptions -fno-rtti -fno-omit-frame-pointer \
   -ffile-prefix-map=$(CURDIR)=. -Wall -Wextra -Wshadow -Wconversion $(if $(WERROR),-Werror) \
-  $(OPTIMIZE.$(VARIANT)) $(SANITIZE)
+  $(OPTIMIZE.$(VARIANT)) $(SANITIZE) $(if $(SANITIZE),-fno-sanitize=vptr) \
+  $(if $(filter fuzz,$(VARIANT)),-fno-sanitize=function)
 COMPILE_CXX = $(CXX) $(MY_CPPFLAGS) $(MY_CXXFLAGS) $(PIC) -MMD -MP $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 COMPILE = $(CC) $(MY_CPPFLAGS) $(MY_CFLAGS) $(PIC) -MMD -MP $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 PIC = -fPIE

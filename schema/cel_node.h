@@ -48,8 +48,7 @@ struct cel_node {
     uint32_t count;
     uint32_t offset;
     uint32_t size;
-    struct slice
-        name; /* SELECT, HAS, MAYBE: the field; LOCAL, macros: the variable; CALL: the function */
+    struct slice name; /* of the field (SELECT, HAS, MAYBE), variable, parameter or function */
     const struct cel_value *constant;
     const struct cel_type *type;
 };

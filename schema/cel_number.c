@@ -95,14 +95,14 @@ cel_read_double(struct slice text, double *value)
         return isfinite(*value);
     }
     if (strcasecmp(copy, "nan") == 0) {
-        *value = NAN;
+        *value = (double)NAN;
         return true;
     }
     if (copy[0] == '+' || copy[0] == '-')
         word++;
     if (strcasecmp(word, "inf") != 0 && strcasecmp(word, "infinity") != 0)
         return false;
-    *value = copy[0] == '-' ? -INFINITY : INFINITY;
+    *value = copy[0] == '-' ? -(double)INFINITY : (double)INFINITY;
     return true;
 }
 

@@ -24,7 +24,7 @@ struct subject {
 
 #define PARAMETER(name, kind)                                                                      \
     {                                                                                              \
-        SLICE_LITERAL(name),                                                                       \
+        {name, sizeof(name) - 1},                                                                  \
         {                                                                                          \
             CAVEAT_##kind, NULL                                                                    \
         }                                                                                          \

@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define TYPE(name, kind, element)                                                                  \
     {                                                                                              \
-        SLICE_LITERAL(name),                                                                       \
+        {name, sizeof(name) - 1},                                                                  \
         {                                                                                          \
             CAVEAT_##kind, element                                                                 \
         }                                                                                          \
