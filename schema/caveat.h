@@ -6,6 +6,9 @@
  * is false, `true || x` is true, and so are both with an error in the place of x). An evaluation
  * error is a status, never an outcome: CAVEAT_EVALUATION_ERROR; a value of the wrong type is
  * CAVEAT_PARAMETER_TYPE_ERROR.
+ * Steps or memory that run out are BUDGET_EXHAUSTED. Types of lists and maps may be nested at most
+ * 64 deep. The names, the text and the parameters are copied; element types are borrowed for
+ * as long as the caveat.
  * Language: docs/caveats.md; the CEL language definition with SpiceDB's types and functions.
  * Threads: a compiled caveat may be evaluated by many threads at once. Memory: owned by its schema.
  * */
@@ -74,7 +77,8 @@ enum status caveat_evaluate(const struct caveat *caveat, const struct datum *sto
                             const struct datum *request, struct arena *arena,
                             struct caveat_result *result, struct error *error) BEHALF_MUST_USE;
 
-/* What is left of the condition when the known values are put in, as CEL text ("count < 4"). */
+/* What is left of the condition when the known values are put in, as CEL text ("count < 4"). With the
+ * values that were missing it gives what the whole gives. A part that fails stays as it is written. */
 enum status caveat_residual(const struct caveat *caveat, const struct datum *stored,
                             const struct datum *request, struct arena *arena, struct buffer *out,
                             struct error *error) BEHALF_MUST_USE;

@@ -209,42 +209,58 @@ close_at(struct printer *printer, enum level found, enum level wanted)
         buffer_add_byte(printer->out, ')');
 }
 
-/* Operands of && and || that are known to change nothing are left out. */
+/* Whether the operand of && or || is known to change nothing. */
+static bool
+is_neutral(struct printer *printer, const struct cel_node *node)
+{
+    struct cel_value value;
+
+    return is_known(printer, node, &value) && value.kind == CEL_BOOL;
+}
+
+/* How many operands are left, and whether the last of them is a dyn. */
+static uint32_t
+count_left(struct printer *printer, const struct cel_node *node, bool *dynamic)
+{
+    uint32_t left = 0;
+
+    for (uint32_t index = 0; index < node->count; index++) {
+        const struct cel_node *child = cel_child(printer->caveat, node, index);
+
+        if (!is_neutral(printer, child)) {
+            left++;
+            *dynamic = child->type->kind == CEL_DYN;
+        }
+    }
+    return left;
+}
+
+/* A single dyn keeps a neutral operand beside it, so that the whole stays a bool. */
 static void
 print_logic(struct printer *printer, const struct cel_node *node, enum level wanted)
 {
-    enum level own = node->op == CEL_OP_AND ? LEVEL_AND : LEVEL_OR;
-    uint32_t left = 0;
-    uint32_t written = 0;
+    bool is_and = node->op == CEL_OP_AND;
+    enum level own = is_and ? LEVEL_AND : LEVEL_OR;
     bool dynamic = false;
+    uint32_t left = count_left(printer, node, &dynamic);
+    bool single = left == 1 && !dynamic;
+    uint32_t written = 0;
 
-    for (uint32_t pass = 0; pass < 2; pass++) {
-        if (pass == 1) {
-            bool neutral = left == 1 && dynamic; /* keeps the whole a bool */
-
-            left += neutral ? 1 : 0;
-            written += neutral ? 1 : 0;
-            open_at(printer, left > 1 ? own : LEVEL_MEMBER, wanted);
-            if (neutral)
-                buffer_add_text(printer->out, own == LEVEL_AND ? "true" : "false");
-        }
-        for (uint32_t index = 0; index < node->count; index++) {
-            const struct cel_node *child = cel_child(printer->caveat, node, index);
-            struct cel_value value;
-
-            if (is_known(printer, child, &value) && value.kind == CEL_BOOL)
-                continue;
-            if (pass == 0) {
-                left++;
-                dynamic = child->type->kind == CEL_DYN;
-                continue;
-            }
-            if (written++ > 0)
-                buffer_add_text(printer->out, own == LEVEL_AND ? " && " : " || ");
-            print_node(printer, child, left > 1 ? (enum level)(own + 1) : wanted);
-        }
+    open_at(printer, single ? LEVEL_MEMBER : own, wanted);
+    if (left == 1 && dynamic) {
+        buffer_add_text(printer->out, is_and ? "true" : "false");
+        written++;
     }
-    close_at(printer, left > 1 ? own : LEVEL_MEMBER, wanted);
+    for (uint32_t index = 0; index < node->count; index++) {
+        const struct cel_node *child = cel_child(printer->caveat, node, index);
+
+        if (is_neutral(printer, child))
+            continue;
+        if (written++ > 0)
+            buffer_add_text(printer->out, is_and ? " && " : " || ");
+        print_node(printer, child, single ? wanted : (enum level)(own + 1));
+    }
+    close_at(printer, single ? LEVEL_MEMBER : own, wanted);
 }
 
 static void

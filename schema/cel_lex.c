@@ -15,7 +15,9 @@ peek(const struct cel_lexer *lexer, size_t ahead)
 {
     struct slice text = lexer->caveat->text;
 
-    return lexer->at + ahead < text.size ? text.data[lexer->at + ahead] : '\0';
+    if (lexer->at + ahead >= text.size)
+        return '\0';
+    return text.data[lexer->at + ahead];
 }
 
 static void

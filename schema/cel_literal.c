@@ -103,10 +103,12 @@ unescape(struct unescaper *unescaper)
 {
     static const char plain[] = "abfnrtv\\?\"'`";
     static const char meant[] = "\a\b\f\n\r\t\v\\?\"'`";
-    char byte =
-        unescaper->at + 1 < unescaper->body.size ? unescaper->body.data[unescaper->at + 1] : '\0';
-    const char *found = byte != '\0' ? strchr(plain, byte) : NULL;
+    const char *found;
+    char byte = '\0';
 
+    if (unescaper->at + 1 < unescaper->body.size)
+        byte = unescaper->body.data[unescaper->at + 1];
+    found = byte != '\0' ? strchr(plain, byte) : NULL;
     if (found != NULL) {
         put_byte(unescaper, (unsigned char)meant[found - plain]);
         unescaper->at += 2;

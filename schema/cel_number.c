@@ -109,7 +109,7 @@ cel_read_double(struct slice text, double *value)
 bool
 cel_double_to_int(double value, int64_t *result)
 {
-    if (!(value > -0x1p63 && value < 0x1p63))
+    if (!(value > -CEL_TWO_63 && value < CEL_TWO_63))
         return false;
     *result = (int64_t)value;
     return true;
@@ -118,7 +118,7 @@ cel_double_to_int(double value, int64_t *result)
 bool
 cel_double_to_uint(double value, uint64_t *result)
 {
-    if (!(value >= 0 && value < 0x1p64))
+    if (!(value >= 0 && value < CEL_TWO_64))
         return false;
     *result = (uint64_t)value;
     return true;

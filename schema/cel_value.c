@@ -76,9 +76,9 @@ compare_int_double(int64_t a, double b)
 
     if (b != b)
         return CEL_UNORDERED;
-    if (b >= 0x1p63)
+    if (b >= CEL_TWO_63)
         return CEL_LESS;
-    if (b < -0x1p63)
+    if (b < -CEL_TWO_63)
         return CEL_GREATER;
     whole = (int64_t)b;
     rest = b - (double)whole;
@@ -95,7 +95,7 @@ compare_uint_double(uint64_t a, double b)
 
     if (b != b)
         return CEL_UNORDERED;
-    if (b >= 0x1p64)
+    if (b >= CEL_TWO_64)
         return CEL_LESS;
     if (b < 0)
         return CEL_GREATER;

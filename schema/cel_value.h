@@ -17,7 +17,9 @@
 #include "base/error.h"
 #include "base/slice.h"
 
-#define CEL_DEPTH_MAX 64  /* of nested expressions and of nested values */
+#define CEL_DEPTH_MAX 64 /* of nested expressions and of nested values */
+#define CEL_TWO_63 9223372036854775808.0
+#define CEL_TWO_64 18446744073709551616.0
 #define CEL_LOCALS_MAX 16 /* variables of macros that are visible at one place */
 
 enum cel_kind {

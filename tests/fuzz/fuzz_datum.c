@@ -45,7 +45,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct datum *datum = NULL;
     struct buffer bytes;
     struct arena arena;
-    struct error error;
+    struct error error = {.status = BEHALF_OK};
 
     if (size > 4096)
         return 0;
