@@ -77,8 +77,9 @@ enum status caveat_evaluate(const struct caveat *caveat, const struct datum *sto
                             const struct datum *request, struct arena *arena,
                             struct caveat_result *result, struct error *error) BEHALF_MUST_USE;
 
-/* What is left of the condition when the known values are put in, as CEL text ("count < 4"). With the
- * values that were missing it gives what the whole gives. A part that fails stays as it is written. */
+/* What is left of the condition when the known values are put in, as CEL text ("count < 4"). With
+ * the values that were missing it gives what the whole gives. A part that fails stays as it is
+ * written. */
 enum status caveat_residual(const struct caveat *caveat, const struct datum *stored,
                             const struct datum *request, struct arena *arena, struct buffer *out,
                             struct error *error) BEHALF_MUST_USE;
