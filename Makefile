@@ -32,6 +32,9 @@ FORCE:
 ifeq ($(origin CC),default)
 CC := $(if $(filter fuzz,$(VARIANT)),clang,gcc)
 endif
+ifeq ($(origin CXX),default)
+CXX := $(if $(filter fuzz,$(VARIANT)),clang++,g++)
+endif
 
 # ---- Flags -------------------------------------------------------------------------------------
 
@@ -40,7 +43,7 @@ once = $(eval $(1) = $$(eval $(1) := $(2))$$($(1)))
 probe = $(shell for f in $(1); do $(CC) -Werror $$f -x c -c /dev/null -o /dev/null 2>/dev/null \
           && printf '%s ' $$f; done)
 
-PACKAGES = rocksdb libevent libevent_pthreads libcrypto libxxhash yaml-0.1 $(MSGPACK)
+PACKAGES = rocksdb libevent libevent_pthreads libcrypto libxxhash jansson re2 yaml-0.1 $(MSGPACK)
 $(call once,MSGPACK,$$(shell pkg-config --exists msgpack 2>/dev/null && echo msgpack || echo msgpack-c))
 $(call once,PKG_CFLAGS,$$(shell pkg-config --cflags $$(PACKAGES) 2>/dev/null))
 $(call once,PKG_LIBS,$$(shell pkg-config --libs $$(PACKAGES) 2>/dev/null))
@@ -83,14 +86,22 @@ MY_CFLAGS = -std=c17 -g -pthread -fno-common -fno-strict-aliasing -fno-omit-fram
   $(OPTIMIZE.$(VARIANT)) $(SANITIZE)
 MY_LDFLAGS = -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZE) \
   $(if $(filter cov,$(VARIANT)),--coverage)
+# The one C++ file stands between RE2 and everything else: no exception and no type leaves it.
+MY_CXXFLAGS = -std=c++17 -g -pthread -fno-exceptions -fno-rtti -fno-omit-frame-pointer \
+  -ffile-prefix-map=$(CURDIR)=. -Wall -Wextra -Wshadow -Wconversion $(if $(WERROR),-Werror) \
+  $(OPTIMIZE.$(VARIANT)) $(SANITIZE) $(if $(SANITIZE),-fno-sanitize=vptr) \
+  $(if $(filter fuzz,$(VARIANT)),-fno-sanitize=function)
+COMPILE_CXX = $(CXX) $(MY_CPPFLAGS) $(MY_CXXFLAGS) $(PIC) -MMD -MP $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 COMPILE = $(CC) $(MY_CPPFLAGS) $(MY_CFLAGS) $(PIC) -MMD -MP $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 PIC = -fPIE
+CXX_LIBS = -lstdc++
 
 # ---- Sources -----------------------------------------------------------------------------------
 
 FLOORS    ?= base schema storage engine net
 MAINS     := %/main.c %/behalfd.c %/behalf.c %/behalf_bench.c %/bench.c
 CORE_SRC  := $(wildcard $(FLOORS:%=%/*.c))
+CXX_SRC   := $(wildcard $(FLOORS:%=%/*.cc))
 CLIENT_SRC:= $(wildcard client/*.c)
 SERVER_SRC:= $(wildcard server/*.c)
 CLI_SRC   := $(wildcard cli/*.c)
@@ -106,7 +117,7 @@ ALL_SRC   := $(CORE_SRC) $(CLIENT_SRC) $(SERVER_SRC) $(CLI_SRC) $(BENCH_SRC) $(M
 OWN       := base schema storage engine net server client cli bench bench/micro tests \
              tests/unit tests/support tests/property tests/stress tests/fuzz
 HEADERS   := $(wildcard $(OWN:%=%/*.h))
-TEXTS     := $(ALL_SRC) $(HEADERS)
+TEXTS     := $(ALL_SRC) $(CXX_SRC) $(HEADERS)
 
 obj  = $(patsubst %.c,$(B)/obj/%.o,$(1))
 pic  = $(patsubst %.c,$(B)/pic/%.o,$(1))
@@ -137,13 +148,17 @@ quote = '$(subst ','\'',$(1))'
 $(B)/flags: FORCE
 	@[ -n "$(strip $(PKG_LIBS))" ] || tools/install-deps.sh --name-missing
 	$(call stamp,$(call quote,$(CC) $(MY_CPPFLAGS) $(MY_CFLAGS) $(CPPFLAGS) $(CFLAGS) \
+	  $(CXX) $(MY_CXXFLAGS) $(CXXFLAGS) \
 	  $(MY_LDFLAGS) $(LDFLAGS) $(PKG_LIBS) $(LDLIBS)))
 $(B)/sources: FORCE
-	$(call stamp,$(call quote,$(ALL_SRC)))
+	$(call stamp,$(call quote,$(ALL_SRC) $(CXX_SRC)))
 
 $(B)/obj/%.o: %.c $(B)/flags
 	$(SAY) CC $<
 	$(Q)mkdir -p $(@D) && $(COMPILE)
+$(B)/obj/%.o: %.cc $(B)/flags
+	$(SAY) CXX $<
+	$(Q)mkdir -p $(@D) && $(COMPILE_CXX)
 $(B)/pic/%.o: PIC = -fPIC -fvisibility=hidden
 $(B)/pic/%.o: %.c $(B)/flags
 	$(SAY) CC '$< (pic)'
@@ -154,7 +169,7 @@ define archive
 	$(SAY) AR $(@F)
 	$(Q)rm -f $@ && ar qcs $@ $(filter %.o,$^)
 endef
-$(CORE): $(call obj,$(CORE_SRC)) $(B)/sources ; $(archive)
+$(CORE): $(call obj,$(CORE_SRC)) $(CXX_SRC:%.cc=$(B)/obj/%.o) $(B)/sources ; $(archive)
 $(CLIENT): $(call obj,$(CLIENT_SRC)) $(B)/sources ; $(archive)
 $(PARTS): $(call obj,$(filter-out $(MAINS),$(SERVER_SRC) $(CLI_SRC) $(BENCH_SRC))) $(B)/sources
 	$(archive)
@@ -164,7 +179,7 @@ LINKED = $(filter %.o,$^) $(filter %.a,$^)
 define link
 	$(SAY) LINK $(patsubst $(B)/%,%,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(MY_CFLAGS) $(CFLAGS) -pie $(MY_LDFLAGS) $(LDFLAGS) -o $@ \
-	  $(LINKED) $(MORE) $(PKG_LIBS) $(LDLIBS)
+	  $(LINKED) $(MORE) $(PKG_LIBS) $(CXX_LIBS) $(LDLIBS)
 endef
 $(B)/behalfd: $(call obj,$(SERVER_SRC)) $(CORE) $(B)/sources ; $(link)
 $(B)/behalf: $(call obj,$(CLI_SRC)) $(CLIENT) $(CORE) $(B)/sources ; $(link)
@@ -197,7 +212,7 @@ $(B)/behalf.pc: tools/behalf.pc.in FORCE
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@INCDIR@|$(INCDIR)|' \
 	  -e 's|@VERSION@|$(VERSION)|' $< >$@
 
--include $(patsubst %.c,$(B)/obj/%.d,$(ALL_SRC)) $(patsubst %.c,$(B)/pic/%.d,$(CLIENT_SRC))
+-include $(patsubst %.c,$(B)/obj/%.d,$(ALL_SRC)) $(CXX_SRC:%.cc=$(B)/obj/%.d) $(patsubst %.c,$(B)/pic/%.d,$(CLIENT_SRC))
 
 # ---- Testing -----------------------------------------------------------------------------------
 

@@ -242,7 +242,7 @@ static enum graph_cache_answer
 answer_from(struct graph_cache *cache, struct shard *shard, struct slot *slot, uint64_t revision,
             struct edge_set **set)
 {
-    struct edge_set *found;
+    struct edge_set *found = NULL;
     uint64_t asks;
 
     switch (kind_of(slot->value)) {

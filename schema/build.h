@@ -147,6 +147,9 @@ enum status build_too_large(struct build *build) BEHALF_MUST_USE;
 /* Adds the place to an error that was set with SCHEMA_TYPE_ERROR. */
 enum status build_error_at(struct build *build, struct place place) BEHALF_MUST_USE;
 
+/* conditions.c: whether a caveat's parameters and expression are right. */
+enum status build_check_caveat(struct build *build, const struct ast_item *item) BEHALF_MUST_USE;
+
 struct slice build_type_name(const struct build *build, uint32_t type);
 
 /* Hints at the nearest name of a type, or of a member of `type`. */

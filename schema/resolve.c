@@ -62,8 +62,11 @@ enter_items(struct resolver *resolver)
                       resolver->by_index[index]->name.place.line);
             return build_error_at(build, item->name.place);
         }
-        if (item->kind == AST_CAVEAT)
-            return refuse_unsupported(build, item);
+        if (item->kind == AST_CAVEAT) {
+            enum status status = build_check_caveat(build, item);
+
+            return status == BEHALF_OK ? refuse_unsupported(build, item) : status;
+        }
         if (count == SCHEMA_DEFINITIONS_MAX) {
             error_set(build->error, BEHALF_SCHEMA_TYPE_ERROR,
                       "the schema has more than %d definitions and partials",

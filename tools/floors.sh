@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 2
 
 files=$(find base schema storage engine net server client cli bench \
-    -name '*.[ch]' -o -name '*.def' 2>/dev/null | sort)
+    -name '*.[ch]' -o -name '*.cc' -o -name '*.def' 2>/dev/null | sort)
 [ -n "$files" ] || exit 0
 
 # shellcheck disable=SC2086
@@ -21,22 +21,26 @@ BEGIN {
     sees["client"]      = "base/"
     sees["cli"]         = "base/ client/behalf.h schema/schema.h engine/engine.h storage/store.h"
     sees["bench"]       = "base/ client/behalf.h"
-    sees["bench/micro"] = "base/ bench/ client/behalf.h schema/schema.h storage/store.h " \
-                          "engine/engine.h engine/graph.h net/server.h"
+    sees["bench/micro"] = "base/ bench/ client/behalf.h schema/schema.h schema/caveat.h " \
+                          "storage/store.h engine/engine.h engine/graph.h net/server.h"
 
     # library header: the files that may include it.
-    split("^rocksdb/ ^msgpack ^openssl/ ^event2/ ^xxhash[.]h ^yaml[.]h", library, " ")
+    split("^rocksdb/ ^msgpack ^openssl/ ^event2/ ^xxhash[.]h ^jansson[.]h ^re2/ ^yaml[.]h", library, " ")
     users["^rocksdb/"]     = "^storage/kv_rocksdb[.]c$"
     users["^msgpack"]      = "^(net/codec|client/[a-z_]*codec[a-z_]*)[.]c$"
     users["^openssl/"]     = "^base/digest[.]c$"
     users["^event2/"]      = "^net/"
     users["^xxhash[.]h"]   = "^base/"
+    users["^jansson[.]h"]  = "^base/datum_json[.]c$"
+    users["^re2/"]         = "^schema/regex_re2[.]cc$"
     users["^yaml[.]h"]     = "^cli/validation_yaml[.]c$"
     users_text["^rocksdb/"]   = "storage/kv_rocksdb.c"
     users_text["^msgpack"]    = "net/codec.c and client/*codec*.c"
     users_text["^openssl/"]   = "base/digest.c"
     users_text["^event2/"]    = "net/"
     users_text["^xxhash[.]h"] = "base/"
+    users_text["^jansson[.]h"] = "base/datum_json.c"
+    users_text["^re2/"]       = "schema/regex_re2.cc"
     users_text["^yaml[.]h"]   = "cli/validation_yaml.c"
 }
 

@@ -11,6 +11,7 @@ set -u
 # package, how to see that it is there, what it is for
 build_set='
 gcc                   program:gcc                 C compiler
+g++                   program:g++                 C++ compiler, for the file in front of RE2
 binutils              program:ar                  archives and linking
 libc6-dev             header:stdlib.h             C library headers
 pkg-config            program:pkg-config          finds the libraries
@@ -18,6 +19,8 @@ librocksdb-dev        module:rocksdb              durable storage
 libevent-dev          module:libevent_pthreads    network loops
 libmsgpack-dev        module:msgpack|msgpack-c    wire format
 libxxhash-dev         module:libxxhash            hash tables
+libjansson-dev        module:jansson              JSON
+libre2-dev            module:re2                  regular expressions of caveats
 libssl-dev            module:libcrypto            digests and sealed tokens
 libyaml-dev           module:yaml-0.1             validation files
 libcriterion-dev      module:criterion            unit tests

@@ -1,0 +1,306 @@
+/* caveat.c - conditions: compiling, evaluating, checking contexts. */
+#include "schema/caveat_run.h"
+
+#include "schema/cel_lex.h"
+
+void
+cel_error_at(const struct caveat *caveat, uint32_t offset, uint32_t size, struct error *error)
+{
+    uint32_t line = caveat->line;
+    uint32_t column = caveat->column + offset;
+    struct slice text = caveat->text;
+
+    for (uint32_t index = 0; index < offset; index++) {
+        char byte = text.data[index];
+
+        if (byte == '\n' ||
+            (byte == '\r' && !(index + 1 < text.size && text.data[index + 1] == '\n'))) {
+            line++;
+            column = offset - index;
+        }
+    }
+    error_at(error, line, column, (struct slice){text.size > 0 ? text.data + offset : NULL, size});
+}
+
+static bool
+is_parameter_name(struct slice name)
+{
+    if (name.size == 0 || !cel_is_name_start(name.data[0]))
+        return false;
+    for (size_t index = 1; index < name.size; index++)
+        if (!cel_is_name_start(name.data[index]) && !cel_is_digit(name.data[index]))
+            return false;
+    return true;
+}
+
+static enum status
+bad_parameter(const struct caveat *caveat, struct slice name, const char *why, struct error *error)
+{
+    (void)error_set(error, BEHALF_SCHEMA_TYPE_ERROR, "parameter '%.*s' of caveat '%.*s' %s",
+                    SLICE_PRINTF(name), SLICE_PRINTF(caveat->name), why);
+    error_at(error, caveat->line, caveat->column, name);
+    return BEHALF_SCHEMA_TYPE_ERROR;
+}
+
+static enum status
+too_large(const struct caveat *caveat, struct error *error)
+{
+    return error_set(error, BEHALF_BUDGET_EXHAUSTED, "caveat '%.*s' is too large",
+                     SLICE_PRINTF(caveat->name));
+}
+
+static enum status
+set_parameters(struct caveat *caveat, const struct caveat_parameter *parameters, size_t count,
+               struct arena *arena, struct error *error)
+{
+    if (count == 0 || count > CAVEAT_PARAMETERS_MAX) {
+        (void)error_set(error, BEHALF_SCHEMA_TYPE_ERROR,
+                        "caveat '%.*s' must have 1 to %d parameters", SLICE_PRINTF(caveat->name),
+                        CAVEAT_PARAMETERS_MAX);
+        error_at(error, caveat->line, caveat->column, caveat->name);
+        return BEHALF_SCHEMA_TYPE_ERROR;
+    }
+    for (size_t index = 0; index < count; index++) {
+        struct slice name = parameters[index].name;
+
+        if (!is_parameter_name(name))
+            return bad_parameter(caveat, name, "has no name of letters, digits and _", error);
+        for (size_t before = 0; before < index; before++)
+            if (slice_equal(parameters[before].name, name))
+                return bad_parameter(caveat, name, "is declared twice", error);
+        caveat->parameters[index] = parameters[index];
+        caveat->parameters[index].name = arena_copy(arena, name);
+        caveat->types[index] = cel_type_declared(arena, &parameters[index].type);
+        if (caveat->parameters[index].name.data == NULL || caveat->types[index] == NULL)
+            return too_large(caveat, error);
+    }
+    caveat->parameter_count = count;
+    return BEHALF_OK;
+}
+
+static enum status
+check_used(const struct caveat *caveat, uint32_t used, struct error *error)
+{
+    for (size_t index = 0; index < caveat->parameter_count; index++) {
+        if ((used & UINT32_C(1) << index) != 0)
+            continue;
+        (void)bad_parameter(caveat, caveat->parameters[index].name, "is not used", error);
+        error_hint(error, "remove the parameter, or use it in the expression");
+        return BEHALF_SCHEMA_TYPE_ERROR;
+    }
+    return BEHALF_OK;
+}
+
+enum status
+caveat_compile(struct slice name, const struct caveat_parameter *parameters, size_t parameter_count,
+               struct slice text, uint32_t line, uint32_t column, struct arena *arena,
+               const struct caveat **caveat, struct error *error)
+{
+    struct caveat *result = arena_take_array(arena, 1, sizeof *result);
+    struct cel_node *nodes;
+    uint32_t used = 0;
+    enum status status;
+
+    if (result == NULL)
+        return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the caveat is too large");
+    *result = (struct caveat){.name = name, .line = line, .column = column};
+    if (text.size > CAVEAT_TEXT_MAX) {
+        (void)error_set(error, BEHALF_SCHEMA_PARSE_ERROR,
+                        "the expression of caveat '%.*s' is longer than %d bytes",
+                        SLICE_PRINTF(name), CAVEAT_TEXT_MAX);
+        error_at(error, line, column, name);
+        return BEHALF_SCHEMA_PARSE_ERROR;
+    }
+    result->name = arena_copy(arena, name);
+    result->text = arena_copy(arena, text);
+    if (result->name.data == NULL || result->text.data == NULL)
+        return too_large(result, error);
+    status = set_parameters(result, parameters, parameter_count, arena, error);
+    if (status == BEHALF_OK)
+        status = cel_parse(result, arena, &used, error);
+    if (status != BEHALF_OK)
+        return status;
+    nodes = arena_take_array(arena, result->node_count, sizeof *nodes);
+    if (nodes == NULL)
+        return too_large(result, error);
+    memcpy(nodes, result->nodes, result->node_count * sizeof *nodes);
+    result->nodes = nodes;
+    status = cel_check(result, nodes, arena, error);
+    if (status == BEHALF_OK)
+        status = check_used(result, used, error);
+    if (status != BEHALF_OK)
+        return status;
+    cel_fold(result, nodes, arena);
+    *caveat = result;
+    return BEHALF_OK;
+}
+
+size_t
+caveat_parameter_count(const struct caveat *caveat)
+{
+    return caveat->parameter_count;
+}
+
+const struct caveat_parameter *
+caveat_parameter_at(const struct caveat *caveat, size_t index)
+{
+    BEHALF_ASSERT(index < caveat->parameter_count);
+    return &caveat->parameters[index];
+}
+
+enum status
+caveat_run_spent(const struct caveat *caveat, struct error *error)
+{
+    return error_set(error, BEHALF_BUDGET_EXHAUSTED,
+                     "caveat '%.*s' takes more steps or memory than a request may use",
+                     SLICE_PRINTF(caveat->name));
+}
+
+enum status
+caveat_run_failed(const struct caveat *caveat, const struct cel_value *value, struct error *error)
+{
+    (void)error_set(error, BEHALF_CAVEAT_EVALUATION_ERROR, "cannot evaluate caveat '%.*s': %s",
+                    SLICE_PRINTF(caveat->name), value->as.reason);
+    if (value->extra > 0) {
+        const struct cel_node *node = &caveat->nodes[value->extra - 1];
+
+        cel_error_at(caveat, node->offset, node->size, error);
+    }
+    return BEHALF_CAVEAT_EVALUATION_ERROR;
+}
+
+static enum status
+wrong_type(const struct caveat *caveat, const struct caveat_parameter *parameter,
+           const struct datum *datum, struct error *error)
+{
+    struct buffer type;
+    struct buffer found;
+
+    buffer_init(&type);
+    buffer_init(&found);
+    caveat_type_print(&parameter->type, &type);
+    datum_print_json(datum, &found);
+    (void)error_set(error, BEHALF_CAVEAT_PARAMETER_TYPE_ERROR,
+                    "parameter '%.*s' of caveat '%.*s' is a %s, which %.*s%s is not",
+                    SLICE_PRINTF(parameter->name), SLICE_PRINTF(caveat->name), type.data,
+                    (int)(found.size < 64 ? found.size : 64), found.data,
+                    found.size > 64 ? "..." : "");
+    buffer_release(&type);
+    buffer_release(&found);
+    return BEHALF_CAVEAT_PARAMETER_TYPE_ERROR;
+}
+
+enum status
+caveat_run_begin(struct caveat_run *run, const struct caveat *caveat, const struct datum *stored,
+                 const struct datum *request, struct arena *arena, struct error *error)
+{
+    run->machine.arena = arena;
+    run->machine.parameters = run->parameters;
+    run->machine.steps = CAVEAT_STEPS_MAX;
+    run->machine.status = BEHALF_OK;
+    for (size_t index = 0; index < caveat->parameter_count; index++) {
+        const struct caveat_parameter *parameter = &caveat->parameters[index];
+        const struct datum *datum = datum_field(stored, parameter->name);
+
+        if (datum == NULL)
+            datum = datum_field(request, parameter->name);
+        if (datum == NULL) {
+            run->parameters[index] =
+                (struct cel_value){.kind = CEL_UNKNOWN, .as.missing = UINT32_C(1) << index};
+            continue;
+        }
+        if (!cel_convert_datum(&run->machine, &parameter->type, datum, &run->parameters[index]))
+            return wrong_type(caveat, parameter, datum, error);
+        if (run->machine.status != BEHALF_OK)
+            return caveat_run_spent(caveat, error);
+    }
+    return BEHALF_OK;
+}
+
+enum status
+caveat_evaluate(const struct caveat *caveat, const struct datum *stored,
+                const struct datum *request, struct arena *arena, struct caveat_result *result,
+                struct error *error)
+{
+    const struct cel_node *root = &caveat->nodes[caveat->node_count - 1];
+    struct cel_value value;
+    struct caveat_run run;
+    enum status status = caveat_run_begin(&run, caveat, stored, request, arena, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    cel_evaluate(&run.machine, caveat, root, &value);
+    if (run.machine.status != BEHALF_OK)
+        return caveat_run_spent(caveat, error);
+    if (value.kind == CEL_UNKNOWN) {
+        *result = (struct caveat_result){CAVEAT_UNKNOWN, value.as.missing};
+        return BEHALF_OK;
+    }
+    if (value.kind != CEL_BOOL) {
+        if (value.kind != CEL_ERROR)
+            value = cel_error("the result is no bool");
+        return caveat_run_failed(caveat, &value, error);
+    }
+    *result = (struct caveat_result){value.as.boolean ? CAVEAT_TRUE : CAVEAT_FALSE, 0};
+    return BEHALF_OK;
+}
+
+enum status
+caveat_check_context(const struct caveat *caveat, const struct datum *context, struct arena *arena,
+                     struct error *error)
+{
+    struct caveat_run run;
+
+    if (context == NULL)
+        return BEHALF_OK;
+    if (context->kind != DATUM_MAP)
+        return error_set(error, BEHALF_CAVEAT_PARAMETER_TYPE_ERROR,
+                         "the context of caveat '%.*s' is no map", SLICE_PRINTF(caveat->name));
+    for (size_t index = 0; index < context->as.map.count; index++) {
+        struct slice key = context->as.map.fields[index].key;
+        bool known = false;
+
+        for (size_t at = 0; at < caveat->parameter_count && !known; at++)
+            known = slice_equal(caveat->parameters[at].name, key);
+        if (!known)
+            return error_set(error, BEHALF_CAVEAT_PARAMETER_TYPE_ERROR,
+                             "caveat '%.*s' has no parameter '%.*s'", SLICE_PRINTF(caveat->name),
+                             SLICE_PRINTF(key));
+    }
+    return caveat_run_begin(&run, caveat, context, NULL, arena, error);
+}
+
+static bool
+all_constant(const struct caveat *caveat, const struct cel_node *node)
+{
+    for (uint32_t index = 0; index < node->count; index++)
+        if (cel_child(caveat, node, index)->op != CEL_OP_CONSTANT)
+            return false;
+    return true;
+}
+
+/* What fails, or takes too long, stays as it is: its outcome may never be asked for. */
+void
+cel_fold(const struct caveat *caveat, struct cel_node *nodes, struct arena *arena)
+{
+    struct cel_machine machine = {.arena = arena, .steps = CAVEAT_STEPS_MAX};
+
+    for (uint32_t index = 0; index < caveat->node_count; index++) {
+        struct cel_node *node = &nodes[index];
+        struct cel_value value = {.kind = CEL_ERROR};
+        struct cel_value *constant;
+
+        if ((node->op != CEL_OP_CALL && node->op != CEL_OP_LIST && node->op != CEL_OP_MAP) ||
+            !all_constant(caveat, node))
+            continue;
+        cel_evaluate(&machine, caveat, node, &value);
+        if (machine.status != BEHALF_OK)
+            return;
+        constant = value.kind == CEL_ERROR ? NULL : arena_take(arena, sizeof *constant);
+        if (constant == NULL)
+            continue;
+        *constant = value;
+        node->constant = constant;
+        node->op = CEL_OP_CONSTANT;
+    }
+}

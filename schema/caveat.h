@@ -1,0 +1,91 @@
+/* caveat.h - CONTRACT: conditions in the Common Expression Language, compiled and evaluated.
+ *
+ * Always true: a compiled caveat never changes; it reads nothing but its parameters. Evaluation
+ * always ends, within CAVEAT_STEPS_MAX steps and the arena given. It has three outcomes; names
+ * without a value make an expression unknown only where its outcome depends on them (`false && x`
+ * is false, `true || x` is true, and so are both with an error in the place of x). An evaluation
+ * error is a status, never an outcome: CAVEAT_EVALUATION_ERROR; a value of the wrong type is
+ * CAVEAT_PARAMETER_TYPE_ERROR.
+ * Steps or memory that run out are BUDGET_EXHAUSTED. Types of lists and maps may be nested at most
+ * 64 deep. The names, the text and the parameters are copied; element types are borrowed for
+ * as long as the caveat.
+ * Language: docs/caveats.md; the CEL language definition with SpiceDB's types and functions.
+ * Threads: a compiled caveat may be evaluated by many threads at once. Memory: owned by its schema.
+ * */
+#ifndef BEHALF_SCHEMA_CAVEAT_H
+#define BEHALF_SCHEMA_CAVEAT_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/datum.h"
+#include "base/error.h"
+
+#define CAVEAT_PARAMETERS_MAX 20
+#define CAVEAT_TEXT_MAX 100000
+#define CAVEAT_STEPS_MAX 100000
+
+struct caveat;
+
+/* A declared type: `list<string>` is {LIST, &{STRING}}. */
+enum caveat_type_kind {
+    CAVEAT_ANY,
+    CAVEAT_BOOL,
+    CAVEAT_STRING,
+    CAVEAT_INT,
+    CAVEAT_UINT,
+    CAVEAT_DOUBLE,
+    CAVEAT_BYTES,
+    CAVEAT_DURATION,
+    CAVEAT_TIMESTAMP,
+    CAVEAT_LIST,
+    CAVEAT_MAP,
+    CAVEAT_IPADDRESS,
+};
+
+struct caveat_type {
+    enum caveat_type_kind kind;
+    const struct caveat_type *element; /* of LIST and MAP */
+};
+
+struct caveat_parameter {
+    struct slice name;
+    struct caveat_type type;
+};
+
+/* Compiles and type-checks. `line` and `column` say where the text begins in its file, so that
+ * errors (SCHEMA_PARSE_ERROR, SCHEMA_TYPE_ERROR: position, expected and found type) point there.
+ * The result type must be bool and every parameter used. All memory in the arena, as long as the
+ * caveat. */
+enum status caveat_compile(struct slice name, const struct caveat_parameter *parameters,
+                           size_t parameter_count, struct slice text, uint32_t line,
+                           uint32_t column, struct arena *arena, const struct caveat **caveat,
+                           struct error *error) BEHALF_MUST_USE;
+
+size_t caveat_parameter_count(const struct caveat *caveat);
+const struct caveat_parameter *caveat_parameter_at(const struct caveat *caveat, size_t index);
+
+enum caveat_outcome { CAVEAT_FALSE, CAVEAT_UNKNOWN, CAVEAT_TRUE };
+
+struct caveat_result {
+    enum caveat_outcome outcome;
+    uint32_t missing; /* CAVEAT_UNKNOWN: bit i for parameter i that the outcome depends on */
+};
+
+/* `stored` and `request` are maps or NULL; where both have a name, stored wins. Names that are no
+ * parameters are ignored. A decided simple comparison allocates nothing. */
+enum status caveat_evaluate(const struct caveat *caveat, const struct datum *stored,
+                            const struct datum *request, struct arena *arena,
+                            struct caveat_result *result, struct error *error) BEHALF_MUST_USE;
+
+/* What is left of the condition when the known values are put in, as CEL text ("count < 4"). With
+ * the values that were missing it gives what the whole gives. A part that fails stays as it is
+ * written. */
+enum status caveat_residual(const struct caveat *caveat, const struct datum *stored,
+                            const struct datum *request, struct arena *arena, struct buffer *out,
+                            struct error *error) BEHALF_MUST_USE;
+
+/* A context about to be stored: a map, only names of parameters, each value of its type. */
+enum status caveat_check_context(const struct caveat *caveat, const struct datum *context,
+                                 struct arena *arena, struct error *error) BEHALF_MUST_USE;
+
+#endif

@@ -1,0 +1,25 @@
+/* caveat_run.h - one evaluation of a caveat, for caveat.c and caveat_residual.c.
+ * Threads: none. Memory: on the stack of the caller, and the arena. */
+#ifndef BEHALF_SCHEMA_CAVEAT_RUN_H
+#define BEHALF_SCHEMA_CAVEAT_RUN_H
+
+#include "schema/cel_node.h"
+
+struct caveat_run {
+    struct cel_machine machine;
+    struct cel_value parameters[CAVEAT_PARAMETERS_MAX];
+};
+
+/* Puts in the values of both contexts; what neither has is unknown. */
+enum status caveat_run_begin(struct caveat_run *run, const struct caveat *caveat,
+                             const struct datum *stored, const struct datum *request,
+                             struct arena *arena, struct error *error) BEHALF_MUST_USE;
+
+/* BUDGET_EXHAUSTED, with a message. */
+enum status caveat_run_spent(const struct caveat *caveat, struct error *error);
+
+/* CAVEAT_EVALUATION_ERROR for an ERROR, with its place. */
+enum status caveat_run_failed(const struct caveat *caveat, const struct cel_value *value,
+                              struct error *error);
+
+#endif

@@ -1,0 +1,134 @@
+/* conditions.c - the caveats of a schema: parameters, their types, and the expression. */
+#include "schema/build.h"
+#include "schema/caveat.h"
+
+static const struct {
+    const char *name;
+    enum caveat_type_kind kind;
+    bool has_element;
+} type_rows[] = {
+    {"any", CAVEAT_ANY, false},
+    {"bool", CAVEAT_BOOL, false},
+    {"string", CAVEAT_STRING, false},
+    {"int", CAVEAT_INT, false},
+    {"uint", CAVEAT_UINT, false},
+    {"double", CAVEAT_DOUBLE, false},
+    {"bytes", CAVEAT_BYTES, false},
+    {"duration", CAVEAT_DURATION, false},
+    {"timestamp", CAVEAT_TIMESTAMP, false},
+    {"list", CAVEAT_LIST, true},
+    {"map", CAVEAT_MAP, true},
+    {"ipaddress", CAVEAT_IPADDRESS, false},
+};
+
+static enum status
+unknown_type(struct build *build, const struct ast_parameter_type *type)
+{
+    error_set(build->error, BEHALF_SCHEMA_TYPE_ERROR, "'%.*s' is no type of a parameter",
+              SLICE_PRINTF(type->name.text));
+    error_hint(build->error, "the types are any, bool, string, int, uint, double, bytes, duration, "
+                             "timestamp, ipaddress, list<T> and map<T>");
+    return build_error_at(build, type->name.place);
+}
+
+/* The row of a type whose arguments are as many as it takes. */
+static enum status
+find_row(struct build *build, const struct ast_parameter_type *type, size_t *row)
+{
+    size_t arguments = 0;
+
+    for (const struct ast_parameter_type *at = type->arguments; at != NULL; at = at->next)
+        arguments++;
+    for (*row = 0; *row < BEHALF_COUNT_OF(type_rows); *row += 1) {
+        if (!slice_equal(type->name.text, slice_of(type_rows[*row].name)))
+            continue;
+        if (arguments == (type_rows[*row].has_element ? 1 : 0))
+            return BEHALF_OK;
+        error_set(build->error, BEHALF_SCHEMA_TYPE_ERROR, "type '%s' takes %s",
+                  type_rows[*row].name,
+                  type_rows[*row].has_element ? "one type in '<>'" : "no types in '<>'");
+        return build_error_at(build, type->name.place);
+    }
+    return unknown_type(build, type);
+}
+
+/* `map<list<int>>` from the outside in: each turn of the loop is one more element. */
+static enum status
+declared_type(struct build *build, const struct ast_parameter_type *written,
+              struct caveat_type *type)
+{
+    while (written != NULL) {
+        struct caveat_type *element = NULL;
+        size_t row;
+        enum status status = find_row(build, written, &row);
+
+        if (status != BEHALF_OK)
+            return status;
+        if (type_rows[row].has_element) {
+            element = arena_take_array(build->arena, 1, sizeof *element);
+            if (element == NULL)
+                return build_too_large(build);
+        }
+        *type = (struct caveat_type){.kind = type_rows[row].kind, .element = element};
+        type = element;
+        written = written->arguments;
+    }
+    return BEHALF_OK;
+}
+
+static enum status
+declared_parameters(struct build *build, const struct ast_item *item,
+                    struct caveat_parameter **parameters, size_t *count)
+{
+    size_t room = 0;
+
+    for (const struct ast_parameter *at = item->parameters; at != NULL; at = at->next)
+        room++;
+    *parameters = arena_take_array(build->arena, room, sizeof **parameters);
+    if (*parameters == NULL)
+        return build_too_large(build);
+    *count = 0;
+    for (const struct ast_parameter *at = item->parameters; at != NULL; at = at->next) {
+        struct caveat_parameter *parameter = &(*parameters)[(*count)++];
+        enum status status = declared_type(build, at->type, &parameter->type);
+
+        if (status != BEHALF_OK)
+            return status;
+        parameter->name = at->name.text;
+    }
+    return BEHALF_OK;
+}
+
+/* Where the body begins, counted on from the name of the caveat. */
+static void
+find_body(const struct build *build, const struct ast_item *item, uint32_t *line, uint32_t *column)
+{
+    const char *at = build->file->text.data + item->name.place.offset;
+
+    *line = item->name.place.line;
+    *column = item->name.place.column;
+    for (; at < item->body.data; at++) {
+        *column += 1;
+        if (*at == '\n') {
+            *line += 1;
+            *column = 1;
+        }
+    }
+}
+
+enum status
+build_check_caveat(struct build *build, const struct ast_item *item)
+{
+    struct caveat_parameter *parameters = NULL;
+    const struct caveat *caveat;
+    uint32_t line;
+    uint32_t column;
+    size_t count = 0;
+    enum status status = declared_parameters(build, item, &parameters, &count);
+
+    if (status != BEHALF_OK)
+        return status;
+    find_body(build, item, &line, &column);
+    return caveat_compile(item->name.text, parameters, count, item->body, line, column,
+                          build->arena, &caveat, build->error);
+}
