@@ -57,7 +57,7 @@ static enum status
 declared_type(struct build *build, const struct ast_parameter_type *written,
               struct caveat_type *type)
 {
-    while (written != NULL) {
+    for (;;) {
         struct caveat_type *element = NULL;
         size_t row;
         enum status status = find_row(build, written, &row);
@@ -70,10 +70,11 @@ declared_type(struct build *build, const struct ast_parameter_type *written,
                 return build_too_large(build);
         }
         *type = (struct caveat_type){.kind = type_rows[row].kind, .element = element};
+        if (element == NULL)
+            return BEHALF_OK;
         type = element;
         written = written->arguments;
     }
-    return BEHALF_OK;
 }
 
 static enum status
