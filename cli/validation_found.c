@@ -131,7 +131,7 @@ is_way_back(const struct tree *tree, size_t at)
     struct object own = object_of(node);
     enum expand_op above;
 
-    if (at == 0 || node->subject_count != 1 || !same_subject(&node->subjects[0], &own))
+    if (at == 0 || node->subject_count != 1 || !same_subject(&node->subjects[0].object, &own))
         return false;
     above = tree->spots[tree->spots[at].parent].node->op;
     if (above != EXPAND_ARROW && above != EXPAND_ALL)
@@ -157,7 +157,7 @@ kind_of(const struct tree *tree, size_t at)
     if (node->op != EXPAND_LEAF)
         return SPOT_OPERATOR;
     /* The leaf of `self` names its object; any other leaf of a permission is a way back. */
-    return node->subject_count > 0 && node->subjects[0].relation.size > 0 ? SPOT_REFERENCE
+    return node->subject_count > 0 && node->subjects[0].object.relation.size > 0 ? SPOT_REFERENCE
                                                                           : SPOT_STORED;
 }
 
@@ -181,7 +181,7 @@ list_stored(struct tree *tree, size_t at)
     enum status status = BEHALF_OK;
 
     for (size_t index = 0; status == BEHALF_OK && index < node->subject_count; index++)
-        status = add_listing(tree, &node->subjects[index], at);
+        status = add_listing(tree, &node->subjects[index].object, at);
     for (size_t index = 0; status == BEHALF_OK && index < node->child_count; index++) {
         struct object opened = object_of(node->children[index]);
 
@@ -242,7 +242,7 @@ reference_lets(struct tree *tree, const struct spot *spot, const struct object *
 
     /* Going round adds no wildcard that is not stored further up. */
     if (!subject->wildcard)
-        status = validation_world_check(tree->world, tree->arena, &spot->node->subjects[0], subject,
+        status = validation_world_check(tree->world, tree->arena, &spot->node->subjects[0].object, subject,
                                         &decision, tree->error);
     *lets = decision == DECISION_ALLOW;
     return status;

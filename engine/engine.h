@@ -25,8 +25,10 @@
 #include "base/relationship.h"
 #include "base/slice.h"
 
+struct datum;
 struct engine;
 struct engine_worker;
+struct explanation;
 struct store;
 
 #define ENGINE_TOKEN_SIZE 128 /* the longest token or cursor, without a NUL */
@@ -66,6 +68,12 @@ struct engine_request {
 
 enum decision { DECISION_DENY, DECISION_CONDITIONAL, DECISION_ALLOW };
 
+/* Names of the context that a conditional decision hangs on: ascending, each once. */
+struct missing_context {
+    const struct slice *names;
+    size_t count;
+};
+
 /* The token of the snapshot an answer was computed at, NUL-terminated. */
 struct engine_token {
     char text[ENGINE_TOKEN_SIZE + 1];
@@ -83,10 +91,17 @@ struct check {
     const struct object
         *actors; /* the first acts on behalf of the subject, the next of the first */
     size_t actor_count;
+    const struct datum *context; /* for caveats: a map, or NULL */
+    bool explain;
 };
 
+/* `valid_until`: a moment (nanoseconds since 1970) before which no expiration can change the
+ * decision; 0 = nothing expires. It says nothing of writes. */
 struct check_result {
     enum decision decision;
+    struct missing_context missing; /* of a conditional decision */
+    int64_t valid_until;
+    const struct explanation *explanation; /* NULL unless asked for */
     struct engine_token checked_at;
 };
 
@@ -97,8 +112,11 @@ enum status engine_check(struct engine_worker *worker, const struct engine_reque
 /* Each item alone, all at one snapshot. An item's error stands in its place and fails nothing
  * else. */
 struct check_item {
-    enum status status; /* BEHALF_OK: `decision` holds */
+    enum status status; /* BEHALF_OK: the three below hold */
     enum decision decision;
+    struct missing_context missing;
+    int64_t valid_until;
+    const struct explanation *explanation;
     struct error *error; /* in the arena when status is not BEHALF_OK */
 };
 
@@ -112,6 +130,42 @@ enum status engine_check_bulk(struct engine_worker *worker, const struct engine_
                               struct check_bulk_result *result,
                               struct error *error) BEHALF_MUST_USE;
 
+/* --- explain --- */
+
+enum explanation_kind {
+    EXPLAIN_MEMBER,       /* `relation` of `object`, a permission or relation */
+    EXPLAIN_UNION,        /* an operator inside of a permission, or over what a relation leads to */
+    EXPLAIN_INTERSECTION,
+    EXPLAIN_EXCLUSION,
+    EXPLAIN_ALL,
+    EXPLAIN_RELATIONSHIP, /* a stored relationship; a child is what it leads on to */
+    EXPLAIN_ABSENT,       /* a relationship that is not stored (or has expired) and would count */
+    EXPLAIN_IDENTITY,     /* the subject is the object itself */
+    EXPLAIN_DELEGATION,   /* `object` acts on behalf of the one before it in the chain */
+    EXPLAIN_MORE,         /* `omitted` further branches of the same outcome */
+};
+
+/* Why a decision is what it is. Of an allow: a smallest proof. Of a deny: per branch the first
+ * thing missing or failing, the nearest to an allow first. Of a conditional: the undecided
+ * conditions. At most EXPLAIN_NODES_MAX nodes. */
+#define EXPLAIN_NODES_MAX 1000
+
+struct explanation {
+    enum explanation_kind kind;
+    enum status status; /* BEHALF_OK: `decision` holds */
+    enum decision decision;
+    struct object object; /* MEMBER, DELEGATION: type and id */
+    struct slice relation;
+    struct relationship relationship; /* RELATIONSHIP, ABSENT; with its caveat and expiration */
+    struct slice context;             /* of a caveat: the values it was decided with, as JSON */
+    struct slice residual;            /* of an undecided caveat: what is left of it, as CEL */
+    struct missing_context missing;
+    struct slice message; /* of an error, and of what a reader would not guess */
+    size_t omitted;       /* MORE */
+    const struct explanation *const *children;
+    size_t child_count;
+};
+
 /* --- expand --- */
 
 enum expand_op {
@@ -123,15 +177,29 @@ enum expand_op {
     EXPAND_LEAF, /* subjects as stored, or unopened usersets */
 };
 
+/* What a stored relationship holds under; nothing of it is evaluated. */
+struct expand_condition {
+    struct slice caveat;  /* name; empty = none */
+    struct slice context; /* JSON; empty = none */
+    int64_t expires_at;   /* 0 = never */
+};
+
+struct expand_subject {
+    struct object object;
+    struct expand_condition condition;
+};
+
 struct expand_node {
     enum expand_op op;
     struct object object; /* whose subjects these are: type and id */
     struct slice
         relation; /* the member; of an inner operator: the permission it stands in. A step of
                               a nested arrow has no name: its expression stands here */
+    struct expand_condition condition; /* of the relationship that led here: a userset opened, or
+                                          a step along an arrow */
     struct expand_node **children;
     size_t child_count;
-    struct object *subjects; /* of a leaf */
+    struct expand_subject *subjects;   /* of a leaf */
     size_t subject_count;
 };
 
@@ -143,6 +211,7 @@ struct expand {
 
 struct expand_result {
     struct expand_node *tree;
+    int64_t valid_until; /* the earliest expiration in the tree; 0 = none */
     struct engine_token expanded_at;
 };
 
@@ -161,6 +230,7 @@ struct lookup_resources {
     struct object subject;
     const struct object *actors;
     size_t actor_count;
+    const struct datum *context; /* a map, or NULL */
     uint32_t limit;      /* 0 = default */
     struct slice cursor; /* empty = from the start */
 };
@@ -168,6 +238,7 @@ struct lookup_resources {
 struct lookup_resource {
     struct slice id;
     enum decision decision; /* ALLOW or CONDITIONAL */
+    struct missing_context missing;
 };
 
 struct lookup_undecided {
@@ -181,6 +252,7 @@ struct lookup_resources_result {
     struct lookup_undecided *undecided; /* candidates whose check is an error */
     size_t undecided_count;
     bool complete; /* this is the end of the answer, and nothing of the page is undecided */
+    int64_t valid_until; /* of the page as a whole, as in check_result */
     struct engine_token cursor; /* for the next page; empty text when nothing follows */
     struct engine_token looked_up_at;
 };
@@ -196,6 +268,7 @@ struct lookup_subjects {
     struct slice permission;
     struct slice subject_type;
     struct slice subject_relation; /* empty = plain subjects */
+    const struct datum *context;   /* a map, or NULL */
     uint32_t limit;
     struct slice cursor;
 };
@@ -205,11 +278,13 @@ struct lookup_excluded {
     enum decision decision; /* of the exclusion */
 };
 
-/* A concrete subject, or the wildcard with those it does not stand for. */
+/* A concrete subject, or the wildcard with those it does not stand for as it does for others:
+ * `excluded` ALLOW are denied, `excluded` CONDITIONAL depend on a context. */
 struct lookup_subject {
     struct slice id; /* empty when `wildcard` */
     bool wildcard;
     enum decision decision;
+    struct missing_context missing;
     struct lookup_excluded *excluded;
     size_t excluded_count;
 };
@@ -218,6 +293,7 @@ struct lookup_subjects_result {
     struct lookup_subject *subjects; /* the wildcard first, then ordered by node id */
     size_t subject_count;
     bool complete;
+    int64_t valid_until; /* of the answer as a whole, as in check_result */
     struct engine_token cursor;
     struct engine_token looked_up_at;
 };
@@ -233,6 +309,7 @@ struct lookup_permissions {
     struct object subject;
     const struct object *actors;
     size_t actor_count;
+    const struct datum *context; /* a map, or NULL */
 };
 
 /* One per permission of the resource's type, in the order of the schema. */

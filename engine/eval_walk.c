@@ -47,6 +47,7 @@ direct_decision(struct eval *eval, uint64_t object, uint32_t relation, struct va
     *value = value_decision(false);
     for (uint32_t i = 0; i < row->variant_count; i++) {
         const struct schema_variant *variant = &eval->schema->variants[row->first_variant + i];
+        const struct edge_traits *traits;
         bool found;
         enum status status;
 
@@ -55,7 +56,7 @@ direct_decision(struct eval *eval, uint64_t object, uint32_t relation, struct va
         key.subject = eval->subject.node;
         if (variant->wildcard)
             key.subject = NODE_WILDCARD(NODE_TYPE(eval->subject.node));
-        status = graph_view_contains(eval->view, &key, &found, error);
+        status = graph_view_contains(eval->view, &key, &found, &traits, error);
         if (status != BEHALF_OK)
             return status;
         if (found) {
@@ -74,7 +75,7 @@ read_all(struct eval *eval, struct graph_range range, uint64_t **nodes, uint32_t
     uint32_t size = 0;
     uint32_t used = 0;
     uint64_t *array = NULL;
-    size_t got;
+    struct graph_batch batch;
 
     do {
         enum status status;
@@ -82,11 +83,12 @@ read_all(struct eval *eval, struct graph_range range, uint64_t **nodes, uint32_t
         array = arena_grow(eval->arena, array, used, &size, sizeof *array);
         if (array == NULL)
             return eval_spent(error);
-        status = graph_view_read(eval->view, &range, array + used, size - used, &got, error);
+        batch = (struct graph_batch){.nodes = array + used, .capacity = size - used};
+        status = graph_view_read(eval->view, &range, &batch, error);
         if (status != BEHALF_OK)
             return status;
-        used += (uint32_t)got;
-        if (got > 0)
+        used += (uint32_t)batch.count;
+        if (batch.count > 0)
             range.from = array[used - 1] + 1;
     } while (used == size);
     *nodes = array;
@@ -263,7 +265,7 @@ next_variant(struct eval *eval, struct eval_frame *frame)
 static enum status
 read_batch(struct eval *eval, struct eval_walk *walk, struct error *error)
 {
-    size_t count;
+    struct graph_batch batch;
     enum status status;
 
     if (walk->batch == NULL ||
@@ -276,15 +278,15 @@ read_batch(struct eval *eval, struct eval_walk *walk, struct error *error)
         if (walk->batch == NULL)
             return eval_spent(error);
     }
-    status =
-        graph_view_read(eval->view, &walk->range, walk->batch, walk->batch_size, &count, error);
+    batch = (struct graph_batch){.nodes = walk->batch, .capacity = walk->batch_size};
+    status = graph_view_read(eval->view, &walk->range, &batch, error);
     if (status != BEHALF_OK)
         return status;
     walk->batch_at = 0;
-    walk->batch_count = (uint32_t)count;
-    walk->more = count == walk->batch_size;
-    if (count > 0)
-        walk->range.from = walk->batch[count - 1] + 1;
+    walk->batch_count = (uint32_t)batch.count;
+    walk->more = batch.count == walk->batch_size;
+    if (batch.count > 0)
+        walk->range.from = walk->batch[batch.count - 1] + 1;
     return BEHALF_OK;
 }
 

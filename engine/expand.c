@@ -149,17 +149,19 @@ static enum status
 add_subject(struct builder *builder, struct expand_node *leaf, uint64_t subject,
             uint32_t subject_member, struct error *error)
 {
-    struct object *subjects =
+    struct expand_subject *subjects =
         append(builder->arena, leaf->subjects, leaf->subject_count, sizeof *subjects);
     enum status status;
 
     if (subjects == NULL)
         return eval_spent(error);
     leaf->subjects = subjects;
-    status = object_of(builder, subject, &subjects[leaf->subject_count], error);
+    subjects[leaf->subject_count] = (struct expand_subject){.condition.expires_at = 0};
+    status = object_of(builder, subject, &subjects[leaf->subject_count].object, error);
     if (status == BEHALF_OK && subject_member != SCHEMA_NONE)
         status =
-            member_name(builder, subject_member, &subjects[leaf->subject_count].relation, error);
+            member_name(builder, subject_member, &subjects[leaf->subject_count].object.relation,
+                             error);
     leaf->subject_count++;
     return status;
 }
@@ -191,20 +193,19 @@ visit_variant(struct builder *builder, const struct task *task, uint32_t relatio
         .from = variant->wildcard ? wildcard : wildcard + 1,
         .to = variant->wildcard ? wildcard + 1 : wildcard + NODE_SEQUENCE_LOCAL,
     };
-    uint64_t batch[LIMIT_EDGE_BATCH_GROWN];
-    size_t count;
+    uint64_t nodes[LIMIT_EDGE_BATCH_GROWN];
+    struct graph_batch batch = {.nodes = nodes, .capacity = BEHALF_COUNT_OF(nodes)};
 
     do {
-        enum status status = graph_view_read(&builder->snapshot->view, &range, batch,
-                                             BEHALF_COUNT_OF(batch), &count, error);
+        enum status status = graph_view_read(&builder->snapshot->view, &range, &batch, error);
 
-        for (size_t i = 0; status == BEHALF_OK && i < count; i++)
-            status = visitor->visit(builder, task, visitor->leaf, batch[i], variant, error);
+        for (size_t i = 0; status == BEHALF_OK && i < batch.count; i++)
+            status = visitor->visit(builder, task, visitor->leaf, nodes[i], variant, error);
         if (status != BEHALF_OK)
             return status;
-        if (count > 0)
-            range.from = batch[count - 1] + 1;
-    } while (count == BEHALF_COUNT_OF(batch));
+        if (batch.count > 0)
+            range.from = nodes[batch.count - 1] + 1;
+    } while (batch.count == batch.capacity);
     return BEHALF_OK;
 }
 

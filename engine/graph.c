@@ -41,12 +41,13 @@ graph_invalidate(struct graph *graph, const struct edge_key *key)
 
 void
 graph_view_init(struct graph_view *view, struct graph *graph, struct store *store,
-                uint64_t revision, bool may_block, struct budget *budget)
+                uint64_t revision, int64_t now, bool may_block, struct budget *budget)
 {
     *view = (struct graph_view){
         .graph = graph,
         .store = store,
         .revision = revision,
+        .now = now,
         .may_block = may_block,
         .budget = budget,
     };
@@ -195,12 +196,13 @@ contains_after_load(struct graph_view *view, const struct edge_key *key,
  * members of a huge group are not in memory, but the few groups of this member are. */
 enum status
 graph_view_contains(struct graph_view *view, const struct edge_key *key, bool *found,
-                    struct error *error)
+                    const struct edge_traits **traits, struct error *error)
 {
     enum graph_cache_answer forward;
     enum graph_cache_answer reverse;
     enum status status = budget_spend(view->budget, 1, error);
 
+    *traits = NULL;
     if (status != BEHALF_OK)
         return status;
     if (NODE_IS_LOCAL(key->resource) || NODE_IS_LOCAL(key->subject)) {
@@ -310,18 +312,19 @@ read_set(struct graph_view *view, const struct graph_range *range, uint64_t *nod
 }
 
 enum status
-graph_view_read(struct graph_view *view, const struct graph_range *range, uint64_t *nodes,
-                size_t capacity, size_t *count, struct error *error)
+graph_view_read(struct graph_view *view, const struct graph_range *range, struct graph_batch *batch,
+                struct error *error)
 {
     size_t filled = 0;
     enum status status = BEHALF_OK;
 
-    BEHALF_ASSERT(capacity > 0);
+    BEHALF_ASSERT(batch->capacity > 0);
+    batch->traits = NULL;
     if (!NODE_IS_LOCAL(range->node) && range->from < range->to)
-        status = read_set(view, range, nodes, capacity, &filled, error);
+        status = read_set(view, range, batch->nodes, batch->capacity, &filled, error);
     if (status == BEHALF_OK)
         status = budget_spend(view->budget, filled + 1, error);
     if (status == BEHALF_OK)
-        *count = filled;
+        batch->count = filled;
     return status;
 }

@@ -2,7 +2,8 @@
  *
  * Always true: a view answers for exactly one revision, whatever was written since; absent, too new
  * and empty are told apart inside and never reach the caller as one another. Sets of nodes are
- * given in ascending order without duplicates. Nothing that a view returns points into the graph:
+ * given in ascending order without duplicates. An edge that has expired at the view's `now` is never
+ * given. Nothing that a view returns points into the graph:
  * nodes are copied into the caller's array, so a walk holds keys and positions, never pointers.
  *
  * Behind it stands a cache of edge sets, one per (node, direction), over the storage. A set is
@@ -47,6 +48,7 @@ struct graph_view {
     struct store *store;
     struct store_snapshot *snapshot; /* opened when first needed */
     uint64_t revision;
+    int64_t now; /* nanoseconds since 1970: edges that expire at or before it are not there */
     bool may_block;
     struct budget *budget;
     struct edge_set *held; /* the set last used, referenced */
@@ -55,7 +57,7 @@ struct graph_view {
 };
 
 void graph_view_init(struct graph_view *view, struct graph *graph, struct store *store,
-                     uint64_t revision, bool may_block, struct budget *budget);
+                     uint64_t revision, int64_t now, bool may_block, struct budget *budget);
 void graph_view_release(struct graph_view *view);
 
 /* The storage snapshot of this view, opened now when it was not; it covers view->revision.
@@ -63,8 +65,18 @@ void graph_view_release(struct graph_view *view);
 enum status graph_view_storage(struct graph_view *view, const struct store_snapshot **snapshot,
                                struct error *error) BEHALF_MUST_USE;
 
-/* Whether the edge exists. Costs one edge of the budget. Local nodes have no edges. */
+/* What an edge carries beside its ends, when it carries something. */
+struct edge_traits {
+    int64_t expires_at;   /* 0 = never */
+    struct slice context; /* of the caveat: canonical bytes of base/datum.h, or empty */
+    uint16_t caveat;      /* label; LABEL_NONE = none */
+};
+
+/* Whether the edge exists, and has not expired at view->now. *traits is NULL for a plain edge, else
+ * borrowed until the next call on the view. Costs one edge of the budget. Local nodes have no
+ * edges. */
 enum status graph_view_contains(struct graph_view *view, const struct edge_key *key, bool *found,
+                                const struct edge_traits **traits,
                                 struct error *error) BEHALF_MUST_USE;
 
 /* Nodes at the far end of `node`'s edges:
@@ -80,10 +92,19 @@ struct graph_range {
     uint64_t to;
 };
 
-/* Fills at most `capacity` far nodes; *count < capacity means there are no more. Costs *count edges
- * and one for asking. To go on, set range.from to the last node + 1. */
+struct graph_batch {
+    uint64_t *nodes; /* the caller's, room for `capacity` */
+    size_t capacity;
+    size_t count; /* filled by a read */
+    /* NULL when every edge of the batch is plain; else by place, NULL where the edge is plain;
+     * borrowed until the next call on the view. */
+    const struct edge_traits *const *traits;
+};
+
+/* Fills at most batch->capacity far nodes of edges that have not expired at view->now; fewer mean
+ * there are no more. Costs batch->count edges and one for asking. To go on, set range.from to the
+ * last node + 1. */
 enum status graph_view_read(struct graph_view *view, const struct graph_range *range,
-                            uint64_t *nodes, size_t capacity, size_t *count,
-                            struct error *error) BEHALF_MUST_USE;
+                            struct graph_batch *batch, struct error *error) BEHALF_MUST_USE;
 
 #endif

@@ -167,20 +167,19 @@ reach_resources(struct walk *walk, uint64_t subject, uint16_t subject_relation, 
         .from = NODE_WILDCARD(type_label),
         .to = NODE_WILDCARD(type_label) + NODE_SEQUENCE_LOCAL,
     };
-    uint64_t batch[LIMIT_EDGE_BATCH_GROWN];
-    size_t count;
+    uint64_t nodes[LIMIT_EDGE_BATCH_GROWN];
+    struct graph_batch batch = {.nodes = nodes, .capacity = BEHALF_COUNT_OF(nodes)};
 
     do {
-        enum status status = graph_view_read(&walk->snapshot->view, &range, batch,
-                                             BEHALF_COUNT_OF(batch), &count, error);
+        enum status status = graph_view_read(&walk->snapshot->view, &range, &batch, error);
 
-        for (size_t i = 0; status == BEHALF_OK && i < count; i++)
-            status = reach(walk, batch[i], target, certain, error);
+        for (size_t i = 0; status == BEHALF_OK && i < batch.count; i++)
+            status = reach(walk, nodes[i], target, certain, error);
         if (status != BEHALF_OK)
             return status;
-        if (count > 0)
-            range.from = batch[count - 1] + 1;
-    } while (count == BEHALF_COUNT_OF(batch));
+        if (batch.count > 0)
+            range.from = nodes[batch.count - 1] + 1;
+    } while (batch.count == batch.capacity);
     return BEHALF_OK;
 }
 

@@ -166,7 +166,7 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
         .scratch = &worker->scratch,
     };
     set_budget(worker, class, snapshot);
-    graph_view_init(&snapshot->view, engine->graph, engine->store, revision, worker->may_block,
+    graph_view_init(&snapshot->view, engine->graph, engine->store, revision, 0, worker->may_block,
                     &snapshot->budget);
     resolver_init(&snapshot->resolver, engine->names, &snapshot->view, request->arena);
     status = bind(snapshot, newest, error);

@@ -45,7 +45,7 @@ put_expand_node(struct buffer *out, const struct expand_node *node, struct buffe
         codec_put_literal(out, "subjects");
         codec_put_array(out, node->subject_count);
         for (size_t index = 0; index < node->subject_count; index++)
-            result_put_object(out, &node->subjects[index], scratch);
+            result_put_object(out, &node->subjects[index].object, scratch);
     } else {
         codec_put_literal(out, "children");
         codec_put_array(out, node->child_count);

@@ -23,6 +23,8 @@
 #include "base/error.h"
 #include "base/slice.h"
 
+struct caveat; /* schema/caveat.h */
+
 #define SCHEMA_NONE UINT32_MAX
 #define SCHEMA_TEXT_SIZE_MAX ((size_t)4 * 1024 * 1024)
 #define SCHEMA_DEFINITIONS_MAX 2000 /* partials included */
@@ -76,9 +78,21 @@ struct schema_hop {
 struct schema_variant {
     uint32_t type;
     uint32_t relation; /* member of `type` for type#relation; SCHEMA_NONE for type and type:* */
-    uint32_t caveat;   /* SCHEMA_NONE when none */
+    uint32_t caveat;   /* index into caveats; SCHEMA_NONE when none */
     bool wildcard;
     bool expiring;
+    bool repeats; /* an earlier variant of the relation differs in caveat or expiration only: the
+                     same stored subjects are met through that one */
+};
+
+/* A condition that relationships may carry. Parameter i is called
+ * context_names[context_indexes[first_context + i]]: one number for one name in all caveats, so
+ * that what is missing of a context can be counted and named together. */
+struct schema_caveat {
+    struct slice name;
+    struct slice comment;
+    const struct caveat *compiled; /* schema/caveat.h */
+    uint32_t first_context;
 };
 
 enum schema_member_kind {
@@ -143,6 +157,9 @@ struct schema {
     const uint32_t *operands; /* indexes into rewrites */
     const struct schema_hop *hops;
     const struct schema_entry *entries;
+    const struct schema_caveat *caveats;
+    const uint32_t *context_indexes;
+    const struct slice *context_names; /* ascending, each once */
     uint32_t type_count;
     uint32_t member_count;
     uint32_t variant_count;
@@ -150,6 +167,9 @@ struct schema {
     uint32_t operand_count;
     uint32_t hop_count; /* arrows over the same relation to the same name share their hops */
     uint32_t entry_count;
+    uint32_t caveat_count;
+    uint32_t context_name_count;
+    bool has_expirations; /* some variant is expiring */
     struct slice text; /* as given to schema_compile */
 };
 
@@ -162,6 +182,7 @@ void schema_unref(const struct schema *schema); /* accepts NULL */
 /* Indexes by name, or SCHEMA_NONE. Hidden members are never found. */
 uint32_t schema_find_type(const struct schema *schema, struct slice name);
 uint32_t schema_find_member(const struct schema *schema, uint32_t type, struct slice name);
+uint32_t schema_find_caveat(const struct schema *schema, struct slice name);
 
 /* Whether a subject of `subject_type` (plain, or a userset of that type when `userset`) can be a
  * subject of `member` for any stored tuples at all, identity of a userset with a member included.

@@ -15,7 +15,7 @@ BEGIN {
     sees["base"]        = ""
     sees["schema"]      = "base/"
     sees["storage"]     = "base/"
-    sees["engine"]      = "base/ schema/schema.h storage/store.h"
+    sees["engine"]      = "base/ schema/schema.h schema/caveat.h storage/store.h"
     sees["net"]         = "base/ engine/engine.h"
     sees["server"]      = "base/ schema/schema.h storage/store.h engine/engine.h net/server.h"
     sees["client"]      = "base/"

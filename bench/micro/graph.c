@@ -185,9 +185,10 @@ operate(struct worker *worker, struct graph_view *view)
 
     if (worker->operation == OPERATION_CONTAINS) {
         struct edge_key key = {resource, subject, bench->relation, LABEL_NONE};
+        const struct edge_traits *traits;
         bool found = false;
 
-        must(graph_view_contains(view, &key, &found, &error), &error);
+        must(graph_view_contains(view, &key, &found, &traits, &error), &error);
         worker->sum += found;
     } else {
         struct graph_range range = {.direction = EDGE_FORWARD,
@@ -196,10 +197,10 @@ operate(struct worker *worker, struct graph_view *view)
                                     .from = subject,
                                     .to = UINT64_MAX};
         uint64_t nodes[READ_CAPACITY];
-        size_t count = 0;
+        struct graph_batch batch = {.nodes = nodes, .capacity = READ_CAPACITY};
 
-        must(graph_view_read(view, &range, nodes, READ_CAPACITY, &count, &error), &error);
-        worker->sum += count;
+        must(graph_view_read(view, &range, &batch, &error), &error);
+        worker->sum += batch.count;
     }
 }
 
@@ -225,7 +226,7 @@ run(void *argument)
     begun = thread_cpu_ns();
     for (uint32_t at = 0; at < OPERATIONS; at += OPERATIONS_PER_VIEW) {
         graph_view_init(&view, worker->bench->graph, worker->bench->store, worker->bench->revision,
-                        true, &budget);
+                        0, true, &budget);
         for (uint32_t step = 0; step < OPERATIONS_PER_VIEW; step++)
             operate(worker, &view);
         graph_view_release(&view);

@@ -91,9 +91,10 @@ probe(struct reader *reader, struct graph_view *view)
     uint32_t subject = skewed(&reader->random, SUBJECTS);
     struct edge_key key = graph_store_key(&stress->data, resource, relation, subject);
     uint64_t expected = row_of(stress, view->revision)->subjects[resource][relation] >> subject & 1;
+    const struct edge_traits *traits;
     struct error error;
     bool found = false;
-    enum status status = graph_view_contains(view, &key, &found, &error);
+    enum status status = graph_view_contains(view, &key, &found, &traits, &error);
 
     if (status == BEHALF_WOULD_BLOCK && !view->may_block) {
         atomic_fetch_add(&stress->sent_away, 1);
@@ -110,22 +111,24 @@ static uint64_t
 read_bits(struct reader *reader, struct graph_view *view, struct graph_range range,
           const uint64_t *places, uint32_t place_count, bool *complete)
 {
-    size_t capacity = 1 + (size_t)(next_random(&reader->random) % 16);
     uint64_t nodes[16];
+    struct graph_batch batch = {
+        .nodes = nodes,
+        .capacity = 1 + (size_t)(next_random(&reader->random) % 16),
+    };
     uint64_t bits = 0;
-    size_t count = 0;
     struct error error;
 
     *complete = true;
     do {
-        enum status status = graph_view_read(view, &range, nodes, capacity, &count, &error);
+        enum status status = graph_view_read(view, &range, &batch, &error);
 
         if (status == BEHALF_WOULD_BLOCK && !view->may_block) {
             *complete = false;
             return 0;
         }
         graph_store_must(status, &error, "read");
-        for (size_t at = 0; at < count; at++) {
+        for (size_t at = 0; at < batch.count; at++) {
             uint32_t place = 0;
 
             while (place < place_count && places[place] != nodes[at])
@@ -133,7 +136,7 @@ read_bits(struct reader *reader, struct graph_view *view, struct graph_range ran
             bits |= UINT64_C(1) << place;
             range.from = nodes[at] + 1;
         }
-    } while (count == capacity);
+    } while (batch.count == batch.capacity);
     return bits;
 }
 
@@ -201,7 +204,7 @@ run_reader(void *argument)
         uint64_t steps = 1 + next_random(&reader->random) % 30;
         bool may_block = next_random(&reader->random) % 4 != 0;
 
-        graph_view_init(&view, stress->graph, stress->data.store, choose_revision(reader),
+        graph_view_init(&view, stress->graph, stress->data.store, choose_revision(reader), 0,
                         may_block, &budget);
         for (uint64_t step = 0; step < steps; step++) {
             switch (next_random(&reader->random) % 4) {

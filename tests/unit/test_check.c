@@ -207,8 +207,8 @@ usersets_cut_short(const struct expand_node *node)
     unsigned count = 0;
 
     for (size_t at = 0; at < node->subject_count; at++)
-        count += slice_equal(node->subjects[at].type, SLICE_LITERAL("team")) &&
-                 node->subjects[at].relation.size == 0;
+        count += slice_equal(node->subjects[at].object.type, SLICE_LITERAL("team")) &&
+                 node->subjects[at].object.relation.size == 0;
     for (size_t at = 0; at < node->child_count; at++)
         count += usersets_cut_short(node->children[at]);
     return count;

@@ -62,12 +62,13 @@ head(void)
 static enum status
 ask(uint64_t revision, bool may_block, const struct edge_key *key, bool *found)
 {
+    const struct edge_traits *traits;
     struct graph_view view;
     struct error error;
     enum status status;
 
-    graph_view_init(&view, w.graph, w.data.store, revision, may_block, &w.budget);
-    status = graph_view_contains(&view, key, found, &error);
+    graph_view_init(&view, w.graph, w.data.store, revision, 0, may_block, &w.budget);
+    status = graph_view_contains(&view, key, found, &traits, &error);
     graph_view_release(&view);
     return status;
 }
@@ -89,17 +90,17 @@ read_all(uint64_t revision, struct graph_range range, size_t batch, uint64_t *no
     struct graph_view view;
     struct error error;
     size_t total = 0;
-    size_t count;
+    struct graph_batch read = {.capacity = batch};
 
-    graph_view_init(&view, w.graph, w.data.store, revision, true, &w.budget);
+    graph_view_init(&view, w.graph, w.data.store, revision, 0, true, &w.budget);
     do {
         cr_assert_leq(total + batch, most);
-        cr_assert_eq(graph_view_read(&view, &range, nodes + total, batch, &count, &error),
-                     BEHALF_OK);
-        total += count;
-        if (count > 0)
+        read.nodes = nodes + total;
+        cr_assert_eq(graph_view_read(&view, &range, &read, &error), BEHALF_OK);
+        total += read.count;
+        if (read.count > 0)
             range.from = nodes[total - 1] + 1;
-    } while (count == batch);
+    } while (read.count == batch);
     graph_view_release(&view);
     return total;
 }
@@ -160,6 +161,7 @@ ParameterizedTest(size_t *memory_bytes, graph, every_revision_keeps_its_own_stat
 
 Test(graph, a_view_does_not_move_when_something_is_written)
 {
+    const struct edge_traits *traits;
     struct edge_key key;
     struct graph_view view;
     struct error error;
@@ -168,11 +170,11 @@ Test(graph, a_view_does_not_move_when_something_is_written)
     open_world(1, 1, PLENTY);
     key = key_of(0, 0, 0);
     (void)put(0, 0, 0);
-    graph_view_init(&view, w.graph, w.data.store, head(), true, &w.budget);
-    cr_assert_eq(graph_view_contains(&view, &key, &found, &error), BEHALF_OK);
+    graph_view_init(&view, w.graph, w.data.store, head(), 0, true, &w.budget);
+    cr_assert_eq(graph_view_contains(&view, &key, &found, &traits, &error), BEHALF_OK);
     cr_assert(found);
     (void)remove_edge(0, 0, 0);
-    cr_assert_eq(graph_view_contains(&view, &key, &found, &error), BEHALF_OK);
+    cr_assert_eq(graph_view_contains(&view, &key, &found, &traits, &error), BEHALF_OK);
     cr_assert(found);
     graph_view_release(&view);
     cr_assert_not(contains_at(head(), 0, 0, 0));
@@ -255,7 +257,7 @@ Test(graph, local_nodes_have_no_edges_and_reach_nothing)
     struct graph_view view;
     struct error error;
     uint64_t nodes[2];
-    size_t count = 7;
+    struct graph_batch batch = {.nodes = nodes, .capacity = 2, .count = 7};
     bool found = true;
 
     open_world(1, 1, PLENTY);
@@ -269,15 +271,15 @@ Test(graph, local_nodes_have_no_edges_and_reach_nothing)
     found = true;
     cr_assert_eq(ask(head(), false, &key, &found), BEHALF_OK);
     cr_assert_not(found);
-    graph_view_init(&view, w.graph, w.data.store, head(), false, &w.budget);
+    graph_view_init(&view, w.graph, w.data.store, head(), 0, false, &w.budget);
     cr_assert_eq(graph_view_read(&view,
                                  &(struct graph_range){.direction = EDGE_REVERSE,
                                                        .node = local,
                                                        .relation = w.data.relations[0],
                                                        .to = UINT64_MAX},
-                                 nodes, 2, &count, &error),
+                                 &batch, &error),
                  BEHALF_OK);
-    cr_assert_eq(count, 0);
+    cr_assert_eq(batch.count, 0);
     cr_assert_null(view.snapshot);
     graph_view_release(&view);
 }
@@ -394,7 +396,8 @@ Test(graph, a_spent_budget_is_an_error_and_no_answer)
     struct graph_view view;
     struct error error;
     uint64_t nodes[8];
-    size_t count = 99;
+    struct graph_batch batch = {.nodes = nodes, .capacity = 8, .count = 99};
+    const struct edge_traits *traits;
     bool found = true;
 
     open_world(1, 4, PLENTY);
@@ -403,10 +406,10 @@ Test(graph, a_spent_budget_is_an_error_and_no_answer)
     key = key_of(0, 0, 0);
     range = subjects_of(0, 0);
     budget_init(&w.budget, env_system(), 4, INT64_MAX, NULL);
-    graph_view_init(&view, w.graph, w.data.store, head(), true, &w.budget);
-    cr_assert_eq(graph_view_read(&view, &range, nodes, 8, &count, &error), BEHALF_BUDGET_EXHAUSTED);
-    cr_assert_eq(count, 99);
-    cr_assert_eq(graph_view_contains(&view, &key, &found, &error), BEHALF_BUDGET_EXHAUSTED);
+    graph_view_init(&view, w.graph, w.data.store, head(), 0, true, &w.budget);
+    cr_assert_eq(graph_view_read(&view, &range, &batch, &error), BEHALF_BUDGET_EXHAUSTED);
+    cr_assert_eq(batch.count, 99);
+    cr_assert_eq(graph_view_contains(&view, &key, &found, &traits, &error), BEHALF_BUDGET_EXHAUSTED);
     cr_assert(found);
     graph_view_release(&view);
 }

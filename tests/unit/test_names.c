@@ -46,7 +46,7 @@ struct request {
 static void
 request_open(struct request *request, uint64_t revision, bool may_block)
 {
-    graph_view_init(&request->view, graph, data.store, revision, may_block, &budget);
+    graph_view_init(&request->view, graph, data.store, revision, 0, may_block, &budget);
     resolver_init(&request->resolver, cache, &request->view, &arena);
 }
 
