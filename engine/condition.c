@@ -70,8 +70,8 @@ caveat_value(const struct condition_scope *scope, const struct schema_caveat *ca
         status = datum_decode(context, scope->arena, &stored, error);
     if (status != BEHALF_OK)
         return status;
-    status = caveat_evaluate(caveat->compiled, stored, scope->context, scope->arena, &result,
-                             &problem);
+    status =
+        caveat_evaluate(caveat->compiled, stored, scope->context, scope->arena, &result, &problem);
     if (status == BEHALF_CAVEAT_EVALUATION_ERROR || status == BEHALF_CAVEAT_PARAMETER_TYPE_ERROR)
         return fault_value(scope, &problem, value, error);
     if (status != BEHALF_OK) {
@@ -96,8 +96,8 @@ condition_value(const struct condition_scope *scope, const struct edge_traits *t
         uint32_t caveat = binding_caveat(binding, traits->caveat);
 
         BEHALF_ASSERT(caveat != SCHEMA_NONE);
-        status = caveat_value(scope, &binding->schema->caveats[caveat], traits->context, value,
-                              error);
+        status =
+            caveat_value(scope, &binding->schema->caveats[caveat], traits->context, value, error);
     }
     if (status == BEHALF_OK && value->upper && traits->expires_at != 0)
         value->until = traits->expires_at;

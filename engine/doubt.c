@@ -28,8 +28,7 @@ merge(struct arena *arena, const struct doubt *a, const struct doubt *b)
     if (both == NULL || items == NULL)
         return NULL;
     while (at_a < a->count || at_b < b->count) {
-        bool from_a =
-            at_b == b->count || (at_a < a->count && a->items[at_a] <= b->items[at_b]);
+        bool from_a = at_b == b->count || (at_a < a->count && a->items[at_a] <= b->items[at_b]);
         uint32_t item = from_a ? a->items[at_a++] : b->items[at_b++];
 
         if (count == 0 || items[count - 1] != item)

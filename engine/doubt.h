@@ -31,7 +31,7 @@ struct doubt {
 
 /* *a = *a and *b together: a fault if either has one (of two, the one whose status is smaller, so
  * that the order of operands does not show). False when the arena is spent. */
-bool doubt_union(struct arena *arena, const struct doubt **a, const struct doubt *b)
-    BEHALF_MUST_USE;
+bool doubt_union(struct arena *arena, const struct doubt **a,
+                 const struct doubt *b) BEHALF_MUST_USE;
 
 #endif

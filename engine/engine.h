@@ -133,8 +133,8 @@ enum status engine_check_bulk(struct engine_worker *worker, const struct engine_
 /* --- explain --- */
 
 enum explanation_kind {
-    EXPLAIN_MEMBER,       /* `relation` of `object`, a permission or relation */
-    EXPLAIN_UNION,        /* an operator inside of a permission, or over what a relation leads to */
+    EXPLAIN_MEMBER, /* `relation` of `object`, a permission or relation */
+    EXPLAIN_UNION,  /* an operator inside of a permission, or over what a relation leads to */
     EXPLAIN_INTERSECTION,
     EXPLAIN_EXCLUSION,
     EXPLAIN_ALL,
@@ -199,7 +199,7 @@ struct expand_node {
                                           a step along an arrow */
     struct expand_node **children;
     size_t child_count;
-    struct expand_subject *subjects;   /* of a leaf */
+    struct expand_subject *subjects; /* of a leaf */
     size_t subject_count;
 };
 
@@ -231,8 +231,8 @@ struct lookup_resources {
     const struct object *actors;
     size_t actor_count;
     const struct datum *context; /* a map, or NULL */
-    uint32_t limit;      /* 0 = default */
-    struct slice cursor; /* empty = from the start */
+    uint32_t limit;              /* 0 = default */
+    struct slice cursor;         /* empty = from the start */
 };
 
 struct lookup_resource {
@@ -251,7 +251,7 @@ struct lookup_resources_result {
     size_t resource_count;
     struct lookup_undecided *undecided; /* candidates whose check is an error */
     size_t undecided_count;
-    bool complete; /* this is the end of the answer, and nothing of the page is undecided */
+    bool complete;       /* this is the end of the answer, and nothing of the page is undecided */
     int64_t valid_until; /* of the page as a whole, as in check_result */
     struct engine_token cursor; /* for the next page; empty text when nothing follows */
     struct engine_token looked_up_at;

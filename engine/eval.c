@@ -116,7 +116,7 @@ static enum status
 push_node(struct eval *eval, uint64_t object, uint32_t member, const struct value *direct,
           struct error *error)
 {
-    uint32_t entry;
+    uint32_t entry = EVAL_NONE;
     enum status status;
 
     BEHALF_ASSERT(!eval->solving);
@@ -251,7 +251,7 @@ eval_absorb(struct eval *eval, const struct value *value, uint32_t low, struct e
 {
     struct eval_frame *frame = eval_top(eval);
 
-    if (eval->solving && value->until < eval->group_until)
+    if (eval->solving && eval->domain == VALUE_DECISION && value->until < eval->group_until)
         eval->group_until = value->until;
     if (low < frame->low)
         frame->low = low;
@@ -469,8 +469,8 @@ absorb_far(struct eval *eval, struct value *value, uint32_t low, struct error *e
     frame->hop = NULL;
     if (hop != NULL && !eval_apply_hop(eval, hop, value))
         return eval_spent(error);
-    if (hop != NULL && eval->schema->rewrites[frame->rewrite].op == REWRITE_ARROW_ALL &&
-        hop->until < value->until)
+    if (hop != NULL && eval->domain == VALUE_DECISION &&
+        eval->schema->rewrites[frame->rewrite].op == REWRITE_ARROW_ALL && hop->until < value->until)
         value->until = hop->until;
     return eval_absorb(eval, value, low, error);
 }

@@ -126,9 +126,9 @@ struct eval {
     struct batch_link *free_small; /* batches to use again */
     struct batch_link *free_grown;
 
-    bool solving;    /* eval_cycle.c is at work: every node it meets has an entry already */
+    bool solving;        /* eval_cycle.c is at work: every node it meets has an entry already */
     int64_t group_until; /* the earliest of all values met while solving */
-    bool has_result; /* `result` waits to be taken in by the frame on top */
+    bool has_result;     /* `result` waits to be taken in by the frame on top */
     struct value result;
     uint32_t result_low;
 };

@@ -119,13 +119,10 @@ begin(struct eval *eval, uint32_t base)
         struct eval_entry *entry = member_at(eval, at);
 
         entry->state = ENTRY_SOLVING;
-        entry->value = (struct value){
-            .lower = false,
-            .upper = true,
-            .until = VALUE_FOR_EVER,
-            .lower_set = &subject_set_none,
-            .upper_set = &subject_set_all,
-        };
+        entry->value =
+            eval->domain == VALUE_DECISION
+                ? value_open(NULL)
+                : (struct value){.lower_set = &subject_set_none, .upper_set = &subject_set_all};
     }
 }
 
@@ -160,8 +157,10 @@ rise_and_fall(struct eval *eval, uint32_t base, bool *again, struct error *error
     for (uint32_t i = 0; i < count; i++) {
         struct value *value = &member_at(eval, base + i)->value;
 
-        value->upper = value->lower;
-        value->upper_set = value->lower_set;
+        if (eval->domain == VALUE_DECISION)
+            value->upper = value->lower;
+        else
+            value->upper_set = value->lower_set;
     }
     status = grow(eval, base, UPPER, error);
     for (uint32_t i = 0; status == BEHALF_OK && i < count; i++) {
@@ -182,8 +181,9 @@ finish(struct eval *eval, uint32_t base)
         struct eval_entry *entry = member_at(eval, at);
 
         entry->state = ENTRY_FINAL;
-        entry->value.until = eval->group_until;
-        if (eval->domain == VALUE_SUBJECTS && !value_is_open(eval->domain, &entry->value))
+        if (eval->domain == VALUE_DECISION)
+            entry->value.until = eval->group_until;
+        else if (!value_is_open(eval->domain, &entry->value))
             entry->value.upper_set = entry->value.lower_set;
     }
     eval->pending_count = base;

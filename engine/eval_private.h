@@ -36,8 +36,8 @@ enum status eval_add_identity(struct eval *eval, const struct eval_entry *entry,
 
 /* *value = *value under the condition of an edge, in the domain of the evaluation. False when the
  * arena is spent. */
-bool eval_apply_hop(struct eval *eval, const struct value *hop, struct value *value)
-    BEHALF_MUST_USE;
+bool eval_apply_hop(struct eval *eval, const struct value *hop,
+                    struct value *value) BEHALF_MUST_USE;
 
 /* eval_walk.c */
 

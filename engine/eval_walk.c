@@ -147,8 +147,8 @@ sort_batch(struct eval *eval, uint32_t relation, const struct allowed_kinds *kin
         struct value value = value_decision(true);
         enum status status = BEHALF_OK;
 
-        if (!condition_allows(eval->binding, relation, sequence == 0 ? kinds->wildcard : kinds->plain,
-                              traits))
+        if (!condition_allows(eval->binding, relation,
+                              sequence == 0 ? kinds->wildcard : kinds->plain, traits))
             continue;
         if (traits != NULL)
             status = edge_value(eval, traits, &value, error);

@@ -2,9 +2,9 @@
  *
  * The walk goes from the subject towards resources: along stored edges in reverse, along the
  * schema's reachability graph (struct schema_entry) from member to member, and only where the
- * target permission can still be reached. A node (object, member) that was reached through certain
- * steps alone is an answer; one that was not is a candidate, which the evaluation core checks at
- * the same snapshot.
+ * target permission can still be reached. An edge whose condition is false leads nowhere. A node
+ * (object, member) that was reached through certain steps and edges whose conditions hold is an
+ * answer; one that was not is a candidate, which the evaluation core checks at the same snapshot.
  *
  * Always true: whatever check allows is reached by the walk, since each way by which a subject can
  * be counted to a node is an entry, and operators that only take away are walked as if they did
@@ -34,6 +34,8 @@ struct walk {
     struct snapshot *snapshot;
     const struct schema *schema;
     struct arena *arena;
+    struct condition_scope scope;
+    int64_t until; /* the earliest expiration among the edges walked and the candidates checked */
     uint32_t target;
     bool *leads;          /* by member: can lead to the target */
     struct table visited; /* node key -> UNCERTAIN or CERTAIN */
@@ -152,18 +154,53 @@ reach(struct walk *walk, uint64_t object, uint32_t member, bool certain, struct 
     return BEHALF_OK;
 }
 
-/* Reaches `target` on every resource that names the subject on `relation`. */
+/* A kind of stored edge to be walked against its direction, and where it leads. */
+struct reverse_step {
+    uint64_t subject;
+    uint32_t relation;
+    const struct schema_variant *variant; /* the first of its kind */
+    uint32_t target;
+    bool certain;
+};
+
+static void
+note_expiration(struct walk *walk, int64_t until)
+{
+    if (until < walk->until)
+        walk->until = until;
+}
+
+/* Takes one edge of the step. */
 static enum status
-reach_resources(struct walk *walk, uint64_t subject, uint16_t subject_relation, uint32_t relation,
-                uint32_t target, bool certain, struct error *error)
+reach_resource(struct walk *walk, const struct reverse_step *step, uint64_t resource,
+               const struct edge_traits *traits, struct error *error)
+{
+    struct value value = value_decision(true);
+    enum status status = BEHALF_OK;
+
+    if (!condition_allows(walk->snapshot->binding, step->relation, step->variant, traits))
+        return BEHALF_OK;
+    if (traits != NULL)
+        status = condition_value(&walk->scope, traits, &value, error);
+    if (status != BEHALF_OK || !value.upper)
+        return status;
+    note_expiration(walk, value.until);
+    return reach(walk, resource, step->target, step->certain && value.lower, error);
+}
+
+/* Reaches the target on every resource that names the subject on the relation. */
+static enum status
+reach_resources(struct walk *walk, const struct reverse_step *step, struct error *error)
 {
     const struct binding *binding = walk->snapshot->binding;
-    uint16_t type_label = binding->type_labels[walk->schema->members[relation].type];
+    uint16_t type_label = binding->type_labels[walk->schema->members[step->relation].type];
+    uint32_t subject_relation = step->variant->relation;
     struct graph_range range = {
         .direction = EDGE_REVERSE,
-        .node = subject,
-        .relation = binding->member_labels[relation],
-        .subject_relation = subject_relation,
+        .node = step->subject,
+        .relation = binding->member_labels[step->relation],
+        .subject_relation =
+            subject_relation == SCHEMA_NONE ? LABEL_NONE : binding->member_labels[subject_relation],
         .from = NODE_WILDCARD(type_label),
         .to = NODE_WILDCARD(type_label) + NODE_SEQUENCE_LOCAL,
     };
@@ -174,7 +211,8 @@ reach_resources(struct walk *walk, uint64_t subject, uint16_t subject_relation, 
         enum status status = graph_view_read(&walk->snapshot->view, &range, &batch, error);
 
         for (size_t i = 0; status == BEHALF_OK && i < batch.count; i++)
-            status = reach(walk, nodes[i], target, certain, error);
+            status = reach_resource(walk, step, nodes[i],
+                                    batch.traits == NULL ? NULL : batch.traits[i], error);
         if (status != BEHALF_OK)
             return status;
         if (batch.count > 0)
@@ -183,45 +221,77 @@ reach_resources(struct walk *walk, uint64_t subject, uint16_t subject_relation, 
     return BEHALF_OK;
 }
 
+/* The first of the relation's variants of a kind; NULL when it does not allow the kind. */
+static const struct schema_variant *
+find_variant(const struct schema *schema, uint32_t relation, uint32_t type,
+             uint32_t subject_relation, bool wildcard)
+{
+    const struct schema_member *row = &schema->members[relation];
+
+    for (uint32_t i = 0; i < row->variant_count; i++) {
+        const struct schema_variant *variant = &schema->variants[row->first_variant + i];
+
+        if (variant->type == type && variant->relation == subject_relation &&
+            variant->wildcard == wildcard)
+            return variant;
+    }
+    return NULL;
+}
+
+/* `source`: the member whose userset is the subject; SCHEMA_NONE for a plain subject. */
+static enum status
+reach_by_relation(struct walk *walk, uint64_t object, uint32_t source,
+                  const struct schema_entry *entry, bool certain, struct error *error)
+{
+    struct reverse_step step = {
+        .subject = entry->wildcard ? NODE_WILDCARD(NODE_TYPE(object)) : object,
+        .relation = entry->target,
+        .variant =
+            find_variant(walk->schema, entry->target, binding_type(walk->snapshot->binding, object),
+                         source, entry->wildcard),
+        .target = entry->target,
+        .certain = certain,
+    };
+
+    BEHALF_ASSERT(step.variant != NULL);
+    return reach_resources(walk, &step, error);
+}
+
 /* The object of a node stands on the tupleset in any form that the schema allows: plainly, or as a
  * userset, whose relation an arrow ignores. */
 static enum status
 reach_by_arrow(struct walk *walk, uint64_t object, const struct schema_entry *entry, bool certain,
                struct error *error)
 {
-    const struct binding *binding = walk->snapshot->binding;
     const struct schema_member *tupleset = &walk->schema->members[entry->tupleset];
-    uint32_t type = binding_type(binding, object);
+    uint32_t type = binding_type(walk->snapshot->binding, object);
+    struct reverse_step step = {
+        .subject = object,
+        .relation = entry->tupleset,
+        .target = entry->target,
+        .certain = certain,
+    };
     enum status status = BEHALF_OK;
 
     for (uint32_t i = 0; status == BEHALF_OK && i < tupleset->variant_count; i++) {
-        const struct schema_variant *variant = &walk->schema->variants[tupleset->first_variant + i];
-
-        if (variant->type != type || variant->wildcard)
-            continue;
-        status = reach_resources(walk, object,
-                                 variant->relation == SCHEMA_NONE
-                                     ? LABEL_NONE
-                                     : binding->member_labels[variant->relation],
-                                 entry->tupleset, entry->target, certain, error);
+        step.variant = &walk->schema->variants[tupleset->first_variant + i];
+        if (step.variant->type == type && !step.variant->wildcard && !step.variant->repeats)
+            status = reach_resources(walk, &step, error);
     }
     return status;
 }
 
 /* Takes one entry of the reachability graph from a node, or from the plain subject itself. */
 static enum status
-take_entry(struct walk *walk, uint64_t object, uint16_t subject_relation,
-           const struct schema_entry *entry, bool certain, struct error *error)
+take_entry(struct walk *walk, uint64_t object, uint32_t source, const struct schema_entry *entry,
+           bool certain, struct error *error)
 {
     if (!walk->leads[entry->target])
         return BEHALF_OK;
     certain = certain && entry->certain;
     switch (entry->kind) {
     case SCHEMA_ENTRY_STORED:
-        if (entry->wildcard)
-            object = NODE_WILDCARD(NODE_TYPE(object));
-        return reach_resources(walk, object, subject_relation, entry->target, entry->target,
-                               certain, error);
+        return reach_by_relation(walk, object, source, entry, certain, error);
     case SCHEMA_ENTRY_COMPUTED:
     case SCHEMA_ENTRY_SELF:
         return reach(walk, object, entry->target, certain, error);
@@ -232,14 +302,14 @@ take_entry(struct walk *walk, uint64_t object, uint16_t subject_relation,
 }
 
 static enum status
-take_entries(struct walk *walk, uint64_t object, uint16_t subject_relation, uint32_t first,
-             uint32_t count, bool certain, struct error *error)
+take_entries(struct walk *walk, uint64_t object, uint32_t source, uint32_t first, uint32_t count,
+             bool certain, struct error *error)
 {
     enum status status = BEHALF_OK;
 
     for (uint32_t i = 0; status == BEHALF_OK && i < count; i++)
-        status = take_entry(walk, object, subject_relation, &walk->schema->entries[first + i],
-                            certain, error);
+        status =
+            take_entry(walk, object, source, &walk->schema->entries[first + i], certain, error);
     return status;
 }
 
@@ -252,15 +322,14 @@ walk_from(struct walk *walk, const struct eval_subject *subject, struct error *e
     if (subject->member != SCHEMA_NONE)
         status = reach(walk, subject->node, subject->member, true, error);
     else
-        status = take_entries(walk, subject->node, LABEL_NONE, type->first_entry, type->entry_count,
-                              true, error);
+        status = take_entries(walk, subject->node, SCHEMA_NONE, type->first_entry,
+                              type->entry_count, true, error);
     while (status == BEHALF_OK && walk->step_count > 0) {
         struct step step = walk->steps[--walk->step_count];
         const struct schema_member *member = &walk->schema->members[step.member];
 
-        status =
-            take_entries(walk, step.object, walk->snapshot->binding->member_labels[step.member],
-                         member->first_entry, member->entry_count, step.certain, error);
+        status = take_entries(walk, step.object, step.member, member->first_entry,
+                              member->entry_count, step.certain, error);
     }
     return status;
 }
@@ -303,6 +372,7 @@ struct page {
     struct arena memory; /* of the checks; thrown away when it has grown */
     struct eval eval;
     struct eval_subject subject;
+    struct value chain; /* of delegation: AND-ed into each decision */
 };
 
 #define PAGE_MEMORY_KEPT ((size_t)4 * 1024 * 1024)
@@ -314,13 +384,13 @@ refresh_eval(struct page *page)
 
     arena_reset(&page->memory, LIMIT_CHECK_ARENA);
     eval_init(&page->eval, VALUE_DECISION, snapshot->binding, &snapshot->view, &page->memory,
-              &page->subject);
+              &page->subject, page->walk->scope.context);
 }
 
 /* Checks of one subject share what they learn. One that finds too little memory behind that is made
  * again on its own: its answer must not depend on the others. */
 static enum status
-check_candidate(struct page *page, uint64_t node, bool *allowed, struct error *error)
+check_candidate(struct page *page, uint64_t node, struct value *value, struct error *error)
 {
     uint32_t target = page->walk->target;
     bool reused = page->eval.schema != NULL && page->memory.used_bytes < PAGE_MEMORY_KEPT;
@@ -328,13 +398,13 @@ check_candidate(struct page *page, uint64_t node, bool *allowed, struct error *e
 
     if (!reused)
         refresh_eval(page);
-    status = eval_decide(&page->eval, node, target, allowed, error);
+    status = eval_node(&page->eval, node, target, value, error);
     if (status != BEHALF_BUDGET_EXHAUSTED || !reused ||
         page->walk->snapshot->budget.edges_left == 0)
         return status;
     refresh_eval(page);
     error->status = BEHALF_OK;
-    return eval_decide(&page->eval, node, target, allowed, error);
+    return eval_node(&page->eval, node, target, value, error);
 }
 
 static enum status
@@ -350,33 +420,40 @@ add_undecided(struct page *page, uint64_t node, const struct error *problem, str
 }
 
 static enum status
-add_resource(struct page *page, uint64_t node, struct error *error)
+add_resource(struct page *page, uint64_t node, const struct verdict *verdict, struct error *error)
 {
     struct lookup_resources_result *result = page->result;
     struct lookup_resource *row = &result->resources[result->resource_count];
     enum status status = resolver_id(&page->walk->snapshot->resolver, node, &row->id, error);
 
-    row->decision = DECISION_ALLOW;
+    row->decision = verdict->decision;
+    row->missing = verdict->missing;
     result->resource_count += status == BEHALF_OK;
     return status;
 }
 
-/* Decides one candidate; *counts when it belongs to the answer (or is undecided). */
+/* Decides one candidate. `problem` is its own error when it has one, `error` the request's. */
 static enum status
-decide_candidate(struct page *page, const struct candidate *candidate, bool *counts,
+decide_candidate(struct page *page, const struct candidate *candidate, struct verdict *verdict,
                  struct error *problem, struct error *error)
 {
+    struct snapshot *snapshot = page->walk->snapshot;
+    struct value value = value_decision(true);
     enum status status = BEHALF_OK;
 
     problem->status = BEHALF_OK;
-    *counts = true;
-    if (candidate->certain)
-        return BEHALF_OK;
-    status = check_candidate(page, candidate->node, counts, problem);
-    if (status == BEHALF_CYCLE_THROUGH_EXCLUSION)
-        return BEHALF_OK;
+    if (!candidate->certain)
+        status = check_candidate(page, candidate->node, &value, error);
+    if (status == BEHALF_OK &&
+        !value_combine(VALUE_DECISION, VALUE_INTERSECTION, snapshot->scratch, &value, &page->chain))
+        status = eval_spent(error);
     if (status != BEHALF_OK)
-        *error = *problem;
+        return status;
+    note_expiration(page->walk, value.until);
+    status = verdict_of(snapshot, &value, verdict, problem);
+    if (verdict_is_of_value(status))
+        return BEHALF_OK;
+    *error = *problem;
     return status;
 }
 
@@ -391,22 +468,22 @@ fill_page(struct page *page, struct error *error)
     for (uint32_t i = 0; i < walk->candidate_count; i++) {
         const struct candidate *candidate = &walk->candidates[i];
         struct error problem;
-        bool counts;
+        struct verdict verdict;
         enum status status;
 
         if (candidate->node <= page->last)
             continue;
-        status = decide_candidate(page, candidate, &counts, &problem, error);
+        status = decide_candidate(page, candidate, &verdict, &problem, error);
         if (status != BEHALF_OK)
             return status;
-        if (!counts)
+        if (problem.status == BEHALF_OK && verdict.decision == DECISION_DENY)
             continue;
         if (result->resource_count + result->undecided_count == page->limit) {
             result->complete = false;
             return BEHALF_OK;
         }
         status = problem.status == BEHALF_OK
-                     ? add_resource(page, candidate->node, error)
+                     ? add_resource(page, candidate->node, &verdict, error)
                      : add_undecided(page, candidate->node, &problem, error);
         if (status != BEHALF_OK)
             return status;
@@ -436,6 +513,7 @@ make_page(struct page *page, uint64_t digest, struct error *error)
         cursor_seal(snapshot->engine->store, &cursor, &result->cursor);
     }
     result->complete = result->complete && result->undecided_count == 0;
+    result->valid_until = verdict_time(page->walk->until);
     result->looked_up_at = snapshot->token;
     return status;
 }
@@ -445,7 +523,7 @@ make_page(struct page *page, uint64_t digest, struct error *error)
 static uint64_t
 digest_of(const struct lookup_resources *lookup)
 {
-    struct slice parts[6 + 2 * ENGINE_ACTORS_MAX] = {
+    struct slice parts[7 + 2 * ENGINE_ACTORS_MAX] = {
         SLICE_LITERAL("lookup_resources"),
         lookup->resource_type,
         lookup->permission,
@@ -453,13 +531,21 @@ digest_of(const struct lookup_resources *lookup)
         lookup->subject.id,
         lookup->subject.relation,
     };
+    struct buffer context;
     size_t count = 6;
+    uint64_t digest;
 
+    buffer_init(&context);
+    if (lookup->context != NULL)
+        datum_encode(lookup->context, &context);
+    parts[count++] = buffer_slice(&context);
     for (size_t i = 0; i < lookup->actor_count && i < ENGINE_ACTORS_MAX; i++) {
         parts[count++] = lookup->actors[i].type;
         parts[count++] = lookup->actors[i].id;
     }
-    return cursor_request_digest(parts, count);
+    digest = cursor_request_digest(parts, count);
+    buffer_release(&context);
+    return digest;
 }
 
 /* Walks, decides the chain once, and makes the page. */
@@ -471,7 +557,7 @@ answer(struct snapshot *snapshot, const struct lookup_resources *lookup, struct 
     struct eval_subject subject;
     struct request_chain chain;
     uint32_t type;
-    bool hops = true;
+    struct verdict hops;
     enum status status = request_type(snapshot, lookup->resource_type, &type, error);
 
     if (status == BEHALF_OK)
@@ -482,13 +568,16 @@ answer(struct snapshot *snapshot, const struct lookup_resources *lookup, struct 
         status = request_chain(snapshot, &lookup->subject, &subject, lookup->actors,
                                lookup->actor_count, &chain, error);
     if (status == BEHALF_OK)
-        status = request_chain_decide(snapshot, &chain, &hops, error);
+        status = request_chain_value(snapshot, &chain, lookup->context, &page->chain, error);
+    if (status == BEHALF_OK)
+        status = verdict_of(snapshot, &page->chain, &hops, error);
     if (status != BEHALF_OK)
         return status;
+    note_expiration(walk, page->chain.until);
     page->subject = subject;
     if (!table_init(&walk->visited, walk->arena, 64))
         return eval_spent(error);
-    if (hops) {
+    if (hops.decision != DECISION_DENY) {
         status = find_leads(walk, error);
         if (status == BEHALF_OK)
             status = walk_from(walk, &subject, error);
@@ -521,6 +610,13 @@ engine_lookup_resources(struct engine_worker *worker, const struct engine_reques
         return status;
     walk.schema = snapshot.binding->schema;
     walk.arena = snapshot.scratch;
+    walk.until = VALUE_FOR_EVER;
+    walk.scope = (struct condition_scope){
+        .binding = snapshot.binding,
+        .context = lookup->context,
+        .arena = snapshot.scratch,
+        .budget = &snapshot.budget,
+    };
     arena_init(&page.memory, LIMIT_CHECK_ARENA);
     status = answer(&snapshot, lookup, &page, digest, error);
     if (status == BEHALF_OK)

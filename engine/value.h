@@ -34,10 +34,16 @@ struct value {
     bool lower; /* decision domain */
     bool upper;
     bool provisional;
-    int64_t until;             /* decision domain; nanoseconds since 1970 */
-    const struct doubt *doubt; /* decision domain: of an open value that is not provisional */
-    const struct subject_set *lower_set; /* subjects domain */
-    const struct subject_set *upper_set;
+    union {
+        struct {                       /* decision domain */
+            int64_t until;             /* nanoseconds since 1970 */
+            const struct doubt *doubt; /* of an open value that is not provisional, else NULL */
+        };
+        struct { /* subjects domain */
+            const struct subject_set *lower_set;
+            const struct subject_set *upper_set;
+        };
+    };
 };
 
 enum value_domain { VALUE_DECISION, VALUE_SUBJECTS };
@@ -53,7 +59,7 @@ value_decision(bool allowed)
 static inline struct value
 value_set(const struct subject_set *set)
 {
-    return (struct value){.until = VALUE_FOR_EVER, .lower_set = set, .upper_set = set};
+    return (struct value){.lower_set = set, .upper_set = set};
 }
 
 /* The value of a node that is still being evaluated. */

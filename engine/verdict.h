@@ -23,8 +23,7 @@ static inline bool
 verdict_is_of_value(enum status status)
 {
     return status == BEHALF_OK || status == BEHALF_CYCLE_THROUGH_EXCLUSION ||
-           status == BEHALF_CAVEAT_EVALUATION_ERROR ||
-           status == BEHALF_CAVEAT_PARAMETER_TYPE_ERROR;
+           status == BEHALF_CAVEAT_EVALUATION_ERROR || status == BEHALF_CAVEAT_PARAMETER_TYPE_ERROR;
 }
 
 static inline int64_t
