@@ -27,25 +27,9 @@
 #define BEHALF_ENGINE_EVAL_H
 
 #include "base/table.h"
-#include "engine/condition.h"
+#include "engine/reverse.h"
 
 #define EVAL_NONE UINT32_MAX
-
-_Static_assert(SCHEMA_MEMBERS_MAX <= UINT16_MAX, "a member fits beside the sequence of its object");
-
-/* The type of the object is left out: it is the member's. */
-static inline uint64_t
-eval_key(uint64_t object, uint32_t member)
-{
-    return (object & NODE_SEQUENCE_MASK) << 16 | member;
-}
-
-/* Whom the evaluation asks about. */
-struct eval_subject {
-    uint64_t node;   /* decision domain only */
-    uint32_t type;   /* schema type */
-    uint32_t member; /* member of `type` for a userset; SCHEMA_NONE for a plain subject */
-};
 
 enum entry_state {
     ENTRY_ACTIVE,  /* on the stack */
@@ -76,9 +60,11 @@ struct eval_walk {
     uint32_t batch_size;
     uint32_t batch_count;
     uint32_t batch_at;
-    bool batch_full;    /* as it was read */
-    bool more;          /* the range may hold more behind the batch */
-    bool plain_allowed; /* the relation allows edges without traits, of this kind */
+    const struct reverse_walk *narrow; /* the far nodes worth walking; NULL = all */
+    uint32_t walked;                   /* edges of the range that were read */
+    bool batch_full;                   /* as it was read */
+    bool more;                         /* the range may hold more behind the batch */
+    bool plain_allowed;                /* the relation allows edges without traits, of this kind */
 };
 
 /* One level of the explicit stack: an operator over operands, or over the edges of a relation. */
@@ -101,6 +87,7 @@ struct eval_frame {
 };
 
 struct batch_link;
+struct eval_narrow;
 
 struct eval {
     const struct binding *binding;
@@ -123,6 +110,7 @@ struct eval {
     struct eval_frame *frames;
     uint32_t frame_count;
     uint32_t frame_size;
+    struct eval_narrow *narrows;
     struct batch_link *free_small; /* batches to use again */
     struct batch_link *free_grown;
 

@@ -1,6 +1,7 @@
 /* eval_private.h - shared by the files of the evaluation core and by nobody else.
  *   eval.c        the machine: nodes, frames, operators
  *   eval_walk.c   leaves and walks: what is read from the graph
+ *   eval_narrow.c the cheaper side of a wide walk
  *   eval_cycle.c  components of nodes that wait for each other
  *   eval_doubt.c  what of such a component stays open, and why */
 #ifndef BEHALF_ENGINE_EVAL_PRIVATE_H
@@ -55,6 +56,12 @@ void eval_walk_stop(struct eval *eval, struct eval_walk *walk);
  * *dead: an ARROW_ALL met an object that cannot hold the subject, so all of it is nothing. */
 enum status eval_walk_next(struct eval *eval, struct eval_frame *frame, uint64_t *object, bool *end,
                            bool *dead, struct error *error) BEHALF_MUST_USE;
+
+/* eval_narrow.c */
+
+/* Behind a full batch: sets walk->narrow where the subject's side is the cheaper one. */
+enum status eval_narrow(struct eval *eval, struct eval_frame *frame,
+                        struct error *error) BEHALF_MUST_USE;
 
 /* eval_cycle.c */
 

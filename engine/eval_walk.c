@@ -345,56 +345,49 @@ next_variant(struct eval *eval, struct eval_frame *frame)
         set_type_bounds(&walk->range, eval->binding->type_labels[variant->type]);
         walk->range.from++;
         walk->more = true;
+        walk->narrow = NULL;
+        walk->batch_full = false;
+        walk->walked = 0;
         walk->plain_allowed = condition_allows(eval->binding, row->member, variant, NULL);
         return true;
     }
     return false;
 }
 
-/* Takes the edges out of a batch that the schema does not allow or that lead nowhere, and notes the
- * conditions of the rest. A condition that is false still counts where all edges must hold. */
+/* Puts a far node into the walk's batch, unless the schema does not allow the edge or it leads
+ * nowhere. A condition that is false still counts where all edges must hold. */
 static enum status
-sort_hops(struct eval *eval, const struct eval_frame *frame, struct eval_walk *walk,
-          const struct graph_batch *batch, struct error *error)
+keep_edge(struct eval *eval, const struct eval_frame *frame, struct eval_walk *walk, uint64_t node,
+          const struct edge_traits *traits, struct error *error)
 {
     const struct rewrite *row = &eval->schema->rewrites[frame->rewrite];
     const struct schema_variant *variant = &eval->schema->variants[walk->variant - 1];
-    uint32_t kept = 0;
+    struct value *hop = NULL;
 
-    walk->hops = (const struct value **)(void *)(walk->batch + walk->batch_size);
-    for (size_t i = 0; i < batch->count; i++) {
-        const struct edge_traits *traits = batch->traits == NULL ? NULL : batch->traits[i];
-        struct value *hop = NULL;
+    if (!condition_allows(eval->binding, row->member, variant, traits))
+        return BEHALF_OK;
+    if (traits != NULL) {
         enum status status;
 
-        if (!condition_allows(eval->binding, row->member, variant, traits))
-            continue;
-        if (traits != NULL) {
-            hop = arena_take(eval->arena, sizeof *hop);
-            if (hop == NULL)
-                return eval_spent(error);
-            status = edge_value(eval, traits, hop, error);
-            if (status != BEHALF_OK)
-                return status;
-            if (!hop->upper && row->op != REWRITE_ARROW_ALL)
-                continue;
-        }
-        walk->batch[kept] = batch->nodes[i];
-        walk->hops[kept++] = hop;
+        hop = arena_take(eval->arena, sizeof *hop);
+        if (hop == NULL)
+            return eval_spent(error);
+        status = edge_value(eval, traits, hop, error);
+        if (status != BEHALF_OK || (!hop->upper && row->op != REWRITE_ARROW_ALL))
+            return status;
     }
-    walk->batch_count = kept;
+    walk->batch[walk->batch_count] = node;
+    walk->hops[walk->batch_count++] = hop;
     return BEHALF_OK;
 }
 
-/* The next batch of the range. Batches start small, as most nodes have few edges, and grow once. */
+/* Batches start small, as most nodes have few edges, and grow once. */
 static enum status
-read_batch(struct eval *eval, struct eval_frame *frame, struct error *error)
+ready_batch(struct eval *eval, struct eval_walk *walk, struct error *error)
 {
-    struct eval_walk *walk = &frame->walk;
-    struct graph_batch batch;
-    enum status status;
+    bool grows = walk->batch_full && walk->batch_size == LIMIT_EDGE_BATCH;
 
-    if (walk->batch == NULL || (walk->batch_full && walk->batch_size == LIMIT_EDGE_BATCH)) {
+    if (walk->batch == NULL || grows) {
         uint32_t size = walk->batch == NULL ? LIMIT_EDGE_BATCH : LIMIT_EDGE_BATCH_GROWN;
 
         eval_walk_stop(eval, walk);
@@ -403,21 +396,94 @@ read_batch(struct eval *eval, struct eval_frame *frame, struct error *error)
         if (walk->batch == NULL)
             return eval_spent(error);
     }
-    batch = (struct graph_batch){.nodes = walk->batch, .capacity = walk->batch_size};
-    status = graph_view_read(eval->view, &walk->range, &batch, error);
+    walk->batch_at = 0;
+    walk->batch_count = 0;
+    walk->hops = NULL;
+    return BEHALF_OK;
+}
+
+static const struct value **
+hops_of(const struct eval_walk *walk)
+{
+    return (const struct value **)(void *)(walk->batch + walk->batch_size);
+}
+
+/* The next batch of the range. */
+static enum status
+read_batch(struct eval *eval, struct eval_frame *frame, struct error *error)
+{
+    struct eval_walk *walk = &frame->walk;
+    struct graph_batch batch = {.nodes = walk->batch, .capacity = walk->batch_size};
+    enum status status = graph_view_read(eval->view, &walk->range, &batch, error);
+
     if (status != BEHALF_OK)
         return status;
-    walk->batch_at = 0;
-    walk->batch_count = (uint32_t)batch.count;
     walk->batch_full = batch.count == batch.capacity;
     walk->more = walk->batch_full;
-    walk->hops = NULL;
+    walk->walked += (uint32_t)batch.count;
     if (batch.count == 0)
         return BEHALF_OK;
     walk->range.from = batch.nodes[batch.count - 1] + 1;
-    if (BEHALF_LIKELY(batch.traits == NULL && walk->plain_allowed))
+    if (BEHALF_LIKELY(batch.traits == NULL && walk->plain_allowed)) {
+        walk->batch_count = (uint32_t)batch.count;
         return BEHALF_OK;
-    return sort_hops(eval, frame, walk, &batch, error);
+    }
+    walk->hops = hops_of(walk);
+    for (size_t i = 0; status == BEHALF_OK && i < batch.count; i++)
+        status = keep_edge(eval, frame, walk, batch.nodes[i],
+                           batch.traits == NULL ? NULL : batch.traits[i], error);
+    return status;
+}
+
+/* The next of the range's far nodes that the subject may reach. */
+static enum status
+probe_batch(struct eval *eval, struct eval_frame *frame, struct error *error)
+{
+    struct eval_walk *walk = &frame->walk;
+    uint32_t at = reverse_lower_bound(walk->narrow, walk->range.from);
+    struct edge_key key = {
+        .resource = walk->range.node,
+        .relation = walk->range.relation,
+        .subject_relation = walk->range.subject_relation,
+    };
+
+    walk->hops = hops_of(walk);
+    walk->more = false;
+    for (; at < walk->narrow->found_count; at++) {
+        const struct edge_traits *traits;
+        enum status status;
+        bool found;
+
+        key.subject = walk->narrow->found[at].node;
+        if (key.subject >= walk->range.to)
+            break;
+        if (walk->batch_count == walk->batch_size) {
+            walk->more = true;
+            break;
+        }
+        status = graph_view_contains(eval->view, &key, &found, &traits, error);
+        if (status == BEHALF_OK && found)
+            status = keep_edge(eval, frame, walk, key.subject, traits, error);
+        if (status != BEHALF_OK)
+            return status;
+        walk->range.from = key.subject + 1;
+    }
+    return BEHALF_OK;
+}
+
+static enum status
+next_batch(struct eval *eval, struct eval_frame *frame, struct error *error)
+{
+    struct eval_walk *walk = &frame->walk;
+    enum status status = BEHALF_OK;
+
+    if (walk->batch_full && walk->narrow == NULL)
+        status = eval_narrow(eval, frame, error);
+    if (status == BEHALF_OK)
+        status = ready_batch(eval, walk, error);
+    if (status != BEHALF_OK)
+        return status;
+    return walk->narrow == NULL ? read_batch(eval, frame, error) : probe_batch(eval, frame, error);
 }
 
 enum status
@@ -433,7 +499,7 @@ eval_walk_next(struct eval *eval, struct eval_frame *frame, uint64_t *object, bo
             *end = true;
             return BEHALF_OK;
         }
-        status = read_batch(eval, frame, error);
+        status = next_batch(eval, frame, error);
         if (status != BEHALF_OK)
             return status;
     }

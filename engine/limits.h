@@ -7,12 +7,15 @@
 #include <stdint.h>
 
 #ifdef BEHALF_TORTURE
+#define LIMIT_NARROW_FACTOR 2
 #define LIMIT_EDGE_BATCH 1 /* a batch of one edge shows every mistake in resuming a walk */
 #define LIMIT_EDGE_BATCH_GROWN 2
 #define LIMIT_GRAPH_SET_EDGES 3
 #else
 #define LIMIT_EDGE_BATCH 16         /* edges a walk first takes at a time: most nodes have fewer */
 #define LIMIT_EDGE_BATCH_GROWN 1024 /* and once it has seen that there are many */
+/* Nodes that finding the subject's own side of a wide walk may visit, for each edge walked. */
+#define LIMIT_NARROW_FACTOR 4
 #define LIMIT_GRAPH_SET_EDGES 65536 /* larger sets are read from storage, range by range */
 #endif
 
