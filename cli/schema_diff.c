@@ -417,6 +417,7 @@ same_expression(struct differ *differ, const struct caveat *old, const struct ca
 {
     struct buffer before;
     struct buffer after;
+    struct slice nothing = {NULL, 0};
     struct error ignored;
     bool same = slice_equal(caveat_text(old), caveat_text(new));
 
@@ -424,8 +425,8 @@ same_expression(struct differ *differ, const struct caveat *old, const struct ca
         return true;
     buffer_init(&before);
     buffer_init(&after);
-    same = caveat_residual(old, NULL, NULL, differ->arena, &before, &ignored) == BEHALF_OK &&
-           caveat_residual(new, NULL, NULL, differ->arena, &after, &ignored) == BEHALF_OK &&
+    same = caveat_residual(old, nothing, NULL, differ->arena, &before, &ignored) == BEHALF_OK &&
+           caveat_residual(new, nothing, NULL, differ->arena, &after, &ignored) == BEHALF_OK &&
            slice_equal(buffer_slice(&before), buffer_slice(&after));
     buffer_release(&before);
     buffer_release(&after);
