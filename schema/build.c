@@ -1,6 +1,7 @@
 /* build.c - the order of the passes, and what they share. */
 #include "schema/build.h"
 
+#include "schema/caveat.h"
 #include "schema/parse.h"
 
 #define SMALLEST_ARRAY UINT32_C(64)
@@ -128,5 +129,15 @@ build_schema(struct build *build, struct slice text, struct arena *arena,
         status = build_dependencies(build);
     if (status == BEHALF_OK)
         status = build_reach(build);
+    if (status != BEHALF_OK)
+        build_release(build);
     return status;
+}
+
+void
+build_release(struct build *build)
+{
+    for (uint32_t index = 0; build->caveats != NULL && index < build->caveat_count; index++)
+        caveat_release(build->caveats[index].compiled);
+    build->caveats = NULL;
 }

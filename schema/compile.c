@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/relationship.h"
 #include "schema/build.h"
+#include "schema/caveat.h"
 #include "schema/comments.h"
 #include "schema/frozen.h"
 
@@ -166,8 +167,9 @@ freeze(struct frozen_schema *frozen, struct build *build)
     bool copied;
 
     buffer_init(&buffer);
-    copied = copy_types(frozen, build, &buffer) && copy_caveats(frozen, build, &buffer) &&
-             copy_members(frozen, build, &buffer) && copy_arrays(frozen, build);
+    /* The caveats come last: with them the schema owns what has to be released. */
+    copied = copy_types(frozen, build, &buffer) && copy_members(frozen, build, &buffer) &&
+             copy_arrays(frozen, build) && copy_caveats(frozen, build, &buffer);
     buffer_release(&buffer);
     return copied ? BEHALF_OK : build_too_large(build);
 }
@@ -191,8 +193,11 @@ schema_compile(struct slice text, struct schema **schema, struct error *error)
     frozen->schema.text = arena_copy(&frozen->arena, text);
     BEHALF_ASSERT(frozen->schema.text.data != NULL);
     status = build_schema(&build, frozen->schema.text, &arena, &frozen->arena, error);
-    if (status == BEHALF_OK)
+    if (status == BEHALF_OK) {
         status = freeze(frozen, &build);
+        if (status != BEHALF_OK)
+            build_release(&build);
+    }
     if (status == BEHALF_OK)
         *schema = &frozen->schema;
     else
@@ -224,6 +229,8 @@ schema_unref(const struct schema *schema)
         return;
     if (atomic_fetch_sub_explicit(&shared(schema)->references, 1, memory_order_acq_rel) != 1)
         return;
+    for (uint32_t index = 0; index < schema->caveat_count; index++)
+        caveat_release(schema->caveats[index].compiled);
     arena_release(&shared(schema)->arena);
     memory_free(shared(schema));
 }

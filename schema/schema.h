@@ -170,7 +170,7 @@ struct schema {
     uint32_t caveat_count;
     uint32_t context_name_count;
     bool has_expirations; /* some variant is expiring */
-    struct slice text; /* as given to schema_compile */
+    struct slice text;    /* as given to schema_compile */
 };
 
 /* `text` is copied. Partials are expanded; `import` is refused (the command line resolves it). */
