@@ -4,6 +4,7 @@
 #ifndef BEHALF_BASE_UTF8_H
 #define BEHALF_BASE_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,23 @@ utf8_decode(const char *data, size_t size, uint32_t *point)
         return 0;
     *point = value;
     return length;
+}
+
+/* Whether all of it is UTF-8. */
+static inline bool
+utf8_is_valid(const char *data, size_t size)
+{
+    size_t at = 0;
+
+    while (at < size) {
+        uint32_t point;
+        size_t width = utf8_decode(data + at, size - at, &point);
+
+        if (width == 0)
+            return false;
+        at += width;
+    }
+    return true;
 }
 
 #endif
