@@ -116,8 +116,8 @@ static enum behalf_status
 ask_resources(struct cli *cli, const struct behalf_page *page, struct behalf_reply **reply)
 {
     return behalf_lookup_resources(cli->client, &cli->read, cli->arguments[0], cli->arguments[1],
-                                   cli->arguments[2], cli->actors, cli->actor_count, page, reply,
-                                   &cli->error);
+                                   cli->arguments[2], cli->actors, cli->actor_count, NULL, page,
+                                   reply, &cli->error);
 }
 
 static void
@@ -163,7 +163,7 @@ ask_subjects(struct cli *cli, const struct behalf_page *page, struct behalf_repl
 
     subject_type(cli, &type, &relation);
     return behalf_lookup_subjects(cli->client, &cli->read, cli->arguments[0], cli->arguments[1],
-                                  type, relation, page, reply, &cli->error);
+                                  type, relation, NULL, page, reply, &cli->error);
 }
 
 static void
@@ -251,7 +251,7 @@ run_lookup_permissions(struct cli *cli)
     if (result != CLI_OK)
         return result;
     if (behalf_lookup_permissions(cli->client, &cli->read, cli->arguments[0], cli->arguments[1],
-                                  cli->actors, cli->actor_count, &reply,
+                                  cli->actors, cli->actor_count, NULL, &reply,
                                   &cli->error) != BEHALF_SUCCESS)
         return cli_fail(cli, "look up permissions");
     if (cli->json)
