@@ -60,18 +60,13 @@ static enum status
 caveat_value(const struct condition_scope *scope, const struct schema_caveat *caveat,
              struct slice context, struct value *value, struct error *error)
 {
-    const struct datum *stored = NULL;
     struct caveat_result result;
     struct error problem;
-    enum status status = BEHALF_OK;
+    enum status status;
 
     budget_note_load(scope->budget, CONDITION_EDGES);
-    if (context.size > 0)
-        status = datum_decode(context, scope->arena, &stored, error);
-    if (status != BEHALF_OK)
-        return status;
-    status =
-        caveat_evaluate(caveat->compiled, stored, scope->context, scope->arena, &result, &problem);
+    status = caveat_evaluate(caveat->compiled, context, scope->context, scope->arena, &result,
+                             &problem);
     if (status == BEHALF_CAVEAT_EVALUATION_ERROR || status == BEHALF_CAVEAT_PARAMETER_TYPE_ERROR)
         return fault_value(scope, &problem, value, error);
     if (status != BEHALF_OK) {
