@@ -2,6 +2,7 @@
 #include "schema/caveat_run.h"
 
 #include "schema/cel_lex.h"
+#include "schema/names.h"
 #include "schema/regex.h"
 
 void
@@ -372,6 +373,22 @@ caveat_evaluate(const struct caveat *caveat, struct slice stored, const struct d
     return BEHALF_OK;
 }
 
+static enum status
+unknown_name(const struct caveat *caveat, struct slice name, struct error *error)
+{
+    struct slice nearest = {NULL, 0};
+    uint32_t distance = UINT32_MAX;
+
+    (void)error_set(error, BEHALF_CAVEAT_PARAMETER_TYPE_ERROR,
+                    "caveat '%.*s' has no parameter '%.*s'", SLICE_PRINTF(caveat->name),
+                    (int)(name.size < 64 ? name.size : 64), name.size > 0 ? name.data : "");
+    for (size_t index = 0; index < caveat->parameter_count; index++)
+        names_suggest(name, caveat->parameters[index].name, &nearest, &distance);
+    if (nearest.size > 0)
+        error_hint(error, "did you mean '%.*s'?", SLICE_PRINTF(nearest));
+    return BEHALF_CAVEAT_PARAMETER_TYPE_ERROR;
+}
+
 enum status
 caveat_check_context(const struct caveat *caveat, const struct datum *context, struct arena *arena,
                      struct error *error)
@@ -390,9 +407,7 @@ caveat_check_context(const struct caveat *caveat, const struct datum *context, s
         for (size_t at = 0; at < caveat->parameter_count && !known; at++)
             known = slice_equal(caveat->parameters[at].name, key);
         if (!known)
-            return error_set(error, BEHALF_CAVEAT_PARAMETER_TYPE_ERROR,
-                             "caveat '%.*s' has no parameter '%.*s'", SLICE_PRINTF(caveat->name),
-                             SLICE_PRINTF(key));
+            return unknown_name(caveat, key, error);
     }
     return caveat_run_begin(&run, caveat, (struct slice){NULL, 0}, context, arena, error);
 }

@@ -85,9 +85,9 @@ struct schema_variant {
                      same stored subjects are met through that one */
 };
 
-/* A condition that relationships may carry. `compiled` lives as long as the schema. Parameter i is called
- * context_names[context_indexes[first_context + i]]: one number for one name in all caveats, so
- * that what is missing of a context can be counted and named together. */
+/* A condition that relationships may carry; `compiled` lives as long as the schema. Parameter i is
+ * called context_names[context_indexes[first_context + i]]: one number for one name in all caveats,
+ * so that what is missing of a context can be counted and named together. */
 struct schema_caveat {
     struct slice name;
     struct slice comment;

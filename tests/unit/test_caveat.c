@@ -239,6 +239,19 @@ Test(caveat, contexts_are_checked_before_they_are_stored)
     cr_expect_eq(caveat_check_context(caveat, NULL, &arena, NULL), BEHALF_OK);
 }
 
+Test(caveat, an_unknown_name_in_a_stored_context_is_said_with_the_nearest)
+{
+    const struct caveat *caveat = compile("count int, limit int", "count < limit");
+    struct error error;
+
+    cr_expect_eq(caveat_check_context(caveat,
+                                      caveat_test_json(&arena, SLICE_LITERAL("{\"limti\":1}")),
+                                      &arena, &error),
+                 BEHALF_CAVEAT_PARAMETER_TYPE_ERROR);
+    cr_expect_str_eq(error.message, "caveat 'c' has no parameter 'limti'");
+    cr_expect_str_eq(error.hint, "did you mean 'limit'?");
+}
+
 static void
 expect_residual(const char *parameters, const char *text, const char *json, const char *expected)
 {
