@@ -215,10 +215,10 @@ Test(writer_conditions, contexts_are_stored_canonically)
     struct rig rig;
 
     open_conditions(&rig);
-    expect(
-        &rig,
-        "touch document:1#viewer@user:a[hours:{ \"names\" : {\"b\":\"2\",\"a\":\"1\"}, \"hour\": 7 }]",
-        BEHALF_OK, NULL);
+    expect(&rig,
+           "touch document:1#viewer@user:a"
+           "[hours:{ \"names\": {\"b\":\"2\",\"a\":\"1\"}, \"hour\": 7}]",
+           BEHALF_OK, NULL);
     cr_assert_str_eq(
         rig_type(&rig, "document"),
         "document:1#viewer@user:a[hours:{\"hour\":7,\"names\":{\"a\":\"1\",\"b\":\"2\"}}]\n");
