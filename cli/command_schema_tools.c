@@ -277,7 +277,7 @@ count_page(struct plan *plan, struct behalf_value result, bool wildcard, struct 
         bool everybody;
 
         buffer_clear(&text);
-        cli_relationship_text(plan->cli, one, &text);
+        cli_relationship_text(one, &text);
         everybody = text.size > tail.size &&
                     memcmp(text.data + text.size - tail.size, tail.data, tail.size) == 0;
         if (everybody != wildcard)
