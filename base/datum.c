@@ -396,3 +396,78 @@ datum_decode(struct slice bytes, struct arena *arena, const struct datum **datum
     *datum = result;
     return BEHALF_OK;
 }
+
+/* Bytes of the encoded value that `bytes` begin with; 0 when they are damaged. Recursion: at most
+ * DATUM_DEPTH_MAX deep. */
+static size_t
+encoded_size(struct slice bytes, size_t depth)
+{
+    size_t count;
+    size_t size;
+    bool map;
+
+    if (bytes.size == 0)
+        return 0;
+    if (bytes.data[0] >= TAG_NULL && bytes.data[0] <= TAG_TRUE)
+        return 1;
+    if (bytes.data[0] == TAG_INT || bytes.data[0] == TAG_DOUBLE)
+        return bytes.size >= 9 ? 9 : 0;
+    if (bytes.size < 5 || bytes.data[0] < TAG_STRING || bytes.data[0] > TAG_MAP)
+        return 0;
+    count = bytes_get_u32(bytes.data + 1);
+    if (bytes.data[0] == TAG_STRING)
+        return count <= bytes.size - 5 ? count + 5 : 0;
+    if (depth >= DATUM_DEPTH_MAX)
+        return 0;
+    map = bytes.data[0] == TAG_MAP;
+    for (size = 5; count > 0; count--) {
+        size_t inner;
+
+        if (map) {
+            if (bytes.size - size < 4 || bytes_get_u32(bytes.data + size) > bytes.size - size - 4)
+                return 0;
+            size += 4 + (size_t)bytes_get_u32(bytes.data + size);
+        }
+        inner = encoded_size((struct slice){bytes.data + size, bytes.size - size}, depth + 1);
+        if (inner == 0)
+            return 0;
+        size += inner;
+    }
+    return size;
+}
+
+bool
+datum_open_map(struct slice bytes, struct datum_cursor *cursor)
+{
+    if (bytes.size < 5 || bytes.data[0] != TAG_MAP)
+        return false;
+    *cursor =
+        (struct datum_cursor){{bytes.data + 5, bytes.size - 5}, bytes_get_u32(bytes.data + 1)};
+    return cursor->left > 0 || cursor->rest.size == 0;
+}
+
+bool
+datum_next_field(struct datum_cursor *cursor, struct slice *key, struct slice *value)
+{
+    struct slice rest = cursor->rest;
+
+    if (cursor->left == 0 || rest.size < 4)
+        return false;
+    *key = (struct slice){rest.data + 4, bytes_get_u32(rest.data)};
+    if (key->size > rest.size - 4)
+        return false;
+    rest = (struct slice){key->data + key->size, rest.size - 4 - key->size};
+    *value = (struct slice){rest.data, encoded_size(rest, 1)};
+    cursor->rest = (struct slice){rest.data + value->size, rest.size - value->size};
+    cursor->left--;
+    return value->size > 0 && (cursor->left > 0 || cursor->rest.size == 0);
+}
+
+bool
+datum_read_scalar(struct slice bytes, struct datum *datum)
+{
+    struct reader reader = {bytes, NULL, NULL};
+
+    return bytes.size > 0 && bytes.data[0] < TAG_LIST &&
+           decode_at(&reader, 0, datum) == BEHALF_OK && reader.rest.size == 0;
+}

@@ -87,4 +87,22 @@ void datum_encode(const struct datum *datum, struct buffer *out);
 enum status datum_decode(struct slice bytes, struct arena *arena, const struct datum **datum,
                          struct error *error) BEHALF_MUST_USE;
 
+/* A map's canonical bytes read in place: each field's key, and where its value's bytes lie. */
+struct datum_cursor {
+    struct slice rest;
+    uint32_t left; /* fields that were not read yet */
+};
+
+/* False when the bytes are no map. */
+bool datum_open_map(struct slice bytes, struct datum_cursor *cursor) BEHALF_MUST_USE;
+
+/* The next of the fields that are left. False when the bytes are damaged: bounds are checked, and
+ * no byte may follow the last field; what is inside of values is not looked at beyond that. */
+bool datum_next_field(struct datum_cursor *cursor, struct slice *key,
+                      struct slice *value) BEHALF_MUST_USE;
+
+/* A value that is neither list nor map, from all of its bytes, which a string then points into.
+ * False when it is one of those, or the bytes are damaged. */
+bool datum_read_scalar(struct slice bytes, struct datum *datum) BEHALF_MUST_USE;
+
 #endif

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Bytes of the code point at the start of `data`, and its value; 0 when it is not UTF-8. */
 static inline size_t
@@ -55,9 +56,18 @@ utf8_is_valid(const char *data, size_t size)
     size_t at = 0;
 
     while (at < size) {
+        uint64_t eight;
         uint32_t point;
-        size_t width = utf8_decode(data + at, size - at, &point);
+        size_t width;
 
+        if (size - at >= sizeof eight) { /* ASCII is what most texts are */
+            memcpy(&eight, data + at, sizeof eight);
+            if ((eight & UINT64_C(0x8080808080808080)) == 0) {
+                at += sizeof eight;
+                continue;
+            }
+        }
+        width = utf8_decode(data + at, size - at, &point);
         if (width == 0)
             return false;
         at += width;

@@ -13,6 +13,7 @@
 
 #include "engine/binding.h"
 #include "engine/budget.h"
+#include "engine/clock.h"
 #include "engine/engine.h"
 #include "engine/graph.h"
 #include "engine/limits.h"
@@ -35,6 +36,8 @@ struct engine {
     struct name_cache *names;
     struct pool *pool;
     struct writer *writer;
+    struct clock clock;
+    int64_t sweep_every_ns; /* negative = never */
 
     pthread_mutex_t lock; /* guards `current` and `older` */
     struct published *current;

@@ -2,6 +2,7 @@
 #include "schema/caveat_run.h"
 
 #include "schema/cel_lex.h"
+#include "schema/regex.h"
 
 void
 cel_error_at(const struct caveat *caveat, uint32_t offset, uint32_t size, struct error *error)
@@ -131,8 +132,19 @@ caveat_compile(struct slice name, const struct caveat_parameter *parameters, siz
     if (status != BEHALF_OK)
         return status;
     cel_fold(result, nodes, arena);
+    if (!cel_keep_patterns(result, nodes, arena)) {
+        caveat_release(result);
+        return too_large(result, error);
+    }
     *caveat = result;
     return BEHALF_OK;
+}
+
+void
+caveat_release(const struct caveat *caveat)
+{
+    for (uint32_t index = 0; caveat != NULL && index < caveat->pattern_count; index++)
+        regex_free(caveat->patterns[index]);
 }
 
 size_t
@@ -146,6 +158,24 @@ caveat_parameter_at(const struct caveat *caveat, size_t index)
 {
     BEHALF_ASSERT(index < caveat->parameter_count);
     return &caveat->parameters[index];
+}
+
+static bool
+is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
+struct slice
+caveat_text(const struct caveat *caveat)
+{
+    struct slice text = caveat->text;
+
+    while (text.size > 0 && is_blank(text.data[text.size - 1]))
+        text.size--;
+    while (text.size > 0 && is_blank(text.data[0]))
+        text = (struct slice){text.data + 1, text.size - 1};
+    return text;
 }
 
 enum status
@@ -169,10 +199,28 @@ caveat_run_failed(const struct caveat *caveat, const struct cel_value *value, st
     return BEHALF_CAVEAT_EVALUATION_ERROR;
 }
 
+static const char *const datum_kinds[] = {
+    [DATUM_NULL] = "null",       [DATUM_BOOL] = "a bool",     [DATUM_INT] = "an integer",
+    [DATUM_DOUBLE] = "a double", [DATUM_STRING] = "a string", [DATUM_LIST] = "a list",
+    [DATUM_MAP] = "a map",
+};
+
+static const char *const type_forms[CAVEAT_IPADDRESS + 1] = {
+    [CAVEAT_INT] = "an int is a whole number of 64 bits, or its decimal digits as a string",
+    [CAVEAT_UINT] = "a uint is a whole number from 0 to 9223372036854775807, or its decimal digits "
+                    "as a string",
+    [CAVEAT_DOUBLE] = "a double is a number, or one as a string",
+    [CAVEAT_BYTES] = "bytes are a string in base64, with its padding",
+    [CAVEAT_DURATION] = "a duration is a string like \"1h30m\" or \"-1.5s\"",
+    [CAVEAT_TIMESTAMP] = "a timestamp is a string like \"2027-01-31T09:30:00Z\" (RFC 3339)",
+    [CAVEAT_IPADDRESS] = "an ipaddress is a string like \"10.1.2.3\" or \"2001:db8::1\"",
+};
+
 static enum status
 wrong_type(const struct caveat *caveat, const struct caveat_parameter *parameter,
            const struct datum *datum, struct error *error)
 {
+    const struct caveat_type *innermost = &parameter->type;
     struct buffer type;
     struct buffer found;
 
@@ -181,46 +229,124 @@ wrong_type(const struct caveat *caveat, const struct caveat_parameter *parameter
     caveat_type_print(&parameter->type, &type);
     datum_print_json(datum, &found);
     (void)error_set(error, BEHALF_CAVEAT_PARAMETER_TYPE_ERROR,
-                    "parameter '%.*s' of caveat '%.*s' is a %s, which %.*s%s is not",
+                    "parameter '%.*s' of caveat '%.*s' expects %s, found %s%s%.*s%s",
                     SLICE_PRINTF(parameter->name), SLICE_PRINTF(caveat->name), type.data,
-                    (int)(found.size < 64 ? found.size : 64), found.data,
-                    found.size > 64 ? "..." : "");
+                    datum_kinds[datum->kind], datum->kind == DATUM_NULL ? "" : " ",
+                    datum->kind == DATUM_NULL ? 0 : (int)(found.size < 64 ? found.size : 64),
+                    found.data, found.size > 64 ? "..." : "");
+    while (innermost->element != NULL)
+        innermost = innermost->element;
+    if (type_forms[innermost->kind] != NULL)
+        error_hint(error, "%s", type_forms[innermost->kind]);
     buffer_release(&type);
     buffer_release(&found);
     return BEHALF_CAVEAT_PARAMETER_TYPE_ERROR;
 }
 
-enum status
-caveat_run_begin(struct caveat_run *run, const struct caveat *caveat, const struct datum *stored,
-                 const struct datum *request, struct arena *arena, struct error *error)
+static enum status
+put_datum(struct caveat_run *run, const struct caveat *caveat, size_t index,
+          const struct datum *datum, struct error *error)
 {
-    run->machine.arena = arena;
-    run->machine.parameters = run->parameters;
-    run->machine.steps = CAVEAT_STEPS_MAX;
-    run->machine.status = BEHALF_OK;
-    for (size_t index = 0; index < caveat->parameter_count; index++) {
-        const struct caveat_parameter *parameter = &caveat->parameters[index];
-        const struct datum *datum = datum_field(stored, parameter->name);
+    const struct caveat_parameter *parameter = &caveat->parameters[index];
 
-        if (datum == NULL)
-            datum = datum_field(request, parameter->name);
-        if (datum == NULL) {
-            run->parameters[index] =
-                (struct cel_value){.kind = CEL_UNKNOWN, .as.missing = UINT32_C(1) << index};
+    if (!cel_convert_datum(&run->machine, &parameter->type, datum, &run->parameters[index]))
+        return wrong_type(caveat, parameter, datum, error);
+    return run->machine.status == BEHALF_OK ? BEHALF_OK : caveat_run_spent(caveat, error);
+}
+
+/* A list or a map is decoded; of a scalar only its bytes are looked at. */
+static enum status
+put_stored(struct caveat_run *run, const struct caveat *caveat, size_t index, struct slice bytes,
+           struct error *error)
+{
+    const struct datum *decoded = NULL;
+    struct datum scalar;
+    enum status status;
+
+    if (datum_read_scalar(bytes, &scalar))
+        return put_datum(run, caveat, index, &scalar, error);
+    status = datum_decode(bytes, run->machine.arena, &decoded, error);
+    return status == BEHALF_OK ? put_datum(run, caveat, index, decoded, error) : status;
+}
+
+static enum status
+damaged(const struct caveat *caveat, struct error *error)
+{
+    return error_set(error, BEHALF_STORAGE_CORRUPT,
+                     "the stored context of caveat '%.*s' cannot be read",
+                     SLICE_PRINTF(caveat->name));
+}
+
+/* `*given` gets a bit for each parameter that the stored context has. */
+static enum status
+put_stored_context(struct caveat_run *run, const struct caveat *caveat, struct slice stored,
+                   uint32_t *given, struct error *error)
+{
+    struct datum_cursor cursor;
+
+    if (!datum_open_map(stored, &cursor))
+        return damaged(caveat, error);
+    while (cursor.left > 0) {
+        struct slice key;
+        struct slice value;
+        size_t index = 0;
+        enum status status;
+
+        if (!datum_next_field(&cursor, &key, &value))
+            return damaged(caveat, error);
+        while (index < caveat->parameter_count && !slice_equal(caveat->parameters[index].name, key))
+            index++;
+        if (index == caveat->parameter_count)
             continue;
-        }
-        if (!cel_convert_datum(&run->machine, &parameter->type, datum, &run->parameters[index]))
-            return wrong_type(caveat, parameter, datum, error);
-        if (run->machine.status != BEHALF_OK)
-            return caveat_run_spent(caveat, error);
+        status = put_stored(run, caveat, index, value, error);
+        if (status != BEHALF_OK)
+            return status;
+        *given |= UINT32_C(1) << index;
     }
     return BEHALF_OK;
 }
 
 enum status
-caveat_evaluate(const struct caveat *caveat, const struct datum *stored,
-                const struct datum *request, struct arena *arena, struct caveat_result *result,
-                struct error *error)
+caveat_run_begin(struct caveat_run *run, const struct caveat *caveat, struct slice stored,
+                 const struct datum *request, struct arena *arena, struct error *error)
+{
+    uint32_t given = 0;
+
+    run->machine.arena = arena;
+    run->machine.parameters = run->parameters;
+    run->machine.patterns = caveat->patterns;
+    run->machine.last_pattern = (struct slice){NULL, 0};
+    run->machine.last_regex = NULL;
+    run->machine.steps = CAVEAT_STEPS_MAX;
+    run->machine.status = BEHALF_OK;
+    if (stored.size > 0) {
+        enum status status = put_stored_context(run, caveat, stored, &given, error);
+
+        if (status != BEHALF_OK)
+            return status;
+    }
+    for (size_t index = 0; index < caveat->parameter_count; index++) {
+        const struct datum *datum;
+        enum status status;
+
+        if ((given >> index & 1) != 0)
+            continue;
+        datum = datum_field(request, caveat->parameters[index].name);
+        if (datum == NULL) {
+            run->parameters[index] =
+                (struct cel_value){.kind = CEL_UNKNOWN, .as.missing = UINT32_C(1) << index};
+            continue;
+        }
+        status = put_datum(run, caveat, index, datum, error);
+        if (status != BEHALF_OK)
+            return status;
+    }
+    return BEHALF_OK;
+}
+
+enum status
+caveat_evaluate(const struct caveat *caveat, struct slice stored, const struct datum *request,
+                struct arena *arena, struct caveat_result *result, struct error *error)
 {
     const struct cel_node *root = &caveat->nodes[caveat->node_count - 1];
     struct cel_value value;
@@ -230,6 +356,7 @@ caveat_evaluate(const struct caveat *caveat, const struct datum *stored,
     if (status != BEHALF_OK)
         return status;
     cel_evaluate(&run.machine, caveat, root, &value);
+    cel_machine_end(&run.machine);
     if (run.machine.status != BEHALF_OK)
         return caveat_run_spent(caveat, error);
     if (value.kind == CEL_UNKNOWN) {
@@ -267,40 +394,5 @@ caveat_check_context(const struct caveat *caveat, const struct datum *context, s
                              "caveat '%.*s' has no parameter '%.*s'", SLICE_PRINTF(caveat->name),
                              SLICE_PRINTF(key));
     }
-    return caveat_run_begin(&run, caveat, context, NULL, arena, error);
-}
-
-static bool
-all_constant(const struct caveat *caveat, const struct cel_node *node)
-{
-    for (uint32_t index = 0; index < node->count; index++)
-        if (cel_child(caveat, node, index)->op != CEL_OP_CONSTANT)
-            return false;
-    return true;
-}
-
-/* What fails, or takes too long, stays as it is: its outcome may never be asked for. */
-void
-cel_fold(const struct caveat *caveat, struct cel_node *nodes, struct arena *arena)
-{
-    struct cel_machine machine = {.arena = arena, .steps = CAVEAT_STEPS_MAX};
-
-    for (uint32_t index = 0; index < caveat->node_count; index++) {
-        struct cel_node *node = &nodes[index];
-        struct cel_value value = {.kind = CEL_ERROR};
-        struct cel_value *constant;
-
-        if ((node->op != CEL_OP_CALL && node->op != CEL_OP_LIST && node->op != CEL_OP_MAP) ||
-            !all_constant(caveat, node))
-            continue;
-        cel_evaluate(&machine, caveat, node, &value);
-        if (machine.status != BEHALF_OK)
-            return;
-        constant = value.kind == CEL_ERROR ? NULL : arena_take(arena, sizeof *constant);
-        if (constant == NULL)
-            continue;
-        *constant = value;
-        node->constant = constant;
-        node->op = CEL_OP_CONSTANT;
-    }
+    return caveat_run_begin(&run, caveat, (struct slice){NULL, 0}, context, arena, error);
 }

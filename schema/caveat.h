@@ -10,8 +10,8 @@
  * 64 deep. The names, the text and the parameters are copied; element types are borrowed for
  * as long as the caveat.
  * Language: docs/caveats.md; the CEL language definition with SpiceDB's types and functions.
- * Threads: a compiled caveat may be evaluated by many threads at once. Memory: owned by its schema.
- * */
+ * Threads: a compiled caveat may be evaluated by many threads at once. Memory: owned by its schema;
+ * in an arena, but for the patterns of `matches`, so that it is to be released before the arena. */
 #ifndef BEHALF_SCHEMA_CAVEAT_H
 #define BEHALF_SCHEMA_CAVEAT_H
 
@@ -54,15 +54,22 @@ struct caveat_parameter {
 
 /* Compiles and type-checks. `line` and `column` say where the text begins in its file, so that
  * errors (SCHEMA_PARSE_ERROR, SCHEMA_TYPE_ERROR: position, expected and found type) point there.
- * The result type must be bool and every parameter used. All memory in the arena, as long as the
- * caveat. */
+ * The result type must be bool and every parameter used. The arena lives as long as the caveat. */
 enum status caveat_compile(struct slice name, const struct caveat_parameter *parameters,
                            size_t parameter_count, struct slice text, uint32_t line,
                            uint32_t column, struct arena *arena, const struct caveat **caveat,
                            struct error *error) BEHALF_MUST_USE;
 
+void caveat_release(const struct caveat *caveat); /* accepts NULL */
+
 size_t caveat_parameter_count(const struct caveat *caveat);
 const struct caveat_parameter *caveat_parameter_at(const struct caveat *caveat, size_t index);
+
+/* The expression as it was written, without the blanks around it. */
+struct slice caveat_text(const struct caveat *caveat);
+
+/* A declared type as the schema writes it: `map<list<int>>`. */
+void caveat_type_print(const struct caveat_type *type, struct buffer *out);
 
 enum caveat_outcome { CAVEAT_FALSE, CAVEAT_UNKNOWN, CAVEAT_TRUE };
 
@@ -71,16 +78,18 @@ struct caveat_result {
     uint32_t missing; /* CAVEAT_UNKNOWN: bit i for parameter i that the outcome depends on */
 };
 
-/* `stored` and `request` are maps or NULL; where both have a name, stored wins. Names that are no
- * parameters are ignored. A decided simple comparison allocates nothing. */
-enum status caveat_evaluate(const struct caveat *caveat, const struct datum *stored,
+/* `stored` is the canonical bytes of a map (base/datum.h), read in place, or nothing; `request` is a
+ * map or NULL. Where both have a name, stored wins. Names that are no parameters are ignored. What
+ * the contexts give is converted even where it cannot matter: a wrong type never goes unnoticed.
+ * Bytes that are damaged are STORAGE_CORRUPT. A decided simple comparison allocates nothing. */
+enum status caveat_evaluate(const struct caveat *caveat, struct slice stored,
                             const struct datum *request, struct arena *arena,
                             struct caveat_result *result, struct error *error) BEHALF_MUST_USE;
 
 /* What is left of the condition when the known values are put in, as CEL text ("count < 4"). With
  * the values that were missing it gives what the whole gives. A part that fails stays as it is
  * written. */
-enum status caveat_residual(const struct caveat *caveat, const struct datum *stored,
+enum status caveat_residual(const struct caveat *caveat, struct slice stored,
                             const struct datum *request, struct arena *arena, struct buffer *out,
                             struct error *error) BEHALF_MUST_USE;
 

@@ -334,11 +334,15 @@ static bool
 is_bad_pattern(struct printer *printer, const struct cel_node *node)
 {
     struct cel_value value;
+    struct regex *regex;
     char reason[8];
 
-    return cel_overloads[node->overload].run == cel_matches &&
-           is_known(printer, cel_child(printer->caveat, node, 1), &value) &&
-           value.kind == CEL_STRING && !regex_check(value.as.text, reason, sizeof reason);
+    if (cel_overloads[node->overload].run != cel_matches ||
+        !is_known(printer, cel_child(printer->caveat, node, 1), &value) || value.kind != CEL_STRING)
+        return false;
+    regex = regex_compile(value.as.text, reason, sizeof reason);
+    regex_free(regex);
+    return regex == NULL;
 }
 
 static void
@@ -532,9 +536,8 @@ print_node(struct printer *printer, const struct cel_node *node, enum level want
 }
 
 enum status
-caveat_residual(const struct caveat *caveat, const struct datum *stored,
-                const struct datum *request, struct arena *arena, struct buffer *out,
-                struct error *error)
+caveat_residual(const struct caveat *caveat, struct slice stored, const struct datum *request,
+                struct arena *arena, struct buffer *out, struct error *error)
 {
     struct printer printer = {.caveat = caveat, .out = out};
     size_t start = out->size;
@@ -543,6 +546,7 @@ caveat_residual(const struct caveat *caveat, const struct datum *stored,
     if (status != BEHALF_OK)
         return status;
     print_node(&printer, &caveat->nodes[caveat->node_count - 1], LEVEL_CONDITION);
+    cel_machine_end(&printer.run.machine);
     if (printer.run.machine.status == BEHALF_OK)
         return BEHALF_OK;
     out->size = start;

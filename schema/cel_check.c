@@ -198,16 +198,20 @@ no_overload(struct checker *checker, const struct cel_node *node)
     return fail_node(checker, node);
 }
 
-/* A pattern that stands in the text is compiled now: what is wrong with it has a place. */
+/* A pattern that stands in the text is tried now: what is wrong with it has a place. */
 static enum status
 check_pattern(struct checker *checker, const struct cel_node *node)
 {
     const struct cel_node *pattern = cel_child(checker->caveat, node, 1);
+    struct regex *regex;
     char reason[128];
 
     if (cel_overloads[node->overload].run != cel_matches || pattern->op != CEL_OP_CONSTANT ||
-        pattern->constant->kind != CEL_STRING ||
-        regex_check(pattern->constant->as.text, reason, sizeof reason))
+        pattern->constant->kind != CEL_STRING)
+        return BEHALF_OK;
+    regex = regex_compile(pattern->constant->as.text, reason, sizeof reason);
+    regex_free(regex);
+    if (regex != NULL)
         return BEHALF_OK;
     (void)error_set(checker->error, BEHALF_SCHEMA_TYPE_ERROR,
                     "the pattern is no regular expression: %s", reason);

@@ -53,6 +53,8 @@ struct cel_node {
     const struct cel_type *type;
 };
 
+#define CEL_PATTERNS_MAX 16 /* kept compiled with a caveat; those beyond are compiled anew */
+
 struct caveat {
     struct slice name;
     struct slice text;
@@ -64,6 +66,8 @@ struct caveat {
     const struct cel_node *nodes;
     uint32_t node_count;
     const uint32_t *operands;
+    struct regex *patterns[CEL_PATTERNS_MAX];
+    uint32_t pattern_count;
 };
 
 static inline const struct cel_node *
@@ -85,6 +89,11 @@ enum status cel_check(struct caveat *caveat, struct cel_node *nodes, struct aren
 /* Calls of constants become constants, where they do not fail. */
 void cel_fold(const struct caveat *caveat, struct cel_node *nodes, struct arena *arena);
 
+/* Compiles the patterns that are constants by now, and marks their values. False when the arena is
+ * spent. */
+bool cel_keep_patterns(struct caveat *caveat, struct cel_node *nodes,
+                       struct arena *arena) BEHALF_MUST_USE;
+
 /* The value of a node; recursion is as deep as the node is high. */
 void cel_evaluate(struct cel_machine *machine, const struct caveat *caveat,
                   const struct cel_node *node, struct cel_value *result);
@@ -100,8 +109,5 @@ void cel_error_at(const struct caveat *caveat, uint32_t offset, uint32_t size, s
  * arena is said by the machine. */
 bool cel_convert_datum(struct cel_machine *machine, const struct caveat_type *type,
                        const struct datum *datum, struct cel_value *value) BEHALF_MUST_USE;
-
-/* The declared type as the schema writes it. */
-void caveat_type_print(const struct caveat_type *type, struct buffer *out);
 
 #endif

@@ -44,7 +44,9 @@ enum cel_kind {
 
 struct cel_value {
     enum cel_kind kind;
-    uint32_t extra;
+    uint32_t
+        extra; /* as its kind has it; of a STRING that stands in the expression as a pattern, one
+                       more than its number among machine->patterns; else 0 */
     union {
         bool boolean;
         int64_t integer;
@@ -76,10 +78,15 @@ struct cel_map {
     size_t count;
 };
 
+struct regex; /* schema/regex.h */
+
 struct cel_machine {
     struct arena *arena;
     const struct cel_value *parameters;
-    uint32_t steps; /* left */
+    struct regex *const *patterns; /* those of the caveat */
+    struct slice last_pattern;     /* compiled by this evaluation: a text and the pattern, NULL */
+    struct regex *last_regex;      /* when it is none; cel_machine_end frees it */
+    uint32_t steps;                /* left */
     enum status status;
     struct cel_value locals[CEL_LOCALS_MAX];
 };
@@ -127,6 +134,9 @@ cel_error(const char *reason)
 {
     return (struct cel_value){.kind = CEL_ERROR, .as.reason = reason};
 }
+
+/* Releases what the machine holds beside its arena. */
+void cel_machine_end(struct cel_machine *machine);
 
 /* Takes steps; false when too few are left. */
 bool cel_charge(struct cel_machine *machine, size_t steps);

@@ -37,18 +37,20 @@ schema_sources(struct slice text, struct arena *arena, struct schema_source **so
     enum status status;
 
     arena_init(&scratch, DESCRIBE_ARENA_MAX);
-    status = build_schema(&build, text, &scratch, error);
-    if (status == BEHALF_OK) {
-        found = arena_take_array(arena, (size_t)build.member_count + 1, sizeof *found);
-        if (found == NULL)
-            status = error_set(error, BEHALF_SCHEMA_TYPE_ERROR, "the schema is too large");
-    }
+    status = build_schema(&build, text, &scratch, &scratch, error);
+    if (status != BEHALF_OK)
+        goto done;
+    found = arena_take_array(arena, (size_t)build.member_count + 1, sizeof *found);
+    if (found == NULL)
+        status = error_set(error, BEHALF_SCHEMA_TYPE_ERROR, "the schema is too large");
     for (uint32_t member = 0; status == BEHALF_OK && member < build.member_count; member++)
         status = source_of(&build, member, arena, &found[member], error);
     if (status == BEHALF_OK) {
         *sources = found;
         *count = build.member_count;
     }
+    build_release(&build);
+done:
     arena_release(&scratch);
     return status;
 }

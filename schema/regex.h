@@ -1,10 +1,9 @@
 /* regex.h - regular expressions: the seam in front of RE2, in C.
  *
  * Always true: matching is linear in the text, whatever the pattern; a pattern has at most
- * REGEX_PATTERN_MAX bytes and a compiled one a bounded size. Compiled patterns are kept in a table
- * of fixed size for the whole process, so nothing has to be released.
- * Threads: any; the table has a mutex that is held for a look-up only, never while compiling or
- * matching. No exception leaves it. */
+ * REGEX_PATTERN_MAX bytes and a compiled one a bounded size, automata included. No exception leaves
+ * it. Threads: a compiled pattern may be searched for by many threads at once. Memory: owned by the
+ * caller. */
 #ifndef BEHALF_SCHEMA_REGEX_H
 #define BEHALF_SCHEMA_REGEX_H
 
@@ -14,18 +13,23 @@
 #include "base/slice.h"
 
 #define REGEX_PATTERN_MAX 4096
+#define REGEX_COST_MAX 20000
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-enum regex_outcome { REGEX_NO, REGEX_YES, REGEX_BAD_PATTERN };
+struct regex;
 
-/* Whether the pattern is found anywhere in the text. Both are UTF-8. */
-enum regex_outcome regex_search(struct slice pattern, struct slice text);
+/* The pattern, of UTF-8; NULL when it is none: then `reason` gets a text, cut to `size`. */
+struct regex *regex_compile(struct slice pattern, char *reason, size_t size);
+void regex_free(struct regex *regex); /* accepts NULL */
 
-/* Whether the pattern compiles; otherwise `reason` gets a text, cut to `size`. */
-bool regex_check(struct slice pattern, char *reason, size_t size);
+/* Whether the pattern is found anywhere in the text, which is UTF-8. */
+bool regex_search(const struct regex *regex, struct slice text);
+
+/* What compiling it took, in parts of its automaton: at most REGEX_COST_MAX. */
+size_t regex_cost(const struct regex *regex);
 
 #ifdef __cplusplus
 }

@@ -37,6 +37,26 @@ static const struct subject subjects[] = {
      {PARAMETER("count", INT), PARAMETER("limit", INT)},
      2},
     {"count < limit", "{\"limit\":4}", "{}", {PARAMETER("count", INT), PARAMETER("limit", INT)}, 2},
+    {"used < limit",
+     "{\"limit\":0.75}",
+     "{\"used\":0.5}",
+     {PARAMETER("used", DOUBLE), PARAMETER("limit", DOUBLE)},
+     2},
+    {"region == home",
+     "{\"home\":\"eu-central-1\"}",
+     "{\"region\":\"eu-central-1\"}",
+     {PARAMETER("region", STRING), PARAMETER("home", STRING)},
+     2},
+    {"now < until",
+     "{\"until\":\"2024-01-01T01:00:00Z\"}",
+     "{\"now\":\"2024-01-01T00:30:00Z\"}",
+     {PARAMETER("now", TIMESTAMP), PARAMETER("until", TIMESTAMP)},
+     2},
+    {"enabled && !blocked",
+     "{\"blocked\":false}",
+     "{\"enabled\":true}",
+     {PARAMETER("enabled", BOOL), PARAMETER("blocked", BOOL)},
+     2},
     {"role in ['admin', 'owner', 'auditor']",
      "{}",
      "{\"role\":\"auditor\"}",
@@ -67,6 +87,16 @@ static const struct subject subjects[] = {
      "{\"tags\":[\"x1\",\"x2\",\"x3\",\"x4\"]}",
      {PARAMETER("tags", LIST)},
      1},
+    {"name.matches(pattern)",
+     "{\"pattern\":\"^report-[0-9]+$\"}",
+     "{\"name\":\"report-2024\"}",
+     {PARAMETER("name", STRING), PARAMETER("pattern", STRING)},
+     2},
+    {"tag in tags",
+     "{\"tags\":[\"x1\",\"x2\",\"x3\",\"x4\"]}",
+     "{\"tag\":\"x3\"}",
+     {PARAMETER("tag", STRING), PARAMETER("tags", LIST)},
+     2},
 };
 
 static void
@@ -100,11 +130,13 @@ static void
 measure(const struct subject *subject)
 {
     const struct caveat *caveat = NULL;
-    const struct datum *stored = NULL;
+    const struct datum *datum = NULL;
     const struct datum *request = NULL;
     struct arena arena;
     struct arena scratch;
     struct caveat_result result = {CAVEAT_FALSE, 0};
+    struct slice nothing = {NULL, 0};
+    struct buffer stored;
     double rounds[ROUNDS];
     size_t bytes = 0;
     struct error error;
@@ -114,14 +146,18 @@ measure(const struct subject *subject)
     must(caveat_compile(SLICE_LITERAL("c"), subject->parameters, subject->count,
                         slice_of(subject->text), 1, 1, &arena, &caveat, &error),
          &error);
-    must(datum_parse_json(slice_of(subject->stored), &arena, &stored, &error), &error);
+    must(datum_parse_json(slice_of(subject->stored), &arena, &datum, &error), &error);
+    buffer_init(&stored);
+    datum_encode(datum, &stored);
     must(datum_parse_json(slice_of(subject->request), &arena, &request, &error), &error);
     for (size_t round = 0; round < ROUNDS; round++) {
         int64_t begun = thread_cpu_ns();
 
         for (int count = 0; count < EVALUATIONS; count++) {
             arena_reset(&scratch, CAP);
-            must(caveat_evaluate(caveat, stored, request, &scratch, &result, &error), &error);
+            must(caveat_evaluate(caveat, datum->as.map.count > 0 ? buffer_slice(&stored) : nothing,
+                                 request, &scratch, &result, &error),
+                 &error);
         }
         rounds[round] = (double)(thread_cpu_ns() - begun) / EVALUATIONS;
     }
@@ -133,6 +169,8 @@ measure(const struct subject *subject)
            : result.outcome == CAVEAT_FALSE ? "false"
                                             : "unknown",
            rounds[ROUNDS / 2], bytes);
+    buffer_release(&stored);
+    caveat_release(caveat);
     arena_release(&scratch);
     arena_release(&arena);
 }

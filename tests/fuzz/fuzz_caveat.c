@@ -41,7 +41,7 @@ check_residual(const struct caveat *caveat, const struct datum *part, struct are
 
     buffer_init(&text);
     buffer_add_byte(&text, '(');
-    if (caveat_residual(caveat, part, NULL, arena, &text, &error) == BEHALF_OK) {
+    if (caveat_residual(caveat, (struct slice){NULL, 0}, part, arena, &text, &error) == BEHALF_OK) {
         enum status status;
 
         buffer_add_text(&text, usage);
@@ -50,6 +50,7 @@ check_residual(const struct caveat *caveat, const struct datum *part, struct are
         /* Printing can make a text longer, and values deeper, than the limits. */
         BEHALF_ASSERT(status == BEHALF_OK || status == BEHALF_SCHEMA_PARSE_ERROR ||
                       status == BEHALF_BUDGET_EXHAUSTED || status == BEHALF_SCHEMA_TYPE_ERROR);
+        caveat_release(rest);
     }
     buffer_release(&text);
 }
@@ -63,12 +64,16 @@ check_evaluation(const struct caveat *caveat, const struct datum *context, struc
     struct error error;
     enum status less_status;
     enum status status;
+    struct buffer stored;
 
     if (context->kind != DATUM_MAP)
         return;
     part.as.map.count /= 2;
-    less_status = caveat_evaluate(caveat, &part, NULL, arena, &less, &error);
-    status = caveat_evaluate(caveat, &part, context, arena, &all, &error);
+    buffer_init(&stored);
+    datum_encode(&part, &stored);
+    less_status = caveat_evaluate(caveat, buffer_slice(&stored), NULL, arena, &less, &error);
+    status = caveat_evaluate(caveat, buffer_slice(&stored), context, arena, &all, &error);
+    buffer_release(&stored);
     if (less_status == BEHALF_OK && less.outcome != CAVEAT_UNKNOWN && status == BEHALF_OK)
         BEHALF_ASSERT(less.outcome == all.outcome);
     if (less_status == BEHALF_OK && less.outcome != CAVEAT_UNKNOWN)
@@ -109,6 +114,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                       (error.line > 0 && error.column > 0));
     else if (datum_parse_json(json, &arena, &context, &error) == BEHALF_OK)
         check_evaluation(caveat, context, &arena);
+    caveat_release(caveat);
     buffer_release(&text);
     arena_release(&arena);
     return 0;

@@ -381,7 +381,7 @@ static bool
 is_local(struct slice key)
 {
     return slice_equal(key, META_INCARNATION) || slice_equal(key, META_SECRET) ||
-           slice_equal(key, META_HORIZON);
+           slice_equal(key, META_HORIZON) || slice_equal(key, META_CLOCK);
 }
 
 static enum status

@@ -49,7 +49,8 @@ run(void *argument)
         enum status status;
 
         arena_reset(&arena, CAP);
-        status = caveat_evaluate(caveat, NULL, context(&arena, number), &arena, &result, NULL);
+        status = caveat_evaluate(caveat, (struct slice){NULL, 0}, context(&arena, number), &arena,
+                                 &result, NULL);
         if (status != BEHALF_OK || result.outcome != (expected ? CAVEAT_TRUE : CAVEAT_FALSE))
             (*wrong)++;
     }
@@ -82,6 +83,7 @@ main(void)
         (void)pthread_join(threads[index], NULL);
         total += wrong[index];
     }
+    caveat_release(caveat);
     arena_release(&arena);
     if (total > 0)
         fprintf(stderr, "caveats: %zu wrong answers\n", total);

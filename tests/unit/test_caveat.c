@@ -45,6 +45,15 @@ expect_error(const char *parameters, const char *text, enum status status, uint3
     cr_expect_str_eq(error.hint, hint, "%s: %s", text, error.hint);
 }
 
+static const struct slice nothing = {NULL, 0};
+
+static struct slice
+bytes_of(const char *json)
+{
+    return json == NULL ? nothing
+                        : caveat_test_bytes(&arena, caveat_test_json(&arena, slice_of(json)));
+}
+
 static struct caveat_result
 evaluate(const struct caveat *caveat, const char *stored, const char *request)
 {
@@ -52,7 +61,7 @@ evaluate(const struct caveat *caveat, const char *stored, const char *request)
     struct error error;
 
     cr_assert_eq(
-        caveat_evaluate(caveat, stored == NULL ? NULL : caveat_test_json(&arena, slice_of(stored)),
+        caveat_evaluate(caveat, bytes_of(stored),
                         request == NULL ? NULL : caveat_test_json(&arena, slice_of(request)),
                         &arena, &result, &error),
         BEHALF_OK, "%s", error.message);
@@ -117,6 +126,69 @@ Test(caveat, stored_values_win)
                  CAVEAT_TRUE);
 }
 
+Test(caveat, stored_bytes_that_are_damaged_are_no_answer)
+{
+    const struct caveat *caveat = compile("count int, names list<string>", "count in [1] || "
+                                                                           "'x' in names");
+    struct slice bytes = bytes_of("{\"count\":1,\"names\":[\"x\"],\"zone\":{\"a\":[1]}}");
+    struct caveat_result result = {CAVEAT_UNKNOWN, 0};
+    struct error error;
+
+    cr_expect_eq(caveat_evaluate(caveat, bytes, NULL, &arena, &result, &error), BEHALF_OK);
+    cr_expect_eq(result.outcome, CAVEAT_TRUE);
+    for (size_t size = 1; size < bytes.size; size++)
+        cr_expect_eq(caveat_evaluate(caveat, (struct slice){bytes.data, size}, NULL, &arena,
+                                     &result, &error),
+                     BEHALF_STORAGE_CORRUPT, "%zu bytes", size);
+}
+
+Test(caveat, a_value_of_the_wrong_type_is_said_with_both_types)
+{
+    static const struct {
+        const char *type, *json, *message, *hint;
+    } cases[] = {
+        {"list<int>", "[1,true]", "list<int>, found a list [1,true]",
+         "an int is a whole number of 64 bits, or its decimal digits as a string"},
+        {"uint", "-1", "uint, found an integer -1",
+         "a uint is a whole number from 0 to 9223372036854775807, or its decimal digits as a "
+         "string"},
+        {"bool", "\"true\"", "bool, found a string \"true\"", ""},
+        {"timestamp", "0", "timestamp, found an integer 0",
+         "a timestamp is a string like \"2027-01-31T09:30:00Z\" (RFC 3339)"},
+        {"string", "null", "string, found null", ""},
+    };
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(cases); index++) {
+        struct caveat_result result;
+        struct error error;
+        char text[256];
+        char json[64];
+
+        (void)snprintf(text, sizeof text, "a %s", cases[index].type);
+        (void)snprintf(json, sizeof json, "{\"a\":%s}", cases[index].json);
+        cr_expect_eq(caveat_evaluate(compile(text, "dyn(a) == 1"), nothing,
+                                     caveat_test_json(&arena, slice_of(json)), &arena, &result,
+                                     &error),
+                     BEHALF_CAVEAT_PARAMETER_TYPE_ERROR);
+        (void)snprintf(text, sizeof text, "parameter 'a' of caveat 'c' expects %s",
+                       cases[index].message);
+        cr_expect_str_eq(error.message, text);
+        cr_expect_str_eq(error.hint, cases[index].hint);
+    }
+}
+
+Test(caveat, a_wrong_type_is_found_where_it_cannot_matter)
+{
+    const struct caveat *caveat = compile("a bool, b int", "a || b > 1");
+    struct caveat_result result;
+    struct error error;
+
+    cr_expect_eq(caveat_evaluate(caveat, nothing,
+                                 caveat_test_json(&arena, SLICE_LITERAL("{\"a\":true,\"b\":[]}")),
+                                 &arena, &result, &error),
+                 BEHALF_CAVEAT_PARAMETER_TYPE_ERROR);
+}
+
 Test(caveat, only_what_can_matter_is_missing)
 {
     const struct caveat *caveat = compile("a bool, b bool, c int, d int", "a && (b || c > d)");
@@ -134,7 +206,7 @@ Test(caveat, evaluation_errors_have_a_place)
     struct caveat_result result = {CAVEAT_TRUE, 77};
     struct error error;
 
-    cr_expect_eq(caveat_evaluate(caveat, NULL,
+    cr_expect_eq(caveat_evaluate(caveat, nothing,
                                  caveat_test_json(&arena, SLICE_LITERAL("{\"a\":1,\"b\":0}")),
                                  &arena, &result, &error),
                  BEHALF_CAVEAT_EVALUATION_ERROR);
@@ -175,9 +247,7 @@ expect_residual(const char *parameters, const char *text, const char *json, cons
     struct error error;
 
     buffer_init(&out);
-    cr_expect_eq(caveat_residual(caveat, caveat_test_json(&arena, slice_of(json)), NULL, &arena,
-                                 &out, &error),
-                 BEHALF_OK);
+    cr_expect_eq(caveat_residual(caveat, bytes_of(json), NULL, &arena, &out, &error), BEHALF_OK);
     cr_expect_str_eq(out.data, expected, "%s: %s", text, out.data);
     buffer_release(&out);
 }
@@ -273,15 +343,15 @@ Test(caveat, work_is_limited)
     for (int count = 0; count < 200; count++)
         buffer_add_text(&json, ",1");
     buffer_add_text(&json, "]}");
-    cr_expect_eq(caveat_evaluate(cubic, NULL, caveat_test_json(&arena, buffer_slice(&json)), &arena,
-                                 &result, &error),
+    cr_expect_eq(caveat_evaluate(cubic, nothing, caveat_test_json(&arena, buffer_slice(&json)),
+                                 &arena, &result, &error),
                  BEHALF_BUDGET_EXHAUSTED);
     buffer_clear(&json);
     buffer_add_text(&json, "{\"s\":\"");
     for (int count = 0; count < 200000; count++)
         buffer_add_byte(&json, 'x');
     buffer_add_text(&json, "\"}");
-    cr_expect_eq(caveat_evaluate(growing, NULL, caveat_test_json(&arena, buffer_slice(&json)),
+    cr_expect_eq(caveat_evaluate(growing, nothing, caveat_test_json(&arena, buffer_slice(&json)),
                                  &arena, &result, &error),
                  BEHALF_BUDGET_EXHAUSTED);
     buffer_release(&json);
@@ -303,14 +373,76 @@ Test(caveat, a_simple_comparison_takes_no_memory)
     for (size_t index = 0; index < BEHALF_COUNT_OF(cases); index++) {
         const struct caveat *caveat = compile(cases[index].parameters, cases[index].text);
         const struct datum *context = caveat_test_json(&arena, slice_of(cases[index].json));
+        struct slice stored = caveat_test_bytes(&arena, context);
         struct arena none = {.cap_bytes = 0};
         struct caveat_result result = {CAVEAT_FALSE, 0};
 
-        cr_expect_eq(caveat_evaluate(caveat, NULL, context, &none, &result, NULL), BEHALF_OK, "%s",
+        cr_expect_eq(caveat_evaluate(caveat, nothing, context, &none, &result, NULL), BEHALF_OK,
+                     "%s", cases[index].text);
+        cr_expect_eq(result.outcome, CAVEAT_TRUE, "%s", cases[index].text);
+        result.outcome = CAVEAT_FALSE;
+        cr_expect_eq(caveat_evaluate(caveat, stored, NULL, &none, &result, NULL), BEHALF_OK, "%s",
                      cases[index].text);
         cr_expect_eq(result.outcome, CAVEAT_TRUE, "%s", cases[index].text);
         cr_expect_null(none.chunks, "%s", cases[index].text);
     }
+}
+
+static enum caveat_outcome
+outcome_of_patterns(const char *text, const char *json)
+{
+    const struct caveat *caveat = compile("s list<string>, p list<string>", text);
+    enum caveat_outcome outcome = evaluate(caveat, NULL, json).outcome;
+
+    caveat_release(caveat);
+    return outcome;
+}
+
+Test(caveat, patterns_of_the_text_and_of_the_context_are_the_same)
+{
+    cr_expect_eq(outcome_of_patterns("s.all(x, x.matches('^a+$')) && p == p",
+                                     "{\"s\":[\"a\",\"aaa\"],\"p\":[]}"),
+                 CAVEAT_TRUE);
+    cr_expect_eq(outcome_of_patterns("s.all(x, p.all(y, x.matches(y)))",
+                                     "{\"s\":[\"ab\",\"bb\"],\"p\":[\"b\",\"^..$\"]}"),
+                 CAVEAT_TRUE);
+    cr_expect_eq(outcome_of_patterns("s[0].matches('^' + 'a') && s[0].matches('^a') && p == p",
+                                     "{\"s\":[\"ab\"],\"p\":[]}"),
+                 CAVEAT_TRUE);
+    cr_expect_eq(outcome_of_patterns("s[0].matches(p[0]) || s[0].matches('^b')",
+                                     "{\"s\":[\"b\"],\"p\":[\"(\"]}"),
+                 CAVEAT_TRUE);
+}
+
+Test(caveat, more_patterns_than_are_kept_are_still_right)
+{
+    struct buffer text;
+
+    buffer_init(&text);
+    buffer_add_text(&text, "p == p");
+    for (int count = 0; count < 40; count++)
+        buffer_add_format(&text, " && s[0].matches('^x%d$') == %s", count,
+                          count == 33 ? "true" : "false");
+    cr_expect_eq(outcome_of_patterns(text.data, "{\"s\":[\"x33\"],\"p\":[]}"), CAVEAT_TRUE);
+    buffer_release(&text);
+}
+
+Test(caveat, compiling_patterns_costs_steps)
+{
+    const struct caveat *caveat = compile("l list<string>", "l.all(x, x.matches('^' + x))");
+    struct caveat_result result;
+    struct buffer json;
+    struct error error;
+
+    buffer_init(&json);
+    buffer_add_text(&json, "{\"l\":[\"x\"");
+    for (int count = 0; count < 2000; count++)
+        buffer_add_format(&json, ",\"x%d\"", count);
+    buffer_add_text(&json, "]}");
+    cr_expect_eq(caveat_evaluate(caveat, nothing, caveat_test_json(&arena, buffer_slice(&json)),
+                                 &arena, &result, &error),
+                 BEHALF_BUDGET_EXHAUSTED);
+    buffer_release(&json);
 }
 
 Test(caveat, line_breaks_in_strings_and_comments)

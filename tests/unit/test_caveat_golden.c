@@ -57,13 +57,27 @@ take_column(struct slice *rest)
     return trim(column);
 }
 
+static const struct slice nothing = {NULL, 0};
+
+/* The same, whether it is the request that has the context or the relationship. */
 static struct answer
 ask(struct line *line, const struct caveat *caveat, const struct datum *context)
 {
+    struct slice bytes = caveat_test_bytes(&line->arena, context);
     struct answer answer = {.status = BEHALF_OK};
+    struct answer stored = {.status = BEHALF_OK};
 
     answer.status =
-        caveat_evaluate(caveat, NULL, context, &line->arena, &answer.result, &answer.error);
+        caveat_evaluate(caveat, nothing, context, &line->arena, &answer.result, &answer.error);
+    stored.status =
+        caveat_evaluate(caveat, bytes, NULL, &line->arena, &stored.result, &stored.error);
+    cr_expect_eq(stored.status, answer.status, "%s:%d: stored", line->file, line->number);
+    if (answer.status == BEHALF_OK && stored.status == BEHALF_OK) {
+        cr_expect_eq(stored.result.outcome, answer.result.outcome, "%s:%d: stored", line->file,
+                     line->number);
+        cr_expect_eq(stored.result.missing, answer.result.missing, "%s:%d: stored", line->file,
+                     line->number);
+    }
     return answer;
 }
 
@@ -121,7 +135,7 @@ check_residual(struct line *line, const struct caveat *caveat, const struct datu
 
     buffer_init(&text);
     buffer_add_byte(&text, '(');
-    cr_assert_eq(caveat_residual(caveat, part, NULL, &line->arena, &text, &error), BEHALF_OK,
+    cr_assert_eq(caveat_residual(caveat, nothing, part, &line->arena, &text, &error), BEHALF_OK,
                  "%s:%d: %s", line->file, line->number, error.message);
     buffer_add_byte(&text, ')');
     /* Every parameter must be used, so each stands behind something that is true anyhow. */
@@ -141,6 +155,7 @@ check_residual(struct line *line, const struct caveat *caveat, const struct datu
         if (full->status == BEHALF_OK && again.status == BEHALF_OK)
             cr_expect_eq(again.result.outcome, full->result.outcome, "%s:%d: residual %s",
                          line->file, line->number, text.data);
+        caveat_release(rest);
     }
     buffer_release(&text);
 }
@@ -212,6 +227,7 @@ check_line(struct line *line)
               SLICE_PRINTF(line->expression), found.data, SLICE_PRINTF(line->result));
     if (caveat != NULL)
         check_subsets(line, caveat, context, &answer);
+    caveat_release(caveat);
     buffer_release(&text);
     buffer_release(&found);
 }

@@ -87,3 +87,19 @@ caveat_test_json(struct arena *arena, struct slice text)
                  SLICE_PRINTF(text), error.message);
     return datum;
 }
+
+struct slice
+caveat_test_bytes(struct arena *arena, const struct datum *datum)
+{
+    struct slice bytes = {NULL, 0};
+    struct buffer out;
+
+    buffer_init(&out);
+    if (datum != NULL) {
+        datum_encode(datum, &out);
+        bytes = arena_copy(arena, buffer_slice(&out));
+        cr_assert_not_null(bytes.data);
+    }
+    buffer_release(&out);
+    return bytes;
+}

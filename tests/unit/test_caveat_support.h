@@ -18,4 +18,7 @@ enum status caveat_test_compile(struct arena *arena, const char *parameters, con
 
 const struct datum *caveat_test_json(struct arena *arena, struct slice text);
 
+/* The canonical bytes of a datum, nothing of NULL. */
+struct slice caveat_test_bytes(struct arena *arena, const struct datum *datum);
+
 #endif

@@ -303,3 +303,80 @@ Test(datum, validation_notices_what_is_broken)
     cr_expect_not(datum_validate(&text, &reason));
     cr_expect_not(datum_validate(&real, &reason));
 }
+
+/* The fields of an encoded map, one "key=size" for each; "damaged" where reading ends early. */
+static void
+expect_fields(struct slice bytes, const char *expected)
+{
+    struct datum_cursor cursor;
+    struct buffer found;
+    bool fine = datum_open_map(bytes, &cursor);
+
+    buffer_init(&found);
+    while (fine && cursor.left > 0) {
+        struct slice key;
+        struct slice value;
+
+        fine = datum_next_field(&cursor, &key, &value);
+        if (fine)
+            buffer_add_format(&found, "%.*s=%zu ", SLICE_PRINTF(key), value.size);
+    }
+    if (!fine)
+        buffer_add_text(&found, "damaged");
+    cr_expect_str_eq(buffer_slice(&found).size == 0 ? "" : found.data, expected);
+    buffer_release(&found);
+}
+
+Test(datum, fields_of_encoded_maps_are_read_in_place)
+{
+    const struct datum *datum = NULL;
+    struct arena arena;
+    struct buffer bytes;
+    struct error error;
+
+    arena_init(&arena, 1 << 20);
+    buffer_init(&bytes);
+    cr_assert_eq(datum_parse_json(SLICE_LITERAL("{\"a\":1,\"bb\":\"xyz\",\"c\":[true,{\"d\":[]}],"
+                                                "\"e\":{},\"f\":null}"),
+                                  &arena, &datum, &error),
+                 BEHALF_OK);
+    datum_encode(datum, &bytes);
+    expect_fields(buffer_slice(&bytes), "a=9 bb=8 c=21 e=5 f=1 ");
+    for (size_t size = 1; size < bytes.size; size++) {
+        struct slice cut = {bytes.data, size};
+        struct datum_cursor cursor;
+        struct slice key;
+        struct slice value;
+        bool fine = datum_open_map(cut, &cursor);
+
+        while (fine && cursor.left > 0)
+            fine = datum_next_field(&cursor, &key, &value);
+        cr_expect_not(fine, "%zu bytes", size);
+    }
+    buffer_add_byte(&bytes, 0);
+    expect_fields(buffer_slice(&bytes), "a=9 bb=8 c=21 e=5 damaged");
+    expect_fields(SLICE_LITERAL("\x07\0\0\0\0"), "");
+    expect_fields(SLICE_LITERAL("\x07\0\0\0\0\0"), "damaged");
+    expect_fields(SLICE_LITERAL("\x06\0\0\0\0"), "damaged");
+    expect_fields((struct slice){NULL, 0}, "damaged");
+    buffer_release(&bytes);
+    arena_release(&arena);
+}
+
+Test(datum, scalars_are_read_without_memory)
+{
+    struct datum datum;
+
+    cr_expect(datum_read_scalar(SLICE_LITERAL("\x03\0\0\0\0\0\0\1\2"), &datum));
+    cr_expect(datum.kind == DATUM_INT && datum.as.integer == 258);
+    cr_expect(datum_read_scalar(SLICE_LITERAL("\x02"), &datum));
+    cr_expect(datum.kind == DATUM_BOOL && datum.as.boolean);
+    cr_expect(datum_read_scalar(SLICE_LITERAL("\x05\0\0\0\3abc"), &datum));
+    cr_expect(datum.kind == DATUM_STRING && slice_equal(datum.as.string, SLICE_LITERAL("abc")));
+    cr_expect_not(datum_read_scalar(SLICE_LITERAL("\x05\0\0\0\3ab"), &datum));
+    cr_expect_not(datum_read_scalar(SLICE_LITERAL("\x05\0\0\0\3abcd"), &datum));
+    cr_expect_not(datum_read_scalar(SLICE_LITERAL("\x05\0\0\0\1\xFF"), &datum));
+    cr_expect_not(datum_read_scalar(SLICE_LITERAL("\x06\0\0\0\0"), &datum));
+    cr_expect_not(datum_read_scalar(SLICE_LITERAL("\x08"), &datum));
+    cr_expect_not(datum_read_scalar((struct slice){NULL, 0}, &datum));
+}

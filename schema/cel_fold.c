@@ -1,0 +1,78 @@
+/* cel_fold.c - what an expression knows without any context: constants, and compiled patterns. */
+#include "schema/cel_node.h"
+#include "schema/regex.h"
+
+static bool
+all_constant(const struct caveat *caveat, const struct cel_node *node)
+{
+    for (uint32_t index = 0; index < node->count; index++)
+        if (cel_child(caveat, node, index)->op != CEL_OP_CONSTANT)
+            return false;
+    return true;
+}
+
+/* What fails, or takes too long, stays as it is: its outcome may never be asked for. */
+void
+cel_fold(const struct caveat *caveat, struct cel_node *nodes, struct arena *arena)
+{
+    struct cel_machine machine = {.arena = arena, .steps = CAVEAT_STEPS_MAX};
+
+    for (uint32_t index = 0; index < caveat->node_count; index++) {
+        struct cel_node *node = &nodes[index];
+        struct cel_value value = {.kind = CEL_ERROR};
+        struct cel_value *constant;
+
+        if ((node->op != CEL_OP_CALL && node->op != CEL_OP_LIST && node->op != CEL_OP_MAP) ||
+            !all_constant(caveat, node))
+            continue;
+        cel_evaluate(&machine, caveat, node, &value);
+        cel_machine_end(&machine);
+        if (machine.status != BEHALF_OK)
+            return;
+        constant = value.kind == CEL_ERROR ? NULL : arena_take(arena, sizeof *constant);
+        if (constant == NULL)
+            continue;
+        *constant = value;
+        node->constant = constant;
+        node->op = CEL_OP_CONSTANT;
+    }
+}
+
+/* Whether the node asks a constant pattern that has no number yet. */
+static bool
+has_new_pattern(const struct caveat *caveat, const struct cel_node *node)
+{
+    const struct cel_node *pattern;
+
+    if (node->op != CEL_OP_CALL || cel_overloads[node->overload].run != cel_matches)
+        return false;
+    pattern = cel_child(caveat, node, 1);
+    return pattern->op == CEL_OP_CONSTANT && pattern->constant->kind == CEL_STRING &&
+           pattern->constant->extra == 0;
+}
+
+bool
+cel_keep_patterns(struct caveat *caveat, struct cel_node *nodes, struct arena *arena)
+{
+    for (uint32_t index = 0; index < caveat->node_count; index++) {
+        struct cel_node *pattern;
+        struct cel_value *marked;
+        struct regex *regex;
+        char reason[8];
+
+        if (!has_new_pattern(caveat, &nodes[index]) || caveat->pattern_count == CEL_PATTERNS_MAX)
+            continue;
+        pattern = &nodes[caveat->operands[nodes[index].first + 1]];
+        regex = regex_compile(pattern->constant->as.text, reason, sizeof reason);
+        if (regex == NULL) /* what was computed of constants fails when it is asked for */
+            continue;
+        caveat->patterns[caveat->pattern_count++] = regex;
+        marked = arena_take(arena, sizeof *marked);
+        if (marked == NULL)
+            return false;
+        *marked = *pattern->constant;
+        marked->extra = caveat->pattern_count;
+        pattern->constant = marked;
+    }
+    return true;
+}
