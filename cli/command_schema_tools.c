@@ -7,6 +7,7 @@
 
 #include "base/relationship.h"
 #include "cli/schema_load.h"
+#include "schema/caveat.h"
 
 #define EXAMPLES_MAX 3
 #define PAGE_SIZE 10000
@@ -14,7 +15,8 @@
 /* --- changes in words ------------------------------------------------------------------------- */
 
 static const char *const change_names[] = {"added", "removed", "changed"};
-static const char *const part_names[] = {"definition", "relation", "permission", "variant"};
+static const char *const part_names[] = {"definition", "relation", "permission",
+                                         "variant",    "caveat",   "parameter"};
 
 static void
 print_change(const struct cli *cli, const struct schema_change *change)
@@ -27,7 +29,9 @@ print_change(const struct cli *cli, const struct schema_change *change)
                  cli_color(cli->color, COLOR_NONE), part_names[change->part],
                  SLICE_PRINTF(change->type));
     if (change->member.size > 0)
-        (void)printf("#%.*s%s ", SLICE_PRINTF(change->member), equals);
+        (void)printf("#%.*s%s", SLICE_PRINTF(change->member), equals);
+    if (change->member.size > 0 || change->part == SCHEMA_PART_CAVEAT)
+        (void)putchar(' ');
     if (change->kind == SCHEMA_CHANGED)
         (void)printf("%.*s  (was: %.*s)", SLICE_PRINTF(change->after),
                      SLICE_PRINTF(change->before));
@@ -52,6 +56,14 @@ json_member(struct buffer *out, const char *name, struct slice text)
     cli_json_string(out, text);
 }
 
+static const char *
+change_owner_key(const struct schema_change *change)
+{
+    if (change->part == SCHEMA_PART_CAVEAT)
+        return "name";
+    return change->part == SCHEMA_PART_PARAMETER ? "caveat" : "definition";
+}
+
 /* `"changes":[...]` */
 static void
 json_changes(struct buffer *out, const struct schema_changes *changes)
@@ -62,7 +74,7 @@ json_changes(struct buffer *out, const struct schema_changes *changes)
 
         buffer_add_format(out, "%s{\"change\":\"%s\",\"what\":\"%s\"", index > 0 ? "," : "",
                           change_names[change->kind], part_names[change->part]);
-        json_member(out, "definition", change->type);
+        json_member(out, change_owner_key(change), change->type);
         if (change->member.size > 0)
             json_member(out, "name", change->member);
         if (change->before.size > 0)
@@ -143,6 +155,8 @@ reflect_variants(struct buffer *out, const struct schema *schema, const struct s
             json_member(out, "relation", schema->members[variant->relation].name);
         if (variant->wildcard)
             buffer_add_text(out, ",\"wildcard\":true");
+        if (variant->caveat != SCHEMA_NONE)
+            json_member(out, "caveat", schema->caveats[variant->caveat].name);
         if (variant->expiring)
             buffer_add_text(out, ",\"expiration\":true");
         buffer_add_byte(out, '}');
@@ -176,6 +190,44 @@ reflect_members(struct buffer *out, const struct schema_described *described,
 }
 
 static void
+reflect_parameters(struct buffer *out, const struct caveat *caveat)
+{
+    struct buffer type;
+
+    buffer_init(&type);
+    buffer_add_text(out, ",\"parameters\":[");
+    for (size_t index = 0; index < caveat_parameter_count(caveat); index++) {
+        const struct caveat_parameter *parameter = caveat_parameter_at(caveat, index);
+
+        buffer_add_text(out, index > 0 ? ",{\"name\":" : "{\"name\":");
+        cli_json_string(out, parameter->name);
+        buffer_clear(&type);
+        caveat_type_print(&parameter->type, &type);
+        json_member(out, "type", buffer_slice(&type));
+        buffer_add_byte(out, '}');
+    }
+    buffer_add_byte(out, ']');
+    buffer_release(&type);
+}
+
+static void
+reflect_caveats(struct buffer *out, const struct schema *schema)
+{
+    buffer_add_text(out, ",\"caveats\":[");
+    for (uint32_t index = 0; index < schema->caveat_count; index++) {
+        const struct schema_caveat *caveat = &schema->caveats[index];
+
+        buffer_add_text(out, index > 0 ? ",{\"name\":" : "{\"name\":");
+        cli_json_string(out, caveat->name);
+        json_member(out, "comment", caveat->comment);
+        reflect_parameters(out, caveat->compiled);
+        json_member(out, "expression", caveat_text(caveat->compiled));
+        buffer_add_byte(out, '}');
+    }
+    buffer_add_byte(out, ']');
+}
+
+static void
 reflect(const struct schema_described *described, struct buffer *out)
 {
     const struct schema *schema = described->schema;
@@ -193,7 +245,9 @@ reflect(const struct schema_described *described, struct buffer *out)
         reflect_members(out, described, type, SCHEMA_PERMISSION);
         buffer_add_text(out, "]}");
     }
-    buffer_add_text(out, "]}");
+    buffer_add_byte(out, ']');
+    reflect_caveats(out, schema);
+    buffer_add_byte(out, '}');
 }
 
 static enum cli_exit
@@ -243,7 +297,8 @@ run_compile(struct cli *cli)
 
 /* --- plan ------------------------------------------------------------------------------------- */
 
-/* Stored relationships of a variant that the new schema has no place for. */
+/* Stored relationships of a variant that the new schema has no place for; or a parameter that is
+ * gone, which no count and no example excuses. */
 struct blocker {
     const struct schema_change *change;
     struct slice variant;
@@ -260,9 +315,26 @@ struct plan {
     uint32_t capacity;
 };
 
-/* A filter cannot tell a wildcard from plain subjects of its type, so each is looked at. */
+static bool
+is_of_variant(struct plan *plan, struct slice text, const struct schema_variant *variant)
+{
+    const struct schema *schema = plan->comparison.before.schema;
+    struct slice caveat = {"", 0};
+    struct relationship relationship;
+    struct error error;
+
+    if (variant->caveat != SCHEMA_NONE)
+        caveat = schema->caveats[variant->caveat].name;
+    return relationship_parse(text, &plan->cli->arena, &relationship, &error) == BEHALF_OK &&
+           relationship.subject.wildcard == variant->wildcard &&
+           slice_equal(relationship.caveat, caveat) &&
+           (relationship.expires_at != 0) == variant->expiring;
+}
+
+/* A filter cannot tell a wildcard or a condition from plain subjects, so each is looked at. */
 static void
-count_page(struct plan *plan, struct behalf_value result, bool wildcard, struct blocker *blocker)
+count_page(struct plan *plan, struct behalf_value result, const struct schema_variant *variant,
+           struct blocker *blocker)
 {
     struct behalf_value rest;
     struct behalf_value one;
@@ -273,14 +345,9 @@ count_page(struct plan *plan, struct behalf_value result, bool wildcard, struct 
         return;
     buffer_init(&text);
     while (count-- > 0 && behalf_value_next(&rest, &one)) {
-        struct slice tail = SLICE_LITERAL(":*");
-        bool everybody;
-
         buffer_clear(&text);
         cli_relationship_text(plan->cli, one, &text);
-        everybody = text.size > tail.size &&
-                    memcmp(text.data + text.size - tail.size, tail.data, tail.size) == 0;
-        if (everybody != wildcard)
+        if (!is_of_variant(plan, buffer_slice(&text), variant))
             continue;
         blocker->count++;
         if (blocker->example_count < EXAMPLES_MAX)
@@ -312,12 +379,21 @@ count_variant(struct plan *plan, const struct schema_variant *variant, struct bl
         if (behalf_relationships_read(cli->client, &cli->read, &filter, &page, &reply,
                                       &cli->error) != BEHALF_SUCCESS)
             return cli_fail(cli, "read relationships");
-        count_page(plan, behalf_reply_result(reply), variant->wildcard, blocker);
+        count_page(plan, behalf_reply_result(reply), variant, blocker);
         cursor = cli_get_text(behalf_reply_result(reply), "cursor");
         page.cursor = cursor.size > 0 ? cli_copy(cli, cursor) : NULL;
         behalf_reply_free(reply);
     } while (page.cursor != NULL);
     return CLI_OK;
+}
+
+static void
+keep_blocker(struct plan *plan, const struct blocker *blocker)
+{
+    plan->blockers = arena_grow(&plan->cli->arena, plan->blockers, plan->count, &plan->capacity,
+                                sizeof *plan->blockers);
+    BEHALF_ASSERT(plan->blockers != NULL);
+    plan->blockers[plan->count++] = *blocker;
 }
 
 static enum cli_exit
@@ -334,16 +410,12 @@ add_blocker(struct plan *plan, const struct schema_change *change, uint32_t inde
     blocker.variant = slice_of(cli_copy(plan->cli, buffer_slice(&text)));
     buffer_release(&text);
     result = count_variant(plan, variant, &blocker);
-    if (result != CLI_OK || blocker.count == 0)
-        return result;
-    plan->blockers = arena_grow(&plan->cli->arena, plan->blockers, plan->count, &plan->capacity,
-                                sizeof *plan->blockers);
-    BEHALF_ASSERT(plan->blockers != NULL);
-    plan->blockers[plan->count++] = blocker;
-    return CLI_OK;
+    if (result == CLI_OK && blocker.count > 0)
+        keep_blocker(plan, &blocker);
+    return result;
 }
 
-/* A variant that is gone, or all variants of a relation that is. */
+/* A variant that is gone, all variants of a relation that is, or a parameter. */
 static enum cli_exit
 find_blockers(struct plan *plan, const struct schema_change *change)
 {
@@ -356,6 +428,8 @@ find_blockers(struct plan *plan, const struct schema_change *change)
         return CLI_OK;
     if (change->part == SCHEMA_PART_VARIANT)
         return add_blocker(plan, change, change->variant);
+    if (change->part == SCHEMA_PART_PARAMETER)
+        keep_blocker(plan, &(struct blocker){.change = change});
     if (change->part != SCHEMA_PART_RELATION)
         return CLI_OK;
     type = schema_find_type(schema, change->type);
@@ -371,6 +445,12 @@ print_blockers(const struct plan *plan)
     for (uint32_t index = 0; index < plan->count; index++) {
         const struct blocker *blocker = &plan->blockers[index];
 
+        if (blocker->change->part == SCHEMA_PART_PARAMETER) {
+            (void)printf("blocked: caveat '%.*s' cannot lose its parameter '%.*s %.*s'\n",
+                         SLICE_PRINTF(blocker->change->type), SLICE_PRINTF(blocker->change->member),
+                         SLICE_PRINTF(blocker->change->before));
+            continue;
+        }
         (void)printf("blocked by %llu relationship%s of %.*s#%.*s with subject %.*s\n",
                      (unsigned long long)blocker->count, blocker->count == 1 ? "" : "s",
                      SLICE_PRINTF(blocker->change->type), SLICE_PRINTF(blocker->change->member),
@@ -399,9 +479,14 @@ print_plan_json(const struct plan *plan)
 
         buffer_add_format(&line, "%s{\"count\":%llu", index > 0 ? "," : "",
                           (unsigned long long)blocker->count);
-        json_member(&line, "definition", blocker->change->type);
-        json_member(&line, "relation", blocker->change->member);
-        json_member(&line, "variant", blocker->variant);
+        if (blocker->change->part == SCHEMA_PART_PARAMETER) {
+            json_member(&line, "caveat", blocker->change->type);
+            json_member(&line, "parameter", blocker->change->member);
+        } else {
+            json_member(&line, "definition", blocker->change->type);
+            json_member(&line, "relation", blocker->change->member);
+            json_member(&line, "variant", blocker->variant);
+        }
         buffer_add_text(&line, ",\"examples\":[");
         for (size_t example = 0; example < blocker->example_count; example++) {
             if (example > 0)
@@ -522,7 +607,8 @@ const struct command cli_schema_tool_commands[] = {
      0, 1, 1, run_compile},
     {"schema", "plan", "FILE|-", "what writing a schema would change on the server",
      "Counts the stored relationships that would have no place any more; exit code 3 when there\n"
-     "are some, for the server would refuse the write.\n",
+     "are some, for the server would refuse the write. So it would where a caveat loses a\n"
+     "parameter, or one changes its type.\n",
      OPTION_READ, 1, 1, run_plan},
     {"schema", "apply", "FILE|-", "show what changes, ask, and write the schema",
      "Imports are put in. Writes nothing when nothing changes.\n", OPTION_YES, 1, 1, run_apply},

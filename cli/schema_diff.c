@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "schema/caveat.h"
 
 struct differ {
     struct arena *arena;
@@ -29,8 +30,14 @@ schema_variant_print(const struct schema *schema, const struct schema_variant *v
         buffer_add_byte(out, '#');
         buffer_add_slice(out, schema->members[variant->relation].name);
     }
+    if (variant->caveat != SCHEMA_NONE || variant->expiring)
+        buffer_add_text(out, " with ");
+    if (variant->caveat != SCHEMA_NONE)
+        buffer_add_slice(out, schema->caveats[variant->caveat].name);
+    if (variant->caveat != SCHEMA_NONE && variant->expiring)
+        buffer_add_text(out, " and ");
     if (variant->expiring)
-        buffer_add_text(out, " with expiration");
+        buffer_add_text(out, "expiration");
 }
 
 static struct slice
@@ -361,6 +368,150 @@ diff_definition(struct differ *differ, uint32_t old_type, uint32_t new_type)
     }
 }
 
+/* --- caveats ---------------------------------------------------------------------------------- */
+
+/* `(count int, most int) { count < most }` */
+static struct slice
+caveat_in_words(struct differ *differ, const struct caveat *caveat)
+{
+    struct buffer text;
+    struct slice kept;
+
+    buffer_init(&text);
+    for (size_t index = 0; index < caveat_parameter_count(caveat); index++) {
+        const struct caveat_parameter *parameter = caveat_parameter_at(caveat, index);
+
+        buffer_add_text(&text, index == 0 ? "(" : ", ");
+        buffer_add_slice(&text, parameter->name);
+        buffer_add_byte(&text, ' ');
+        caveat_type_print(&parameter->type, &text);
+    }
+    buffer_add_format(&text, ") { %.*s }", SLICE_PRINTF(caveat_text(caveat)));
+    kept = keep(differ, &text);
+    buffer_release(&text);
+    return kept;
+}
+
+static bool
+has_parameter(const struct caveat *caveat, const struct caveat_parameter *wanted)
+{
+    for (size_t index = 0; index < caveat_parameter_count(caveat); index++) {
+        const struct caveat_parameter *parameter = caveat_parameter_at(caveat, index);
+        const struct caveat_type *type = &parameter->type;
+        const struct caveat_type *other = &wanted->type;
+
+        if (!slice_equal(parameter->name, wanted->name))
+            continue;
+        while (type != NULL && other != NULL && type->kind == other->kind) {
+            type = type->element;
+            other = other->element;
+        }
+        return type == NULL && other == NULL;
+    }
+    return false;
+}
+
+/* With no value known, what is left of an expression is the expression in one form. */
+static bool
+same_expression(struct differ *differ, const struct caveat *old, const struct caveat *new)
+{
+    struct buffer before;
+    struct buffer after;
+    struct error ignored;
+    bool same = slice_equal(caveat_text(old), caveat_text(new));
+
+    if (same)
+        return true;
+    buffer_init(&before);
+    buffer_init(&after);
+    same = caveat_residual(old, NULL, NULL, differ->arena, &before, &ignored) == BEHALF_OK &&
+           caveat_residual(new, NULL, NULL, differ->arena, &after, &ignored) == BEHALF_OK &&
+           slice_equal(buffer_slice(&before), buffer_slice(&after));
+    buffer_release(&before);
+    buffer_release(&after);
+    return same;
+}
+
+static bool
+same_caveat(struct differ *differ, const struct caveat *old, const struct caveat *new)
+{
+    if (caveat_parameter_count(old) != caveat_parameter_count(new))
+        return false;
+    for (size_t index = 0; index < caveat_parameter_count(old); index++)
+        if (!has_parameter(new, caveat_parameter_at(old, index)))
+            return false;
+    return same_expression(differ, old, new);
+}
+
+/* Either side may be NULL. */
+static void
+add_caveat(struct differ *differ, struct slice name, const struct caveat *old,
+           const struct caveat *new)
+{
+    struct slice nothing = {"", 0};
+
+    add(differ, (struct schema_change){
+                    .kind = old == NULL   ? SCHEMA_ADDED
+                            : new == NULL ? SCHEMA_REMOVED
+                                          : SCHEMA_CHANGED,
+                    .part = SCHEMA_PART_CAVEAT,
+                    .type = name,
+                    .member = nothing,
+                    .before = old == NULL ? nothing : caveat_in_words(differ, old),
+                    .after = new == NULL ? nothing : caveat_in_words(differ, new),
+                    .variant = SCHEMA_NONE,
+                });
+}
+
+static void
+diff_parameters(struct differ *differ, enum schema_change_kind kind, struct slice name,
+                const struct caveat *from, const struct caveat *other)
+{
+    struct slice nothing = {"", 0};
+    struct buffer text;
+
+    buffer_init(&text);
+    for (size_t index = 0; index < caveat_parameter_count(from); index++) {
+        const struct caveat_parameter *parameter = caveat_parameter_at(from, index);
+
+        if (has_parameter(other, parameter))
+            continue;
+        buffer_clear(&text);
+        caveat_type_print(&parameter->type, &text);
+        add(differ, (struct schema_change){
+                        .kind = kind,
+                        .part = SCHEMA_PART_PARAMETER,
+                        .type = name,
+                        .member = parameter->name,
+                        .before = kind == SCHEMA_REMOVED ? keep(differ, &text) : nothing,
+                        .after = kind == SCHEMA_ADDED ? keep(differ, &text) : nothing,
+                        .variant = SCHEMA_NONE,
+                    });
+    }
+    buffer_release(&text);
+}
+
+static void
+diff_caveats(struct differ *differ, const struct schema *before, const struct schema *after)
+{
+    for (uint32_t index = 0; index < before->caveat_count; index++) {
+        const struct schema_caveat *old = &before->caveats[index];
+        uint32_t other = schema_find_caveat(after, old->name);
+        const struct caveat *new = other == SCHEMA_NONE ? NULL : after->caveats[other].compiled;
+
+        if (new != NULL && same_caveat(differ, old->compiled, new))
+            continue;
+        add_caveat(differ, old->name, old->compiled, new);
+        if (new == NULL)
+            continue;
+        diff_parameters(differ, SCHEMA_REMOVED, old->name, old->compiled, new);
+        diff_parameters(differ, SCHEMA_ADDED, old->name, new, old->compiled);
+    }
+    for (uint32_t index = 0; index < after->caveat_count; index++)
+        if (schema_find_caveat(before, after->caveats[index].name) == SCHEMA_NONE)
+            add_caveat(differ, after->caveats[index].name, NULL, after->caveats[index].compiled);
+}
+
 enum status
 schema_diff(struct arena *arena, const struct schema_described *before,
             const struct schema_described *after, struct schema_changes *changes,
@@ -379,6 +530,7 @@ schema_diff(struct arena *arena, const struct schema_described *before,
     for (uint32_t type = 0; type < after->schema->type_count; type++)
         if (schema_find_type(before->schema, after->schema->types[type].name) == SCHEMA_NONE)
             add_definition(&differ, SCHEMA_ADDED, after, type);
+    diff_caveats(&differ, before->schema, after->schema);
     if (differ.spent)
         return error_set(error, BEHALF_SCHEMA_TYPE_ERROR, "the schemas are too large to compare");
     *changes = (struct schema_changes){.rows = differ.rows, .count = differ.count};

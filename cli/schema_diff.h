@@ -1,7 +1,8 @@
 /* schema_diff.h - what one schema says that another does not.
  *
  * Always true: the comparison is of meanings. The order of definitions, members, variants, operands
- * of `+` and `&`, parentheses that change nothing, partials and comments are no difference.
+ * of `+` and `&`, parentheses that change nothing, partials and comments are no difference; nor are
+ * the order of a caveat's parameters, or blanks and constant parts of its expression.
  * Threads: none. Memory: everything lies in the arena; slices also point into the two schemas,
  * which outlive the changes. */
 #ifndef BEHALF_CLI_SCHEMA_DIFF_H
@@ -20,24 +21,29 @@ enum schema_part {
     SCHEMA_PART_DEFINITION,
     SCHEMA_PART_RELATION,
     SCHEMA_PART_PERMISSION,
-    SCHEMA_PART_VARIANT
+    SCHEMA_PART_VARIANT,
+    SCHEMA_PART_CAVEAT,
+    SCHEMA_PART_PARAMETER
 };
 
 /* A relation that became a permission is a relation removed and a permission added. Members of a
  * definition that was added or removed as a whole are listed too, behind it; so are the variants of
- * a relation, but only those of relations that were there before. */
+ * a relation, but only those of relations that were there before, and the parameters of a caveat
+ * that was there before. A parameter whose type changed is one removed and one added. */
 struct schema_change {
     enum schema_change_kind kind;
     enum schema_part part;
-    struct slice type;
-    struct slice member; /* empty for a definition */
-    struct slice before; /* expression, or variant in words; empty when there was none */
+    struct slice type;   /* of a caveat and a parameter: the caveat's name */
+    struct slice member; /* empty for a definition and a caveat */
+    struct slice before; /* expression, variant in words, parameters and expression of a caveat, or
+                            type of a parameter; empty when there was none */
     struct slice after;
     uint32_t variant; /* of a variant removed: its index in the old schema; else SCHEMA_NONE */
 };
 
 struct schema_changes {
-    struct schema_change *rows; /* in the order of the old schema, then of the new one */
+    struct schema_change *rows; /* definitions, then caveats; in the order of the old schema, then
+                                   of the new one */
     uint32_t count;
 };
 
@@ -56,7 +62,7 @@ enum status schema_diff(struct arena *arena, const struct schema_described *befo
                         const struct schema_described *after, struct schema_changes *changes,
                         struct error *error) BEHALF_MUST_USE;
 
-/* `group#member`, `user:*`, ... */
+/* `group#member`, `user:* with a_caveat and expiration`, ... */
 void schema_variant_print(const struct schema *schema, const struct schema_variant *variant,
                           struct buffer *out);
 

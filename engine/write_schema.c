@@ -253,6 +253,9 @@ allocate_labels(const struct schema *schema, struct store_transaction *transacti
         if (schema->members[member].kind != SCHEMA_HIDDEN)
             status = store_transaction_label(transaction, LABEL_RELATION,
                                              schema->members[member].name, &label, error);
+    for (uint32_t caveat = 0; status == BEHALF_OK && caveat < schema->caveat_count; caveat++)
+        status = store_transaction_label(transaction, LABEL_CAVEAT, schema->caveats[caveat].name,
+                                         &label, error);
     return status;
 }
 

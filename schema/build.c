@@ -63,6 +63,17 @@ build_suggest_type(struct build *build, struct slice wanted)
 }
 
 void
+build_suggest_caveat(struct build *build, struct slice wanted)
+{
+    struct slice nearest = {NULL, 0};
+    uint32_t distance = UINT32_MAX;
+
+    for (uint32_t caveat = 0; caveat < build->caveat_count; caveat++)
+        names_suggest(wanted, build->caveat_items[caveat]->name.text, &nearest, &distance);
+    hint_nearest(build, nearest);
+}
+
+void
 build_suggest_member(struct build *build, uint32_t type, struct slice wanted)
 {
     const struct build_type *owner = &build->types[type];
@@ -96,15 +107,19 @@ build_add_member(struct build *build, const struct schema_member *member,
 }
 
 enum status
-build_schema(struct build *build, struct slice text, struct arena *arena, struct error *error)
+build_schema(struct build *build, struct slice text, struct arena *arena,
+             struct arena *caveat_arena, struct error *error)
 {
     struct ast_file *file;
     enum status status = schema_parse(text, arena, &file, error);
 
     if (status != BEHALF_OK)
         return status;
-    *build = (struct build){.arena = arena, .error = error, .file = file};
+    *build =
+        (struct build){.arena = arena, .caveat_arena = caveat_arena, .error = error, .file = file};
     status = resolve_names(build);
+    if (status == BEHALF_OK)
+        status = build_conditions(build);
     if (status == BEHALF_OK)
         status = build_types(build);
     if (status == BEHALF_OK)

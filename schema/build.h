@@ -1,6 +1,7 @@
 /* build.h - a schema in the making: what the passes of the compiler share.
  *
  *   resolve_names      items to types and members; partials spliced in     resolve.c
+ *   build_conditions   caveats compiled, their parameters numbered         conditions.c
  *   build_types        variants of relations, and their rules              types.c
  *   build_rewrites     expressions to rewrites, hidden members             rewrite.c
  *   build_dependencies who leads to whom, cycles                           depend.c
@@ -8,8 +9,9 @@
  *
  * Always true: after build_rewrites the numbering is final (members of a type adjacent, hidden ones
  * behind the named ones), and `sources` and `expressions` run parallel to `members` and `rewrites`.
- * Threads: none. Memory: everything lies in `arena`, whose cap bounds what a text can cost; a pass
- * that finds it spent returns build_too_large.
+ * Threads: none. Memory: everything lies in `arena`, whose cap bounds what a text can cost, but for
+ * the compiled caveats, which lie in `caveat_arena`; a pass that finds one of them spent returns
+ * build_too_large.
  * Errors: SCHEMA_TYPE_ERROR with the place of what is wrong. */
 #ifndef BEHALF_SCHEMA_BUILD_H
 #define BEHALF_SCHEMA_BUILD_H
@@ -73,12 +75,22 @@ struct build_components {
 
 struct build {
     struct arena *arena;
+    struct arena *caveat_arena;
     struct error *error;
     const struct ast_file *file;
 
     struct build_type *types;
     uint32_t type_count;
     struct names type_names; /* scope 0 */
+
+    struct schema_caveat *caveats;
+    const struct ast_item **caveat_items;
+    uint32_t caveat_count;
+    struct names caveat_names;   /* scope 0 */
+    struct slice *context_names; /* ascending, each once */
+    uint32_t *context_indexes;   /* of all parameters, caveat by caveat */
+    uint32_t context_name_count;
+    uint32_t context_index_count;
 
     struct schema_member *members;
     struct build_source *sources;
@@ -90,6 +102,7 @@ struct build {
     struct schema_variant *variants;
     uint32_t variant_count;
     uint32_t variant_capacity;
+    bool has_expirations;
     uint32_t *subject_types;
     uint32_t subject_count;
     uint32_t subject_capacity;
@@ -122,11 +135,12 @@ struct build {
     uint32_t row_words;
 };
 
-/* Parses and runs all passes. `text` and `arena` outlive the build. */
+/* Parses and runs all passes. `text` and the arenas outlive the build; they may be the same. */
 enum status build_schema(struct build *build, struct slice text, struct arena *arena,
-                         struct error *error) BEHALF_MUST_USE;
+                         struct arena *caveat_arena, struct error *error) BEHALF_MUST_USE;
 
 enum status resolve_names(struct build *build) BEHALF_MUST_USE;
+enum status build_conditions(struct build *build) BEHALF_MUST_USE;
 enum status build_types(struct build *build) BEHALF_MUST_USE;
 enum status build_rewrites(struct build *build) BEHALF_MUST_USE;
 enum status build_dependencies(struct build *build) BEHALF_MUST_USE;
@@ -147,13 +161,11 @@ enum status build_too_large(struct build *build) BEHALF_MUST_USE;
 /* Adds the place to an error that was set with SCHEMA_TYPE_ERROR. */
 enum status build_error_at(struct build *build, struct place place) BEHALF_MUST_USE;
 
-/* conditions.c: whether a caveat's parameters and expression are right. */
-enum status build_check_caveat(struct build *build, const struct ast_item *item) BEHALF_MUST_USE;
-
 struct slice build_type_name(const struct build *build, uint32_t type);
 
-/* Hints at the nearest name of a type, or of a member of `type`. */
+/* Hints at the nearest name of a type, of a caveat, or of a member of `type`. */
 void build_suggest_type(struct build *build, struct slice wanted);
+void build_suggest_caveat(struct build *build, struct slice wanted);
 void build_suggest_member(struct build *build, uint32_t type, struct slice wanted);
 
 /* Adds a member behind all others. */

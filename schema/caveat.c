@@ -148,6 +148,24 @@ caveat_parameter_at(const struct caveat *caveat, size_t index)
     return &caveat->parameters[index];
 }
 
+static bool
+is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
+struct slice
+caveat_text(const struct caveat *caveat)
+{
+    struct slice text = caveat->text;
+
+    while (text.size > 0 && is_blank(text.data[text.size - 1]))
+        text.size--;
+    while (text.size > 0 && is_blank(text.data[0]))
+        text = (struct slice){text.data + 1, text.size - 1};
+    return text;
+}
+
 enum status
 caveat_run_spent(const struct caveat *caveat, struct error *error)
 {

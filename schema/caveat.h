@@ -64,6 +64,12 @@ enum status caveat_compile(struct slice name, const struct caveat_parameter *par
 size_t caveat_parameter_count(const struct caveat *caveat);
 const struct caveat_parameter *caveat_parameter_at(const struct caveat *caveat, size_t index);
 
+/* The expression as it was written, without the blanks around it. */
+struct slice caveat_text(const struct caveat *caveat);
+
+/* A declared type as the schema writes it: `map<list<int>>`. */
+void caveat_type_print(const struct caveat_type *type, struct buffer *out);
+
 enum caveat_outcome { CAVEAT_FALSE, CAVEAT_UNKNOWN, CAVEAT_TRUE };
 
 struct caveat_result {

@@ -101,7 +101,4 @@ void cel_error_at(const struct caveat *caveat, uint32_t offset, uint32_t size, s
 bool cel_convert_datum(struct cel_machine *machine, const struct caveat_type *type,
                        const struct datum *datum, struct cel_value *value) BEHALF_MUST_USE;
 
-/* The declared type as the schema writes it. */
-void caveat_type_print(const struct caveat_type *type, struct buffer *out);
-
 #endif

@@ -60,6 +60,31 @@ copy_types(struct frozen_schema *frozen, const struct build *build, struct buffe
     return true;
 }
 
+/* What is compiled lies in the schema's own arena already. */
+static bool
+copy_caveats(struct frozen_schema *frozen, const struct build *build, struct buffer *buffer)
+{
+    struct schema_caveat *caveats =
+        arena_take_array(&frozen->arena, (size_t)build->caveat_count + 1, sizeof *caveats);
+
+    if (caveats == NULL || !names_init(&frozen->caveat_names, &frozen->arena, build->caveat_count))
+        return false;
+    for (uint32_t index = 0; index < build->caveat_count; index++) {
+        const struct ast_item *item = build->caveat_items[index];
+        struct schema_caveat *caveat = &caveats[index];
+
+        *caveat = build->caveats[index];
+        caveat->name = arena_copy(&frozen->arena, item->name.text);
+        if (caveat->name.data == NULL ||
+            !copy_comment(&frozen->arena, &item->comments, buffer, &caveat->comment) ||
+            !names_add(&frozen->caveat_names, 0, caveat->name, index))
+            return false;
+    }
+    frozen->schema.caveats = caveats;
+    frozen->schema.caveat_count = build->caveat_count;
+    return true;
+}
+
 static bool
 copy_members(struct frozen_schema *frozen, const struct build *build, struct buffer *buffer)
 {
@@ -96,6 +121,8 @@ copy_arrays(struct frozen_schema *frozen, const struct build *build)
     const void *hops;
     const void *entries;
     const void *rows;
+    const void *context_names;
+    const void *context_indexes;
 
     if (copy_array(arena, build->variants, build->variant_count, sizeof *build->variants,
                    &variants) != BEHALF_OK ||
@@ -107,7 +134,11 @@ copy_arrays(struct frozen_schema *frozen, const struct build *build)
         copy_array(arena, build->entries, build->entry_count, sizeof *build->entries, &entries) !=
             BEHALF_OK ||
         copy_array(arena, build->rows, (size_t)build->member_count * 2 * build->row_words,
-                   sizeof *build->rows, &rows) != BEHALF_OK)
+                   sizeof *build->rows, &rows) != BEHALF_OK ||
+        copy_array(arena, build->context_names, build->context_name_count,
+                   sizeof *build->context_names, &context_names) != BEHALF_OK ||
+        copy_array(arena, build->context_indexes, build->context_index_count,
+                   sizeof *build->context_indexes, &context_indexes) != BEHALF_OK)
         return false;
     schema->variants = variants;
     schema->rewrites = rewrites;
@@ -119,6 +150,10 @@ copy_arrays(struct frozen_schema *frozen, const struct build *build)
     schema->operand_count = build->operand_count;
     schema->hop_count = build->hop_count;
     schema->entry_count = build->entry_count;
+    schema->context_names = context_names;
+    schema->context_indexes = context_indexes;
+    schema->context_name_count = build->context_name_count;
+    schema->has_expirations = build->has_expirations;
     frozen->rows = rows;
     frozen->row_words = build->row_words;
     return true;
@@ -131,8 +166,8 @@ freeze(struct frozen_schema *frozen, struct build *build)
     bool copied;
 
     buffer_init(&buffer);
-    copied = copy_types(frozen, build, &buffer) && copy_members(frozen, build, &buffer) &&
-             copy_arrays(frozen, build);
+    copied = copy_types(frozen, build, &buffer) && copy_caveats(frozen, build, &buffer) &&
+             copy_members(frozen, build, &buffer) && copy_arrays(frozen, build);
     buffer_release(&buffer);
     return copied ? BEHALF_OK : build_too_large(build);
 }
@@ -155,7 +190,7 @@ schema_compile(struct slice text, struct schema **schema, struct error *error)
     arena_init(&frozen->arena, BUILD_ARENA_MAX);
     frozen->schema.text = arena_copy(&frozen->arena, text);
     BEHALF_ASSERT(frozen->schema.text.data != NULL);
-    status = build_schema(&build, frozen->schema.text, &arena, error);
+    status = build_schema(&build, frozen->schema.text, &arena, &frozen->arena, error);
     if (status == BEHALF_OK)
         status = freeze(frozen, &build);
     if (status == BEHALF_OK)
@@ -197,6 +232,12 @@ uint32_t
 schema_find_type(const struct schema *schema, struct slice name)
 {
     return names_find(&frozen_of(schema)->type_names, 0, name);
+}
+
+uint32_t
+schema_find_caveat(const struct schema *schema, struct slice name)
+{
+    return names_find(&frozen_of(schema)->caveat_names, 0, name);
 }
 
 uint32_t

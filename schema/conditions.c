@@ -1,4 +1,7 @@
-/* conditions.c - the caveats of a schema: parameters, their types, and the expression. */
+/* conditions.c - the caveats of a schema: parameters, their types, the expression, and the numbers
+ * of the names that all of them read from contexts. */
+#include <stdlib.h>
+
 #include "schema/build.h"
 #include "schema/caveat.h"
 
@@ -65,7 +68,7 @@ declared_type(struct build *build, const struct ast_parameter_type *written,
         if (status != BEHALF_OK)
             return status;
         if (type_rows[row].has_element) {
-            element = arena_take_array(build->arena, 1, sizeof *element);
+            element = arena_take_array(build->caveat_arena, 1, sizeof *element);
             if (element == NULL)
                 return build_too_large(build);
         }
@@ -117,11 +120,10 @@ find_body(const struct build *build, const struct ast_item *item, uint32_t *line
     }
 }
 
-enum status
-build_check_caveat(struct build *build, const struct ast_item *item)
+static enum status
+compile_caveat(struct build *build, const struct ast_item *item, const struct caveat **caveat)
 {
     struct caveat_parameter *parameters = NULL;
-    const struct caveat *caveat;
     uint32_t line;
     uint32_t column;
     size_t count = 0;
@@ -130,6 +132,77 @@ build_check_caveat(struct build *build, const struct ast_item *item)
     if (status != BEHALF_OK)
         return status;
     find_body(build, item, &line, &column);
-    return caveat_compile(item->name.text, parameters, count, item->body, line, column,
-                          build->arena, &caveat, build->error);
+    status = caveat_compile(item->name.text, parameters, count, item->body, line, column,
+                            build->caveat_arena, caveat, build->error);
+    return status == BEHALF_BUDGET_EXHAUSTED ? build_too_large(build) : status;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+    return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+static uint32_t
+find_context_name(const struct build *build, struct slice name)
+{
+    const struct slice *found =
+        bsearch(&name, build->context_names, build->context_name_count, sizeof name, compare_names);
+
+    BEHALF_ASSERT(found != NULL);
+    return (uint32_t)(found - build->context_names);
+}
+
+/* Sorts the names of all parameters, keeps each once, and notes which is which. */
+static enum status
+number_parameters(struct build *build)
+{
+    uint32_t kept = 0;
+    uint32_t count = 0;
+
+    build->context_names = arena_take_array(build->arena, build->context_index_count + 1,
+                                            sizeof *build->context_names);
+    build->context_indexes = arena_take_array(build->arena, build->context_index_count + 1,
+                                              sizeof *build->context_indexes);
+    if (build->context_names == NULL || build->context_indexes == NULL)
+        return build_too_large(build);
+    for (uint32_t index = 0; index < build->caveat_count; index++) {
+        const struct caveat *caveat = build->caveats[index].compiled;
+
+        for (size_t at = 0; at < caveat_parameter_count(caveat); at++)
+            build->context_names[count++] = caveat_parameter_at(caveat, at)->name;
+    }
+    if (count > 0)
+        qsort(build->context_names, count, sizeof *build->context_names, compare_names);
+    for (uint32_t at = 0; at < count; at++)
+        if (kept == 0 || !slice_equal(build->context_names[kept - 1], build->context_names[at]))
+            build->context_names[kept++] = build->context_names[at];
+    build->context_name_count = kept;
+    for (uint32_t index = 0; index < build->caveat_count; index++) {
+        const struct schema_caveat *caveat = &build->caveats[index];
+
+        for (size_t at = 0; at < caveat_parameter_count(caveat->compiled); at++)
+            build->context_indexes[caveat->first_context + at] =
+                find_context_name(build, caveat_parameter_at(caveat->compiled, at)->name);
+    }
+    return BEHALF_OK;
+}
+
+enum status
+build_conditions(struct build *build)
+{
+    build->caveats =
+        arena_take_array(build->arena, (size_t)build->caveat_count + 1, sizeof *build->caveats);
+    if (build->caveats == NULL)
+        return build_too_large(build);
+    for (uint32_t index = 0; index < build->caveat_count; index++) {
+        struct schema_caveat *caveat = &build->caveats[index];
+        enum status status = compile_caveat(build, build->caveat_items[index], &caveat->compiled);
+
+        if (status != BEHALF_OK)
+            return status;
+        caveat->first_context = build->context_index_count;
+        build->context_index_count += (uint32_t)caveat_parameter_count(caveat->compiled);
+    }
+    return number_parameters(build);
 }

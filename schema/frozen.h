@@ -14,6 +14,7 @@ struct frozen_schema {
     _Atomic uint32_t references;
     struct arena arena; /* everything but this struct */
     struct names type_names;
+    struct names caveat_names;
     struct names member_names; /* scope: type */
     const uint64_t *rows;      /* per member: row_words of plain types, then of userset types */
     uint32_t row_words;

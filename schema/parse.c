@@ -47,8 +47,12 @@ parser_advance(struct parser *parser)
 static const struct flag_name *
 missing_flag(const struct parser *parser)
 {
+    struct slice word = parser->token.text;
+
+    if (slice_equal(word, SLICE_LITERAL("and")))
+        word = SLICE_LITERAL("expiration");
     for (size_t index = 0; index < BEHALF_COUNT_OF(flags); index++)
-        if (slice_equal(parser->token.text, slice_of(flags[index].name)) &&
+        if (slice_equal(word, slice_of(flags[index].name)) &&
             (parser->flags & flags[index].flag) == 0)
             return &flags[index];
     return NULL;
@@ -68,8 +72,8 @@ parser_unexpected(struct parser *parser, const char *what)
         error_set(parser->error, BEHALF_SCHEMA_PARSE_ERROR, "expected %s, found %s", what,
                   token_kind_name(token->kind));
     if (flag != NULL)
-        error_hint(parser->error, "'%s' is a keyword only behind a line 'use %s' at the top",
-                   flag->name, flag->name);
+        error_hint(parser->error, "'%.*s' is a keyword only behind a line 'use %s' at the top",
+                   SLICE_PRINTF(token->text), flag->name);
     else if (token->kind == TOKEN_SEMICOLON && token->text.size == 0)
         error_hint(parser->error, "a statement goes on in the next line only when its line ends "
                                   "in an operator");
@@ -291,8 +295,12 @@ parse_traits(struct parser *parser, struct ast_type_reference *reference)
         status = parser_advance(parser);
         if (status != BEHALF_OK)
             return status;
-        if (!parser_at_flag_word(parser, "expiration", AST_FLAG_EXPIRATION))
-            return parser_unexpected(parser, "'expiration'");
+        if (!parser_at_flag_word(parser, "expiration", AST_FLAG_EXPIRATION)) {
+            status = parser_unexpected(parser, "'expiration'");
+            error_hint(parser->error, "a kind of subject has one caveat at most; two conditions "
+                                      "can be one caveat: first && second");
+            return status;
+        }
     }
     reference->expiring = true;
     status = parser_advance(parser);

@@ -1,4 +1,4 @@
-/* resolve.c - names of types and members, and the splicing of partials.
+/* resolve.c - names of types, caveats and members, and the splicing of partials.
  * A partial with members can be spliced into a definition only once (a second time repeats them
  * all, which is an error), and a partial without members is dropped at once; so the work for a
  * definition is bounded by its members, however partials are nested. */
@@ -26,18 +26,27 @@ kind_of(const struct ast_item *item)
 }
 
 static enum status
-refuse_unsupported(struct build *build, const struct ast_item *item)
+refuse_import(struct build *build, const struct ast_item *item)
 {
-    if (item->kind == AST_IMPORT) {
-        error_set(build->error, BEHALF_SCHEMA_TYPE_ERROR, "imports are not resolved here");
-        error_hint(build->error, "the command line puts imported files into one text before it "
-                                 "writes a schema");
-    } else {
-        error_set(build->error, BEHALF_SCHEMA_TYPE_ERROR,
-                  "caveat '%.*s': this version of the server does not evaluate caveats yet",
-                  SLICE_PRINTF(item->name.text));
-    }
+    error_set(build->error, BEHALF_SCHEMA_TYPE_ERROR, "imports are not resolved here");
+    error_hint(build->error, "the command line puts imported files into one text before it writes "
+                             "a schema");
     return build_error_at(build, item->name.place);
+}
+
+/* Gives a definition or a caveat its number; a partial has none. */
+static bool
+number_item(struct build *build, const struct ast_item *item)
+{
+    if (item->kind == AST_DEFINITION) {
+        build->types[build->type_count].item = item;
+        return names_add(&build->type_names, 0, item->name.text, build->type_count++);
+    }
+    if (item->kind == AST_CAVEAT) {
+        build->caveat_items[build->caveat_count] = item;
+        return names_add(&build->caveat_names, 0, item->name.text, build->caveat_count++);
+    }
+    return true;
 }
 
 /* Enters every definition, partial and caveat under its name. */
@@ -53,7 +62,7 @@ enter_items(struct resolver *resolver)
         if (item->kind == AST_USE)
             continue;
         if (item->kind == AST_IMPORT)
-            return refuse_unsupported(build, item);
+            return refuse_import(build, item);
         index = names_find(&resolver->items, 0, item->name.text);
         if (index != SCHEMA_NONE) {
             error_set(build->error, BEHALF_SCHEMA_TYPE_ERROR,
@@ -62,24 +71,14 @@ enter_items(struct resolver *resolver)
                       resolver->by_index[index]->name.place.line);
             return build_error_at(build, item->name.place);
         }
-        if (item->kind == AST_CAVEAT) {
-            enum status status = build_check_caveat(build, item);
-
-            return status == BEHALF_OK ? refuse_unsupported(build, item) : status;
-        }
         if (count == SCHEMA_DEFINITIONS_MAX) {
             error_set(build->error, BEHALF_SCHEMA_TYPE_ERROR,
-                      "the schema has more than %d definitions and partials",
+                      "the schema has more than %d definitions, partials and caveats",
                       SCHEMA_DEFINITIONS_MAX);
             return build_error_at(build, item->name.place);
         }
         resolver->by_index[count] = item;
-        if (!names_add(&resolver->items, 0, item->name.text, count++))
-            return build_too_large(build);
-        if (item->kind != AST_DEFINITION)
-            continue;
-        build->types[build->type_count].item = item;
-        if (!names_add(&build->type_names, 0, item->name.text, build->type_count++))
+        if (!names_add(&resolver->items, 0, item->name.text, count++) || !number_item(build, item))
             return build_too_large(build);
     }
     return BEHALF_OK;
@@ -248,10 +247,12 @@ resolver_init(struct resolver *resolver, struct build *build)
         .stack_items = arena_take_array(build->arena, count, sizeof *resolver->stack_items),
     };
     build->types = arena_take_array(build->arena, count, sizeof *build->types);
+    build->caveat_items = arena_take_array(build->arena, count, sizeof *build->caveat_items);
     return resolver->by_index != NULL && resolver->state != NULL && resolver->has_members != NULL &&
            resolver->stack != NULL && resolver->stack_items != NULL && build->types != NULL &&
-           names_init(&resolver->items, build->arena, 64) &&
+           build->caveat_items != NULL && names_init(&resolver->items, build->arena, 64) &&
            names_init(&build->type_names, build->arena, 64) &&
+           names_init(&build->caveat_names, build->arena, 16) &&
            names_init(&build->member_names, build->arena, 256);
 }
 

@@ -27,7 +27,7 @@ struct caveat; /* schema/caveat.h */
 
 #define SCHEMA_NONE UINT32_MAX
 #define SCHEMA_TEXT_SIZE_MAX ((size_t)4 * 1024 * 1024)
-#define SCHEMA_DEFINITIONS_MAX 2000 /* partials included */
+#define SCHEMA_DEFINITIONS_MAX 2000 /* partials and caveats included */
 #define SCHEMA_MEMBERS_MAX                                                                         \
     65535                     /* hidden ones and those copied from partials included; an index
                                        fits 16 bits, which keys of the engine rely on */
@@ -85,7 +85,7 @@ struct schema_variant {
                      same stored subjects are met through that one */
 };
 
-/* A condition that relationships may carry. Parameter i is called
+/* A condition that relationships may carry. `compiled` lives as long as the schema. Parameter i is called
  * context_names[context_indexes[first_context + i]]: one number for one name in all caveats, so
  * that what is missing of a context can be counted and named together. */
 struct schema_caveat {

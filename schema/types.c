@@ -20,27 +20,21 @@ resolve_subject_relation(struct build *build, const struct ast_type_reference *r
     return build_error_at(build, reference->relation.place);
 }
 
-/* Conditions are part of the language, and of variants; evaluating them comes later. */
 static enum status
-refuse_conditions(struct build *build, const struct ast_type_reference *reference)
+resolve_caveat(struct build *build, const struct ast_type_reference *reference,
+               struct schema_variant *variant)
 {
-    if (reference->caveat.text.size > 0) {
-        error_set(build->error, BEHALF_SCHEMA_TYPE_ERROR, "there is no caveat '%.*s'",
-                  SLICE_PRINTF(reference->caveat.text));
-        if (slice_equal(reference->caveat.text, SLICE_LITERAL("expiration")))
-            error_hint(build->error,
-                       "'expiration' is a keyword only behind a line 'use expiration' at the top");
-        else
-            error_hint(build->error, "this version of the server does not evaluate caveats yet");
-        return build_error_at(build, reference->caveat.place);
-    }
-    if (reference->expiring) {
-        error_set(build->error, BEHALF_SCHEMA_TYPE_ERROR,
-                  "'with expiration': this version of the server does not evaluate expirations "
-                  "yet");
-        return build_error_at(build, reference->place);
-    }
-    return BEHALF_OK;
+    variant->caveat = names_find(&build->caveat_names, 0, reference->caveat.text);
+    if (variant->caveat != SCHEMA_NONE)
+        return BEHALF_OK;
+    error_set(build->error, BEHALF_SCHEMA_TYPE_ERROR, "there is no caveat '%.*s'",
+              SLICE_PRINTF(reference->caveat.text));
+    if (slice_equal(reference->caveat.text, SLICE_LITERAL("expiration")))
+        error_hint(build->error,
+                   "'expiration' is a keyword only behind a line 'use expiration' at the top");
+    else
+        build_suggest_caveat(build, reference->caveat.text);
+    return build_error_at(build, reference->caveat.place);
 }
 
 static enum status
@@ -66,11 +60,11 @@ resolve_variant(struct build *build, const struct ast_type_reference *reference,
         if (status != BEHALF_OK)
             return status;
     }
-    return refuse_conditions(build, reference);
+    return reference->caveat.text.size > 0 ? resolve_caveat(build, reference, variant) : BEHALF_OK;
 }
 
 /* A number that two variants of one relation share exactly when they are the same kind of subject.
- * Types and caveats are fewer than 2^12, members than 2^20. */
+ * Types and caveats are fewer than 2^12, members than 2^20, so that no number has its top bit. */
 static uint64_t
 variant_key(const struct schema_variant *variant)
 {
@@ -79,6 +73,31 @@ variant_key(const struct schema_variant *variant)
     return (uint64_t)variant->type << 48 | (uint64_t)(variant->relation & 0xFFFFF) << 24 |
            (uint64_t)(variant->caveat & 0xFFFF) << 8 | (variant->wildcard ? 2U : 0U) |
            (variant->expiring ? 1U : 0U);
+}
+
+/* The same of what an edge's own key says of its subject, caveat and expiration left out. */
+static uint64_t
+subject_key(const struct schema_variant *variant)
+{
+    struct schema_variant plain = *variant;
+
+    plain.caveat = SCHEMA_NONE;
+    plain.expiring = false;
+    return variant_key(&plain) | UINT64_C(1) << 63;
+}
+
+/* Enters a variant among those of its relation; false when the arena is spent. */
+static bool
+enter_variant(struct build *build, struct table *seen, struct schema_variant *variant)
+{
+    variant->repeats = table_find(seen, subject_key(variant)) != TABLE_NONE;
+    build->variants = build_grow(build, build->variants, build->variant_count,
+                                 &build->variant_capacity, sizeof *build->variants);
+    if (build->variants == NULL || !table_add(seen, variant_key(variant), 0) ||
+        (!variant->repeats && !table_add(seen, subject_key(variant), 0)))
+        return false;
+    build->variants[build->variant_count++] = *variant;
+    return true;
 }
 
 static enum status
@@ -104,14 +123,11 @@ build_variants(struct build *build, uint32_t index)
                       SLICE_PRINTF(member->name));
             return build_error_at(build, reference->place);
         }
-        build->variants = build_grow(build, build->variants, build->variant_count,
-                                     &build->variant_capacity, sizeof *build->variants);
-        if (build->variants == NULL || !table_add(&seen, variant_key(&variant), 0))
+        if (!enter_variant(build, &seen, &variant))
             return build_too_large(build);
-        build->variants[build->variant_count++] = variant;
         member->variant_count++;
-        if (variant.relation != SCHEMA_NONE)
-            member->has_usersets = true;
+        member->has_usersets = member->has_usersets || variant.relation != SCHEMA_NONE;
+        build->has_expirations = build->has_expirations || variant.expiring;
     }
     return BEHALF_OK;
 }

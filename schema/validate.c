@@ -1,4 +1,5 @@
 /* validate.c - every promise of schema.h, checked on a compiled schema. */
+#include "schema/caveat.h"
 #include "schema/frozen.h"
 #include "schema/schema.h"
 
@@ -72,10 +73,64 @@ members_are_valid(const struct schema *schema, const char **reason)
 }
 
 static bool
+context_names_are_valid(const struct schema *schema, const char **reason)
+{
+    for (uint32_t index = 1; index < schema->context_name_count; index++)
+        CHECK(slice_compare(schema->context_names[index - 1], schema->context_names[index]) < 0,
+              "the names of contexts are not ascending");
+    return true;
+}
+
+static bool
+caveats_are_valid(const struct schema *schema, const char **reason)
+{
+    uint32_t next = 0;
+
+    for (uint32_t index = 0; index < schema->caveat_count; index++) {
+        const struct schema_caveat *caveat = &schema->caveats[index];
+        size_t count = caveat_parameter_count(caveat->compiled);
+
+        CHECK(schema_find_caveat(schema, caveat->name) == index,
+              "a caveat is not found by its name");
+        CHECK(schema_find_type(schema, caveat->name) == SCHEMA_NONE,
+              "a caveat has the name of a type");
+        CHECK(caveat->first_context == next, "the context names of a caveat are not its own");
+        for (size_t at = 0; at < count; at++) {
+            uint32_t name = schema->context_indexes[caveat->first_context + at];
+
+            CHECK(name < schema->context_name_count, "a parameter has no context name");
+            CHECK(slice_equal(schema->context_names[name],
+                              caveat_parameter_at(caveat->compiled, at)->name),
+                  "a parameter has another context name");
+        }
+        next += (uint32_t)count;
+    }
+    return true;
+}
+
+static bool
+same_subject(const struct schema_variant *a, const struct schema_variant *b)
+{
+    return a->type == b->type && a->relation == b->relation && a->wildcard == b->wildcard;
+}
+
+static bool
 same_variant(const struct schema_variant *a, const struct schema_variant *b)
 {
-    return a->type == b->type && a->relation == b->relation && a->caveat == b->caveat &&
-           a->wildcard == b->wildcard && a->expiring == b->expiring;
+    return same_subject(a, b) && a->caveat == b->caveat && a->expiring == b->expiring;
+}
+
+static bool
+repetition_is_valid(const struct schema_variant *variants, uint32_t index, const char **reason)
+{
+    bool repeats = false;
+
+    for (uint32_t earlier = 0; earlier < index; earlier++) {
+        CHECK(!same_variant(&variants[earlier], &variants[index]), "a variant stands twice");
+        repeats = repeats || same_subject(&variants[earlier], &variants[index]);
+    }
+    CHECK(repeats == variants[index].repeats, "repeats is wrong");
+    return true;
 }
 
 static bool
@@ -98,7 +153,11 @@ variants_are_valid(const struct schema *schema, const struct schema_member *memb
               "a wildcard has a subject relation");
         CHECK(schema_reaches(schema, member_index, variant->type, variant->relation != SCHEMA_NONE),
               "a relation is not reached by a variant");
-        CHECK(index == 0 || !same_variant(variant, variant - 1), "a variant stands twice");
+        CHECK(variant->caveat == SCHEMA_NONE || variant->caveat < schema->caveat_count,
+              "a variant has a caveat that does not exist");
+        CHECK(!variant->expiring || schema->has_expirations, "has_expirations is wrong");
+        if (!repetition_is_valid(variants, index, reason))
+            return false;
         usersets = usersets || variant->relation != SCHEMA_NONE;
     }
     CHECK(usersets == member->has_usersets, "has_usersets is wrong");
@@ -178,6 +237,65 @@ entries_are_valid(const struct schema *schema, const char **reason)
     return true;
 }
 
+static bool
+same_step(const struct schema_entry *a, const struct schema_entry *b)
+{
+    return a->kind == b->kind && a->target == b->target && a->tupleset == b->tupleset &&
+           a->wildcard == b->wildcard;
+}
+
+/* A stored step is certain when every variant that it may meet is plain. */
+static bool
+is_plain(const struct schema *schema, uint32_t type, uint32_t relation,
+         const struct schema_entry *entry)
+{
+    const struct schema_member *target = &schema->members[entry->target];
+
+    for (uint32_t at = 0; at < target->variant_count; at++) {
+        const struct schema_variant *variant = &schema->variants[target->first_variant + at];
+
+        if (variant->type == type && variant->relation == relation &&
+            variant->wildcard == entry->wildcard &&
+            (variant->caveat != SCHEMA_NONE || variant->expiring))
+            return false;
+    }
+    return true;
+}
+
+/* The entries that begin at a type (`relation` is none) or at a member of it. */
+static bool
+source_is_valid(const struct schema *schema, uint32_t type, uint32_t relation,
+                const struct schema_entry *entries, uint32_t count, const char **reason)
+{
+    for (uint32_t at = 0; at < count; at++) {
+        CHECK(at == 0 || !same_step(&entries[at], &entries[at - 1]), "a step stands twice");
+        CHECK(entries[at].kind != SCHEMA_ENTRY_STORED ||
+                  entries[at].certain == is_plain(schema, type, relation, &entries[at]),
+              "a stored step is certain though a variant has a condition, or not though none has");
+    }
+    return true;
+}
+
+static bool
+sources_are_valid(const struct schema *schema, const char **reason)
+{
+    for (uint32_t index = 0; index < schema->type_count; index++) {
+        const struct schema_type *type = &schema->types[index];
+
+        if (!source_is_valid(schema, index, SCHEMA_NONE, &schema->entries[type->first_entry],
+                             type->entry_count, reason))
+            return false;
+    }
+    for (uint32_t index = 0; index < schema->member_count; index++) {
+        const struct schema_member *member = &schema->members[index];
+
+        if (!source_is_valid(schema, member->type, index, &schema->entries[member->first_entry],
+                             member->entry_count, reason))
+            return false;
+    }
+    return true;
+}
+
 /* A source's row is part of the target's row, or pruning would contradict the walk. */
 static bool
 rows_are_valid(const struct schema *schema, const char **reason)
@@ -210,12 +328,13 @@ rows_are_valid(const struct schema *schema, const char **reason)
 bool
 schema_validate(const struct schema *schema, const char **reason)
 {
-    if (!types_are_valid(schema, reason) || !members_are_valid(schema, reason))
+    if (!types_are_valid(schema, reason) || !members_are_valid(schema, reason) ||
+        !context_names_are_valid(schema, reason) || !caveats_are_valid(schema, reason))
         return false;
     for (uint32_t index = 0; index < schema->member_count; index++)
         if (schema->members[index].kind == SCHEMA_RELATION &&
             !variants_are_valid(schema, &schema->members[index], index, reason))
             return false;
     return rewrites_are_valid(schema, reason) && entries_are_valid(schema, reason) &&
-           rows_are_valid(schema, reason);
+           sources_are_valid(schema, reason) && rows_are_valid(schema, reason);
 }

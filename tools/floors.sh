@@ -19,7 +19,8 @@ BEGIN {
     sees["net"]         = "base/ engine/engine.h"
     sees["server"]      = "base/ schema/schema.h storage/store.h engine/engine.h net/server.h"
     sees["client"]      = "base/"
-    sees["cli"]         = "base/ client/behalf.h schema/schema.h engine/engine.h storage/store.h"
+    sees["cli"]         = "base/ client/behalf.h schema/schema.h schema/caveat.h " \
+                          "engine/engine.h storage/store.h"
     sees["bench"]       = "base/ client/behalf.h"
     sees["bench/micro"] = "base/ bench/ client/behalf.h schema/schema.h schema/caveat.h " \
                           "storage/store.h engine/engine.h engine/graph.h net/server.h"

@@ -140,9 +140,9 @@ def failing(folder):
            "    there is no definition 'usr'\n", folder=folder.path)
     folder.put("twice.yaml", GOOD.replace("  // comment lines", "  note:n1#owner@user:*\n  // c"))
     assert "line 10 already" in expect(["validate", "twice.yaml"], 3, folder=folder.path)
-    folder.put("caveat.yaml", "schema: |-\n  caveat late(hour int) { hour > 20 }\n"
+    folder.put("caveat.yaml", "schema: |-\n  caveat late(hour int) { hour + 20 }\n"
                "  definition user {}\n")
-    assert "caveat.yaml:2:10: schema\n    caveat 'late': this version" in \
+    assert "caveat.yaml:2:27: schema\n    expected bool" in \
         expect(["validate", "caveat.yaml"], 3, folder=folder.path)
     folder.put("far.yaml", "schemaFile: ../far.zed\n")
     assert "without '..'" in expect(["validate", "far.yaml"], 3, folder=folder.path)
@@ -250,6 +250,19 @@ definition doc {
     permission edit = owner & viewer
 }
 """
+CONDITIONS = """use expiration
+
+definition user {}
+
+definition note {
+    relation viewer: user | user with limit and expiration
+}
+
+// how many
+caveat limit(counts list<int>) {
+    counts.size() < 4
+}
+"""
 CHANGES = """- variant doc#viewer: user:*
 - variant doc#viewer: group#member
 - relation doc#owner: user
@@ -274,6 +287,19 @@ def schema_files(folder):
                                               {"type": "group", "relation": "member"}], group
     assert doc["permissions"][0] == {"name": "view", "comment": "",
                                      "expression": "viewer + owner"}, doc
+    assert got["caveats"] == [], got
+    folder.put("conditions.zed", CONDITIONS)
+    got = json.loads(expect(["schema", "reflect", "conditions.zed"], 0, folder=folder.path))
+    assert got["definitions"][1]["relations"][0]["types"] == [
+        {"type": "user"}, {"type": "user", "caveat": "limit", "expiration": True}], got
+    assert got["caveats"] == [{"name": "limit", "comment": "how many",
+                               "parameters": [{"name": "counts", "type": "list<int>"}],
+                               "expression": "counts.size() < 4"}], got
+    expect(["schema", "diff", "conditions.zed", "old.zed"], 0, None, folder=folder.path)
+    got = json.loads(expect(["schema", "diff", "--json", "old.zed", "conditions.zed"], 0,
+                            folder=folder.path))
+    assert got["changes"][-1] == {"change": "added", "what": "caveat", "name": "limit",
+                                  "after": "(counts list<int>) { counts.size() < 4 }"}, got
     expect(["schema", "lint", "old.zed"], 0, "old.zed: valid, 3 definitions, 0 warnings\n",
            folder=folder.path)
     folder.put("main.zed", "use import\nuse self\nimport \"part.zed\"\n"

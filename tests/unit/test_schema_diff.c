@@ -26,7 +26,8 @@ tear_down(void)
 TestSuite(schema_diff, .init = set_up, .fini = tear_down);
 
 static const char signs[] = "+-~";
-static const char *const parts[] = {"definition", "relation", "permission", "variant"};
+static const char *const parts[] = {"definition", "relation", "permission",
+                                    "variant",    "caveat",   "parameter"};
 
 /* The changes as text, a line each. */
 static struct slice
@@ -118,6 +119,41 @@ Test(schema_diff, arrows_are_compared_by_kind_and_target)
     expect_diff(ARROW("org->admin"), ARROW("org.any(admin)"), "");
     expect_diff(ARROW("org->admin"), ARROW("org.all(admin)"),
                 "~permission doc#edit [org->admin] [org.all(admin)]\n");
+}
+
+#define LIMIT "caveat limit(count int, most int) { count < most }\n"
+
+Test(schema_diff, conditions_of_variants_are_part_of_them)
+{
+    expect_diff(USER LIMIT "definition doc { relation one: user | user with limit }\n",
+                USER LIMIT "definition doc { relation one: user with limit | user }\n", "");
+    expect_diff("use expiration\n" USER LIMIT
+                "definition doc { relation one: user with limit and expiration | user }\n",
+                "use expiration\n" USER LIMIT
+                "definition doc { relation one: user with limit | user with expiration }\n",
+                "-variant doc#one [user with limit and expiration] []\n-variant doc#one [user] []\n"
+                "+variant doc#one [] [user with limit]\n"
+                "+variant doc#one [] [user with expiration]\n");
+}
+
+Test(schema_diff, caveats_are_compared_by_meaning)
+{
+    expect_diff(LIMIT, "caveat limit(most int, count int) {\n  count<most // fewer\n}\n", "");
+    expect_diff("", LIMIT, "+caveat limit# [] [(count int, most int) { count < most }]\n");
+    expect_diff(LIMIT USER, USER, "-caveat limit# [(count int, most int) { count < most }] []\n");
+    expect_diff(LIMIT, "caveat limit(count int, most int) { count <= most }\n",
+                "~caveat limit# [(count int, most int) { count < most }] "
+                "[(count int, most int) { count <= most }]\n");
+    expect_diff(LIMIT, "caveat limit(count int, most double) { double(count) < most }\n",
+                "~caveat limit# [(count int, most int) { count < most }] "
+                "[(count int, most double) { double(count) < most }]\n"
+                "-parameter limit#most [int] []\n+parameter limit#most [] [double]\n");
+    expect_diff("caveat limit(names list<int>) { names.size() < 4 }\n",
+                "caveat limit(names list<string>) { names.size() < 4 }\n",
+                "~caveat limit# [(names list<int>) { names.size() < 4 }] "
+                "[(names list<string>) { names.size() < 4 }]\n"
+                "-parameter limit#names [list<int>] []\n"
+                "+parameter limit#names [] [list<string>]\n");
 }
 
 /* --- imports ---------------------------------------------------------------------------------- */

@@ -51,6 +51,23 @@ add_lints(struct slice text, struct buffer *out)
     memory_free(lints);
 }
 
+static void
+expect_same_conditions(const struct schema *a, const struct schema *b, const char *name)
+{
+    cr_assert_eq(a->caveat_count, b->caveat_count, "%s", name);
+    cr_assert_eq(a->variant_count, b->variant_count, "%s", name);
+    cr_assert_eq(a->context_name_count, b->context_name_count, "%s", name);
+    cr_expect_eq(a->has_expirations, b->has_expirations, "%s", name);
+    for (uint32_t index = 0; index < a->caveat_count; index++) {
+        cr_expect(slice_equal(a->caveats[index].name, b->caveats[index].name), "%s", name);
+        cr_expect(slice_equal(a->caveats[index].comment, b->caveats[index].comment), "%s", name);
+    }
+    for (uint32_t index = 0; index < a->variant_count; index++) {
+        cr_expect_eq(a->variants[index].caveat, b->variants[index].caveat, "%s", name);
+        cr_expect_eq(a->variants[index].expiring, b->variants[index].expiring, "%s", name);
+    }
+}
+
 /* The canonical text means what the text means: the same names, rewrites and documentation. */
 static void
 expect_same_meaning(struct slice text, struct slice canonical, const char *name)
@@ -61,6 +78,7 @@ expect_same_meaning(struct slice text, struct slice canonical, const char *name)
     if (schema_compile(text, &a, NULL) != BEHALF_OK)
         return;
     cr_assert_eq(schema_compile(canonical, &b, NULL), BEHALF_OK, "%s", name);
+    expect_same_conditions(a, b, name);
     cr_assert_eq(a->member_count, b->member_count, "%s", name);
     cr_assert_eq(a->rewrite_count, b->rewrite_count, "%s", name);
     cr_assert_eq(a->entry_count, b->entry_count, "%s", name);

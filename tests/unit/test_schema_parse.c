@@ -152,6 +152,19 @@ Test(schema_parse, caveat_comes_before_expiration)
                  "must come before the expiration: with a_caveat and expiration");
 }
 
+Test(schema_parse, a_kind_of_subject_has_one_caveat)
+{
+    expect_error("use expiration\ndefinition user {}\ndefinition doc {\n"
+                 "relation aaa: user with cond and other\n}",
+                 "SCHEMA_PARSE_ERROR 4:34 [other] expected 'expiration', found 'other' | a kind of "
+                 "subject has one caveat at most; two conditions can be one caveat: first && "
+                 "second");
+    expect_error("definition user {}\ndefinition doc {\nrelation aaa: user with cond and "
+                 "expiration\n}",
+                 "SCHEMA_PARSE_ERROR 3:30 [and] expected '|' or the end of the relation, found "
+                 "'and' | 'and' is a keyword only behind a line 'use expiration' at the top");
+}
+
 Test(schema_parse, only_unions_of_relations_stand_left_of_an_arrow)
 {
     expect_doc_error(

@@ -35,6 +35,28 @@ Test(schema_reach, entries_are_certain_below_unions_only)
     schema_unref(schema);
 }
 
+Test(schema_reach, steps_over_conditions_are_never_certain)
+{
+    struct schema *schema = schema_given(
+        "use expiration\ncaveat cond(aaa int) { aaa == 1 }\ndefinition user {}\n"
+        "definition group { relation member: user with expiration }\n"
+        "definition folder { relation viewer: user:* with cond | user }\n"
+        "definition doc {\nrelation some: user | group#member with cond | user with cond | "
+        "group#member\nrelation plain: user | group#member\n"
+        "relation upper: folder | group with cond | group\n"
+        "permission view = upper->viewer + upper->member\npermission all_of = some\n}");
+
+    expect_entries(schema, "user",
+                   "stored group#member ?\nstored folder#viewer\nstored folder#viewer * ?\n"
+                   "stored doc#some ?\nstored doc#plain\n");
+    expect_entries(schema, "group#member",
+                   "stored doc#some ?\nstored doc#plain\narrow doc#view via upper ?\n");
+    expect_entries(schema, "folder#viewer", "arrow doc#view via upper\n");
+    expect_entries(schema, "doc#some", "computed doc#all_of\n");
+    expect_reaches(schema, "doc#some", "user group# doc#");
+    schema_unref(schema);
+}
+
 Test(schema_reach, self_begins_at_its_own_type)
 {
     struct schema *schema = schema_given("use self\ndefinition user {\nrelation friend: user\n"

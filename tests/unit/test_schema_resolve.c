@@ -87,10 +87,3 @@ Test(schema_resolve, imports_are_refused)
                  "SCHEMA_TYPE_ERROR 2:8 [\"base.zed\"] imports are not resolved here | the command "
                  "line puts imported files into one text before it writes a schema");
 }
-
-Test(schema_resolve, caveats_are_refused_for_now)
-{
-    expect_error("caveat cond(aaa int) { aaa == 1 }",
-                 "SCHEMA_TYPE_ERROR 1:8 [cond] caveat 'cond': this version of the server does not "
-                 "evaluate caveats yet");
-}

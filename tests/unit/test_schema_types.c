@@ -43,18 +43,77 @@ Test(schema_types, same_kind_twice_is_refused)
                      "subject twice");
 }
 
-Test(schema_types, conditions_are_refused_for_now)
+#define CONDITIONS                                                                                 \
+    "use expiration\ncaveat cond(aaa int) { aaa == 1 }\n"                                          \
+    "caveat office_hours(now timestamp) { now.getHours() < 17 }\ndefinition user {}\n"             \
+    "definition group { relation member: user }\n"
+
+static void
+expect_variant(const struct schema *schema, const struct schema_variant *variant,
+               const char *caveat, bool expiring, bool repeats)
 {
-    expect_doc_error("relation aaa: user with cond",
-                     "SCHEMA_TYPE_ERROR 1:25 [cond] there is no caveat 'cond' | this version of "
-                     "the server does not evaluate caveats yet");
+    cr_expect_eq(variant->caveat, schema_find_caveat(schema, slice_of(caveat)));
+    cr_expect_eq(variant->expiring, expiring);
+    cr_expect_eq(variant->repeats, repeats);
+}
+
+Test(schema_types, conditions_are_part_of_a_kind)
+{
+    struct schema *schema = schema_given(
+        CONDITIONS "definition doc {\nrelation aaa: user with cond | group#member | user | "
+                   "user with expiration | user:* with office_hours | group with cond | "
+                   "user with cond and expiration | group#member with cond\n}");
+    const struct schema_member *member = &schema->members[member_of(schema, "doc#aaa")];
+    const struct schema_variant *variants = &schema->variants[member->first_variant];
+
+    cr_assert_eq(member->variant_count, 8);
+    cr_expect(schema->has_expirations);
+    expect_variant(schema, &variants[0], "cond", false, false);
+    expect_variant(schema, &variants[1], "", false, false);
+    expect_variant(schema, &variants[2], "", false, true);
+    expect_variant(schema, &variants[3], "", true, true);
+    expect_variant(schema, &variants[4], "office_hours", false, false);
+    expect_variant(schema, &variants[5], "cond", false, false);
+    expect_variant(schema, &variants[6], "cond", true, true);
+    expect_variant(schema, &variants[7], "cond", false, true);
+    schema_unref(schema);
+}
+
+Test(schema_types, expirations_are_known_only_where_there_are_any)
+{
+    struct schema *schema =
+        schema_given(CONDITIONS "definition doc { relation aaa: user with cond }");
+
+    cr_expect(!schema->has_expirations);
+    schema_unref(schema);
+}
+
+Test(schema_types, same_kind_with_the_same_condition_twice_is_refused)
+{
+    expect_error(CONDITIONS "definition doc {\nrelation aaa: user with cond | user with cond\n}",
+                 "SCHEMA_TYPE_ERROR 7:32 [user with cond] relation 'aaa' allows this kind of "
+                 "subject twice");
+    expect_error(CONDITIONS
+                 "definition doc {\nrelation aaa: user with cond and expiration | user | "
+                 "user with cond and expiration\n}",
+                 "SCHEMA_TYPE_ERROR 7:54 [user with cond and expiration] relation 'aaa' allows "
+                 "this kind of subject twice");
+    expect_error(CONDITIONS "definition doc {\nrelation aaa: user with expiration | "
+                            "user#... with expiration\n}",
+                 "SCHEMA_TYPE_ERROR 7:38 [user#... with expiration] relation 'aaa' allows this "
+                 "kind of subject twice");
+}
+
+Test(schema_types, unknown_conditions_are_refused)
+{
+    expect_error(CONDITIONS "definition doc {\nrelation aaa: user with ofice_hours\n}",
+                 "SCHEMA_TYPE_ERROR 7:25 [ofice_hours] there is no caveat 'ofice_hours' | did you "
+                 "mean 'office_hours'?");
+    expect_error(CONDITIONS "definition doc {\nrelation aaa: user with group\n}",
+                 "SCHEMA_TYPE_ERROR 7:25 [group] there is no caveat 'group'");
     expect_doc_error("relation aaa: user with expiration",
                      "SCHEMA_TYPE_ERROR 1:25 [expiration] there is no caveat 'expiration' | "
                      "'expiration' is a keyword only behind a line 'use expiration' at the top");
-    expect_error("use expiration\ndefinition user {}\n"
-                 "definition doc { relation aaa: user with expiration }",
-                 "SCHEMA_TYPE_ERROR 3:32 [user with expiration] 'with expiration': this version of "
-                 "the server does not evaluate expirations yet");
 }
 
 Test(schema_types, wildcard_through_userset_of_another_definition_is_refused)
