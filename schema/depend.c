@@ -74,7 +74,7 @@ put_edges(struct build *build, uint32_t *next)
             struct build_edge edge = {.from = index,
                                       .to = variant->relation,
                                       .rewrite = SCHEMA_NONE,
-                                      .alone = variant->caveat == SCHEMA_NONE && !variant->expiring,
+                                      .alone = true,
                                       .tupleset = SCHEMA_NONE,
                                       .type = variant->type};
 
