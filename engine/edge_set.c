@@ -1,14 +1,11 @@
-/* edge_set.c - loading one node's edges from storage, and searching them. */
+/* edge_set.c - searching one node's edges, and looking at all of them. */
 #include "engine/edge_set.h"
 
 #include "base/memory.h"
-#include "engine/limits.h"
+#include "engine/slot_table.h"
 
 /* Directories up to this length are walked: shorter than the jumps of a search. */
 #define GROUPS_WALKED 8
-#define FIRST_GROUPS 8
-#define FIRST_NODES 32
-#define FIRST_SPECIALS 8
 
 static const uint64_t *
 far_nodes(const struct edge_set *set)
@@ -23,7 +20,7 @@ far_nodes(const struct edge_set *set)
 static const struct edge_specials *
 specials_of(const struct edge_set *set)
 {
-    const void *behind = far_nodes(set) + edge_set_edge_count(set);
+    const void *behind = far_nodes(set) + edge_block_edge_count(set);
 
     return behind;
 }
@@ -36,8 +33,9 @@ places_of(const struct edge_specials *specials)
     return behind;
 }
 
-static size_t
-block_bytes(size_t group_count, size_t node_count, size_t special_count, size_t context_bytes)
+size_t
+edge_block_bytes_of(size_t group_count, size_t node_count, size_t special_count,
+                    size_t context_bytes)
 {
     size_t bytes = sizeof(struct edge_set) + group_count * sizeof(struct edge_group) +
                    node_count * sizeof(uint64_t);
@@ -49,17 +47,51 @@ block_bytes(size_t group_count, size_t node_count, size_t special_count, size_t 
 }
 
 size_t
-edge_set_bytes(const struct edge_set *set)
+edge_directory_bytes(size_t piece_count)
 {
-    uint32_t edge_count = edge_set_edge_count(set);
+    return sizeof(struct edge_set) + sizeof(struct edge_directory) +
+           piece_count * sizeof(struct edge_piece);
+}
 
+size_t
+edge_block_bytes(const struct edge_set *set)
+{
+    uint32_t edge_count = edge_block_edge_count(set);
+
+    if (set->piece_count > 0)
+        return edge_directory_bytes(set->piece_count);
     if (!edge_set_has_special(set))
-        return block_bytes(set->group_count, edge_count, 0, 0);
-    return block_bytes(edge_set_group_count(set), edge_count, specials_of(set)->count,
-                       specials_of(set)->context_bytes);
+        return edge_block_bytes_of(set->group_count, edge_count, 0, 0);
+    return edge_block_bytes_of(edge_set_group_count(set), edge_count, specials_of(set)->count,
+                               specials_of(set)->context_bytes);
 }
 
 /* --- searching --- */
+
+static bool
+piece_is_behind(const struct edge_piece *piece, uint32_t group_key, uint64_t node)
+{
+    return piece->group_key > group_key || (piece->group_key == group_key && piece->first > node);
+}
+
+/* The last piece that does not begin behind the edge; the first one when all do. */
+uint32_t
+edge_set_piece_place(const struct edge_set *set, uint32_t group_key, uint64_t node)
+{
+    const struct edge_piece *pieces = edge_set_directory(set)->pieces;
+    uint32_t low = 1;
+    uint32_t high = set->piece_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (piece_is_behind(&pieces[middle], group_key, node))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low - 1;
+}
 
 static uint32_t
 group_lower_bound(const struct edge_set *set, uint32_t group_key)
@@ -141,7 +173,7 @@ edge_set_specials(const struct edge_set *set, const uint64_t *node)
     const struct edge_specials *specials = specials_of(set);
     const uint32_t *places = places_of(specials);
     uint32_t place = (uint32_t)(node - far_nodes(set));
-    uint32_t plain = edge_set_edge_count(set) - specials->count;
+    uint32_t plain = edge_block_edge_count(set) - specials->count;
     uint32_t low = place > plain ? place - plain : 0;
     uint32_t high = place < specials->count ? place : specials->count;
 
@@ -183,245 +215,127 @@ edge_set_contains_special(const struct edge_set *set, uint32_t group_key, uint64
     return false;
 }
 
-/* --- loading --- */
+/* --- all edges --- */
 
-struct builder {
-    enum edge_direction direction;
-    struct edge_group *groups;
-    uint32_t group_count;
-    uint32_t group_capacity;
-    uint64_t *nodes;
-    uint32_t node_count;
-    uint32_t node_capacity;
-    struct edge_traits *traits; /* of the special edges; without the places of their contexts */
-    uint32_t *places;
-    uint32_t special_count;
-    uint32_t special_capacity; /* of both */
-    struct buffer contexts;
-};
-
-static void
-builder_init(struct builder *builder, enum edge_direction direction)
+bool
+edge_cursor_next(struct edge_cursor *cursor, struct edge_item *item)
 {
-    *builder = (struct builder){.direction = direction};
-    buffer_init(&builder->contexts);
-}
+    const struct edge_set *block = edge_set_block(cursor->set, cursor->block);
 
-static void
-builder_release(struct builder *builder)
-{
-    memory_free(builder->groups);
-    memory_free(builder->nodes);
-    memory_free(builder->traits);
-    memory_free(builder->places);
-    buffer_release(&builder->contexts);
-}
-
-/* Within the bounds of a set. */
-static bool
-builder_fits(const struct builder *builder)
-{
-    return builder->node_count <= LIMIT_GRAPH_SET_EDGES &&
-           block_bytes(builder->group_count, builder->node_count, builder->special_count,
-                       builder->contexts.size) <= LIMIT_GRAPH_SET_BYTES;
-}
-
-static void
-builder_open_group(struct builder *builder, uint32_t group_key)
-{
-    if (builder->group_count == builder->group_capacity) {
-        uint32_t capacity =
-            builder->group_capacity == 0 ? FIRST_GROUPS : builder->group_capacity * 2;
-
-        builder->groups = memory_resize(builder->groups, capacity, sizeof *builder->groups);
-        builder->group_capacity = capacity;
+    while (cursor->place == edge_block_edge_count(block)) {
+        if (cursor->block + 1 >= edge_set_block_count(cursor->set))
+            return false;
+        block = edge_set_block(cursor->set, ++cursor->block);
+        cursor->group = 0;
+        cursor->place = 0;
     }
-    builder->groups[builder->group_count++] = (struct edge_group){group_key, builder->node_count};
-}
-
-static void
-builder_add_node(struct builder *builder, uint64_t node)
-{
-    struct edge_group *group = &builder->groups[builder->group_count - 1];
-
-    if (builder->node_count == builder->node_capacity) {
-        uint32_t capacity = builder->node_capacity == 0 ? FIRST_NODES : builder->node_capacity * 2;
-
-        builder->nodes = memory_resize(builder->nodes, capacity, sizeof *builder->nodes);
-        builder->node_capacity = capacity;
-    }
-    builder->nodes[builder->node_count++] = node;
-    group->end = builder->node_count | (group->end & EDGE_SPECIAL);
-}
-
-/* What the node that was added last carries. */
-static void
-builder_add_traits(struct builder *builder, const struct edge *edge)
-{
-    if (builder->special_count == builder->special_capacity) {
-        uint32_t capacity =
-            builder->special_capacity == 0 ? FIRST_SPECIALS : builder->special_capacity * 2;
-
-        builder->traits = memory_resize(builder->traits, capacity, sizeof *builder->traits);
-        builder->places = memory_resize(builder->places, capacity, sizeof *builder->places);
-        builder->special_capacity = capacity;
-    }
-    builder->traits[builder->special_count] = (struct edge_traits){
-        .expires_at = edge->expires_at,
-        .context = {NULL, edge->context.size},
-        .caveat = edge->caveat,
+    if (cursor->place == 0 && edge_set_has_special(block))
+        cursor->specials = edge_set_specials(block, far_nodes(block));
+    while ((block->groups[cursor->group].end & ~EDGE_SPECIAL) <= cursor->place)
+        cursor->group++;
+    *item = (struct edge_item){
+        .group_key = block->groups[cursor->group].key,
+        .node = far_nodes(block)[cursor->place],
     };
-    builder->places[builder->special_count++] = builder->node_count - 1;
-    buffer_add_slice(&builder->contexts, edge->context);
-    builder->groups[builder->group_count - 1].end |= EDGE_SPECIAL;
+    if (edge_set_has_special(block))
+        item->traits = edge_special_take(&cursor->specials, far_nodes(block) + cursor->place);
+    cursor->place++;
+    return true;
 }
 
-/* The searches above are right for sorted runs only, so the order that storage promises is looked
- * at once, here, and never again. */
-static enum status
-builder_add(struct builder *builder, const struct edge *edge, struct error *error)
+static bool
+traits_equal(const struct edge_traits *a, const struct edge_traits *b)
 {
-    const struct edge_key *key = &edge->key;
-    uint32_t group_key = edge_group_key(builder->direction, key->relation, key->subject_relation);
-    uint64_t node = builder->direction == EDGE_FORWARD ? key->subject : key->resource;
-    uint32_t last = builder->group_count == 0 ? 0 : builder->groups[builder->group_count - 1].key;
-
-    if (builder->group_count == 0 || group_key > last)
-        builder_open_group(builder, group_key);
-    else if (group_key < last || builder->nodes[builder->node_count - 1] >= node)
-        return error_set(error, BEHALF_STORAGE_CORRUPT,
-                         "the relationship index is not in order: node %016llx after %016llx",
-                         (unsigned long long)node,
-                         (unsigned long long)builder->nodes[builder->node_count - 1]);
-    builder_add_node(builder, node);
-    if (edge->caveat != LABEL_NONE || edge->expires_at != 0)
-        builder_add_traits(builder, edge);
-    return BEHALF_OK;
+    if (a == NULL || b == NULL)
+        return a == b;
+    return a->expires_at == b->expires_at && a->caveat == b->caveat &&
+           slice_equal(a->context, b->context);
 }
 
-/* Writes the second part of the block to `into`, which is aligned as the far nodes before it. */
+bool
+edge_set_equal(const struct edge_set *a, const struct edge_set *b)
+{
+    struct edge_cursor left = {.set = a};
+    struct edge_cursor right = {.set = b};
+    struct edge_item one;
+    struct edge_item other;
+
+    if (edge_set_edge_count(a) != edge_set_edge_count(b))
+        return false;
+    while (edge_cursor_next(&left, &one)) {
+        if (!edge_cursor_next(&right, &other) || one.group_key != other.group_key ||
+            one.node != other.node || !traits_equal(one.traits, other.traits))
+            return false;
+    }
+    return true;
+}
+
+/* --- memory --- */
+
+/* Whether a piece of the set stands in `other`, NULL = nowhere; *at moves on with the pieces. */
+static bool
+has_piece(const struct edge_set *other, const struct edge_piece *piece, uint32_t *at)
+{
+    const struct edge_piece *pieces;
+
+    if (other == NULL || other->piece_count == 0)
+        return false;
+    pieces = edge_set_directory(other)->pieces;
+    while (*at < other->piece_count &&
+           piece_is_behind(piece, pieces[*at].group_key, pieces[*at].first))
+        *at += 1;
+    return *at < other->piece_count && pieces[*at].set == piece->set;
+}
+
+void
+edge_set_visit_own(const struct edge_set *set, const struct edge_set *newer,
+                   const struct edge_set *older,
+                   void (*visit)(void *context, const void *block, size_t bytes), void *context)
+{
+    uint32_t at_newer = 0;
+    uint32_t at_older = 0;
+
+    for (uint32_t at = 0; at < set->piece_count; at++) {
+        const struct edge_piece *piece = &edge_set_directory(set)->pieces[at];
+
+        if (!has_piece(newer, piece, &at_newer) && !has_piece(older, piece, &at_older))
+            visit(context, piece->set, piece->bytes);
+    }
+    visit(context, set, slot_allocation_bytes(edge_block_bytes(set)));
+}
+
 static void
-builder_finish_specials(const struct builder *builder, void *into)
+add_bytes(void *context, const void *block, size_t bytes)
 {
-    struct edge_specials *specials = into;
-    void *places = specials->traits + builder->special_count;
-    char *context = (char *)places + builder->special_count * sizeof *builder->places;
-
-    specials->count = builder->special_count;
-    specials->context_bytes = (uint32_t)builder->contexts.size;
-    memcpy(places, builder->places, builder->special_count * sizeof *builder->places);
-    if (builder->contexts.size > 0)
-        memcpy(context, builder->contexts.data, builder->contexts.size);
-    for (uint32_t at = 0; at < builder->special_count; at++) {
-        specials->traits[at] = builder->traits[at];
-        specials->traits[at].context.data = context;
-        context += builder->traits[at].context.size;
-    }
+    (void)block;
+    *(size_t *)context += bytes;
 }
 
-static struct edge_set *
-builder_finish(const struct builder *builder, uint64_t valid_from)
+size_t
+edge_set_bytes_beside(const struct edge_set *set, const struct edge_set *newer)
 {
-    size_t group_bytes = builder->group_count * sizeof *builder->groups;
-    size_t node_bytes = builder->node_count * sizeof *builder->nodes;
-    struct edge_set *set = memory_new(block_bytes(builder->group_count, builder->node_count,
-                                                  builder->special_count, builder->contexts.size));
+    size_t bytes = 0;
 
-    atomic_init(&set->references, 1);
-    set->group_count = builder->group_count;
-    set->valid_from = valid_from;
-    if (group_bytes > 0) {
-        memcpy(set->groups, builder->groups, group_bytes);
-        memcpy(set->groups + builder->group_count, builder->nodes, node_bytes);
-    }
-    if (builder->special_count > 0) {
-        uint64_t *nodes = (void *)(set->groups + builder->group_count);
-
-        set->group_count |= EDGE_SPECIAL;
-        builder_finish_specials(builder, nodes + builder->node_count);
-    }
-    return set;
+    edge_set_visit_own(set, newer, NULL, add_bytes, &bytes);
+    return bytes;
 }
 
-/* All edges of the node. The next node exists: bit 47 is not set in a stored one. */
-static struct edge_range
-node_range(uint64_t node, enum edge_direction direction)
+static void
+free_block(void *context, const void *block, size_t bytes)
 {
-    struct edge_range range = {.direction = direction};
-
-    if (direction == EDGE_FORWARD) {
-        range.from.resource = node;
-        range.to.resource = node + 1;
-    } else {
-        range.from.subject = node;
-        range.to.subject = node + 1;
-    }
-    return range;
-}
-
-enum status
-edge_set_load(const struct store_snapshot *snapshot, uint64_t node, enum edge_direction direction,
-              struct edge_set **set, struct error *error)
-{
-    struct builder builder;
-    uint64_t head = store_snapshot_head(snapshot);
-    struct edge_range range = node_range(node, direction);
-    struct store_scan *scan = NULL;
-    struct edge edge;
-    enum status status;
-
-    BEHALF_ASSERT(!NODE_IS_LOCAL(node));
-    builder_init(&builder, direction);
-    status = store_scan_open(snapshot, head, &range, &scan, error);
-    while (status == BEHALF_OK && builder_fits(&builder)) {
-        status = store_scan_next(scan, &edge, error);
-        if (status == BEHALF_OK)
-            status = builder_add(&builder, &edge, error);
-    }
-    store_scan_close(scan);
-    if (status == BEHALF_DONE)
-        *set = builder_finish(&builder, head);
-    else if (status == BEHALF_OK)
-        *set = NULL;
-    builder_release(&builder);
-    return status == BEHALF_DONE ? BEHALF_OK : status;
-}
-
-/* --- life --- */
-
-struct edge_set *
-edge_set_new_empty(void)
-{
-    struct builder builder;
-    struct edge_set *set;
-
-    builder_init(&builder, EDGE_FORWARD);
-    set = builder_finish(&builder, 0);
-    atomic_store(&set->references, EDGE_SET_UNCOUNTED);
-    return set;
+    (void)context;
+    (void)bytes;
+    memory_free((void *)(uintptr_t)block);
 }
 
 void
-edge_set_free_empty(struct edge_set *set)
+edge_set_free(struct edge_set *set)
 {
-    BEHALF_ASSERT(edge_set_is_uncounted(set));
-    memory_free(set);
+    if (set != NULL)
+        edge_set_visit_own(set, NULL, NULL, free_block, NULL);
 }
 
-void
-edge_set_unref(struct edge_set *set)
-{
-    unsigned before;
-
-    if (set == NULL || edge_set_is_uncounted(set))
-        return;
-    /* Release: my reads of the set come before the free of who is last. Acquire: the reads of the
-     * others come before mine. */
-    before = atomic_fetch_sub_explicit(&set->references, 1, memory_order_acq_rel);
-    BEHALF_ASSERT(before > 0);
-    if (before == 1)
-        memory_free(set);
-}
+/* --- checking --- */
 
 /* NULL, or what is wrong with the second part alone. */
 static const char *
@@ -431,7 +345,7 @@ validate_specials(const struct edge_set *set, const struct edge_specials *specia
     const char *context = (const char *)(places + specials->count);
     const char *end = context + specials->context_bytes;
 
-    if (specials->count == 0 || specials->count > edge_set_edge_count(set))
+    if (specials->count == 0 || specials->count > edge_block_edge_count(set))
         return "special edges are counted wrong";
     for (uint32_t at = 0; at < specials->count; at++) {
         const struct edge_traits *traits = &specials->traits[at];
@@ -444,13 +358,13 @@ validate_specials(const struct edge_set *set, const struct edge_specials *specia
             return "contexts do not stand behind one another";
         context += traits->context.size;
     }
-    if (places[specials->count - 1] >= edge_set_edge_count(set))
+    if (places[specials->count - 1] >= edge_block_edge_count(set))
         return "a special edge is none of the set";
     return context == end ? NULL : "contexts are counted wrong";
 }
 
-bool
-edge_set_validate(const struct edge_set *set, const char **reason)
+static bool
+validate_block(const struct edge_set *set, const char **reason)
 {
     const struct edge_specials *specials = edge_set_has_special(set) ? specials_of(set) : NULL;
     const uint64_t *nodes = far_nodes(set);
@@ -477,5 +391,53 @@ edge_set_validate(const struct edge_set *set, const char **reason)
             *reason = "a group does not know whether it has special edges";
         begin = end;
     }
+    return *reason == NULL;
+}
+
+static const char *
+validate_piece(const struct edge_set *set, uint32_t at)
+{
+    const struct edge_piece *piece = &edge_set_directory(set)->pieces[at];
+    struct edge_cursor cursor = {.set = piece->set};
+    struct edge_item item;
+
+    if (piece->set->piece_count != 0)
+        return "a piece has pieces";
+    if (!edge_cursor_next(&cursor, &item))
+        return "a piece is empty";
+    if (item.node != piece->first || item.group_key != piece->group_key)
+        return "a piece does not begin as the directory says";
+    if (piece->bytes != slot_allocation_bytes(edge_block_bytes(piece->set)))
+        return "the bytes of a piece are wrong";
+    while (edge_cursor_next(&cursor, &item))
+        continue;
+    if (at + 1 < set->piece_count && !piece_is_behind(piece + 1, item.group_key, item.node))
+        return "pieces do not ascend";
+    return NULL;
+}
+
+bool
+edge_set_validate(const struct edge_set *set, const char **reason)
+{
+    uint64_t edges = 0;
+    size_t bytes = 0;
+
+    if (set->piece_count == 0)
+        return validate_block(set, reason);
+    for (uint32_t at = 0; at < set->piece_count; at++) {
+        const struct edge_piece *piece = &edge_set_directory(set)->pieces[at];
+
+        if (!validate_block(piece->set, reason))
+            return false;
+        *reason = validate_piece(set, at);
+        if (*reason != NULL)
+            return false;
+        edges += edge_block_edge_count(piece->set);
+        bytes += piece->bytes;
+    }
+    if (edges != edge_set_directory(set)->edge_count)
+        *reason = "the edges of the pieces are counted wrong";
+    if (bytes != edge_set_directory(set)->piece_bytes)
+        *reason = "the bytes of the pieces are counted wrong";
     return *reason == NULL;
 }

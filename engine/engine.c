@@ -122,7 +122,7 @@ engine_open(const struct engine_options *options, struct engine **engine, struct
     pthread_mutex_init(&made->lock, NULL);
     atomic_init(&made->publication, 0);
     made->graph = graph_new(options->store, memory / 4 * 3);
-    made->names = name_cache_new(memory / 4);
+    made->names = name_cache_new(graph_readers(made->graph), memory / 4);
     made->sweep_every_ns =
         options->sweep_every_ns == 0 ? ENGINE_SWEEP_EVERY_NS : options->sweep_every_ns;
     status = start_clock(made, error);
@@ -148,8 +148,8 @@ engine_close(struct engine *engine)
     published_unref(engine->current);
     for (size_t i = 0; i < BEHALF_COUNT_OF(engine->older); i++)
         binding_unref(engine->older[i]);
-    graph_free(engine->graph);
     name_cache_free(engine->names);
+    graph_free(engine->graph);
     pthread_mutex_destroy(&engine->lock);
     memory_free(engine);
 }

@@ -1,16 +1,28 @@
 /* graph.c - one request's window on the graph: edge sets from the cache, the rest from storage.
  * Always true: what a view answers is the state of its revision and of no other. A set comes from
- * the cache only as right at that revision (graph_cache.c says why it is), stays right for as long
- * as the view holds it, whatever is written since, because the view's revision does not move; and
- * storage is read at that revision. */
+ * the cache only as right at that revision (graph_cache.c says why it is), and stays right for as
+ * long as the view holds it, whatever is written since, because the view's revision does not move;
+ * and storage is read at that revision.
+ *
+ * Sections. The view begins one when it first looks at what is in memory, and renews it every
+ * STEPS_PER_SECTION calls. It leaves it before it reads storage, and when it is released. Nothing
+ * is held over any of these, so no pointer outlives its section. Only resolvers (names.c) read
+ * storage inside of one, since traits of the last answer may be in use: that delays the freeing of
+ * memory, and nothing else. */
 #include "engine/graph.h"
+
+#include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/memory.h"
 #include "engine/graph_cache.h"
 #include "engine/limits.h"
 
+#define STEPS_PER_SECTION 256
+
 struct graph {
+    struct store *store;
+    struct readers *readers;
     struct graph_cache *cache;
 };
 
@@ -19,8 +31,9 @@ graph_new(struct store *store, size_t memory_bytes)
 {
     struct graph *graph = memory_new(sizeof *graph);
 
-    (void)store; /* each view names it again, and a load goes where its view goes */
-    graph->cache = graph_cache_new(memory_bytes);
+    graph->store = store;
+    graph->readers = readers_new();
+    graph->cache = graph_cache_new(graph->readers, memory_bytes);
     return graph;
 }
 
@@ -30,7 +43,88 @@ graph_free(struct graph *graph)
     if (graph == NULL)
         return;
     graph_cache_free(graph->cache);
+    readers_free(graph->readers);
     memory_free(graph);
+}
+
+struct readers *
+graph_readers(struct graph *graph)
+{
+    return graph->readers;
+}
+
+void
+graph_prefetch(struct graph *graph, uint64_t node, enum edge_direction direction)
+{
+    if (!NODE_IS_LOCAL(node))
+        graph_cache_prefetch(graph->cache, node, direction);
+}
+
+/* --- writing --- */
+
+/* One end's share of a change. */
+struct end {
+    uint64_t node;
+    enum edge_direction direction;
+    struct edge_change change;
+};
+
+static int
+compare_ends(const void *left, const void *right)
+{
+    const struct end *a = left;
+    const struct end *b = right;
+
+    if (a->direction != b->direction)
+        return a->direction < b->direction ? -1 : 1;
+    return (a->node > b->node) - (a->node < b->node);
+}
+
+static struct end
+end_of(const struct graph_change *change, enum edge_direction direction)
+{
+    const struct edge_key *key = &change->key;
+    bool forward = direction == EDGE_FORWARD;
+
+    return (struct end){
+        .node = forward ? key->resource : key->subject,
+        .direction = direction,
+        .change = {.node = forward ? key->subject : key->resource,
+                   .group_key = edge_group_key(direction, key->relation, key->subject_relation),
+                   .revision = change->revision,
+                   .traits = change->traits,
+                   .removed = change->removed},
+    };
+}
+
+void
+graph_apply(struct graph *graph, const struct graph_change *changes, size_t count,
+            uint64_t published)
+{
+    struct end *ends;
+    struct edge_change *of_node;
+    struct reader_pins pins;
+
+    if (count == 0)
+        return;
+    ends = memory_new_array(2 * count, sizeof *ends);
+    of_node = memory_new_array(count, sizeof *of_node);
+    readers_pins(graph->readers, &pins);
+    for (size_t at = 0; at < count; at++) {
+        ends[2 * at] = end_of(&changes[at], EDGE_FORWARD);
+        ends[2 * at + 1] = end_of(&changes[at], EDGE_REVERSE);
+    }
+    qsort(ends, 2 * count, sizeof *ends, compare_ends);
+    for (size_t at = 0; at < 2 * count;) {
+        size_t first = at;
+
+        for (; at < 2 * count && compare_ends(&ends[first], &ends[at]) == 0; at++)
+            of_node[at - first] = ends[at].change;
+        graph_cache_apply(graph->cache, ends[first].node, ends[first].direction, of_node,
+                          at - first, published, &pins);
+    }
+    memory_free(ends);
+    memory_free(of_node);
 }
 
 void
@@ -39,6 +133,62 @@ graph_invalidate(struct graph *graph, const struct edge_key *key)
     graph_cache_drop(graph->cache, key->resource, EDGE_FORWARD);
     graph_cache_drop(graph->cache, key->subject, EDGE_REVERSE);
 }
+
+void
+graph_trim(struct graph *graph, uint64_t published)
+{
+    struct reader_pins pins;
+
+    readers_pins(graph->readers, &pins);
+    graph_cache_trim(graph->cache, published, &pins);
+    readers_collect(graph->readers);
+}
+
+/* --- looking at all of it --- */
+
+void
+graph_stats_read(struct graph *graph, struct graph_stats *stats)
+{
+    graph_cache_stats_read(graph->cache, stats);
+}
+
+/* A revision of which no history is kept any more cannot be compared. */
+static bool
+is_in_store(void *context, uint64_t node, enum edge_direction direction, uint64_t revision,
+            const struct edge_set *set)
+{
+    const struct store_snapshot *snapshot = context;
+    uint64_t head = store_snapshot_head(snapshot);
+    struct edge_set *stored = NULL;
+    struct error error;
+    enum status status = edge_set_load(snapshot, revision < head ? revision : head, node, direction,
+                                       SIZE_MAX, &stored, &error);
+    bool same =
+        status == BEHALF_REVISION_EXPIRED || (status == BEHALF_OK && edge_set_equal(stored, set));
+
+    edge_set_free(stored);
+    return same;
+}
+
+bool
+graph_validate(struct graph *graph, const char **reason)
+{
+    struct store_snapshot *snapshot = NULL;
+    struct graph_cache_witness witness = {.same = is_in_store};
+    struct error error;
+    bool valid;
+
+    if (store_snapshot_open(graph->store, &snapshot, &error) != BEHALF_OK) {
+        *reason = "the store cannot be read";
+        return false;
+    }
+    witness.context = snapshot;
+    valid = graph_cache_validate(graph->cache, &witness, reason);
+    store_snapshot_close(snapshot);
+    return valid;
+}
+
+/* --- a view and its sections --- */
 
 void
 graph_view_init(struct graph_view *view, struct graph *graph, struct store *store,
@@ -54,6 +204,41 @@ graph_view_init(struct graph_view *view, struct graph *graph, struct store *stor
     };
 }
 
+bool
+graph_view_enter(struct graph_view *view)
+{
+    if (BEHALF_LIKELY(view->inside))
+        return true;
+    if (view->reader == NULL)
+        view->reader = readers_claim(view->graph->readers, view, view->revision);
+    else
+        reader_enter(view->graph->readers, view->reader);
+    view->inside = view->reader != NULL;
+    view->steps = 0;
+    return view->inside;
+}
+
+/* One more call on the view: in a section, which is not too old. */
+static inline bool
+enter_step(struct graph_view *view)
+{
+    if (BEHALF_UNLIKELY(view->inside && ++view->steps > STEPS_PER_SECTION)) {
+        view->held = NULL;
+        view->inside = false;
+    }
+    return graph_view_enter(view);
+}
+
+/* Before storage is read. */
+static void
+leave(struct graph_view *view)
+{
+    view->held = NULL;
+    if (view->inside)
+        reader_leave(view->reader);
+    view->inside = false;
+}
+
 static void
 free_traits(struct graph_view *view)
 {
@@ -65,7 +250,10 @@ free_traits(struct graph_view *view)
 void
 graph_view_release(struct graph_view *view)
 {
-    edge_set_unref(view->held);
+    if (view->reader != NULL)
+        reader_release(view->reader);
+    view->reader = NULL;
+    view->inside = false;
     view->held = NULL;
     store_snapshot_close(view->snapshot);
     view->snapshot = NULL;
@@ -90,11 +278,10 @@ graph_view_storage(struct graph_view *view, const struct store_snapshot **snapsh
 
 /* --- edge sets --- */
 
-/* Takes over the caller's reference. */
 static void
-hold(struct graph_view *view, uint64_t node, enum edge_direction direction, struct edge_set *set)
+hold(struct graph_view *view, uint64_t node, enum edge_direction direction,
+     const struct edge_set *set)
 {
-    edge_set_unref(view->held);
     view->held = set;
     view->held_node = node;
     view->held_direction = direction;
@@ -106,11 +293,11 @@ is_held(const struct graph_view *view, uint64_t node, enum edge_direction direct
     return view->held_node == node && view->held_direction == direction && view->held != NULL;
 }
 
-/* After GRAPH_CACHE_SET the set is view->held. */
+/* After GRAPH_CACHE_SET the set is view->held. In a section. */
 static inline enum graph_cache_answer
 find_set(struct graph_view *view, uint64_t node, enum edge_direction direction)
 {
-    struct edge_set *set;
+    const struct edge_set *set;
     enum graph_cache_answer answer;
 
     if (is_held(view, node, direction))
@@ -129,32 +316,36 @@ load_set(struct graph_view *view, uint64_t node, enum edge_direction direction, 
 {
     struct graph_cache *cache = view->graph->cache;
     struct store_snapshot *snapshot = NULL;
+    size_t bytes_max = graph_cache_set_bytes_max(cache);
     struct edge_set *set = NULL;
     struct graph_load load;
     enum status status;
+    uint64_t until;
 
     *usable = false;
     if (!view->may_block)
         return BEHALF_WOULD_BLOCK;
     if (!graph_cache_load_begin(cache, node, direction, &load))
         return BEHALF_OK;
+    leave(view);
     /* Not the view's snapshot: that may be older than the mark, and the protocol rests on this one
      * being younger. */
     status = store_snapshot_open(view->store, &snapshot, error);
     if (status == BEHALF_OK)
-        status = edge_set_load(snapshot, node, direction, &set, error);
+        status = edge_set_load(snapshot, store_snapshot_head(snapshot), node, direction, bytes_max,
+                               &set, error);
     store_snapshot_close(snapshot);
     if (status != BEHALF_OK) {
         graph_cache_load_failed(cache, &load);
         return status;
     }
-    budget_note_load(view->budget, set != NULL ? edge_set_edge_count(set) : LIMIT_GRAPH_SET_EDGES);
-    graph_cache_load_end(cache, &load, set);
-    *usable = set != NULL && set->valid_from <= view->revision;
+    budget_note_load(view->budget,
+                     set != NULL ? edge_set_edge_count(set) : bytes_max / sizeof(uint64_t));
+    (void)graph_view_enter(view); /* it has its place already */
+    graph_cache_load_end(cache, &load, set, &until);
+    *usable = set != NULL && set->valid_from <= view->revision && view->revision < until;
     if (*usable)
         hold(view, node, direction, set);
-    else
-        edge_set_unref(set);
     return BEHALF_OK;
 }
 
@@ -224,10 +415,12 @@ held_contains(const struct graph_view *view, const struct edge_key *key,
 {
     uint32_t group_key = edge_group_key(view->held_direction, key->relation, key->subject_relation);
     uint64_t far = view->held_direction == EDGE_FORWARD ? key->subject : key->resource;
+    const struct edge_set *block =
+        edge_set_block(view->held, edge_set_block_place(view->held, group_key, far));
 
-    if (BEHALF_UNLIKELY(edge_set_has_special(view->held)))
-        return edge_set_contains_special(view->held, group_key, far, view->now, traits);
-    return edge_set_contains(view->held, group_key, far);
+    if (BEHALF_UNLIKELY(edge_set_has_special(block)))
+        return edge_set_contains_special(block, group_key, far, view->now, traits);
+    return edge_set_contains(block, group_key, far);
 }
 
 static enum status
@@ -242,6 +435,7 @@ contains_in_storage(struct graph_view *view, const struct edge_key *key, bool *f
 
     if (status != BEHALF_OK)
         return status;
+    leave(view);
     buffer_init(&value);
     forget_traits(view);
     status = store_edge_find(snapshot, view->revision, key, &edge, &value, &there, error);
@@ -297,6 +491,8 @@ graph_view_contains(struct graph_view *view, const struct edge_key *key, bool *f
         *found = false;
         return BEHALF_OK;
     }
+    if (BEHALF_UNLIKELY(!enter_step(view)))
+        return contains_in_storage(view, key, found, traits, error);
     if (is_held(view, key->subject, EDGE_REVERSE)) {
         *found = held_contains(view, key, traits);
         return BEHALF_OK;
@@ -381,11 +577,12 @@ read_storage(struct graph_view *view, const struct graph_range *range, struct fi
              struct error *error)
 {
     struct edge_range stored = stored_range(range);
-    const struct store_snapshot *snapshot;
+    const struct store_snapshot *snapshot = NULL;
     struct store_scan *scan = NULL;
     struct edge edge;
     enum status status = graph_view_storage(view, &snapshot, error);
 
+    leave(view);
     forget_traits(view);
     if (status == BEHALF_OK)
         status = store_scan_open(snapshot, view->revision, &stored, &scan, error);
@@ -398,15 +595,15 @@ read_storage(struct graph_view *view, const struct graph_range *range, struct fi
     return status == BEHALF_DONE ? BEHALF_OK : status;
 }
 
-/* A run with special edges, from place `at` on: node by node, since some may have expired. */
+/* A run of `block` with special edges, from place `at` on: node by node, since some may have
+ * expired. */
 static enum status
-read_special(struct graph_view *view, struct edge_run run, size_t at, uint64_t to,
-             struct filling *filling, struct error *error)
+read_special(struct graph_view *view, const struct edge_set *block, struct edge_run run, size_t at,
+             uint64_t to, struct filling *filling, struct error *error)
 {
-    struct edge_special_cursor cursor = edge_set_specials(view->held, run.nodes + at);
+    struct edge_special_cursor cursor = edge_set_specials(block, run.nodes + at);
     enum status status = BEHALF_OK;
 
-    forget_traits(view);
     while (status == BEHALF_OK && filling->count < filling->capacity && at < run.count &&
            run.nodes[at] < to) {
         const struct edge_traits *traits = edge_special_take(&cursor, run.nodes + at);
@@ -426,14 +623,46 @@ read_plain(struct edge_run run, size_t begin, uint64_t to, struct filling *filli
 {
     size_t count = run.count - begin;
 
-    if (count > filling->capacity)
-        count = filling->capacity;
+    if (count > filling->capacity - filling->count)
+        count = filling->capacity - filling->count;
     /* `to` is mostly behind all that is there; otherwise the last ones are left out again. */
     if (count > 0 && run.nodes[begin + count - 1] >= to)
         count = edge_run_lower_bound((struct edge_run){run.nodes + begin, count}, to);
-    if (count > 0)
-        memcpy(filling->nodes, run.nodes + begin, count * sizeof *filling->nodes);
-    filling->count = count;
+    if (count == 0)
+        return;
+    memcpy(filling->nodes + filling->count, run.nodes + begin, count * sizeof *filling->nodes);
+    /* An earlier block of the set had special edges. */
+    if (BEHALF_UNLIKELY(filling->traits != NULL))
+        memset(filling->traits + filling->count, 0, count * sizeof *filling->traits);
+    filling->count += count;
+}
+
+static enum status
+read_block(struct graph_view *view, const struct edge_set *block, uint32_t group_key,
+           const struct graph_range *range, struct filling *filling, struct error *error)
+{
+    bool special = false;
+    struct edge_run run = BEHALF_UNLIKELY(edge_set_has_special(block))
+                              ? edge_set_run_special(block, group_key, &special)
+                              : edge_set_run(block, group_key);
+    size_t begin = edge_run_lower_bound(run, range->from);
+
+    if (BEHALF_UNLIKELY(special))
+        return read_special(view, block, run, begin, range->to, filling, error);
+    read_plain(run, begin, range->to, filling);
+    return BEHALF_OK;
+}
+
+/* Whether the range goes on in the block at this place. */
+static bool
+goes_on(const struct edge_set *set, uint32_t at, uint32_t group_key, uint64_t to)
+{
+    const struct edge_piece *piece;
+
+    if (at >= set->piece_count)
+        return false;
+    piece = &edge_set_directory(set)->pieces[at];
+    return piece->group_key < group_key || (piece->group_key == group_key && piece->first < to);
 }
 
 static enum status
@@ -441,23 +670,25 @@ read_held(struct graph_view *view, const struct graph_range *range, struct filli
           struct error *error)
 {
     uint32_t group_key = edge_group_key(range->direction, range->relation, range->subject_relation);
-    bool special = false;
-    struct edge_run run = BEHALF_UNLIKELY(edge_set_has_special(view->held))
-                              ? edge_set_run_special(view->held, group_key, &special)
-                              : edge_set_run(view->held, group_key);
-    size_t begin = edge_run_lower_bound(run, range->from);
+    const struct edge_set *set = view->held;
+    uint32_t at = edge_set_block_place(set, group_key, range->from);
+    enum status status;
 
-    if (BEHALF_UNLIKELY(special))
-        return read_special(view, run, begin, range->to, filling, error);
-    read_plain(run, begin, range->to, filling);
-    return BEHALF_OK;
+    forget_traits(view);
+    do {
+        status = read_block(view, edge_set_block(set, at), group_key, range, filling, error);
+        at++;
+    } while (status == BEHALF_OK && filling->count < filling->capacity &&
+             goes_on(set, at, group_key, range->to));
+    return status;
 }
 
 static enum status
 read_set(struct graph_view *view, const struct graph_range *range, struct filling *filling,
          struct error *error)
 {
-    enum graph_cache_answer answer = find_set(view, range->node, range->direction);
+    enum graph_cache_answer answer =
+        enter_step(view) ? find_set(view, range->node, range->direction) : GRAPH_CACHE_STORAGE;
     bool usable = answer == GRAPH_CACHE_SET;
     enum status status = BEHALF_OK;
 

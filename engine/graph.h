@@ -7,21 +7,24 @@
  * positions, never pointers. What edges carry is borrowed for a moment: until the next call on the
  * view, which may let go of the set, or of the memory, that it stands in.
  *
- * Behind it stands a cache of edge sets, one per (node, direction), over the storage. A set is
- * loaded at some revision L and is right for every revision from L on until the writer drops it; it
- * says nothing about earlier ones, for which the view reads storage itself.
+ * Behind it stands a cache of edge sets, one per (node, direction), over the storage. The newest
+ * version of a set is right for every revision from its own on; older ones stand behind it as long
+ * as a request may need them. For any other revision the view reads storage itself.
  *   loading: the loader installs a `loading` mark, then opens a storage snapshot, whose head is L,
- *            and reads; at install the set is dropped when the mark was struck meanwhile.
- *   writing: after a transaction committed to storage and before its revision is published, the
- *            writer calls graph_invalidate for every edge changed: it drops the sets of both ends
- *            and strikes marks of loads under way.
- * So a set that is in the cache was read after its node's last change, and no reader is given a
- * revision whose sets are stale. Expired edges stand in the sets until a write removes them, and
- * each read passes them over by the `now` of its view.
+ *            and reads; at install it adds the changes that were left at the mark meanwhile, as far
+ *            as they are newer than L.
+ *   writing: after transactions committed to storage and before their revision is published, the
+ *            writer calls graph_apply: it makes new versions of the sets of both ends of each edge
+ *            that are in memory, and leaves the changes at the marks of loads under way.
+ * So a set in the cache has every change of its node, and no reader is given a revision whose sets
+ * are stale. Expired edges stand in the sets until a write removes them, and each read passes them
+ * over by the `now` of its view.
  *
- * Threads: a view belongs to one thread; the graph is shared. Readers hold a shard's lock for a
- * lookup and a reference count only. A view that may not block answers BEHALF_WOULD_BLOCK where it
- * would have to read storage.
+ * Threads: a view belongs to one thread; the graph is shared. Readers of what is in memory take no
+ * lock and wait for nobody: a view protects what it looks at by a section (readers.h), which it
+ * renews every few hundred steps, so a pointer into the graph lives from one call on the view to
+ * the next at most. A view that may not block answers BEHALF_WOULD_BLOCK where it would have to
+ * read storage.
  * Errors: STORAGE_*, REVISION_EXPIRED, WOULD_BLOCK; and those of budget.h. */
 #ifndef BEHALF_ENGINE_GRAPH_H
 #define BEHALF_ENGINE_GRAPH_H
@@ -36,13 +39,68 @@
 struct arena;
 struct graph;
 struct edge_set;
+struct reader;
+struct readers;
 
 /* `memory_bytes`: the budget of the cache; sets are evicted above it. */
 struct graph *graph_new(struct store *store, size_t memory_bytes);
 void graph_free(struct graph *graph); /* accepts NULL; no view may be left */
 
-/* Writer thread, for each changed edge, between commit and publication. */
+/* --- writing: on the writer thread --- */
+
+/* What an edge carries beside its ends, when it carries something. */
+struct edge_traits {
+    int64_t expires_at;   /* 0 = never */
+    struct slice context; /* of the caveat: canonical bytes of base/datum.h, or empty */
+    uint16_t caveat;      /* label; LABEL_NONE = none */
+};
+
+struct graph_change {
+    struct edge_key key;
+    struct edge_traits traits; /* of an edge that is there now */
+    uint64_t revision;
+    bool removed;
+};
+
+/* Between commit and publication: what a group of transactions changed, in their order.
+ * `published` is what readers are given before. */
+void graph_apply(struct graph *graph, const struct graph_change *changes, size_t count,
+                 uint64_t published);
+
+/* The same, when it is not known whether the change happened. */
 void graph_invalidate(struct graph *graph, const struct edge_key *key);
+
+/* After publication, and now and then: lets go of versions that nobody needs any more. */
+void graph_trim(struct graph *graph, uint64_t published);
+
+/* --- looking at all of it --- */
+
+struct graph_stats {
+    size_t bytes;            /* tables and sets, superseded versions included */
+    size_t superseded_bytes; /* of that, for requests at older revisions */
+    size_t retired_bytes;    /* taken out of graph and names, and waiting for those who read it */
+    size_t set_count;        /* sets without older versions */
+    size_t chain_count;      /* and with them */
+    size_t empty_count;      /* nodes known to have no edges */
+    size_t direct_count;     /* nodes read from storage on purpose */
+    size_t loading_count;    /* loads under way */
+    uint64_t edge_count;     /* in the newest versions */
+};
+
+/* Walks everything: for statistics, not for requests. */
+void graph_stats_read(struct graph *graph, struct graph_stats *stats);
+
+/* Recounts, and compares every version in memory with what the store has. Only while nobody else
+ * uses the graph. */
+bool graph_validate(struct graph *graph, const char **reason);
+
+/* --- reading --- */
+
+/* Whose sections protect the graph; the names' cache is under the same. */
+struct readers *graph_readers(struct graph *graph);
+
+/* Brings a node's place nearer, for a view that asks for it soon. From any thread. */
+void graph_prefetch(struct graph *graph, uint64_t node, enum edge_direction direction);
 
 /* One request's window on the graph. */
 struct graph_view {
@@ -52,9 +110,12 @@ struct graph_view {
     uint64_t revision;
     int64_t now; /* nanoseconds since 1970: edges that expire at or before it are not there */
     struct budget *budget;
-    struct edge_set *held; /* the set last used, referenced */
+    struct reader *reader;       /* its place among the readers; NULL until needed */
+    const struct edge_set *held; /* the set last used, within the section */
     uint64_t held_node;
     enum edge_direction held_direction;
+    uint32_t steps; /* in the section */
+    bool inside;    /* a section */
     bool may_block;
     struct arena *traits; /* of the last answer, as far as they are in no set; NULL until needed */
 };
@@ -68,12 +129,9 @@ void graph_view_release(struct graph_view *view);
 enum status graph_view_storage(struct graph_view *view, const struct store_snapshot **snapshot,
                                struct error *error) BEHALF_MUST_USE;
 
-/* What an edge carries beside its ends, when it carries something. */
-struct edge_traits {
-    int64_t expires_at;   /* 0 = never */
-    struct slice context; /* of the caveat: canonical bytes of base/datum.h, or empty */
-    uint16_t caveat;      /* label; LABEL_NONE = none */
-};
+/* Begins a section, if the view is not in one, which lasts at least until the next call of one of
+ * the functions below. False when there are too many views: what is in memory is out of reach. */
+bool graph_view_enter(struct graph_view *view);
 
 /* Whether the edge exists, and has not expired at view->now. *traits is NULL for a plain edge, else
  * borrowed until the next call on the view. Costs one edge of the budget, expired or not. Local

@@ -1,6 +1,7 @@
 /* name_cache.c - one table of entries of two kinds: found by name, and found by node.
- * Always true: an entry is changed (`node` and `known_at`, by learn alone) or freed by who took it
- * out of its slot or holds the shard's lock. */
+ * Always true: an entry never changes, and is retired by who took it out of its slot. Whatever word
+ * a find reads from a slot, it was there after the find's section began, so that the entry is not
+ * freed before the section ends; and what the find believes, it has compared with the entry. */
 #include "engine/names.h"
 
 #include <pthread.h>
@@ -9,6 +10,7 @@
 #include "base/digest.h"
 #include "base/memory.h"
 #include "engine/name_cache.h"
+#include "engine/readers.h"
 #include "engine/slot_table.h"
 
 /* The kind is in the slot's value: the same name may stand once in each. */
@@ -18,6 +20,8 @@ enum entry_kind { ENTRY_BY_NAME, ENTRY_BY_NODE };
 
 #define SHARDS_MAX UINT32_C(256)
 #define SHARD_BYTES ((size_t)64 * 1024)
+
+_Static_assert(OBJECT_ID_SIZE_MAX <= UINT16_MAX, "the size of an id fits an entry");
 
 /* XXH3 is fast, not strong: who may choose names could make many of one hash. So many of a hash are
  * kept, and the others are read from storage. */
@@ -29,7 +33,7 @@ enum entry_kind { ENTRY_BY_NAME, ENTRY_BY_NODE };
 struct entry {
     uint64_t node; /* the type's wildcard: the name is absent */
     uint64_t known_at;
-    uint32_t size;
+    uint16_t size;
     char bytes[];
 };
 
@@ -40,6 +44,7 @@ struct name_shard {
 };
 
 struct name_cache {
+    struct readers *readers;
     struct name_shard *shards;
     uint32_t shard_count;
     uint32_t slots_max; /* per shard */
@@ -47,12 +52,12 @@ struct name_cache {
 };
 
 struct name_cache *
-name_cache_new(size_t memory_bytes)
+name_cache_new(struct readers *readers, size_t memory_bytes)
 {
     struct name_cache *cache = memory_new(sizeof *cache);
-    pthread_mutexattr_t attributes;
     size_t size;
 
+    cache->readers = readers;
     if (memory_bytes < NAME_CACHE_SMALLEST)
         return cache;
     cache->shard_count = 1;
@@ -64,25 +69,27 @@ name_cache_new(size_t memory_bytes)
     cache->shards = aligned_alloc(64, size);
     BEHALF_ASSERT(cache->shards != NULL);
     memset(cache->shards, 0, size);
-    /* Adaptive: a lock held for some ten nanoseconds is worth spinning for before a sleep. */
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
     for (uint32_t at = 0; at < cache->shard_count; at++)
-        pthread_mutex_init(&cache->shards[at].lock, &attributes);
-    pthread_mutexattr_destroy(&attributes);
+        pthread_mutex_init(&cache->shards[at].lock, NULL);
     return cache;
 }
 
 static struct entry *
-entry_of(const struct slot *slot)
+entry_of(uint64_t value)
 {
-    return (struct entry *)(uintptr_t)(slot->value & ~(SLOT_KIND_MASK | SLOT_USED));
+    return (struct entry *)(uintptr_t)(value & ~(SLOT_KIND_MASK | SLOT_USED));
 }
 
 static enum entry_kind
-kind_of(const struct slot *slot)
+kind_of(uint64_t value)
 {
-    return (enum entry_kind)(slot->value & SLOT_KIND_MASK);
+    return (enum entry_kind)(value & SLOT_KIND_MASK);
+}
+
+static uint64_t
+value_of(const struct entry *entry, enum entry_kind kind)
+{
+    return (uint64_t)(uintptr_t)entry | SLOT_USED | (uint64_t)kind;
 }
 
 void
@@ -93,10 +100,8 @@ name_cache_free(struct name_cache *cache)
     for (uint32_t at = 0; at < cache->shard_count; at++) {
         struct slot_table *table = &cache->shards[at].table;
 
-        for (uint32_t slot = 0; table->slots != NULL && slot <= table->mask; slot++) {
-            if (table->slots[slot].value != 0)
-                memory_free(entry_of(&table->slots[slot]));
-        }
+        for (size_t slot = 0; slot < slot_table_slots(table); slot++)
+            memory_free(entry_of(slot_value(slot_table_at(table, slot))));
         slot_table_release(table);
         pthread_mutex_destroy(&cache->shards[at].lock);
     }
@@ -140,16 +145,78 @@ struct wanted {
 };
 
 static bool
-is_wanted(const struct slot *slot, const struct wanted *wanted)
+is_wanted(uint64_t value, const struct wanted *wanted)
 {
-    const struct entry *entry = entry_of(slot);
+    const struct entry *entry = entry_of(value);
 
-    if (kind_of(slot) != wanted->kind)
+    if (kind_of(value) != wanted->kind)
         return false;
     if (wanted->kind == ENTRY_BY_NODE)
         return entry->node == wanted->node;
     return entry->size == wanted->id.size && NODE_TYPE(entry->node) == NODE_TYPE(wanted->node) &&
            slice_equal((struct slice){entry->bytes, entry->size}, wanted->id);
+}
+
+/* --- finding --- */
+
+/* NULL when it is not there, or out of sight since slots are being moved. */
+static const struct entry *
+look(struct name_cache *cache, const struct wanted *wanted)
+{
+    struct slot_table *table = &shard_of(cache, wanted->key)->table;
+    uintptr_t array = atomic_load_explicit(&table->array, memory_order_acquire);
+    uint32_t at = (uint32_t)digest_hash_u64(wanted->key);
+
+    if (array == 0)
+        return NULL;
+    for (;;) {
+        struct slot *slot = &slot_array_slots(array)[at++ & slot_array_mask(array)];
+        uint64_t value = atomic_load_explicit(&slot->value, memory_order_acquire);
+
+        if (value == 0)
+            return NULL;
+        /* Relaxed: a key that does not belong to the value costs a comparison. */
+        if (atomic_load_explicit(&slot->key, memory_order_relaxed) == wanted->key &&
+            is_wanted(value, wanted)) {
+            slot_mark_used(slot, value);
+            return entry_of(value);
+        }
+    }
+}
+
+bool
+name_cache_find_node(struct name_cache *cache, uint16_t type_label, struct slice id, uint64_t hash,
+                     uint64_t *node, uint64_t *known_at)
+{
+    struct wanted wanted = {ENTRY_BY_NAME, hash, NODE_WILDCARD(type_label), id};
+    const struct entry *entry = cache->shard_count == 0 ? NULL : look(cache, &wanted);
+
+    if (entry == NULL)
+        return false;
+    *node = entry->node;
+    *known_at = entry->known_at;
+    return true;
+}
+
+bool
+name_cache_find_id(struct name_cache *cache, uint64_t node, struct slice *id)
+{
+    struct wanted wanted = {ENTRY_BY_NODE, node_hash(node), node, {NULL, 0}};
+    const struct entry *entry = cache->shard_count == 0 ? NULL : look(cache, &wanted);
+
+    if (entry == NULL)
+        return false;
+    *id = (struct slice){entry->bytes, entry->size};
+    return true;
+}
+
+void
+name_cache_prefetch(struct name_cache *cache, uint16_t type_label, struct slice id)
+{
+    uint64_t hash = name_hash(type_label, id);
+
+    if (cache->shard_count > 0)
+        slot_table_prefetch(&shard_of(cache, hash)->table, hash);
 }
 
 /* Under the shard's lock. *same counts the slots of the same hash that were passed. */
@@ -159,97 +226,57 @@ find(struct name_shard *shard, const struct wanted *wanted, uint32_t *same)
     struct slot *slot = slot_table_find(&shard->table, wanted->key);
 
     *same = 0;
-    while (slot != NULL && !is_wanted(slot, wanted)) {
+    while (slot != NULL && !is_wanted(slot_value(slot), wanted)) {
         *same += 1;
         slot = slot_table_next(&shard->table, slot);
     }
     return slot;
 }
 
-/* --- finding --- */
-
-bool
-name_cache_find_node(struct name_cache *cache, uint16_t type_label, struct slice id, uint64_t hash,
-                     uint64_t *node, uint64_t *known_at)
-{
-    struct wanted wanted = {ENTRY_BY_NAME, hash, NODE_WILDCARD(type_label), id};
-    struct name_shard *shard;
-    struct slot *slot;
-    uint32_t same;
-
-    if (cache->shard_count == 0)
-        return false;
-    shard = shard_of(cache, wanted.key);
-    pthread_mutex_lock(&shard->lock);
-    slot = find(shard, &wanted, &same);
-    if (slot != NULL) {
-        slot->value |= SLOT_USED;
-        *node = entry_of(slot)->node;
-        *known_at = entry_of(slot)->known_at;
-    }
-    pthread_mutex_unlock(&shard->lock);
-    return slot != NULL;
-}
-
-bool
-name_cache_find_id(struct name_cache *cache, uint64_t node, struct name_bytes *id)
-{
-    struct wanted wanted = {ENTRY_BY_NODE, node_hash(node), node, {NULL, 0}};
-    struct name_shard *shard;
-    struct slot *slot;
-    uint32_t same;
-
-    if (cache->shard_count == 0)
-        return false;
-    shard = shard_of(cache, wanted.key);
-    pthread_mutex_lock(&shard->lock);
-    slot = find(shard, &wanted, &same);
-    if (slot != NULL) {
-        const struct entry *entry = entry_of(slot);
-
-        slot->value |= SLOT_USED;
-        memcpy(id->data, entry->bytes, entry->size);
-        id->size = entry->size;
-    }
-    pthread_mutex_unlock(&shard->lock);
-    return slot != NULL;
-}
-
 /* --- adding --- */
-
-struct victims {
-    struct entry *entries[SWEEP_VICTIMS];
-    size_t count;
-};
 
 /* Under the shard's lock: takes one entry out, if the hand finds one. */
 static bool
-evict_one(struct name_shard *shard, struct victims *victims)
+evict_one(struct name_shard *shard, struct retirees *retirees)
 {
     struct slot *slot = slot_table_victim(&shard->table, ENTRY_KINDS);
     struct entry *entry;
 
-    if (slot == NULL || victims->count == SWEEP_VICTIMS)
+    if (slot == NULL || retirees->count >= SWEEP_VICTIMS)
         return false;
-    entry = entry_of(slot);
+    entry = entry_of(slot_value(slot));
     shard->bytes -= entry_bytes(entry);
-    victims->entries[victims->count++] = entry;
+    retirees_add(retirees, entry, entry_bytes(entry));
     slot_table_remove(&shard->table, slot);
     return true;
 }
 
-/* Under the shard's lock: the budget first, then the slot. False when the hand found no victim. */
+/* Under the shard's lock. */
 static bool
-install(struct name_cache *cache, struct name_shard *shard, uint64_t key, enum entry_kind kind,
-        struct entry *entry, struct victims *victims)
+add_in_table(struct name_cache *cache, struct name_shard *shard, uint64_t key, uint64_t value,
+             struct retirees *retirees)
 {
-    uint64_t value = (uint64_t)(uintptr_t)entry | SLOT_USED | (uint64_t)kind;
-    size_t table_bytes = slot_table_bytes(&shard->table);
+    size_t before = slot_table_bytes(&shard->table);
+    void *replaced;
+    bool added = slot_table_add(&shard->table, key, value, cache->slots_max, &replaced);
 
-    if (!slot_table_add(&shard->table, key, value, cache->slots_max) &&
-        !(evict_one(shard, victims) && slot_table_add(&shard->table, key, value, cache->slots_max)))
+    if (replaced != NULL)
+        retirees_add(retirees, replaced, before);
+    shard->bytes += slot_table_bytes(&shard->table) - before;
+    return added;
+}
+
+/* Under the shard's lock. False when the table is full and the hand found no victim. */
+static bool
+install(struct name_cache *cache, struct name_shard *shard, const struct wanted *wanted,
+        const struct entry *entry, struct retirees *retirees)
+{
+    uint64_t value = value_of(entry, wanted->kind);
+
+    if (!add_in_table(cache, shard, wanted->key, value, retirees) &&
+        !(evict_one(shard, retirees) && add_in_table(cache, shard, wanted->key, value, retirees)))
         return false;
-    shard->bytes += slot_table_bytes(&shard->table) - table_bytes + entry_bytes(entry);
+    shard->bytes += entry_bytes(entry);
     return true;
 }
 
@@ -260,27 +287,22 @@ entry_new(uint64_t node, struct slice id, uint64_t known_at)
 
     entry->node = node;
     entry->known_at = known_at;
-    entry->size = (uint32_t)id.size;
+    entry->size = (uint16_t)id.size;
     memcpy(entry->bytes, id.data, id.size);
     return entry;
 }
 
-/* Under the shard's lock: one more thing known of a name that has an entry. That it is there beats
- * that it was not; the earliest head that has it counts, and the latest that has not. */
-static void
-learn(struct entry *entry, uint64_t node, uint64_t known_at)
+/* Whether an entry says more of its name than another: that it is there says more than that it was
+ * not; the earliest head that has it counts, and the latest that has not. */
+static bool
+says_more(const struct entry *entry, const struct entry *than)
 {
-    if (NODE_IS_WILDCARD(entry->node) && NODE_IS_WILDCARD(node)) {
-        if (known_at > entry->known_at)
-            entry->known_at = known_at;
-    } else if (NODE_IS_WILDCARD(entry->node)) {
-        entry->node = node;
-        entry->known_at = known_at;
-    } else if (!NODE_IS_WILDCARD(node)) {
-        BEHALF_ASSERT(entry->node == node);
-        if (known_at < entry->known_at)
-            entry->known_at = known_at;
-    }
+    if (NODE_IS_WILDCARD(than->node) && NODE_IS_WILDCARD(entry->node))
+        return entry->known_at > than->known_at;
+    if (NODE_IS_WILDCARD(than->node) || NODE_IS_WILDCARD(entry->node))
+        return NODE_IS_WILDCARD(than->node);
+    BEHALF_ASSERT(entry->node == than->node);
+    return entry->known_at < than->known_at;
 }
 
 /* A shard may stand above its part by what one hold of the lock could not evict; the next add goes
@@ -289,7 +311,7 @@ static void
 add(struct name_cache *cache, const struct wanted *wanted, uint64_t known_at)
 {
     struct name_shard *shard;
-    struct victims victims = {.count = 0};
+    struct retirees retirees = {.count = 0};
     struct entry *entry;
     struct slot *slot;
     uint32_t same;
@@ -302,17 +324,22 @@ add(struct name_cache *cache, const struct wanted *wanted, uint64_t known_at)
     pthread_mutex_lock(&shard->lock);
     slot = find(shard, wanted, &same);
     if (slot != NULL) {
-        learn(entry_of(slot), wanted->node, known_at);
+        struct entry *before = entry_of(slot_value(slot));
+
+        installed = says_more(entry, before);
+        if (installed) {
+            slot_set_value(slot, value_of(entry, wanted->kind));
+            retirees_add(&retirees, before, entry_bytes(before)); /* of the same bytes */
+        }
     } else if (same < SAME_HASH_MAX) {
-        installed = install(cache, shard, wanted->key, wanted->kind, entry, &victims);
-        while (shard->bytes > cache->shard_budget && evict_one(shard, &victims))
+        installed = install(cache, shard, wanted, entry, &retirees);
+        while (shard->bytes > cache->shard_budget && evict_one(shard, &retirees))
             continue;
     }
     pthread_mutex_unlock(&shard->lock);
     if (!installed)
         memory_free(entry);
-    for (size_t at = 0; at < victims.count; at++)
-        memory_free(victims.entries[at]);
+    readers_retire(cache->readers, &retirees);
 }
 
 void
@@ -360,10 +387,12 @@ name_cache_validate(struct name_cache *cache, const char **reason)
         size_t bytes = slot_table_bytes(table);
         uint32_t count = 0;
 
-        for (uint32_t slot = 0; table->slots != NULL && slot <= table->mask; slot++) {
-            if (table->slots[slot].value == 0)
+        for (size_t slot = 0; slot < slot_table_slots(table); slot++) {
+            uint64_t value = slot_value(slot_table_at(table, slot));
+
+            if (value == 0)
                 continue;
-            bytes += entry_bytes(entry_of(&table->slots[slot]));
+            bytes += entry_bytes(entry_of(value));
             count++;
         }
         if (bytes != cache->shards[at].bytes)

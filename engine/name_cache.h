@@ -5,9 +5,11 @@
  * name that was there, and none with this head or an earlier one has a name that was absent.
  * Equality is decided on the whole bytes. The bytes of tables and entries are
  * counted exactly, shard by shard, and stay within the shard's part of the budget.
- * Threads: any; one lock per shard, held for a probe and a copy of at most 1,024 bytes; entries are
- * allocated and freed outside it.
- * Memory: what is found is copied out, so nothing here outlives a lock. */
+ * Threads: any. A find takes no lock and waits for nobody, within a section of readers.h; it may
+ * miss a name that is moved at that moment, which costs a read of storage. One lock per shard
+ * orders what adds and evicts; entries are allocated outside it.
+ * Memory: an entry never changes; when more is known of a name, another takes its place. What was
+ * taken out waits for the sections that may still read it, and counts as the graph's. */
 #ifndef BEHALF_ENGINE_NAME_CACHE_H
 #define BEHALF_ENGINE_NAME_CACHE_H
 
@@ -30,12 +32,8 @@ uint64_t name_hash(uint16_t type_label, struct slice id);
 bool name_cache_find_node(struct name_cache *cache, uint16_t type_label, struct slice id,
                           uint64_t hash, uint64_t *node, uint64_t *known_at);
 
-struct name_bytes {
-    char data[OBJECT_ID_SIZE_MAX];
-    size_t size;
-};
-
-bool name_cache_find_id(struct name_cache *cache, uint64_t node, struct name_bytes *id);
+/* *id stays until the caller's section ends. */
+bool name_cache_find_id(struct name_cache *cache, uint64_t node, struct slice *id);
 
 /* A name of which it is known already that it was there earlier keeps the earlier `known_at`. */
 void name_cache_add_node(struct name_cache *cache, uint64_t node, struct slice id, uint64_t hash,
@@ -43,13 +41,6 @@ void name_cache_add_node(struct name_cache *cache, uint64_t node, struct slice i
 void name_cache_add_absence(struct name_cache *cache, uint16_t type_label, struct slice id,
                             uint64_t hash, uint64_t known_at);
 void name_cache_add_id(struct name_cache *cache, uint64_t node, struct slice id);
-
-struct name_cache_stats {
-    size_t bytes;
-    size_t entry_count;
-};
-
-void name_cache_stats_read(struct name_cache *cache, struct name_cache_stats *stats);
 
 /* Recounts. Only while nobody else uses the cache. */
 bool name_cache_validate(struct name_cache *cache, const char **reason);

@@ -169,7 +169,8 @@ node_from_cache(struct resolver *resolver, uint16_t type_label, uint64_t hash, s
     enum status status;
 
     *done = false;
-    if (!name_cache_find_node(resolver->cache, type_label, id, hash, &cached, &known_at))
+    if (!graph_view_enter(resolver->view) ||
+        !name_cache_find_node(resolver->cache, type_label, id, hash, &cached, &known_at))
         return BEHALF_OK;
     if (NODE_IS_WILDCARD(cached)) {
         *done = resolver->view->revision <= known_at;
@@ -234,7 +235,7 @@ id_from_storage(struct resolver *resolver, uint64_t node, struct slice *id, stru
 enum status
 resolver_id(struct resolver *resolver, uint64_t node, struct slice *id, struct error *error)
 {
-    struct name_bytes cached;
+    struct slice cached;
 
     BEHALF_ASSERT(!NODE_IS_WILDCARD(node));
     if (NODE_IS_LOCAL(node)) {
@@ -244,7 +245,7 @@ resolver_id(struct resolver *resolver, uint64_t node, struct slice *id, struct e
         BEHALF_ASSERT(resolver->local_at[sequence]->node == node);
         return copy_to_arena(resolver, resolver->local_at[sequence]->id, id, error);
     }
-    if (name_cache_find_id(resolver->cache, node, &cached))
-        return copy_to_arena(resolver, (struct slice){cached.data, cached.size}, id, error);
+    if (graph_view_enter(resolver->view) && name_cache_find_id(resolver->cache, node, &cached))
+        return copy_to_arena(resolver, cached, id, error);
     return id_from_storage(resolver, node, id, error);
 }

@@ -4,7 +4,8 @@
  * stored gets a request-local node (NODE_IS_LOCAL): it has no edges but still meets wildcards,
  * `self` and identity. Names are never removed or renamed, so a node found once is right for ever,
  * and a name that was absent at some head of the storage is absent for every revision up to it.
- * Threads: the cache is shared (locked shards); a resolver belongs to one request.
+ * Threads: the cache is shared, and what is in it is found without a lock, within a section of the
+ * resolver's view; a resolver belongs to one request.
  * Memory: local names and returned ids live in the resolver's arena. */
 #ifndef BEHALF_ENGINE_NAMES_H
 #define BEHALF_ENGINE_NAMES_H
@@ -16,8 +17,19 @@
 
 struct name_cache;
 
-struct name_cache *name_cache_new(size_t memory_bytes);
-void name_cache_free(struct name_cache *cache); /* accepts NULL */
+/* The names of one graph: the sections of its views protect both. */
+struct name_cache *name_cache_new(struct readers *readers, size_t memory_bytes);
+void name_cache_free(struct name_cache *cache); /* accepts NULL; before the graph */
+
+struct name_cache_stats {
+    size_t bytes;
+    size_t entry_count; /* a name that is known both ways counts twice */
+};
+
+void name_cache_stats_read(struct name_cache *cache, struct name_cache_stats *stats);
+
+/* Brings the place of a name nearer, for a resolver that asks for it soon. From any thread. */
+void name_cache_prefetch(struct name_cache *cache, uint16_t type_label, struct slice id);
 
 struct name_local;
 

@@ -1,9 +1,13 @@
 /* slot_table.c - insertion, removal and the sweep of the caches' bucket array. */
 #include "engine/slot_table.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/memory.h"
 
-#define SMALLEST_SLOTS UINT32_C(16)
+#define SMALLEST_LOG 4
+#define SMALLEST_SLOTS (UINT32_C(1) << SMALLEST_LOG)
 #define LARGEST_SLOTS (UINT32_C(1) << 30)
 
 uint32_t
@@ -22,94 +26,126 @@ slot_table_count_within(size_t bytes)
 void
 slot_table_release(struct slot_table *table)
 {
-    memory_free(table->slots);
-    *table = (struct slot_table){0};
+    free(slot_array_slots(slot_table_array(table)));
+    memset(table, 0, sizeof *table);
+}
+
+/* The key first, the value with a release: who sees the value sees its key. */
+static void
+fill(struct slot *slot, uint64_t key, uint64_t value)
+{
+    atomic_store_explicit(&slot->key, key, memory_order_release);
+    atomic_store_explicit(&slot->value, value, memory_order_release);
 }
 
 static void
-put(struct slot_table *table, uint64_t key, uint64_t value)
+put(uintptr_t array, uint64_t key, uint64_t value)
 {
-    uint32_t at = (uint32_t)digest_hash_u64(key) & table->mask;
+    uint32_t at = (uint32_t)digest_hash_u64(key);
 
-    while (table->slots[at].value != 0)
-        at = (at + 1) & table->mask;
-    table->slots[at] = (struct slot){key, value};
-    table->count++;
+    while (slot_value(&slot_array_slots(array)[at & slot_array_mask(array)]) != 0)
+        at++;
+    fill(&slot_array_slots(array)[at & slot_array_mask(array)], key, value);
 }
 
-static void
-grow(struct slot_table *table, uint32_t count)
+/* The old array is left as it is: who still looks at it sees a past that was true. */
+static void *
+grow(struct slot_table *table, unsigned log)
 {
-    struct slot_table grown = {.slots = memory_new_array(count, sizeof *grown.slots),
-                               .mask = count - 1};
+    size_t bytes = ((size_t)1 << log) * sizeof(struct slot);
+    struct slot *slots = aligned_alloc(64, bytes);
+    uintptr_t array = (uintptr_t)slots | log;
+    size_t before = slot_table_slots(table);
+    struct slot *old = slot_array_slots(slot_table_array(table));
 
-    for (uint32_t at = 0; table->slots != NULL && at <= table->mask; at++) {
-        if (table->slots[at].value != 0)
-            put(&grown, table->slots[at].key, table->slots[at].value);
+    BEHALF_ASSERT(slots != NULL);
+    memset(slots, 0, bytes);
+    for (size_t at = 0; at < before; at++) {
+        if (slot_value(&old[at]) != 0)
+            put(array, slot_key(&old[at]), slot_value(&old[at]));
     }
-    slot_table_release(table);
-    *table = grown;
+    atomic_store_explicit(&table->array, array, memory_order_release);
+    return old;
 }
 
 bool
-slot_table_add(struct slot_table *table, uint64_t key, uint64_t value, uint32_t count_max)
+slot_table_add(struct slot_table *table, uint64_t key, uint64_t value, uint32_t count_max,
+               void **replaced)
 {
-    uint32_t slots = table->slots == NULL ? 0 : table->mask + 1;
+    uint32_t slots = (uint32_t)slot_table_slots(table);
 
     BEHALF_ASSERT(value != 0);
+    *replaced = NULL;
     if (table->count + 1 > slots - slots / 4) {
-        uint32_t wanted = slots == 0 ? SMALLEST_SLOTS : slots * 2;
+        unsigned log =
+            slots == 0 ? SMALLEST_LOG : (unsigned)(slot_table_array(table) & SLOT_ARRAY_LOG) + 1;
 
-        if (wanted > count_max)
+        if (UINT32_C(1) << log > count_max)
             return false;
-        grow(table, wanted);
+        *replaced = grow(table, log);
     }
-    BEHALF_ASSERT(table->slots != NULL);
-    put(table, key, value);
+    put(slot_table_array(table), key, value);
+    table->count++;
     return true;
+}
+
+/* Moves slots into the gap, one after the other, and frees the last place. */
+static void
+close_gap(struct slot *slots, uint32_t mask, uint32_t gap)
+{
+    uint32_t at = gap;
+
+    for (;;) {
+        uint32_t home;
+
+        at = (at + 1) & mask;
+        if (slot_value(&slots[at]) == 0)
+            break;
+        /* The slot at `at` may move into the gap unless its home lies behind the gap, for then a
+         * probe from home would no longer come by. Distances are taken around the ring. */
+        home = (uint32_t)digest_hash_u64(slot_key(&slots[at])) & mask;
+        if (((at - home) & mask) < ((at - gap) & mask))
+            continue;
+        fill(&slots[gap], slot_key(&slots[at]), slot_value(&slots[at]));
+        gap = at;
+    }
+    fill(&slots[gap], 0, 0);
 }
 
 void
 slot_table_remove(struct slot_table *table, struct slot *slot)
 {
-    uint32_t gap = (uint32_t)(slot - table->slots);
-    uint32_t at = gap;
+    uintptr_t array = slot_table_array(table);
+    struct slot *slots = slot_array_slots(array);
+    uint32_t sequence = atomic_load_explicit(&table->sequence, memory_order_relaxed);
 
-    BEHALF_ASSERT(slot->value != 0);
-    for (;;) {
-        uint32_t home;
-
-        at = (at + 1) & table->mask;
-        if (table->slots[at].value == 0)
-            break;
-        /* The slot at `at` may move into the gap unless its home lies behind the gap, for then a
-         * probe from home would no longer come by. Distances are taken around the ring. */
-        home = (uint32_t)digest_hash_u64(table->slots[at].key) & table->mask;
-        if (((at - home) & table->mask) < ((at - gap) & table->mask))
-            continue;
-        table->slots[gap] = table->slots[at];
-        gap = at;
-    }
-    table->slots[gap] = (struct slot){0, 0};
+    BEHALF_ASSERT(slot_value(slot) != 0);
+    /* Relaxed: the slots are written with a release, so who sees one of them moved sees this. */
+    atomic_store_explicit(&table->sequence, sequence + 1, memory_order_relaxed);
+    close_gap(slots, slot_array_mask(array), (uint32_t)(slot - slots));
+    atomic_store_explicit(&table->sequence, sequence + 2, memory_order_release);
     table->count--;
 }
 
 struct slot *
 slot_table_sweep(struct slot_table *table, uint32_t kinds, uint32_t *steps)
 {
-    if (table->slots == NULL) {
+    size_t slots = slot_table_slots(table);
+
+    if (slots == 0) {
         *steps = 0;
         return NULL;
     }
     while (*steps > 0) {
-        struct slot *slot = &table->slots[table->hand & table->mask];
+        struct slot *slot = slot_table_at(table, table->hand & (slots - 1));
+        uint64_t value = slot_value(slot);
 
         *steps -= 1;
-        if (slot->value != 0 && (kinds >> (slot->value & SLOT_KIND_MASK) & 1) != 0) {
+        if (value != 0 && (kinds >> (value & SLOT_KIND_MASK) & 1) != 0) {
             /* The hand stays: when the holder removes this slot, another one moves in. */
-            if ((slot->value & SLOT_USED) == 0)
+            if ((value & SLOT_USED) == 0)
                 return slot;
-            slot->value &= ~SLOT_USED;
+            slot_set_value(slot, value & ~SLOT_USED);
         }
         table->hand++;
     }

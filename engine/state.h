@@ -1,7 +1,7 @@
 /* state.h - the engine's inside: what is published, and what one request sees of it.
  *
  * Always true: (revision, schema, token) are published together by one pointer, after the revision
- * is durable and the graph is invalidated for it. A request takes its snapshot once and keeps it.
+ * is durable and the graph has its changes. A request takes its snapshot once and keeps it.
  * Threads: `current` is replaced by the writer under `lock`; a worker keeps a reference of its own
  * and looks at `publication` (one atomic load) to learn whether it is still the newest.
  * Memory: `struct published` is reference counted. */

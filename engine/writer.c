@@ -26,7 +26,8 @@ struct writer {
     /* The writer thread's. */
     struct upkeep upkeep;
     struct write_group group;
-    struct edge_key *changed; /* by the transactions of the group that committed */
+    struct graph_change *changed; /* by the transactions of the group that committed */
+    struct arena contexts;        /* of the edges changed */
     size_t changed_count;
     size_t changed_capacity;
     uint64_t last_revision; /* of the group; 0 = nothing committed */
@@ -114,8 +115,29 @@ remember_changes(struct writer *writer, const struct store_transaction *transact
         writer->changed =
             memory_resize(writer->changed, writer->changed_capacity, sizeof *writer->changed);
     }
-    for (size_t index = 0; index < count; index++)
-        writer->changed[writer->changed_count++] = changes[index].key;
+    for (size_t index = 0; index < count; index++) {
+        const struct store_change *change = &changes[index];
+
+        writer->changed[writer->changed_count++] = (struct graph_change){
+            .key = change->key,
+            .traits = {change->expires_at, arena_copy(&writer->contexts, change->context),
+                       change->caveat},
+            .removed = change->removed,
+        };
+    }
+}
+
+/* The changes from `first` on are those of the transaction that was to be `revision`. */
+static void
+settle_changes(struct writer *writer, size_t first, enum status status, uint64_t revision)
+{
+    for (size_t index = first; index < writer->changed_count; index++) {
+        writer->changed[index].revision = revision;
+        if (status != BEHALF_OK)
+            graph_invalidate(writer->engine->graph, &writer->changed[index].key);
+    }
+    if (status != BEHALF_OK)
+        writer->changed_count = first;
 }
 
 /* From here on the group is decided against the schema this transaction wrote. */
@@ -140,6 +162,7 @@ adopt_schema(struct writer *writer, struct engine_write *write)
 static enum status
 commit(struct writer *writer, struct store_transaction *transaction, struct engine_write *write)
 {
+    size_t changed_before = writer->changed_count;
     enum status status;
 
     if (write->metadata.size > 0)
@@ -149,6 +172,7 @@ commit(struct writer *writer, struct store_transaction *transaction, struct engi
     remember_changes(writer, transaction);
     status = store_transaction_commit(transaction, writer->group.time.kept, &write->revision,
                                       &write->error);
+    settle_changes(writer, changed_before, status, write->revision);
     if (status != BEHALF_OK)
         return status;
     writer->last_revision = write->revision;
@@ -219,6 +243,15 @@ answer_group(struct writer *writer, struct engine_write *first)
 }
 
 static void
+trim_graph(struct engine *engine)
+{
+    struct published *published = engine_published(engine);
+
+    graph_trim(engine->graph, published->revision);
+    published_unref(published);
+}
+
+static void
 run_group(struct writer *writer, struct engine_write *first)
 {
     struct engine *engine = writer->engine;
@@ -227,6 +260,7 @@ run_group(struct writer *writer, struct engine_write *first)
     enum status status = BEHALF_OK;
 
     writer->changed_count = 0;
+    arena_reset(&writer->contexts, SIZE_MAX / 2);
     writer->last_revision = 0;
     writer->group.binding = published->binding == NULL ? NULL : binding_ref(published->binding);
     for (struct engine_write *write = first; write != NULL; write = write->next) {
@@ -240,8 +274,7 @@ run_group(struct writer *writer, struct engine_write *first)
     if (status != BEHALF_OK)
         fail_group(first, published->revision, &error);
     /* Also after a failure: what storage shows now is not what the graph has read before. */
-    for (size_t index = 0; index < writer->changed_count; index++)
-        graph_invalidate(engine->graph, &writer->changed[index]);
+    graph_apply(engine->graph, writer->changed, writer->changed_count, published->revision);
     if (status == BEHALF_OK && writer->last_revision != 0)
         engine_publish(engine, writer->last_revision, writer->group.binding);
     else
@@ -249,6 +282,7 @@ run_group(struct writer *writer, struct engine_write *first)
     writer->group.binding = NULL;
     published_unref(published);
     answer_group(writer, first);
+    trim_graph(engine);
 }
 
 /* --- what nobody asked for --- */
@@ -327,6 +361,8 @@ writer_run(void *argument)
 
         if (first != NULL)
             run_group(writer, first);
+        else
+            trim_graph(writer->engine);
         more = !stopped && keep_up(writer);
     }
     upkeep_end(&writer->upkeep);
@@ -344,6 +380,7 @@ writer_new(struct engine *engine)
     writer->end = &writer->first;
     writer->group.engine = engine;
     arena_init(&writer->group.arena, ARENA_CAP);
+    arena_init(&writer->contexts, SIZE_MAX / 2);
     pthread_mutex_init(&writer->lock, NULL);
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -369,6 +406,7 @@ writer_free(struct writer *writer)
     pthread_cond_destroy(&writer->wake);
     pthread_mutex_destroy(&writer->lock);
     arena_release(&writer->group.arena);
+    arena_release(&writer->contexts);
     memory_free(writer->changed);
     memory_free(writer);
 }

@@ -235,6 +235,9 @@ void store_transaction_request(struct store_transaction *transaction, struct sli
 struct store_change {
     struct edge_key key;
     bool removed;
+    uint16_t caveat; /* these three of an edge that was put, as in struct edge */
+    int64_t expires_at;
+    struct slice context;
 };
 
 const struct store_change *store_transaction_changes(const struct store_transaction *transaction,

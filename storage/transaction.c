@@ -450,7 +450,8 @@ enum status
 store_transaction_put(struct store_transaction *transaction, const struct edge *edge, bool *existed,
                       struct error *error)
 {
-    const struct store_change change = {edge->key, false};
+    struct store_change change = {
+        .key = edge->key, .caveat = edge->caveat, .expires_at = edge->expires_at};
     struct transaction_edge pending = {.expires_at = edge->expires_at};
     struct edge old = {.key = edge->key};
     char bytes[EDGE_KEY_SIZE];
@@ -479,6 +480,9 @@ store_transaction_put(struct store_transaction *transaction, const struct edge *
         count_add(transaction, &old, -1);
     }
     pending.tail = keep(transaction, tail);
+    /* The context is the end of the tail. */
+    change.context = (struct slice){pending.tail.data + pending.tail.size - edge->context.size,
+                                    edge->context.size};
     count_add(transaction, edge, 1);
     change_add(transaction, &change, &pending);
     return BEHALF_OK;
@@ -488,7 +492,7 @@ enum status
 store_transaction_remove(struct store_transaction *transaction, const struct edge_key *key,
                          bool *existed, struct error *error)
 {
-    const struct store_change change = {*key, true};
+    const struct store_change change = {.key = *key, .removed = true};
     struct transaction_edge pending = {.expires_at = 0};
     struct edge old = {.key = *key};
     char bytes[EDGE_KEY_SIZE];

@@ -55,7 +55,7 @@ struct stress {
     atomic_size_t sent_away;
 };
 
-struct reader {
+struct asker {
     struct stress *stress;
     pthread_t thread;
     uint64_t random;
@@ -140,7 +140,7 @@ compare_traits(const struct stress *stress, const struct graph_view *view,
 }
 
 static void
-probe(struct reader *reader, struct graph_view *view)
+probe(struct asker *reader, struct graph_view *view)
 {
     struct stress *stress = reader->stress;
     uint32_t resource = skewed(&reader->random, RESOURCES);
@@ -182,7 +182,7 @@ state_of(const struct row *row, const struct question *question, uint32_t far)
 
 /* Compares a batch with the row from `*far` on, which becomes the place behind it. */
 static void
-compare_batch(struct reader *reader, const struct graph_view *view, const struct question *question,
+compare_batch(struct asker *reader, const struct graph_view *view, const struct question *question,
               const struct graph_batch *batch, uint32_t *far)
 {
     const struct stress *stress = reader->stress;
@@ -215,7 +215,7 @@ compare_batch(struct reader *reader, const struct graph_view *view, const struct
 
 /* All nodes of a range, in batches of a random size. */
 static void
-read_range(struct reader *reader, struct graph_view *view, enum edge_direction direction)
+read_range(struct asker *reader, struct graph_view *view, enum edge_direction direction)
 {
     const struct graph_store *data = &reader->stress->data;
     bool forward = direction == EDGE_FORWARD;
@@ -251,7 +251,7 @@ read_range(struct reader *reader, struct graph_view *view, enum edge_direction d
 }
 
 static uint64_t
-choose_revision(struct reader *reader)
+choose_revision(struct asker *reader)
 {
     uint64_t newest = atomic_load(&reader->stress->published);
     uint64_t back = next_random(&reader->random) % 8 == 0 ? next_random(&reader->random) % 20 : 0;
@@ -262,7 +262,7 @@ choose_revision(struct reader *reader)
 static void *
 run_reader(void *argument)
 {
-    struct reader *reader = argument;
+    struct asker *reader = argument;
     struct stress *stress = reader->stress;
     struct budget budget;
     struct graph_view view;
@@ -294,14 +294,19 @@ run_reader(void *argument)
 
 /* --- writing --- */
 
-/* One transaction of some changes; the edges changed are appended to `keys`. Half of them take an
- * edge away, if it is there. */
-static uint64_t
-write_some(struct stress *stress, uint64_t revision, uint64_t *random, struct edge_key *keys,
-           size_t *key_count)
+/* The changes of a group, as the graph is told of them. */
+struct told {
+    struct graph_change changes[GROUP_MAX * CHANGES_MOST];
+    char contexts[GROUP_MAX * CHANGES_MOST][CONTEXT_SIZE];
+    size_t count;
+};
+
+/* One transaction of some changes, which are appended to `told`. Half of them take an edge away, if
+ * it is there. */
+static void
+write_some(struct stress *stress, uint64_t revision, uint64_t *random, struct told *told)
 {
     struct graph_store_change changes[CHANGES_MOST];
-    char contexts[CHANGES_MOST][CONTEXT_SIZE];
     struct row *row = &stress->rows[revision - stress->first];
     uint32_t resource = skewed(random, RESOURCES);
     size_t count = 1 + (size_t)(next_random(random) % CHANGES_MOST);
@@ -322,11 +327,16 @@ write_some(struct stress *stress, uint64_t revision, uint64_t *random, struct ed
         changes[at] = (struct graph_store_change){
             .key = key,
             .remove = *state == ABSENT,
-            .traits = traits_of(stress, *state, &key, contexts[at]),
+            .traits = traits_of(stress, *state, &key, told->contexts[told->count]),
         };
-        keys[(*key_count)++] = key;
+        told->changes[told->count++] = (struct graph_change){
+            .key = key,
+            .traits = changes[at].traits,
+            .revision = revision,
+            .removed = changes[at].remove,
+        };
     }
-    return graph_store_commit(&stress->data, changes, count);
+    BEHALF_ASSERT(graph_store_commit(&stress->data, changes, count) == revision);
 }
 
 static void
@@ -336,25 +346,42 @@ run_writer(struct stress *stress, uint64_t *random)
 
     while (revision + GROUP_MAX < stress->first + REVISIONS) {
         uint64_t group = 1 + next_random(random) % GROUP_MAX;
-        struct edge_key keys[GROUP_MAX * CHANGES_MOST];
-        size_t key_count = 0;
+        uint64_t published = revision;
+        struct told told = {.count = 0};
 
-        for (uint64_t at = 0; at < group; at++) {
-            uint64_t written = write_some(stress, ++revision, random, keys, &key_count);
-
-            BEHALF_ASSERT(written == revision);
-        }
-        for (size_t at = 0; at < key_count; at++)
-            graph_invalidate(stress->graph, &keys[at]);
+        for (uint64_t at = 0; at < group; at++)
+            write_some(stress, ++revision, random, &told);
+        graph_apply(stress->graph, told.changes, told.count, published);
+        /* As after a commit whose outcome nobody knows. */
+        if (next_random(random) % 16 == 0)
+            graph_invalidate(stress->graph, &told.changes[0].key);
         atomic_store(&stress->published, revision);
+        graph_trim(stress->graph, revision);
     }
+}
+
+/* Every version in memory is what the store has, and nothing waits for readers that are gone. */
+static void
+compare_at_rest(struct stress *stress)
+{
+    struct graph_stats stats;
+    const char *reason;
+
+    if (!graph_validate(stress->graph, &reason)) {
+        fprintf(stderr, "graph_views: %s\n", reason);
+        abort();
+    }
+    graph_trim(stress->graph, atomic_load(&stress->published));
+    graph_stats_read(stress->graph, &stats);
+    BEHALF_ASSERT(stats.retired_bytes == 0);
+    BEHALF_ASSERT(stats.loading_count == 0);
 }
 
 static void
 run_world(size_t memory_bytes, uint64_t seed)
 {
     struct stress *stress = memory_new(sizeof *stress);
-    struct reader readers[READERS];
+    struct asker readers[READERS];
     int failure;
 
     graph_store_open(&stress->data, RESOURCES, SUBJECTS);
@@ -363,7 +390,7 @@ run_world(size_t memory_bytes, uint64_t seed)
     stress->first = store_head_revision(stress->data.store);
     atomic_store(&stress->published, stress->first);
     for (uint32_t at = 0; at < READERS; at++) {
-        readers[at] = (struct reader){.stress = stress, .random = seed + at + 1};
+        readers[at] = (struct asker){.stress = stress, .random = seed + at + 1};
         failure = pthread_create(&readers[at].thread, NULL, run_reader, &readers[at]);
         BEHALF_ASSERT(failure == 0);
     }
@@ -373,6 +400,7 @@ run_world(size_t memory_bytes, uint64_t seed)
         pthread_join(readers[at].thread, NULL);
     printf("graph_views: budget %zu: %zu probes right, %zu sent away\n", memory_bytes,
            atomic_load(&stress->answers), atomic_load(&stress->sent_away));
+    compare_at_rest(stress);
     graph_free(stress->graph);
     graph_store_close(&stress->data);
     memory_free(stress->rows);

@@ -145,14 +145,34 @@ graph_store_commit(struct graph_store *graph_store, const struct graph_store_cha
     return commit(graph_store, transaction);
 }
 
+void
+graph_store_tell(struct graph *graph, const struct graph_store_change *changes, size_t count,
+                 uint64_t revision, uint64_t published)
+{
+    struct graph_change *told = memory_new_array(count, sizeof *told);
+
+    for (size_t at = 0; at < count; at++)
+        told[at] = (struct graph_change){
+            .key = changes[at].key,
+            .traits = changes[at].traits,
+            .revision = revision,
+            .removed = changes[at].remove,
+        };
+    graph_apply(graph, told, count, published);
+    memory_free(told);
+}
+
 uint64_t
 graph_store_write(struct graph_store *graph_store, struct graph *graph,
                   const struct graph_store_change *changes, size_t count)
 {
+    uint64_t published = store_head_revision(graph_store->store);
     uint64_t revision = graph_store_commit(graph_store, changes, count);
 
-    for (size_t at = 0; graph != NULL && at < count; at++)
-        graph_invalidate(graph, &changes[at].key);
+    if (graph != NULL) {
+        graph_store_tell(graph, changes, count, revision, published);
+        graph_trim(graph, revision);
+    }
     return revision;
 }
 

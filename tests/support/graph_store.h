@@ -40,6 +40,10 @@ struct graph_store_change {
 uint64_t graph_store_commit(struct graph_store *graph_store,
                             const struct graph_store_change *changes, size_t count);
 
+/* Tells the graph of one that was committed as `revision`. */
+void graph_store_tell(struct graph *graph, const struct graph_store_change *changes, size_t count,
+                      uint64_t revision, uint64_t published);
+
 /* Commits, tells the graph (unless NULL), and returns the revision. */
 uint64_t graph_store_write(struct graph_store *graph_store, struct graph *graph,
                            const struct graph_store_change *changes, size_t count);

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "engine/edge_set.h"
 #include "engine/limits.h"
+#include "engine/slot_table.h"
 #include "tests/support/graph_store.h"
 
 #define NOW 1000
@@ -18,7 +19,7 @@ close_data(void)
 }
 
 static struct edge_set *
-load(uint64_t node, enum edge_direction direction)
+load_within(uint64_t node, enum edge_direction direction, size_t bytes_max)
 {
     struct store_snapshot *snapshot = NULL;
     struct edge_set *set = NULL;
@@ -26,10 +27,18 @@ load(uint64_t node, enum edge_direction direction)
     struct error error;
 
     cr_assert_eq(store_snapshot_open(data.store, &snapshot, &error), BEHALF_OK);
-    cr_assert_eq(edge_set_load(snapshot, node, direction, &set, &error), BEHALF_OK);
+    cr_assert_eq(edge_set_load(snapshot, store_snapshot_head(snapshot), node, direction, bytes_max,
+                               &set, &error),
+                 BEHALF_OK);
     store_snapshot_close(snapshot);
     cr_assert(set == NULL || edge_set_validate(set, &reason), "%s", reason);
     return set;
+}
+
+static struct edge_set *
+load(uint64_t node, enum edge_direction direction)
+{
+    return load_within(node, direction, SIZE_MAX);
 }
 
 static void
@@ -63,8 +72,8 @@ Test(edge_set, plain_edges_take_eight_bytes_and_nothing_else)
         put(at % 2, at, (struct edge_traits){.caveat = LABEL_NONE});
     set = load(data.resources[0], EDGE_FORWARD);
     cr_assert_not(edge_set_has_special(set));
-    cr_assert_eq(edge_set_bytes(set), 16 + 2 * 8 + 3 * 8);
-    edge_set_unref(set);
+    cr_assert_eq(edge_block_bytes(set), 16 + 2 * 8 + 3 * 8);
+    edge_set_free(set);
 }
 
 Test(edge_set, special_edges_are_counted_with_their_contexts)
@@ -79,32 +88,23 @@ Test(edge_set, special_edges_are_counted_with_their_contexts)
     cr_assert(edge_set_has_special(set));
     cr_assert_eq(edge_set_edge_count(set), 3);
     cr_assert_eq(edge_set_group_count(set), 2);
-    cr_assert_eq(edge_set_bytes(set), 16 + 2 * 8 + 3 * 8 + 8 + 2 * (32 + 4) + 7);
-    edge_set_unref(set);
-}
-
-/* A set of one edge with a context of `size`. */
-static struct edge_set *
-load_with_context(size_t size)
-{
-    char *context = memory_new(size);
-
-    put(0, 0, with_context((struct slice){context, size}));
-    memory_free(context);
-    return load(data.resources[0], EDGE_FORWARD);
+    cr_assert_eq(edge_block_bytes(set), 16 + 2 * 8 + 3 * 8 + 8 + 2 * (32 + 4) + 7);
+    edge_set_free(set);
 }
 
 Test(edge_set, a_set_of_too_many_bytes_is_none)
 {
-    size_t most = LIMIT_GRAPH_SET_BYTES - (16 + 8 + 8 + 8 + 36);
+    enum { CONTEXT = 100, BYTES = 16 + 8 + 8 + 8 + 36 + CONTEXT };
+    char context[CONTEXT] = {0};
     struct edge_set *set;
 
     graph_store_open(&data, 1, 1);
-    set = load_with_context(most);
+    put(0, 0, with_context((struct slice){context, CONTEXT}));
+    set = load_within(data.resources[0], EDGE_FORWARD, BYTES);
     cr_assert_not_null(set);
-    cr_assert_eq(edge_set_bytes(set), LIMIT_GRAPH_SET_BYTES);
-    edge_set_unref(set);
-    cr_assert_null(load_with_context(most + 1));
+    cr_assert_eq(edge_block_bytes(set), BYTES);
+    edge_set_free(set);
+    cr_assert_null(load_within(data.resources[0], EDGE_FORWARD, BYTES - 1));
 }
 
 Test(edge_set, a_context_that_is_not_where_it_should_be_is_found_by_the_check)
@@ -126,7 +126,7 @@ Test(edge_set, a_context_that_is_not_where_it_should_be_is_found_by_the_check)
     traits->context.size--;
     cr_assert_not(edge_set_validate(set, &reason));
     cr_assert_str_eq(reason, "contexts are counted wrong");
-    edge_set_unref(set);
+    edge_set_free(set);
 }
 
 Test(edge_set, a_group_that_forgot_its_special_edges_is_found_by_the_check)
@@ -143,7 +143,7 @@ Test(edge_set, a_group_that_forgot_its_special_edges_is_found_by_the_check)
     set->groups[0].end |= EDGE_SPECIAL;
     set->groups[1].end |= EDGE_SPECIAL;
     cr_assert_not(edge_set_validate(set, &reason));
-    edge_set_unref(set);
+    edge_set_free(set);
 }
 
 /* --- random sets against a plain list --- */
@@ -276,8 +276,8 @@ Test(edge_set, random_sets_match_a_plain_list)
         struct edge_set *set;
 
         graph_store_open(&data, 1, SUBJECTS);
-        if (most > LIMIT_GRAPH_SET_EDGES)
-            most = LIMIT_GRAPH_SET_EDGES;
+        if (most > LIMIT_GRAPH_PIECE_EDGES)
+            most = LIMIT_GRAPH_PIECE_EDGES;
         write_random(&random, most, shares[world % BEHALF_COUNT_OF(shares)]);
         set = load(data.resources[0], EDGE_FORWARD);
         cr_assert_not_null(set);
@@ -286,8 +286,179 @@ Test(edge_set, random_sets_match_a_plain_list)
             check_cursors(set);
         }
         cr_assert(world % BEHALF_COUNT_OF(shares) != 0 || !edge_set_has_special(set));
-        edge_set_unref(set);
+        edge_set_free(set);
         if (world < 59)
             graph_store_close(&data);
     }
+}
+
+/* --- sets in pieces, and changes --- */
+
+/* What a set should hold, by (group, node) in order: a wide world of few traits. */
+enum { GROUPS = 3, NODES = 4 * LIMIT_GRAPH_PIECE_EDGES };
+
+enum trait_state { GONE, PLAIN, EXPIRES, WITH_CONTEXT, STATES };
+
+static uint8_t wide[GROUPS][NODES];
+
+static struct edge_traits
+traits_of(enum trait_state state)
+{
+    switch (state) {
+    case GONE:
+    case PLAIN:
+        break;
+    case EXPIRES:
+        return (struct edge_traits){.expires_at = NOW};
+    case WITH_CONTEXT:
+        return (struct edge_traits){.caveat = 3, .context = SLICE_LITERAL("a context")};
+    case STATES:
+        break;
+    }
+    return (struct edge_traits){.caveat = LABEL_NONE};
+}
+
+static uint64_t
+wide_node(uint32_t at)
+{
+    return 1000 + 2 * (uint64_t)at;
+}
+
+static void
+expect_wide(const struct edge_set *set)
+{
+    struct edge_cursor cursor = {.set = set};
+    struct edge_item item;
+    const char *reason = NULL;
+
+    cr_assert(edge_set_validate(set, &reason), "%s", reason);
+    for (uint32_t group = 0; group < GROUPS; group++) {
+        for (uint32_t at = 0; at < NODES; at++) {
+            struct edge_traits expected = traits_of(wide[group][at]);
+            const struct edge_set *block =
+                edge_set_block(set, edge_set_block_place(set, group, wide_node(at)));
+
+            cr_assert_eq(edge_set_contains(block, group, wide_node(at)), wide[group][at] != GONE);
+            if (wide[group][at] == GONE)
+                continue;
+            cr_assert(edge_cursor_next(&cursor, &item));
+            cr_assert_eq(item.group_key, group);
+            cr_assert_eq(item.node, wide_node(at));
+            expect_traits(item.traits, &expected);
+        }
+    }
+    cr_assert_not(edge_cursor_next(&cursor, &item));
+}
+
+static void
+free_own(void *context, const void *block, size_t bytes)
+{
+    *(size_t *)context += bytes;
+    memory_free((void *)(uintptr_t)block);
+}
+
+/* Changes a stretch of the nodes of a group, and gives back what only the older set had. */
+static struct edge_set *
+change_stretch(struct edge_set *set, uint64_t *random, uint32_t most, bool removes)
+{
+    struct edge_change *changes = memory_new_array(most, sizeof *changes);
+    uint32_t group = (uint32_t)(next_random(random) % GROUPS);
+    uint32_t at = (uint32_t)(next_random(random) % NODES);
+    size_t before = edge_set_bytes_beside(set, NULL);
+    struct edge_set *changed;
+    uint32_t count = 0;
+    size_t freed = 0;
+    size_t own;
+
+    for (; count < most && at < NODES; at += 1 + (uint32_t)(next_random(random) % 3)) {
+        enum trait_state state = removes && next_random(random) % 4 != 0
+                                     ? GONE
+                                     : (enum trait_state)(next_random(random) % STATES);
+
+        wide[group][at] = (uint8_t)state;
+        changes[count++] = (struct edge_change){.node = wide_node(at),
+                                                .group_key = group,
+                                                .traits = traits_of(state),
+                                                .removed = state == GONE};
+    }
+    changed = edge_set_update(set, changes, count, set->valid_from + 1);
+    cr_assert_eq(changed->valid_from, set->valid_from + 1);
+    own = edge_set_bytes_beside(set, changed);
+    edge_set_visit_own(set, changed, NULL, free_own, &freed);
+    cr_assert_eq(freed, own);
+    cr_assert_leq(freed, before);
+    memory_free(changes);
+    return changed;
+}
+
+Test(edge_set, changes_of_sets_of_every_size_match_a_plain_list, .fini = NULL)
+{
+    static const uint32_t stretches[] = {1, 3, 40, LIMIT_GRAPH_PIECE_EDGES * 3};
+    struct edge_set *set = edge_set_new_empty();
+    uint64_t random = 5;
+    uint32_t most_pieces = 0;
+
+    memset(wide, 0, sizeof wide);
+    for (uint32_t step = 0; step < 240; step++) {
+        set = change_stretch(set, &random, stretches[step % BEHALF_COUNT_OF(stretches)],
+                             step / 60 % 2 == 1);
+        expect_wide(set);
+        if (set->piece_count > most_pieces)
+            most_pieces = set->piece_count;
+    }
+    cr_assert_gt(most_pieces, 3);
+    edge_set_free(set);
+}
+
+Test(edge_set, a_change_of_a_large_set_copies_one_piece, .fini = NULL)
+{
+    enum { EDGES = 20 * LIMIT_GRAPH_PIECE_EDGES };
+    struct edge_change *changes = memory_new_array(EDGES, sizeof *changes);
+    struct edge_set *empty = edge_set_new_empty();
+    struct edge_set *set;
+    struct edge_set *changed;
+    size_t freed = 0;
+
+    for (uint32_t at = 0; at < EDGES; at++)
+        changes[at].node = wide_node(at);
+    set = edge_set_update(empty, changes, EDGES, 1);
+    cr_assert_eq(set->piece_count, 20);
+    cr_assert_eq(edge_set_edge_count(set), EDGES);
+    changes[EDGES / 2].removed = true;
+    changed = edge_set_update(set, &changes[EDGES / 2], 1, 2);
+    cr_assert_eq(edge_set_edge_count(changed), EDGES - 1);
+    for (uint32_t at = 0; at < 20; at++)
+        cr_assert_eq(edge_set_block(set, at) == edge_set_block(changed, at), at != 10);
+    edge_set_visit_own(set, changed, NULL, free_own, &freed);
+    cr_assert_leq(freed, 2 * slot_allocation_bytes(16 + 8 + 8 * LIMIT_GRAPH_PIECE_EDGES) + 600);
+    edge_set_free(changed);
+    edge_set_free(empty);
+    memory_free(changes);
+}
+
+Test(edge_set, sets_are_equal_whatever_their_pieces, .fini = NULL)
+{
+    enum { EDGES = 3 * LIMIT_GRAPH_PIECE_EDGES };
+    struct edge_change *changes = memory_new_array(EDGES, sizeof *changes);
+    struct edge_set *empty = edge_set_new_empty();
+    struct edge_set *at_once;
+    struct edge_set *halves;
+    struct edge_set *both;
+
+    for (uint32_t at = 0; at < EDGES; at++)
+        changes[at].node = wide_node(at);
+    at_once = edge_set_update(empty, changes, EDGES, 1);
+    halves = edge_set_update(empty, changes + EDGES / 2, EDGES - EDGES / 2, 1);
+    both = edge_set_update(halves, changes, EDGES / 2, 1);
+    cr_assert(edge_set_equal(at_once, both));
+    cr_assert_not(edge_set_equal(at_once, halves));
+    edge_set_visit_own(halves, both, NULL, free_own, &(size_t){0});
+    changes[EDGES / 3].traits.expires_at = NOW;
+    halves = edge_set_update(both, &changes[EDGES / 3], 1, 1);
+    cr_assert_not(edge_set_equal(at_once, halves));
+    edge_set_visit_own(both, halves, NULL, free_own, &(size_t){0});
+    edge_set_free(at_once);
+    edge_set_free(halves);
+    edge_set_free(empty);
+    memory_free(changes);
 }

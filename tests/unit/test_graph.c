@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "engine/limits.h"
+#include "engine/readers.h"
 #include "tests/support/graph_store.h"
 
 #define PLENTY ((size_t)64 * 1024 * 1024)
@@ -27,6 +28,9 @@ open_world(uint32_t resources, uint32_t subjects, size_t memory_bytes)
 static void
 close_world(void)
 {
+    const char *reason;
+
+    cr_assert(graph_validate(w.graph, &reason), "%s", reason);
     graph_free(w.graph);
     graph_store_close(&w.data);
 }
@@ -194,7 +198,7 @@ Test(graph, an_unpublished_commit_is_not_seen_through_the_cache)
     committed = graph_store_commit(&w.data, &(struct graph_store_change){.key = key}, 1);
     cr_assert_not(contains_at(published, 0, 0, 0));
     cr_assert_not(contains_at(published, 0, 0, 0));
-    graph_invalidate(w.graph, &key);
+    graph_store_tell(w.graph, &(struct graph_store_change){.key = key}, 1, committed, published);
     cr_assert_not(contains_at(published, 0, 0, 0));
     cr_assert(contains_at(committed, 0, 0, 0));
     cr_assert_not(contains_at(published, 0, 0, 0));
@@ -361,32 +365,148 @@ Test(graph, userset_subjects_are_groups_of_their_own)
     cr_assert_not(contains_at(head(), 0, 2, 0));
 }
 
-Test(graph, a_set_beyond_the_limit_is_read_from_storage)
+/* A set of many pieces, loaded and then changed; and one that a quarter of the budget has no room
+ * for. */
+static void
+check_large(size_t memory_bytes, bool resident)
 {
-    enum { EXTRA = 5 };
-    uint32_t subjects = LIMIT_GRAPH_SET_EDGES + EXTRA;
+    enum { SUBJECTS = 5 * LIMIT_GRAPH_PIECE_EDGES + 5 };
     struct graph_store_change *changes = memory_new_array(1000, sizeof *changes);
-    uint64_t *nodes = memory_new_array(subjects + 2000, sizeof *nodes);
+    uint64_t *nodes = memory_new_array(SUBJECTS + 2000, sizeof *nodes);
+    struct edge_key key;
     uint64_t before;
+    bool found = false;
 
-    open_world(1, subjects, PLENTY);
-    for (uint32_t at = 0; at < subjects;) {
+    open_world(1, SUBJECTS, memory_bytes);
+    for (uint32_t at = 0; at < SUBJECTS;) {
         size_t count = 0;
 
-        while (count < 1000 && at < subjects)
+        while (count < 1000 && at < SUBJECTS)
             changes[count++] = (struct graph_store_change){.key = key_of(0, 1, at++)};
         (void)graph_store_write(&w.data, w.graph, changes, count);
     }
-    cr_assert(contains_at(head(), 0, 1, subjects - 1));
-    cr_assert_not(contains_at(head(), 0, 0, subjects - 1));
-    cr_assert_eq(read_all(head(), subjects_of(0, 1), 1024, nodes, subjects + 2000), subjects);
+    cr_assert_not(contains_at(head(), 0, 0, SUBJECTS - 1));
+    cr_assert(contains_at(head(), 0, 1, SUBJECTS - 1));
+    cr_assert_eq(read_all(head(), subjects_of(0, 1), 1024, nodes, SUBJECTS + 2000), SUBJECTS);
     before = head();
     (void)remove_edge(0, 1, 3);
     cr_assert_not(contains_at(head(), 0, 1, 3));
     cr_assert(contains_at(before, 0, 1, 3));
-    cr_assert_eq(read_all(head(), subjects_of(0, 1), 1000, nodes, subjects + 2000), subjects - 1);
+    for (size_t batch = 7; batch <= 1000; batch += 331)
+        cr_assert_eq(read_all(head(), subjects_of(0, 1), batch, nodes, SUBJECTS + 2000),
+                     SUBJECTS - 1);
+    key = key_of(0, 1, 4);
+    cr_assert_eq(ask(head(), false, &key, &found), resident ? BEHALF_OK : BEHALF_WOULD_BLOCK);
+    cr_assert_eq(found, resident);
     memory_free(changes);
     memory_free(nodes);
+}
+
+Test(graph, a_large_set_stays_in_memory_while_it_is_written)
+{
+    check_large(PLENTY, true);
+}
+
+#ifndef BEHALF_TORTURE
+Test(graph, a_set_beyond_its_part_of_the_budget_is_read_from_storage)
+{
+    check_large(sizeof(uint64_t) * 4 * LIMIT_GRAPH_PIECE_EDGES + 4096, false);
+}
+#endif
+
+/* An edge and its pieces carry traits here and there; a range crosses them. */
+Test(graph, ranges_cross_pieces_with_and_without_traits)
+{
+    enum { SUBJECTS = 3 * LIMIT_GRAPH_PIECE_EDGES };
+    struct graph_store_change *changes = memory_new_array(SUBJECTS, sizeof *changes);
+    uint64_t *nodes = memory_new_array(SUBJECTS, sizeof *nodes);
+    struct graph_batch batch = {.nodes = nodes, .capacity = SUBJECTS};
+    struct graph_range range;
+    struct graph_view view;
+    struct error error;
+
+    open_world(1, SUBJECTS, PLENTY);
+    for (uint32_t at = 0; at < SUBJECTS; at++)
+        changes[at] = (struct graph_store_change){.key = key_of(0, 1, at)};
+    changes[1].traits.expires_at = 5;
+    changes[SUBJECTS - 1].traits.caveat = w.data.caveats[1];
+    (void)graph_store_write(&w.data, w.graph, changes, SUBJECTS);
+    range = subjects_of(0, 1);
+    graph_view_init(&view, w.graph, w.data.store, head(), 4, true, &w.budget);
+    cr_assert_eq(graph_view_read(&view, &range, &batch, &error), BEHALF_OK);
+    cr_assert_eq(batch.count, SUBJECTS);
+    cr_assert_not_null(batch.traits);
+    for (uint32_t at = 0; at < SUBJECTS; at++) {
+        cr_assert_eq(nodes[at], w.data.subjects[at]);
+        cr_assert_eq(batch.traits[at] != NULL, at == 1 || at == SUBJECTS - 1);
+    }
+    cr_assert_eq(batch.traits[1]->expires_at, 5);
+    cr_assert_eq(batch.traits[SUBJECTS - 1]->caveat, w.data.caveats[1]);
+    graph_view_release(&view);
+    memory_free(changes);
+    memory_free(nodes);
+}
+
+/* More views than there are places: those without one read storage, and are right. */
+Test(graph, views_beyond_the_places_read_storage)
+{
+    enum { VIEWS = READERS_MAX + 2 };
+    static struct graph_view views[VIEWS];
+    const struct edge_traits *traits;
+    struct edge_key key;
+    struct error error;
+    bool found = false;
+
+    open_world(1, 1, PLENTY);
+    (void)put(0, 0, 0);
+    key = key_of(0, 0, 0);
+    cr_assert_eq(ask(head(), true, &key, &found), BEHALF_OK);
+    for (uint32_t at = 0; at < VIEWS; at++) {
+        enum status expected = at < READERS_MAX ? BEHALF_OK : BEHALF_WOULD_BLOCK;
+
+        graph_view_init(&views[at], w.graph, w.data.store, head(), 0, at > READERS_MAX, &w.budget);
+        found = false;
+        cr_assert_eq(graph_view_contains(&views[at], &key, &found, &traits, &error),
+                     at > READERS_MAX ? BEHALF_OK : expected);
+        cr_assert_eq(found, at != READERS_MAX);
+    }
+    for (uint32_t at = 0; at < VIEWS; at++)
+        graph_view_release(&views[at]);
+    cr_assert_eq(ask(head(), false, &key, &found), BEHALF_OK);
+}
+
+/* A write makes a new version, and a view that began before keeps its own without storage. */
+Test(graph, a_loop_is_answered_across_writes)
+{
+    const struct edge_traits *traits;
+    struct edge_key key;
+    struct graph_view old;
+    struct graph_stats stats;
+    struct error error;
+    bool found = false;
+
+    open_world(1, 1, PLENTY);
+    (void)put(0, 0, 0);
+    key = key_of(0, 0, 0);
+    cr_assert_eq(ask(head(), true, &key, &found), BEHALF_OK);
+    graph_view_init(&old, w.graph, w.data.store, head(), 0, false, &w.budget);
+    cr_assert(graph_view_enter(&old)); /* its revision is pinned */
+    (void)remove_edge(0, 0, 0);
+    cr_assert_eq(ask(head(), false, &key, &found), BEHALF_OK);
+    cr_assert_not(found);
+    (void)put(0, 0, 0);
+    (void)remove_edge(0, 0, 0);
+    cr_assert_eq(graph_view_contains(&old, &key, &found, &traits, &error), BEHALF_OK);
+    cr_assert(found);
+    graph_stats_read(w.graph, &stats);
+    cr_assert_eq(stats.chain_count, 1);
+    cr_assert_gt(stats.superseded_bytes, 0);
+    graph_view_release(&old);
+    graph_trim(w.graph, head());
+    graph_stats_read(w.graph, &stats);
+    cr_assert_eq(stats.chain_count, 0);
+    cr_assert_eq(stats.superseded_bytes, 0);
+    cr_assert_eq(stats.retired_bytes, 0);
 }
 
 Test(graph, a_spent_budget_is_an_error_and_no_answer)

@@ -1,5 +1,6 @@
 /* The bucket array of the caches against a plain list, and the edge sets' searches. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 #include "base/memory.h"
 #include "engine/edge_set.h"
@@ -35,13 +36,15 @@ Test(graph_slots, random_steps_match_a_plain_list)
     struct slot_table table = {0};
     uint64_t state = 7;
     uint32_t total = 0;
+    void *replaced;
 
     for (uint32_t step = 0; step < STEPS; step++) {
         uint64_t key = next_random(&state) % KEYS;
 
         if (next_random(&state) % 2 == 0) {
-            bool added = slot_table_add(&table, key, VALUE(1), MOST);
+            bool added = slot_table_add(&table, key, VALUE(1), MOST, &replaced);
 
+            free(replaced);
             cr_assert_eq(added, total < MOST - MOST / 4);
             counts[key] += added;
             total += added;
@@ -63,14 +66,16 @@ Test(graph_slots, the_sweep_gives_a_second_chance)
     struct slot_table table = {0};
     uint32_t steps = 16;
     struct slot *slot;
+    void *replaced;
 
-    cr_assert(slot_table_add(&table, 1, VALUE(1) | SLOT_USED, 16));
+    cr_assert(slot_table_add(&table, 1, VALUE(1) | SLOT_USED, 16, &replaced));
+    cr_assert_null(replaced);
     cr_assert_null(slot_table_sweep(&table, 1, &steps));
     cr_assert_eq(steps, 0);
     steps = 16;
     slot = slot_table_sweep(&table, 1, &steps);
     cr_assert_not_null(slot);
-    cr_assert_eq(slot->key, 1);
+    cr_assert_eq(slot_key(slot), 1);
     steps = 16;
     cr_assert_null(slot_table_sweep(&table, 2, &steps));
     slot_table_release(&table);
@@ -79,12 +84,56 @@ Test(graph_slots, the_sweep_gives_a_second_chance)
 Test(graph_slots, a_victim_is_found_although_all_are_used)
 {
     struct slot_table table = {0};
+    void *replaced;
 
     cr_assert_null(slot_table_victim(&table, 1));
     for (uint64_t key = 0; key < 12; key++)
-        cr_assert(slot_table_add(&table, key, VALUE(1) | SLOT_USED, 16));
+        cr_assert(slot_table_add(&table, key, VALUE(1) | SLOT_USED, 16, &replaced));
     cr_assert_not_null(slot_table_victim(&table, 1));
     cr_assert_null(slot_table_victim(&table, 2));
+    slot_table_release(&table);
+}
+
+/* What a reader sees without the lock is what the holder sees, as long as nothing moves. */
+Test(graph_slots, a_look_finds_what_is_there_and_notices_a_removal)
+{
+    enum { KEYS = 40 };
+    struct slot_table table = {0};
+    struct slot *slot = NULL;
+    uint64_t value = 7;
+    void *replaced;
+
+    cr_assert(slot_table_look(&table, 1, &slot, &value));
+    cr_assert_eq(value, 0);
+    for (uint64_t key = 0; key < KEYS; key++) {
+        cr_assert(slot_table_add(&table, key, VALUE(key + 1), 64, &replaced));
+        free(replaced);
+    }
+    for (uint64_t key = 0; key < KEYS; key++) {
+        cr_assert(slot_table_look(&table, key, &slot, &value));
+        cr_assert_eq(value, VALUE(key + 1));
+        cr_assert_eq(slot_key(slot), key);
+    }
+    slot_table_remove(&table, slot_table_find(&table, 3));
+    cr_assert(slot_table_look(&table, 3, &slot, &value));
+    cr_assert_eq(value, 0);
+    atomic_fetch_add(&table.sequence, 1); /* as within a removal */
+    cr_assert_not(slot_table_look(&table, 4, &slot, &value));
+    slot_table_release(&table);
+}
+
+Test(graph_slots, a_slot_is_marked_only_with_the_value_that_was_seen)
+{
+    struct slot_table table = {0};
+    struct slot *slot;
+    void *replaced;
+
+    cr_assert(slot_table_add(&table, 1, VALUE(1), 16, &replaced));
+    slot = slot_table_find(&table, 1);
+    slot_mark_used(slot, VALUE(2));
+    cr_assert_eq(slot_value(slot), VALUE(1));
+    slot_mark_used(slot, VALUE(1));
+    cr_assert_eq(slot_value(slot), VALUE(1) | SLOT_USED);
     slot_table_release(&table);
 }
 
@@ -134,7 +183,7 @@ Test(graph_slots, groups_are_found_in_short_and_long_directories)
         }
         memcpy(set->groups + groups, nodes, groups * sizeof *nodes);
         cr_assert(edge_set_validate(set, &reason), "%s", reason);
-        cr_assert_eq(edge_set_bytes(set), size);
+        cr_assert_eq(edge_block_bytes(set), size);
         for (uint32_t key = 0; key <= 2 * groups; key++) {
             struct edge_run run = edge_set_run(set, key);
 

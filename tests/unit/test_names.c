@@ -20,7 +20,7 @@ open_names(uint32_t subjects, size_t memory_bytes)
 {
     graph_store_open(&data, 1, subjects);
     graph = graph_new(data.store, 1);
-    cache = name_cache_new(memory_bytes);
+    cache = name_cache_new(graph_readers(graph), memory_bytes);
     budget_init(&budget, env_system(), UINT64_MAX / 2, INT64_MAX, NULL);
     arena_init(&arena, (size_t)16 * 1024 * 1024);
 }
@@ -345,9 +345,12 @@ Test(names, a_budget_of_one_byte_works)
 Test(names, equal_hashes_are_told_apart_by_their_bytes)
 {
     enum { NAMES = 12 };
+    struct request request;
     uint32_t kept = 0;
 
     open_names(1, PLENTY);
+    request_open(&request, 1, false);
+    cr_assert(graph_view_enter(&request.view));
     for (uint64_t at = 0; at < NAMES; at++) {
         char id[4] = {'a', (char)('a' + at), '\0', '\0'};
 
@@ -365,6 +368,7 @@ Test(names, equal_hashes_are_told_apart_by_their_bytes)
         cr_assert_not(name_cache_find_node(cache, 2, slice_of(id), 42, &node, &known_at));
     }
     cr_assert_eq(kept, 8);
+    request_close(&request);
 }
 
 /* Asks for names until the memory is spent, and then again: what failed once must not be half
