@@ -74,23 +74,25 @@ piece_is_behind(const struct edge_piece *piece, uint32_t group_key, uint64_t nod
     return piece->group_key > group_key || (piece->group_key == group_key && piece->first > node);
 }
 
-/* The last piece that does not begin behind the edge; the first one when all do. */
+/* The last piece that does not begin behind the edge; the first one when all do. Halves without a
+ * branch, as edge_run_lower_bound does. */
 uint32_t
 edge_set_piece_place(const struct edge_set *set, uint32_t group_key, uint64_t node)
 {
     const struct edge_piece *pieces = edge_set_directory(set)->pieces;
-    uint32_t low = 1;
-    uint32_t high = set->piece_count;
+    const struct edge_piece *base = pieces;
+    uint32_t left = set->piece_count;
 
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
+    while (left > 1) {
+        uint32_t half = left / 2;
+        const struct edge_piece *middle = base + half;
+        bool before = (middle->group_key < group_key) |
+                      ((middle->group_key == group_key) & (middle->first <= node));
 
-        if (piece_is_behind(&pieces[middle], group_key, node))
-            high = middle;
-        else
-            low = middle + 1;
+        base += half * (size_t)before;
+        left -= half;
     }
-    return low - 1;
+    return (uint32_t)(base - pieces);
 }
 
 static uint32_t
@@ -302,6 +304,14 @@ edge_set_visit_own(const struct edge_set *set, const struct edge_set *newer,
             visit(context, piece->set, piece->bytes);
     }
     visit(context, set, slot_allocation_bytes(edge_block_bytes(set)));
+}
+
+size_t
+edge_set_bytes(const struct edge_set *set)
+{
+    size_t bytes = slot_allocation_bytes(edge_block_bytes(set));
+
+    return set->piece_count == 0 ? bytes : bytes + edge_set_directory(set)->piece_bytes;
 }
 
 static void

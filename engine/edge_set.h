@@ -249,7 +249,10 @@ void edge_set_visit_own(const struct edge_set *set, const struct edge_set *newer
                         void (*visit)(void *context, const void *block, size_t bytes),
                         void *context);
 
-/* Allocated bytes of the set and its pieces, those of `newer` (may be NULL) left out. */
+/* Allocated bytes of the set and its pieces. */
+size_t edge_set_bytes(const struct edge_set *set);
+
+/* The same, those that `newer` (may be NULL) has as well left out. */
 size_t edge_set_bytes_beside(const struct edge_set *set, const struct edge_set *newer);
 
 /* Frees the set and all its pieces; accepts NULL. */

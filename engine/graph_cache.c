@@ -49,6 +49,7 @@
 
 #include "base/memory.h"
 #include "engine/graph_version.h"
+#include "engine/limits.h"
 #include "engine/slot_table.h"
 
 #define EVICT_FOR_BYTES (UINT32_C(1) << KIND_SET | UINT32_C(1) << KIND_CHAIN)
@@ -192,7 +193,9 @@ graph_cache_free(struct graph_cache *cache)
 size_t
 graph_cache_set_bytes_max(const struct graph_cache *cache)
 {
-    return cache->memory_bytes / SET_PART_OF_BUDGET;
+    size_t part = cache->memory_bytes / SET_PART_OF_BUDGET;
+
+    return part < LIMIT_GRAPH_SET_BYTES ? part : LIMIT_GRAPH_SET_BYTES;
 }
 
 /* --- what is counted --- */

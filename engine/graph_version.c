@@ -34,19 +34,12 @@ version_chain_bytes(size_t count)
     return slot_allocation_bytes(sizeof(struct chain) + count * sizeof(struct version));
 }
 
-static size_t
-version_bytes(const struct versions *versions, size_t at)
-{
-    const struct edge_set *newer = at == 0 ? NULL : versions->items[at - 1].set;
-
-    return versions->items[at].set == NULL ? 0
-                                           : edge_set_bytes_beside(versions->items[at].set, newer);
-}
-
 size_t
 versions_newest_bytes(const struct versions *versions)
 {
-    return version_bytes(versions, 0);
+    const struct edge_set *set = versions->items[0].set;
+
+    return set == NULL ? 0 : edge_set_bytes(set);
 }
 
 size_t
@@ -54,8 +47,10 @@ versions_superseded_bytes(const struct versions *versions)
 {
     size_t bytes = versions->count > 1 ? version_chain_bytes(versions->count) : 0;
 
-    for (size_t at = 1; at < versions->count; at++)
-        bytes += version_bytes(versions, at);
+    for (size_t at = 1; at < versions->count; at++) {
+        if (versions->items[at].set != NULL)
+            bytes += edge_set_bytes_beside(versions->items[at].set, versions->items[at - 1].set);
+    }
     return bytes;
 }
 

@@ -10,6 +10,7 @@
 #define LIMIT_NARROW_FACTOR 2
 #define LIMIT_EDGE_BATCH 1 /* a batch of one edge shows every mistake in resuming a walk */
 #define LIMIT_EDGE_BATCH_GROWN 2
+#define LIMIT_GRAPH_SET_BYTES ((size_t)4096)
 #define LIMIT_GRAPH_PIECE_EDGES 3
 #define LIMIT_GRAPH_PIECE_BYTES ((size_t)256)
 #else
@@ -17,6 +18,8 @@
 #define LIMIT_EDGE_BATCH_GROWN 1024 /* and once it has seen that there are many */
 /* Nodes that finding the subject's own side of a wide walk may visit, for each edge walked. */
 #define LIMIT_NARROW_FACTOR 4
+/* Of one set: some two million plain edges, which storage gives within the time of a check. */
+#define LIMIT_GRAPH_SET_BYTES ((size_t)16 * 1024 * 1024)
 /* A larger set of edges is kept in pieces, and a change copies one of them. */
 #define LIMIT_GRAPH_PIECE_EDGES 1024
 #define LIMIT_GRAPH_PIECE_BYTES ((size_t)64 * 1024) /* with the contexts of its edges */

@@ -364,7 +364,7 @@ change_stretch(struct edge_set *set, uint64_t *random, uint32_t most, bool remov
     struct edge_change *changes = memory_new_array(most, sizeof *changes);
     uint32_t group = (uint32_t)(next_random(random) % GROUPS);
     uint32_t at = (uint32_t)(next_random(random) % NODES);
-    size_t before = edge_set_bytes_beside(set, NULL);
+    size_t before = edge_set_bytes(set);
     struct edge_set *changed;
     uint32_t count = 0;
     size_t freed = 0;
@@ -386,6 +386,7 @@ change_stretch(struct edge_set *set, uint64_t *random, uint32_t most, bool remov
     own = edge_set_bytes_beside(set, changed);
     edge_set_visit_own(set, changed, NULL, free_own, &freed);
     cr_assert_eq(freed, own);
+    cr_assert_eq(edge_set_bytes_beside(changed, NULL), edge_set_bytes(changed));
     cr_assert_leq(freed, before);
     memory_free(changes);
     return changed;
