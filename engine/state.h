@@ -70,7 +70,8 @@ struct snapshot {
     struct budget budget;
     struct graph_view view;
     struct resolver resolver;
-    struct arena *scratch; /* the worker's, empty at the start */
+    struct arena *scratch;       /* the worker's, empty at the start */
+    struct slice *context_names; /* verdict.c's copies, made when first needed */
 };
 
 enum request_class { REQUEST_CHECK, REQUEST_LOOKUP };

@@ -213,28 +213,6 @@ skip_blanks(struct lexer *lexer, bool *statement_ends)
     return BEHALF_OK;
 }
 
-static enum status
-read_string(struct lexer *lexer, struct token *token)
-{
-    struct slice rest = rest_of(lexer);
-    const char *end;
-
-    if (rest.size >= 3 && rest.data[1] == rest.data[0] && rest.data[2] == rest.data[0]) {
-        end = rest.size >= 6 ? memmem(rest.data + 3, rest.size - 3, rest.data, 3) : NULL;
-        if (end == NULL)
-            return fail_here(lexer, 3, "the string has no end");
-        give(lexer, TOKEN_STRING, (size_t)(end - rest.data) + 3, token);
-        return BEHALF_OK;
-    }
-    for (size_t size = 1; size < rest.size && !is_newline(rest.data[size]); size++) {
-        if (rest.data[size] == rest.data[0]) {
-            give(lexer, TOKEN_STRING, size + 1, token);
-            return BEHALF_OK;
-        }
-    }
-    return fail_here(lexer, 1, "the string has no end");
-}
-
 /* Bytes of the identifier character at the cursor; 0 when it is none. */
 static size_t
 identifier_size(struct slice rest)
@@ -249,6 +227,44 @@ identifier_size(struct slice rest)
         (byte >= '0' && byte <= '9') || byte == '_')
         return 1;
     return (byte & 0x80) != 0 ? utf8_decode(rest.data, rest.size, &point) : 0;
+}
+
+/* Whether the name right before the cursor makes the string raw: r or br, in any case. */
+static bool
+is_raw(const struct lexer *lexer)
+{
+    const char *text = lexer->text.data;
+    size_t at = lexer->at;
+
+    if (at == 0 || (text[at - 1] != 'r' && text[at - 1] != 'R'))
+        return false;
+    at--;
+    if (at > 0 && (text[at - 1] == 'b' || text[at - 1] == 'B'))
+        at--;
+    return at == 0 ||
+           ((text[at - 1] & 0x80) == 0 && identifier_size((struct slice){text + at - 1, 1}) == 0);
+}
+
+static enum status
+read_string(struct lexer *lexer, struct token *token)
+{
+    struct slice rest = rest_of(lexer);
+    bool triple = rest.size >= 3 && rest.data[1] == rest.data[0] && rest.data[2] == rest.data[0];
+    size_t quotes = triple ? 3 : 1;
+    bool escapes = lexer->in_caveat && !is_raw(lexer);
+    size_t size = quotes;
+
+    while (size + quotes <= rest.size && (triple || !is_newline(rest.data[size]))) {
+        if (memcmp(rest.data + size, rest.data, quotes) == 0) {
+            give(lexer, TOKEN_STRING, size + quotes, token);
+            return BEHALF_OK;
+        }
+        if (escapes && rest.data[size] == '\\' && size + 1 < rest.size &&
+            !is_newline(rest.data[size + 1]))
+            size++;
+        size++;
+    }
+    return fail_here(lexer, quotes, "the string has no end");
 }
 
 static void

@@ -57,6 +57,7 @@ struct lexer {
     uint32_t line;
     enum token_kind previous; /* last token given out */
     bool token_on_line;       /* a token was given out since the last newline */
+    bool in_caveat;           /* strings are those of CEL: `\"` does not end one, but in r"..." */
     struct comment_list comments;
     struct arena *arena;
     struct error *error;

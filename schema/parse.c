@@ -534,8 +534,10 @@ parse_caveat_body(struct parser *parser, struct ast_item *item)
     uint32_t start = parser->token.place.offset + parser->token.place.size;
     struct place opening = parser->token.place;
     size_t depth = 1;
-    enum status status = parser_expect(parser, TOKEN_LEFT_BRACE, "'{' and the expression");
+    enum status status;
 
+    parser->lexer.in_caveat = true;
+    status = parser_expect(parser, TOKEN_LEFT_BRACE, "'{' and the expression");
     while (status == BEHALF_OK) {
         if (parser->token.kind == TOKEN_END) {
             error_set(parser->error, BEHALF_SCHEMA_PARSE_ERROR,
@@ -553,7 +555,10 @@ parse_caveat_body(struct parser *parser, struct ast_item *item)
         return status;
     item->body =
         (struct slice){parser->lexer.text.data + start, parser->token.place.offset - start};
+    item->body_line = opening.line;
+    item->body_column = opening.column + opening.size;
     drop_comments_from(parser, start); /* they are part of the body's text */
+    parser->lexer.in_caveat = false;
     return parser_advance(parser);
 }
 

@@ -147,7 +147,7 @@ leaf_value(const struct walk *walk, const struct expand_node *leaf)
     enum harness_value best = HARNESS_DENY;
 
     for (size_t i = 0; i < leaf->subject_count; i++) {
-        const struct object *subject = &leaf->subjects[i];
+        const struct object *subject = &leaf->subjects[i].object;
         enum harness_value value = HARNESS_DENY;
 
         if (subject->relation.size > 0)

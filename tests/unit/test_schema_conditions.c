@@ -85,6 +85,16 @@ Test(schema_conditions, a_wrong_expression_is_found_at_its_place)
                  "int");
 }
 
+Test(schema_conditions, places_are_right_whatever_ends_a_line)
+{
+    expect_error("caveat limit(\r\ncount int) {\r\n  count +\r\n  1\r\n}",
+                 "SCHEMA_TYPE_ERROR 3:3 [count +\r\n  1] expected bool: a caveat says yes or no, "
+                 "found int");
+    expect_error("caveat limit(\rcount int) {\r  count + 1\r}",
+                 "SCHEMA_TYPE_ERROR 3:3 [count + 1] expected bool: a caveat says yes or no, found "
+                 "int");
+}
+
 Test(schema_conditions, an_unused_parameter_is_found)
 {
     expect_error("caveat limit(count int, other int) { count < 4 }",
@@ -102,4 +112,61 @@ Test(schema_conditions, types_of_parameters_are_known_and_take_what_they_take)
                  "SCHEMA_TYPE_ERROR 1:20 [list] type 'list' takes one type in '<>'");
     expect_error("caveat limit(count int<int>) { count < 4 }",
                  "SCHEMA_TYPE_ERROR 1:20 [int] type 'int' takes no types in '<>'");
+}
+
+/* The text of the only caveat of a schema. */
+static void
+expect_text(const char *body, const char *expected)
+{
+    struct buffer text;
+    struct schema *schema;
+
+    buffer_init(&text);
+    buffer_add_format(&text, "caveat cond(aaa string) {%s}\ndefinition user {}", body);
+    schema = schema_given(text.data);
+    cr_expect(slice_equal(caveat_text(schema->caveats[0].compiled), slice_of(expected)), "%s: %.*s",
+              body, SLICE_PRINTF(caveat_text(schema->caveats[0].compiled)));
+    cr_expect_eq(schema->type_count, 1, "%s", body);
+    schema_unref(schema);
+    buffer_release(&text);
+}
+
+Test(schema_conditions, strings_of_an_expression_hide_quotes_and_braces)
+{
+    static const char *const texts[] = {
+        "aaa == \"\\\"\"",            /* "\"" */
+        "aaa == '\\'' || aaa == '}'", /* '\'' */
+        "aaa == \"}\\\"}\"",          /* "}\"}" */
+        "aaa == \"\\\\\" || aaa == \"{\"",
+        "aaa == r\"\\\" || aaa == \"}\"",
+        "aaa == R'\\' || aaa == '}'",
+        "bytes(aaa) == br'\\' || aaa == '}'",
+        "bytes(aaa) == b'\\'}'",
+        "aaa == \"\"\"a\\\"\"\"}\"\"\"", /* """a\"""}""" */
+        "aaa == r\"\"\"a\\\"\"\" || aaa == '}'",
+        "aaa == '''}\n'\\''''",
+        "aaa in ['//', \"/*\"] // it's \"",
+    };
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(texts); index++) {
+        struct buffer body;
+
+        buffer_init(&body);
+        buffer_add_format(&body, "\n  %s\n", texts[index]);
+        expect_text(body.data, texts[index]);
+        buffer_release(&body);
+    }
+}
+
+Test(schema_conditions, strings_without_an_end_are_found)
+{
+    expect_error("caveat cond(aaa string) { aaa == \"\\\" }",
+                 "SCHEMA_PARSE_ERROR 1:34 [\"] the string has no end");
+    expect_error("caveat cond(aaa string) { aaa == 'x\\\n' }",
+                 "SCHEMA_PARSE_ERROR 1:34 ['] the string has no end");
+    expect_error("caveat cond(aaa string) { aaa == bar'\\' }",
+                 "SCHEMA_PARSE_ERROR 1:37 ['] the string has no end");
+    expect_error("use import\nimport \"a\\\"\ndefinition user {}",
+                 "SCHEMA_TYPE_ERROR 2:8 [\"a\\\"] imports are not resolved here | the command line "
+                 "puts imported files into one text before it writes a schema");
 }
