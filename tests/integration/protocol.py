@@ -733,6 +733,47 @@ def relationships_carry_conditions(client, server):
 
 
 @case
+def conditions_decide(client, server):
+    until = "2262-01-01T00:00:00Z"
+    client.call("relationships.write", updates=[
+        {"op": "touch", "relationship": "tool:x#caller@user:" + rest} for rest in
+        ('ann[during:{"until":18}]', "bob[during]", "cid[expiration:%s]" % until,
+         'dan[during:{"until":18}][expiration:%s]' % until)])
+
+    def ask(who, **more):
+        answer = client.call("check", resource="tool:x", permission="call", subject="user:" + who,
+                             **more)
+        answer.pop("checked_at")
+        return answer
+
+    assert ask("ann") == {"decision": "conditional", "missing": ["hour"], "valid_until": None}
+    assert ask("bob") == {"decision": "conditional", "missing": ["hour", "until"],
+                          "valid_until": None}
+    assert ask("bob", context={"until": 3, "other": [1]})["missing"] == ["hour"]
+    assert ask("cid") == {"decision": "allow", "valid_until": until}
+    assert ask("dan") == {"decision": "conditional", "missing": ["hour"], "valid_until": until}
+    assert ask("ann", context={"hour": 17})["decision"] == "allow"
+    assert ask("ann", context={"hour": 18})["decision"] == "deny"
+    # What a relationship stores goes before what a request says.
+    assert ask("ann", context={"hour": 18, "until": 24})["decision"] == "deny"
+    error = client.fail("check", resource="tool:x", permission="call", subject="user:ann",
+                        context={"hour": "late"})
+    assert error["reason"] == "CAVEAT_PARAMETER_TYPE_ERROR", error
+    items = [{"resource": "tool:x", "permission": "call", "subject": "user:ann", "context": context}
+             for context in ({}, {"hour": 1}, {"hour": 20}, {"hour": []})]
+    results = client.call("check_bulk", items=items)["results"]
+    assert results[:3] == [
+        {"decision": "conditional", "missing": ["hour"], "valid_until": None},
+        {"decision": "allow", "valid_until": None}, {"decision": "deny", "valid_until": None}]
+    assert results[3]["error"]["reason"] == "CAVEAT_PARAMETER_TYPE_ERROR"
+    answer = client.call("lookup_permissions", resource="tool:x", subject="user:dan",
+                         context={"hour": 3})
+    assert answer["permissions"] == [
+        {"permission": "call", "decision": "allow", "valid_until": until}], answer
+    client.call("relationships.delete", filter={"resource_id": "x"})
+
+
+@case
 def what_has_expired_is_not_there(client, server):
     soon = time.time() + 2
     text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(soon)) + "Z"
