@@ -667,6 +667,25 @@ def contexts_that_are_refused_name_the_place(client, server):
 
 
 @case
+def a_context_is_as_deep_as_a_message(client, server):
+    """16 levels in all: four stand around the values of a check's context, six of an item's."""
+    def nested(levels):
+        value = 1
+        for _ in range(levels):
+            value = [value]
+        return {"k": value}
+
+    client.call("check", **check(context=nested(12)))
+    client.call("check_bulk", items=[check(context=nested(10))])
+    for method, arguments in (("check", check(context=nested(13))),
+                              ("check_bulk", {"items": [check(context=nested(11))]})):
+        one = server.connect()
+        error = one.fail(method, **arguments)
+        assert error["reason"] == "MALFORMED_REQUEST" and "closed" in error["message"], error
+        assert one.closed()
+
+
+@case
 def a_context_has_64_kib(client, server):
     empty = len(msgpack.packb({"k": "x" * 65000})) - 65000
     for size, good in ((65535, True), (65536, True), (65537, False)):
