@@ -69,27 +69,7 @@ datum_sort_fields(struct datum_field *fields, size_t count, struct slice *twice)
 static bool
 is_utf8(struct slice text)
 {
-    size_t at = 0;
-
-    while (at < text.size) {
-        uint64_t eight;
-        uint32_t point;
-        size_t width;
-
-        if (text.size - at >= sizeof eight) { /* ASCII is what most texts are */
-            memcpy(&eight, text.data + at, sizeof eight);
-            if ((eight & UINT64_C(0x8080808080808080)) == 0) {
-                at += sizeof eight;
-                continue;
-            }
-        }
-        width = utf8_decode(text.data + at, text.size - at, &point);
-
-        if (width == 0)
-            return false;
-        at += width;
-    }
-    return true;
+    return utf8_is_valid(text.data, text.size);
 }
 
 static bool validate_at(const struct datum *datum, size_t depth, const char **reason);

@@ -4,8 +4,10 @@
 #ifndef BEHALF_BASE_UTF8_H
 #define BEHALF_BASE_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Bytes of the code point at the start of `data`, and its value; 0 when it is not UTF-8. */
 static inline size_t
@@ -45,6 +47,32 @@ utf8_decode(const char *data, size_t size, uint32_t *point)
         return 0;
     *point = value;
     return length;
+}
+
+/* Whether all of it is UTF-8. */
+static inline bool
+utf8_is_valid(const char *data, size_t size)
+{
+    size_t at = 0;
+
+    while (at < size) {
+        uint64_t eight;
+        uint32_t point;
+        size_t width;
+
+        if (size - at >= sizeof eight) { /* ASCII is what most texts are */
+            memcpy(&eight, data + at, sizeof eight);
+            if ((eight & UINT64_C(0x8080808080808080)) == 0) {
+                at += sizeof eight;
+                continue;
+            }
+        }
+        width = utf8_decode(data + at, size - at, &point);
+        if (width == 0)
+            return false;
+        at += width;
+    }
+    return true;
 }
 
 #endif

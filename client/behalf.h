@@ -54,7 +54,7 @@ enum behalf_status {
 
 struct behalf_error {
     enum behalf_status status;
-    uint32_t line; /* place in a schema, from 1; 0 when there is none */
+    uint32_t line; /* place in a schema or in JSON text, from 1; 0 when there is none */
     uint32_t column;
     uint32_t retry_after_ms; /* 0 when there is none */
     int64_t index;           /* item of the request that is to blame; -1 when there is none */
@@ -111,6 +111,10 @@ BEHALF_API void behalf_write_int(struct behalf_writer *writer, int64_t value);
 BEHALF_API void behalf_write_double(struct behalf_writer *writer, double value);
 BEHALF_API void behalf_write_bool(struct behalf_writer *writer, bool value);
 BEHALF_API void behalf_write_nil(struct behalf_writer *writer);
+/* One JSON text as a value, for contexts. Whole numbers beyond 64 bits become doubles. What is not
+ * JSON is BEHALF_FAILED_USAGE with line and column, and nothing is written. */
+BEHALF_API enum behalf_status behalf_write_json(struct behalf_writer *writer, const char *text,
+                                                struct behalf_error *error);
 /* Bytes that are MessagePack already. */
 BEHALF_API void behalf_write_raw(struct behalf_writer *writer, const void *bytes, size_t size);
 
@@ -143,6 +147,9 @@ BEHALF_API bool behalf_value_uint(struct behalf_value value, uint64_t *result);
 BEHALF_API bool behalf_value_int(struct behalf_value value, int64_t *result);
 BEHALF_API bool behalf_value_double(struct behalf_value value, double *result);
 BEHALF_API bool behalf_value_string(struct behalf_value value, const char **data, size_t *size);
+
+/* A string that is a time ("2027-01-01T00:00:00.5Z"), as nanoseconds since 1970. */
+BEHALF_API bool behalf_value_time(struct behalf_value value, int64_t *nanoseconds);
 
 /* True when the value is a string of just these bytes. */
 BEHALF_API bool behalf_value_is(struct behalf_value value, const char *text);
@@ -222,32 +229,46 @@ struct behalf_question {
     const char *subject;
     const char *const *actors;
     size_t actor_count;
+    const char *context; /* for the parameters of caveats: a JSON object; NULL = none */
+    bool explain;        /* ask for a trace */
 };
 
+/* `missing` (an array of strings, of a conditional decision) and `trace` (a node, when it was asked
+ * for) point into the reply, and have no value when the caller does not take it. */
 struct behalf_answer {
     enum behalf_decision decision;
+    int64_t valid_until; /* nanoseconds since 1970: no expiration changes the decision before;
+                          * 0 = nothing expires. It says nothing of writes */
     char checked_at[BEHALF_TOKEN_SIZE];
+    struct behalf_value missing;
+    struct behalf_value trace;
 };
 
+/* `reply` may be NULL. */
 BEHALF_API enum behalf_status behalf_check(struct behalf_client *client,
                                            const struct behalf_read *read,
                                            const struct behalf_question *question,
                                            struct behalf_answer *answer,
-                                           struct behalf_error *error);
+                                           struct behalf_reply **reply, struct behalf_error *error);
 
-/* One item of a bulk: `decision` holds when error.status is BEHALF_SUCCESS. */
+/* One item of a bulk: the others hold when error.status is BEHALF_SUCCESS, and mean what they do in
+ * an answer. */
 struct behalf_item {
-    enum behalf_decision decision;
     struct behalf_error error;
+    enum behalf_decision decision;
+    int64_t valid_until;
+    struct behalf_value missing;
+    struct behalf_value trace;
 };
 
 /* `items` has room for `count`; all are answered at one snapshot, named by `checked_at` (may be
- * NULL, else BEHALF_TOKEN_SIZE bytes). */
+ * NULL, else BEHALF_TOKEN_SIZE bytes). `reply` may be NULL. */
 BEHALF_API enum behalf_status behalf_check_bulk(struct behalf_client *client,
                                                 const struct behalf_read *read,
                                                 const struct behalf_question *questions,
                                                 size_t count, struct behalf_item *items,
-                                                char *checked_at, struct behalf_error *error);
+                                                char *checked_at, struct behalf_reply **reply,
+                                                struct behalf_error *error);
 
 /* The calls below give the reply; its result has the members that the protocol page names. */
 BEHALF_API enum behalf_status behalf_expand(struct behalf_client *client,
@@ -261,22 +282,24 @@ struct behalf_page {
     const char *cursor; /* NULL = from the start */
 };
 
-/* `subject` and actors as in a question; `page` may be NULL. */
+/* `subject`, actors and `context` as in a question; `page` may be NULL. */
 BEHALF_API enum behalf_status behalf_lookup_resources(
     struct behalf_client *client, const struct behalf_read *read, const char *resource_type,
     const char *permission, const char *subject, const char *const *actors, size_t actor_count,
-    const struct behalf_page *page, struct behalf_reply **reply, struct behalf_error *error);
+    const char *context, const struct behalf_page *page, struct behalf_reply **reply,
+    struct behalf_error *error);
 
 /* `subject_relation` NULL = plain subjects. */
 BEHALF_API enum behalf_status behalf_lookup_subjects(
     struct behalf_client *client, const struct behalf_read *read, const char *resource,
     const char *permission, const char *subject_type, const char *subject_relation,
-    const struct behalf_page *page, struct behalf_reply **reply, struct behalf_error *error);
+    const char *context, const struct behalf_page *page, struct behalf_reply **reply,
+    struct behalf_error *error);
 
 BEHALF_API enum behalf_status behalf_lookup_permissions(
     struct behalf_client *client, const struct behalf_read *read, const char *resource,
-    const char *subject, const char *const *actors, size_t actor_count, struct behalf_reply **reply,
-    struct behalf_error *error);
+    const char *subject, const char *const *actors, size_t actor_count, const char *context,
+    struct behalf_reply **reply, struct behalf_error *error);
 
 /* --- typed calls: relationships, schema, server --- */
 

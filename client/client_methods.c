@@ -117,8 +117,26 @@ behalf_write_filter(struct behalf_writer *writer, const struct behalf_filter *fi
     }
 }
 
-static void
-write_question(struct behalf_writer *writer, const struct behalf_question *question)
+/* The member `context`, which may be NULL. */
+static enum behalf_status
+write_context(struct behalf_writer *writer, const char *context, struct behalf_error *error)
+{
+    if (context == NULL)
+        return BEHALF_SUCCESS;
+    behalf_write_text(writer, "context");
+    return behalf_write_json(writer, context, error);
+}
+
+static uint32_t
+question_members(const struct behalf_question *question)
+{
+    return 3U + (question->actor_count > 0 ? 1U : 0U) + (question->context != NULL ? 1U : 0U) +
+           (question->explain ? 1U : 0U);
+}
+
+static enum behalf_status
+write_question(struct behalf_writer *writer, const struct behalf_question *question,
+               struct behalf_error *error)
 {
     write_member(writer, "resource", question->resource);
     write_member(writer, "permission", question->permission);
@@ -127,6 +145,11 @@ write_question(struct behalf_writer *writer, const struct behalf_question *quest
         behalf_write_text(writer, "actor");
         behalf_write_actors(writer, question->actors, question->actor_count);
     }
+    if (question->explain) {
+        behalf_write_text(writer, "explain");
+        behalf_write_bool(writer, true);
+    }
+    return write_context(writer, question->context, error);
 }
 
 static uint32_t
@@ -148,16 +171,17 @@ write_page(struct behalf_writer *writer, const struct behalf_page *page)
         write_member(writer, "cursor", page->cursor);
 }
 
-/* Calls with a writer this file made, and frees it. */
+/* Calls with a writer this file made, and frees it. `written` is how the writing went. */
 static enum behalf_status
 call_with(struct behalf_client *client, const char *method, struct behalf_writer *writer,
-          struct behalf_reply **reply, struct behalf_error *error)
+          enum behalf_status written, struct behalf_reply **reply, struct behalf_error *error)
 {
-    enum behalf_status status;
+    enum behalf_status status = written;
 
     if (writer == NULL)
         return client_error_set(error, BEHALF_FAILED_MEMORY, MESSAGE_NO_MEMORY);
-    status = behalf_call(client, method, writer, reply, error);
+    if (status == BEHALF_SUCCESS)
+        status = behalf_call(client, method, writer, reply, error);
     behalf_writer_free(writer);
     return status;
 }
@@ -197,6 +221,32 @@ read_decision(struct behalf_value result, enum behalf_decision *decision)
     return true;
 }
 
+/* What an answer and an item have in common; false when it is none. */
+struct outcome {
+    enum behalf_decision decision;
+    int64_t valid_until;
+    struct behalf_value missing;
+    struct behalf_value trace;
+};
+
+static bool
+read_outcome(struct behalf_value result, bool keep, struct outcome *outcome)
+{
+    struct behalf_value until = behalf_value_get(result, "valid_until");
+
+    *outcome = (struct outcome){.valid_until = 0};
+    if (!read_decision(result, &outcome->decision))
+        return false;
+    if (behalf_value_type(until) != BEHALF_TYPE_NIL &&
+        !behalf_value_time(until, &outcome->valid_until))
+        return false;
+    if (keep) {
+        outcome->missing = behalf_value_get(result, "missing");
+        outcome->trace = behalf_value_get(result, "trace");
+    }
+    return true;
+}
+
 /* Ends a call whose whole result is a token. */
 static enum behalf_status
 finish_token(struct behalf_reply *reply, const char *method, const char *name, char *token,
@@ -212,39 +262,73 @@ finish_token(struct behalf_reply *reply, const char *method, const char *name, c
 
 /* --- checks --- */
 
+/* Hands the reply over, or frees it. */
+static void
+give_reply(struct behalf_reply *reply, struct behalf_reply **to)
+{
+    if (to != NULL)
+        *to = reply;
+    else
+        behalf_reply_free(reply);
+}
+
 enum behalf_status
 behalf_check(struct behalf_client *client, const struct behalf_read *read,
              const struct behalf_question *question, struct behalf_answer *answer,
-             struct behalf_error *error)
+             struct behalf_reply **reply, struct behalf_error *error)
 {
     struct behalf_writer *writer = behalf_writer_new();
-    struct behalf_answer got;
-    struct behalf_reply *reply;
-    enum behalf_status status;
-    bool good;
+    char checked_at[BEHALF_TOKEN_SIZE];
+    struct behalf_reply *got;
+    struct outcome outcome;
+    enum behalf_status status = BEHALF_SUCCESS;
 
     if (writer != NULL) {
-        behalf_write_map(writer,
-                         3 + (question->actor_count > 0 ? 1U : 0U) + behalf_read_members(read));
-        write_question(writer, question);
+        behalf_write_map(writer, question_members(question) + behalf_read_members(read));
+        status = write_question(writer, question, error);
         behalf_write_read(writer, read);
     }
-    status = call_with(client, "check", writer, &reply, error);
+    status = call_with(client, "check", writer, status, &got, error);
     if (status != BEHALF_SUCCESS)
         return status;
-    good = read_decision(behalf_reply_result(reply), &got.decision) &&
-           read_token(behalf_reply_result(reply), "checked_at", got.checked_at);
-    behalf_reply_free(reply);
-    if (!good)
+    if (!read_outcome(behalf_reply_result(got), reply != NULL, &outcome) ||
+        !read_token(behalf_reply_result(got), "checked_at", checked_at)) {
+        behalf_reply_free(got);
         return client_error_set(error, BEHALF_FAILED_PROTOCOL, MESSAGE_BAD_RESULT, "check",
                                 "decision");
-    *answer = got;
+    }
+    *answer = (struct behalf_answer){.decision = outcome.decision,
+                                     .valid_until = outcome.valid_until,
+                                     .missing = outcome.missing,
+                                     .trace = outcome.trace};
+    memcpy(answer->checked_at, checked_at, sizeof checked_at);
+    give_reply(got, reply);
     return BEHALF_SUCCESS;
+}
+
+static bool
+read_item(struct behalf_value value, bool keep, struct behalf_item *item)
+{
+    struct behalf_value problem = behalf_value_get(value, "error");
+    struct outcome outcome;
+
+    *item = (struct behalf_item){.error = {.index = -1}};
+    if (problem.bytes != NULL) {
+        client_error_read(&item->error, problem);
+        return true;
+    }
+    if (!read_outcome(value, keep, &outcome))
+        return false;
+    item->decision = outcome.decision;
+    item->valid_until = outcome.valid_until;
+    item->missing = outcome.missing;
+    item->trace = outcome.trace;
+    return true;
 }
 
 /* False when the results are not `count` decisions and errors. */
 static bool
-read_items(struct behalf_value result, size_t count, struct behalf_item *items)
+read_items(struct behalf_value result, bool keep, size_t count, struct behalf_item *items)
 {
     struct behalf_value rest;
     struct behalf_value one;
@@ -252,53 +336,55 @@ read_items(struct behalf_value result, size_t count, struct behalf_item *items)
 
     if (!behalf_value_array(behalf_value_get(result, "results"), &got, &rest) || got != count)
         return false;
-    for (size_t index = 0; index < count; index++) {
-        struct behalf_value problem;
-
-        if (!behalf_value_next(&rest, &one))
+    for (size_t index = 0; index < count; index++)
+        if (!behalf_value_next(&rest, &one) || !read_item(one, keep, &items[index]))
             return false;
-        items[index] = (struct behalf_item){.error = {.index = -1}};
-        problem = behalf_value_get(one, "error");
-        if (problem.bytes != NULL)
-            client_error_read(&items[index].error, problem);
-        else if (!read_decision(one, &items[index].decision))
-            return false;
-    }
     return true;
+}
+
+static enum behalf_status
+write_questions(struct behalf_writer *writer, const struct behalf_read *read,
+                const struct behalf_question *questions, size_t count, struct behalf_error *error)
+{
+    enum behalf_status status = BEHALF_SUCCESS;
+
+    behalf_write_map(writer, 1 + behalf_read_members(read));
+    behalf_write_text(writer, "items");
+    behalf_write_array(writer, (uint32_t)count);
+    for (size_t index = 0; status == BEHALF_SUCCESS && index < count; index++) {
+        behalf_write_map(writer, question_members(&questions[index]));
+        status = write_question(writer, &questions[index], error);
+        if (status != BEHALF_SUCCESS && error != NULL)
+            error->index = (int64_t)index;
+    }
+    behalf_write_read(writer, read);
+    return status;
 }
 
 enum behalf_status
 behalf_check_bulk(struct behalf_client *client, const struct behalf_read *read,
                   const struct behalf_question *questions, size_t count, struct behalf_item *items,
-                  char *checked_at, struct behalf_error *error)
+                  char *checked_at, struct behalf_reply **reply, struct behalf_error *error)
 {
     struct behalf_writer *writer;
-    struct behalf_reply *reply;
-    enum behalf_status status;
-    bool good;
+    struct behalf_reply *got;
+    enum behalf_status status = BEHALF_SUCCESS;
 
     if (count > UINT32_MAX)
         return client_error_set(error, BEHALF_FAILED_USAGE, "cannot check: too many items");
     writer = behalf_writer_new();
-    if (writer != NULL) {
-        behalf_write_map(writer, 1 + behalf_read_members(read));
-        behalf_write_text(writer, "items");
-        behalf_write_array(writer, (uint32_t)count);
-        for (size_t index = 0; index < count; index++) {
-            behalf_write_map(writer, questions[index].actor_count > 0 ? 4 : 3);
-            write_question(writer, &questions[index]);
-        }
-        behalf_write_read(writer, read);
-    }
-    status = call_with(client, "check_bulk", writer, &reply, error);
+    if (writer != NULL)
+        status = write_questions(writer, read, questions, count, error);
+    status = call_with(client, "check_bulk", writer, status, &got, error);
     if (status != BEHALF_SUCCESS)
         return status;
-    good = read_items(behalf_reply_result(reply), count, items) &&
-           read_token(behalf_reply_result(reply), "checked_at", checked_at);
-    behalf_reply_free(reply);
-    if (!good)
+    if (!read_items(behalf_reply_result(got), reply != NULL, count, items) ||
+        !read_token(behalf_reply_result(got), "checked_at", checked_at)) {
+        behalf_reply_free(got);
         return client_error_set(error, BEHALF_FAILED_PROTOCOL, MESSAGE_BAD_RESULT, "check_bulk",
                                 "results");
+    }
+    give_reply(got, reply);
     return BEHALF_SUCCESS;
 }
 
@@ -319,74 +405,105 @@ behalf_expand(struct behalf_client *client, const struct behalf_read *read, cons
         behalf_write_uint(writer, depth);
         behalf_write_read(writer, read);
     }
-    return call_with(client, "expand", writer, reply, error);
+    return call_with(client, "expand", writer, BEHALF_SUCCESS, reply, error);
 }
 
-/* Members first, then actors, page and read: the common shape of the lookups. */
-static struct behalf_writer *
-lookup_arguments(const struct member *members, size_t member_count, const char *const *actors,
-                 size_t actor_count, const struct behalf_page *page, const struct behalf_read *read)
+/* What the lookups have in common. */
+struct lookup {
+    const char *method;
+    const struct member *members;
+    size_t member_count;
+    const char *const *actors;
+    size_t actor_count;
+    const char *context;
+    const struct behalf_page *page;
+};
+
+static enum behalf_status
+write_lookup(struct behalf_writer *writer, const struct lookup *lookup,
+             const struct behalf_read *read, struct behalf_error *error)
+{
+    behalf_write_map(writer, count_members(lookup->members, lookup->member_count) +
+                                 (lookup->actor_count > 0 ? 1U : 0U) +
+                                 (lookup->context != NULL ? 1U : 0U) + page_members(lookup->page) +
+                                 behalf_read_members(read));
+    write_members(writer, lookup->members, lookup->member_count);
+    if (lookup->actor_count > 0) {
+        behalf_write_text(writer, "actor");
+        behalf_write_actors(writer, lookup->actors, lookup->actor_count);
+    }
+    write_page(writer, lookup->page);
+    behalf_write_read(writer, read);
+    return write_context(writer, lookup->context, error);
+}
+
+static enum behalf_status
+call_lookup(struct behalf_client *client, const struct lookup *lookup,
+            const struct behalf_read *read, struct behalf_reply **reply, struct behalf_error *error)
 {
     struct behalf_writer *writer = behalf_writer_new();
+    enum behalf_status status = BEHALF_SUCCESS;
 
-    if (writer == NULL)
-        return NULL;
-    behalf_write_map(writer, count_members(members, member_count) + (actor_count > 0 ? 1U : 0U) +
-                                 page_members(page) + behalf_read_members(read));
-    write_members(writer, members, member_count);
-    if (actor_count > 0) {
-        behalf_write_text(writer, "actor");
-        behalf_write_actors(writer, actors, actor_count);
-    }
-    write_page(writer, page);
-    behalf_write_read(writer, read);
-    return writer;
+    if (writer != NULL)
+        status = write_lookup(writer, lookup, read, error);
+    return call_with(client, lookup->method, writer, status, reply, error);
 }
 
 enum behalf_status
 behalf_lookup_resources(struct behalf_client *client, const struct behalf_read *read,
                         const char *resource_type, const char *permission, const char *subject,
-                        const char *const *actors, size_t actor_count,
+                        const char *const *actors, size_t actor_count, const char *context,
                         const struct behalf_page *page, struct behalf_reply **reply,
                         struct behalf_error *error)
 {
     struct member members[] = {
         {"resource_type", resource_type}, {"permission", permission}, {"subject", subject}};
+    struct lookup lookup = {.method = "lookup_resources",
+                            .members = members,
+                            .member_count = BEHALF_COUNT_OF(members),
+                            .actors = actors,
+                            .actor_count = actor_count,
+                            .context = context,
+                            .page = page};
 
-    return call_with(
-        client, "lookup_resources",
-        lookup_arguments(members, BEHALF_COUNT_OF(members), actors, actor_count, page, read), reply,
-        error);
+    return call_lookup(client, &lookup, read, reply, error);
 }
 
 enum behalf_status
 behalf_lookup_subjects(struct behalf_client *client, const struct behalf_read *read,
                        const char *resource, const char *permission, const char *subject_type,
-                       const char *subject_relation, const struct behalf_page *page,
-                       struct behalf_reply **reply, struct behalf_error *error)
+                       const char *subject_relation, const char *context,
+                       const struct behalf_page *page, struct behalf_reply **reply,
+                       struct behalf_error *error)
 {
     struct member members[] = {{"resource", resource},
                                {"permission", permission},
                                {"subject_type", subject_type},
                                {"subject_relation", subject_relation}};
+    struct lookup lookup = {.method = "lookup_subjects",
+                            .members = members,
+                            .member_count = BEHALF_COUNT_OF(members),
+                            .context = context,
+                            .page = page};
 
-    return call_with(client, "lookup_subjects",
-                     lookup_arguments(members, BEHALF_COUNT_OF(members), NULL, 0, page, read),
-                     reply, error);
+    return call_lookup(client, &lookup, read, reply, error);
 }
 
 enum behalf_status
 behalf_lookup_permissions(struct behalf_client *client, const struct behalf_read *read,
                           const char *resource, const char *subject, const char *const *actors,
-                          size_t actor_count, struct behalf_reply **reply,
+                          size_t actor_count, const char *context, struct behalf_reply **reply,
                           struct behalf_error *error)
 {
     struct member members[] = {{"resource", resource}, {"subject", subject}};
+    struct lookup lookup = {.method = "lookup_permissions",
+                            .members = members,
+                            .member_count = BEHALF_COUNT_OF(members),
+                            .actors = actors,
+                            .actor_count = actor_count,
+                            .context = context};
 
-    return call_with(
-        client, "lookup_permissions",
-        lookup_arguments(members, BEHALF_COUNT_OF(members), actors, actor_count, NULL, read), reply,
-        error);
+    return call_lookup(client, &lookup, read, reply, error);
 }
 
 /* --- relationships --- */
@@ -447,7 +564,7 @@ behalf_relationships_write(struct behalf_client *client,
     writer = behalf_writer_new();
     if (writer != NULL)
         write_transaction(writer, transaction);
-    status = call_with(client, "relationships.write", writer, &reply, error);
+    status = call_with(client, "relationships.write", writer, BEHALF_SUCCESS, &reply, error);
     if (status != BEHALF_SUCCESS)
         return status;
     return finish_token(reply, "relationships.write", "written_at", written_at, error);
@@ -474,7 +591,7 @@ behalf_relationships_delete(struct behalf_client *client, const struct behalf_fi
             behalf_write_uint(writer, limit);
         }
     }
-    status = call_with(client, "relationships.delete", writer, &reply, error);
+    status = call_with(client, "relationships.delete", writer, BEHALF_SUCCESS, &reply, error);
     if (status != BEHALF_SUCCESS)
         return status;
     result = behalf_reply_result(reply);
@@ -505,7 +622,7 @@ behalf_relationships_read(struct behalf_client *client, const struct behalf_read
         write_page(writer, page);
         behalf_write_read(writer, read);
     }
-    return call_with(client, "relationships.read", writer, reply, error);
+    return call_with(client, "relationships.read", writer, BEHALF_SUCCESS, reply, error);
 }
 
 /* --- schema and server --- */
@@ -523,7 +640,7 @@ behalf_schema_write(struct behalf_client *client, const char *text, size_t size,
         behalf_write_text(writer, "text");
         behalf_write_string(writer, text, size);
     }
-    status = call_with(client, "schema.write", writer, &reply, error);
+    status = call_with(client, "schema.write", writer, BEHALF_SUCCESS, &reply, error);
     if (status != BEHALF_SUCCESS)
         return status;
     return finish_token(reply, "schema.write", "written_at", written_at, error);
@@ -539,7 +656,7 @@ behalf_schema_read(struct behalf_client *client, const struct behalf_read *read,
         behalf_write_map(writer, behalf_read_members(read));
         behalf_write_read(writer, read);
     }
-    return call_with(client, "schema.read", writer, reply, error);
+    return call_with(client, "schema.read", writer, BEHALF_SUCCESS, reply, error);
 }
 
 enum behalf_status

@@ -43,6 +43,48 @@ bind_member(struct binding *binding, struct store *store, uint16_t *labels, uint
 }
 
 static enum status
+bind_caveat(struct binding *binding, struct store *store, uint16_t *labels, uint32_t caveat,
+            struct error *error)
+{
+    struct slice name = binding->schema->caveats[caveat].name;
+    uint16_t label = store_label_find(store, LABEL_CAVEAT, name);
+
+    if (label == LABEL_NONE)
+        return error_set(error, BEHALF_STORAGE_CORRUPT, "caveat '%.*s' of the schema has no label",
+                         SLICE_PRINTF(name));
+    labels[caveat] = label;
+    return table_add(&binding->caveats, label, caveat)
+               ? BEHALF_OK
+               : error_set(error, BEHALF_BUDGET_EXHAUSTED, "the schema is too large to bind");
+}
+
+/* Behind the caveats: their labels are in the keys. */
+static enum status
+bind_variants(struct binding *binding, uint32_t relation, struct error *error)
+{
+    const struct schema *schema = binding->schema;
+    const struct schema_member *member = &schema->members[relation];
+
+    for (uint32_t index = 0; index < member->variant_count; index++) {
+        const struct schema_variant *variant = &schema->variants[member->first_variant + index];
+        const struct edge_kind kind = {
+            .relation = relation,
+            .subject_type = variant->type,
+            .subject_relation = variant->relation,
+            .caveat = variant->caveat == SCHEMA_NONE ? LABEL_NONE
+                                                     : binding->caveat_labels[variant->caveat],
+            .wildcard = variant->wildcard,
+            .expiring = variant->expiring,
+        };
+
+        if (!table_add(&binding->variants, binding_variant_key(&kind),
+                       member->first_variant + index))
+            return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the schema is too large to bind");
+    }
+    return BEHALF_OK;
+}
+
+static enum status
 bind_all(struct binding *binding, struct store *store, struct error *error)
 {
     const struct schema *schema = binding->schema;
@@ -50,18 +92,27 @@ bind_all(struct binding *binding, struct store *store, struct error *error)
         arena_take_array(&binding->arena, schema->type_count, sizeof *type_labels);
     uint16_t *member_labels =
         arena_take_array(&binding->arena, schema->member_count, sizeof *member_labels);
+    uint16_t *caveat_labels =
+        arena_take_array(&binding->arena, schema->caveat_count, sizeof *caveat_labels);
     enum status status = BEHALF_OK;
 
-    if (type_labels == NULL || member_labels == NULL ||
+    if (type_labels == NULL || member_labels == NULL || caveat_labels == NULL ||
         !table_init(&binding->types, &binding->arena, schema->type_count) ||
-        !table_init(&binding->members, &binding->arena, schema->member_count))
+        !table_init(&binding->members, &binding->arena, schema->member_count) ||
+        !table_init(&binding->caveats, &binding->arena, schema->caveat_count) ||
+        !table_init(&binding->variants, &binding->arena, schema->variant_count))
         return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the schema is too large to bind");
     binding->type_labels = type_labels;
     binding->member_labels = member_labels;
+    binding->caveat_labels = caveat_labels;
     for (uint32_t type = 0; status == BEHALF_OK && type < schema->type_count; type++)
         status = bind_type(binding, store, type_labels, type, error);
     for (uint32_t member = 0; status == BEHALF_OK && member < schema->member_count; member++)
         status = bind_member(binding, store, member_labels, member, error);
+    for (uint32_t caveat = 0; status == BEHALF_OK && caveat < schema->caveat_count; caveat++)
+        status = bind_caveat(binding, store, caveat_labels, caveat, error);
+    for (uint32_t member = 0; status == BEHALF_OK && member < schema->member_count; member++)
+        status = bind_variants(binding, member, error);
     return status;
 }
 

@@ -8,12 +8,11 @@ struct question {
     uint32_t member;
     struct eval_subject subject;
     struct request_chain chain;
+    const struct datum *context;
 
     /* The chain once it is decided: it is the same for all permissions of a resource. */
     bool chain_decided;
-    bool chain_holds;
-    enum status chain_status;
-    struct error chain_error;
+    struct value chain_value;
 };
 
 static enum status
@@ -24,6 +23,7 @@ bind_question(struct snapshot *snapshot, const struct check *check, struct quest
     enum status status =
         request_resource(snapshot, &check->resource, &type, &question->resource, error);
 
+    question->context = check->context;
     question->chain_decided = false;
     if (status == BEHALF_OK)
         status = request_member(snapshot, type, check->permission, &question->member, error);
@@ -35,43 +35,44 @@ bind_question(struct snapshot *snapshot, const struct check *check, struct quest
     return status;
 }
 
-/* The intersection of a decision (or its error) with the chain: deny if either denies, else the
- * error, else allow. Errors that end the request come first whatever the other side says. */
+/* *value = *value and the chain of delegation, which is decided where it can still matter. */
 static enum status
-and_chain(struct snapshot *snapshot, struct question *question, enum status status, bool *allowed,
+and_chain(struct snapshot *snapshot, struct question *question, struct value *value,
           struct error *error)
 {
-    if (question->chain.count == 0 || (status == BEHALF_OK && !*allowed))
-        return status;
-    if (status != BEHALF_OK && status != BEHALF_CYCLE_THROUGH_EXCLUSION)
-        return status;
-    if (!question->chain_decided)
-        question->chain_status = request_chain_decide(
-            snapshot, &question->chain, &question->chain_holds, &question->chain_error);
-    question->chain_decided = true;
-    if (question->chain_status == BEHALF_OK && !question->chain_holds) {
-        *allowed = false;
+    enum status status = BEHALF_OK;
+
+    if (question->chain.count == 0 || !value->upper)
         return BEHALF_OK;
-    }
-    if (question->chain_status != BEHALF_OK &&
-        (status == BEHALF_OK || question->chain_status != BEHALF_CYCLE_THROUGH_EXCLUSION)) {
-        *error = question->chain_error;
-        return question->chain_status;
-    }
-    return status;
+    if (!question->chain_decided)
+        status = request_chain_value(snapshot, &question->chain, question->context,
+                                     &question->chain_value, error);
+    if (status != BEHALF_OK)
+        return status;
+    question->chain_decided = true;
+    return value_combine(VALUE_DECISION, VALUE_INTERSECTION, snapshot->scratch, value,
+                         &question->chain_value)
+               ? BEHALF_OK
+               : eval_spent(error);
 }
 
 static enum status
 decide(struct snapshot *snapshot, struct eval *eval, struct question *question,
-       enum decision *decision, struct error *error)
+       struct verdict *verdict, struct error *error)
 {
-    bool allowed = false;
-    enum status status = eval_decide(eval, question->resource, question->member, &allowed, error);
+    struct value value;
+    enum status status = eval_node(eval, question->resource, question->member, &value, error);
 
-    status = and_chain(snapshot, question, status, &allowed, error);
     if (status == BEHALF_OK)
-        *decision = allowed ? DECISION_ALLOW : DECISION_DENY;
-    return status;
+        status = and_chain(snapshot, question, &value, error);
+    return status == BEHALF_OK ? verdict_of(snapshot, &value, verdict, error) : status;
+}
+
+static void
+init_eval(struct eval *eval, struct snapshot *snapshot, const struct question *question)
+{
+    eval_init(eval, VALUE_DECISION, snapshot->binding, &snapshot->view, snapshot->scratch,
+              &question->subject, question->context);
 }
 
 enum status
@@ -80,6 +81,7 @@ engine_check(struct engine_worker *worker, const struct engine_request *request,
 {
     struct snapshot snapshot;
     struct question question;
+    struct verdict verdict;
     struct eval eval;
     enum status status = snapshot_open(worker, request, REQUEST_CHECK, 0, &snapshot, error);
 
@@ -87,12 +89,16 @@ engine_check(struct engine_worker *worker, const struct engine_request *request,
         return status;
     status = bind_question(&snapshot, check, &question, error);
     if (status == BEHALF_OK) {
-        eval_init(&eval, VALUE_DECISION, snapshot.binding, &snapshot.view, snapshot.scratch,
-                  &question.subject);
-        status = decide(&snapshot, &eval, &question, &result->decision, error);
+        init_eval(&eval, &snapshot, &question);
+        status = decide(&snapshot, &eval, &question, &verdict, error);
     }
     if (status == BEHALF_OK)
-        result->checked_at = snapshot.token;
+        *result = (struct check_result){
+            .decision = verdict.decision,
+            .missing = verdict.missing,
+            .valid_until = verdict.valid_until,
+            .checked_at = snapshot.token,
+        };
     snapshot_close(&snapshot);
     return status;
 }
@@ -111,15 +117,16 @@ same_subject(const struct eval_subject *a, const struct eval_subject *b)
     return a->node == b->node && a->type == b->type && a->member == b->member;
 }
 
-/* Readies the evaluation for an item; whether it was used before. */
+/* Readies the evaluation for an item; whether it was used before. Items share it with their subject
+ * and their very context. */
 static bool
-share(struct shared_eval *shared, struct snapshot *snapshot, const struct eval_subject *subject)
+share(struct shared_eval *shared, struct snapshot *snapshot, const struct question *question)
 {
-    if (shared->usable && same_subject(&shared->eval.subject, subject))
+    if (shared->usable && same_subject(&shared->eval.subject, &question->subject) &&
+        shared->eval.scope.context == question->context)
         return true;
     arena_reset(snapshot->scratch, snapshot->scratch->cap_bytes);
-    eval_init(&shared->eval, VALUE_DECISION, snapshot->binding, &snapshot->view, snapshot->scratch,
-              subject);
+    init_eval(&shared->eval, snapshot, question);
     shared->usable = true;
     return false;
 }
@@ -128,18 +135,18 @@ share(struct shared_eval *shared, struct snapshot *snapshot, const struct eval_s
  * its answer must not depend on them. */
 static enum status
 decide_shared(struct snapshot *snapshot, struct shared_eval *shared, struct question *question,
-              enum decision *decision, struct error *error)
+              struct verdict *verdict, struct error *error)
 {
-    bool reused = share(shared, snapshot, &question->subject);
-    enum status status = decide(snapshot, &shared->eval, question, decision, error);
+    bool reused = share(shared, snapshot, question);
+    enum status status = decide(snapshot, &shared->eval, question, verdict, error);
 
     if (status == BEHALF_BUDGET_EXHAUSTED && reused && snapshot->budget.edges_left > 0) {
         shared->usable = false;
         question->chain_decided = false;
-        (void)share(shared, snapshot, &question->subject);
-        status = decide(snapshot, &shared->eval, question, decision, error);
+        (void)share(shared, snapshot, question);
+        status = decide(snapshot, &shared->eval, question, verdict, error);
     }
-    shared->usable = status == BEHALF_OK || status == BEHALF_CYCLE_THROUGH_EXCLUSION;
+    shared->usable = verdict_is_of_value(status);
     return status;
 }
 
@@ -152,12 +159,31 @@ ends_request(enum status status)
            status == BEHALF_REVISION_EXPIRED;
 }
 
+static enum status
+set_item(struct snapshot *snapshot, enum status status, const struct verdict *verdict,
+         const struct error *problem, struct check_item *item, struct error *error)
+{
+    *item = (struct check_item){.status = status};
+    if (status == BEHALF_OK) {
+        item->decision = verdict->decision;
+        item->missing = verdict->missing;
+        item->valid_until = verdict->valid_until;
+        return BEHALF_OK;
+    }
+    item->error = arena_take(snapshot->request->arena, sizeof *item->error);
+    if (item->error == NULL)
+        return eval_spent(error);
+    *item->error = *problem;
+    return BEHALF_OK;
+}
+
 /* Each item has the budget of a check, and its error stands for itself. */
 static enum status
 decide_item(struct snapshot *snapshot, struct shared_eval *shared, const struct check *check,
             struct check_item *item, struct error *error)
 {
     struct question question;
+    struct verdict verdict;
     struct error problem = {.status = BEHALF_OK};
     enum status status;
 
@@ -165,19 +191,12 @@ decide_item(struct snapshot *snapshot, struct shared_eval *shared, const struct 
         snapshot->budget.edges_left = LIMIT_CHECK_EDGES;
     status = bind_question(snapshot, check, &question, &problem);
     if (status == BEHALF_OK)
-        status = decide_shared(snapshot, shared, &question, &item->decision, &problem);
+        status = decide_shared(snapshot, shared, &question, &verdict, &problem);
     if (ends_request(status)) {
         *error = problem;
         return status;
     }
-    item->status = status;
-    if (status != BEHALF_OK) {
-        item->error = arena_take(snapshot->request->arena, sizeof *item->error);
-        if (item->error == NULL)
-            return eval_spent(error);
-        *item->error = problem;
-    }
-    return BEHALF_OK;
+    return set_item(snapshot, status, &verdict, &problem, item, error);
 }
 
 enum status
@@ -232,31 +251,26 @@ decide_permissions(struct snapshot *snapshot, struct question *question, uint32_
     const struct schema_type *row = &schema->types[type];
     struct eval eval;
 
-    eval_init(&eval, VALUE_DECISION, snapshot->binding, &snapshot->view, snapshot->scratch,
-              &question->subject);
+    init_eval(&eval, snapshot, question);
     for (uint32_t i = 0; i < row->member_count; i++) {
         struct lookup_permission *permission = &result->permissions[result->permission_count];
+        struct verdict verdict;
         struct error problem;
         enum status status;
 
         question->member = row->first_member + i;
         if (schema->members[question->member].kind != SCHEMA_PERMISSION)
             continue;
-        status = decide(snapshot, &eval, question, &permission->item.decision, &problem);
-        if (status != BEHALF_OK && status != BEHALF_CYCLE_THROUGH_EXCLUSION) {
+        status = decide(snapshot, &eval, question, &verdict, &problem);
+        if (!verdict_is_of_value(status)) {
             *error = problem;
             return status;
         }
+        status = set_item(snapshot, status, &verdict, &problem, &permission->item, error);
+        if (status != BEHALF_OK)
+            return status;
         permission->permission =
             arena_copy(snapshot->request->arena, schema->members[question->member].name);
-        permission->item.status = status;
-        if (status != BEHALF_OK) {
-            permission->item.error =
-                arena_take(snapshot->request->arena, sizeof *permission->item.error);
-            if (permission->item.error == NULL)
-                return eval_spent(error);
-            *permission->item.error = problem;
-        }
         if (permission->permission.data == NULL)
             return eval_spent(error);
         result->permission_count++;
@@ -271,7 +285,7 @@ engine_lookup_permissions(struct engine_worker *worker, const struct engine_requ
 {
     struct lookup_permissions_result found = {.permission_count = 0};
     struct snapshot snapshot;
-    struct question question = {.chain_decided = false};
+    struct question question = {.context = lookup->context};
     uint32_t type = SCHEMA_NONE;
     enum status status = snapshot_open(worker, request, REQUEST_LOOKUP, 0, &snapshot, error);
 

@@ -83,6 +83,23 @@ publish_stored(struct engine *engine, struct error *error)
     return status;
 }
 
+static enum status
+start_clock(struct engine *engine, struct error *error)
+{
+    struct store_snapshot *snapshot = NULL;
+    struct store_clock kept = {.floor_ns = 0};
+    bool found = false;
+    enum status status = store_clock_read(engine->store, &kept, &found, error);
+
+    if (status == BEHALF_OK)
+        status = store_snapshot_open(engine->store, &snapshot, error);
+    if (status != BEHALF_OK)
+        return status;
+    clock_init(&engine->clock, engine->env, found ? &kept : NULL, store_snapshot_time(snapshot));
+    store_snapshot_close(snapshot);
+    return BEHALF_OK;
+}
+
 static unsigned
 core_count(void)
 {
@@ -106,7 +123,11 @@ engine_open(const struct engine_options *options, struct engine **engine, struct
     atomic_init(&made->publication, 0);
     made->graph = graph_new(options->store, memory / 4 * 3);
     made->names = name_cache_new(memory / 4);
-    status = publish_stored(made, error);
+    made->sweep_every_ns =
+        options->sweep_every_ns == 0 ? ENGINE_SWEEP_EVERY_NS : options->sweep_every_ns;
+    status = start_clock(made, error);
+    if (status == BEHALF_OK)
+        status = publish_stored(made, error);
     if (status == BEHALF_OK) {
         made->pool = pool_new(made, options->workers > 0 ? options->workers : core_count());
         made->writer = writer_new(made);
@@ -167,6 +188,37 @@ engine_write_submit(struct engine *engine, struct engine_write *write, struct er
     return writer_submit(engine->writer, write, error);
 }
 
+/* --- time and state --- */
+
+static struct engine_clock
+clock_of(struct clock_reading reading)
+{
+    return (struct engine_clock){
+        .state = reading.state,
+        .now_ns = reading.now,
+        .wall_ns = reading.wall,
+        .trusted_ns = reading.trusted,
+    };
+}
+
+void
+engine_clock_read(struct engine *engine, struct engine_clock *clock)
+{
+    *clock = clock_of(clock_read(&engine->clock));
+}
+
+void
+engine_clock_confirm(struct engine *engine, struct engine_clock *clock)
+{
+    *clock = clock_of(clock_confirm(&engine->clock));
+}
+
+void
+engine_clock_reject(struct engine *engine, struct engine_clock *clock)
+{
+    *clock = clock_of(clock_reject(&engine->clock));
+}
+
 enum status
 engine_info_read(struct engine *engine, struct engine_info *info, struct error *error)
 {
@@ -183,6 +235,7 @@ engine_info_read(struct engine *engine, struct engine_info *info, struct error *
         .relationship_count = stats.edge_count,
         .data_bytes = stats.data_bytes,
         .writable = stats.writable,
+        .clock = clock_of(clock_read(&engine->clock)),
         .token = published->token,
     };
     published_unref(published);

@@ -38,7 +38,11 @@ struct engine_options {
     const struct env *env;     /* borrowed */
     unsigned workers;          /* threads of the pool; 0 = one per core */
     size_t graph_memory_bytes; /* for edge sets and names; 0 = default, 1 = as good as none */
+    int64_t sweep_every_ns;    /* how often expired relationships are removed; 0 = default */
 };
+
+#define ENGINE_SWEEP_EVERY_NS (INT64_C(5) * 1000000000) /* the default */
+#define ENGINE_SWEEP_NEVER INT64_C(-1)                  /* only by a WRITE_SWEEP */
 
 /* Starts the pool and the writer. Fails when the stored schema cannot be read or compiled. */
 enum status engine_open(const struct engine_options *options, struct engine **engine,
@@ -133,8 +137,8 @@ enum status engine_check_bulk(struct engine_worker *worker, const struct engine_
 /* --- explain --- */
 
 enum explanation_kind {
-    EXPLAIN_MEMBER,       /* `relation` of `object`, a permission or relation */
-    EXPLAIN_UNION,        /* an operator inside of a permission, or over what a relation leads to */
+    EXPLAIN_MEMBER, /* `relation` of `object`, a permission or relation */
+    EXPLAIN_UNION,  /* an operator inside of a permission, or over what a relation leads to */
     EXPLAIN_INTERSECTION,
     EXPLAIN_EXCLUSION,
     EXPLAIN_ALL,
@@ -199,7 +203,7 @@ struct expand_node {
                                           a step along an arrow */
     struct expand_node **children;
     size_t child_count;
-    struct expand_subject *subjects;   /* of a leaf */
+    struct expand_subject *subjects; /* of a leaf */
     size_t subject_count;
 };
 
@@ -231,8 +235,8 @@ struct lookup_resources {
     const struct object *actors;
     size_t actor_count;
     const struct datum *context; /* a map, or NULL */
-    uint32_t limit;      /* 0 = default */
-    struct slice cursor; /* empty = from the start */
+    uint32_t limit;              /* 0 = default */
+    struct slice cursor;         /* empty = from the start */
 };
 
 struct lookup_resource {
@@ -251,7 +255,7 @@ struct lookup_resources_result {
     size_t resource_count;
     struct lookup_undecided *undecided; /* candidates whose check is an error */
     size_t undecided_count;
-    bool complete; /* this is the end of the answer, and nothing of the page is undecided */
+    bool complete;       /* this is the end of the answer, and nothing of the page is undecided */
     int64_t valid_until; /* of the page as a whole, as in check_result */
     struct engine_token cursor; /* for the next page; empty text when nothing follows */
     struct engine_token looked_up_at;
@@ -377,6 +381,7 @@ enum status engine_schema_read(struct engine_worker *worker, const struct engine
 
 #define ENGINE_UPDATES_MAX 1000
 #define ENGINE_PRECONDITIONS_MAX 1000
+#define ENGINE_CONTEXT_SIZE_MAX 4096 /* a stored context: canonical bytes of base/datum.h */
 #define ENGINE_DELETE_DEFAULT 1000
 #define ENGINE_DELETE_MAX 10000
 
@@ -392,7 +397,14 @@ struct precondition {
     struct relationship_filter filter;
 };
 
-enum engine_write_kind { WRITE_RELATIONSHIPS, WRITE_DELETE, WRITE_SCHEMA };
+#define ENGINE_SWEEP_DEFAULT 1000
+
+enum engine_write_kind {
+    WRITE_RELATIONSHIPS,
+    WRITE_DELETE,
+    WRITE_SCHEMA,
+    WRITE_SWEEP, /* removes what has expired; nothing, and no revision, when nothing has */
+};
 
 /* One transaction on its way. Filled by the submitter, answered by the writer thread, which calls
  * `done` last and touches the struct no more. `done` runs on the writer thread and must not
@@ -404,7 +416,7 @@ struct engine_write {
     const struct precondition *preconditions; /* WRITE_RELATIONSHIPS, WRITE_DELETE */
     size_t precondition_count;
     struct relationship_filter filter; /* WRITE_DELETE */
-    uint32_t limit;                    /* WRITE_DELETE; 0 = default */
+    uint32_t limit;                    /* WRITE_DELETE, WRITE_SWEEP; 0 = default */
     struct slice schema_text;          /* WRITE_SCHEMA */
     struct slice metadata;
     struct slice idempotency_key; /* empty = none */
@@ -414,8 +426,8 @@ struct engine_write {
     struct error error;
     struct engine_token written_at;
     uint64_t revision;
-    uint64_t count; /* WRITE_DELETE: deleted */
-    bool complete;  /* WRITE_DELETE: nothing more matches */
+    uint64_t count; /* WRITE_DELETE, WRITE_SWEEP: deleted */
+    bool complete;  /* the same: nothing more matches */
 
     void (*done)(struct engine_write *write);
     void *owner;
@@ -441,14 +453,42 @@ struct engine_job {
 enum status engine_submit(struct engine *engine, enum engine_class class, struct engine_job *job,
                           struct error *error) BEHALF_MUST_USE;
 
+/* --- time --- */
+
+/* Expirations are judged by the wall clock, as far as the monotonic clock and what was seen before
+ * bear it out (engine/clock.h). */
+enum engine_clock_state {
+    ENGINE_CLOCK_AGREES,
+    ENGINE_CLOCK_AHEAD,    /* by more than an hour: expirations follow it, but nothing of it is
+                              kept and nothing swept until it is confirmed, rejected or right */
+    ENGINE_CLOCK_REJECTED, /* it is left out until it agrees again */
+};
+
+/* Nanoseconds since 1970. */
+struct engine_clock {
+    enum engine_clock_state state;
+    int64_t now_ns;     /* by which relationships expire */
+    int64_t wall_ns;    /* what the system's clock shows */
+    int64_t trusted_ns; /* what it should show by the monotonic clock */
+};
+
+/* Any thread; they never fail. An operator answers ENGINE_CLOCK_AHEAD: the wall clock is right
+ * (time was really spent, say while the machine slept), or wrong. A rejection may be taken back by
+ * confirming. While the clocks agree there is nothing to decide and nothing changes. Each gives
+ * what holds afterwards. */
+void engine_clock_read(struct engine *engine, struct engine_clock *clock);
+void engine_clock_confirm(struct engine *engine, struct engine_clock *clock);
+void engine_clock_reject(struct engine *engine, struct engine_clock *clock);
+
 /* --- state --- */
 
 struct engine_info {
-    uint64_t revision;        /* published */
-    uint64_t schema_revision; /* 0 before the first schema */
-    uint64_t relationship_count;
+    uint64_t revision;           /* published */
+    uint64_t schema_revision;    /* 0 before the first schema */
+    uint64_t relationship_count; /* with those that expired and were not swept yet */
     uint64_t data_bytes;
     bool writable;
+    struct engine_clock clock;
     struct engine_token token;
 };
 

@@ -5,7 +5,8 @@
 
 void
 eval_init(struct eval *eval, enum value_domain domain, const struct binding *binding,
-          struct graph_view *view, struct arena *arena, const struct eval_subject *subject)
+          struct graph_view *view, struct arena *arena, const struct eval_subject *subject,
+          const struct datum *context)
 {
     *eval = (struct eval){
         .binding = binding,
@@ -16,6 +17,8 @@ eval_init(struct eval *eval, enum value_domain domain, const struct binding *bin
         .subject = *subject,
         .subject_label =
             subject->member == SCHEMA_NONE ? LABEL_NONE : binding->member_labels[subject->member],
+        .scope = {.binding = binding, .context = context, .arena = arena, .budget = view->budget},
+        .earliest = VALUE_FOR_EVER,
     };
 }
 
@@ -108,12 +111,30 @@ asks_edges_first(const struct eval *eval, const struct schema_member *member)
            (eval->domain == VALUE_DECISION || !member->has_usersets);
 }
 
+/* A frame for a node that nobody asked for yet. `direct`: what its edges say, where they were asked. */
+static enum status
+push_node(struct eval *eval, uint64_t object, uint32_t member, const struct value *direct,
+          struct error *error)
+{
+    uint32_t entry = EVAL_NONE;
+    enum status status;
+
+    BEHALF_ASSERT(!eval->solving);
+    status = add_entry(eval, object, member, &entry, error);
+    if (status == BEHALF_OK)
+        status = eval_push(eval, object, eval->schema->members[member].root, entry, false, error);
+    if (status == BEHALF_OK && direct != NULL)
+        eval_top(eval)->value = *direct;
+    return status;
+}
+
 enum status
 eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct value *value,
          uint32_t *low, struct error *error)
 {
     const struct schema_member *row = &eval->schema->members[member];
     bool identity = is_identity(eval, object, member);
+    bool asks = asks_edges_first(eval, row) && !identity;
     enum status status;
     uint32_t entry;
 
@@ -132,18 +153,14 @@ eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct
             return BEHALF_OK;
         }
     }
-    if (asks_edges_first(eval, row) && !identity) {
+    if (asks) {
         status = eval_direct(eval, object, member, value, error);
         if (status != BEHALF_OK || !row->has_usersets ||
             value_is_settled(eval->domain, VALUE_UNION, value))
             return status;
     }
     *done = false;
-    BEHALF_ASSERT(!eval->solving);
-    status = add_entry(eval, object, member, &entry, error);
-    if (status == BEHALF_OK)
-        status = eval_push(eval, object, row->root, entry, false, error);
-    return status;
+    return push_node(eval, object, member, asks ? value : NULL, error);
 }
 
 /* --- frames --- */
@@ -198,6 +215,7 @@ eval_push(struct eval *eval, uint64_t object, uint32_t rewrite, uint32_t entry, 
     frame->started = false;
     frame->subtracted = subtracted;
     frame->value = value_none(eval->domain);
+    frame->hop = NULL;
     frame->gathered = NULL;
     frame->gathered_count = 0;
     frame->gathered_size = 0;
@@ -233,6 +251,8 @@ eval_absorb(struct eval *eval, const struct value *value, uint32_t low, struct e
 {
     struct eval_frame *frame = eval_top(eval);
 
+    if (eval->solving && eval->domain == VALUE_DECISION && value->until < eval->group_until)
+        eval->group_until = value->until;
     if (low < frame->low)
         frame->low = low;
     if (!frame->started && frame->operation != VALUE_UNION) {
@@ -423,6 +443,38 @@ step_operands(struct eval *eval, struct error *error)
     return finish_frame(eval, error);
 }
 
+bool
+eval_apply_hop(struct eval *eval, const struct value *hop, struct value *value)
+{
+    struct value sets;
+
+    if (eval->domain == VALUE_DECISION)
+        return value_combine(VALUE_DECISION, VALUE_INTERSECTION, eval->arena, value, hop);
+    if (hop->lower && hop->upper)
+        return true;
+    sets = value_none(VALUE_SUBJECTS);
+    if (hop->upper)
+        sets.upper_set = &subject_set_all;
+    return value_combine(VALUE_SUBJECTS, VALUE_INTERSECTION, eval->arena, value, &sets);
+}
+
+/* Takes what the edge walked now leads to into the frame on top, under the edge's own condition. Of
+ * an ARROW_ALL an edge counts for as long as it is there, whatever stands behind it. */
+static enum status
+absorb_far(struct eval *eval, struct value *value, uint32_t low, struct error *error)
+{
+    struct eval_frame *frame = eval_top(eval);
+    const struct value *hop = frame->hop;
+
+    frame->hop = NULL;
+    if (hop != NULL && !eval_apply_hop(eval, hop, value))
+        return eval_spent(error);
+    if (hop != NULL && eval->domain == VALUE_DECISION &&
+        eval->schema->rewrites[frame->rewrite].op == REWRITE_ARROW_ALL && hop->until < value->until)
+        value->until = hop->until;
+    return eval_absorb(eval, value, low, error);
+}
+
 static enum status
 step_walk(struct eval *eval, struct error *error)
 {
@@ -443,7 +495,7 @@ step_walk(struct eval *eval, struct error *error)
             status = eval_ask(eval, object, frame->walk.child, &done, &value, &low, error);
         if (status != BEHALF_OK || !done)
             return status;
-        status = eval_absorb(eval, &value, low, error);
+        status = absorb_far(eval, &value, low, error);
         if (status != BEHALF_OK)
             return status;
     }
@@ -462,7 +514,7 @@ eval_run(struct eval *eval, uint32_t floor, struct error *error)
             struct value value = eval->result;
 
             eval->has_result = false;
-            status = eval_absorb(eval, &value, eval->result_low, error);
+            status = absorb_far(eval, &value, eval->result_low, error);
         } else if (walks_edges(eval->schema->rewrites[frame->rewrite].op)) {
             status = step_walk(eval, error);
         } else {
@@ -489,24 +541,4 @@ eval_node(struct eval *eval, uint64_t object, uint32_t member, struct value *val
     }
     BEHALF_ASSERT(status != BEHALF_OK || (eval->pending_count == 0 && !value->provisional));
     return status;
-}
-
-enum status
-eval_decide(struct eval *eval, uint64_t object, uint32_t member, bool *allowed, struct error *error)
-{
-    struct value value;
-    enum status status;
-
-    BEHALF_ASSERT(eval->domain == VALUE_DECISION);
-    status = eval_node(eval, object, member, &value, error);
-    if (status != BEHALF_OK)
-        return status;
-    if (value_is_open(VALUE_DECISION, &value)) {
-        error_set(error, BEHALF_CYCLE_THROUGH_EXCLUSION,
-                  "the answer depends on its own negation through a cycle in the data");
-        error_hint(error, "remove a relationship of the cycle that passes the right side of '-'");
-        return BEHALF_CYCLE_THROUGH_EXCLUSION;
-    }
-    *allowed = value.lower;
-    return BEHALF_OK;
 }

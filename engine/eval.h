@@ -9,13 +9,15 @@
  * asked
  *   first nor on the order of branches.
  * - Stored edges are read by the variants the schema allows; an edge of another variant is never
- * seen.
+ *   seen. What an edge's caveat and expiration say comes from condition.h and is AND-ed with what
+ *   the edge leads to.
  * - A node asked for while it is in progress is worth "unknown" ([0, 1], provisional). A value that
  *   leaned on an unknown and is still open waits in `pending`; when the walk leaves the node that
  *   closes the cycle, the whole waiting group is solved by eval_cycle.c and becomes final. So a
  * value
  *   found inside a cycle is never taken for an answer.
- * - Whatever stays open when final is an error (CYCLE_THROUGH_EXCLUSION), not a deny.
+ * - Whatever stays open when final is never a deny or an allow: its doubt says whether context is
+ *   missing, or which error it is (eval_doubt.c tells them apart for nodes of a cycle).
  * Source: Tarjan 1972 for the components; Van Gelder 1993 (alternating fixpoint) for their model.
  *
  * Threads: an eval belongs to one request. Memory: everything from the arena given;
@@ -25,27 +27,9 @@
 #define BEHALF_ENGINE_EVAL_H
 
 #include "base/table.h"
-#include "engine/binding.h"
-#include "engine/graph.h"
-#include "engine/value.h"
+#include "engine/reverse.h"
 
 #define EVAL_NONE UINT32_MAX
-
-_Static_assert(SCHEMA_MEMBERS_MAX <= UINT16_MAX, "a member fits beside the sequence of its object");
-
-/* The type of the object is left out: it is the member's. */
-static inline uint64_t
-eval_key(uint64_t object, uint32_t member)
-{
-    return (object & NODE_SEQUENCE_MASK) << 16 | member;
-}
-
-/* Whom the evaluation asks about. */
-struct eval_subject {
-    uint64_t node;   /* decision domain only */
-    uint32_t type;   /* schema type */
-    uint32_t member; /* member of `type` for a userset; SCHEMA_NONE for a plain subject */
-};
 
 enum entry_state {
     ENTRY_ACTIVE,  /* on the stack */
@@ -70,11 +54,17 @@ struct eval_walk {
     uint32_t variant_end;
     uint32_t child; /* member evaluated on each far node */
     struct graph_range range;
-    uint64_t *batch;
+    uint64_t *batch;           /* far nodes; behind them room for as many hops */
+    const struct value **hops; /* by place: the edge's condition, NULL where it is plain; NULL when
+                                  all are */
     uint32_t batch_size;
     uint32_t batch_count;
     uint32_t batch_at;
-    bool more; /* the range may hold more behind the batch */
+    const struct reverse_walk *narrow; /* the far nodes worth walking; NULL = all */
+    uint32_t walked;                   /* edges of the range that were read */
+    bool batch_full;                   /* as it was read */
+    bool more;                         /* the range may hold more behind the batch */
+    bool plain_allowed;                /* the relation allows edges without traits, of this kind */
 };
 
 /* One level of the explicit stack: an operator over operands, or over the edges of a relation. */
@@ -89,6 +79,7 @@ struct eval_frame {
     bool started;    /* `value` holds at least one operand */
     bool subtracted; /* stands in the right side of an exclusion of its node */
     struct value value;
+    const struct value *hop; /* AND-ed with what the edge walked now leads to; NULL = nothing */
     const struct subject_set **gathered; /* subjects domain: sets to be united at the end */
     uint32_t gathered_count;
     uint32_t gathered_size;
@@ -96,6 +87,7 @@ struct eval_frame {
 };
 
 struct batch_link;
+struct eval_narrow;
 
 struct eval {
     const struct binding *binding;
@@ -105,6 +97,8 @@ struct eval {
     enum value_domain domain;
     struct eval_subject subject;
     uint16_t subject_label; /* of the subject's relation; LABEL_NONE for a plain subject */
+    struct condition_scope scope;
+    int64_t earliest; /* expiration of all edges seen so far; VALUE_FOR_EVER when none expires */
 
     struct table index; /* node key -> entry; made when the first entry is */
     struct eval_entry *entries;
@@ -116,17 +110,21 @@ struct eval {
     struct eval_frame *frames;
     uint32_t frame_count;
     uint32_t frame_size;
+    struct eval_narrow *narrows;
     struct batch_link *free_small; /* batches to use again */
     struct batch_link *free_grown;
 
-    bool solving;    /* eval_cycle.c is at work: every node it meets has an entry already */
-    bool has_result; /* `result` waits to be taken in by the frame on top */
+    bool solving;        /* eval_cycle.c is at work: every node it meets has an entry already */
+    int64_t group_until; /* the earliest of all values met while solving */
+    bool has_result;     /* `result` waits to be taken in by the frame on top */
     struct value result;
     uint32_t result_low;
 };
 
+/* `context`: of the request, a map or NULL. */
 void eval_init(struct eval *eval, enum value_domain domain, const struct binding *binding,
-               struct graph_view *view, struct arena *arena, const struct eval_subject *subject);
+               struct graph_view *view, struct arena *arena, const struct eval_subject *subject,
+               const struct datum *context);
 
 /* Describes that the request's memory is spent. */
 static inline enum status
@@ -139,12 +137,8 @@ eval_spent(struct error *error)
     return status;
 }
 
-/* The final value of a node. */
+/* The final value of a node: never provisional. */
 enum status eval_node(struct eval *eval, uint64_t object, uint32_t member, struct value *value,
                       struct error *error) BEHALF_MUST_USE;
-
-/* As eval_node in the decision domain, with an open value turned into its error. */
-enum status eval_decide(struct eval *eval, uint64_t object, uint32_t member, bool *allowed,
-                        struct error *error) BEHALF_MUST_USE;
 
 #endif

@@ -11,8 +11,8 @@
  *   fall:  `upper` starts again at `lower` and grows to its least fixpoint, what is subtracted now
  *          taken at its lower end. What does not come back had no support but itself: it is out.
  * Rise and fall repeat until both ends stay. Each rise only adds to `lower`, each fall only takes
- * from `upper`, so it ends. A node whose ends then differ is undefined, or hangs on an error: an
- * error. Without exclusion and errors one rise and one fall suffice, and give the least fixpoint.
+ * from `upper`, so it ends. A node whose ends then differ is undefined, or hangs on an error or on
+ * missing context: eval_doubt.c says which. Without exclusion and errors one rise and one fall suffice, and give the least fixpoint.
  *
  * The whole right side of an exclusion sees the interval as it was when the phase began (`frozen`),
  * so that `a - (b - c)` means what it means with `b - c` in a permission of its own: negation does
@@ -28,10 +28,9 @@ member_at(struct eval *eval, uint32_t at)
     return &eval->entries[eval->pending[at]];
 }
 
-/* The rewrite of a node with the group at its current approximation. */
-static enum status
-evaluate(struct eval *eval, const struct eval_entry *entry, struct value *value,
-         struct error *error)
+enum status
+eval_again(struct eval *eval, const struct eval_entry *entry, struct value *value,
+           struct error *error)
 {
     uint32_t floor = eval->frame_count;
     uint32_t root = eval->schema->members[entry->member].root;
@@ -103,7 +102,7 @@ grow(struct eval *eval, uint32_t base, enum end end, struct error *error)
                 continue;
             status = budget_spend(eval->view->budget, 1, error);
             if (status == BEHALF_OK)
-                status = evaluate(eval, member_at(eval, at), &value, error);
+                status = eval_again(eval, member_at(eval, at), &value, error);
             if (status != BEHALF_OK)
                 return status;
             if (move_end(eval, member_at(eval, at), end, &value))
@@ -120,12 +119,10 @@ begin(struct eval *eval, uint32_t base)
         struct eval_entry *entry = member_at(eval, at);
 
         entry->state = ENTRY_SOLVING;
-        entry->value = (struct value){
-            .lower = false,
-            .upper = true,
-            .lower_set = &subject_set_none,
-            .upper_set = &subject_set_all,
-        };
+        entry->value =
+            eval->domain == VALUE_DECISION
+                ? value_open(NULL)
+                : (struct value){.lower_set = &subject_set_none, .upper_set = &subject_set_all};
     }
 }
 
@@ -160,8 +157,10 @@ rise_and_fall(struct eval *eval, uint32_t base, bool *again, struct error *error
     for (uint32_t i = 0; i < count; i++) {
         struct value *value = &member_at(eval, base + i)->value;
 
-        value->upper = value->lower;
-        value->upper_set = value->lower_set;
+        if (eval->domain == VALUE_DECISION)
+            value->upper = value->lower;
+        else
+            value->upper_set = value->lower_set;
     }
     status = grow(eval, base, UPPER, error);
     for (uint32_t i = 0; status == BEHALF_OK && i < count; i++) {
@@ -182,7 +181,9 @@ finish(struct eval *eval, uint32_t base)
         struct eval_entry *entry = member_at(eval, at);
 
         entry->state = ENTRY_FINAL;
-        if (eval->domain == VALUE_SUBJECTS && !value_is_open(eval->domain, &entry->value))
+        if (eval->domain == VALUE_DECISION)
+            entry->value.until = eval->group_until;
+        else if (!value_is_open(eval->domain, &entry->value))
             entry->value.upper_set = entry->value.lower_set;
     }
     eval->pending_count = base;
@@ -197,6 +198,7 @@ eval_solve(struct eval *eval, uint32_t base, struct error *error)
     BEHALF_ASSERT(!eval->solving);
     begin(eval, base);
     eval->solving = true;
+    eval->group_until = VALUE_FOR_EVER;
     while (status == BEHALF_OK && again)
         status = rise_and_fall(eval, base, &again, error);
     /* The rounds end when the members are known. Which of them are concrete beside a wildcard is
@@ -205,6 +207,8 @@ eval_solve(struct eval *eval, uint32_t base, struct error *error)
         freeze(eval, base);
         status = grow(eval, base, LOWER, error);
     }
+    if (status == BEHALF_OK && eval->domain == VALUE_DECISION)
+        status = eval_classify(eval, base, error);
     eval->solving = false;
     if (status == BEHALF_OK)
         finish(eval, base);

@@ -1,7 +1,9 @@
 /* eval_private.h - shared by the files of the evaluation core and by nobody else.
  *   eval.c        the machine: nodes, frames, operators
  *   eval_walk.c   leaves and walks: what is read from the graph
- *   eval_cycle.c  components of nodes that wait for each other */
+ *   eval_narrow.c the cheaper side of a wide walk
+ *   eval_cycle.c  components of nodes that wait for each other
+ *   eval_doubt.c  what of such a component stays open, and why */
 #ifndef BEHALF_ENGINE_EVAL_PRIVATE_H
 #define BEHALF_ENGINE_EVAL_PRIVATE_H
 
@@ -33,6 +35,11 @@ enum status eval_absorb(struct eval *eval, const struct value *value, uint32_t l
 enum status eval_add_identity(struct eval *eval, const struct eval_entry *entry,
                               struct value *value, struct error *error) BEHALF_MUST_USE;
 
+/* *value = *value under the condition of an edge, in the domain of the evaluation. False when the
+ * arena is spent. */
+bool eval_apply_hop(struct eval *eval, const struct value *hop,
+                    struct value *value) BEHALF_MUST_USE;
+
 /* eval_walk.c */
 
 /* What the stored edges say without following usersets. */
@@ -44,14 +51,31 @@ bool eval_reaches(const struct eval *eval, uint32_t member);
 enum status eval_walk_start(struct eval *eval, struct eval_frame *frame,
                             struct error *error) BEHALF_MUST_USE;
 void eval_walk_stop(struct eval *eval, struct eval_walk *walk);
-/* The next far node whose member `walk->child` is to be evaluated; *end when there is none.
+/* The next far node whose member `walk->child` is to be evaluated, under frame->hop; *end when there
+ * is none.
  * *dead: an ARROW_ALL met an object that cannot hold the subject, so all of it is nothing. */
 enum status eval_walk_next(struct eval *eval, struct eval_frame *frame, uint64_t *object, bool *end,
                            bool *dead, struct error *error) BEHALF_MUST_USE;
+
+/* eval_narrow.c */
+
+/* Behind a full batch: sets walk->narrow where the subject's side is the cheaper one. */
+enum status eval_narrow(struct eval *eval, struct eval_frame *frame,
+                        struct error *error) BEHALF_MUST_USE;
 
 /* eval_cycle.c */
 
 /* Makes pending[base..] final. Nothing outside of them is open. */
 enum status eval_solve(struct eval *eval, uint32_t base, struct error *error) BEHALF_MUST_USE;
+
+/* The rewrite of a node with the group at its current approximation. */
+enum status eval_again(struct eval *eval, const struct eval_entry *entry, struct value *value,
+                       struct error *error) BEHALF_MUST_USE;
+
+/* eval_doubt.c */
+
+/* Decision domain: gives every node of pending[base..] that is open its doubt. Their intervals are
+ * those of the model, and still in ENTRY_SOLVING. */
+enum status eval_classify(struct eval *eval, uint32_t base, struct error *error) BEHALF_MUST_USE;
 
 #endif

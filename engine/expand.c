@@ -2,6 +2,7 @@
  * without deciding anything. An operator becomes a node of its kind, a relation a leaf of its
  * stored subjects, and a userset among them a subtree as long as levels are left. Going along an
  * arrow opens a userset as well. A userset that is on the path already stays a subject of its leaf.
+ * Caveats are told, not evaluated; what has expired is not there.
  *
  * The tree is built from a list of nodes to fill, so its depth costs no C stack. */
 #include "engine/request.h"
@@ -29,6 +30,7 @@ struct builder {
     struct slice *type_names; /* copies for the result, made when first needed: the schema may be */
     struct slice *member_names; /* gone before the tree is */
     struct task *tasks;
+    int64_t earliest; /* expiration in the tree */
 };
 
 static struct slice
@@ -145,9 +147,10 @@ add_child(struct builder *builder, struct expand_node *node, struct expand_node 
     return BEHALF_OK;
 }
 
+/* `condition` may be NULL. */
 static enum status
 add_subject(struct builder *builder, struct expand_node *leaf, uint64_t subject,
-            uint32_t subject_member, struct error *error)
+            uint32_t subject_member, const struct expand_condition *condition, struct error *error)
 {
     struct expand_subject *subjects =
         append(builder->arena, leaf->subjects, leaf->subject_count, sizeof *subjects);
@@ -156,25 +159,77 @@ add_subject(struct builder *builder, struct expand_node *leaf, uint64_t subject,
     if (subjects == NULL)
         return eval_spent(error);
     leaf->subjects = subjects;
-    subjects[leaf->subject_count] = (struct expand_subject){.condition.expires_at = 0};
-    status = object_of(builder, subject, &subjects[leaf->subject_count].object, error);
+    subjects += leaf->subject_count++;
+    *subjects = (struct expand_subject){.condition.expires_at = 0};
+    if (condition != NULL)
+        subjects->condition = *condition;
+    status = object_of(builder, subject, &subjects->object, error);
     if (status == BEHALF_OK && subject_member != SCHEMA_NONE)
-        status =
-            member_name(builder, subject_member, &subjects[leaf->subject_count].object.relation,
-                             error);
-    leaf->subject_count++;
+        status = member_name(builder, subject_member, &subjects->object.relation, error);
     return status;
 }
 
 /* --- what stands on a relation --- */
 
+struct stored_subject {
+    uint64_t node;
+    const struct schema_variant *variant;
+    struct expand_condition condition;
+};
+
 /* Called for each stored subject of a relation that the schema allows. */
 struct visitor {
     enum status (*visit)(struct builder *builder, const struct task *task, struct expand_node *leaf,
-                         uint64_t subject, const struct schema_variant *variant,
-                         struct error *error);
+                         const struct stored_subject *subject, struct error *error);
     struct expand_node *leaf;
 };
+
+/* What an edge's traits say, in words that outlive the graph. */
+static enum status
+describe(struct builder *builder, const struct edge_traits *traits,
+         struct expand_condition *condition, struct error *error)
+{
+    const struct binding *binding = builder->snapshot->binding;
+    const struct datum *context;
+    struct buffer text;
+    enum status status;
+
+    condition->expires_at = traits->expires_at;
+    if (traits->expires_at != 0 && traits->expires_at < builder->earliest)
+        builder->earliest = traits->expires_at;
+    if (traits->caveat == LABEL_NONE)
+        return BEHALF_OK;
+    condition->caveat = arena_copy(
+        builder->arena, builder->schema->caveats[binding_caveat(binding, traits->caveat)].name);
+    if (condition->caveat.data == NULL)
+        return eval_spent(error);
+    if (traits->context.size == 0)
+        return BEHALF_OK;
+    status = datum_decode(traits->context, builder->snapshot->scratch, &context, error);
+    if (status != BEHALF_OK)
+        return status;
+    buffer_init(&text);
+    datum_print_json(context, &text);
+    condition->context = arena_copy(builder->arena, buffer_slice(&text));
+    buffer_release(&text);
+    return condition->context.data != NULL ? BEHALF_OK : eval_spent(error);
+}
+
+static enum status
+visit_edge(struct builder *builder, const struct task *task, uint32_t relation,
+           const struct schema_variant *variant, const struct visitor *visitor, uint64_t node,
+           const struct edge_traits *traits, struct error *error)
+{
+    struct stored_subject subject = {.node = node, .variant = variant};
+    enum status status = BEHALF_OK;
+
+    if (!condition_allows(builder->snapshot->binding, relation, variant, traits))
+        return BEHALF_OK;
+    if (traits != NULL)
+        status = describe(builder, traits, &subject.condition, error);
+    return status == BEHALF_OK ? visitor->visit(builder, task, visitor->leaf, &subject, error)
+                               : status;
+}
 
 static enum status
 visit_variant(struct builder *builder, const struct task *task, uint32_t relation,
@@ -200,7 +255,8 @@ visit_variant(struct builder *builder, const struct task *task, uint32_t relatio
         enum status status = graph_view_read(&builder->snapshot->view, &range, &batch, error);
 
         for (size_t i = 0; status == BEHALF_OK && i < batch.count; i++)
-            status = visitor->visit(builder, task, visitor->leaf, nodes[i], variant, error);
+            status = visit_edge(builder, task, relation, variant, visitor, nodes[i],
+                                batch.traits == NULL ? NULL : batch.traits[i], error);
         if (status != BEHALF_OK)
             return status;
         if (batch.count > 0)
@@ -216,26 +272,32 @@ visit_subjects(struct builder *builder, const struct task *task, uint32_t relati
     const struct schema_member *row = &builder->schema->members[relation];
     enum status status = BEHALF_OK;
 
-    for (uint32_t i = 0; status == BEHALF_OK && i < row->variant_count; i++)
-        status = visit_variant(builder, task, relation,
-                               &builder->schema->variants[row->first_variant + i], visitor, error);
+    for (uint32_t i = 0; status == BEHALF_OK && i < row->variant_count; i++) {
+        const struct schema_variant *variant = &builder->schema->variants[row->first_variant + i];
+
+        if (!variant->repeats)
+            status = visit_variant(builder, task, relation, variant, visitor, error);
+    }
     return status;
 }
 
 /* A subject of a relation: a name of the leaf, or a subtree beside it. */
 static enum status
 visit_stored(struct builder *builder, const struct task *task, struct expand_node *leaf,
-             uint64_t subject, const struct schema_variant *variant, struct error *error)
+             const struct stored_subject *subject, struct error *error)
 {
+    uint32_t member = subject->variant->relation;
     struct expand_node *child;
     enum status status;
 
-    if (variant->relation == SCHEMA_NONE || task->levels == 0 ||
-        is_on_path(task->path, subject, variant->relation))
-        return add_subject(builder, leaf, subject, variant->relation, error);
-    status = plan_member(builder, task->path, subject, variant->relation, task->levels - 1, &child,
-                         error);
-    return status == BEHALF_OK ? add_child(builder, task->node, child, error) : status;
+    if (member == SCHEMA_NONE || task->levels == 0 || is_on_path(task->path, subject->node, member))
+        return add_subject(builder, leaf, subject->node, member, &subject->condition, error);
+    status =
+        plan_member(builder, task->path, subject->node, member, task->levels - 1, &child, error);
+    if (status != BEHALF_OK)
+        return status;
+    child->condition = subject->condition;
+    return add_child(builder, task->node, child, error);
 }
 
 static enum status
@@ -255,6 +317,7 @@ fill_stored(struct builder *builder, const struct task *task, uint32_t relation,
     if (status != BEHALF_OK)
         return status;
     if (task->node->child_count == 0) {
+        leaf->condition = task->node->condition;
         *task->node = *leaf;
         return BEHALF_OK;
     }
@@ -283,8 +346,8 @@ is_hidden(const struct builder *builder, uint32_t member)
 /* The end of the way along an arrow: a leaf that names the userset not opened. An object that has
  * no such member holds nobody. */
 static enum status
-add_unopened(struct builder *builder, const struct task *task, uint64_t subject, uint32_t member,
-             struct error *error)
+add_unopened(struct builder *builder, const struct task *task, const struct stored_subject *subject,
+             uint32_t member, struct error *error)
 {
     struct expand_node *child = arena_take_array(builder->arena, 1, sizeof *child);
     enum status status;
@@ -292,11 +355,12 @@ add_unopened(struct builder *builder, const struct task *task, uint64_t subject,
     if (child == NULL)
         return eval_spent(error);
     child->op = EXPAND_LEAF;
-    status = object_of(builder, subject, &child->object, error);
+    child->condition = subject->condition;
+    status = object_of(builder, subject->node, &child->object, error);
     if (status == BEHALF_OK && member != SCHEMA_NONE)
         status = member_name(builder, member, &child->relation, error);
     if (status == BEHALF_OK && member != SCHEMA_NONE)
-        status = add_subject(builder, child, subject, member, error);
+        status = add_subject(builder, child, subject->node, member, NULL, error);
     return status == BEHALF_OK ? add_child(builder, task->node, child, error) : status;
 }
 
@@ -305,20 +369,24 @@ add_unopened(struct builder *builder, const struct task *task, uint64_t subject,
  * passes a named member as well. */
 static enum status
 visit_hop(struct builder *builder, const struct task *task, struct expand_node *unused,
-          uint64_t subject, const struct schema_variant *variant, struct error *error)
+          const struct stored_subject *subject, struct error *error)
 {
-    uint32_t member = hop_member(builder, &builder->schema->rewrites[task->rewrite], variant->type);
+    uint32_t member =
+        hop_member(builder, &builder->schema->rewrites[task->rewrite], subject->variant->type);
     bool hidden = member != SCHEMA_NONE && is_hidden(builder, member);
     struct expand_node *child;
     enum status status;
 
     (void)unused;
     if (member == SCHEMA_NONE ||
-        (!hidden && (task->levels == 0 || is_on_path(task->path, subject, member))))
+        (!hidden && (task->levels == 0 || is_on_path(task->path, subject->node, member))))
         return add_unopened(builder, task, subject, member, error);
-    status = plan_member(builder, task->path, subject, member,
+    status = plan_member(builder, task->path, subject->node, member,
                          hidden ? task->levels : task->levels - 1, &child, error);
-    return status == BEHALF_OK ? add_child(builder, task->node, child, error) : status;
+    if (status != BEHALF_OK)
+        return status;
+    child->condition = subject->condition;
+    return add_child(builder, task->node, child, error);
 }
 
 static enum status
@@ -378,7 +446,7 @@ fill_computed(struct builder *builder, const struct task *task, uint32_t member,
 
     if (is_on_path(task->path, task->object, member)) {
         task->node->op = EXPAND_LEAF;
-        return add_subject(builder, task->node, task->object, member, error);
+        return add_subject(builder, task->node, task->object, member, NULL, error);
     }
     task->node->op = EXPAND_UNION;
     status = plan_member(builder, task->path, task->object, member, task->levels, &child, error);
@@ -399,7 +467,7 @@ fill(struct builder *builder, const struct task *task, struct error *error)
         return BEHALF_OK;
     case REWRITE_SELF:
         task->node->op = EXPAND_LEAF;
-        return add_subject(builder, task->node, task->object, SCHEMA_NONE, error);
+        return add_subject(builder, task->node, task->object, SCHEMA_NONE, NULL, error);
     case REWRITE_STORED:
         return fill_stored(builder, task, row->member, error);
     case REWRITE_COMPUTED:
@@ -420,7 +488,7 @@ fill(struct builder *builder, const struct task *task, struct error *error)
 
 static enum status
 build(struct snapshot *snapshot, const struct expand *expand, struct expand_node **tree,
-      struct error *error)
+      int64_t *earliest, struct error *error)
 {
     struct builder builder = {
         .snapshot = snapshot,
@@ -430,6 +498,7 @@ build(struct snapshot *snapshot, const struct expand *expand, struct expand_node
                                        sizeof(struct slice)),
         .member_names = arena_take_array(snapshot->scratch, snapshot->binding->schema->member_count,
                                          sizeof(struct slice)),
+        .earliest = VALUE_FOR_EVER,
     };
     uint32_t levels = expand->depth == 0 ? UINT32_MAX : expand->depth;
     uint64_t resource;
@@ -450,6 +519,7 @@ build(struct snapshot *snapshot, const struct expand *expand, struct expand_node
         builder.tasks = task->next;
         status = fill(&builder, task, error);
     }
+    *earliest = builder.earliest;
     return status;
 }
 
@@ -459,13 +529,18 @@ engine_expand(struct engine_worker *worker, const struct engine_request *request
 {
     struct snapshot snapshot;
     struct expand_node *tree = NULL;
+    int64_t earliest = VALUE_FOR_EVER;
     enum status status = snapshot_open(worker, request, REQUEST_LOOKUP, 0, &snapshot, error);
 
     if (status != BEHALF_OK)
         return status;
-    status = build(&snapshot, expand, &tree, error);
+    status = build(&snapshot, expand, &tree, &earliest, error);
     if (status == BEHALF_OK)
-        *result = (struct expand_result){.tree = tree, .expanded_at = snapshot.token};
+        *result = (struct expand_result){
+            .tree = tree,
+            .valid_until = verdict_time(earliest),
+            .expanded_at = snapshot.token,
+        };
     snapshot_close(&snapshot);
     return status;
 }

@@ -17,9 +17,7 @@ enum way {
 };
 
 struct filter_scan {
-    const struct binding *binding;
-    const struct store_snapshot *snapshot;
-    uint64_t revision;
+    struct filter_view view;
     struct budget *budget;   /* borrowed, may be NULL */
     struct store_scan *scan; /* of the present range; NULL between ranges */
     enum way way;
@@ -229,18 +227,18 @@ static enum status
 bind_resource(struct filter_scan *scan, const struct relationship_filter *filter,
               struct arena *arena, struct error *error)
 {
-    const struct schema *schema = scan->binding->schema;
+    const struct schema *schema = scan->view.binding->schema;
     uint32_t only = SCHEMA_NONE;
     enum status status = BEHALF_OK;
 
     if (filter->resource_type.size > 0)
-        status = find_type(scan->binding, filter->resource_type, &only, error);
+        status = find_type(scan->view.binding, filter->resource_type, &only, error);
     if (status == BEHALF_OK && only != SCHEMA_NONE && filter->relation.size > 0)
-        status = find_relation(scan->binding, only, filter->relation, &scan->relation, error);
+        status = find_relation(scan->view.binding, only, filter->relation, &scan->relation, error);
     if (status != BEHALF_OK)
         return status;
     if (only != SCHEMA_NONE)
-        scan->resource_type = scan->binding->type_labels[only];
+        scan->resource_type = scan->view.binding->type_labels[only];
     scan->types = arena_take_array(arena, schema->type_count + 1, sizeof *scan->types);
     if (scan->types == NULL)
         return error_set(error, BEHALF_BUDGET_EXHAUSTED, "no memory left for the filter");
@@ -253,9 +251,9 @@ bind_resource(struct filter_scan *scan, const struct relationship_filter *filter
             member = schema_find_member(schema, type, filter->relation);
             if (member == SCHEMA_NONE)
                 continue;
-            scan->relation = scan->binding->member_labels[member];
+            scan->relation = scan->view.binding->member_labels[member];
         }
-        scan->types[scan->type_count++] = scan->binding->type_labels[type];
+        scan->types[scan->type_count++] = scan->view.binding->type_labels[type];
     }
     if (filter->relation.size > 0 && scan->type_count == 0)
         return error_set(error, BEHALF_UNKNOWN_RELATION_OR_PERMISSION,
@@ -274,19 +272,19 @@ bind_subject(struct filter_scan *scan, const struct relationship_filter *filter,
 
     if (filter->subject_type.size == 0)
         return BEHALF_OK;
-    status = find_type(scan->binding, filter->subject_type, &type, error);
+    status = find_type(scan->view.binding, filter->subject_type, &type, error);
     if (status != BEHALF_OK)
         return status;
-    scan->subject_type = scan->binding->type_labels[type];
+    scan->subject_type = scan->view.binding->type_labels[type];
     scan->has_subject_relation = filter->has_subject_relation || filter->subject_relation.size > 0;
     if (filter->subject_relation.size > 0)
-        status = find_relation(scan->binding, type, filter->subject_relation,
+        status = find_relation(scan->view.binding, type, filter->subject_relation,
                                &scan->subject_relation, error);
     if (status != BEHALF_OK || filter->subject_id.size == 0)
         return status;
     scan->has_subject = true;
-    status = store_node_find(scan->snapshot, scan->subject_type, filter->subject_id, &scan->subject,
-                             &found, error);
+    status = store_node_find(scan->view.snapshot, scan->subject_type, filter->subject_id,
+                             &scan->subject, &found, error);
     if (status == BEHALF_OK && !found)
         scan->way = WAY_NOTHING;
     return status;
@@ -328,8 +326,7 @@ start_at(struct filter_scan *scan, const struct edge_key *from)
 }
 
 enum status
-filter_scan_open(const struct relationship_filter *filter, const struct binding *binding,
-                 const struct store_snapshot *snapshot, uint64_t revision,
+filter_scan_open(const struct relationship_filter *filter, const struct filter_view *view,
                  const struct edge_key *from, struct arena *arena, struct filter_scan **scan,
                  struct error *error)
 {
@@ -341,9 +338,7 @@ filter_scan_open(const struct relationship_filter *filter, const struct binding 
     made = arena_take_array(arena, 1, sizeof *made);
     if (made == NULL)
         return error_set(error, BEHALF_BUDGET_EXHAUSTED, "no memory left for the filter");
-    made->binding = binding;
-    made->snapshot = snapshot;
-    made->revision = revision;
+    made->view = *view;
     made->resource_id = filter->resource_id;
     made->prefix = filter->resource_id_prefix;
     made->way = WAY_TYPE;
@@ -375,7 +370,7 @@ next_node(struct filter_scan *scan, uint64_t *node, struct error *error)
 {
     while (scan->type_at < scan->type_count) {
         bool found = false;
-        enum status status = store_node_find(scan->snapshot, scan->types[scan->type_at++],
+        enum status status = store_node_find(scan->view.snapshot, scan->types[scan->type_at++],
                                              scan->resource_id, node, &found, error);
 
         if (status != BEHALF_OK || found)
@@ -400,10 +395,10 @@ next_prefix_node(struct filter_scan *scan, uint64_t *node, struct error *error)
             return BEHALF_DONE;
         buffer_clear(&scan->name);
         if (scan->node_count > 0)
-            status = store_node_name(scan->snapshot, scan->nodes[scan->node_count - 1], &scan->name,
-                                     error);
+            status = store_node_name(scan->view.snapshot, scan->nodes[scan->node_count - 1],
+                                     &scan->name, error);
         if (status == BEHALF_OK)
-            status = store_nodes_with_prefix(scan->snapshot, scan->types[scan->type_at],
+            status = store_nodes_with_prefix(scan->view.snapshot, scan->types[scan->type_at],
                                              scan->prefix, buffer_slice(&scan->name), scan->nodes,
                                              NODE_BATCH, &scan->node_count, error);
         if (status != BEHALF_OK)
@@ -481,7 +476,7 @@ open_next_range(struct filter_scan *scan, struct error *error)
         if (status != BEHALF_OK)
             return status;
     } while (!clip_range(scan, &range));
-    return store_scan_open(scan->snapshot, scan->revision, &range, &scan->scan, error);
+    return store_scan_open(scan->view.snapshot, scan->view.revision, &range, &scan->scan, error);
 }
 
 static enum status
@@ -491,6 +486,7 @@ matches(struct filter_scan *scan, const struct edge *edge, bool *match, struct e
     enum status status;
 
     *match =
+        (edge->expires_at == 0 || edge->expires_at > scan->view.now) &&
         (scan->resource_type == LABEL_NONE || scan->resource_type == NODE_TYPE(key->resource)) &&
         (scan->relation == LABEL_NONE || scan->relation == key->relation) &&
         (scan->subject_type == LABEL_NONE || scan->subject_type == NODE_TYPE(key->subject)) &&
@@ -499,7 +495,7 @@ matches(struct filter_scan *scan, const struct edge *edge, bool *match, struct e
     if (!*match || scan->prefix.size == 0 || scan->way != WAY_SUBJECT)
         return BEHALF_OK;
     buffer_clear(&scan->name);
-    status = store_node_name(scan->snapshot, key->resource, &scan->name, error);
+    status = store_node_name(scan->view.snapshot, key->resource, &scan->name, error);
     *match = status == BEHALF_OK && slice_starts_with(buffer_slice(&scan->name), scan->prefix);
     return status;
 }

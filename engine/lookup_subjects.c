@@ -1,19 +1,123 @@
 /* lookup_subjects.c - which subjects of a kind may reach this resource?
- * The evaluation core in the subjects domain gives the whole set; this file cuts the page out of
- * it. A set whose ends differ somewhere holds an undecided subject, and the lookup fails as a
- * whole. */
+ *
+ * The evaluation core in the subjects domain gives two sets, of those who certainly may and of those
+ * who possibly may; this file cuts the page out of them. Who stands in the second alone hangs on a
+ * condition or is an error: for each of them on the page the core is asked for the decision, and an
+ * error fails the lookup as a whole. The wildcard is decided through a subject that nothing is known
+ * of. So what is said of a subject is what a check says. */
 #include "base/bytes.h"
+#include "base/datum.h"
 #include "engine/request.h"
 #include "engine/token.h"
 
+/* A subject that no request can name: local nodes are numbered from the other end. */
+#define SEQUENCE_NOBODY NODE_SEQUENCE_MASK
+
 struct answer {
     struct snapshot *snapshot;
-    const struct subject_set *set;
+    const struct datum *context;
+    uint64_t resource;
+    uint32_t member;
+    struct eval_subject kind;
+    const struct subject_set *certain;
+    const struct subject_set *possible;
+    struct arena memory; /* of the decisions */
+    int64_t until;
     uint16_t type_label;
     size_t limit;
     bool first_page;
     uint64_t last; /* sequence behind which the page begins */
 };
+
+/* --- subjects --- */
+
+/* Both sets walked together, in order of sequences. */
+struct subject_cursor {
+    size_t certain_at;
+    size_t possible_at;
+    uint64_t sequence;
+    bool certain;  /* is a member for certain */
+    bool possible; /* may be one */
+    bool concrete; /* stands there by itself, not by the wildcard alone */
+};
+
+static bool
+has_entry(const struct subject_set *set, size_t at, uint64_t sequence)
+{
+    return at < set->count && SUBJECT_SEQUENCE(set->entries[at]) == sequence;
+}
+
+/* Takes the set's entry of the cursor's sequence. Whether the subject is a member of the set. */
+static bool
+take_entry(const struct subject_set *set, size_t *at, struct subject_cursor *cursor)
+{
+    bool excluded;
+
+    if (!has_entry(set, *at, cursor->sequence))
+        return set->wildcard;
+    excluded = SUBJECT_EXCLUDED(set->entries[(*at)++]);
+    cursor->concrete = cursor->concrete || !excluded;
+    return !excluded;
+}
+
+/* The next subject that either set mentions; false at the end. */
+static bool
+next_subject(const struct answer *answer, struct subject_cursor *cursor)
+{
+    const struct subject_set *certain = answer->certain;
+    const struct subject_set *possible = answer->possible;
+    uint64_t next = UINT64_MAX;
+
+    if (cursor->certain_at < certain->count)
+        next = SUBJECT_SEQUENCE(certain->entries[cursor->certain_at]);
+    if (cursor->possible_at < possible->count &&
+        SUBJECT_SEQUENCE(possible->entries[cursor->possible_at]) < next)
+        next = SUBJECT_SEQUENCE(possible->entries[cursor->possible_at]);
+    if (next == UINT64_MAX)
+        return false;
+    cursor->sequence = next;
+    cursor->concrete = false;
+    cursor->certain = take_entry(certain, &cursor->certain_at, cursor);
+    cursor->possible = take_entry(possible, &cursor->possible_at, cursor);
+    return true;
+}
+
+/* --- decisions --- */
+
+/* What the core says of one subject. */
+static enum status
+check_subject(struct answer *answer, uint64_t sequence, struct verdict *verdict,
+              struct error *error)
+{
+    struct snapshot *snapshot = answer->snapshot;
+    struct eval_subject subject = answer->kind;
+    struct eval eval;
+    struct value value;
+    enum status status;
+
+    subject.node = NODE_WILDCARD(answer->type_label) | sequence;
+    arena_reset(&answer->memory, LIMIT_CHECK_ARENA);
+    eval_init(&eval, VALUE_DECISION, snapshot->binding, &snapshot->view, &answer->memory, &subject,
+              answer->context);
+    status = eval_node(&eval, answer->resource, answer->member, &value, error);
+    if (status != BEHALF_OK)
+        return status;
+    if (value.until < answer->until)
+        answer->until = value.until;
+    return verdict_of(snapshot, &value, verdict, error);
+}
+
+static enum status
+decide(struct answer *answer, uint64_t sequence, bool certain, bool possible,
+       struct verdict *verdict, struct error *error)
+{
+    if (certain != possible)
+        return check_subject(answer, sequence, verdict, error);
+    *verdict = (struct verdict){.decision = certain ? DECISION_ALLOW : DECISION_DENY};
+    return BEHALF_OK;
+}
+
+/* --- the page --- */
 
 static enum status
 name_of(struct answer *answer, uint64_t sequence, struct slice *id, struct error *error)
@@ -22,23 +126,28 @@ name_of(struct answer *answer, uint64_t sequence, struct slice *id, struct error
                        id, error);
 }
 
+/* Those for whom the wildcard does not mean what it means for others. */
 static enum status
 list_excluded(struct answer *answer, struct lookup_subject *row, struct error *error)
 {
-    const struct subject_set *set = answer->set;
+    struct subject_cursor cursor = {.sequence = 0};
     enum status status = BEHALF_OK;
 
     row->excluded =
-        arena_take_array(answer->snapshot->request->arena, set->count, sizeof *row->excluded);
+        arena_take_array(answer->snapshot->request->arena,
+                         answer->certain->count + answer->possible->count, sizeof *row->excluded);
     if (row->excluded == NULL)
         return eval_spent(error);
-    for (size_t i = 0; status == BEHALF_OK && i < set->count; i++) {
+    while (status == BEHALF_OK && next_subject(answer, &cursor)) {
         struct lookup_excluded *excluded = &row->excluded[row->excluded_count];
+        struct verdict verdict;
 
-        if (!SUBJECT_EXCLUDED(set->entries[i]))
+        status = decide(answer, cursor.sequence, cursor.certain, cursor.possible, &verdict, error);
+        if (status != BEHALF_OK || verdict.decision >= row->decision)
             continue;
-        excluded->decision = DECISION_ALLOW;
-        status = name_of(answer, SUBJECT_SEQUENCE(set->entries[i]), &excluded->id, error);
+        excluded->decision =
+            verdict.decision == DECISION_DENY ? DECISION_ALLOW : DECISION_CONDITIONAL;
+        status = name_of(answer, cursor.sequence, &excluded->id, error);
         row->excluded_count += status == BEHALF_OK;
     }
     return status;
@@ -46,88 +155,135 @@ list_excluded(struct answer *answer, struct lookup_subject *row, struct error *e
 
 /* The wildcard counts as sequence 0: it stands on the first page, before all concrete subjects. */
 static enum status
+list_wildcard(struct answer *answer, struct verdict *wildcard,
+              struct lookup_subjects_result *result, struct error *error)
+{
+    struct lookup_subject *row = &result->subjects[result->subject_count];
+    enum status status = decide(answer, SEQUENCE_NOBODY, answer->certain->wildcard,
+                                answer->possible->wildcard, wildcard, error);
+
+    if (status != BEHALF_OK || wildcard->decision == DECISION_DENY || !answer->first_page)
+        return status;
+    *row = (struct lookup_subject){
+        .wildcard = true,
+        .decision = wildcard->decision,
+        .missing = wildcard->missing,
+    };
+    result->subject_count++;
+    return list_excluded(answer, row, error);
+}
+
+/* Adds the cursor's subject to the page when it is a row of its own. */
+static enum status
+list_subject(struct answer *answer, const struct subject_cursor *cursor, enum decision wildcard,
+             struct lookup_subjects_result *result, struct error *error)
+{
+    struct lookup_subject *row = &result->subjects[result->subject_count];
+    struct verdict verdict;
+    enum status status =
+        decide(answer, cursor->sequence, cursor->certain, cursor->possible, &verdict, error);
+
+    if (status != BEHALF_OK || verdict.decision == DECISION_DENY ||
+        (!cursor->concrete && verdict.decision <= wildcard))
+        return status;
+    if (result->subject_count == answer->limit) {
+        result->complete = false;
+        return BEHALF_OK;
+    }
+    *row = (struct lookup_subject){.decision = verdict.decision, .missing = verdict.missing};
+    answer->last = cursor->sequence;
+    result->subject_count++;
+    return name_of(answer, cursor->sequence, &row->id, error);
+}
+
+static enum status
 fill_page(struct answer *answer, struct lookup_subjects_result *result, struct error *error)
 {
-    const struct subject_set *set = answer->set;
-    size_t most = answer->limit < set->count + 1 ? answer->limit : set->count + 1;
-    enum status status = BEHALF_OK;
+    size_t mentioned = answer->certain->count + answer->possible->count;
+    size_t most = answer->limit < mentioned + 1 ? answer->limit : mentioned + 1;
+    uint64_t after = answer->last;
+    struct subject_cursor cursor = {.sequence = 0};
+    struct verdict wildcard;
+    enum status status;
 
     result->complete = true;
+    /* One more, to see whether another follows. */
     result->subjects =
-        arena_take_array(answer->snapshot->request->arena, most, sizeof *result->subjects);
+        arena_take_array(answer->snapshot->request->arena, most + 1, sizeof *result->subjects);
     if (result->subjects == NULL)
         return eval_spent(error);
-    if (set->wildcard && answer->first_page) {
-        struct lookup_subject *row = &result->subjects[result->subject_count++];
-
-        row->wildcard = true;
-        row->decision = DECISION_ALLOW;
-        status = list_excluded(answer, row, error);
-    }
-    for (size_t i = 0; status == BEHALF_OK && i < set->count; i++) {
-        uint64_t sequence = SUBJECT_SEQUENCE(set->entries[i]);
-        struct lookup_subject *row = &result->subjects[result->subject_count];
-
-        if (SUBJECT_EXCLUDED(set->entries[i]) || sequence <= answer->last)
-            continue;
-        if (result->subject_count == answer->limit) {
-            result->complete = false;
-            break;
-        }
-        row->decision = DECISION_ALLOW;
-        status = name_of(answer, sequence, &row->id, error);
-        answer->last = sequence;
-        result->subject_count++;
+    status = list_wildcard(answer, &wildcard, result, error);
+    while (status == BEHALF_OK && result->complete && next_subject(answer, &cursor)) {
+        if (cursor.sequence > after)
+            status = list_subject(answer, &cursor, wildcard.decision, result, error);
     }
     return status;
 }
 
 static enum status
-evaluate(struct snapshot *snapshot, const struct lookup_subjects *lookup, struct answer *answer,
-         struct error *error)
+bind_lookup(struct answer *answer, const struct lookup_subjects *lookup, struct error *error)
 {
-    struct eval_subject kind = {.member = SCHEMA_NONE};
+    struct snapshot *snapshot = answer->snapshot;
+    uint32_t type;
+    enum status status =
+        request_resource(snapshot, &lookup->resource, &type, &answer->resource, error);
+
+    answer->kind.member = SCHEMA_NONE;
+    if (status == BEHALF_OK)
+        status = request_member(snapshot, type, lookup->permission, &answer->member, error);
+    if (status == BEHALF_OK)
+        status = request_type(snapshot, lookup->subject_type, &answer->kind.type, error);
+    if (status == BEHALF_OK && lookup->subject_relation.size > 0)
+        status = request_member(snapshot, answer->kind.type, lookup->subject_relation,
+                                &answer->kind.member, error);
+    if (status == BEHALF_OK)
+        answer->type_label = snapshot->binding->type_labels[answer->kind.type];
+    return status;
+}
+
+static enum status
+evaluate(struct answer *answer, const struct lookup_subjects *lookup, struct error *error)
+{
+    struct snapshot *snapshot = answer->snapshot;
     struct eval eval;
     struct value value;
-    uint64_t resource;
-    uint32_t type;
-    uint32_t member;
-    enum status status = request_resource(snapshot, &lookup->resource, &type, &resource, error);
+    enum status status = bind_lookup(answer, lookup, error);
 
-    if (status == BEHALF_OK)
-        status = request_member(snapshot, type, lookup->permission, &member, error);
-    if (status == BEHALF_OK)
-        status = request_type(snapshot, lookup->subject_type, &kind.type, error);
-    if (status == BEHALF_OK && lookup->subject_relation.size > 0)
-        status = request_member(snapshot, kind.type, lookup->subject_relation, &kind.member, error);
     if (status != BEHALF_OK)
         return status;
-    eval_init(&eval, VALUE_SUBJECTS, snapshot->binding, &snapshot->view, snapshot->scratch, &kind);
-    status = eval_node(&eval, resource, member, &value, error);
+    eval_init(&eval, VALUE_SUBJECTS, snapshot->binding, &snapshot->view, snapshot->scratch,
+              &answer->kind, lookup->context);
+    status = eval_node(&eval, answer->resource, answer->member, &value, error);
     if (status != BEHALF_OK)
         return status;
-    if (value_is_open(VALUE_SUBJECTS, &value))
-        return error_set(error, BEHALF_CYCLE_THROUGH_EXCLUSION,
-                         "whether some subject belongs to the answer depends on its own negation "
-                         "through a cycle in the data");
-    answer->set = value.lower_set;
-    answer->type_label = snapshot->binding->type_labels[kind.type];
+    answer->certain = value.lower_set;
+    answer->possible = value.upper_set;
+    answer->until = eval.earliest;
     return BEHALF_OK;
 }
 
 static uint64_t
 digest_of(const struct lookup_subjects *lookup)
 {
-    struct slice parts[] = {
-        SLICE_LITERAL("lookup_subjects"),
-        lookup->resource.type,
-        lookup->resource.id,
-        lookup->permission,
-        lookup->subject_type,
-        lookup->subject_relation,
-    };
+    struct buffer context;
+    uint64_t digest;
 
-    return cursor_request_digest(parts, BEHALF_COUNT_OF(parts));
+    buffer_init(&context);
+    if (lookup->context != NULL)
+        datum_encode(lookup->context, &context);
+    digest = cursor_request_digest(
+        (struct slice[]){
+            SLICE_LITERAL("lookup_subjects"),
+            lookup->resource.type,
+            lookup->resource.id,
+            lookup->permission,
+            lookup->subject_type,
+            lookup->subject_relation,
+            buffer_slice(&context),
+        },
+        7);
+    buffer_release(&context);
+    return digest;
 }
 
 static enum status
@@ -142,6 +298,7 @@ make_page(struct answer *answer, uint64_t digest, struct lookup_subjects_result 
         bytes_put_u64(cursor.position, answer->last);
         cursor_seal(answer->snapshot->engine->store, &cursor, &result->cursor);
     }
+    result->valid_until = verdict_time(answer->until);
     result->looked_up_at = answer->snapshot->token;
     return status;
 }
@@ -154,7 +311,11 @@ engine_lookup_subjects(struct engine_worker *worker, const struct engine_request
     struct lookup_subjects_result found = {.subject_count = 0};
     struct cursor cursor = {.revision = 0};
     struct snapshot snapshot;
-    struct answer answer = {.snapshot = &snapshot, .first_page = lookup->cursor.size == 0};
+    struct answer answer = {
+        .snapshot = &snapshot,
+        .context = lookup->context,
+        .first_page = lookup->cursor.size == 0,
+    };
     uint64_t digest = digest_of(lookup);
     enum status status = request_limit(lookup->limit, &answer.limit, error);
 
@@ -167,11 +328,13 @@ engine_lookup_subjects(struct engine_worker *worker, const struct engine_request
     status = snapshot_open(worker, request, REQUEST_LOOKUP, cursor.revision, &snapshot, error);
     if (status != BEHALF_OK)
         return status;
-    status = evaluate(&snapshot, lookup, &answer, error);
+    arena_init(&answer.memory, LIMIT_CHECK_ARENA);
+    status = evaluate(&answer, lookup, error);
     if (status == BEHALF_OK)
         status = make_page(&answer, digest, &found, error);
     if (status == BEHALF_OK)
         *result = found;
+    arena_release(&answer.memory);
     snapshot_close(&snapshot);
     return status;
 }

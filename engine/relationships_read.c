@@ -1,7 +1,9 @@
 /* relationships_read.c - pages of stored relationships, and the schema as it was written.
  * A cursor holds the first edge that was not given: it exists at the cursor's revision for as long
- * as that revision can be read, so the next page begins exactly there. */
+ * as that revision can be read, so the next page begins exactly there, or behind it when it has
+ * expired by then: each page has a time of its own. */
 #include "base/bytes.h"
+#include "base/datum.h"
 #include "engine/filter.h"
 #include "engine/request.h"
 #include "engine/state.h"
@@ -10,7 +12,7 @@
 #define FIRST_EDGES 64
 
 struct page {
-    struct edge *edges; /* in the scratch arena; contexts are not kept */
+    struct edge *edges; /* in the scratch arena, with their contexts */
     size_t count;
     size_t capacity;
     bool complete;
@@ -24,7 +26,7 @@ struct namer {
     struct {
         uint16_t label;
         struct slice name;
-    } resource_type, relation, subject_type, subject_relation;
+    } resource_type, relation, subject_type, subject_relation, caveat;
     struct {
         uint64_t node;
         struct slice id;
@@ -85,7 +87,10 @@ page_add(struct page *page, const struct edge *edge, struct arena *arena, struct
         page->capacity = capacity;
     }
     page->edges[page->count] = *edge;
-    page->edges[page->count++].context = (struct slice){NULL, 0};
+    page->edges[page->count].context = arena_copy(arena, edge->context);
+    if (edge->context.size > 0 && page->edges[page->count].context.data == NULL)
+        return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the page needs too much memory");
+    page->count++;
     return BEHALF_OK;
 }
 
@@ -93,14 +98,17 @@ static enum status
 page_fill(struct snapshot *snapshot, const struct relationship_filter *filter,
           const struct edge_key *from, size_t limit, struct page *page, struct error *error)
 {
-    const struct store_snapshot *storage = NULL;
+    struct filter_view view = {
+        .binding = snapshot->binding,
+        .revision = snapshot->revision,
+        .now = snapshot->view.now,
+    };
     struct filter_scan *scan = NULL;
     struct edge edge;
-    enum status status = graph_view_storage(&snapshot->view, &storage, error);
+    enum status status = graph_view_storage(&snapshot->view, &view.snapshot, error);
 
     if (status == BEHALF_OK)
-        status = filter_scan_open(filter, snapshot->binding, storage, snapshot->revision, from,
-                                  snapshot->scratch, &scan, error);
+        status = filter_scan_open(filter, &view, from, snapshot->scratch, &scan, error);
     if (status != BEHALF_OK)
         return status;
     filter_scan_pay(scan, &snapshot->budget);
@@ -188,6 +196,42 @@ name_subject(struct namer *namer, const struct edge_key *key, struct object *obj
     return status;
 }
 
+/* The stored bytes as JSON, keys sorted. */
+static enum status
+name_context(struct namer *namer, struct slice bytes, struct slice *context, struct error *error)
+{
+    const struct datum *datum = NULL;
+    struct buffer text;
+    enum status status = datum_decode(bytes, namer->snapshot->scratch, &datum, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    buffer_init(&text);
+    datum_print_json(datum, &text);
+    *context = arena_copy(namer->arena, buffer_slice(&text));
+    buffer_release(&text);
+    return context->data != NULL
+               ? BEHALF_OK
+               : error_set(error, BEHALF_BUDGET_EXHAUSTED, "the page needs too much memory");
+}
+
+static enum status
+name_condition(struct namer *namer, const struct edge *edge, struct relationship *relationship,
+               struct error *error)
+{
+    enum status status = BEHALF_OK;
+
+    relationship->expires_at = edge->expires_at;
+    if (edge->caveat == LABEL_NONE)
+        return BEHALF_OK;
+    status = name_label(namer, LABEL_CAVEAT, edge->caveat, &namer->caveat.label,
+                        &namer->caveat.name, error);
+    relationship->caveat = namer->caveat.name;
+    if (status == BEHALF_OK && edge->context.size > 0)
+        status = name_context(namer, edge->context, &relationship->context, error);
+    return status;
+}
+
 static enum status
 page_name(struct snapshot *snapshot, const struct page *page, struct relationship *relationships,
           struct error *error)
@@ -199,10 +243,11 @@ page_name(struct snapshot *snapshot, const struct page *page, struct relationshi
         const struct edge *edge = &page->edges[index];
         struct relationship *relationship = &relationships[index];
 
-        relationship->expires_at = edge->expires_at;
         status = name_resource(&namer, &edge->key, &relationship->resource, error);
         if (status == BEHALF_OK)
             status = name_subject(&namer, &edge->key, &relationship->subject, error);
+        if (status == BEHALF_OK)
+            status = name_condition(&namer, edge, relationship, error);
     }
     return status;
 }

@@ -165,38 +165,25 @@ request_chain(struct snapshot *snapshot, const struct object *subject,
 }
 
 enum status
-request_chain_decide(struct snapshot *snapshot, const struct request_chain *chain, bool *allowed,
-                     struct error *error)
+request_chain_value(struct snapshot *snapshot, const struct request_chain *chain,
+                    const struct datum *context, struct value *value, struct error *error)
 {
-    enum status failure = BEHALF_OK;
-    struct error first;
-
-    for (size_t i = 0; i < chain->count; i++) {
+    *value = value_decision(true);
+    for (size_t i = 0; i < chain->count && value->upper; i++) {
         struct eval eval;
-        struct error problem;
-        bool holds = false;
+        struct value hop;
         enum status status;
 
         eval_init(&eval, VALUE_DECISION, snapshot->binding, &snapshot->view, snapshot->scratch,
-                  &chain->subjects[i]);
-        status = eval_decide(&eval, chain->actors[i], chain->members[i], &holds, &problem);
-        if (status == BEHALF_OK && !holds) {
-            *allowed = false;
-            return BEHALF_OK;
-        }
-        if (status != BEHALF_OK && status != BEHALF_CYCLE_THROUGH_EXCLUSION) {
-            *error = problem;
+                  &chain->subjects[i], context);
+        status = eval_node(&eval, chain->actors[i], chain->members[i], &hop, error);
+        if (status == BEHALF_OK &&
+            !value_combine(VALUE_DECISION, VALUE_INTERSECTION, snapshot->scratch, value, &hop))
+            status = eval_spent(error);
+        if (status != BEHALF_OK)
             return status;
-        }
-        if (status != BEHALF_OK && failure == BEHALF_OK) {
-            failure = status;
-            first = problem;
-        }
     }
-    if (failure != BEHALF_OK)
-        *error = first;
-    *allowed = failure == BEHALF_OK;
-    return failure;
+    return BEHALF_OK;
 }
 
 enum status

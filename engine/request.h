@@ -7,6 +7,7 @@
 
 #include "engine/eval.h"
 #include "engine/state.h"
+#include "engine/verdict.h"
 
 enum status request_type(const struct snapshot *snapshot, struct slice name, uint32_t *type,
                          struct error *error) BEHALF_MUST_USE;
@@ -36,9 +37,11 @@ enum status request_chain(struct snapshot *snapshot, const struct object *subjec
                           size_t count, struct request_chain *chain,
                           struct error *error) BEHALF_MUST_USE;
 
-/* Decides all hops with `eval` memory of their own: deny if one denies, else error if one is. */
-enum status request_chain_decide(struct snapshot *snapshot, const struct request_chain *chain,
-                                 bool *allowed, struct error *error) BEHALF_MUST_USE;
+/* The intersection of all hops, each an evaluation of its own: allow when there is none. `context`:
+ * of the request, a map or NULL. */
+enum status request_chain_value(struct snapshot *snapshot, const struct request_chain *chain,
+                                const struct datum *context, struct value *value,
+                                struct error *error) BEHALF_MUST_USE;
 
 /* A page size: 0 = default; above the cap EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT. */
 enum status request_limit(uint32_t asked, size_t *limit, struct error *error) BEHALF_MUST_USE;

@@ -13,6 +13,7 @@
 
 #include "engine/binding.h"
 #include "engine/budget.h"
+#include "engine/clock.h"
 #include "engine/engine.h"
 #include "engine/graph.h"
 #include "engine/limits.h"
@@ -35,6 +36,8 @@ struct engine {
     struct name_cache *names;
     struct pool *pool;
     struct writer *writer;
+    struct clock clock;
+    int64_t sweep_every_ns; /* negative = never */
 
     pthread_mutex_t lock; /* guards `current` and `older` */
     struct published *current;
@@ -67,7 +70,8 @@ struct snapshot {
     struct budget budget;
     struct graph_view view;
     struct resolver resolver;
-    struct arena *scratch; /* the worker's, empty at the start */
+    struct arena *scratch;       /* the worker's, empty at the start */
+    struct slice *context_names; /* verdict.c's copies, made when first needed */
 };
 
 enum request_class { REQUEST_CHECK, REQUEST_LOOKUP };

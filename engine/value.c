@@ -1,9 +1,49 @@
 /* value.c - interval arithmetic on decisions and on sets of subjects. */
 #include "engine/value.h"
 
-static void
-combine_decisions(enum value_operation operation, struct value *a, const struct value *b)
+static int64_t
+earlier(int64_t a, int64_t b)
 {
+    return a < b ? a : b;
+}
+
+/* Until when a decision stands that either operand carries by itself. */
+static int64_t
+carried_until(bool by_a, bool by_b, const struct value *a, const struct value *b)
+{
+    if (by_a && by_b)
+        return a->until > b->until ? a->until : b->until;
+    return by_a ? a->until : b->until;
+}
+
+static int64_t
+until_of(enum value_operation operation, const struct value *a, const struct value *b)
+{
+    bool by_a = false;
+    bool by_b = false;
+
+    switch (operation) {
+    case VALUE_UNION:
+        by_a = a->lower;
+        by_b = b->lower;
+        break;
+    case VALUE_INTERSECTION:
+        by_a = !a->upper;
+        by_b = !b->upper;
+        break;
+    case VALUE_EXCLUSION:
+        by_a = !a->upper;
+        by_b = b->lower;
+        break;
+    }
+    return by_a || by_b ? carried_until(by_a, by_b, a, b) : earlier(a->until, b->until);
+}
+
+static bool
+combine_decisions(enum value_operation operation, struct arena *arena, struct value *a,
+                  const struct value *b)
+{
+    a->until = until_of(operation, a, b);
     switch (operation) {
     case VALUE_UNION:
         a->lower = a->lower || b->lower;
@@ -19,6 +59,11 @@ combine_decisions(enum value_operation operation, struct value *a, const struct 
         break;
     }
     a->provisional = (a->provisional || b->provisional) && a->lower != a->upper;
+    if (a->lower == a->upper || a->provisional) {
+        a->doubt = NULL;
+        return true;
+    }
+    return doubt_union(arena, &a->doubt, b->doubt);
 }
 
 static enum subject_operation
@@ -65,10 +110,8 @@ bool
 value_combine(enum value_domain domain, enum value_operation operation, struct arena *arena,
               struct value *a, const struct value *b)
 {
-    if (domain == VALUE_DECISION) {
-        combine_decisions(operation, a, b);
-        return true;
-    }
+    if (domain == VALUE_DECISION)
+        return combine_decisions(operation, arena, a, b);
     if (operation != VALUE_UNION && is_none_for_certain(a))
         return true;
     if (operation == VALUE_INTERSECTION && is_none_for_certain(b)) {

@@ -9,23 +9,33 @@
 
 #include "engine/binding.h"
 #include "engine/budget.h"
+#include "engine/clock.h"
 #include "engine/engine.h"
+#include "engine/filter.h"
 
 #define WRITE_METADATA_SIZE_MAX 4096
 
 /* One group of transactions on their way to one sync, and the one of them being decided. */
 struct write_group {
     struct engine *engine;
-    struct binding *binding; /* the newest schema, perhaps of this group; NULL before the first */
-    struct schema *compiled; /* what the transaction being decided makes the schema; else NULL */
-    struct arena arena;      /* of the transaction being decided */
-    struct budget budget;    /* what its filters may visit: the writer serves everybody */
+    struct binding *binding;   /* the newest schema, perhaps of this group; NULL before the first */
+    struct schema *compiled;   /* what the transaction being decided makes the schema; else NULL */
+    struct arena arena;        /* of the transaction being decided */
+    struct clock_reading time; /* at which it is decided, read once for it */
+    struct budget budget;      /* what its filters may visit: the writer serves everybody */
 };
+
+/* What filters of this transaction look through. */
+struct filter_view write_filter_view(const struct write_group *group,
+                                     const struct store_transaction *transaction);
 
 enum status write_relationships(struct write_group *group, struct store_transaction *transaction,
                                 struct engine_write *write) BEHALF_MUST_USE;
 enum status write_delete(struct write_group *group, struct store_transaction *transaction,
                          struct engine_write *write) BEHALF_MUST_USE;
+/* BEHALF_DONE: nothing has expired, or nothing may be swept; there is nothing to commit. */
+enum status write_sweep(struct write_group *group, struct store_transaction *transaction,
+                        struct engine_write *write) BEHALF_MUST_USE;
 enum status write_schema(struct write_group *group, struct store_transaction *transaction,
                          struct engine_write *write) BEHALF_MUST_USE;
 

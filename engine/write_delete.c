@@ -1,5 +1,4 @@
 /* write_delete.c - deleting what a filter matches, one bounded transaction at a time. */
-#include "engine/filter.h"
 #include "engine/write.h"
 
 /* Up to `limit` keys that match, and whether those are all. They are taken before the first is
@@ -8,12 +7,11 @@ static enum status
 collect(struct write_group *group, struct store_transaction *transaction,
         struct engine_write *write, uint32_t limit, struct edge_key *keys, size_t *count)
 {
-    const struct store_snapshot *snapshot = store_transaction_snapshot(transaction);
+    const struct filter_view view = write_filter_view(group, transaction);
     struct filter_scan *scan = NULL;
     struct edge edge;
     enum status status =
-        filter_scan_open(&write->filter, group->binding, snapshot, store_snapshot_head(snapshot),
-                         NULL, &group->arena, &scan, &write->error);
+        filter_scan_open(&write->filter, &view, NULL, &group->arena, &scan, &write->error);
 
     if (status != BEHALF_OK)
         return status;

@@ -1,19 +1,29 @@
 /* write_preconditions.c - what has to hold before a write, asked of the very state it changes. */
 #include <stdio.h>
 
-#include "engine/filter.h"
 #include "engine/write.h"
+
+struct filter_view
+write_filter_view(const struct write_group *group, const struct store_transaction *transaction)
+{
+    const struct store_snapshot *snapshot = store_transaction_snapshot(transaction);
+
+    return (struct filter_view){
+        .binding = group->binding,
+        .snapshot = snapshot,
+        .revision = store_snapshot_head(snapshot),
+        .now = group->time.now,
+    };
+}
 
 static enum status
 has_match(struct write_group *group, const struct store_transaction *transaction,
           const struct relationship_filter *filter, bool *match, struct error *error)
 {
-    const struct store_snapshot *snapshot = store_transaction_snapshot(transaction);
+    const struct filter_view view = write_filter_view(group, transaction);
     struct filter_scan *scan = NULL;
     struct edge edge;
-    enum status status =
-        filter_scan_open(filter, group->binding, snapshot, store_snapshot_head(snapshot), NULL,
-                         &group->arena, &scan, error);
+    enum status status = filter_scan_open(filter, &view, NULL, &group->arena, &scan, error);
 
     if (status != BEHALF_OK)
         return status;

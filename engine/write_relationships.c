@@ -2,7 +2,11 @@
  * Everything is judged before anything is allocated, so a refused write costs the store nothing. */
 #include "engine/write.h"
 
+#include "base/datum.h"
 #include "base/table.h"
+#include "schema/caveat.h"
+
+#define CONTEXT_ARENA ((size_t)4 * 1024 * 1024) /* to take one context apart */
 
 /* One update that the schema allows, in labels. */
 struct resolved_update {
@@ -10,7 +14,9 @@ struct resolved_update {
     uint16_t relation;
     uint16_t subject_type;
     uint16_t subject_relation;
-    uint32_t same_hash; /* the earlier update with the same hash; TABLE_NONE = none */
+    uint16_t caveat;
+    struct slice context; /* canonical bytes */
+    uint32_t same_hash;   /* the earlier update with the same hash; TABLE_NONE = none */
 };
 
 /* --- judging one update --- */
@@ -91,7 +97,7 @@ print_variant(const struct schema *schema, const struct schema_variant *variant,
     if (variant->relation != SCHEMA_NONE)
         buffer_add_format(out, "#%.*s", SLICE_PRINTF(schema->members[variant->relation].name));
     if (variant->caveat != SCHEMA_NONE)
-        buffer_add_text(out, " with a caveat");
+        buffer_add_format(out, " with %.*s", SLICE_PRINTF(schema->caveats[variant->caveat].name));
     if (variant->expiring)
         buffer_add_text(out,
                         variant->caveat != SCHEMA_NONE ? " and expiration" : " with expiration");
@@ -102,17 +108,22 @@ static void
 hint_allowed(const struct schema *schema, const struct schema_member *relation, struct error *error)
 {
     struct buffer list;
+    struct buffer next;
 
     buffer_init(&list);
+    buffer_init(&next);
     for (uint32_t index = 0; index < relation->variant_count; index++) {
         buffer_add_text(&list, index == 0 ? "allowed: " : " | ");
-        if (list.size > ERROR_HINT_SIZE - TYPE_NAME_SIZE_MAX - 64) {
+        buffer_clear(&next);
+        print_variant(schema, &schema->variants[relation->first_variant + index], &next);
+        if (list.size + next.size > ERROR_HINT_SIZE - 32) {
             buffer_add_format(&list, "and %u more", (unsigned)(relation->variant_count - index));
             break;
         }
-        print_variant(schema, &schema->variants[relation->first_variant + index], &list);
+        buffer_add_slice(&list, buffer_slice(&next));
     }
     error_hint(error, "%s", list.data);
+    buffer_release(&next);
     buffer_release(&list);
 }
 
@@ -142,57 +153,115 @@ refuse_variant(const struct schema *schema, const struct schema_member *member,
     return BEHALF_INVALID_SUBJECT_TYPE;
 }
 
+/* The kind of edge that the update is about, as far as it says. */
+static enum status
+find_kind(const struct binding *binding, const struct relationship *relationship,
+          struct edge_kind *kind, struct error *error)
+{
+    const struct schema *schema = binding->schema;
+    uint32_t caveat;
+    enum status status = check_resource(schema, &relationship->resource, &kind->relation, error);
+
+    if (status == BEHALF_OK)
+        status = check_subject(schema, &relationship->subject, &kind->subject_type,
+                               &kind->subject_relation, error);
+    if (status != BEHALF_OK)
+        return status;
+    kind->wildcard = relationship->subject.wildcard;
+    kind->expiring = relationship->expires_at != 0;
+    if (relationship->expires_at < 0)
+        return error_set(error, BEHALF_MALFORMED_REQUEST, "an expiration before 1970");
+    if (relationship->caveat.size == 0)
+        return relationship->context.size == 0
+                   ? BEHALF_OK
+                   : error_set(error, BEHALF_MALFORMED_REQUEST, "a context without a caveat");
+    caveat = schema_find_caveat(schema, relationship->caveat);
+    if (caveat == SCHEMA_NONE)
+        return error_set(error, BEHALF_UNKNOWN_CAVEAT, "the schema has no caveat '%.*s'",
+                         SLICE_PRINTF(relationship->caveat));
+    kind->caveat = binding->caveat_labels[caveat];
+    return BEHALF_OK;
+}
+
 /* A delete names an identity, so it may leave the caveat and the expiration out. */
 static bool
-variant_fits(const struct schema_variant *variant, const struct update *update, uint32_t type,
-             uint32_t relation)
+may_be_deleted(const struct binding *binding, const struct edge_kind *kind)
 {
-    const struct relationship *relationship = &update->relationship;
+    const struct schema *schema = binding->schema;
+    const struct schema_member *member = &schema->members[kind->relation];
 
-    if (variant->type != type || variant->relation != relation ||
-        variant->wildcard != relationship->subject.wildcard)
-        return false;
-    if (update->op == UPDATE_DELETE && relationship->caveat.size == 0 &&
-        relationship->expires_at == 0)
-        return true;
-    /* Schemas name no caveats yet, so a relationship with one fits nothing. */
-    return relationship->caveat.size == 0 && variant->caveat == SCHEMA_NONE &&
-           variant->expiring == (relationship->expires_at != 0);
+    for (uint32_t index = 0; index < member->variant_count; index++) {
+        const struct schema_variant *variant = &schema->variants[member->first_variant + index];
+
+        if (variant->type == kind->subject_type && variant->relation == kind->subject_relation &&
+            variant->wildcard == kind->wildcard &&
+            (kind->caveat == LABEL_NONE ||
+             variant->caveat == binding_caveat(binding, kind->caveat)) &&
+            (!kind->expiring || variant->expiring))
+            return true;
+    }
+    return false;
+}
+
+/* The stored form of a context is canonical, so that equal relationships have equal bytes; an empty
+ * one is none at all. */
+static enum status
+encode_context(struct write_group *group, const struct caveat *caveat, struct slice json,
+               struct slice *context, struct error *error)
+{
+    const struct datum *datum = NULL;
+    struct arena scratch;
+    struct buffer bytes;
+    enum status status;
+
+    arena_init(&scratch, CONTEXT_ARENA);
+    buffer_init(&bytes);
+    status = datum_parse_json(json, &scratch, &datum, error);
+    if (status == BEHALF_OK)
+        status = caveat_check_context(caveat, datum, &scratch, error);
+    if (status == BEHALF_OK && datum->as.map.count > 0)
+        datum_encode(datum, &bytes);
+    if (bytes.size > ENGINE_CONTEXT_SIZE_MAX)
+        status = error_set(error, BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE,
+                           "the context takes %zu bytes in storage; at most %d are allowed",
+                           bytes.size, ENGINE_CONTEXT_SIZE_MAX);
+    if (status == BEHALF_OK) {
+        *context = arena_copy(&group->arena, buffer_slice(&bytes));
+        if (bytes.size > 0 && context->data == NULL)
+            status = error_set(error, BEHALF_BUDGET_EXHAUSTED, "no memory left for the write");
+    }
+    buffer_release(&bytes);
+    arena_release(&scratch);
+    return status;
 }
 
 static enum status
-check_update(const struct binding *binding, const struct update *update,
+check_update(struct write_group *group, const struct update *update,
              struct resolved_update *resolved, struct error *error)
 {
+    const struct binding *binding = group->binding;
     const struct schema *schema = binding->schema;
     const struct relationship *relationship = &update->relationship;
-    const struct schema_member *member;
-    uint32_t relation = SCHEMA_NONE;
-    uint32_t subject_type = SCHEMA_NONE;
-    uint32_t subject_relation = SCHEMA_NONE;
-    uint32_t index = 0;
-    enum status status = check_resource(schema, &relationship->resource, &relation, error);
+    struct edge_kind kind = {.caveat = LABEL_NONE};
+    enum status status = find_kind(binding, relationship, &kind, error);
 
-    if (status == BEHALF_OK)
-        status =
-            check_subject(schema, &relationship->subject, &subject_type, &subject_relation, error);
     if (status != BEHALF_OK)
         return status;
-    if (relationship->context.size > 0 && relationship->caveat.size == 0)
-        return error_set(error, BEHALF_MALFORMED_REQUEST, "a context without a caveat");
-    member = &schema->members[relation];
-    while (index < member->variant_count &&
-           !variant_fits(&schema->variants[member->first_variant + index], update, subject_type,
-                         subject_relation))
-        index++;
-    if (index == member->variant_count)
-        return refuse_variant(schema, member, relationship, error);
-    resolved->resource_type = binding->type_labels[member->type];
-    resolved->relation = binding->member_labels[relation];
-    resolved->subject_type = binding->type_labels[subject_type];
-    resolved->subject_relation =
-        subject_relation == SCHEMA_NONE ? LABEL_NONE : binding->member_labels[subject_relation];
-    return BEHALF_OK;
+    if (update->op == UPDATE_DELETE ? !may_be_deleted(binding, &kind)
+                                    : !binding_allows(binding, &kind))
+        return refuse_variant(schema, &schema->members[kind.relation], relationship, error);
+    if (update->op != UPDATE_DELETE && relationship->context.size > 0)
+        status =
+            encode_context(group, schema->caveats[binding_caveat(binding, kind.caveat)].compiled,
+                           relationship->context, &resolved->context, error);
+    resolved->resource_type = binding->type_labels[schema->members[kind.relation].type];
+    resolved->relation = binding->member_labels[kind.relation];
+    resolved->subject_type = binding->type_labels[kind.subject_type];
+    resolved->subject_relation = kind.subject_relation == SCHEMA_NONE
+                                     ? LABEL_NONE
+                                     : binding->member_labels[kind.subject_relation];
+    resolved->caveat = kind.caveat;
+    return status;
 }
 
 /* --- one identity once --- */
@@ -286,11 +355,35 @@ apply_delete(struct store_transaction *transaction, const struct update *update,
     return store_transaction_remove(transaction, key, &found, error);
 }
 
+/* Whether what stood at the key when the transaction began is there for readers: a relationship
+ * that has expired is not, swept or not. */
 static enum status
-apply_put(struct store_transaction *transaction, const struct update *update,
-          const struct resolved_update *resolved, struct edge_key *key, struct error *error)
+was_there(const struct write_group *group, const struct store_transaction *transaction,
+          const struct edge_key *key, bool *there, struct error *error)
 {
-    struct edge edge = {.expires_at = update->relationship.expires_at, .caveat = LABEL_NONE};
+    const struct store_snapshot *snapshot = store_transaction_snapshot(transaction);
+    struct edge edge = {.expires_at = 0};
+    struct buffer context;
+    enum status status;
+
+    buffer_init(&context);
+    status = store_edge_find(snapshot, store_snapshot_head(snapshot), key, &edge, &context, there,
+                             error);
+    buffer_release(&context);
+    *there = *there && (edge.expires_at == 0 || edge.expires_at > group->time.now);
+    return status;
+}
+
+static enum status
+apply_put(const struct write_group *group, struct store_transaction *transaction,
+          const struct update *update, const struct resolved_update *resolved, struct edge_key *key,
+          struct error *error)
+{
+    struct edge edge = {
+        .expires_at = update->relationship.expires_at,
+        .caveat = resolved->caveat,
+        .context = resolved->context,
+    };
     bool existed = false;
     enum status status =
         store_transaction_node(transaction, resolved->resource_type,
@@ -306,6 +399,9 @@ apply_put(struct store_transaction *transaction, const struct update *update,
         status = store_transaction_put(transaction, &edge, &existed, error);
     if (status != BEHALF_OK || update->op == UPDATE_TOUCH || !existed)
         return status;
+    status = was_there(group, transaction, key, &existed, error);
+    if (status != BEHALF_OK || !existed)
+        return status;
     refuse_update(update, BEHALF_ATTEMPT_TO_RECREATE_RELATIONSHIP,
                   "cannot create a relationship that exists:", error);
     error_hint(error, "touch writes a relationship whether it exists or not");
@@ -313,8 +409,9 @@ apply_put(struct store_transaction *transaction, const struct update *update,
 }
 
 static enum status
-apply_update(struct store_transaction *transaction, const struct update *update,
-             const struct resolved_update *resolved, struct error *error)
+apply_update(const struct write_group *group, struct store_transaction *transaction,
+             const struct update *update, const struct resolved_update *resolved,
+             struct error *error)
 {
     struct edge_key key = {
         .relation = resolved->relation,
@@ -324,7 +421,7 @@ apply_update(struct store_transaction *transaction, const struct update *update,
     switch (update->op) {
     case UPDATE_CREATE:
     case UPDATE_TOUCH:
-        return apply_put(transaction, update, resolved, &key, error);
+        return apply_put(group, transaction, update, resolved, &key, error);
     case UPDATE_DELETE:
         return apply_delete(transaction, update, resolved, &key, error);
     }
@@ -356,8 +453,7 @@ check_updates(struct write_group *group, const struct engine_write *write,
     if (!table_init(&seen, &group->arena, (uint32_t)write->update_count))
         return error_set(error, BEHALF_BUDGET_EXHAUSTED, "no memory left for the write");
     for (uint32_t index = 0; index < write->update_count; index++) {
-        enum status status =
-            check_update(group->binding, &write->updates[index], &resolved[index], error);
+        enum status status = check_update(group, &write->updates[index], &resolved[index], error);
 
         if (status == BEHALF_OK)
             status = check_distinct(&seen, write->updates, resolved, index, error);
@@ -387,7 +483,8 @@ write_relationships(struct write_group *group, struct store_transaction *transac
     if (status == BEHALF_OK)
         status = write_check_preconditions(group, transaction, write);
     for (size_t index = 0; status == BEHALF_OK && index < write->update_count; index++) {
-        status = apply_update(transaction, &write->updates[index], &resolved[index], &write->error);
+        status = apply_update(group, transaction, &write->updates[index], &resolved[index],
+                              &write->error);
         if (status != BEHALF_OK)
             error_index(&write->error, index);
     }

@@ -1,11 +1,13 @@
 /* writer.c - the queue, the thread, and the order of a group: decide, sync once, show, answer. */
 #include "engine/writer.h"
 
+#include <errno.h>
 #include <pthread.h>
 
 #include "base/memory.h"
 #include "engine/state.h"
 #include "engine/token.h"
+#include "engine/upkeep.h"
 #include "engine/write.h"
 
 #define ARENA_CAP ((size_t)16 * 1024 * 1024)
@@ -22,6 +24,7 @@ struct writer {
     bool stopping;
 
     /* The writer thread's. */
+    struct upkeep upkeep;
     struct write_group group;
     struct edge_key *changed; /* by the transactions of the group that committed */
     size_t changed_count;
@@ -51,7 +54,7 @@ check_sizes(const struct engine_write *write, struct error *error)
 
 /* A request that was accepted before is answered from memory, whatever changed since. */
 static enum status
-find_repeated(const struct store_transaction *transaction, struct engine_write *write,
+find_repeated(const struct store_transaction *transaction, int64_t now, struct engine_write *write,
               bool *repeated)
 {
     const struct store_snapshot *snapshot = store_transaction_snapshot(transaction);
@@ -62,7 +65,8 @@ find_repeated(const struct store_transaction *transaction, struct engine_write *
     *repeated = false;
     if (write->idempotency_key.size == 0)
         return BEHALF_OK;
-    status = store_request_find(snapshot, write->idempotency_key, &request, &found, &write->error);
+    status =
+        store_request_find(snapshot, write->idempotency_key, now, &request, &found, &write->error);
     if (status != BEHALF_OK || !found)
         return status;
     if (!digest_equal(request.digest, write->request_digest, DIGEST_SIZE)) {
@@ -93,6 +97,8 @@ decide(struct writer *writer, struct store_transaction *transaction, struct engi
         return write_delete(group, transaction, write);
     case WRITE_SCHEMA:
         return write_schema(group, transaction, write);
+    case WRITE_SWEEP:
+        return write_sweep(group, transaction, write);
     }
     BEHALF_UNREACHABLE();
 }
@@ -141,8 +147,8 @@ commit(struct writer *writer, struct store_transaction *transaction, struct engi
     if (write->idempotency_key.size > 0)
         store_transaction_request(transaction, write->idempotency_key, write->request_digest);
     remember_changes(writer, transaction);
-    status = store_transaction_commit(transaction, env_wall_ns(writer->engine->env),
-                                      &write->revision, &write->error);
+    status = store_transaction_commit(transaction, writer->group.time.kept, &write->revision,
+                                      &write->error);
     if (status != BEHALF_OK)
         return status;
     writer->last_revision = write->revision;
@@ -164,13 +170,18 @@ run_one(struct writer *writer, struct engine_write *write)
     status = store_transaction_begin(writer->engine->store, &transaction, &write->error);
     if (status != BEHALF_OK)
         return status;
-    status = find_repeated(transaction, write, &repeated);
+    writer->group.time = clock_read(&writer->engine->clock);
+    status = find_repeated(transaction, writer->group.time.kept, write, &repeated);
     if (status == BEHALF_OK && !repeated)
         status = decide(writer, transaction, write);
     if (status == BEHALF_OK && !repeated)
         status = commit(writer, transaction, write);
     else
         store_transaction_abort(transaction);
+    if (status == BEHALF_DONE) {
+        write->revision = store_head_revision(writer->engine->store);
+        status = BEHALF_OK;
+    }
     schema_unref(writer->group.compiled);
     writer->group.compiled = NULL;
     return status;
@@ -240,18 +251,54 @@ run_group(struct writer *writer, struct engine_write *first)
     answer_group(writer, first);
 }
 
+/* --- what nobody asked for --- */
+
+static void
+ignore(struct engine_write *write)
+{
+    (void)write;
+}
+
+/* Whether there is more to do at once; whoever waits in the queue comes first. */
+static bool
+keep_up(struct writer *writer)
+{
+    struct engine_write sweep = {.kind = WRITE_SWEEP, .done = ignore};
+
+    if (!upkeep_step(&writer->upkeep))
+        return false;
+    run_group(writer, &sweep);
+    return upkeep_swept(&writer->upkeep, &sweep);
+}
+
 /* --- the queue and the thread --- */
 
-/* Waits for work and takes up to one group of it; NULL when stopped and empty. */
-static struct engine_write *
-take_group(struct writer *writer)
+/* On the clock of `wake`, which no env stands before: how often to look, not what is seen. */
+static struct timespec
+next_tick(void)
 {
+    struct timespec tick;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &tick);
+    tick.tv_nsec += UPKEEP_TICK_MS % 1000 * 1000000L;
+    tick.tv_sec += UPKEEP_TICK_MS / 1000 + tick.tv_nsec / 1000000000;
+    tick.tv_nsec %= 1000000000;
+    return tick;
+}
+
+/* Takes up to one group of what waits; NULL after a tick without any, or with `hurry` at once.
+ * *stopped when nothing waits and nothing more will. */
+static struct engine_write *
+take_group(struct writer *writer, bool hurry, bool *stopped)
+{
+    struct timespec tick = next_tick();
     struct engine_write *first;
     struct engine_write **end;
+    int waited = hurry ? ETIMEDOUT : 0;
 
     pthread_mutex_lock(&writer->lock);
-    while (writer->first == NULL && !writer->stopping)
-        pthread_cond_wait(&writer->wake, &writer->lock);
+    while (writer->first == NULL && !writer->stopping && waited == 0)
+        waited = pthread_cond_timedwait(&writer->wake, &writer->lock, &tick);
     first = writer->first;
     end = &writer->first;
     for (size_t count = 0; count < LIMIT_WRITE_GROUP && *end != NULL; count++) {
@@ -263,6 +310,7 @@ take_group(struct writer *writer)
         writer->end = &writer->first;
     if (first != NULL)
         *end = NULL;
+    *stopped = first == NULL && writer->stopping;
     pthread_mutex_unlock(&writer->lock);
     return first;
 }
@@ -271,10 +319,17 @@ static void *
 writer_run(void *argument)
 {
     struct writer *writer = argument;
-    struct engine_write *first;
+    bool stopped = false;
+    bool more = false;
 
-    while ((first = take_group(writer)) != NULL)
-        run_group(writer, first);
+    while (!stopped) {
+        struct engine_write *first = take_group(writer, more, &stopped);
+
+        if (first != NULL)
+            run_group(writer, first);
+        more = !stopped && keep_up(writer);
+    }
+    upkeep_end(&writer->upkeep);
     return NULL;
 }
 
@@ -282,6 +337,7 @@ struct writer *
 writer_new(struct engine *engine)
 {
     struct writer *writer = memory_new(sizeof *writer);
+    pthread_condattr_t monotonic;
     int failure;
 
     writer->engine = engine;
@@ -289,7 +345,11 @@ writer_new(struct engine *engine)
     writer->group.engine = engine;
     arena_init(&writer->group.arena, ARENA_CAP);
     pthread_mutex_init(&writer->lock, NULL);
-    pthread_cond_init(&writer->wake, NULL);
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&writer->wake, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    upkeep_init(&writer->upkeep, engine);
     failure = pthread_create(&writer->thread, NULL, writer_run, writer);
     BEHALF_ASSERT(failure == 0);
     return writer;

@@ -7,7 +7,7 @@
 #define PATH_SIZE 160
 #define NAME_SHOWN 64 /* bytes of a client's key that a message repeats */
 
-/* "updates[3].relationship" */
+/* "updates[3].relationship"; a name that a client chose is cut. */
 static void
 print_path(const struct decoder *decoder, char path[PATH_SIZE])
 {
@@ -16,17 +16,26 @@ print_path(const struct decoder *decoder, char path[PATH_SIZE])
     path[0] = '\0';
     for (unsigned level = 0; level < decoder->depth && size < PATH_SIZE; level++) {
         const struct decoder_step *step = &decoder->path[level];
-        int added;
+        int shown = (int)(step->name_size < NAME_SHOWN ? step->name_size : NAME_SHOWN);
+        int added = 0;
 
-        if (step->index == ERROR_NO_INDEX)
-            added =
-                snprintf(path + size, PATH_SIZE - size, "%s%s", level > 0 ? "." : "", step->name);
-        else
-            added = snprintf(path + size, PATH_SIZE - size, "%s%s[%lld]", level > 0 ? "." : "",
-                             step->name, (long long)step->index);
+        if (step->name != NULL)
+            added = snprintf(path + size, PATH_SIZE - size, "%s%.*s", level > 0 ? "." : "", shown,
+                             step->name);
+        BEHALF_ASSERT(added >= 0);
+        size += (size_t)added;
+        if (step->index == ERROR_NO_INDEX || size >= PATH_SIZE)
+            continue;
+        added = snprintf(path + size, PATH_SIZE - size, "[%d]", (int)step->index);
         BEHALF_ASSERT(added >= 0);
         size += (size_t)added;
     }
+}
+
+static bool
+is_called(const struct decoder_step *step, const char *name)
+{
+    return slice_equal((struct slice){step->name, step->name_size}, slice_of(name));
 }
 
 /* `index` on the wire names the item of `updates` or `items`, or of `preconditions` where the
@@ -37,7 +46,7 @@ set_index(const struct decoder *decoder)
     const struct decoder_step *first = &decoder->path[0];
 
     if (decoder->depth > 0 && first->index != ERROR_NO_INDEX &&
-        (strcmp(first->name, "updates") == 0 || strcmp(first->name, "items") == 0 ||
+        (is_called(first, "updates") || is_called(first, "items") ||
          decoder->error->status == BEHALF_EMPTY_PRECONDITION))
         error_index(decoder->error, (size_t)first->index);
 }
@@ -164,11 +173,12 @@ decode_map(struct decoder *decoder, const struct field *fields, size_t count, vo
             return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
                                   "the argument '%s' stands twice", fields[index].name);
         found |= UINT32_C(1) << index;
-        decoder->path[decoder->depth++] = (struct decoder_step){fields[index].name, ERROR_NO_INDEX};
+        if (!decoder_enter(decoder, (struct slice){fields[index].name, fields[index].name_size}))
+            BEHALF_UNREACHABLE();
         status = fields[index].decode(decoder, (char *)into + fields[index].offset);
         if (status != BEHALF_OK)
             return status;
-        decoder->depth--;
+        decoder_leave(decoder);
     }
     for (size_t index = 0; index < count; index++)
         if (fields[index].need == FIELD_REQUIRED && !(found & (UINT32_C(1) << index)))

@@ -16,9 +16,11 @@
 #include "net/codec.h"
 #include "net/limits.h"
 
+/* A member of a map, or an element of an array inside of an array, which has no name. */
 struct decoder_step {
-    const char *name;
-    int64_t index; /* element of an array, or ERROR_NO_INDEX */
+    const char *name; /* not NUL-terminated; NULL when there is none */
+    uint32_t name_size;
+    int32_t index; /* element of an array, or ERROR_NO_INDEX */
 };
 
 struct decoder {
@@ -69,11 +71,28 @@ enum status decoder_refuse(struct decoder *decoder, enum status status, const ch
 /* Puts the path before the message of an error that another module set. */
 enum status decoder_name(struct decoder *decoder, enum status status);
 
+/* False when the path is as long as it may be: what is decoded is nested too deep. */
+static inline bool
+decoder_enter(struct decoder *decoder, struct slice name)
+{
+    if (decoder->depth == LIMIT_DEPTH)
+        return false;
+    decoder->path[decoder->depth++] =
+        (struct decoder_step){name.data, (uint32_t)name.size, ERROR_NO_INDEX};
+    return true;
+}
+
+static inline void
+decoder_leave(struct decoder *decoder)
+{
+    decoder->depth--;
+}
+
 /* The array element that is being decoded. */
 static inline void
 decoder_element(struct decoder *decoder, size_t index)
 {
-    decoder->path[decoder->depth - 1].index = (int64_t)index;
+    decoder->path[decoder->depth - 1].index = (int32_t)index;
 }
 
 static inline void

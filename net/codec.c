@@ -1,14 +1,11 @@
 /* codec.c - the cursor, and the packer of msgpack-c behind a few names. */
 #include "net/codec.h"
 
-#include <math.h>
 #include <msgpack.h>
-#include <stdlib.h>
 
 #include "base/bytes.h"
-#include "base/memory.h"
+#include "base/relationship.h"
 #include "base/utf8.h"
-#include "net/limits.h"
 
 /* --- reading --- */
 
@@ -228,161 +225,6 @@ value_kind_text(enum value_kind kind)
     BEHALF_UNREACHABLE();
 }
 
-/* --- JSON --- */
-
-static enum status
-text_to_json(struct slice text, struct buffer *out, struct error *error)
-{
-    uint32_t point = 0;
-
-    buffer_add_byte(out, '"');
-    for (size_t at = 0; at < text.size;) {
-        size_t length = utf8_decode(text.data + at, text.size - at, &point);
-
-        if (length == 0)
-            return error_set(error, BEHALF_MALFORMED_REQUEST,
-                             "a string of the context is not UTF-8");
-        if (point == '"' || point == '\\') {
-            buffer_add_byte(out, '\\');
-            buffer_add_byte(out, (char)point);
-        } else if (point < 0x20) {
-            buffer_add_format(out, "\\u%04x", (unsigned)point);
-        } else {
-            buffer_add(out, text.data + at, length);
-        }
-        at += length;
-    }
-    buffer_add_byte(out, '"');
-    return BEHALF_OK;
-}
-
-static int
-compare_keys(const void *a, const void *b)
-{
-    return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
-}
-
-/* By sorting: a search for every key would let one message hold its loop for seconds. */
-static enum status
-refuse_repeated(struct slice *keys, size_t count, struct error *error)
-{
-    qsort(keys, count, sizeof *keys, compare_keys);
-    for (size_t index = 1; index < count; index++)
-        if (slice_equal(keys[index - 1], keys[index]))
-            return error_set(error, BEHALF_MALFORMED_REQUEST,
-                             "the key '%.*s' stands twice in the context",
-                             SLICE_PRINTF(keys[index]));
-    return BEHALF_OK;
-}
-
-/* `keys` has room for `count`. */
-static enum status
-pairs_to_json(struct reader *reader, struct slice *keys, size_t count, unsigned depth_left,
-              struct buffer *out, struct error *error)
-{
-    buffer_add_byte(out, '{');
-    for (size_t index = 0; index < count; index++) {
-        struct value key;
-        enum status status;
-
-        if (!reader_next(reader, &key) || key.kind != VALUE_TEXT)
-            return error_set(error, BEHALF_MALFORMED_REQUEST,
-                             "a key of the context is not a string");
-        keys[index] = key.bytes;
-        if (index > 0)
-            buffer_add_byte(out, ',');
-        status = text_to_json(key.bytes, out, error);
-        if (status != BEHALF_OK)
-            return status;
-        buffer_add_byte(out, ':');
-        status = codec_to_json(reader, depth_left - 1, out, error);
-        if (status != BEHALF_OK)
-            return status;
-    }
-    buffer_add_byte(out, '}');
-    return refuse_repeated(keys, count, error);
-}
-
-static enum status
-map_to_json(struct reader *reader, uint64_t count, unsigned depth_left, struct buffer *out,
-            struct error *error)
-{
-    struct slice *keys;
-    enum status status;
-
-    if (count > bytes_left(reader) / 2)
-        return error_set(error, BEHALF_MALFORMED_REQUEST, "the context is not well-formed");
-    keys = memory_new_array((size_t)count, sizeof *keys);
-    status = pairs_to_json(reader, keys, (size_t)count, depth_left, out, error);
-    memory_free(keys);
-    return status;
-}
-
-static enum status
-array_to_json(struct reader *reader, uint64_t count, unsigned depth_left, struct buffer *out,
-              struct error *error)
-{
-    buffer_add_byte(out, '[');
-    for (uint64_t index = 0; index < count; index++) {
-        enum status status;
-
-        if (index > 0)
-            buffer_add_byte(out, ',');
-        status = codec_to_json(reader, depth_left - 1, out, error);
-        if (status != BEHALF_OK)
-            return status;
-    }
-    buffer_add_byte(out, ']');
-    return BEHALF_OK;
-}
-
-static enum status
-float_to_json(uint64_t bits, struct buffer *out, struct error *error)
-{
-    double number;
-
-    memcpy(&number, &bits, sizeof number);
-    if (!isfinite(number))
-        return error_set(error, BEHALF_MALFORMED_REQUEST, "a number of the context is not finite");
-    buffer_add_format(out, "%.17g", number);
-    return BEHALF_OK;
-}
-
-enum status
-codec_to_json(struct reader *reader, unsigned depth_left, struct buffer *out, struct error *error)
-{
-    struct value value;
-
-    if (depth_left == 0 || !reader_next(reader, &value))
-        return error_set(error, BEHALF_MALFORMED_REQUEST, "the context is not well-formed");
-    switch (value.kind) {
-    case VALUE_NIL:
-        buffer_add_text(out, "null");
-        return BEHALF_OK;
-    case VALUE_BOOL:
-        buffer_add_text(out, value.number != 0 ? "true" : "false");
-        return BEHALF_OK;
-    case VALUE_UNSIGNED:
-        buffer_add_format(out, "%llu", (unsigned long long)value.number);
-        return BEHALF_OK;
-    case VALUE_NEGATIVE:
-        buffer_add_format(out, "%lld", (long long)value.number);
-        return BEHALF_OK;
-    case VALUE_FLOAT:
-        return float_to_json(value.number, out, error);
-    case VALUE_TEXT:
-        return text_to_json(value.bytes, out, error);
-    case VALUE_BINARY:
-        return error_set(error, BEHALF_MALFORMED_REQUEST,
-                         "a value of the context is binary, which JSON cannot say");
-    case VALUE_ARRAY:
-        return array_to_json(reader, value.number, depth_left, out, error);
-    case VALUE_MAP:
-        return map_to_json(reader, value.number, depth_left, out, error);
-    }
-    BEHALF_UNREACHABLE();
-}
-
 /* --- writing --- */
 
 static int
@@ -431,6 +273,22 @@ codec_put_unsigned(struct buffer *out, uint64_t value)
 }
 
 void
+codec_put_signed(struct buffer *out, int64_t value)
+{
+    msgpack_packer packer = packer_of(out);
+
+    (void)msgpack_pack_int64(&packer, value);
+}
+
+void
+codec_put_double(struct buffer *out, double value)
+{
+    msgpack_packer packer = packer_of(out);
+
+    (void)msgpack_pack_double(&packer, value);
+}
+
+void
 codec_put_text(struct buffer *out, struct slice text)
 {
     msgpack_packer packer = packer_of(out);
@@ -466,6 +324,18 @@ codec_put_map(struct buffer *out, size_t count)
     msgpack_packer packer = packer_of(out);
 
     (void)msgpack_pack_map(&packer, count);
+}
+
+/* Printed in place, behind the one byte of a short text's header: checks do not allocate. */
+void
+codec_put_time(struct buffer *out, int64_t time_ns)
+{
+    size_t head = out->size;
+
+    buffer_add_byte(out, 0);
+    time_print(time_ns, out);
+    BEHALF_ASSERT(out->size - head - 1 < 0x20);
+    out->data[head] = (char)(0xA0 | (out->size - head - 1));
 }
 
 void

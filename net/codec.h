@@ -58,20 +58,19 @@ bool reader_skip(struct reader *reader, struct slice *bytes) BEHALF_MUST_USE;
 /* For messages: "a string". Static storage. */
 const char *value_kind_text(enum value_kind kind);
 
-/* One whole value as JSON text. MALFORMED_REQUEST when JSON cannot say it (binary, a key that is no
- * string or stands twice, a number that is not finite, text that is not UTF-8). `depth_left` bounds
- * the recursion. */
-enum status codec_to_json(struct reader *reader, unsigned depth_left, struct buffer *out,
-                          struct error *error) BEHALF_MUST_USE;
-
 void codec_put_nil(struct buffer *out);
 void codec_put_bool(struct buffer *out, bool value);
 void codec_put_unsigned(struct buffer *out, uint64_t value);
+void codec_put_signed(struct buffer *out, int64_t value);
+void codec_put_double(struct buffer *out, double value);
 void codec_put_text(struct buffer *out, struct slice text);
 void codec_put_literal(struct buffer *out, const char *text);
 void codec_put_binary(struct buffer *out, struct slice bytes);
 void codec_put_array(struct buffer *out, size_t count);
 void codec_put_map(struct buffer *out, size_t count);
+
+/* A time (nanoseconds since 1970, UTC) as RFC 3339 text. */
+void codec_put_time(struct buffer *out, int64_t time_ns);
 
 /* Text that may hold bytes of a client: what is not UTF-8 is replaced by '?', so that no reader of
  * the reply fails over an error message. */

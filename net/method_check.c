@@ -1,4 +1,5 @@
 /* method_check.c - check and check_bulk: the calls that loops answer themselves. */
+#include "net/contexts.h"
 #include "net/methods.h"
 #include "net/results.h"
 
@@ -18,11 +19,14 @@ method_check(const struct method_context *context, struct reader arguments, stru
               FIELD_REQUIRED),
         FIELD(check_arguments, check.subject, "subject", decode_subject, FIELD_REQUIRED),
         FIELD(check_arguments, actors, "actor", decode_actors, FIELD_OPTIONAL),
+        FIELD(check_arguments, check.context, "context", decode_context, FIELD_OPTIONAL),
+        FIELD(check_arguments, check.explain, "explain", decode_flag, FIELD_OPTIONAL),
         READ_FIELDS(check_arguments),
     };
     struct check_arguments call = {.read.deadline_ms = 0};
     struct engine_request request;
-    struct check_result result;
+    struct check_result result = {.valid_until = 0};
+    struct check_item item;
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
     if (status != BEHALF_OK)
@@ -33,12 +37,15 @@ method_check(const struct method_context *context, struct reader arguments, stru
     status = engine_check(context->worker, &request, &call.check, &result, error);
     if (status != BEHALF_OK)
         return status;
-    codec_put_map(out, 2);
-    codec_put_text(out, SLICE_LITERAL("decision"));
-    result_put_decision(out, result.decision);
+    item = (struct check_item){.decision = result.decision,
+                               .missing = result.missing,
+                               .valid_until = result.valid_until,
+                               .explanation = result.explanation};
+    codec_put_map(out, 1 + result_item_pairs(&item));
+    status = result_put_item(out, &item, context->arena, error);
     codec_put_text(out, SLICE_LITERAL("checked_at"));
     result_put_token(out, &result.checked_at);
-    return BEHALF_OK;
+    return status;
 }
 
 struct check_bulk_arguments {
@@ -57,6 +64,7 @@ method_check_bulk(const struct method_context *context, struct reader arguments,
     struct check_bulk_arguments call = {.read.deadline_ms = 0};
     struct engine_request request;
     struct check_bulk_result result;
+    size_t mark = out->size;
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
     if (status != BEHALF_OK)
@@ -67,13 +75,15 @@ method_check_bulk(const struct method_context *context, struct reader arguments,
     if (status != BEHALF_OK)
         return status;
     codec_put_map(out, 2);
-    codec_put_text(out, SLICE_LITERAL("results"));
-    codec_put_array(out, call.checks.count);
-    for (size_t index = 0; index < call.checks.count; index++) {
-        codec_put_map(out, 1);
-        result_put_item(out, &result.items[index]);
-    }
     codec_put_text(out, SLICE_LITERAL("checked_at"));
     result_put_token(out, &result.checked_at);
-    return BEHALF_OK;
+    codec_put_text(out, SLICE_LITERAL("results"));
+    codec_put_array(out, call.checks.count);
+    for (size_t index = 0; status == BEHALF_OK && index < call.checks.count; index++) {
+        if (out->size - mark > LIMIT_MESSAGE_SIZE)
+            break; /* the caller refuses it */
+        codec_put_map(out, result_item_pairs(&result.items[index]));
+        status = result_put_item(out, &result.items[index], context->arena, error);
+    }
+    return status;
 }

@@ -1,5 +1,6 @@
 /* method_lookup.c - expand and the reverse questions. They run on the pool and may answer much, so
  * each watches the size of its reply (LIMIT_MESSAGE_SIZE is checked by the caller, at the end). */
+#include "net/contexts.h"
 #include "net/methods.h"
 #include "net/results.h"
 
@@ -30,26 +31,58 @@ expand_op_name(enum expand_op op)
     BEHALF_UNREACHABLE();
 }
 
-static void
-put_expand_node(struct buffer *out, const struct expand_node *node, struct buffer *scratch)
+/* What it takes to write a tree. */
+struct expand_writer {
+    struct buffer *out;
+    struct buffer scratch;
+    struct arena *arena;
+    struct error *error;
+};
+
+/* Text, or a map when it has a condition. */
+static enum status
+put_expand_subject(struct expand_writer *writer, const struct expand_subject *subject)
 {
-    codec_put_map(out, 4);
+    size_t pairs = result_condition_pairs(&subject->condition);
+
+    if (pairs > 0) {
+        codec_put_map(writer->out, 1 + pairs);
+        codec_put_literal(writer->out, "subject");
+    }
+    result_put_object(writer->out, &subject->object, &writer->scratch);
+    return result_put_condition(writer->out, &subject->condition, writer->arena, writer->error);
+}
+
+static enum status
+put_expand_node(struct expand_writer *writer, const struct expand_node *node)
+{
+    const struct object object = {.type = node->object.type, .id = node->object.id};
+    size_t pairs = result_condition_pairs(&node->condition);
+    struct buffer *out = writer->out;
+    enum status status = BEHALF_OK;
+
+    codec_put_map(out, pairs > 0 ? 5 : 4);
     codec_put_literal(out, "object");
-    result_put_object(out, &(struct object){.type = node->object.type, .id = node->object.id},
-                      scratch);
+    result_put_object(out, &object, &writer->scratch);
     codec_put_literal(out, "relation");
     codec_put_text(out, node->relation);
     codec_put_literal(out, "op");
     codec_put_literal(out, expand_op_name(node->op));
-    if (node->op == EXPAND_LEAF) {
-        codec_put_literal(out, "subjects");
-        codec_put_array(out, node->subject_count);
-        for (size_t index = 0; index < node->subject_count; index++)
-            result_put_object(out, &node->subjects[index].object, scratch);
-    } else {
+    if (pairs > 0) {
+        codec_put_literal(out, "condition");
+        codec_put_map(out, pairs);
+        status = result_put_condition(out, &node->condition, writer->arena, writer->error);
+    }
+    if (node->op != EXPAND_LEAF) {
         codec_put_literal(out, "children");
         codec_put_array(out, node->child_count);
+        return status;
     }
+    codec_put_literal(out, "subjects");
+    codec_put_array(out, node->subject_count);
+    for (size_t index = 0; status == BEHALF_OK && index < node->subject_count; index++)
+        status = put_expand_subject(writer, &node->subjects[index]);
+    return status;
 }
 
 struct expand_level {
@@ -60,18 +93,18 @@ struct expand_level {
 /* Children follow their parent's header, so the tree is written in pre-order, with a stack of our
  * own: groups in groups may be as deep as the data. */
 static enum status
-put_expand_tree(struct buffer *out, const struct expand_node *root, struct arena *arena,
-                struct buffer *scratch, struct error *error)
+put_expand_tree(struct expand_writer *writer, const struct expand_node *root)
 {
     size_t capacity = 32;
     size_t depth = 1;
-    struct expand_level *stack = arena_take_array(arena, capacity, sizeof *stack);
+    struct expand_level *stack = arena_take_array(writer->arena, capacity, sizeof *stack);
+    enum status status;
 
     if (stack == NULL)
         goto no_memory;
     stack[0].node = root;
-    put_expand_node(out, root, scratch);
-    while (depth > 0 && out->size <= LIMIT_MESSAGE_SIZE) {
+    status = put_expand_node(writer, root);
+    while (status == BEHALF_OK && depth > 0 && writer->out->size <= LIMIT_MESSAGE_SIZE) {
         struct expand_level *level = &stack[depth - 1];
         const struct expand_node *child;
 
@@ -80,9 +113,10 @@ put_expand_tree(struct buffer *out, const struct expand_node *root, struct arena
             continue;
         }
         child = level->node->children[level->next++];
-        put_expand_node(out, child, scratch);
+        status = put_expand_node(writer, child);
         if (depth == capacity) {
-            struct expand_level *larger = arena_take_array(arena, capacity * 2, sizeof *larger);
+            struct expand_level *larger =
+                arena_take_array(writer->arena, capacity * 2, sizeof *larger);
 
             if (larger == NULL)
                 goto no_memory;
@@ -92,9 +126,10 @@ put_expand_tree(struct buffer *out, const struct expand_node *root, struct arena
         }
         stack[depth++] = (struct expand_level){child, 0};
     }
-    return BEHALF_OK;
+    return status;
 no_memory:
-    return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the tree needs more memory than allowed");
+    return error_set(writer->error, BEHALF_BUDGET_EXHAUSTED,
+                     "the tree needs more memory than allowed");
 }
 
 enum status
@@ -111,7 +146,7 @@ method_expand(const struct method_context *context, struct reader arguments, str
     struct expand_arguments call = {.expand.depth = 1};
     struct engine_request request;
     struct expand_result result;
-    struct buffer scratch;
+    struct expand_writer writer = {.out = out, .arena = context->arena, .error = error};
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
     if (status != BEHALF_OK)
@@ -120,14 +155,26 @@ method_expand(const struct method_context *context, struct reader arguments, str
     status = engine_expand(context->worker, &request, &call.expand, &result, error);
     if (status != BEHALF_OK)
         return status;
-    buffer_init(&scratch);
-    codec_put_map(out, 2);
+    buffer_init(&writer.scratch);
+    codec_put_map(out, 3);
     codec_put_literal(out, "expanded_at");
     result_put_token(out, &result.expanded_at);
+    codec_put_literal(out, "valid_until");
+    result_put_time(out, result.valid_until);
     codec_put_literal(out, "tree");
-    status = put_expand_tree(out, result.tree, context->arena, &scratch, error);
-    buffer_release(&scratch);
+    status = put_expand_tree(&writer, result.tree);
+    buffer_release(&writer.scratch);
     return status;
+}
+
+/* The pair `decision`, and `missing` behind a conditional one. */
+static void
+put_decision(struct buffer *out, enum decision decision, const struct missing_context *missing)
+{
+    codec_put_text(out, SLICE_LITERAL("decision"));
+    result_put_decision(out, decision);
+    if (decision == DECISION_CONDITIONAL)
+        result_put_missing(out, missing);
 }
 
 /* --- lookup_resources --- */
@@ -141,15 +188,16 @@ struct lookup_resources_arguments {
 static void
 put_lookup_resources(struct buffer *out, const struct lookup_resources_result *result)
 {
-    codec_put_map(out, 5);
+    codec_put_map(out, 6);
     codec_put_literal(out, "resources");
     codec_put_array(out, result->resource_count);
     for (size_t index = 0; index < result->resource_count; index++) {
-        codec_put_map(out, 2);
+        const struct lookup_resource *row = &result->resources[index];
+
+        codec_put_map(out, row->decision == DECISION_CONDITIONAL ? 3 : 2);
         codec_put_text(out, SLICE_LITERAL("id"));
-        codec_put_text(out, result->resources[index].id);
-        codec_put_text(out, SLICE_LITERAL("decision"));
-        result_put_decision(out, result->resources[index].decision);
+        codec_put_text(out, row->id);
+        put_decision(out, row->decision, &row->missing);
     }
     codec_put_literal(out, "undecided");
     codec_put_array(out, result->undecided_count);
@@ -162,6 +210,8 @@ put_lookup_resources(struct buffer *out, const struct lookup_resources_result *r
     }
     codec_put_literal(out, "complete");
     codec_put_bool(out, result->complete);
+    codec_put_literal(out, "valid_until");
+    result_put_time(out, result->valid_until);
     codec_put_literal(out, "cursor");
     result_put_cursor(out, &result->cursor);
     codec_put_literal(out, "looked_up_at");
@@ -180,6 +230,8 @@ method_lookup_resources(const struct method_context *context, struct reader argu
         FIELD(lookup_resources_arguments, lookup.subject, "subject", decode_subject,
               FIELD_REQUIRED),
         FIELD(lookup_resources_arguments, actors, "actor", decode_actors, FIELD_OPTIONAL),
+        FIELD(lookup_resources_arguments, lookup.context, "context", decode_context,
+              FIELD_OPTIONAL),
         FIELD(lookup_resources_arguments, lookup.limit, "limit", decode_page_limit, FIELD_OPTIONAL),
         FIELD(lookup_resources_arguments, lookup.cursor, "cursor", decode_cursor, FIELD_OPTIONAL),
         READ_FIELDS(lookup_resources_arguments),
@@ -210,7 +262,7 @@ struct lookup_subjects_arguments {
 static void
 put_lookup_subject(struct buffer *out, const struct lookup_subject *subject)
 {
-    codec_put_map(out, subject->wildcard ? 3 : 2);
+    codec_put_map(out, 2 + (size_t)subject->wildcard + (subject->decision == DECISION_CONDITIONAL));
     if (subject->wildcard) {
         codec_put_literal(out, "wildcard");
         codec_put_bool(out, true);
@@ -218,8 +270,7 @@ put_lookup_subject(struct buffer *out, const struct lookup_subject *subject)
         codec_put_literal(out, "id");
         codec_put_text(out, subject->id);
     }
-    codec_put_literal(out, "decision");
-    result_put_decision(out, subject->decision);
+    put_decision(out, subject->decision, &subject->missing);
     if (!subject->wildcard)
         return;
     codec_put_literal(out, "excluded");
@@ -246,6 +297,7 @@ method_lookup_subjects(const struct method_context *context, struct reader argum
               FIELD_REQUIRED),
         FIELD(lookup_subjects_arguments, lookup.subject_relation, "subject_relation",
               decode_relation_name, FIELD_OPTIONAL),
+        FIELD(lookup_subjects_arguments, lookup.context, "context", decode_context, FIELD_OPTIONAL),
         FIELD(lookup_subjects_arguments, lookup.limit, "limit", decode_page_limit, FIELD_OPTIONAL),
         FIELD(lookup_subjects_arguments, lookup.cursor, "cursor", decode_cursor, FIELD_OPTIONAL),
         READ_FIELDS(lookup_subjects_arguments),
@@ -261,13 +313,15 @@ method_lookup_subjects(const struct method_context *context, struct reader argum
     status = engine_lookup_subjects(context->worker, &request, &call.lookup, &result, error);
     if (status != BEHALF_OK)
         return status;
-    codec_put_map(out, 4);
+    codec_put_map(out, 5);
     codec_put_literal(out, "subjects");
     codec_put_array(out, result.subject_count);
     for (size_t index = 0; index < result.subject_count; index++)
         put_lookup_subject(out, &result.subjects[index]);
     codec_put_literal(out, "complete");
     codec_put_bool(out, result.complete);
+    codec_put_literal(out, "valid_until");
+    result_put_time(out, result.valid_until);
     codec_put_literal(out, "cursor");
     result_put_cursor(out, &result.cursor);
     codec_put_literal(out, "looked_up_at");
@@ -293,6 +347,8 @@ method_lookup_permissions(const struct method_context *context, struct reader ar
         FIELD(lookup_permissions_arguments, lookup.subject, "subject", decode_subject,
               FIELD_REQUIRED),
         FIELD(lookup_permissions_arguments, actors, "actor", decode_actors, FIELD_OPTIONAL),
+        FIELD(lookup_permissions_arguments, lookup.context, "context", decode_context,
+              FIELD_OPTIONAL),
         READ_FIELDS(lookup_permissions_arguments),
     };
     struct lookup_permissions_arguments call = {.read.deadline_ms = 0};
@@ -311,13 +367,15 @@ method_lookup_permissions(const struct method_context *context, struct reader ar
     codec_put_map(out, 2);
     codec_put_literal(out, "permissions");
     codec_put_array(out, result.permission_count);
-    for (size_t index = 0; index < result.permission_count; index++) {
-        codec_put_map(out, 2);
+    for (size_t index = 0; status == BEHALF_OK && index < result.permission_count; index++) {
+        const struct lookup_permission *row = &result.permissions[index];
+
+        codec_put_map(out, 1 + result_item_pairs(&row->item));
         codec_put_literal(out, "permission");
-        codec_put_text(out, result.permissions[index].permission);
-        result_put_item(out, &result.permissions[index].item);
+        codec_put_text(out, row->permission);
+        status = result_put_item(out, &row->item, context->arena, error);
     }
     codec_put_literal(out, "looked_up_at");
     result_put_token(out, &result.looked_up_at);
-    return BEHALF_OK;
+    return status;
 }

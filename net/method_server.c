@@ -43,6 +43,7 @@ static const struct limit_row limit_rows[] = {
     {"page", LIMIT_PAGE},
     {"delete", LIMIT_DELETE},
     {"token_bytes", LIMIT_TOKEN},
+    {"context_bytes", LIMIT_CONTEXT},
     {"stored_context_bytes", LIMIT_STORED_CONTEXT},
     {"metadata_bytes", LIMIT_METADATA},
     {"idempotency_key_bytes", LIMIT_IDEMPOTENCY_KEY},

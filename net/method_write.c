@@ -116,15 +116,13 @@ method_relationships_read(const struct method_context *context, struct reader ar
         engine_relationships_read(context->worker, &request, &call.relationships, &result, error);
     if (status != BEHALF_OK)
         return status;
-    buffer_init(&text);
     codec_put_map(out, 4);
     codec_put_literal(out, "relationships");
     codec_put_array(out, result.relationship_count);
-    for (size_t index = 0; index < result.relationship_count; index++) {
-        buffer_clear(&text);
-        relationship_print(&result.relationships[index], &text);
-        codec_put_text(out, buffer_slice(&text));
-    }
+    buffer_init(&text);
+    for (size_t index = 0; status == BEHALF_OK && index < result.relationship_count; index++)
+        status = result_put_relationship(out, &result.relationships[index], &text, context->arena,
+                                         error);
     buffer_release(&text);
     codec_put_literal(out, "complete");
     codec_put_bool(out, result.complete);
@@ -132,5 +130,5 @@ method_relationships_read(const struct method_context *context, struct reader ar
     result_put_cursor(out, &result.cursor);
     codec_put_literal(out, "read_at");
     result_put_token(out, &result.read_at);
-    return BEHALF_OK;
+    return status;
 }

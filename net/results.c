@@ -1,6 +1,8 @@
 /* results.c - encoding of what several methods answer. */
 #include "net/results.h"
 
+#include "net/contexts.h"
+
 void
 result_put_error(struct buffer *out, const struct error *error)
 {
@@ -84,13 +86,134 @@ result_put_object(struct buffer *out, const struct object *object, struct buffer
 }
 
 void
-result_put_item(struct buffer *out, const struct check_item *item)
+result_put_time(struct buffer *out, int64_t time_ns)
 {
-    if (item->status == BEHALF_OK) {
-        codec_put_text(out, SLICE_LITERAL("decision"));
-        result_put_decision(out, item->decision);
-    } else {
+    if (time_ns == 0)
+        codec_put_nil(out);
+    else
+        codec_put_time(out, time_ns);
+}
+
+void
+result_put_missing(struct buffer *out, const struct missing_context *missing)
+{
+    codec_put_text(out, SLICE_LITERAL("missing"));
+    codec_put_array(out, missing->count);
+    for (size_t index = 0; index < missing->count; index++)
+        codec_put_text(out, missing->names[index]);
+}
+
+size_t
+result_item_pairs(const struct check_item *item)
+{
+    if (item->status != BEHALF_OK)
+        return 1;
+    return 2 + (size_t)(item->decision == DECISION_CONDITIONAL) + (item->explanation != NULL);
+}
+
+enum status
+result_put_item(struct buffer *out, const struct check_item *item, struct arena *arena,
+                struct error *error)
+{
+    if (item->status != BEHALF_OK) {
         codec_put_text(out, SLICE_LITERAL("error"));
         result_put_error(out, item->error);
+        return BEHALF_OK;
     }
+    codec_put_text(out, SLICE_LITERAL("decision"));
+    result_put_decision(out, item->decision);
+    if (item->decision == DECISION_CONDITIONAL)
+        result_put_missing(out, &item->missing);
+    codec_put_text(out, SLICE_LITERAL("valid_until"));
+    result_put_time(out, item->valid_until);
+    if (item->explanation == NULL)
+        return BEHALF_OK;
+    codec_put_text(out, SLICE_LITERAL("trace"));
+    return result_put_trace(out, item->explanation, arena, error);
+}
+
+/* --- relationships and their conditions --- */
+
+enum status
+result_put_context(struct buffer *out, struct slice json, struct arena *arena, struct error *error)
+{
+    const struct datum *context = NULL;
+    enum status status = datum_parse_json(json, arena, &context, error);
+
+    if (status == BEHALF_OK)
+        context_put(out, context);
+    return status;
+}
+
+size_t
+result_condition_pairs(const struct expand_condition *condition)
+{
+    return (size_t)(condition->caveat.size > 0) + (condition->expires_at != 0);
+}
+
+enum status
+result_put_condition(struct buffer *out, const struct expand_condition *condition,
+                     struct arena *arena, struct error *error)
+{
+    enum status status = BEHALF_OK;
+
+    if (condition->expires_at != 0) {
+        codec_put_literal(out, "expires_at");
+        codec_put_time(out, condition->expires_at);
+    }
+    if (condition->caveat.size == 0)
+        return BEHALF_OK;
+    codec_put_literal(out, "caveat");
+    codec_put_map(out, condition->context.size > 0 ? 2 : 1);
+    codec_put_literal(out, "name");
+    codec_put_text(out, condition->caveat);
+    if (condition->context.size > 0) {
+        codec_put_literal(out, "context");
+        status = result_put_context(out, condition->context, arena, error);
+    }
+    return status;
+}
+
+static void
+put_object_map(struct buffer *out, const struct object *object, bool with_relation)
+{
+    with_relation = with_relation && object->relation.size > 0;
+    codec_put_map(out, with_relation ? 3 : 2);
+    codec_put_literal(out, "type");
+    codec_put_text(out, object->type);
+    if (object->wildcard) {
+        codec_put_literal(out, "wildcard");
+        codec_put_bool(out, true);
+    } else {
+        codec_put_literal(out, "id");
+        codec_put_text(out, object->id);
+    }
+    if (with_relation) {
+        codec_put_literal(out, "relation");
+        codec_put_text(out, object->relation);
+    }
+}
+
+enum status
+result_put_relationship(struct buffer *out, const struct relationship *relationship,
+                        struct buffer *scratch, struct arena *arena, struct error *error)
+{
+    struct expand_condition condition = {relationship->caveat, relationship->context,
+                                         relationship->expires_at};
+    size_t pairs = result_condition_pairs(&condition);
+
+    if (pairs == 0) {
+        buffer_clear(scratch);
+        relationship_print(relationship, scratch);
+        codec_put_text(out, buffer_slice(scratch));
+        return BEHALF_OK;
+    }
+    codec_put_map(out, 3 + pairs);
+    codec_put_literal(out, "resource");
+    put_object_map(out, &relationship->resource, false);
+    codec_put_literal(out, "relation");
+    codec_put_text(out, relationship->resource.relation);
+    codec_put_literal(out, "subject");
+    put_object_map(out, &relationship->subject, true);
+    return result_put_condition(out, &condition, arena, error);
 }

@@ -19,7 +19,36 @@ void result_put_cursor(struct buffer *out, const struct engine_token *cursor);
 /* "type:id#relation"; `scratch` is cleared and used. */
 void result_put_object(struct buffer *out, const struct object *object, struct buffer *scratch);
 
-/* The pairs of one item: `decision`, or `error`. */
-void result_put_item(struct buffer *out, const struct check_item *item);
+/* RFC 3339, or nil for 0. */
+void result_put_time(struct buffer *out, int64_t time_ns);
+
+/* The pair `missing`, which stands in conditional results only. */
+void result_put_missing(struct buffer *out, const struct missing_context *missing);
+
+/* The pairs of one item: `decision`, `missing` when it is conditional, `valid_until`, `trace` when
+ * it was asked for; or `error`. */
+size_t result_item_pairs(const struct check_item *item);
+enum status result_put_item(struct buffer *out, const struct check_item *item, struct arena *arena,
+                            struct error *error) BEHALF_MUST_USE;
+
+/* The pairs of a condition: `caveat` ({name, context?}) and `expires_at`, each when there is one.
+ * `arena` is needed for what the context is read into; so below. */
+size_t result_condition_pairs(const struct expand_condition *condition);
+enum status result_put_condition(struct buffer *out, const struct expand_condition *condition,
+                                 struct arena *arena, struct error *error) BEHALF_MUST_USE;
+
+/* A map in the stored JSON text of a context. */
+enum status result_put_context(struct buffer *out, struct slice json, struct arena *arena,
+                               struct error *error) BEHALF_MUST_USE;
+
+/* Text when it has no condition, else {resource, relation, subject, caveat?, expires_at?}.
+ * `scratch` is cleared and used. */
+enum status result_put_relationship(struct buffer *out, const struct relationship *relationship,
+                                    struct buffer *scratch, struct arena *arena,
+                                    struct error *error) BEHALF_MUST_USE;
+
+/* An explanation with all its branches; stops early when the reply is too large to be sent. */
+enum status result_put_trace(struct buffer *out, const struct explanation *root,
+                             struct arena *arena, struct error *error) BEHALF_MUST_USE;
 
 #endif

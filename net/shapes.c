@@ -2,6 +2,8 @@
  * structs. */
 #include "net/shapes.h"
 
+#include "net/contexts.h"
+
 static enum status
 no_memory(struct decoder *decoder)
 {
@@ -142,6 +144,18 @@ decode_object_id(struct decoder *decoder, void *into)
         return status;
     status = object_id_check(*id, decoder->error);
     return status == BEHALF_OK ? status : decoder_name(decoder, status);
+}
+
+enum status
+decode_flag(struct decoder *decoder, void *into)
+{
+    bool *flag = into;
+    struct value value;
+    enum status status = decoder_expect(decoder, VALUE_BOOL, "true or false", &value);
+
+    if (status == BEHALF_OK)
+        *flag = value.number != 0;
+    return status;
 }
 
 static enum status
@@ -437,44 +451,6 @@ decode_time(struct decoder *decoder, void *into)
     return BEHALF_OK;
 }
 
-/* A map, kept as the JSON text that the engine stores. An empty one is no context. */
-static enum status
-decode_stored_context(struct decoder *decoder, void *into)
-{
-    struct slice *context = into;
-    struct reader peek = decoder->reader;
-    struct buffer json;
-    struct slice raw = {NULL, 0};
-    struct value value;
-    enum status status;
-
-    if (!reader_next(&peek, &value))
-        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the value is cut short");
-    if (value.kind != VALUE_MAP)
-        return decoder_mismatch(decoder, &value, "a map");
-    peek = decoder->reader;
-    if (!reader_skip(&peek, &raw))
-        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the value is cut short");
-    if (raw.size > LIMIT_STORED_CONTEXT)
-        return decoder_refuse(decoder, BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE,
-                              "%zu bytes; at most %zu are allowed", raw.size, LIMIT_STORED_CONTEXT);
-    if (value.number == 0) {
-        decoder->reader = peek;
-        return BEHALF_OK;
-    }
-    buffer_init(&json);
-    status = codec_to_json(&decoder->reader, LIMIT_DEPTH, &json, decoder->error);
-    if (status != BEHALF_OK) {
-        decoder_name(decoder, status);
-    } else {
-        *context = arena_copy(decoder->arena, buffer_slice(&json));
-        if (context->data == NULL)
-            status = no_memory(decoder);
-    }
-    buffer_release(&json);
-    return status;
-}
-
 static enum status
 decode_caveat(struct decoder *decoder, void *into)
 {
@@ -528,7 +504,13 @@ decode_relationship(struct decoder *decoder, void *into)
         return decoder_mismatch(decoder, &value, "a relationship (a string or a map)");
     decoder->reader = peek;
     status = relationship_parse(value.bytes, decoder->arena, relationship, decoder->error);
-    return status == BEHALF_OK ? status : decoder_name(decoder, status);
+    if (status != BEHALF_OK)
+        return decoder_name(decoder, status);
+    if (relationship->context.size > LIMIT_STORED_CONTEXT)
+        return decoder_refuse(decoder, BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE,
+                              "the context has %zu bytes; at most %zu are allowed",
+                              relationship->context.size, LIMIT_STORED_CONTEXT);
+    return BEHALF_OK;
 }
 
 static enum status
@@ -716,6 +698,8 @@ decode_check(struct decoder *decoder, void *into)
         FIELD(check_map, check.permission, "permission", decode_relation_name, FIELD_REQUIRED),
         FIELD(check_map, check.subject, "subject", decode_subject, FIELD_REQUIRED),
         FIELD(check_map, actors, "actor", decode_actors, FIELD_OPTIONAL),
+        FIELD(check_map, check.context, "context", decode_context, FIELD_OPTIONAL),
+        FIELD(check_map, check.explain, "explain", decode_flag, FIELD_OPTIONAL),
     };
     struct check *check = into;
     struct check_map map = {.actors = {NULL, 0}};

@@ -35,6 +35,7 @@ field_decode decode_actors; /* struct actors: an object, or an array of 1 to LIM
 
 field_decode decode_type_name;     /* struct slice */
 field_decode decode_relation_name; /* struct slice */
+field_decode decode_flag;          /* bool */
 field_decode decode_u32;           /* uint32_t */
 field_decode decode_page_limit;    /* uint32_t up to LIMIT_PAGE */
 field_decode decode_delete_limit;  /* uint32_t up to LIMIT_DELETE */

@@ -208,8 +208,7 @@ static const char *const datum_kinds[] = {
 
 static const char *const type_forms[CAVEAT_IPADDRESS + 1] = {
     [CAVEAT_INT] = "an int is a whole number of 64 bits, or its decimal digits as a string",
-    [CAVEAT_UINT] = "a uint is a whole number from 0 to 9223372036854775807, or its decimal digits "
-                    "as a string",
+    [CAVEAT_UINT] = "a uint is a whole number of 0 or more, or its decimal digits as a string",
     [CAVEAT_DOUBLE] = "a double is a number, or one as a string",
     [CAVEAT_BYTES] = "bytes are a string in base64, with its padding",
     [CAVEAT_DURATION] = "a duration is a string like \"1h30m\" or \"-1.5s\"",

@@ -132,8 +132,9 @@ struct schema_type {
  *   ARROW     on the objects that name the source's object on relation `tupleset`, through an arrow
  *             in the rewrite of permission `target`
  *   SELF      (type sources only) the subject itself as resource of permission `target`
- * `certain` is true when the step alone decides: `target`'s rewrite reaches it through unions only,
- * the arrow is not .all, and the variant has no caveat and no expiration. */
+ * `certain` is true when the step alone decides, as far as the schema knows: `target`'s rewrite
+ * reaches it through unions only, and the arrow is not .all. A stored tuple's own caveat and
+ * expiration are its own matter. */
 enum schema_entry_kind {
     SCHEMA_ENTRY_STORED,
     SCHEMA_ENTRY_COMPUTED,

@@ -118,6 +118,13 @@ changelog_add_request(struct buffer *entry, const uint8_t key[REQUEST_DIGEST_SIZ
     buffer_add(entry, digest, DIGEST_SIZE);
 }
 
+void
+changelog_add_sweep(struct buffer *entry, int64_t time_ns)
+{
+    add_kind(entry, CHANGELOG_SWEEP);
+    add_u64(entry, time_to_bits(time_ns));
+}
+
 /* --- reading --- */
 
 static bool
@@ -218,7 +225,18 @@ take_request(struct slice *rest, struct changelog_record *record)
     return true;
 }
 
-/* Puts and removes share a rank; schema, metadata and request may not come twice. */
+static bool
+take_sweep(struct slice *rest, struct changelog_record *record)
+{
+    struct slice bytes;
+
+    if (!take(rest, 8, &bytes))
+        return false;
+    record->time_ns = time_from_bits(bytes_get_u64(bytes.data));
+    return true;
+}
+
+/* Puts and removes share a rank; what stands behind them may not come twice. */
 static bool
 kind_follows(enum changelog_kind last, enum changelog_kind kind)
 {
@@ -236,7 +254,7 @@ changelog_next(struct changelog_reader *reader, struct changelog_record *record,
 
     if (!take(&reader->rest, 1, &bytes))
         return BEHALF_DONE;
-    if (bytes.data[0] < CHANGELOG_LABEL || bytes.data[0] > CHANGELOG_REQUEST)
+    if (bytes.data[0] < CHANGELOG_LABEL || bytes.data[0] > CHANGELOG_SWEEP)
         return broken(error, "a record of unknown kind");
     *record = (struct changelog_record){.kind = (enum changelog_kind)bytes.data[0]};
     if (!kind_follows(reader->last, record->kind))
@@ -259,6 +277,9 @@ changelog_next(struct changelog_reader *reader, struct changelog_record *record,
         break;
     case CHANGELOG_REQUEST:
         good = take_request(&reader->rest, record);
+        break;
+    case CHANGELOG_SWEEP:
+        good = take_sweep(&reader->rest, record);
         break;
     }
     return good ? BEHALF_OK : broken(error, "a record is cut short or impossible");

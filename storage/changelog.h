@@ -9,11 +9,13 @@
  *     5 schema    size(4) text
  *     6 metadata  size(4) bytes
  *     7 request   digest of the idempotency key(16) request digest(32)
+ *     8 sweep     time(8)
  *
  * Always true: an entry is self-contained, so replaying all of them rebuilds every family; its
- * records stand in the order of their kinds (puts and removes mixed, as they came), the last three
- * at most once. The chain is h_n = SHA-256(h_(n-1), entry n) with 32 zero bytes for h_0: nobody can
- * change, drop or insert an entry without changing the head record.
+ * records stand in the order of their kinds (puts and removes mixed, as they came), the last four
+ * at most once. A sweep says that nobody asked for this transaction: all it did was to remove edges
+ * that had expired at its time. The chain is h_n = SHA-256(h_(n-1), entry n) with 32 zero bytes for
+ * h_0: nobody can change, drop or insert an entry without changing the head record.
  * Memory: decoded slices point into the entry. Threads: pure functions.
  * Errors: STORAGE_CORRUPT for bytes that no encoder makes. */
 #ifndef BEHALF_STORAGE_CHANGELOG_H
@@ -30,7 +32,8 @@ enum changelog_kind {
     CHANGELOG_REMOVE,
     CHANGELOG_SCHEMA,
     CHANGELOG_METADATA,
-    CHANGELOG_REQUEST
+    CHANGELOG_REQUEST,
+    CHANGELOG_SWEEP
 };
 
 struct changelog_header {
@@ -47,6 +50,7 @@ struct changelog_record {
     struct edge edge;            /* put (all but created_revision), remove (key only) */
     struct slice bytes;          /* name, id, text, metadata, or digest of the idempotency key */
     uint8_t digest[DIGEST_SIZE]; /* request */
+    int64_t time_ns;             /* sweep */
 };
 
 /* Reads an entry from its start. */
@@ -65,6 +69,7 @@ void changelog_add_schema(struct buffer *entry, struct slice text);
 void changelog_add_metadata(struct buffer *entry, struct slice metadata);
 void changelog_add_request(struct buffer *entry, const uint8_t key[REQUEST_DIGEST_SIZE],
                            const uint8_t digest[DIGEST_SIZE]);
+void changelog_add_sweep(struct buffer *entry, int64_t time_ns);
 
 enum status changelog_open(struct slice entry, struct changelog_reader *reader,
                            struct changelog_header *header, struct error *error) BEHALF_MUST_USE;

@@ -267,6 +267,28 @@ entry_build(const struct store_transaction *transaction, const struct changelog_
         changelog_add_metadata(entry, transaction->metadata);
     if (transaction->has_request)
         changelog_add_request(entry, transaction->request_key, transaction->request_digest);
+    if (transaction->is_sweep)
+        changelog_add_sweep(entry, transaction->sweep_time_ns);
+}
+
+/* What claims to be a sweep, perhaps in an entry from outside, may take nothing from anybody. */
+static enum status
+sweep_check(const struct store_transaction *transaction, struct error *error)
+{
+    if (!transaction->is_sweep)
+        return BEHALF_OK;
+    if (transaction->label_count > 0 || transaction->name_count > 0 || transaction->has_schema ||
+        transaction->metadata.size > 0 || transaction->has_request)
+        return error_set(error, BEHALF_STORAGE_CORRUPT, "a sweep would do more than remove edges");
+    for (size_t index = 0; index < transaction->change_count; index++) {
+        int64_t expired = transaction->edges[index].old_expires_at;
+
+        if (!transaction->changes[index].removed || expired == 0 ||
+            expired > transaction->sweep_time_ns)
+            return error_set(error, BEHALF_STORAGE_CORRUPT,
+                             "a sweep would change an edge that has not expired");
+    }
+    return BEHALF_OK;
 }
 
 static enum status
@@ -358,7 +380,9 @@ transaction_commit_as(struct store_transaction *transaction, int64_t time_ns,
                            head.revision);
         goto done;
     }
-    status = batch_build(&batch, transaction, &head, &entry, error);
+    status = sweep_check(transaction, error);
+    if (status == BEHALF_OK)
+        status = batch_build(&batch, transaction, &head, &entry, error);
     if (status == BEHALF_OK)
         status = write_batch(store, &batch, head.revision, error);
     if (status != BEHALF_OK)
@@ -381,6 +405,22 @@ store_transaction_commit(struct store_transaction *transaction, int64_t time_ns,
 }
 
 /* --- durability --- */
+
+/* One record of "meta" that belongs to this store alone, durably. */
+static enum status
+write_record(struct store *store, struct slice name, struct slice value, struct error *error)
+{
+    const struct kv_change change = {KV_META, false, name, value};
+    enum status status;
+
+    if (atomic_load(&store->failed))
+        return error_set(error, BEHALF_SERVICE_READ_ONLY,
+                         "an earlier write failed: the store is read-only until it is reopened");
+    status = kv_write(store->kv, &change, 1, true, error);
+    if (status != BEHALF_OK && status != BEHALF_SERVICE_READ_ONLY)
+        atomic_store(&store->failed, true);
+    return status;
+}
 
 enum status
 store_sync(struct store *store, struct error *error)
@@ -408,21 +448,15 @@ enum status
 store_set_horizon(struct store *store, uint64_t revision, struct error *error)
 {
     char bytes[8];
-    const struct kv_change change = {KV_META, false, META_HORIZON, {bytes, sizeof bytes}};
     enum status status;
 
     BEHALF_ASSERT(revision <= store->head.revision);
     if (revision <= atomic_load(&store->horizon))
         return BEHALF_OK;
-    if (atomic_load(&store->failed))
-        return error_set(error, BEHALF_SERVICE_READ_ONLY,
-                         "an earlier write failed: the store is read-only until it is reopened");
     bytes_put_u64(bytes, revision);
-    status = kv_write(store->kv, &change, 1, true, error);
-    if (status != BEHALF_OK) {
-        atomic_store(&store->failed, true);
+    status = write_record(store, META_HORIZON, (struct slice){bytes, sizeof bytes}, error);
+    if (status != BEHALF_OK)
         return status;
-    }
     /* Readers learn it before anything is dropped: they compare again after they have read. */
     atomic_store(&store->horizon, revision);
     kv_drop_hint(store->kv, KV_HISTORY, revision);
@@ -433,4 +467,13 @@ uint64_t
 store_horizon(struct store *store)
 {
     return atomic_load(&store->horizon);
+}
+
+enum status
+store_set_clock(struct store *store, const struct store_clock *clock, struct error *error)
+{
+    char bytes[CLOCK_SIZE];
+
+    clock_encode(clock, bytes);
+    return write_record(store, META_CLOCK, (struct slice){bytes, sizeof bytes}, error);
 }

@@ -304,6 +304,27 @@ head_decode(struct slice bytes, struct store_head *head, struct error *error)
     return BEHALF_OK;
 }
 
+#define CLOCK_AHEAD 1
+
+void
+clock_encode(const struct store_clock *clock, char bytes[CLOCK_SIZE])
+{
+    bytes_put_u64(bytes, time_to_bits(clock->floor_ns));
+    bytes_put_u64(bytes + 8, time_to_bits(clock->trusted_ns));
+    bytes[16] = clock->ahead ? CLOCK_AHEAD : 0;
+}
+
+enum status
+clock_decode(struct slice bytes, struct store_clock *clock, struct error *error)
+{
+    if (bytes.size != CLOCK_SIZE || (bytes.data[16] & ~CLOCK_AHEAD) != 0)
+        return corrupt(error, "clock record", bytes);
+    clock->floor_ns = time_from_bits(bytes_get_u64(bytes.data));
+    clock->trusted_ns = time_from_bits(bytes_get_u64(bytes.data + 8));
+    clock->ahead = (bytes.data[16] & CLOCK_AHEAD) != 0;
+    return BEHALF_OK;
+}
+
 void
 request_key_encode(const uint8_t digest[REQUEST_DIGEST_SIZE], int64_t time_ns,
                    char bytes[REQUEST_KEY_SIZE])

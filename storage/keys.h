@@ -11,6 +11,7 @@
  *              "secret"                                         random(32)
  *              "head"                                           revision(8) chain(32) time(8)
  *              "horizon"                                        revision(8); absent = 0
+ *              "clock"                                          floor(8) trusted(8) flags(1)
  *              "next/" type(2) kind(1)                          next free number(8); absent = 1
  *              "count/" variant(11)                             edges(8), never 0
  *   names      type(2) id...                                    node(8)
@@ -29,6 +30,7 @@
  *   label node 0(2) 0(2) kind(2) label(2)     type 0 is no type: labels share names and nodes
  *   kind       1 type, 2 relation, 3 caveat   (enum label_kind + 1); 0 in "next/" of a real type
  *   time       nanoseconds since 1970, signed, sign bit flipped so that byte order is time order
+ *              clock flags: 1 the clock was ahead (storage/store.h)
  *   direction  0 forward, 1 reverse
  *   variant    resource type(2) relation(2) subject type(2) srelation(2) caveat(2) flags(1)
  *              flags: 1 wildcard, 2 expiring
@@ -60,12 +62,14 @@
 #define COUNT_KEY_SIZE (6 + VARIANT_SIZE)
 #define NEXT_KEY_SIZE 8
 #define HEAD_SIZE (8 + DIGEST_SIZE + 8)
+#define CLOCK_SIZE (8 + 8 + 1)
 
 #define META_FORMAT SLICE_LITERAL("format")
 #define META_INCARNATION SLICE_LITERAL("incarnation")
 #define META_SECRET SLICE_LITERAL("secret")
 #define META_HEAD SLICE_LITERAL("head")
 #define META_HORIZON SLICE_LITERAL("horizon")
+#define META_CLOCK SLICE_LITERAL("clock")
 #define META_NEXT "next/"
 #define META_COUNT "count/"
 
@@ -136,6 +140,10 @@ void edge_variant_of(const struct edge *edge, struct edge_variant *variant);
 void head_encode(const struct store_head *head, char bytes[HEAD_SIZE]);
 enum status head_decode(struct slice bytes, struct store_head *head,
                         struct error *error) BEHALF_MUST_USE;
+
+void clock_encode(const struct store_clock *clock, char bytes[CLOCK_SIZE]);
+enum status clock_decode(struct slice bytes, struct store_clock *clock,
+                         struct error *error) BEHALF_MUST_USE;
 
 void request_key_encode(const uint8_t digest[REQUEST_DIGEST_SIZE], int64_t time_ns,
                         char bytes[REQUEST_KEY_SIZE]);

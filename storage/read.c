@@ -234,14 +234,13 @@ store_changelog_read(const struct store_snapshot *snapshot, uint64_t revision, s
 }
 
 enum status
-store_request_find(const struct store_snapshot *snapshot, struct slice key,
+store_request_find(const struct store_snapshot *snapshot, struct slice key, int64_t now_ns,
                    struct store_request *request, bool *found, struct error *error)
 {
     uint8_t digest[DIGEST_SIZE];
     char from[REQUEST_KEY_SIZE];
     char to[REQUEST_KEY_SIZE];
     struct kv_range range = {KV_REQUESTS, {from, sizeof from}, {to, sizeof to}, true};
-    int64_t oldest = env_wall_ns(snapshot->store->env) - REQUEST_KEPT_NS;
     struct store_request read;
     struct kv_scan *scan;
     struct slice at;
@@ -259,7 +258,7 @@ store_request_find(const struct store_snapshot *snapshot, struct slice key,
     status = kv_scan_next(scan, &at, &value, error);
     if (status == BEHALF_OK) {
         status = request_decode(at, value, &read, error);
-        there = status == BEHALF_OK && read.time_ns > oldest;
+        there = status == BEHALF_OK && read.time_ns > now_ns - REQUEST_KEPT_NS;
     } else if (status == BEHALF_DONE) {
         status = BEHALF_OK;
     }
@@ -299,6 +298,23 @@ store_expired(const struct store_snapshot *snapshot, int64_t now_ns, struct edge
         *count = filled;
         status = BEHALF_OK;
     }
+    return status;
+}
+
+enum status
+store_clock_read(struct store *store, struct store_clock *clock, bool *found, struct error *error)
+{
+    struct buffer value;
+    bool there = false;
+    enum status status;
+
+    buffer_init(&value);
+    status = kv_get(store->kv, NULL, KV_META, META_CLOCK, &value, &there, error);
+    if (status == BEHALF_OK && there)
+        status = clock_decode(buffer_slice(&value), clock, error);
+    if (status == BEHALF_OK)
+        *found = there;
+    buffer_release(&value);
     return status;
 }
 

@@ -43,6 +43,9 @@ record_apply(struct store_transaction *transaction, const struct changelog_recor
         memcpy(transaction->request_key, record->bytes.data, REQUEST_DIGEST_SIZE);
         memcpy(transaction->request_digest, record->digest, DIGEST_SIZE);
         break;
+    case CHANGELOG_SWEEP:
+        store_transaction_sweep(transaction, record->time_ns);
+        break;
     }
     return status;
 }

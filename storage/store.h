@@ -212,7 +212,12 @@ enum status store_transaction_schema(struct store_transaction *transaction, stru
                                      struct error *error) BEHALF_MUST_USE;
 void store_transaction_metadata(struct store_transaction *transaction, struct slice metadata);
 
-/* Idempotency: finds what a key was used for (kept 24 h), and remembers this transaction
+/* Says that the edges removed had expired at `time_ns` and nobody asked for it; committing
+ * one that changes anything else is STORAGE_CORRUPT. */
+void store_transaction_sweep(struct store_transaction *transaction, int64_t time_ns);
+
+/* Idempotency: finds what a key was used for (kept 24 h by commit times, seen from `now_ns`), and
+ * remembers this transaction
  * under it. */
 struct store_request {
     uint8_t digest[DIGEST_SIZE]; /* of the whole request */
@@ -221,7 +226,7 @@ struct store_request {
 };
 
 enum status store_request_find(const struct store_snapshot *snapshot, struct slice key,
-                               struct store_request *request, bool *found,
+                               int64_t now_ns, struct store_request *request, bool *found,
                                struct error *error) BEHALF_MUST_USE;
 void store_transaction_request(struct store_transaction *transaction, struct slice key,
                                const uint8_t digest[DIGEST_SIZE]);
@@ -251,6 +256,20 @@ enum status store_set_horizon(struct store *store, uint64_t revision,
 uint64_t store_horizon(struct store *store);
 
 /* --- upkeep --- */
+
+/* What a clock has to know from its last life (engine/clock.h); the store does not look at it. */
+struct store_clock {
+    int64_t floor_ns;   /* the latest time that was answered with and believed */
+    int64_t trusted_ns; /* what the clock was believed to show when this was written */
+    bool ahead;         /* it showed more than could be believed */
+};
+
+/* *found = false when none was written yet. */
+enum status store_clock_read(struct store *store, struct store_clock *clock, bool *found,
+                             struct error *error) BEHALF_MUST_USE;
+/* Writer thread. Durable; belongs to this store alone and is in no changelog. */
+enum status store_set_clock(struct store *store, const struct store_clock *clock,
+                            struct error *error) BEHALF_MUST_USE;
 
 struct store_stats {
     uint64_t head_revision;

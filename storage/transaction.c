@@ -545,3 +545,11 @@ store_transaction_request(struct store_transaction *transaction, struct slice ke
     memcpy(transaction->request_key, whole, REQUEST_DIGEST_SIZE);
     memcpy(transaction->request_digest, digest, DIGEST_SIZE);
 }
+
+void
+store_transaction_sweep(struct store_transaction *transaction, int64_t time_ns)
+{
+    BEHALF_ASSERT(!transaction->is_sweep);
+    transaction->is_sweep = true;
+    transaction->sweep_time_ns = time_ns;
+}

@@ -69,10 +69,12 @@ struct store_transaction {
 
     bool has_schema;
     bool has_request;
+    bool is_sweep;
     struct slice schema;
     struct slice metadata; /* empty = none */
     uint8_t request_key[REQUEST_DIGEST_SIZE];
     uint8_t request_digest[DIGEST_SIZE];
+    int64_t sweep_time_ns;
 };
 
 /* Room for one more in an array whose capacity is the power of two at or above its count. */

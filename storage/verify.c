@@ -75,9 +75,11 @@ static enum status
 meta_visit(struct verifier *verifier, struct slice key, struct slice value, struct error *error)
 {
     static const struct slice names[] = {
-        {"format", 6}, {"incarnation", 11}, {"secret", 6}, {"head", 4}, {"horizon", 7},
+        {"format", 6}, {"incarnation", 11}, {"secret", 6},
+        {"head", 4},   {"horizon", 7},      {"clock", 5},
     };
-    static const size_t sizes[] = {4, INCARNATION_SIZE, STORE_SECRET_SIZE, HEAD_SIZE, 8};
+    static const size_t sizes[] = {4, INCARNATION_SIZE, STORE_SECRET_SIZE, HEAD_SIZE,
+                                   8, CLOCK_SIZE};
 
     if (slice_starts_with(key, SLICE_LITERAL(META_NEXT)))
         return next_check(verifier, key, value, error);

@@ -59,36 +59,68 @@ static void
 check_things(struct behalf_client *client)
 {
     const char *bot = "agent:bot";
-    struct behalf_question questions[3] = {{"doc:a", "read", "user:ann", NULL, 0},
-                                           {"doc:a", "read", "user:bob", NULL, 0},
-                                           {"doc:a", "nothing", "user:ann", NULL, 0}};
+    struct behalf_question questions[3] = {{"doc:a", "read", "user:ann", NULL, 0, NULL, false},
+                                           {"doc:a", "read", "user:bob", NULL, 0, "{}", false},
+                                           {"doc:a", "nothing", "user:ann", NULL, 0, NULL, false}};
     struct behalf_item items[3];
     struct behalf_answer answer;
     struct behalf_read read;
 
-    EXPECT(behalf_check(client, NULL, &questions[0], &answer, &error) == BEHALF_SUCCESS);
+    EXPECT(behalf_check(client, NULL, &questions[0], &answer, NULL, &error) == BEHALF_SUCCESS);
     EXPECT(answer.decision == BEHALF_ALLOW);
     memset(&read, 0, sizeof read);
     /* A token alone counts; it is not passed over. */
     read.token = "nonsense";
-    EXPECT(behalf_check(client, &read, &questions[0], &answer, &error) == BEHALF_FAILED_SERVER);
+    EXPECT(behalf_check(client, &read, &questions[0], &answer, NULL, &error) ==
+           BEHALF_FAILED_SERVER);
     EXPECT(strcmp(error.reason, "UNKNOWN_TOKEN") == 0);
     read.consistency = BEHALF_CONSISTENCY_AT_EXACT_SNAPSHOT;
     read.token = answer.checked_at;
     read.deadline_ms = 1000;
-    EXPECT(behalf_check(client, &read, &questions[1], &answer, &error) == BEHALF_SUCCESS);
+    EXPECT(behalf_check(client, &read, &questions[1], &answer, NULL, &error) == BEHALF_SUCCESS);
     EXPECT(answer.decision == BEHALF_DENY);
     answer.decision = BEHALF_CONDITIONAL;
-    EXPECT(behalf_check(client, NULL, &questions[2], &answer, &error) == BEHALF_FAILED_SERVER);
+    EXPECT(behalf_check(client, NULL, &questions[2], &answer, NULL, &error) ==
+           BEHALF_FAILED_SERVER);
     EXPECT(answer.decision == BEHALF_CONDITIONAL);
     questions[1].subject = "user:ann";
     questions[1].actors = &bot;
     questions[1].actor_count = 1;
-    EXPECT(behalf_check_bulk(client, NULL, questions, 3, items, answer.checked_at, &error) ==
+    EXPECT(behalf_check_bulk(client, NULL, questions, 3, items, answer.checked_at, NULL, &error) ==
            BEHALF_SUCCESS);
     EXPECT(items[0].decision == BEHALF_ALLOW && items[1].decision == BEHALF_ALLOW);
     EXPECT(items[2].error.status == BEHALF_FAILED_SERVER);
     EXPECT(strcmp(items[2].error.reason, "UNKNOWN_RELATION_OR_PERMISSION") == 0);
+}
+
+/* A context is JSON text; what is wrong with it is told before anything is sent. */
+static void
+condition_things(struct behalf_client *client)
+{
+    struct behalf_question question = {"doc:a", "read", "user:ann", NULL, 0, NULL, false};
+    struct behalf_reply *reply = NULL;
+    struct behalf_answer answer;
+    struct behalf_item item;
+
+    question.context = "{\"hour\": 3, \"tags\": [\"a\", 0.5, null, true]}";
+    EXPECT(behalf_check(client, NULL, &question, &answer, &reply, &error) == BEHALF_SUCCESS);
+    EXPECT(answer.decision == BEHALF_ALLOW && answer.valid_until == 0);
+    EXPECT(answer.missing.bytes == NULL && answer.trace.bytes == NULL);
+    EXPECT(behalf_value_type(behalf_value_get(behalf_reply_result(reply), "valid_until")) ==
+           BEHALF_TYPE_NIL);
+    behalf_reply_free(reply);
+    question.context = "[]";
+    EXPECT(behalf_check(client, NULL, &question, &answer, NULL, &error) == BEHALF_FAILED_SERVER);
+    EXPECT(strcmp(error.reason, "MALFORMED_REQUEST") == 0);
+    question.context = "{\"hour\":\n 3 4}";
+    EXPECT(behalf_check(client, NULL, &question, &answer, NULL, &error) == BEHALF_FAILED_USAGE);
+    EXPECT(error.line == 2 && error.column == 4);
+    EXPECT(behalf_check_bulk(client, NULL, &question, 1, &item, NULL, NULL, &error) ==
+           BEHALF_FAILED_USAGE);
+    EXPECT(error.index == 0);
+    EXPECT(behalf_lookup_permissions(client, NULL, "doc:a", "user:ann", NULL, 0, "{", &reply,
+                                     &error) == BEHALF_FAILED_USAGE);
+    EXPECT(behalf_ping(client, &error) == BEHALF_SUCCESS);
 }
 
 static uint32_t
@@ -111,17 +143,17 @@ list_things(struct behalf_client *client)
     uint64_t count = 0;
     bool complete = false;
 
-    EXPECT(behalf_lookup_resources(client, NULL, "doc", "read", "user:ann", NULL, 0, NULL, &reply,
-                                   &error) == BEHALF_SUCCESS);
+    EXPECT(behalf_lookup_resources(client, NULL, "doc", "read", "user:ann", NULL, 0,
+                                   "{\"hour\": [3]}", NULL, &reply, &error) == BEHALF_SUCCESS);
     EXPECT(count_in(reply, "resources") == 2);
-    EXPECT(behalf_lookup_resources(client, NULL, "doc", "read", "user:ann", NULL, 0, &page, &reply,
-                                   &error) == BEHALF_SUCCESS);
+    EXPECT(behalf_lookup_resources(client, NULL, "doc", "read", "user:ann", NULL, 0, NULL, &page,
+                                   &reply, &error) == BEHALF_SUCCESS);
     EXPECT(count_in(reply, "resources") == 1);
-    EXPECT(behalf_lookup_subjects(client, NULL, "doc:a", "read", "user", NULL, NULL, &reply,
+    EXPECT(behalf_lookup_subjects(client, NULL, "doc:a", "read", "user", NULL, "{}", NULL, &reply,
                                   &error) == BEHALF_SUCCESS);
     EXPECT(count_in(reply, "subjects") == 1);
-    EXPECT(behalf_lookup_permissions(client, NULL, "doc:a", "user:ann", NULL, 0, &reply, &error) ==
-           BEHALF_SUCCESS);
+    EXPECT(behalf_lookup_permissions(client, NULL, "doc:a", "user:ann", NULL, 0, NULL, &reply,
+                                     &error) == BEHALF_SUCCESS);
     EXPECT(count_in(reply, "permissions") == 1);
     EXPECT(behalf_expand(client, NULL, "doc:a", "read", 0, &reply, &error) == BEHALF_SUCCESS);
     behalf_reply_free(reply);
@@ -213,6 +245,7 @@ main(int argc, char **argv)
     EXPECT(behalf_connect(argv[1], NULL, &client, &error) == BEHALF_SUCCESS);
     write_things(client);
     check_things(client);
+    condition_things(client);
     list_things(client);
     pipeline_things(client);
     misuse_things(client);

@@ -418,8 +418,8 @@ def bad_calls_keep_the_connection(client, server):
     client.refused("UNKNOWN_METHOD", "nonesuch", "nonesuch")
     client.refused("UNKNOWN_METHOD", "")
     client.refused("UNKNOWN_ARGUMENT", "check", "actr", **check(actr="agent:bot"))
-    client.refused("UNKNOWN_ARGUMENT", "check", "context", **check(context={}))
-    client.refused("UNKNOWN_ARGUMENT", "check", "explain", **check(explain=True))
+    client.refused("UNKNOWN_ARGUMENT", "check", "contexts", **check(contexts={}))
+    client.refused("UNKNOWN_ARGUMENT", "expand", "explain", explain=True)
     client.refused("UNKNOWN_ARGUMENT", "server.info", "verbose", verbose=True)
     client.refused("MALFORMED_REQUEST", "check", "subject", resource="document:a",
                    permission="view")
@@ -582,7 +582,7 @@ def metadata_limit(client, server):
 def large_contexts_do_not_hold_a_loop(client, server):
     """The keys of a context are compared with each other: not each with each."""
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    context = {a + b: 1 for a in letters for b in letters[:19]}
+    context = {a + b: 1 for a in letters for b in letters[:11]}
     relationship = {"resource": "document:a", "relation": "viewer", "subject": "user:ann",
                     "caveat": {"name": "during", "context": context}}
     began = time.monotonic()
@@ -596,6 +596,95 @@ def large_contexts_do_not_hold_a_loop(client, server):
     client.socket.sendall(data.replace(msgpack.packb(4711), twice))
     error = client.reply()[2]
     assert error["reason"] == "MALFORMED_REQUEST" and "'aa' stands twice" in error["message"], error
+
+
+CONTEXT_CALLS = (
+    ("check", {"resource": "document:a", "permission": "view", "subject": "user:ann"}),
+    ("lookup_resources", {"resource_type": "document", "permission": "view",
+                          "subject": "user:ann"}),
+    ("lookup_subjects", {"resource": "document:a", "permission": "view", "subject_type": "user"}),
+    ("lookup_permissions", {"resource": "document:a", "subject": "user:ann"}),
+)
+
+
+@case
+def contexts_are_taken_where_conditions_are_asked(client, server):
+    context = {"hour": 3, "ips": ["10.0.0.1", None], "deep": {"a": {"b": -1.5}}, "big": 2 ** 64 - 1}
+    for method, arguments in CONTEXT_CALLS:
+        for given in ({}, context):
+            answer = client.call(method, context=given, **arguments)
+            assert "missing" not in answer, answer
+    items = [check(context=context), check(), check(context={})]
+    answer = client.call("check_bulk", items=items)
+    assert [row["decision"] for row in answer["results"]] == ["allow"] * 3, answer
+    client.refused("UNKNOWN_ARGUMENT", "check_bulk", "context", items=items, context={})
+    client.refused("UNKNOWN_ARGUMENT", "expand", "context", resource="document:a",
+                   permission="view", context={})
+
+
+@case
+def contexts_that_are_refused_name_the_place(client, server):
+    rows = (({"k": b"x"}, "'context.k'"), ({"k": [1, {"n": float("nan")}]}, "'context.k[1].n'"),
+            ({"k": float("inf")}, "'context.k'"), ({1: 2}, "'context'"), (None, "'context'"),
+            ([], "'context'"), ("{}", "'context'"), ({"k": [[0, b""]]}, "'context.k[0][1]'"))
+    for method, arguments in CONTEXT_CALLS:
+        for context, word in rows:
+            client.refused("MALFORMED_REQUEST", method, word, context=context, **arguments)
+    error = client.refused("MALFORMED_REQUEST", "check_bulk", "'items[1].context.k'",
+                           items=[check(), check(context={"k": b""})])
+    assert error["index"] == 1
+    twice = msgpack.packb({"aa": 1, "ab": 2, "ac": 3}).replace(b"ac", b"aa")
+    data = msgpack.packb([0, 9, "check", [check(context=4711)]])
+    client.socket.sendall(data.replace(msgpack.packb(4711), twice))
+    error = client.reply()[2]
+    assert error["reason"] == "MALFORMED_REQUEST" and "'aa' stands twice" in error["message"], error
+    bad = msgpack.packb([0, 10, "check", [check(context={"k": "zz"})]])
+    client.socket.sendall(bad.replace(b"\xa2zz", b"\xa2\xff\xff"))
+    error = client.reply()[2]
+    assert "'context.k': the string is not UTF-8" in error["message"], error
+
+
+@case
+def a_context_has_64_kib(client, server):
+    empty = len(msgpack.packb({"k": "x" * 65000})) - 65000
+    for size, good in ((65535, True), (65536, True), (65537, False)):
+        context = {"k": "x" * (size - empty)}
+        for method, arguments in CONTEXT_CALLS:
+            if good:
+                client.call(method, context=context, **arguments)
+            else:
+                client.refused("EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT", method, "'context'",
+                               context=context, **arguments)
+    assert client.call("server.info")["limits"]["context_bytes"] == 65536
+
+
+@case
+def a_stored_context_has_4_kib_of_json(client, server):
+    for size in (4095, 4096, 4097):
+        reason = "INVALID_SUBJECT_TYPE" if size <= 4096 else "MAX_RELATIONSHIP_CONTEXT_SIZE"
+        context = {"k": "x" * (size - len('{"k":""}'))}
+        text = 'document:a#viewer@user:ann[during:{"k":"%s"}]' % context["k"]
+        for relationship in (text, {"resource": "document:a", "relation": "viewer",
+                                    "subject": "user:ann",
+                                    "caveat": {"name": "during", "context": context}}):
+            client.refused(reason, "relationships.write",
+                           updates=[{"op": "touch", "relationship": relationship}])
+
+
+@case
+def answers_say_until_when(client, server):
+    assert client.call("check", **check())["valid_until"] is None
+    assert client.call("check", **check(explain=False)).keys() == {
+        "decision", "valid_until", "checked_at"}
+    client.refused("MALFORMED_REQUEST", "check", "'explain'", **check(explain=1))
+    answer = client.call("check_bulk", items=[check(), check(subject="user:mallory")])
+    assert [row["valid_until"] for row in answer["results"]] == [None, None]
+    for method, arguments in CONTEXT_CALLS[1:3]:
+        assert client.call(method, **arguments)["valid_until"] is None
+    answer = client.call("lookup_permissions", resource="document:a", subject="user:ann")
+    assert [row["valid_until"] for row in answer["permissions"]] == [None, None]
+    answer = client.call("expand", resource="document:a", permission="view")
+    assert answer["valid_until"] is None and "condition" not in answer["tree"]
 
 
 @case

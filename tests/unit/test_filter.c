@@ -301,6 +301,7 @@ Test(filter, a_budget_bounds_the_walk)
         .relation = SLICE_LITERAL("member"),
         .subject_type = SLICE_LITERAL("user"),
     };
+    struct filter_view view = {.revision = 2};
     struct binding *binding = NULL;
     struct store_snapshot *snapshot = NULL;
     size_t matched = 0;
@@ -308,6 +309,8 @@ Test(filter, a_budget_bounds_the_walk)
     world_open(&world);
     cr_assert_eq(store_snapshot_open(world.rig.store, &snapshot, NULL), BEHALF_OK);
     cr_assert_eq(binding_load(world.rig.store, snapshot, 2, &binding, NULL), BEHALF_OK);
+    view.binding = binding;
+    view.snapshot = snapshot;
     for (uint64_t edges = 0; edges < 60; edges += 7) {
         struct filter_scan *scan = NULL;
         struct budget budget;
@@ -315,9 +318,8 @@ Test(filter, a_budget_bounds_the_walk)
         enum status status;
 
         budget_init(&budget, env_system(), edges, INT64_MAX, NULL);
-        cr_assert_eq(
-            filter_scan_open(&filter, binding, snapshot, 2, NULL, &world.rig.arena, &scan, NULL),
-            BEHALF_OK);
+        cr_assert_eq(filter_scan_open(&filter, &view, NULL, &world.rig.arena, &scan, NULL),
+                     BEHALF_OK);
         filter_scan_pay(scan, &budget);
         matched = 0;
         while ((status = filter_scan_next(scan, &edge, NULL)) == BEHALF_OK)

@@ -223,14 +223,33 @@ Test(keys, variants_heads_and_requests_come_back)
     cr_assert(request.time_ns == 55 && request.revision == 77 && request.digest[0] == 8);
 }
 
+Test(keys, clock_records_come_back_and_damaged_ones_do_not)
+{
+    for (unsigned ahead = 0; ahead < 2; ahead++) {
+        const struct store_clock clock = {1000, -7, ahead != 0};
+        struct store_clock back = {.floor_ns = 0};
+        char bytes[CLOCK_SIZE];
+
+        clock_encode(&clock, bytes);
+        cr_assert_eq(clock_decode((struct slice){bytes, sizeof bytes}, &back, NULL), BEHALF_OK);
+        cr_assert(back.floor_ns == 1000 && back.trusted_ns == -7);
+        cr_assert_eq(back.ahead, clock.ahead);
+        cr_assert_eq(clock_decode((struct slice){bytes, sizeof bytes - 1}, &back, NULL),
+                     BEHALF_STORAGE_CORRUPT);
+        bytes[CLOCK_SIZE - 1] = 2;
+        cr_assert_eq(clock_decode((struct slice){bytes, sizeof bytes}, &back, NULL),
+                     BEHALF_STORAGE_CORRUPT);
+    }
+}
+
 Test(changelog, an_entry_comes_back_record_by_record_and_no_cut_of_it_does)
 {
     const struct changelog_header header = {.revision = 3, .time_ns = 4, .previous = {5}};
     const struct edge edge = {.key = {NODE_WILDCARD(1) | 1, NODE_WILDCARD(2), 3, LABEL_NONE},
                               .expires_at = 12};
     static const enum changelog_kind kinds[] = {
-        CHANGELOG_LABEL,  CHANGELOG_NODE,   CHANGELOG_REMOVE,   CHANGELOG_PUT,
-        CHANGELOG_REMOVE, CHANGELOG_SCHEMA, CHANGELOG_METADATA, CHANGELOG_REQUEST,
+        CHANGELOG_LABEL,  CHANGELOG_NODE,     CHANGELOG_REMOVE,  CHANGELOG_PUT,   CHANGELOG_REMOVE,
+        CHANGELOG_SCHEMA, CHANGELOG_METADATA, CHANGELOG_REQUEST, CHANGELOG_SWEEP,
     };
     struct changelog_reader reader;
     struct changelog_header back;
@@ -254,12 +273,14 @@ Test(changelog, an_entry_comes_back_record_by_record_and_no_cut_of_it_does)
     changelog_add_metadata(&entry, SLICE_LITERAL("{}"));
     changelog_add_request(&entry, (const uint8_t[REQUEST_DIGEST_SIZE]){1},
                           (const uint8_t[DIGEST_SIZE]){2});
+    changelog_add_sweep(&entry, -8);
     cr_assert_eq(changelog_open(buffer_slice(&entry), &reader, &back, &error), BEHALF_OK);
     cr_assert(back.revision == 3 && back.time_ns == 4 && back.previous[0] == 5);
     for (size_t index = 0; index < BEHALF_COUNT_OF(kinds); index++) {
         cr_assert_eq(changelog_next(&reader, &record, &error), BEHALF_OK);
         cr_assert_eq(record.kind, kinds[index]);
         cr_assert(record.kind != CHANGELOG_PUT || record.edge.expires_at == 12);
+        cr_assert(record.kind != CHANGELOG_SWEEP || record.time_ns == -8);
     }
     cr_assert_eq(changelog_next(&reader, &record, &error), BEHALF_DONE);
     for (size_t size = 0; size < entry.size; size++) {

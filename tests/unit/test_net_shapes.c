@@ -4,6 +4,8 @@
 
 #include <criterion/criterion.h>
 
+#include "base/datum.h"
+
 static struct arena arena;
 static struct error error;
 
@@ -28,7 +30,7 @@ decode_as(const char *name, field_decode *decode, struct slice bytes, void *into
     struct decoder decoder = {.reader = reader_of(bytes), .arena = &arena, .error = &error};
     enum status status;
 
-    decoder.path[decoder.depth++] = (struct decoder_step){name, ERROR_NO_INDEX};
+    cr_assert(decoder_enter(&decoder, slice_of(name)));
     status = decode(&decoder, into);
     if (status == BEHALF_OK)
         cr_assert_eq(decoder.reader.at, decoder.reader.end, "bytes are left");
@@ -258,4 +260,71 @@ Test(net_shapes, numbers_have_bounds)
                  BEHALF_MALFORMED_REQUEST);
     cr_assert_eq(DECODE("depth", decode_u32, "\xCF\x00\x00\x00\x01\x00\x00\x00\x00", &number),
                  BEHALF_MALFORMED_REQUEST);
+}
+
+static enum status
+decode_text_with_context(size_t context_size)
+{
+    struct relationship relationship;
+    struct buffer bytes;
+    enum status status;
+    size_t size = context_size + sizeof "document:a1#viewer@user:ann[during:]" - 1;
+
+    buffer_init(&bytes);
+    buffer_add_byte(&bytes, (char)0xDA);
+    buffer_add_byte(&bytes, (char)(size >> 8));
+    buffer_add_byte(&bytes, (char)size);
+    buffer_add_text(&bytes, "document:a1#viewer@user:ann[during:{\"k\":\"");
+    for (size_t index = 8; index < context_size; index++)
+        buffer_add_byte(&bytes, 'x');
+    buffer_add_text(&bytes, "\"}]");
+    status = decode_as("relationship", decode_relationship, buffer_slice(&bytes), &relationship);
+    buffer_release(&bytes);
+    return status;
+}
+
+Test(net_shapes, a_context_in_text_has_4_kib)
+{
+    cr_assert_eq(decode_text_with_context(4095), BEHALF_OK);
+    cr_assert_eq(decode_text_with_context(4096), BEHALF_OK);
+    cr_assert_eq(decode_text_with_context(4097), BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE);
+    cr_assert_str_eq(error.message, "argument 'relationship': the context has 4097 bytes; at most "
+                                    "4096 are allowed");
+}
+
+Test(net_shapes, a_check_of_a_bulk_has_its_own_context)
+{
+    struct checks checks;
+    const struct datum *hour;
+
+    cr_assert_eq(DECODE("items", decode_checks,
+                        "\x92"
+                        "\x85\xA8resource\xAA"
+                        "document:a\xAApermission\xA4view\xA7subject\xA8user:ann"
+                        "\xA7"
+                        "context\x81\xA4hour\x03\xA7"
+                        "explain\xC3"
+                        "\x83\xA8resource\xAA"
+                        "document:a\xAApermission\xA4view\xA7subject\xA8user:ann",
+                        &checks),
+                 BEHALF_OK);
+    hour = datum_field(checks.items[0].context, SLICE_LITERAL("hour"));
+    cr_assert(hour != NULL && hour->kind == DATUM_INT && hour->as.integer == 3);
+    cr_assert(checks.items[0].explain);
+    cr_assert_null(checks.items[1].context);
+    cr_assert_not(checks.items[1].explain);
+    cr_assert_eq(DECODE("items", decode_checks,
+                        "\x91\x81\xA7"
+                        "context\x81\xA1k\xC4\x00",
+                        &checks),
+                 BEHALF_MALFORMED_REQUEST);
+    cr_assert_eq(error.index, 0);
+    cr_assert_not_null(strstr(error.message, "'items[0].context.k'"), "%s", error.message);
+    cr_assert_eq(DECODE("items", decode_checks,
+                        "\x91\x81\xA7"
+                        "explain\x01",
+                        &checks),
+                 BEHALF_MALFORMED_REQUEST);
+    cr_assert_not_null(strstr(error.message, "'items[0].explain': must be true or false"), "%s",
+                       error.message);
 }

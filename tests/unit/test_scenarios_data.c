@@ -170,7 +170,9 @@ fan_out(unsigned count)
         snprintf(text, sizeof text, "u%u", probes[i]);
         for (int side = 0; side < 2; side++) {
             struct engine_request request = harness_request(&scenario.sides[side], NULL);
-            struct check check = {doc, SLICE_LITERAL("viewer"), user_called(text), NULL, 0};
+            struct check check = {.resource = doc,
+                                  .permission = SLICE_LITERAL("viewer"),
+                                  .subject = user_called(text)};
             struct check_result result = {.decision = DECISION_CONDITIONAL};
             struct error error;
 
@@ -297,7 +299,8 @@ Test(scenarios_data, a_userset_of_a_previous_schema_is_passed_over)
 Test(scenarios_data, an_old_revision_is_answered_by_its_own_schema)
 {
     struct object doc = {.type = SLICE_LITERAL("doc"), .id = SLICE_LITERAL("1")};
-    struct check check = {doc, SLICE_LITERAL("view"), user_called("u"), NULL, 0};
+    struct check check = {
+        .resource = doc, .permission = SLICE_LITERAL("view"), .subject = user_called("u")};
 
     GIVEN("definition user {} definition doc { relation viewer: user relation banned: user "
           "permission "

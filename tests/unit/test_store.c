@@ -392,17 +392,21 @@ Test(store, an_idempotency_key_is_remembered_for_a_day)
     store_transaction_request(transaction, slice_of("key"), digest);
     (void)store_test_commit(transaction);
     snapshot = snapshot_of(store);
-    OK(store_request_find(snapshot, slice_of("other"), &request, &found, &store_error));
+    OK(store_request_find(snapshot, slice_of("other"), store_test_wall_ns, &request, &found,
+                          &store_error));
     cr_assert_not(found);
-    OK(store_request_find(snapshot, slice_of("key"), &request, &found, &store_error));
+    OK(store_request_find(snapshot, slice_of("key"), store_test_wall_ns, &request, &found,
+                          &store_error));
     cr_assert(found);
     cr_assert(request.revision == 1 && request.time_ns == store_test_wall_ns);
     cr_assert_eq(memcmp(request.digest, digest, sizeof digest), 0);
     store_test_wall_ns += REQUEST_KEPT_NS - 1;
-    OK(store_request_find(snapshot, slice_of("key"), &request, &found, &store_error));
+    OK(store_request_find(snapshot, slice_of("key"), store_test_wall_ns, &request, &found,
+                          &store_error));
     cr_assert(found);
     store_test_wall_ns += 1;
-    OK(store_request_find(snapshot, slice_of("key"), &request, &found, &store_error));
+    OK(store_request_find(snapshot, slice_of("key"), store_test_wall_ns, &request, &found,
+                          &store_error));
     cr_assert_not(found);
     store_snapshot_close(snapshot);
     /* Used again, it stands for the newer request; the next commit lets the old one go. */
@@ -410,7 +414,8 @@ Test(store, an_idempotency_key_is_remembered_for_a_day)
     store_transaction_request(transaction, slice_of("key"), (const uint8_t[DIGEST_SIZE]){9});
     (void)store_test_commit(transaction);
     snapshot = snapshot_of(store);
-    OK(store_request_find(snapshot, slice_of("key"), &request, &found, &store_error));
+    OK(store_request_find(snapshot, slice_of("key"), store_test_wall_ns, &request, &found,
+                          &store_error));
     cr_assert(found && request.revision == 2 && request.digest[0] == 9);
     store_snapshot_close(snapshot);
     OK(store_verify(store, &store_error));

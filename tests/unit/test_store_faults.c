@@ -81,7 +81,8 @@ read_all(void)
     if (status == BEHALF_OK)
         status = store_schema_read(snapshot, 2, &text, &number, &store_error);
     if (status == BEHALF_OK)
-        status = store_request_find(snapshot, slice_of("key"), &request, &found, &store_error);
+        status = store_request_find(snapshot, slice_of("key"), store_test_wall_ns, &request, &found,
+                                    &store_error);
     cr_assert(status != BEHALF_OK || found);
     if (status == BEHALF_OK)
         status = store_verify(store, &store_error);

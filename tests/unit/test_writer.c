@@ -84,16 +84,11 @@ Test(writer, refuses_what_the_schema_does_not_allow)
          "relation 'document#viewer' does not allow 'group:*'", NULL},
         {"touch document:1#parent@folder:a#viewer", BEHALF_INVALID_SUBJECT_TYPE,
          "relation 'document#parent' does not allow 'folder#viewer'", "allowed: folder"},
-        {"touch document:1#viewer@user:a[office_hours]", BEHALF_INVALID_SUBJECT_TYPE,
-         "relation 'document#viewer' does not allow 'user with office_hours'", NULL},
-        {"touch document:1#viewer@user:a[office_hours:{\"x\":1}]", BEHALF_INVALID_SUBJECT_TYPE,
-         NULL, NULL},
+        {"touch document:1#viewer@user:a[office_hours:{\"x\":1}]", BEHALF_UNKNOWN_CAVEAT,
+         "the schema has no caveat 'office_hours'", NULL},
         {"touch document:1#editor@user:a[expiration:2030-01-01T00:00:00Z]",
          BEHALF_INVALID_SUBJECT_TYPE,
          "relation 'document#editor' does not allow 'user with expiration'", "allowed: user"},
-        {"touch document:1#editor@user:a[office_hours][expiration:2030-01-01T00:00:00Z]",
-         BEHALF_INVALID_SUBJECT_TYPE,
-         "relation 'document#editor' does not allow 'user with office_hours and expiration'", NULL},
         {"create document:0#editor@user:old", BEHALF_ATTEMPT_TO_RECREATE_RELATIONSHIP,
          "cannot create a relationship that exists: 'document:0#editor@user:old'",
          "touch writes a relationship whether it exists or not"},
@@ -545,10 +540,10 @@ Test(writer, a_key_is_remembered_for_a_day)
 
     rig_open(&rig, rig_schema);
     cr_assert_eq(rig_run(&rig, keyed(&rig, "touch document:1#viewer@user:a", "key", 1)), BEHALF_OK);
-    atomic_store(&rig.clock_shift_ns, INT64_C(86390) * 1000000000);
+    rig_pass(&rig, INT64_C(86390) * 1000000000);
     cr_assert_eq(rig_run(&rig, keyed(&rig, "touch document:1#viewer@user:a", "key", 2)),
                  BEHALF_IDEMPOTENCY_KEY_REUSED);
-    atomic_store(&rig.clock_shift_ns, INT64_C(86401) * 1000000000);
+    rig_pass(&rig, INT64_C(11) * 1000000000);
     cr_assert_eq(rig_run(&rig, keyed(&rig, "touch document:1#viewer@user:a", "key", 2)), BEHALF_OK);
     cr_assert_eq(rig_revision(&rig), 3);
     rig_close(&rig);

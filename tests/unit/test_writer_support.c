@@ -137,8 +137,16 @@ shifted_wall_ns(void *context)
 static int64_t
 monotonic_ns(void *context)
 {
-    (void)context;
-    return env_monotonic_ns(env_system());
+    struct rig *rig = context;
+
+    return env_monotonic_ns(env_system()) + atomic_load(&rig->monotonic_shift_ns);
+}
+
+void
+rig_pass(struct rig *rig, int64_t ns)
+{
+    atomic_fetch_add(&rig->monotonic_shift_ns, ns);
+    atomic_fetch_add(&rig->clock_shift_ns, ns);
 }
 
 static void
@@ -151,7 +159,8 @@ random_bytes(void *context, void *bytes, size_t size)
 void
 rig_open(struct rig *rig, const char *schema)
 {
-    struct engine_options options = {.workers = 1, .env = &rig->env};
+    struct engine_options options = {
+        .workers = 1, .env = &rig->env, .sweep_every_ns = ENGINE_SWEEP_NEVER};
     struct store_options store_options = {.env = &rig->env};
     struct error error = {.status = BEHALF_OK};
 
@@ -293,6 +302,17 @@ rig_do(struct rig *rig, const char *updates)
 
     rig_run(rig, write);
     return write;
+}
+
+uint64_t
+rig_sweep(struct rig *rig, uint32_t limit)
+{
+    struct engine_write *write = rig_write(rig, NULL);
+
+    write->kind = WRITE_SWEEP;
+    write->limit = limit;
+    cr_assert_eq(rig_run(rig, write), BEHALF_OK, "%s", write->error.message);
+    return write->count;
 }
 
 static void

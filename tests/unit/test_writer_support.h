@@ -15,7 +15,8 @@ struct rig_storage; /* passes everything on to the in-memory adapter */
 struct rig {
     struct rig_storage *storage;
     struct env env;
-    atomic_int_fast64_t clock_shift_ns; /* added to the wall clock */
+    atomic_int_fast64_t clock_shift_ns;     /* added to the wall clock */
+    atomic_int_fast64_t monotonic_shift_ns; /* added to the monotonic clock */
     struct store *store;
     struct engine *engine;
     struct engine_worker *worker;
@@ -33,6 +34,11 @@ extern const char rig_schema[];
 
 void rig_open(struct rig *rig, const char *schema); /* NULL = none */
 void rig_close(struct rig *rig);
+
+/* Time goes by on both clocks. */
+void rig_pass(struct rig *rig, int64_t ns);
+/* Removes what has expired, at most `limit`; how many. Nothing is swept otherwise. */
+uint64_t rig_sweep(struct rig *rig, uint32_t limit);
 
 /* Of the next calls of storage, all fail; syncs are counted. */
 void rig_fail_syncs(struct rig *rig, bool fail);

@@ -1,0 +1,100 @@
+/* condition.c - from an edge's caveat to a value. */
+#include "engine/condition.h"
+
+#include "schema/caveat.h"
+
+/* An evaluation takes as long as visiting some edges does: the clock is looked at the sooner. */
+#define CONDITION_EDGES 16
+
+static enum status
+spent(struct error *error)
+{
+    return error_set(error, BEHALF_BUDGET_EXHAUSTED,
+                     "the conditions of this request need more memory than its budget allows");
+}
+
+/* The names behind the bits of `missing`, as numbers that all caveats of the schema share. */
+static enum status
+missing_value(const struct condition_scope *scope, const struct schema_caveat *caveat,
+              uint32_t missing, struct value *value, struct error *error)
+{
+    const uint32_t *numbers = &scope->binding->schema->context_indexes[caveat->first_context];
+    struct doubt *doubt = arena_take(scope->arena, sizeof *doubt);
+    uint32_t *items = arena_take_array(scope->arena, CAVEAT_PARAMETERS_MAX, sizeof *items);
+    uint32_t count = 0;
+
+    if (doubt == NULL || items == NULL)
+        return spent(error);
+    for (uint32_t at = 0; at < CAVEAT_PARAMETERS_MAX; at++) {
+        uint32_t place = count;
+
+        if ((missing >> at & 1) == 0)
+            continue;
+        for (; place > 0 && items[place - 1] > numbers[at]; place--)
+            items[place] = items[place - 1];
+        items[place] = numbers[at];
+        count++;
+    }
+    BEHALF_ASSERT(count > 0);
+    *doubt = (struct doubt){.items = items, .count = count};
+    *value = value_open(doubt);
+    return BEHALF_OK;
+}
+
+static enum status
+fault_value(const struct condition_scope *scope, const struct error *problem, struct value *value,
+            struct error *error)
+{
+    struct doubt *doubt = arena_take(scope->arena, sizeof *doubt);
+    struct error *fault = arena_take(scope->arena, sizeof *fault);
+
+    if (doubt == NULL || fault == NULL)
+        return spent(error);
+    *fault = *problem;
+    *doubt = (struct doubt){.fault = fault};
+    *value = value_open(doubt);
+    return BEHALF_OK;
+}
+
+static enum status
+caveat_value(const struct condition_scope *scope, const struct schema_caveat *caveat,
+             struct slice context, struct value *value, struct error *error)
+{
+    struct caveat_result result;
+    struct error problem;
+    enum status status;
+
+    budget_note_load(scope->budget, CONDITION_EDGES);
+    status = caveat_evaluate(caveat->compiled, context, scope->context, scope->arena, &result,
+                             &problem);
+    if (status == BEHALF_CAVEAT_EVALUATION_ERROR || status == BEHALF_CAVEAT_PARAMETER_TYPE_ERROR)
+        return fault_value(scope, &problem, value, error);
+    if (status != BEHALF_OK) {
+        *error = problem;
+        return status;
+    }
+    if (result.outcome == CAVEAT_UNKNOWN)
+        return missing_value(scope, caveat, result.missing, value, error);
+    *value = value_decision(result.outcome == CAVEAT_TRUE);
+    return BEHALF_OK;
+}
+
+enum status
+condition_value(const struct condition_scope *scope, const struct edge_traits *traits,
+                struct value *value, struct error *error)
+{
+    const struct binding *binding = scope->binding;
+    enum status status = BEHALF_OK;
+
+    *value = value_decision(true);
+    if (traits->caveat != LABEL_NONE) {
+        uint32_t caveat = binding_caveat(binding, traits->caveat);
+
+        BEHALF_ASSERT(caveat != SCHEMA_NONE);
+        status =
+            caveat_value(scope, &binding->schema->caveats[caveat], traits->context, value, error);
+    }
+    if (status == BEHALF_OK && value->upper && traits->expires_at != 0)
+        value->until = traits->expires_at;
+    return status;
+}

@@ -1,0 +1,110 @@
+/* upkeep.c - the clock is watched and kept, sweeps are timed. */
+#include "engine/upkeep.h"
+
+#include <inttypes.h>
+
+#include "base/log.h"
+
+#define CLOCK_KEPT_EVERY_NS (INT64_C(10) * 1000000000)
+#define CLOCK_KEPT_RARELY_NS (INT64_C(3600) * 1000000000) /* when nothing can expire */
+
+static bool
+can_expire(struct engine *engine)
+{
+    struct published *published = engine_published(engine);
+    bool can = published->binding != NULL && published->binding->schema->has_expirations;
+
+    published_unref(published);
+    return can;
+}
+
+void
+upkeep_init(struct upkeep *upkeep, struct engine *engine)
+{
+    int64_t now = env_monotonic_ns(engine->env);
+
+    *upkeep = (struct upkeep){
+        .engine = engine,
+        .state = ENGINE_CLOCK_AGREES,
+        .keep_due_ns = now + CLOCK_KEPT_EVERY_NS,
+        .sweep_due_ns = now + engine->sweep_every_ns,
+    };
+}
+
+static void
+log_state(const struct clock_reading *reading)
+{
+    static const char *const events[] = {
+        [ENGINE_CLOCK_AGREES] = "the clock is believed again",
+        [ENGINE_CLOCK_AHEAD] = "the clock ran ahead: expirations follow it, sweeping stops until "
+                               "the clock is confirmed or rejected",
+        [ENGINE_CLOCK_REJECTED] = "the clock was rejected and is left out until it agrees again",
+    };
+    struct buffer wall;
+    struct buffer trusted;
+
+    buffer_init(&wall);
+    buffer_init(&trusted);
+    time_print(reading->wall, &wall);
+    time_print(reading->trusted, &trusted);
+    log_line(reading->state == ENGINE_CLOCK_AHEAD ? LOG_ERROR : LOG_WARN, events[reading->state],
+             "clock=%.*s trusted=%.*s", SLICE_PRINTF(buffer_slice(&wall)),
+             SLICE_PRINTF(buffer_slice(&trusted)));
+    buffer_release(&trusted);
+    buffer_release(&wall);
+}
+
+static void
+keep_clock(struct upkeep *upkeep, const struct clock_reading *reading)
+{
+    const struct store_clock clock = clock_to_keep(reading);
+    struct error error;
+    bool failed = store_set_clock(upkeep->engine->store, &clock, &error) != BEHALF_OK;
+
+    if (failed && !upkeep->keep_failed)
+        log_line(LOG_WARN, "cannot keep the time", "reason=\"%s\"", error.message);
+    upkeep->keep_failed = failed;
+}
+
+bool
+upkeep_step(struct upkeep *upkeep)
+{
+    struct engine *engine = upkeep->engine;
+    int64_t now = env_monotonic_ns(engine->env);
+    struct clock_reading reading = clock_read(&engine->clock);
+    bool changed = reading.state != upkeep->state;
+
+    clock_settle(&engine->clock, &reading);
+    upkeep->state = reading.state;
+    if (changed)
+        log_state(&reading);
+    if (changed || now >= upkeep->keep_due_ns) {
+        upkeep->keep_due_ns =
+            now + (can_expire(engine) ? CLOCK_KEPT_EVERY_NS : CLOCK_KEPT_RARELY_NS);
+        keep_clock(upkeep, &reading);
+    }
+    return engine->sweep_every_ns > 0 && now >= upkeep->sweep_due_ns && can_expire(engine);
+}
+
+bool
+upkeep_swept(struct upkeep *upkeep, const struct engine_write *sweep)
+{
+    bool failed = sweep->status != BEHALF_OK;
+    bool more = !failed && !sweep->complete;
+
+    upkeep->sweep_due_ns = env_monotonic_ns(upkeep->engine->env);
+    if (!more)
+        upkeep->sweep_due_ns += upkeep->engine->sweep_every_ns;
+    if (failed && !upkeep->sweep_failed)
+        log_line(LOG_WARN, "cannot sweep what expired", "reason=\"%s\"", sweep->error.message);
+    upkeep->sweep_failed = failed;
+    return more;
+}
+
+void
+upkeep_end(struct upkeep *upkeep)
+{
+    struct clock_reading reading = clock_read(&upkeep->engine->clock);
+
+    keep_clock(upkeep, &reading);
+}

@@ -1,0 +1,57 @@
+/* verdict.c - decisions, missing names and times of an answer. */
+#include "engine/verdict.h"
+
+#include "engine/eval.h"
+
+/* A name as the answer may keep it: the schema may be gone before the answer is. */
+static enum status
+name_of(struct snapshot *snapshot, uint32_t number, struct slice *name, struct error *error)
+{
+    const struct schema *schema = snapshot->binding->schema;
+    struct arena *arena = snapshot->request->arena;
+
+    if (snapshot->context_names == NULL)
+        snapshot->context_names =
+            arena_take_array(arena, schema->context_name_count, sizeof(struct slice));
+    if (snapshot->context_names == NULL)
+        return eval_spent(error);
+    if (snapshot->context_names[number].data == NULL)
+        snapshot->context_names[number] = arena_copy(arena, schema->context_names[number]);
+    *name = snapshot->context_names[number];
+    return name->data != NULL ? BEHALF_OK : eval_spent(error);
+}
+
+static enum status
+name_missing(struct snapshot *snapshot, const struct doubt *doubt, struct missing_context *missing,
+             struct error *error)
+{
+    struct slice *names = arena_take_array(snapshot->request->arena, doubt->count, sizeof *names);
+    enum status status = names != NULL ? BEHALF_OK : eval_spent(error);
+
+    BEHALF_ASSERT(doubt->count > 0);
+    for (uint32_t i = 0; status == BEHALF_OK && i < doubt->count; i++) {
+        BEHALF_ASSERT(!DOUBT_IS_REFERENCE(doubt->items[i]));
+        status = name_of(snapshot, doubt->items[i], &names[i], error);
+    }
+    *missing = (struct missing_context){.names = names, .count = doubt->count};
+    return status;
+}
+
+enum status
+verdict_of(struct snapshot *snapshot, const struct value *value, struct verdict *verdict,
+           struct error *error)
+{
+    BEHALF_ASSERT(!value->provisional);
+    *verdict = (struct verdict){.valid_until = verdict_time(value->until)};
+    if (value->lower == value->upper) {
+        verdict->decision = value->lower ? DECISION_ALLOW : DECISION_DENY;
+        return BEHALF_OK;
+    }
+    BEHALF_ASSERT(value->doubt != NULL);
+    if (value->doubt->fault != NULL) {
+        *error = *value->doubt->fault;
+        return error->status;
+    }
+    verdict->decision = DECISION_CONDITIONAL;
+    return name_missing(snapshot, value->doubt, &verdict->missing, error);
+}
