@@ -507,7 +507,7 @@ read_expiration(struct reader *reader, int64_t *expires_at)
     /* 0 means "never" inside, so the first nanosecond of 1970 cannot be an expiration. */
     if (text.size > TIME_TEXT_SIZE_MAX || !time_parse(text, expires_at) || *expires_at == 0) {
         error_set(reader->error, BEHALF_MALFORMED_REQUEST,
-                  "the expiration is not a time from 1970 to 2262");
+                  "the expiration is not a time from 1970 to 9999");
         error_hint(reader->error, "times are in UTC, as 2027-01-01T00:00:00Z");
         return fail_at(reader, BEHALF_MALFORMED_REQUEST, start,
                        text.size > 0 ? text.size : reader->text.size);

@@ -1,6 +1,6 @@
 /* time.c - RFC 3339 text and nanoseconds since 1970 UTC.
- * Always true: what prints parses again to the same value; a moment that does not fit is refused,
- * never clamped. The calendar is the proleptic Gregorian one, counted in days from 1970-01-01. */
+ * Always true: what prints parses again to the same value; a moment before 1970 is refused, and one
+ * behind the last that fits is taken as that last one. The calendar is the proleptic Gregorian one, counted in days from 1970-01-01. */
 #include "base/relationship.h"
 
 #define NANOSECONDS INT64_C(1000000000)
@@ -136,9 +136,11 @@ time_parse(struct slice text, int64_t *time_ns)
         return false;
     seconds = days_from_date(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 +
               second + offset;
-    if (seconds < 0 || __builtin_mul_overflow(seconds, NANOSECONDS, &total) ||
-        __builtin_add_overflow(total, nanoseconds, &total))
+    if (seconds < 0)
         return false;
+    if (__builtin_mul_overflow(seconds, NANOSECONDS, &total) ||
+        __builtin_add_overflow(total, nanoseconds, &total))
+        total = INT64_MAX;
     *time_ns = total;
     return true;
 }

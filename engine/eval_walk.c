@@ -197,6 +197,8 @@ read_subjects(struct eval *eval, uint32_t relation, const struct allowed_kinds *
             .nodes = lists->possible + lists->count,
             .capacity = lists->size - lists->count,
         };
+        if (batch.capacity > LIMIT_EDGE_BATCH_GROWN) /* the graph copies what a batch carries */
+            batch.capacity = LIMIT_EDGE_BATCH_GROWN;
         status = graph_view_read(eval->view, &range, &batch, error);
         if (status == BEHALF_OK && batch.count > 0)
             range.from = batch.nodes[batch.count - 1] + 1;

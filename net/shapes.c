@@ -447,7 +447,7 @@ decode_time(struct decoder *decoder, void *into)
     /* 0 means "never" inside, so the first nanosecond of 1970 cannot be an expiration. */
     if (!time_parse(text, expires_at) || *expires_at == 0)
         return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
-                              "not a time like 2027-01-01T00:00:00Z, from 1970 to 2262");
+                              "not a time like 2027-01-01T00:00:00Z, from 1970 to 9999");
     return BEHALF_OK;
 }
 

@@ -46,10 +46,8 @@ struct build_edge {
     uint32_t rewrite;  /* the operand that says so; SCHEMA_NONE for a userset variant */
     bool same_object;  /* COMPUTED */
     bool subtracted;   /* below the right side of `-` */
-    bool alone;        /* only unions stand above the operand, and it is no `.all`; the variant has
-                        * no condition */
+    bool alone;        /* only unions stand above the operand, and it is no `.all` */
     uint32_t tupleset; /* ARROW, ARROW_ALL; otherwise SCHEMA_NONE */
-    uint32_t type;     /* subject type of the hop or variant; SCHEMA_NONE for COMPUTED */
 };
 
 /* What stands above an operand in its expression. */

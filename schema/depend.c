@@ -74,9 +74,8 @@ put_edges(struct build *build, uint32_t *next)
             struct build_edge edge = {.from = index,
                                       .to = variant->relation,
                                       .rewrite = SCHEMA_NONE,
-                                      .alone = variant->caveat == SCHEMA_NONE && !variant->expiring,
-                                      .tupleset = SCHEMA_NONE,
-                                      .type = variant->type};
+                                      .alone = true,
+                                      .tupleset = SCHEMA_NONE};
 
             if (edge.to != SCHEMA_NONE)
                 put_edge(build, next, &edge);
@@ -93,7 +92,6 @@ put_edges(struct build *build, uint32_t *next)
             .alone = (build->operand_flags[index] & BUILD_OPERAND_ALONE) != 0 &&
                      rewrite->op != REWRITE_ARROW_ALL,
             .tupleset = SCHEMA_NONE,
-            .type = SCHEMA_NONE,
         };
 
         if (rewrite->op == REWRITE_COMPUTED)
@@ -103,7 +101,6 @@ put_edges(struct build *build, uint32_t *next)
         edge.tupleset = rewrite->member;
         for (uint32_t at = rewrite->first; at < rewrite->first + rewrite->count; at++) {
             edge.to = build->hops[at].member;
-            edge.type = build->hops[at].type;
             if (edge.to != SCHEMA_NONE)
                 put_edge(build, next, &edge);
         }

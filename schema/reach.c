@@ -102,8 +102,8 @@ put_member_entries(const struct build *build, struct raw_entry *raw)
     return count;
 }
 
-/* Entries that differ in `certain` alone become one: the same step twice in an expression is certain
- * when one of the two is. */
+/* Entries that differ in `certain` alone become one: the same step twice in an expression is
+ * certain when one of the two is. */
 static uint32_t
 merge_entries(struct raw_entry *raw, uint32_t count)
 {

@@ -41,10 +41,15 @@ Test(time, moments_are_nanoseconds_since_1970)
 Test(time, what_does_not_fit_is_refused)
 {
     expect_no_time("1969-12-31T23:59:59Z");
-    expect_no_time("2262-04-11T23:47:16.854775808Z");
-    expect_no_time("2262-04-11T23:47:17Z");
-    expect_no_time("9999-12-31T23:59:59Z");
+    expect_no_time("10000-01-01T00:00:00Z");
     expect_no_time("2027-01-01T00:00:00.0000000001Z");
+}
+
+Test(time, the_far_future_is_the_last_moment_there_is)
+{
+    expect_time("2262-04-11T23:47:16.854775808Z", INT64_MAX, "2262-04-11T23:47:16.854775807Z");
+    expect_time("2262-04-11T23:47:17Z", INT64_MAX, "2262-04-11T23:47:16.854775807Z");
+    expect_time("9999-12-31T23:59:59Z", INT64_MAX, "2262-04-11T23:47:16.854775807Z");
 }
 
 Test(time, calendar_is_checked)

@@ -42,7 +42,7 @@ Test(schema_reach, steps_over_conditions_are_as_certain_as_others)
         "definition group { relation member: user with expiration }\n"
         "definition folder { relation viewer: user:* with cond | user }\n"
         "definition doc {\nrelation some: user | group#member with cond | user with cond | "
-        "group#member\nrelation plain: user | group#member\n"
+        "group#member\nrelation plain: user | group#member with cond and expiration\n"
         "relation upper: folder | group with cond | group\n"
         "permission view = upper->viewer + upper->member\npermission all_of = some\n}");
 

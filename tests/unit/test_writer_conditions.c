@@ -1,5 +1,7 @@
 /* test_writer_conditions.c - relationships with caveats and expirations: which are accepted, what
  * is stored of them, and that what has expired is not there. */
+#include <stdio.h>
+
 #include <criterion/criterion.h>
 
 #include "tests/unit/test_writer_support.h"

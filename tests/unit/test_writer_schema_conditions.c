@@ -1,5 +1,7 @@
 /* test_writer_schema_conditions.c - the guard of schema writes where relationships carry caveats
  * and expirations. */
+#include <stdio.h>
+
 #include <criterion/criterion.h>
 
 #include "tests/unit/test_writer_support.h"
