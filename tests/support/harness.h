@@ -23,19 +23,21 @@ struct harness_engine {
     struct engine *engine;
     struct engine_worker *worker;
     struct arena arena;
-    struct env env;              /* of store and engine: the system's, but for the clocks */
-    atomic_int_fast64_t now;     /* nanoseconds since 1970; 0 = the system's clock */
-    atomic_int_fast64_t gone_by; /* while that was moved on */
+    struct env env;                /* of store and engine: the system's, but for the clocks */
+    atomic_int_fast64_t now;       /* nanoseconds since 1970; 0 = the system's clocks */
+    atomic_int_fast64_t monotonic; /* when `now` is not 0 */
     size_t graph_memory_bytes;
 };
 
 /* Ends the program when it cannot be opened. */
 void harness_engine_open(struct harness_engine *side, size_t graph_memory_bytes);
+/* The same with the clock stopped at `now`. */
+void harness_engine_open_at(struct harness_engine *side, size_t graph_memory_bytes, int64_t now);
 void harness_engine_close(struct harness_engine *side);
 /* Closes the engine and opens it again over the same store, with another budget for its caches. */
 void harness_engine_reopen(struct harness_engine *side, size_t graph_memory_bytes);
 
-/* Stops the clock there. Later times only. */
+/* Stops the clocks there: later times only. No deadline passes while they stand. */
 void harness_set_time(struct harness_engine *side, int64_t now);
 
 /* Puts relationships straight into the store, whatever the schema says of them: the engine is

@@ -48,13 +48,16 @@ wall_ns(void *context)
     return now != 0 ? now : env_wall_ns(env_system());
 }
 
-/* It goes along when the time of day is moved on: nothing has jumped, time has gone by. */
+/* It stands when the time of day stands, and goes along when that is moved on: nothing has jumped,
+ * and no nanosecond has gone by. */
 static int64_t
 monotonic_ns(void *context)
 {
     struct harness_engine *side = context;
 
-    return env_monotonic_ns(env_system()) + atomic_load(&side->gone_by);
+    if (atomic_load(&side->now) != 0)
+        return atomic_load(&side->monotonic);
+    return env_monotonic_ns(env_system());
 }
 
 static void
@@ -67,10 +70,11 @@ random_bytes(void *context, void *bytes, size_t size)
 void
 harness_set_time(struct harness_engine *side, int64_t now)
 {
-    int64_t before = atomic_exchange(&side->now, now);
+    int64_t gone_by = now - wall_ns(side);
 
-    if (before != 0 && now > before)
-        atomic_fetch_add(&side->gone_by, now - before);
+    BEHALF_ASSERT(gone_by >= 0);
+    atomic_store(&side->monotonic, monotonic_ns(side) + gone_by);
+    atomic_store(&side->now, now);
 }
 
 /* --- opening --- */
@@ -78,12 +82,18 @@ harness_set_time(struct harness_engine *side, int64_t now)
 void
 harness_engine_open(struct harness_engine *side, size_t graph_memory_bytes)
 {
+    harness_engine_open_at(side, graph_memory_bytes, 0);
+}
+
+void
+harness_engine_open_at(struct harness_engine *side, size_t graph_memory_bytes, int64_t now)
+{
     struct store_options options = {.env = &side->env};
     struct error error;
 
     side->env = (struct env){wall_ns, monotonic_ns, random_bytes, side};
-    atomic_init(&side->now, 0);
-    atomic_init(&side->gone_by, 0);
+    atomic_init(&side->now, now);
+    atomic_init(&side->monotonic, env_monotonic_ns(env_system()));
     if (store_open(&options, &side->store, &error) != BEHALF_OK)
         give_up("store_open", &error);
     open_engine(side, graph_memory_bytes);

@@ -127,10 +127,10 @@ read_contexts(struct asking *asking)
 /* --- asking --- */
 
 static void
-move_to(struct asking *asking, int moment)
+move_to(struct asking *asking, int64_t now)
 {
-    asking->now = asking->world->moments[moment];
-    harness_set_time(&asking->side, asking->now);
+    asking->now = now;
+    harness_set_time(&asking->side, now);
 }
 
 static bool
@@ -152,7 +152,7 @@ ask_moments(struct asking *asking)
     int favourite = asking_below(asking, count);
 
     for (int moment = 0; moment < count; moment++) {
-        move_to(asking, moment);
+        move_to(asking, asking->world->moments[moment]);
         if (!ask_all(asking, "cached", moment == favourite ? 100 : 20))
             return false;
     }
@@ -242,7 +242,7 @@ compare_opened(struct asking *asking, struct world_comparison *comparison)
     bool refused = false;
     bool agreed;
 
-    move_to(asking, 0);
+    move_to(asking, world_written_at(asking->world));
     asking->method = "writing";
     agreed = asking_write_schema(asking, comparison, &refused);
     if (refused)
@@ -275,7 +275,7 @@ world_compare(struct world_comparison *comparison, const struct world *world)
     buffer_clear(&comparison->refusal);
     comparison->counts->worlds++;
     oracle_caveats_prepare(asking.caveats, world);
-    harness_engine_open(&asking.side, 0);
+    harness_engine_open_at(&asking.side, 0, world_written_at(world));
     add_subjects(&asking);
     read_contexts(&asking);
     agreed = compare_opened(&asking, comparison);

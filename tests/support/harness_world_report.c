@@ -1,5 +1,6 @@
 /* harness_world_report.c - making a world small that disagrees, and printing it. */
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/check.h"
@@ -7,6 +8,7 @@
 #include "tests/support/harness_world.h"
 
 #define SHRINK_SECONDS 60
+#define METHOD_SIZE 32
 
 /* Half a world may no longer be what the oracle reads: every name used must still be there. */
 static bool
@@ -51,20 +53,29 @@ world_is_whole(const struct world *world)
     return true;
 }
 
+/* Whether it disagrees by the same method: the first word of the mismatch, but a check in a bulk is
+ * a check. */
 static bool
-disagrees(const struct world *world, uint64_t seed)
+disagrees(const struct world *world, uint64_t seed, char method[METHOD_SIZE])
 {
     struct world_counts counts = {0};
     struct world_comparison comparison;
+    char found[METHOD_SIZE] = "";
     bool result;
 
     if (!world_is_whole(world))
         return false;
     world_comparison_init(&comparison, seed, &counts);
     comparison.thorough = true;
+    comparison.checks_only = strcmp(method, "check") == 0;
     result = !world_compare(&comparison, world);
+    if (result)
+        snprintf(found, sizeof found, "%.*s", (int)strcspn(comparison.mismatch.data, " :_"),
+                 comparison.mismatch.data);
     world_comparison_release(&comparison);
-    return result;
+    if (method[0] == '\0')
+        memcpy(method, found, sizeof found);
+    return result && strcmp(method, found) == 0;
 }
 
 void
@@ -72,12 +83,13 @@ world_shrink(struct world *world, uint64_t seed)
 {
     struct world *smaller = memory_new(sizeof *smaller);
     time_t end = time(NULL) + SHRINK_SECONDS;
+    char method[METHOD_SIZE] = "";
     bool changed = true;
 
-    while (changed && disagrees(world, seed)) {
+    while (changed && disagrees(world, seed, method)) {
         changed = false;
         for (int part = 0; time(NULL) < end && world_drop(world, part, smaller); part++) {
-            if (disagrees(smaller, seed)) {
+            if (disagrees(smaller, seed, method)) {
                 *world = *smaller;
                 changed = true;
                 part--;

@@ -93,6 +93,12 @@ world_uses_caveat(const struct world *world, int caveat)
     return false;
 }
 
+int64_t
+world_written_at(const struct world *world)
+{
+    return world->moments[0] - INT64_C(1000000000);
+}
+
 static bool
 expression_uses(const struct world *world, int expression, enum world_op op)
 {
@@ -310,7 +316,7 @@ world_print(const struct world *world, struct buffer *out)
                                  : "    // no variant of the relation\n");
     }
     for (int i = 0; i < world->moment_count; i++) {
-        buffer_add_text(out, i == 0 ? "// written at " : "// asked at ");
+        buffer_add_text(out, "// asked at ");
         time_print(world->moments[i], out);
         buffer_add_byte(out, '\n');
     }

@@ -32,7 +32,7 @@
 #define WORLD_CONTEXT_SIZE 256
 #define WORLD_REQUESTS_MAX 6
 #define WORLD_MOMENTS_MAX 6
-#define WORLD_EPOCH INT64_C(1800000000000000000) /* when worlds are written: January 2027 */
+#define WORLD_EPOCH INT64_C(1800000000000000000) /* the first moment: in January 2027 */
 
 enum world_op {
     WORLD_NIL,
@@ -115,7 +115,7 @@ struct world {
     int caveat_count;
     char requests[WORLD_REQUESTS_MAX][WORLD_CONTEXT_SIZE]; /* contexts to ask with */
     int request_count;
-    int64_t moments[WORLD_MOMENTS_MAX]; /* to ask at, ascending; it is written at the first */
+    int64_t moments[WORLD_MOMENTS_MAX]; /* to ask at, ascending */
     int moment_count;
     bool all_parentheses; /* printed with all of them; otherwise precedence is used */
 };
@@ -140,6 +140,9 @@ bool world_tuple_is_allowed(const struct world *world, const struct world_tuple 
 bool world_uses_caveat(const struct world *world, int caveat);
 /* Whether some expression of the world is such an operator. */
 bool world_uses(const struct world *world, enum world_op op);
+
+/* When to write it. Before the first moment: each commit moves time on, be it by a nanosecond. */
+int64_t world_written_at(const struct world *world);
 
 /* --- text --- */
 
