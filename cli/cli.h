@@ -48,6 +48,8 @@ enum cli_option {
     OPTION_KEY = 1U << 10,
     OPTION_VALIDATE = 1U << 11, /* --junit, --update */
     OPTION_YES = 1U << 12,
+    OPTION_CONTEXT = 1U << 13,
+    OPTION_EXPLAIN = 1U << 14,
     DECIDES = 1U << 15, /* no option: the exit code is a decision */
     OPTION_COMMON = 1U << 16,
 };
@@ -100,8 +102,11 @@ struct cli {
     const char *junit;
     bool update;
     bool yes;
+    const char *context; /* JSON text that was read once already */
+    bool explain;
 
     bool color;
+    bool lines; /* standard output is a terminal that shows box lines */
     struct arena arena;
     struct behalf_client *client; /* after cli_connect */
     struct behalf_error error;    /* of the last call */
@@ -151,6 +156,14 @@ size_t cli_list_split(struct cli *cli, struct slice text, const char **items, si
 /* A NUL-terminated copy in the arena. */
 const char *cli_copy(struct cli *cli, struct slice text);
 
+/* Reads the value of --context, JSON text or @FILE, into cli->context. */
+enum cli_exit cli_context_read(struct cli *cli, const char *value) BEHALF_MUST_USE;
+
+/* Whether the text is JSON; says on standard error what is wrong with it and where. `name` stands
+ * for a path. */
+enum cli_exit cli_context_check(struct cli *cli, const char *name,
+                                const char *text) BEHALF_MUST_USE;
+
 /* --- errors (cli_error.c) --------------------------------------------------------------------- */
 
 /* Says `behalf: cannot ACTION: ...` with all that cli->error holds and gives the exit code. */
@@ -187,7 +200,19 @@ enum cli_color { COLOR_NONE, COLOR_GOOD, COLOR_BAD, COLOR_DOUBT, COLOR_FAINT, CO
 
 /* Escape sequence that starts a colour; "" where there are none. COLOR_NONE ends any. */
 const char *cli_color(bool enabled, enum cli_color color);
-enum cli_color cli_decision_color(const char *decision);
+
+/* "allow", "deny" or "conditional (missing: count, limit)", in its colour. */
+void cli_put_decision(const struct cli *cli, struct behalf_value result, FILE *out);
+/* The same for a table, without colour. */
+void cli_decision_text(struct behalf_value result, struct buffer *out);
+/* "count, limit"; nothing when nothing is missing. */
+void cli_missing_text(struct behalf_value result, struct buffer *out);
+
+/* "[during:{"hour":3}][expiration:2027-01-01T00:00:00Z]" of what has `caveat` or `expires_at`. */
+void cli_condition_text(struct behalf_value value, struct buffer *out);
+
+/* Why a decision is what it is (cli_trace.c), one node a line. */
+void cli_put_trace(struct cli *cli, struct behalf_value trace, FILE *out);
 
 /* `name` of a map as text; empty when it is absent. */
 struct slice cli_get_text(struct behalf_value map, const char *name);
@@ -217,6 +242,7 @@ size_t cli_text_width(struct slice text);
 struct cli_tree {
     bool last[CLI_TREE_DEPTH_MAX];
     size_t depth;
+    bool ascii; /* for what shows no box lines */
 };
 
 void cli_tree_prefix(const struct cli_tree *tree, FILE *out);
@@ -232,6 +258,6 @@ void cli_json_error(struct buffer *out, const struct behalf_error *error);
 void cli_print_json(struct behalf_value value);
 
 /* A relationship as it came: its text, or the text of its map. */
-void cli_relationship_text(struct cli *cli, struct behalf_value value, struct buffer *out);
+void cli_relationship_text(struct behalf_value value, struct buffer *out);
 
 #endif

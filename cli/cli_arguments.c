@@ -33,6 +33,8 @@ enum option_kind {
     KIND_JUNIT,
     KIND_UPDATE,
     KIND_YES,
+    KIND_CONTEXT,
+    KIND_EXPLAIN,
 };
 
 struct option_row {
@@ -51,10 +53,13 @@ static const struct option_row option_rows[] = {
      "write nothing; exit code 1 when the text would change"},
     {"--consistency", "MODE", KIND_CONSISTENCY, OPTION_READ,
      "full, minimize-latency, at-least-as-fresh or at-exact-snapshot"},
+    {"--context", "JSON|@FILE", KIND_CONTEXT, OPTION_CONTEXT,
+     "values for the parameters of caveats: a JSON object"},
     {"--cursor", "CURSOR", KIND_CURSOR, OPTION_PAGE, "go on where a page ended"},
     {"--depth", "N", KIND_DEPTH, OPTION_DEPTH, "levels of usersets to open (default 1, 0 = all)"},
     {"--endpoint", "ENDPOINT", KIND_ENDPOINT, OPTION_COMMON,
      "ADDRESS:PORT or unix:PATH (default 127.0.0.1:23425, or BEHALF_ENDPOINT)"},
+    {"--explain", NULL, KIND_EXPLAIN, OPTION_EXPLAIN, "show why, as a tree"},
     {"--fail-on-warn", NULL, KIND_STRICT, OPTION_STRICT,
      "warnings fail: exit code 1 (validate: 3)"},
     {"--filter", "FILTER", KIND_FILTER, OPTION_FILTER, "which relationships"},
@@ -305,6 +310,12 @@ take_option(struct cli *cli, const struct option_row *row, const char *value)
     case KIND_YES:
         cli->yes = true;
         return true;
+    case KIND_CONTEXT:
+        cli->context = value;
+        return value[0] != '\0';
+    case KIND_EXPLAIN:
+        cli->explain = true;
+        return true;
     case KIND_KEY:
         cli->idempotency_key = value;
         return value[0] != '\0';
@@ -393,7 +404,7 @@ check_arguments(struct cli *cli)
     if (cli->read.token == NULL && (cli->read.consistency == BEHALF_CONSISTENCY_AT_LEAST_AS_FRESH ||
                                     cli->read.consistency == BEHALF_CONSISTENCY_AT_EXACT_SNAPSHOT))
         return cli_usage(cli, "this consistency needs --token");
-    return CLI_OK;
+    return cli->context != NULL ? cli_context_read(cli, cli->context) : CLI_OK;
 }
 
 enum cli_exit

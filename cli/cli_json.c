@@ -1,6 +1,8 @@
 /* cli_json.c - MessagePack values as JSON text.
  * Always true: what is printed parses as JSON, whatever the value is (RFC 8259). */
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/utf8.h"
 #include "cli/cli.h"
@@ -35,6 +37,23 @@ cli_json_string(struct buffer *out, struct slice text)
     buffer_add_byte(out, '"');
 }
 
+/* The shortest text that reads back the same, and never as a whole number: what is printed may be
+ * the context of a relationship that is written again. */
+static void
+put_double(struct buffer *out, double value)
+{
+    char text[40];
+
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    buffer_add_text(out, text);
+    if (text[strcspn(text, ".e")] == '\0')
+        buffer_add_text(out, ".0");
+}
+
 static void
 put_scalar(struct buffer *out, struct behalf_value value)
 {
@@ -53,7 +72,7 @@ put_scalar(struct buffer *out, struct behalf_value value)
     else if (behalf_value_int(value, &negative))
         buffer_add_format(out, "%lld", (long long)negative);
     else if (behalf_value_double(value, &real) && isfinite(real))
-        buffer_add_format(out, "%.17g", real);
+        put_double(out, real);
     else
         buffer_add_text(out, "null");
 }

@@ -46,16 +46,6 @@ cli_color(bool enabled, enum cli_color color)
     return "";
 }
 
-enum cli_color
-cli_decision_color(const char *decision)
-{
-    if (strcmp(decision, "allow") == 0)
-        return COLOR_GOOD;
-    if (strcmp(decision, "deny") == 0)
-        return COLOR_BAD;
-    return COLOR_DOUBT;
-}
-
 struct slice
 cli_get_text(struct behalf_value map, const char *name)
 {
@@ -63,6 +53,84 @@ cli_get_text(struct behalf_value map, const char *name)
 
     (void)behalf_value_string(behalf_value_get(map, name), &text.data, &text.size);
     return text;
+}
+
+void
+cli_missing_text(struct behalf_value result, struct buffer *out)
+{
+    struct behalf_value rest;
+    struct behalf_value name;
+    struct slice text;
+    uint32_t count;
+
+    if (!behalf_value_array(behalf_value_get(result, "missing"), &count, &rest))
+        return;
+    for (uint32_t index = 0; index < count && behalf_value_next(&rest, &name); index++)
+        if (behalf_value_string(name, &text.data, &text.size)) {
+            buffer_add_text(out, index == 0 ? "" : ", ");
+            buffer_add_slice(out, text);
+        }
+}
+
+/* " (missing: count, limit)" or nothing. */
+static void
+add_missing(struct behalf_value result, struct buffer *out)
+{
+    struct buffer names;
+
+    buffer_init(&names);
+    cli_missing_text(result, &names);
+    if (names.size > 0)
+        buffer_add_format(out, " (missing: %s)", names.data);
+    buffer_release(&names);
+}
+
+void
+cli_decision_text(struct behalf_value result, struct buffer *out)
+{
+    buffer_add_slice(out, cli_get_text(result, "decision"));
+    add_missing(result, out);
+}
+
+void
+cli_put_decision(const struct cli *cli, struct behalf_value result, FILE *out)
+{
+    struct slice word = cli_get_text(result, "decision");
+    struct buffer missing;
+    enum cli_color color = slice_equal(word, SLICE_LITERAL("allow"))  ? COLOR_GOOD
+                           : slice_equal(word, SLICE_LITERAL("deny")) ? COLOR_BAD
+                                                                      : COLOR_DOUBT;
+
+    (void)fputs(cli_color(cli->color, color), out);
+    cli_put_safe(out, word);
+    (void)fputs(cli_color(cli->color, COLOR_NONE), out);
+    buffer_init(&missing);
+    add_missing(result, &missing);
+    cli_put_safe(out, buffer_slice(&missing));
+    buffer_release(&missing);
+}
+
+void
+cli_condition_text(struct behalf_value value, struct buffer *out)
+{
+    struct behalf_value caveat = behalf_value_get(value, "caveat");
+    struct behalf_value context = behalf_value_get(caveat, "context");
+    struct slice expires_at = cli_get_text(value, "expires_at");
+
+    if (caveat.bytes != NULL) {
+        buffer_add_byte(out, '[');
+        buffer_add_slice(out, cli_get_text(caveat, "name"));
+        if (context.bytes != NULL) {
+            buffer_add_byte(out, ':');
+            cli_json_value(out, context);
+        }
+        buffer_add_byte(out, ']');
+    }
+    if (expires_at.size > 0) {
+        buffer_add_text(out, "[expiration:");
+        buffer_add_slice(out, expires_at);
+        buffer_add_byte(out, ']');
+    }
 }
 
 void
@@ -89,12 +157,9 @@ read_object(struct behalf_value map)
 }
 
 void
-cli_relationship_text(struct cli *cli, struct behalf_value value, struct buffer *out)
+cli_relationship_text(struct behalf_value value, struct buffer *out)
 {
-    struct relationship relationship = {0};
-    struct behalf_value caveat;
-    struct behalf_value context;
-    struct buffer json;
+    struct relationship relationship = {.expires_at = 0};
     struct slice text;
 
     if (behalf_value_string(value, &text.data, &text.size)) {
@@ -104,15 +169,6 @@ cli_relationship_text(struct cli *cli, struct behalf_value value, struct buffer 
     relationship.resource = read_object(behalf_value_get(value, "resource"));
     relationship.resource.relation = cli_get_text(value, "relation");
     relationship.subject = read_object(behalf_value_get(value, "subject"));
-    caveat = behalf_value_get(value, "caveat");
-    relationship.caveat = cli_get_text(caveat, "name");
-    context = behalf_value_get(caveat, "context");
-    if (behalf_value_type(context) == BEHALF_TYPE_MAP) {
-        buffer_init(&json);
-        cli_json_value(&json, context);
-        relationship.context = arena_copy(&cli->arena, buffer_slice(&json));
-        buffer_release(&json);
-    }
-    (void)time_parse(cli_get_text(value, "expires_at"), &relationship.expires_at);
     relationship_print(&relationship, out);
+    cli_condition_text(value, out);
 }

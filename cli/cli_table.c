@@ -119,12 +119,13 @@ cli_table_print(const struct cli_table *table, FILE *out)
 void
 cli_tree_prefix(const struct cli_tree *tree, FILE *out)
 {
+    static const char *const drawn[4] = {"├─ ", "└─ ", "│  ", "   "};
+    static const char *const plain[4] = {"|- ", "`- ", "|  ", "   "};
+    const char *const *pieces = tree->ascii ? plain : drawn;
+
     for (size_t level = 0; level < tree->depth; level++) {
         bool own = level + 1 == tree->depth;
 
-        if (own)
-            (void)fputs(tree->last[level] ? "└─ " : "├─ ", out);
-        else
-            (void)fputs(tree->last[level] ? "   " : "│  ", out);
+        (void)fputs(pieces[(own ? 0 : 2) + (tree->last[level] ? 1 : 0)], out);
     }
 }

@@ -35,6 +35,13 @@ split_question(struct cli *cli, struct slice text, struct behalf_question *quest
     return true;
 }
 
+static uint32_t
+question_members(const struct behalf_question *question)
+{
+    return 3U + (question->actor_count > 0 ? 1U : 0U) + (question->context != NULL ? 1U : 0U) +
+           (question->explain ? 1U : 0U);
+}
+
 static void
 write_question(struct behalf_writer *writer, const struct behalf_question *question)
 {
@@ -48,24 +55,17 @@ write_question(struct behalf_writer *writer, const struct behalf_question *quest
         behalf_write_text(writer, "actor");
         behalf_write_actors(writer, question->actors, question->actor_count);
     }
-}
+    if (question->explain) {
+        behalf_write_text(writer, "explain");
+        behalf_write_bool(writer, true);
+    }
+    if (question->context != NULL) {
+        enum behalf_status status;
 
-/* "context: hour, region" or nothing. */
-static void
-put_missing(struct behalf_value result, struct buffer *out)
-{
-    struct behalf_value rest;
-    struct behalf_value name;
-    struct slice text;
-    uint32_t count;
-
-    if (!behalf_value_array(behalf_value_get(result, "missing"), &count, &rest))
-        return;
-    for (uint32_t index = 0; index < count && behalf_value_next(&rest, &name); index++)
-        if (behalf_value_string(name, &text.data, &text.size)) {
-            buffer_add_text(out, index == 0 ? "missing: " : ", ");
-            buffer_add_slice(out, text);
-        }
+        behalf_write_text(writer, "context");
+        status = behalf_write_json(writer, question->context, NULL);
+        BEHALF_ASSERT(status == BEHALF_SUCCESS); /* it was read before: cli_context_check */
+    }
 }
 
 /* CLI_SERVER when the word is none of the three. */
@@ -83,17 +83,12 @@ decision_exit(struct behalf_value result)
     return CLI_SERVER;
 }
 
-static const char *
-decision_word(enum cli_exit code)
-{
-    return code == CLI_OK ? "allow" : code == CLI_DENIED ? "deny" : "conditional";
-}
-
 static enum cli_exit
 print_answer(struct cli *cli, struct behalf_value result)
 {
     enum cli_exit code = decision_exit(result);
-    struct buffer missing;
+    struct slice until = cli_get_text(result, "valid_until");
+    struct behalf_value trace = behalf_value_get(result, "trace");
 
     if (code == CLI_SERVER) {
         (void)fprintf(stderr, "behalf: cannot check: the server sent no decision\n");
@@ -103,16 +98,13 @@ print_answer(struct cli *cli, struct behalf_value result)
         cli_print_json(result);
         return code;
     }
-    buffer_init(&missing);
-    put_missing(result, &missing);
-    (void)printf("%s%s%s", cli_color(cli->color, cli_decision_color(decision_word(code))),
-                 decision_word(code), cli_color(cli->color, COLOR_NONE));
-    if (missing.size > 0) {
-        (void)fputs("  ", stdout);
-        cli_put_safe(stdout, buffer_slice(&missing));
-    }
+    cli_put_decision(cli, result, stdout);
+    if (until.size > 0)
+        (void)fputs(" until ", stdout);
+    cli_put_safe(stdout, until);
     (void)putchar('\n');
-    buffer_release(&missing);
+    if (trace.bytes != NULL)
+        cli_put_trace(cli, trace, stdout);
     return code;
 }
 
@@ -136,13 +128,14 @@ run_check(struct cli *cli)
     }
     question.actors = cli->actors;
     question.actor_count = cli->actor_count;
+    question.context = cli->context;
+    question.explain = cli->explain;
     result = cli_connect(cli);
     if (result != CLI_OK)
         return result;
     writer = behalf_writer_new();
     BEHALF_ASSERT(writer != NULL);
-    behalf_write_map(writer,
-                     3 + (question.actor_count > 0 ? 1U : 0U) + behalf_read_members(&cli->read));
+    behalf_write_map(writer, question_members(&question) + behalf_read_members(&cli->read));
     write_question(writer, &question);
     behalf_write_read(writer, &cli->read);
     result = cli_call(cli, "check", "check", writer, &reply);
@@ -205,14 +198,35 @@ parse_extra(struct cli *cli, struct slice word, struct bulk_item *item)
     return true;
 }
 
+/* All behind the question; `with` and a context end the line, as in a validation file. */
+static enum cli_exit
+parse_extras(struct cli *cli, const char *path, struct slice line, struct bulk_item *item)
+{
+    char name[256];
+    struct slice word;
+
+    while ((word = cli_word_next(&line)).size > 0) {
+        if (slice_equal(word, SLICE_LITERAL("with"))) {
+            (void)snprintf(name, sizeof name, "%s, line %zu, context", path, item->line);
+            item->question.context = cli_copy(cli, cli_trim(line));
+            return cli_context_check(cli, name, item->question.context);
+        }
+        if (!parse_extra(cli, word, item))
+            return cli_usage(cli, "line %zu of '%s': cannot read '%.*s'", item->line, path,
+                             SLICE_PRINTF(word));
+    }
+    return CLI_OK;
+}
+
 static enum cli_exit
 bulk_parse(struct cli *cli, const char *path, struct slice text, struct bulk *bulk)
 {
     struct slice rest = text;
     struct slice line;
+    enum cli_exit result;
 
     for (size_t number = 1; cli_line_next(&rest, &line); number++) {
-        struct bulk_item item = {.line = number};
+        struct bulk_item item = {.line = number, .question.context = cli->context};
         struct slice word = cli_word_next(&line);
 
         if (word.size == 0 || slice_starts_with(word, SLICE_LITERAL("//")))
@@ -220,10 +234,9 @@ bulk_parse(struct cli *cli, const char *path, struct slice text, struct bulk *bu
         item.text = word;
         if (!split_question(cli, word, &item.question))
             return cli_fail(cli, "check line %zu of '%s'", number, path);
-        while ((word = cli_word_next(&line)).size > 0)
-            if (!parse_extra(cli, word, &item))
-                return cli_usage(cli, "line %zu of '%s': cannot read '%.*s'", number, path,
-                                 SLICE_PRINTF(word));
+        result = parse_extras(cli, path, line, &item);
+        if (result != CLI_OK)
+            return result;
         if (bulk->count == bulk->capacity) {
             bulk->capacity = bulk->capacity > 0 ? 2 * bulk->capacity : 256;
             bulk->items = memory_resize(bulk->items, bulk->capacity, sizeof *bulk->items);
@@ -261,38 +274,44 @@ put_actors(const struct bulk_item *item, struct cli_table *table)
     buffer_release(&text);
 }
 
-/* Adds one row: question, actor, decision, note. */
+static const char *
+expectation_word(enum expectation expected)
+{
+    return expected == EXPECT_ALLOW ? "allow" : expected == EXPECT_DENY ? "deny" : "conditional";
+}
+
+/* Adds one row: question, actor, decision, until, note. */
 static void
 bulk_row(struct bulk *bulk, const struct bulk_item *item, struct behalf_value result,
          struct cli_table *table)
 {
     struct behalf_value problem = behalf_value_get(result, "error");
     enum cli_exit code = decision_exit(result);
+    struct buffer decision;
     struct buffer note;
 
+    buffer_init(&decision);
     buffer_init(&note);
     if (problem.bytes != NULL || code == CLI_SERVER) {
         bulk->errors++;
+        buffer_add_text(&decision, "error");
         buffer_add_slice(&note, cli_get_text(problem, "reason"));
         buffer_add_text(&note, ": ");
         buffer_add_slice(&note, cli_get_text(problem, "message"));
     } else {
-        put_missing(result, &note);
+        cli_decision_text(result, &decision);
         if (!as_expected(item->expected, code)) {
             bulk->wrong++;
-            buffer_add_format(&note, "%sWRONG, line %zu expects %s", note.size > 0 ? "; " : "",
-                              item->line,
-                              item->expected == EXPECT_ALLOW  ? "allow"
-                              : item->expected == EXPECT_DENY ? "deny"
-                                                              : "conditional");
+            buffer_add_format(&note, "WRONG, line %zu expects %s", item->line,
+                              expectation_word(item->expected));
         }
     }
     cli_table_cell(table, item->text);
     put_actors(item, table);
-    cli_table_cell(
-        table,
-        slice_of(problem.bytes != NULL || code == CLI_SERVER ? "error" : decision_word(code)));
+    cli_table_cell(table, buffer_slice(&decision));
+    cli_table_cell(table, cli_get_text(result, "valid_until"));
     cli_table_cell(table, buffer_slice(&note));
+    buffer_release(&decision);
     buffer_release(&note);
 }
 
@@ -312,7 +331,7 @@ bulk_ask(struct cli *cli, struct bulk *bulk, size_t from, size_t count, struct c
     behalf_write_text(writer, "items");
     behalf_write_array(writer, (uint32_t)count);
     for (size_t index = from; index < from + count; index++) {
-        behalf_write_map(writer, bulk->items[index].question.actor_count > 0 ? 4 : 3);
+        behalf_write_map(writer, question_members(&bulk->items[index].question));
         write_question(writer, &bulk->items[index].question);
     }
     behalf_write_read(writer, &cli->read);
@@ -344,10 +363,11 @@ run_check_bulk(struct cli *cli)
     enum cli_exit result = CLI_USAGE;
 
     buffer_init(&text);
-    cli_table_init(&table, 4);
+    cli_table_init(&table, 5);
     cli_table_cell(&table, slice_of("question"));
     cli_table_cell(&table, slice_of("actor"));
     cli_table_cell(&table, slice_of("decision"));
+    cli_table_cell(&table, slice_of("until"));
     cli_table_cell(&table, slice_of("note"));
     if (cli_file_read(path, &text))
         result = bulk_parse(cli, path, buffer_slice(&text), &bulk);
@@ -372,17 +392,20 @@ run_check_bulk(struct cli *cli)
 
 const struct command cli_check_commands[] = {
     {NULL, "check", "RESOURCE PERMISSION SUBJECT", "may the subject have the permission",
-     "Prints allow, deny or conditional (with the context that is missing) and exits with 0, 10\n"
-     "or 11; every other exit code is no answer. RESOURCE#PERMISSION@SUBJECT in one word works\n"
-     "too. In scripts, put -- before words that come from elsewhere: they may begin with a dash.\n"
+     "Prints allow, deny or conditional (with the context that is missing), and until when no\n"
+     "expiration changes it, and exits with 0, 10 or 11; every other exit code is no answer.\n"
+     "RESOURCE#PERMISSION@SUBJECT in one word works too. In scripts, put -- before words that\n"
+     "come from elsewhere: they may begin with a dash.\n"
      "\n"
      "  behalf check document:readme read user:ann\n"
-     "  behalf check document:readme read user:ann --actor agent:helper\n",
-     DECIDES | OPTION_READ | OPTION_ACTOR, 1, 3, run_check},
+     "  behalf check document:readme read user:ann --actor agent:helper\n"
+     "  behalf check tool:mail call user:ann --context '{\"count\": 3}' --explain\n",
+     DECIDES | OPTION_READ | OPTION_ACTOR | OPTION_CONTEXT | OPTION_EXPLAIN, 1, 3, run_check},
     {NULL, "check-bulk", "FILE|-", "many checks, at most 1,000 of them at one snapshot",
      "One question a line, RESOURCE#PERMISSION@SUBJECT, and behind it, if wanted, who acts\n"
-     "(actor=A[,A...]) and what is expected (true, false or conditional). Lines that begin with\n"
-     "// are comments. Exits with 3 when an answer is an error or not as expected.\n",
-     OPTION_READ, 1, 1, run_check_bulk},
+     "(actor=A[,A...]), what is expected (true, false or conditional) and, last, a context for\n"
+     "this question alone (with {JSON}); --context is for those that have none. Lines that begin\n"
+     "with // are comments. Exits with 3 when an answer is an error or not as expected.\n",
+     OPTION_READ | OPTION_CONTEXT, 1, 1, run_check_bulk},
     {.name = NULL},
 };

@@ -37,6 +37,29 @@ warn_incomplete(struct cli *cli, struct behalf_value result, const char *cursor)
         (void)fprintf(stderr, "more: --cursor %s (or --all)\n", cursor);
 }
 
+/* "  conditional (missing: hour)" behind a result that is not a plain allow. */
+static void
+put_condition(struct cli *cli, struct behalf_value item)
+{
+    if (!behalf_value_is(behalf_value_get(item, "decision"), "conditional"))
+        return;
+    (void)fputs("  ", stdout);
+    cli_put_decision(cli, item, stdout);
+}
+
+/* Beside the answer, so that lines of the answer are results and nothing else. */
+static void
+say_until(struct behalf_value result)
+{
+    struct slice until = cli_get_text(result, "valid_until");
+
+    if (until.size == 0)
+        return;
+    (void)fputs("valid until ", stderr);
+    cli_put_safe(stderr, until);
+    (void)fputc('\n', stderr);
+}
+
 static enum cli_exit
 run_pages(struct cli *cli, const char *action, page_ask *ask, page_print *print)
 {
@@ -53,10 +76,12 @@ run_pages(struct cli *cli, const char *action, page_ask *ask, page_print *print)
         if (ask(cli, &page, &reply) != BEHALF_SUCCESS)
             return cli_fail(cli, "%s", action);
         value = behalf_reply_result(reply);
-        if (cli->json)
+        if (cli->json) {
             cli_print_json(value);
-        else
+        } else {
             print(cli, value);
+            say_until(value);
+        }
         next = cli_get_text(value, "cursor");
         if (next.size >= sizeof cursor)
             next.size = 0;
@@ -68,31 +93,6 @@ run_pages(struct cli *cli, const char *action, page_ask *ask, page_print *print)
         behalf_reply_free(reply);
     }
     return result;
-}
-
-/* "  conditional (missing: hour)" behind a result that is not a plain allow. */
-static void
-put_condition(struct cli *cli, struct behalf_value item)
-{
-    struct behalf_value rest;
-    struct behalf_value name;
-    uint32_t count;
-
-    if (!behalf_value_is(behalf_value_get(item, "decision"), "conditional"))
-        return;
-    (void)printf("  %sconditional%s", cli_color(cli->color, COLOR_DOUBT),
-                 cli_color(cli->color, COLOR_NONE));
-    if (behalf_value_array(behalf_value_get(item, "missing"), &count, &rest) && count > 0) {
-        (void)fputs(" (missing:", stdout);
-        while (count-- > 0 && behalf_value_next(&rest, &name)) {
-            struct slice text = {"", 0};
-
-            (void)behalf_value_string(name, &text.data, &text.size);
-            (void)putchar(' ');
-            cli_put_safe(stdout, text);
-        }
-        (void)putchar(')');
-    }
 }
 
 /* Ids come bare; printed as objects they can be pasted into the next command. */
@@ -116,8 +116,8 @@ static enum behalf_status
 ask_resources(struct cli *cli, const struct behalf_page *page, struct behalf_reply **reply)
 {
     return behalf_lookup_resources(cli->client, &cli->read, cli->arguments[0], cli->arguments[1],
-                                   cli->arguments[2], cli->actors, cli->actor_count, NULL, page,
-                                   reply, &cli->error);
+                                   cli->arguments[2], cli->actors, cli->actor_count, cli->context,
+                                   page, reply, &cli->error);
 }
 
 static void
@@ -163,7 +163,7 @@ ask_subjects(struct cli *cli, const struct behalf_page *page, struct behalf_repl
 
     subject_type(cli, &type, &relation);
     return behalf_lookup_subjects(cli->client, &cli->read, cli->arguments[0], cli->arguments[1],
-                                  type, relation, NULL, page, reply, &cli->error);
+                                  type, relation, cli->context, page, reply, &cli->error);
 }
 
 static void
@@ -219,27 +219,35 @@ run_lookup_subjects(struct cli *cli)
 /* --- lookup-permissions ----------------------------------------------------------------------- */
 
 static void
-print_permissions(struct cli *cli, struct behalf_value result)
+print_permissions(struct behalf_value result)
 {
     struct behalf_value rest;
     struct behalf_value one;
     struct cli_table table;
+    struct buffer decision;
     uint32_t count;
 
-    cli_table_init(&table, 2);
+    cli_table_init(&table, 3);
     cli_table_cell(&table, slice_of("permission"));
     cli_table_cell(&table, slice_of("decision"));
+    cli_table_cell(&table, slice_of("until"));
+    buffer_init(&decision);
     if (behalf_value_array(behalf_value_get(result, "permissions"), &count, &rest))
         while (count-- > 0 && behalf_value_next(&rest, &one)) {
             struct behalf_value problem = behalf_value_get(one, "error");
 
+            buffer_clear(&decision);
+            if (problem.bytes != NULL)
+                buffer_add_slice(&decision, cli_get_text(problem, "reason"));
+            else
+                cli_decision_text(one, &decision);
             cli_table_cell(&table, cli_get_text(one, "permission"));
-            cli_table_cell(&table, problem.bytes != NULL ? cli_get_text(problem, "reason")
-                                                         : cli_get_text(one, "decision"));
+            cli_table_cell(&table, buffer_slice(&decision));
+            cli_table_cell(&table, cli_get_text(one, "valid_until"));
         }
-    (void)cli;
     cli_table_print(&table, stdout);
     cli_table_release(&table);
+    buffer_release(&decision);
 }
 
 static enum cli_exit
@@ -251,13 +259,13 @@ run_lookup_permissions(struct cli *cli)
     if (result != CLI_OK)
         return result;
     if (behalf_lookup_permissions(cli->client, &cli->read, cli->arguments[0], cli->arguments[1],
-                                  cli->actors, cli->actor_count, NULL, &reply,
+                                  cli->actors, cli->actor_count, cli->context, &reply,
                                   &cli->error) != BEHALF_SUCCESS)
         return cli_fail(cli, "look up permissions");
     if (cli->json)
         cli_print_json(behalf_reply_result(reply));
     else
-        print_permissions(cli, behalf_reply_result(reply));
+        print_permissions(behalf_reply_result(reply));
     behalf_reply_free(reply);
     return CLI_OK;
 }
@@ -284,6 +292,34 @@ put_node_object(struct behalf_value object)
     object_print(&parts, &printed);
     cli_put_safe(stdout, buffer_slice(&printed));
     buffer_release(&printed);
+}
+
+/* "  [during:{"hour":3}]" behind what holds under a condition. */
+static void
+put_node_condition(struct cli *cli, struct behalf_value condition)
+{
+    struct buffer text;
+
+    buffer_init(&text);
+    cli_condition_text(condition, &text);
+    if (text.size > 0) {
+        (void)printf("  %s", cli_color(cli->color, COLOR_DOUBT));
+        cli_put_safe(stdout, buffer_slice(&text));
+        (void)fputs(cli_color(cli->color, COLOR_NONE), stdout);
+    }
+    buffer_release(&text);
+}
+
+/* A subject of a leaf: an object, or a map that has it and its condition. */
+static void
+put_node_subject(struct cli *cli, struct behalf_value subject)
+{
+    struct behalf_value object = behalf_value_get(subject, "subject");
+
+    put_node_object(object.bytes != NULL ? object : subject);
+    if (object.bytes != NULL)
+        put_node_condition(cli, subject);
+    (void)putchar('\n');
 }
 
 static void
@@ -315,7 +351,9 @@ put_node(struct cli *cli, struct cli_tree *tree, struct behalf_value node)
         (void)fputs("  ", stdout);
         cli_put_safe(stdout, cli_get_text(node, "op"));
     }
-    (void)printf("%s\n", cli_color(cli->color, COLOR_NONE));
+    (void)fputs(cli_color(cli->color, COLOR_NONE), stdout);
+    put_node_condition(cli, behalf_value_get(node, "condition"));
+    (void)putchar('\n');
     tree->depth++;
     if (behalf_value_array(behalf_value_get(node, "children"), &count, &rest))
         for (uint32_t index = 0; index < count && behalf_value_next(&rest, &one); index++) {
@@ -331,8 +369,7 @@ put_node(struct cli *cli, struct cli_tree *tree, struct behalf_value node)
         for (uint32_t index = 0; index < count && behalf_value_next(&rest, &one); index++) {
             tree->last[tree->depth - 1] = index + 1 == count;
             put_branch(cli, tree);
-            put_node_object(one);
-            (void)putchar('\n');
+            put_node_subject(cli, one);
         }
     tree->depth--;
 }
@@ -349,27 +386,31 @@ run_expand(struct cli *cli)
     if (behalf_expand(cli->client, &cli->read, cli->arguments[0], cli->arguments[1], cli->depth,
                       &reply, &cli->error) != BEHALF_SUCCESS)
         return cli_fail(cli, "expand");
-    if (cli->json)
+    if (cli->json) {
         cli_print_json(behalf_reply_result(reply));
-    else
+    } else {
         put_node(cli, &tree, behalf_value_get(behalf_reply_result(reply), "tree"));
+        say_until(behalf_reply_result(reply));
+    }
     behalf_reply_free(reply);
     return CLI_OK;
 }
 
 const struct command cli_lookup_commands[] = {
-    {NULL, "expand", "RESOURCE PERMISSION", "the tree of subjects behind a permission", NULL,
+    {NULL, "expand", "RESOURCE PERMISSION", "the tree of subjects behind a permission",
+     "Conditions are shown behind what they hold for; nothing of them is evaluated.\n",
      OPTION_READ | OPTION_DEPTH, 2, 2, run_expand},
     {NULL, "lookup-resources", "TYPE PERMISSION SUBJECT",
      "all resources of a type on which the subject has the permission",
      "One resource a line; a conditional one says so behind it.\n",
-     OPTION_READ | OPTION_ACTOR | OPTION_LIMIT | OPTION_PAGE, 3, 3, run_lookup_resources},
+     OPTION_READ | OPTION_ACTOR | OPTION_CONTEXT | OPTION_LIMIT | OPTION_PAGE, 3, 3,
+     run_lookup_resources},
     {NULL, "lookup-subjects", "RESOURCE PERMISSION TYPE[#RELATION]",
      "all subjects of a type that have the permission",
      "One subject a line; `type:*` stands for everybody but those listed behind `except`.\n",
-     OPTION_READ | OPTION_LIMIT | OPTION_PAGE, 3, 3, run_lookup_subjects},
+     OPTION_READ | OPTION_CONTEXT | OPTION_LIMIT | OPTION_PAGE, 3, 3, run_lookup_subjects},
     {NULL, "lookup-permissions", "RESOURCE SUBJECT",
      "every permission of a resource with its decision for the subject", NULL,
-     OPTION_READ | OPTION_ACTOR, 2, 2, run_lookup_permissions},
+     OPTION_READ | OPTION_ACTOR | OPTION_CONTEXT, 2, 2, run_lookup_permissions},
     {.name = NULL},
 };

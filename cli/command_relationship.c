@@ -248,7 +248,7 @@ run_write(struct cli *cli)
 /* --- read ------------------------------------------------------------------------------------- */
 
 static void
-print_relationships(struct cli *cli, struct behalf_value result)
+print_relationships(struct behalf_value result)
 {
     struct behalf_value rest;
     struct behalf_value one;
@@ -260,7 +260,7 @@ print_relationships(struct cli *cli, struct behalf_value result)
     buffer_init(&text);
     while (count-- > 0 && behalf_value_next(&rest, &one)) {
         buffer_clear(&text);
-        cli_relationship_text(cli, one, &text);
+        cli_relationship_text(one, &text);
         cli_put_safe(stdout, buffer_slice(&text));
         (void)putchar('\n');
     }
@@ -291,7 +291,7 @@ run_read(struct cli *cli)
         if (cli->json)
             cli_print_json(behalf_reply_result(reply));
         else
-            print_relationships(cli, behalf_reply_result(reply));
+            print_relationships(behalf_reply_result(reply));
         next = cli_get_text(behalf_reply_result(reply), "cursor");
         if (next.size >= sizeof cursor)
             next.size = 0;
@@ -317,8 +317,10 @@ run_read(struct cli *cli)
 
 const struct command cli_relationship_commands[] = {
     {"relationship", "create", "RELATIONSHIP...", "write relationships that must not exist yet",
-     "All in one transaction.\n\n"
-     "  behalf relationship create document:readme#viewer@user:ann\n",
+     "All in one transaction. A caveat and an expiration stand behind the subject.\n\n"
+     "  behalf relationship create document:readme#viewer@user:ann\n"
+     "  behalf relationship create 'tool:mail#caller@user:ann[quota:{\"limit\": 9}]'\n"
+     "  behalf relationship create 'tool:mail#caller@user:bob[expiration:2027-01-01T00:00:00Z]'\n",
      OPTION_KEY, 1, CLI_UPDATES_MAX, run_create},
     {"relationship", "touch", "RELATIONSHIP...", "write relationships, whether they exist or not",
      "All in one transaction.\n", OPTION_KEY, 1, CLI_UPDATES_MAX, run_touch},

@@ -346,7 +346,7 @@ count_page(struct plan *plan, struct behalf_value result, const struct schema_va
     buffer_init(&text);
     while (count-- > 0 && behalf_value_next(&rest, &one)) {
         buffer_clear(&text);
-        cli_relationship_text(plan->cli, one, &text);
+        cli_relationship_text(one, &text);
         if (!is_of_variant(plan, buffer_slice(&text), variant))
             continue;
         blocker->count++;

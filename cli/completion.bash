@@ -19,7 +19,7 @@ _behalf()
         --junit)
             COMPREPLY=($(compgen -f -- "$current"))
             return ;;
-        --actor|--cursor|--depth|--endpoint|--filter|--from-line|--idempotency-key|--limit|\
+        --actor|--context|--cursor|--depth|--endpoint|--filter|--from-line|--idempotency-key|--limit|\
         --timeout|--token)
             return ;;
     esac
@@ -42,12 +42,12 @@ _behalf()
         relationship|schema) command="$command ${COMP_WORDS[2]:-}" ;;
     esac
     case $command in
-        check) options="$read --actor" ;;
-        check-bulk) options=$read ;;
+        check) options="$read --actor --context --explain" ;;
+        check-bulk) options="$read --context" ;;
         expand) options="$read --depth" ;;
-        lookup-resources) options="$read --actor --limit --cursor --all" ;;
-        lookup-subjects) options="$read --limit --cursor --all" ;;
-        lookup-permissions) options="$read --actor" ;;
+        lookup-resources) options="$read --actor --context --limit --cursor --all" ;;
+        lookup-subjects) options="$read --context --limit --cursor --all" ;;
+        lookup-permissions) options="$read --actor --context" ;;
         'relationship read') options="$read --filter --limit --cursor --all" ;;
         'relationship delete') options='--filter --limit --all --idempotency-key' ;;
         'relationship '*) options='--idempotency-key' ;;

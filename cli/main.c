@@ -2,6 +2,8 @@
  * Always true: standard output that cannot be written (a full disk, a closed pipe) is exit code 3,
  * never a success. */
 #include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,8 @@ main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     if (cli.endpoint == NULL || cli.endpoint[0] == '\0')
         cli.endpoint = BEHALF_DEFAULT_ENDPOINT;
+    (void)setlocale(LC_CTYPE, "");
+    cli.lines = isatty(STDOUT_FILENO) && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     cli.color = (no_color == NULL || no_color[0] == '\0') && isatty(STDOUT_FILENO);
     arena_init(&cli.arena, ARENA_SIZE);
     if (argc == 2 && strcmp(argv[1], "--version") == 0)

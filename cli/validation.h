@@ -3,8 +3,9 @@
  *   file --validation_yaml_read--> struct validation_file --validation_run--> cases --> a report
  *                                       struct validation_world (engine over a store in memory)
  *
- * Always true: answers come from the engine that the server runs; nothing here decides a
- * permission. Every case knows the line it comes from. A file that cannot be understood is a failed
+ * Always true: answers come from the engine that the server runs. Assertions are its checks;
+ * expected relations are read off the tree that it expands, without evaluating any condition, by
+ * the set algebra of validation_tree.c. Every case knows the line it comes from. A file that cannot be understood is a failed
  * case, never a passed one.
  * Threads: one, beside the engine's own. Memory: everything lies in the arena given; slices of a
  * validation file that were not escaped in it still are copies. */
@@ -66,29 +67,36 @@ enum status validation_yaml_read(struct slice text, struct arena *arena,
 
 /* --- the little languages inside it (validation_parse.c) -------------------------------------- */
 
-/* `resource#permission@subject`, perhaps ` with {json}`. */
+/* `resource#permission@subject`, perhaps ` with {json}`: *context is that map, or NULL. */
 enum status validation_assertion_parse(struct slice text, struct arena *arena,
-                                       struct relationship *question,
+                                       struct relationship *question, const struct datum **context,
                                        struct error *error) BEHALF_MUST_USE;
 
-struct expected_exception {
+/* A subject, marked `[...]` where it hangs on a condition. */
+struct marked_subject {
     struct object subject;
     bool conditional;
 };
 
-/* `[user:* - {user:a, user:b[...]}] is <note:n1#owner>/<group:eng#member>` */
-struct expected_subject {
-    struct object subject;
-    bool conditional; /* marked [...] */
-    struct expected_exception *exceptions;
+/* `[user:* - {user:a, user:b[...]}] is <note:n1#owner>/<group:eng#member>`: what a file expects,
+ * and what is found. */
+struct listed_subject {
+    struct marked_subject who;
+    struct marked_subject *exceptions; /* of a wildcard */
     uint32_t exception_count;
     struct object *holders; /* object#relation each */
     uint32_t holder_count;
 };
 
 enum status validation_expected_parse(struct slice text, struct arena *arena,
-                                      struct expected_subject *expected,
+                                      struct listed_subject *expected,
                                       struct error *error) BEHALF_MUST_USE;
+
+/* The form that is parsed above, the same for the same subject. */
+void validation_subject_print(const struct listed_subject *listed, struct buffer *out);
+
+/* `<a:b#c>/<d:e#f>` */
+void validation_holders_print(const struct object *holders, size_t count, struct buffer *out);
 
 /* --- the world of a file (validation_world.c) ------------------------------------------------- */
 
@@ -113,44 +121,110 @@ enum status validation_world_schema(struct validation_world *world, struct slice
 enum status validation_world_write(struct validation_world *world, const struct update *updates,
                                    size_t count, struct error *error) BEHALF_MUST_USE;
 
+/* Asks with `context`, which may be NULL, and for an explanation when `explain`. */
 enum status validation_world_check(struct validation_world *world, struct arena *arena,
-                                   const struct object *resource, const struct object *subject,
-                                   enum decision *decision, struct error *error) BEHALF_MUST_USE;
+                                   const struct relationship *question, const struct datum *context,
+                                   bool explain, struct check_result *result,
+                                   struct error *error) BEHALF_MUST_USE;
+
+enum status validation_world_expand(struct validation_world *world, struct arena *arena,
+                                    const struct object *resource, const struct expand_node **tree,
+                                    struct error *error) BEHALF_MUST_USE;
+
+/* --- one subject in the tree of a permission (validation_tree.c) ------------------------------ */
+
+/* What can be said without evaluating a condition. */
+enum certainty { CERTAINTY_NO, CERTAINTY_PERHAPS, CERTAINTY_YES };
+
+struct source;
+
+/* One way of belonging, and the relations that it comes from. */
+struct belonging {
+    enum certainty certainty;
+    struct source *source;
+};
+
+/* How a subject belongs to a set `{a, b[c], * - {d}}`. Naming and covering stand side by side, as
+ * such a set prints: `[user:*]` beside `[user:tom[...]]`. */
+struct membership {
+    struct belonging named;    /* by its own name */
+    struct belonging covered;  /* by the wildcard of its type */
+    struct belonging excepted; /* from that wildcard */
+};
+
+/* A stored subject and where it is stored. */
+struct listing {
+    struct object subject;
+    size_t spot;
+    bool conditional;
+};
+
+struct spot;
+
+struct validation_tree {
+    const struct schema *schema;
+    struct arena *arena;
+    struct arena work; /* of the subject being followed */
+    struct spot *spots;
+    size_t spot_count;
+    struct listing *listings; /* every stored subject, each place */
+    uint32_t listing_count;
+    uint32_t listing_capacity;
+    size_t reference_count;
+    size_t collections;
+    bool has_negation; /* a way back leads through the right side of an exclusion */
+    bool is_spent;     /* no room is left in `work` */
+};
+
+/* Borrows the tree and the schema. BUDGET_EXHAUSTED when it is too large for the arena. To be
+ * released whatever came of it. */
+enum status validation_tree_open(struct validation_tree *tree, const struct schema *schema,
+                                 const struct expand_node *root, struct arena *arena,
+                                 struct error *error) BEHALF_MUST_USE;
+void validation_tree_release(struct validation_tree *tree);
+
+/* How the subject belongs to the root; valid until the next call. A wildcard is followed for what
+ * covers everybody of its type. CYCLE_THROUGH_EXCLUSION when that depends on its own negation. */
+enum status validation_tree_follow(struct validation_tree *tree, const struct object *subject,
+                                   struct membership *membership,
+                                   struct error *error) BEHALF_MUST_USE;
+
+/* The relations of a source, in the order of their text, each once. */
+enum status validation_tree_holders(struct validation_tree *tree, struct source *source,
+                                    struct object **holders, uint32_t *count,
+                                    struct error *error) BEHALF_MUST_USE;
+
+/* The relations anywhere in the tree that hold the subject followed last. */
+enum status validation_tree_places(struct validation_tree *tree, struct object **holders,
+                                   uint32_t *count, struct error *error) BEHALF_MUST_USE;
+
+/* Orders objects by type, wildcards first, then by id and relation. */
+int validation_object_compare(const void *left, const void *right);
 
 /* --- who is found, and through what (validation_found.c) -------------------------------------- */
 
-struct found_subject {
-    struct object subject;
-    struct object *excluded; /* of a wildcard */
-    size_t excluded_count;
-    struct object *holders; /* object#relation each, in the order of their text */
-    size_t holder_count;
-};
+/* The subjects in a tree of `resource` (its `relation` is the permission), in the order of their
+ * text. No condition is evaluated. */
+enum status validation_find(struct validation_tree *tree, struct listed_subject **found,
+                            uint32_t *count, struct error *error) BEHALF_MUST_USE;
 
-/* The subjects of `resource` (its `relation` is the permission): those that the engine finds among
- * the ones stored below it, in the order of their text. */
-enum status validation_find(struct validation_world *world, const struct object *resource,
-                            struct arena *arena, struct found_subject **found, size_t *count,
-                            struct error *error) BEHALF_MUST_USE;
+/* As validation_find, of what is stored in the world. */
+enum status validation_find_stored(struct validation_world *world, const struct object *resource,
+                                   struct arena *arena, struct listed_subject **found,
+                                   uint32_t *count, struct error *error) BEHALF_MUST_USE;
 
-/* Why the answer for one subject is what it is: the relations that hold it. `decides` are those the
- * answer leans on; `other` those that an intersection or an exclusion cuts off. */
-struct validation_trace {
-    struct object *decides;
-    size_t decides_count;
-    struct object *other;
-    size_t other_count;
-};
+/* In one line where the subject stands below the permission; nothing when that cannot be told. */
+void validation_place_print(struct validation_world *world, struct arena *arena,
+                            const struct relationship *question, enum decision decision,
+                            struct buffer *out);
 
-enum status validation_trace(struct validation_world *world, const struct object *resource,
-                             const struct object *subject, struct arena *arena,
-                             struct validation_trace *trace, struct error *error) BEHALF_MUST_USE;
+/* --- why an answer is what it is (validation_explain.c) --------------------------------------- */
 
-/* `[user:* - {user:a}] is <note:n1#owner>` */
-void validation_found_print(const struct found_subject *found, struct buffer *out);
+/* An indented tree, a node a line, without an end of line behind the last one. */
+void validation_explanation_print(const struct explanation *explanation, struct buffer *out);
 
-/* `<a:b#c>/<d:e#f>` */
-void validation_holders_print(const struct object *holders, size_t count, struct buffer *out);
+/* "allow", "conditional", "deny". */
+const char *validation_decision_name(enum decision decision);
 
 /* --- running (validation_run.c) --------------------------------------------------------------- */
 
@@ -173,7 +247,10 @@ struct validation_case {
     uint32_t column;
     struct slice name;    /* what was asked */
     struct slice message; /* what was expected, what came */
-    struct slice why;     /* may be empty */
+    struct slice why;     /* may be empty, may have lines */
+    const char *expected; /* of an assertion that was answered: decisions by name; else NULL */
+    const char *answer;
+    struct missing_context missing; /* of a conditional answer */
 };
 
 struct validation_result {

@@ -5,6 +5,7 @@
  *
  * Ids may be JSON strings here as everywhere, so no bracket or blank inside of quotes ends
  * anything. */
+#include "base/datum.h"
 #include "cli/cli.h"
 #include "cli/validation.h"
 
@@ -58,74 +59,85 @@ malformed(struct error *error, const char *message)
 
 /* --- assertions ------------------------------------------------------------------------------- */
 
-/* Nothing evaluates conditions yet, so a context that says something cannot be honoured. */
 static enum status
-check_context(struct slice json, struct error *error)
+parse_context(struct slice json, struct arena *arena, const struct datum **context,
+              struct error *error)
 {
-    if (json.size < 2 || json.data[0] != '{' || json.data[json.size - 1] != '}')
+    enum status status = datum_parse_json(json, arena, context, error);
+
+    if (status == BEHALF_OK && (*context)->kind != DATUM_MAP)
         return malformed(error, "behind 'with' stands a JSON object");
-    if (trim((struct slice){json.data + 1, json.size - 2}).size > 0)
-        return malformed(error, "a context has no use: this version does not evaluate caveats yet");
-    return BEHALF_OK;
+    return status;
+}
+
+/* Bytes before the first ` with ` that is not inside a JSON string; all when there is none. */
+static size_t
+question_size(struct slice text)
+{
+    size_t at = 0;
+
+    for (;;) {
+        at += span(skip(text, at), " ");
+        if (at == text.size || slice_starts_with(skip(text, at), SLICE_LITERAL(" with ")))
+            return at;
+        at++;
+    }
 }
 
 enum status
 validation_assertion_parse(struct slice text, struct arena *arena, struct relationship *question,
-                           struct error *error)
+                           const struct datum **context, struct error *error)
 {
     struct slice asked = trim(text);
-    enum status status;
+    size_t size = question_size(asked);
+    struct slice behind = skip(asked, size);
+    enum status status =
+        relationship_parse(trim((struct slice){asked.data, size}), arena, question, error);
 
-    for (size_t at = 0; at + 6 <= asked.size; at++)
-        if (memcmp(asked.data + at, " with ", 6) == 0) {
-            status = check_context(trim(skip(asked, at + 6)), error);
-            if (status != BEHALF_OK)
-                return status;
-            asked = trim((struct slice){asked.data, at});
-            break;
-        }
-    status = relationship_parse(asked, arena, question, error);
+    *context = NULL;
     if (status != BEHALF_OK)
         return status;
     if (question->caveat.size > 0)
         return malformed(error, "an assertion carries no caveat; its context stands behind 'with'");
     if (question->expires_at != 0)
         return malformed(error, "an assertion carries no expiration");
-    return BEHALF_OK;
+    return behind.size > 0 ? parse_context(trim(skip(behind, 6)), arena, context, error)
+                           : BEHALF_OK;
 }
 
 /* --- expected subjects ------------------------------------------------------------------------ */
 
 /* Takes `type:id#relation` and its mark off the front. */
 static enum status
-take_subject(struct slice *rest, struct arena *arena, struct object *subject, bool *conditional,
+take_subject(struct slice *rest, struct arena *arena, struct marked_subject *marked,
              struct error *error)
 {
     size_t size = span(*rest, " \t[,}");
-    enum status status = object_parse((struct slice){rest->data, size}, arena, subject, error);
+    enum status status =
+        object_parse((struct slice){rest->data, size}, arena, &marked->subject, error);
 
     if (status != BEHALF_OK)
         return status;
     *rest = skip(*rest, size);
-    *conditional = slice_starts_with(*rest, MARK);
-    if (*conditional)
+    marked->conditional = slice_starts_with(*rest, MARK);
+    if (marked->conditional)
         *rest = skip(*rest, MARK.size);
     *rest = trim(*rest);
     return BEHALF_OK;
 }
 
 static enum status
-parse_exceptions(struct slice list, struct arena *arena, struct expected_subject *expected,
+parse_exceptions(struct slice list, struct arena *arena, struct listed_subject *expected,
                  struct error *error)
 {
     uint32_t capacity = 0;
 
     for (;;) {
-        struct expected_exception one;
+        struct marked_subject one;
         enum status status;
 
         list = trim(list);
-        status = take_subject(&list, arena, &one.subject, &one.conditional, error);
+        status = take_subject(&list, arena, &one, error);
         if (status != BEHALF_OK)
             return status;
         if (one.subject.wildcard)
@@ -145,12 +157,11 @@ parse_exceptions(struct slice list, struct arena *arena, struct expected_subject
 
 /* What stands in the brackets. */
 static enum status
-parse_bracket(struct slice text, struct arena *arena, struct expected_subject *expected,
+parse_bracket(struct slice text, struct arena *arena, struct listed_subject *expected,
               struct error *error)
 {
     struct slice rest = trim(text);
-    enum status status =
-        take_subject(&rest, arena, &expected->subject, &expected->conditional, error);
+    enum status status = take_subject(&rest, arena, &expected->who, error);
 
     if (status != BEHALF_OK || rest.size == 0)
         return status;
@@ -159,13 +170,13 @@ parse_bracket(struct slice text, struct arena *arena, struct expected_subject *e
     rest = trim(skip(rest, 1));
     if (rest.size < 2 || rest.data[0] != '{' || rest.data[rest.size - 1] != '}')
         return malformed(error, "exceptions stand in braces");
-    if (!expected->subject.wildcard)
+    if (!expected->who.subject.wildcard)
         return malformed(error, "only a wildcard has exceptions");
     return parse_exceptions((struct slice){rest.data + 1, rest.size - 2}, arena, expected, error);
 }
 
 static enum status
-parse_holders(struct slice text, struct arena *arena, struct expected_subject *expected,
+parse_holders(struct slice text, struct arena *arena, struct listed_subject *expected,
               struct error *error)
 {
     uint32_t capacity = 0;
@@ -211,10 +222,10 @@ bracket_end(struct slice text)
 }
 
 enum status
-validation_expected_parse(struct slice text, struct arena *arena, struct expected_subject *expected,
+validation_expected_parse(struct slice text, struct arena *arena, struct listed_subject *expected,
                           struct error *error)
 {
-    struct expected_subject found = {.conditional = false};
+    struct listed_subject found = {.holder_count = 0};
     struct slice inside = skip(text, span(text, "["));
     size_t size;
     enum status status;

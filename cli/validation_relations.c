@@ -1,5 +1,6 @@
 /* validation_relations.c - expected relations against found ones. A key passes when each expected
- * subject is found, held by the same relations and without the same exceptions, and nobody else. */
+ * subject is found, with the same mark, held by the same relations and without the same exceptions,
+ * and nobody else. */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -13,8 +14,8 @@ struct comparison {
     struct arena *scratch; /* of one key */
     struct validation_result *result;
     const struct validation_relation *relation;
-    struct found_subject *found;
-    size_t found_count;
+    struct listed_subject *found;
+    uint32_t found_count;
     bool *met; /* per found subject: some expected one is it */
     bool silent;
     bool differs;
@@ -61,52 +62,47 @@ contains(const struct object *objects, size_t count, const struct object *one)
 
 /* As sets; found holders stand once each, expected ones perhaps twice. */
 static bool
-same_holders(const struct expected_subject *expected, const struct found_subject *found)
+same_holders(const struct listed_subject *expected, const struct listed_subject *found)
 {
     for (uint32_t index = 0; index < expected->holder_count; index++)
         if (!contains(found->holders, found->holder_count, &expected->holders[index]))
             return false;
-    for (size_t index = 0; index < found->holder_count; index++)
+    for (uint32_t index = 0; index < found->holder_count; index++)
         if (!contains(expected->holders, expected->holder_count, &found->holders[index]))
             return false;
     return true;
 }
 
 static bool
-same_exceptions(const struct expected_subject *expected, const struct found_subject *found)
+has_exception(const struct listed_subject *listed, const struct marked_subject *one)
 {
-    for (uint32_t index = 0; index < expected->exception_count; index++)
-        if (!contains(found->excluded, found->excluded_count, &expected->exceptions[index].subject))
-            return false;
-    for (size_t index = 0; index < found->excluded_count; index++) {
-        bool named = false;
-
-        for (uint32_t at = 0; at < expected->exception_count; at++)
-            named =
-                named || same_object(&expected->exceptions[at].subject, &found->excluded[index]);
-        if (!named)
-            return false;
-    }
-    return true;
+    for (uint32_t index = 0; index < listed->exception_count; index++)
+        if (same_object(&listed->exceptions[index].subject, &one->subject) &&
+            listed->exceptions[index].conditional == one->conditional)
+            return true;
+    return false;
 }
 
 static bool
-is_marked(const struct expected_subject *expected)
+same_exceptions(const struct listed_subject *expected, const struct listed_subject *found)
 {
     for (uint32_t index = 0; index < expected->exception_count; index++)
-        if (expected->exceptions[index].conditional)
-            return true;
-    return expected->conditional;
+        if (!has_exception(found, &expected->exceptions[index]))
+            return false;
+    for (uint32_t index = 0; index < found->exception_count; index++)
+        if (!has_exception(expected, &found->exceptions[index]))
+            return false;
+    return true;
 }
 
 static struct slice
-found_text(struct comparison *comparison, const struct found_subject *found)
+found_text(struct comparison *comparison, const struct listed_subject *found)
 {
     struct buffer text;
     struct slice kept;
 
     buffer_init(&text);
-    validation_found_print(found, &text);
+    validation_subject_print(found, &text);
     kept = validation_keep(comparison->scratch, buffer_slice(&text));
     buffer_release(&text);
     return kept;
@@ -115,7 +111,7 @@ found_text(struct comparison *comparison, const struct found_subject *found)
 static void
 compare_subject(struct comparison *comparison, const struct validation_scalar *source)
 {
-    struct expected_subject expected;
+    struct listed_subject expected;
     struct error error;
     struct slice nothing = {"", 0};
 
@@ -125,21 +121,18 @@ compare_subject(struct comparison *comparison, const struct validation_scalar *s
                error.message);
         return;
     }
-    for (size_t index = 0; index < comparison->found_count; index++) {
-        const struct found_subject *found = &comparison->found[index];
+    for (uint32_t index = 0; index < comparison->found_count; index++) {
+        const struct listed_subject *found = &comparison->found[index];
         struct slice text;
 
-        if (!same_object(&found->subject, &expected.subject))
+        if (!same_object(&found->who.subject, &expected.who.subject))
             continue;
         text = found_text(comparison, found);
         if (comparison->met[index])
             differ(comparison, source->line, nothing, "'%.*s' is expected twice",
                    SLICE_PRINTF(source->text));
-        else if (is_marked(&expected))
-            differ(comparison, source->line, nothing,
-                   "expected a conditional '%.*s', found '%.*s' without a condition",
-                   SLICE_PRINTF(source->text), SLICE_PRINTF(text));
-        else if (!same_exceptions(&expected, found) || !same_holders(&expected, found))
+        else if (expected.who.conditional != found->who.conditional ||
+                 !same_exceptions(&expected, found) || !same_holders(&expected, found))
             differ(comparison, source->line, nothing, "expected '%.*s', found '%.*s'",
                    SLICE_PRINTF(source->text), SLICE_PRINTF(text));
         comparison->met[index] = true;
@@ -156,7 +149,7 @@ compare(struct comparison *comparison)
 
     for (uint32_t index = 0; index < relation->subject_count; index++)
         compare_subject(comparison, &relation->subjects[index]);
-    for (size_t index = 0; index < comparison->found_count; index++) {
+    for (uint32_t index = 0; index < comparison->found_count; index++) {
         struct slice text;
 
         if (comparison->met[index])
@@ -177,12 +170,12 @@ find(struct comparison *comparison, struct error *error)
     if (status == BEHALF_OK && resource.relation.size == 0)
         status = error_set(error, BEHALF_MALFORMED_REQUEST, "the key must be object#relation");
     if (status == BEHALF_OK)
-        status = validation_find(comparison->world, &resource, comparison->scratch,
-                                 &comparison->found, &comparison->found_count, error);
+        status = validation_find_stored(comparison->world, &resource, comparison->scratch,
+                                        &comparison->found, &comparison->found_count, error);
     if (status != BEHALF_OK)
         return status;
     comparison->met =
-        arena_take_array(comparison->scratch, comparison->found_count + 1, sizeof(bool));
+        arena_take_array(comparison->scratch, (size_t)comparison->found_count + 1, sizeof(bool));
     if (comparison->met == NULL)
         return error_set(error, BEHALF_BUDGET_EXHAUSTED, "too many subjects are found");
     return BEHALF_OK;
@@ -192,11 +185,11 @@ static bool
 add_block(struct comparison *comparison, struct validation_block *block)
 {
     block->key = comparison->relation->key.text;
-    block->lines =
-        arena_take_array(comparison->arena, comparison->found_count + 1, sizeof *block->lines);
+    block->lines = arena_take_array(comparison->arena, (size_t)comparison->found_count + 1,
+                                    sizeof *block->lines);
     if (block->lines == NULL)
         return false;
-    for (size_t index = 0; index < comparison->found_count; index++)
+    for (uint32_t index = 0; index < comparison->found_count; index++)
         block->lines[block->line_count++] =
             validation_keep(comparison->arena, found_text(comparison, &comparison->found[index]));
     return true;

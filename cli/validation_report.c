@@ -38,6 +38,8 @@ static void
 print_case(const struct validation_case *one, bool color)
 {
     bool failed = one->outcome == VALIDATION_FAILED;
+    struct slice why = one->why;
+    struct slice line;
 
     (void)printf("  %s%s%s %s", cli_color(color, failed ? COLOR_BAD : COLOR_DOUBT),
                  failed ? "failed" : "warning", cli_color(color, COLOR_NONE), one->path);
@@ -50,11 +52,11 @@ print_case(const struct validation_case *one, bool color)
     (void)fputs("\n    ", stdout);
     cli_put_safe(stdout, one->message);
     (void)putchar('\n');
-    if (one->why.size == 0)
-        return;
-    (void)fputs("    ", stdout);
-    cli_put_safe(stdout, one->why);
-    (void)putchar('\n');
+    while (cli_line_next(&why, &line)) {
+        (void)fputs("    ", stdout);
+        cli_put_safe(stdout, line);
+        (void)putchar('\n');
+    }
 }
 
 static void
@@ -122,6 +124,18 @@ json_counts(struct buffer *out, const struct validation_result *total)
 }
 
 static void
+json_answer(struct buffer *out, const struct validation_case *one)
+{
+    buffer_add_format(out, ",\"expected\":\"%s\",\"answer\":\"%s\"", one->expected, one->answer);
+    for (size_t index = 0; index < one->missing.count; index++) {
+        buffer_add_text(out, index == 0 ? ",\"missing\":[" : ",");
+        cli_json_string(out, one->missing.names[index]);
+    }
+    if (one->missing.count > 0)
+        buffer_add_byte(out, ']');
+}
+
+static void
 json_case(struct buffer *out, const struct validation_case *one)
 {
     buffer_add_format(out, "{\"kind\":\"%s\",\"outcome\":\"%s\",\"path\":", kind_name(one->kind),
@@ -135,6 +149,8 @@ json_case(struct buffer *out, const struct validation_case *one)
     cli_json_string(out, one->name);
     buffer_add_text(out, ",\"message\":");
     cli_json_string(out, one->message);
+    if (one->answer != NULL)
+        json_answer(out, one);
     if (one->why.size > 0) {
         buffer_add_text(out, ",\"why\":");
         cli_json_string(out, one->why);

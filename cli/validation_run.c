@@ -330,20 +330,6 @@ load_relationships(struct run *run)
 /* --- assertions ------------------------------------------------------------------------------- */
 
 static const char *
-decision_name(enum decision decision)
-{
-    switch (decision) {
-    case DECISION_ALLOW:
-        return "allow";
-    case DECISION_DENY:
-        return "deny";
-    case DECISION_CONDITIONAL:
-        return "conditional";
-    }
-    return "";
-}
-
-static const char *
 assertion_name(enum decision expected)
 {
     switch (expected) {
@@ -357,78 +343,101 @@ assertion_name(enum decision expected)
     return "";
 }
 
-/* Where the subject stands below the permission; empty when that cannot be told. */
+/* The engine's explanation; where it has none, the place of the subject. */
 static struct slice
-explain(struct run *run, const struct object *resource, const struct object *subject,
-        enum decision decision)
+explain(struct run *run, const struct relationship *question, const struct check_result *result)
 {
-    struct validation_trace trace;
     struct buffer text;
-    struct error error;
     struct slice why;
 
-    if (validation_trace(&run->world, resource, subject, &run->scratch, &trace, &error) !=
-        BEHALF_OK)
-        return (struct slice){"", 0};
     buffer_init(&text);
-    object_print(subject, &text);
-    if (trace.decides_count > 0) {
-        buffer_add_text(&text, " is ");
-        validation_holders_print(trace.decides, trace.decides_count, &text);
-    } else if (trace.other_count > 0) {
-        buffer_add_text(&text, " is ");
-        validation_holders_print(trace.other, trace.other_count, &text);
-        buffer_add_text(&text, ", but an intersection or an exclusion does not let it through");
-    } else if (decision == DECISION_ALLOW && subject->relation.size > 0) {
-        buffer_add_text(&text, " is reached as a userset, and a userset contains itself");
-    } else {
-        buffer_add_text(&text, " is stored in no relation that ");
-        object_print(resource, &text);
-        buffer_add_text(&text, " is computed from");
-    }
+    if (result->explanation != NULL)
+        validation_explanation_print(result->explanation, &text);
+    else
+        validation_place_print(&run->world, &run->scratch, question, result->decision, &text);
     why = keep(run, buffer_slice(&text));
     buffer_release(&text);
     return why;
 }
 
-static void
-run_assertion(struct run *run, const struct validation_assertion *assertion)
+/* Copies the names: they lie in the memory of one question. */
+static struct missing_context
+keep_missing(struct run *run, const struct missing_context *missing)
 {
-    struct validation_case *made;
-    enum decision decision;
-    struct relationship asked;
+    struct slice *names = arena_take_array(run->arena, missing->count + 1, sizeof *names);
+
+    if (names == NULL)
+        return (struct missing_context){NULL, 0};
+    for (size_t index = 0; index < missing->count; index++)
+        names[index] = keep(run, missing->names[index]);
+    return (struct missing_context){names, missing->count};
+}
+
+static void
+add_answer(struct run *run, const struct validation_assertion *assertion, struct slice name,
+           const struct relationship *question, const struct check_result *result)
+{
+    bool right = result->decision == assertion->expected;
+    struct slice why = right ? (struct slice){"", 0} : explain(run, question, result);
+    struct validation_case *made =
+        add_case(run, VALIDATION_ASSERTION, right ? VALIDATION_PASSED : VALIDATION_FAILED, name);
     struct buffer text;
-    struct error error;
+
+    made->expected = validation_decision_name(assertion->expected);
+    made->answer = validation_decision_name(result->decision);
+    if (right)
+        return;
+    buffer_init(&text);
+    buffer_add_format(&text, "expected %s, the answer is %s", made->expected, made->answer);
+    if (result->decision == DECISION_CONDITIONAL) {
+        made->missing = keep_missing(run, &result->missing);
+        for (size_t index = 0; index < made->missing.count; index++) {
+            buffer_add_text(&text, index == 0 ? ": the context lacks " : ", ");
+            buffer_add_slice(&text, made->missing.names[index]);
+        }
+    }
+    made->message = keep(run, buffer_slice(&text));
+    made->why = why;
+    buffer_release(&text);
+}
+
+static struct slice
+assertion_text(struct run *run, const struct validation_assertion *assertion)
+{
+    struct buffer text;
     struct slice name;
-    enum status status;
 
     buffer_init(&text);
     buffer_add_format(&text, "%s ", assertion_name(assertion->expected));
     buffer_add_slice(&text, assertion->source.text);
     name = keep(run, buffer_slice(&text));
+    buffer_release(&text);
+    return name;
+}
+
+static void
+run_assertion(struct run *run, const struct validation_assertion *assertion)
+{
+    struct slice name = assertion_text(run, assertion);
+    const struct datum *context;
+    struct relationship question;
+    struct check_result result;
+    struct error error;
+    enum status status;
+
     run->result->assertion_count++;
     arena_reset(&run->scratch, SCRATCH_MAX);
-    status = validation_assertion_parse(assertion->source.text, &run->scratch, &asked, &error);
+    status = validation_assertion_parse(assertion->source.text, &run->scratch, &question, &context,
+                                        &error);
     if (status == BEHALF_OK)
-        status = validation_world_check(&run->world, &run->scratch, &asked.resource, &asked.subject,
-                                        &decision, &error);
-    if (status != BEHALF_OK) {
-        made = add_error(run, VALIDATION_ASSERTION, name, &error);
-    } else if (decision == assertion->expected) {
-        made = add_case(run, VALIDATION_ASSERTION, VALIDATION_PASSED, name);
-    } else {
-        struct slice why = explain(run, &asked.resource, &asked.subject, decision);
-
-        made = add_case(run, VALIDATION_ASSERTION, VALIDATION_FAILED, name);
-        buffer_clear(&text);
-        buffer_add_format(&text, "expected %s, the answer is %s",
-                          decision_name(assertion->expected), decision_name(decision));
-        made->message = keep(run, buffer_slice(&text));
-        made->why = why;
-    }
-    made->line = assertion->source.line;
-    made->column = 0;
-    buffer_release(&text);
+        status = validation_world_check(&run->world, &run->scratch, &question, context, true,
+                                        &result, &error);
+    if (status == BEHALF_OK)
+        add_answer(run, assertion, name, &question, &result);
+    else
+        (void)add_error(run, VALIDATION_ASSERTION, name, &error);
+    run->result->cases[run->result->case_count - 1].line = assertion->source.line;
+    run->result->cases[run->result->case_count - 1].column = 0;
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */

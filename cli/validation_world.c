@@ -101,19 +101,33 @@ validation_world_write(struct validation_world *world, const struct update *upda
 
 enum status
 validation_world_check(struct validation_world *world, struct arena *arena,
-                       const struct object *resource, const struct object *subject,
-                       enum decision *decision, struct error *error)
+                       const struct relationship *question, const struct datum *context,
+                       bool explain, struct check_result *result, struct error *error)
 {
     struct engine_request request = {.arena = arena, .consistency = CONSISTENCY_FULL};
     struct check check = {
-        .resource = {.type = resource->type, .id = resource->id},
-        .permission = resource->relation,
-        .subject = *subject,
+        .resource = {.type = question->resource.type, .id = question->resource.id},
+        .permission = question->resource.relation,
+        .subject = question->subject,
+        .context = context,
+        .explain = explain,
     };
-    struct check_result result;
-    enum status status = engine_check(world->worker, &request, &check, &result, error);
+
+    return engine_check(world->worker, &request, &check, result, error);
+}
+
+enum status
+validation_world_expand(struct validation_world *world, struct arena *arena,
+                        const struct object *resource, const struct expand_node **tree,
+                        struct error *error)
+{
+    struct engine_request request = {.arena = arena, .consistency = CONSISTENCY_FULL};
+    struct expand expand = {.resource = {.type = resource->type, .id = resource->id},
+                            .permission = resource->relation};
+    struct expand_result result;
+    enum status status = engine_expand(world->worker, &request, &expand, &result, error);
 
     if (status == BEHALF_OK)
-        *decision = result.decision;
+        *tree = result.tree;
     return status;
 }

@@ -2,9 +2,10 @@
  *
  * Always true: a view answers for exactly one revision, whatever was written since; absent, too new
  * and empty are told apart inside and never reach the caller as one another. Sets of nodes are
- * given in ascending order without duplicates. An edge that has expired at the view's `now` is never
- * given. Nothing that a view returns points into the graph:
- * nodes are copied into the caller's array, so a walk holds keys and positions, never pointers.
+ * given in ascending order without duplicates. An edge that has expired at the view's `now` is
+ * never given, at no revision. Nodes are copied into the caller's array, so a walk holds keys and
+ * positions, never pointers. What edges carry is borrowed for a moment: until the next call on the
+ * view, which may let go of the set, or of the memory, that it stands in.
  *
  * Behind it stands a cache of edge sets, one per (node, direction), over the storage. A set is
  * loaded at some revision L and is right for every revision from L on until the writer drops it; it
@@ -13,10 +14,10 @@
  *            and reads; at install the set is dropped when the mark was struck meanwhile.
  *   writing: after a transaction committed to storage and before its revision is published, the
  *            writer calls graph_invalidate for every edge changed: it drops the sets of both ends
- * and
- *            strikes marks of loads under way.
+ *            and strikes marks of loads under way.
  * So a set that is in the cache was read after its node's last change, and no reader is given a
- * revision whose sets are stale.
+ * revision whose sets are stale. Expired edges stand in the sets until a write removes them, and
+ * each read passes them over by the `now` of its view.
  *
  * Threads: a view belongs to one thread; the graph is shared. Readers hold a shard's lock for a
  * lookup and a reference count only. A view that may not block answers BEHALF_WOULD_BLOCK where it
@@ -32,6 +33,7 @@
 #include "engine/budget.h"
 #include "storage/store.h"
 
+struct arena;
 struct graph;
 struct edge_set;
 
@@ -49,11 +51,12 @@ struct graph_view {
     struct store_snapshot *snapshot; /* opened when first needed */
     uint64_t revision;
     int64_t now; /* nanoseconds since 1970: edges that expire at or before it are not there */
-    bool may_block;
     struct budget *budget;
     struct edge_set *held; /* the set last used, referenced */
     uint64_t held_node;
     enum edge_direction held_direction;
+    bool may_block;
+    struct arena *traits; /* of the last answer, as far as they are in no set; NULL until needed */
 };
 
 void graph_view_init(struct graph_view *view, struct graph *graph, struct store *store,
@@ -73,8 +76,8 @@ struct edge_traits {
 };
 
 /* Whether the edge exists, and has not expired at view->now. *traits is NULL for a plain edge, else
- * borrowed until the next call on the view. Costs one edge of the budget. Local nodes have no
- * edges. */
+ * borrowed until the next call on the view. Costs one edge of the budget, expired or not. Local
+ * nodes have no edges. */
 enum status graph_view_contains(struct graph_view *view, const struct edge_key *key, bool *found,
                                 const struct edge_traits **traits,
                                 struct error *error) BEHALF_MUST_USE;
@@ -102,8 +105,10 @@ struct graph_batch {
 };
 
 /* Fills at most batch->capacity far nodes of edges that have not expired at view->now; fewer mean
- * there are no more. Costs batch->count edges and one for asking. To go on, set range.from to the
- * last node + 1. */
+ * there are no more. Costs batch->count edges, the expired ones between them or behind them that
+ * were passed over, and one for asking: the same from memory and from storage. BUDGET_EXHAUSTED
+ * also when the batch is so large that what its edges carry takes more than LIMIT_GRAPH_TRAITS. To
+ * go on, set range.from to the last node + 1. */
 enum status graph_view_read(struct graph_view *view, const struct graph_range *range,
                             struct graph_batch *batch, struct error *error) BEHALF_MUST_USE;
 

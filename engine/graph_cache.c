@@ -296,7 +296,7 @@ graph_cache_find(struct graph_cache *cache, uint64_t node, enum edge_direction d
 /* --- evicting --- */
 
 /* Sets taken out of their slots, to be given back when no lock is held: the last reference frees up
- * to half a megabyte. */
+ * to LIMIT_GRAPH_SET_BYTES. */
 struct victims {
     struct edge_set *sets[SWEEP_VICTIMS];
     size_t count;

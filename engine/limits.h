@@ -11,13 +11,18 @@
 #define LIMIT_EDGE_BATCH 1 /* a batch of one edge shows every mistake in resuming a walk */
 #define LIMIT_EDGE_BATCH_GROWN 2
 #define LIMIT_GRAPH_SET_EDGES 3
+#define LIMIT_GRAPH_SET_BYTES ((size_t)256)
 #else
 #define LIMIT_EDGE_BATCH 16         /* edges a walk first takes at a time: most nodes have fewer */
 #define LIMIT_EDGE_BATCH_GROWN 1024 /* and once it has seen that there are many */
 /* Nodes that finding the subject's own side of a wide walk may visit, for each edge walked. */
 #define LIMIT_NARROW_FACTOR 4
 #define LIMIT_GRAPH_SET_EDGES 65536 /* larger sets are read from storage, range by range */
+#define LIMIT_GRAPH_SET_BYTES ((size_t)4 * 1024 * 1024) /* with the contexts of its edges */
 #endif
+
+/* Caveats, contexts and expirations of the edges of one batch. */
+#define LIMIT_GRAPH_TRAITS ((size_t)64 * 1024 * 1024)
 
 #define LIMIT_CHECK_EDGES UINT64_C(1000000)
 #define LIMIT_CHECK_ARENA ((size_t)16 * 1024 * 1024)

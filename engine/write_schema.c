@@ -4,6 +4,7 @@
 
 #include "base/relationship.h"
 #include "engine/state.h"
+#include "schema/caveat.h"
 
 #define EXAMPLE_EDGES 10000 /* a message's example is not worth a longer search */
 
@@ -144,7 +145,11 @@ refuse(struct guard *guard, const struct stored_variant *variant, const char *ch
                            "cannot %s: %llu of '%.*s#%.*s' with subject '%s' in store%s", change,
                            (unsigned long long)variant->count, SLICE_PRINTF(variant->resource_type),
                            SLICE_PRINTF(variant->relation), kind.data, example.data);
-        error_hint(guard->error, "delete these relationships first");
+        error_hint(guard->error,
+                   variant->labels.expiring
+                       ? "delete these relationships first; those that have expired count until "
+                         "they are swept, a few seconds later"
+                       : "delete these relationships first");
     }
     buffer_release(&example);
     buffer_release(&kind);
@@ -168,6 +173,13 @@ loses_subject_relation(const struct guard *guard, const struct stored_variant *v
             guard->schema->members[new_member].kind != SCHEMA_RELATION);
 }
 
+/* Empty for SCHEMA_NONE. */
+static struct slice
+caveat_name(const struct schema *schema, uint32_t caveat)
+{
+    return caveat == SCHEMA_NONE ? (struct slice){NULL, 0} : schema->caveats[caveat].name;
+}
+
 static bool
 allows(const struct schema *schema, uint32_t relation, const struct stored_variant *variant,
        uint32_t subject_type, uint32_t subject_relation)
@@ -177,10 +189,10 @@ allows(const struct schema *schema, uint32_t relation, const struct stored_varia
     for (uint32_t index = 0; index < member->variant_count; index++) {
         const struct schema_variant *allowed = &schema->variants[member->first_variant + index];
 
-        /* Schemas name no caveats yet: a stored one is allowed nowhere. */
         if (allowed->type == subject_type && allowed->relation == subject_relation &&
-            allowed->wildcard == variant->labels.wildcard && variant->caveat.size == 0 &&
-            allowed->caveat == SCHEMA_NONE && allowed->expiring == variant->labels.expiring)
+            allowed->wildcard == variant->labels.wildcard &&
+            slice_equal(caveat_name(schema, allowed->caveat), variant->caveat) &&
+            allowed->expiring == variant->labels.expiring)
             return true;
     }
     return false;
@@ -238,6 +250,72 @@ visit_variant(void *context, const struct edge_variant *labels, uint64_t count)
     return guard->status == BEHALF_OK;
 }
 
+/* --- caveats that stay --- */
+
+static const struct caveat_parameter *
+find_parameter(const struct caveat *caveat, struct slice name)
+{
+    for (size_t index = 0; index < caveat_parameter_count(caveat); index++) {
+        const struct caveat_parameter *parameter = caveat_parameter_at(caveat, index);
+
+        if (slice_equal(parameter->name, name))
+            return parameter;
+    }
+    return NULL;
+}
+
+/* Stored contexts were checked against the parameters that were: these must stay what they are. */
+static enum status
+check_parameter(const struct schema_caveat *caveat, const struct caveat_parameter *last,
+                struct error *error)
+{
+    const struct caveat_parameter *next = find_parameter(caveat->compiled, last->name);
+    struct buffer was;
+    struct buffer becomes;
+    enum status status = BEHALF_OK;
+
+    buffer_init(&was);
+    buffer_init(&becomes);
+    caveat_type_print(&last->type, &was);
+    if (next != NULL)
+        caveat_type_print(&next->type, &becomes);
+    if (next == NULL)
+        status = error_set(error, BEHALF_SCHEMA_TYPE_ERROR,
+                           "cannot remove the parameter '%.*s' of caveat '%.*s'",
+                           SLICE_PRINTF(last->name), SLICE_PRINTF(caveat->name));
+    else if (!slice_equal(buffer_slice(&was), buffer_slice(&becomes)))
+        status =
+            error_set(error, BEHALF_SCHEMA_TYPE_ERROR,
+                      "cannot change the parameter '%.*s' of caveat '%.*s' from '%s' to '%s'",
+                      SLICE_PRINTF(last->name), SLICE_PRINTF(caveat->name), was.data, becomes.data);
+    if (status != BEHALF_OK)
+        error_hint(error, "stored contexts may name it: add a caveat under another name instead");
+    buffer_release(&becomes);
+    buffer_release(&was);
+    return status;
+}
+
+/* A caveat that goes is judged by the relationships that carry it, as variants. */
+static enum status
+check_caveats(const struct schema *last, const struct schema *next, struct error *error)
+{
+    enum status status = BEHALF_OK;
+
+    for (uint32_t index = 0; status == BEHALF_OK && index < last->caveat_count; index++) {
+        const struct caveat *compiled = last->caveats[index].compiled;
+        uint32_t stays = schema_find_caveat(next, last->caveats[index].name);
+
+        for (size_t at = 0;
+             status == BEHALF_OK && stays != SCHEMA_NONE && at < caveat_parameter_count(compiled);
+             at++)
+            status =
+                check_parameter(&next->caveats[stays], caveat_parameter_at(compiled, at), error);
+    }
+    return status;
+}
+
+/* --- the whole write --- */
+
 /* Every name that requests and edges can use gets its label in the transaction of the schema. */
 static enum status
 allocate_labels(const struct schema *schema, struct store_transaction *transaction,
@@ -280,6 +358,8 @@ write_schema(struct write_group *group, struct store_transaction *transaction,
     }
     guard.schema = group->compiled;
     if (group->binding != NULL)
+        status = check_caveats(group->binding->schema, group->compiled, &write->error);
+    if (status == BEHALF_OK && group->binding != NULL)
         status = store_variants(guard.snapshot, visit_variant, &guard, &write->error);
     if (status == BEHALF_OK)
         status = guard.status;

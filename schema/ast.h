@@ -113,6 +113,8 @@ struct ast_item {
     struct ast_member *members;       /* DEFINITION, PARTIAL */
     struct ast_parameter *parameters; /* CAVEAT */
     struct slice body;                /* CAVEAT: text between the braces */
+    uint32_t body_line;               /* where that text begins */
+    uint32_t body_column;
     struct ast_item *next;
 };
 

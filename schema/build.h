@@ -135,8 +135,8 @@ struct build {
     uint32_t row_words;
 };
 
-/* Parses and runs all passes. `text` and the arenas outlive the build; they may be the same. A build
- * that failed holds nothing; another is released, or its caveats are kept. */
+/* Parses and runs all passes. `text` and the arenas outlive the build; they may be the same. A
+ * build that failed holds nothing; another is released, or its caveats are kept. */
 enum status build_schema(struct build *build, struct slice text, struct arena *arena,
                          struct arena *caveat_arena, struct error *error) BEHALF_MUST_USE;
 

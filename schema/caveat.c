@@ -2,6 +2,7 @@
 #include "schema/caveat_run.h"
 
 #include "schema/cel_lex.h"
+#include "schema/names.h"
 #include "schema/regex.h"
 
 void
@@ -207,8 +208,7 @@ static const char *const datum_kinds[] = {
 
 static const char *const type_forms[CAVEAT_IPADDRESS + 1] = {
     [CAVEAT_INT] = "an int is a whole number of 64 bits, or its decimal digits as a string",
-    [CAVEAT_UINT] = "a uint is a whole number from 0 to 9223372036854775807, or its decimal digits "
-                    "as a string",
+    [CAVEAT_UINT] = "a uint is a whole number of 0 or more, or its decimal digits as a string",
     [CAVEAT_DOUBLE] = "a double is a number, or one as a string",
     [CAVEAT_BYTES] = "bytes are a string in base64, with its padding",
     [CAVEAT_DURATION] = "a duration is a string like \"1h30m\" or \"-1.5s\"",
@@ -372,6 +372,22 @@ caveat_evaluate(const struct caveat *caveat, struct slice stored, const struct d
     return BEHALF_OK;
 }
 
+static enum status
+unknown_name(const struct caveat *caveat, struct slice name, struct error *error)
+{
+    struct slice nearest = {NULL, 0};
+    uint32_t distance = UINT32_MAX;
+
+    (void)error_set(error, BEHALF_CAVEAT_PARAMETER_TYPE_ERROR,
+                    "caveat '%.*s' has no parameter '%.*s'", SLICE_PRINTF(caveat->name),
+                    (int)(name.size < 64 ? name.size : 64), name.size > 0 ? name.data : "");
+    for (size_t index = 0; index < caveat->parameter_count; index++)
+        names_suggest(name, caveat->parameters[index].name, &nearest, &distance);
+    if (nearest.size > 0)
+        error_hint(error, "did you mean '%.*s'?", SLICE_PRINTF(nearest));
+    return BEHALF_CAVEAT_PARAMETER_TYPE_ERROR;
+}
+
 enum status
 caveat_check_context(const struct caveat *caveat, const struct datum *context, struct arena *arena,
                      struct error *error)
@@ -390,9 +406,7 @@ caveat_check_context(const struct caveat *caveat, const struct datum *context, s
         for (size_t at = 0; at < caveat->parameter_count && !known; at++)
             known = slice_equal(caveat->parameters[at].name, key);
         if (!known)
-            return error_set(error, BEHALF_CAVEAT_PARAMETER_TYPE_ERROR,
-                             "caveat '%.*s' has no parameter '%.*s'", SLICE_PRINTF(caveat->name),
-                             SLICE_PRINTF(key));
+            return unknown_name(caveat, key, error);
     }
     return caveat_run_begin(&run, caveat, (struct slice){NULL, 0}, context, arena, error);
 }

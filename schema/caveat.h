@@ -78,9 +78,9 @@ struct caveat_result {
     uint32_t missing; /* CAVEAT_UNKNOWN: bit i for parameter i that the outcome depends on */
 };
 
-/* `stored` is the canonical bytes of a map (base/datum.h), read in place, or nothing; `request` is a
- * map or NULL. Where both have a name, stored wins. Names that are no parameters are ignored. What
- * the contexts give is converted even where it cannot matter: a wrong type never goes unnoticed.
+/* `stored` is the canonical bytes of a map (base/datum.h), read in place, or nothing; `request` is
+ * a map or NULL. Where both have a name, stored wins. Names that are no parameters are ignored.
+ * What the contexts give is converted even where it cannot matter: a wrong type is always said.
  * Bytes that are damaged are STORAGE_CORRUPT. A decided simple comparison allocates nothing. */
 enum status caveat_evaluate(const struct caveat *caveat, struct slice stored,
                             const struct datum *request, struct arena *arena,

@@ -33,7 +33,9 @@ convert_int(const struct datum *datum, bool natural, struct cel_value *value)
     if (datum->kind == DATUM_INT)
         whole = datum->as.integer;
     else if (datum->kind == DATUM_DOUBLE) {
-        if (!cel_double_to_int(datum->as.real, &whole) || (double)whole != datum->as.real)
+        if (datum->as.real == -CEL_TWO_63) /* no int() of a double gives it, but it is whole */
+            whole = INT64_MIN;
+        else if (!cel_double_to_int(datum->as.real, &whole) || (double)whole != datum->as.real)
             return false;
     } else if (datum->kind != DATUM_STRING || !cel_read_int(datum->as.string, &whole)) {
         return false;

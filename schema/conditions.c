@@ -103,37 +103,17 @@ declared_parameters(struct build *build, const struct ast_item *item,
     return BEHALF_OK;
 }
 
-/* Where the body begins, counted on from the name of the caveat. */
-static void
-find_body(const struct build *build, const struct ast_item *item, uint32_t *line, uint32_t *column)
-{
-    const char *at = build->file->text.data + item->name.place.offset;
-
-    *line = item->name.place.line;
-    *column = item->name.place.column;
-    for (; at < item->body.data; at++) {
-        *column += 1;
-        if (*at == '\n') {
-            *line += 1;
-            *column = 1;
-        }
-    }
-}
-
 static enum status
 compile_caveat(struct build *build, const struct ast_item *item, const struct caveat **caveat)
 {
     struct caveat_parameter *parameters = NULL;
-    uint32_t line;
-    uint32_t column;
     size_t count = 0;
     enum status status = declared_parameters(build, item, &parameters, &count);
 
     if (status != BEHALF_OK)
         return status;
-    find_body(build, item, &line, &column);
-    status = caveat_compile(item->name.text, parameters, count, item->body, line, column,
-                            build->caveat_arena, caveat, build->error);
+    status = caveat_compile(item->name.text, parameters, count, item->body, item->body_line,
+                            item->body_column, build->caveat_arena, caveat, build->error);
     return status == BEHALF_BUDGET_EXHAUSTED ? build_too_large(build) : status;
 }
 

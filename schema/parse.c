@@ -555,6 +555,8 @@ parse_caveat_body(struct parser *parser, struct ast_item *item)
         return status;
     item->body =
         (struct slice){parser->lexer.text.data + start, parser->token.place.offset - start};
+    item->body_line = opening.line;
+    item->body_column = opening.column + opening.size;
     drop_comments_from(parser, start); /* they are part of the body's text */
     parser->lexer.in_caveat = false;
     return parser_advance(parser);

@@ -36,20 +36,6 @@ compare_entries(const void *a, const void *b)
     return order;
 }
 
-/* Whether every variant of the relation with subjects of the type is without conditions. */
-static bool
-is_unconditional(const struct build *build, uint32_t relation, uint32_t type)
-{
-    const struct schema_member *member = &build->members[relation];
-
-    for (uint32_t at = member->first_variant; at < member->first_variant + member->variant_count;
-         at++)
-        if (build->variants[at].type == type &&
-            (build->variants[at].caveat != SCHEMA_NONE || build->variants[at].expiring))
-            return false;
-    return true;
-}
-
 static bool
 is_self(const struct build *build, uint32_t rewrite)
 {
@@ -72,13 +58,12 @@ put_type_entries(const struct build *build, struct raw_entry *raw)
 
             if (variant->relation != SCHEMA_NONE)
                 continue;
-            raw[count++] =
-                (struct raw_entry){variant->type,
-                                   {.kind = SCHEMA_ENTRY_STORED,
-                                    .target = index,
-                                    .tupleset = SCHEMA_NONE,
-                                    .certain = variant->caveat == SCHEMA_NONE && !variant->expiring,
-                                    .wildcard = variant->wildcard}};
+            raw[count++] = (struct raw_entry){variant->type,
+                                              {.kind = SCHEMA_ENTRY_STORED,
+                                               .target = index,
+                                               .tupleset = SCHEMA_NONE,
+                                               .certain = true,
+                                               .wildcard = variant->wildcard}};
         }
     }
     for (uint32_t index = 0; index < build->rewrite_count; index++) {
@@ -106,22 +91,19 @@ put_member_entries(const struct build *build, struct raw_entry *raw)
 
         if (edge->subtracted)
             continue;
-        raw[count++] = (struct raw_entry){
-            build->type_count + edge->to,
-            {.kind = edge->same_object ? SCHEMA_ENTRY_COMPUTED
-                     : arrow           ? SCHEMA_ENTRY_ARROW
-                                       : SCHEMA_ENTRY_STORED,
-             .target = edge->from,
-             .tupleset = edge->tupleset,
-             .certain =
-                 edge->alone && (!arrow || is_unconditional(build, edge->tupleset, edge->type))}};
+        raw[count++] = (struct raw_entry){build->type_count + edge->to,
+                                          {.kind = edge->same_object ? SCHEMA_ENTRY_COMPUTED
+                                                   : arrow           ? SCHEMA_ENTRY_ARROW
+                                                                     : SCHEMA_ENTRY_STORED,
+                                           .target = edge->from,
+                                           .tupleset = edge->tupleset,
+                                           .certain = edge->alone}};
     }
     return count;
 }
 
-/* Entries that differ in `certain` alone become one. The same step twice in an expression is
- * certain when one of the two is; but of a stored tuple it is not known which variant it has, so
- * all must be. */
+/* Entries that differ in `certain` alone become one: the same step twice in an expression is certain
+ * when one of the two is. */
 static uint32_t
 merge_entries(struct raw_entry *raw, uint32_t count)
 {
@@ -132,8 +114,6 @@ merge_entries(struct raw_entry *raw, uint32_t count)
 
         if (last == NULL || compare_entries(&raw[kept - 1], &raw[at]) != 0)
             raw[kept++] = raw[at];
-        else if (last->kind == SCHEMA_ENTRY_STORED)
-            last->certain = last->certain && raw[at].entry.certain;
         else
             last->certain = last->certain || raw[at].entry.certain;
     }

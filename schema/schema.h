@@ -85,9 +85,9 @@ struct schema_variant {
                      same stored subjects are met through that one */
 };
 
-/* A condition that relationships may carry. `compiled` lives as long as the schema. Parameter i is called
- * context_names[context_indexes[first_context + i]]: one number for one name in all caveats, so
- * that what is missing of a context can be counted and named together. */
+/* A condition that relationships may carry; `compiled` lives as long as the schema. Parameter i is
+ * called context_names[context_indexes[first_context + i]]: one number for one name in all caveats,
+ * so that what is missing of a context can be counted and named together. */
 struct schema_caveat {
     struct slice name;
     struct slice comment;
@@ -132,8 +132,9 @@ struct schema_type {
  *   ARROW     on the objects that name the source's object on relation `tupleset`, through an arrow
  *             in the rewrite of permission `target`
  *   SELF      (type sources only) the subject itself as resource of permission `target`
- * `certain` is true when the step alone decides: `target`'s rewrite reaches it through unions only,
- * the arrow is not .all, and the variant has no caveat and no expiration. */
+ * `certain` is true when the step alone decides, as far as the schema knows: `target`'s rewrite
+ * reaches it through unions only, and the arrow is not .all. A stored tuple's own caveat and
+ * expiration are its own matter. */
 enum schema_entry_kind {
     SCHEMA_ENTRY_STORED,
     SCHEMA_ENTRY_COMPUTED,

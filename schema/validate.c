@@ -244,34 +244,14 @@ same_step(const struct schema_entry *a, const struct schema_entry *b)
            a->wildcard == b->wildcard;
 }
 
-/* A stored step is certain when every variant that it may meet is plain. */
+/* The entries that begin at one type or member. */
 static bool
-is_plain(const struct schema *schema, uint32_t type, uint32_t relation,
-         const struct schema_entry *entry)
-{
-    const struct schema_member *target = &schema->members[entry->target];
-
-    for (uint32_t at = 0; at < target->variant_count; at++) {
-        const struct schema_variant *variant = &schema->variants[target->first_variant + at];
-
-        if (variant->type == type && variant->relation == relation &&
-            variant->wildcard == entry->wildcard &&
-            (variant->caveat != SCHEMA_NONE || variant->expiring))
-            return false;
-    }
-    return true;
-}
-
-/* The entries that begin at a type (`relation` is none) or at a member of it. */
-static bool
-source_is_valid(const struct schema *schema, uint32_t type, uint32_t relation,
-                const struct schema_entry *entries, uint32_t count, const char **reason)
+source_is_valid(const struct schema_entry *entries, uint32_t count, const char **reason)
 {
     for (uint32_t at = 0; at < count; at++) {
         CHECK(at == 0 || !same_step(&entries[at], &entries[at - 1]), "a step stands twice");
-        CHECK(entries[at].kind != SCHEMA_ENTRY_STORED ||
-                  entries[at].certain == is_plain(schema, type, relation, &entries[at]),
-              "a stored step is certain though a variant has a condition, or not though none has");
+        CHECK(entries[at].kind != SCHEMA_ENTRY_STORED || entries[at].certain,
+              "a stored step is not certain");
     }
     return true;
 }
@@ -282,15 +262,13 @@ sources_are_valid(const struct schema *schema, const char **reason)
     for (uint32_t index = 0; index < schema->type_count; index++) {
         const struct schema_type *type = &schema->types[index];
 
-        if (!source_is_valid(schema, index, SCHEMA_NONE, &schema->entries[type->first_entry],
-                             type->entry_count, reason))
+        if (!source_is_valid(&schema->entries[type->first_entry], type->entry_count, reason))
             return false;
     }
     for (uint32_t index = 0; index < schema->member_count; index++) {
         const struct schema_member *member = &schema->members[index];
 
-        if (!source_is_valid(schema, member->type, index, &schema->entries[member->first_entry],
-                             member->entry_count, reason))
+        if (!source_is_valid(&schema->entries[member->first_entry], member->entry_count, reason))
             return false;
     }
     return true;

@@ -186,6 +186,9 @@ run(const struct options *options, const sigset_t *signals)
         .env = env,
         .workers = (unsigned)options->workers,
         .graph_memory_bytes = options->graph_memory,
+        .sweep_every_ns = options->sweep_interval == 0
+                              ? ENGINE_SWEEP_NEVER
+                              : (int64_t)options->sweep_interval * 1000000000,
     };
     struct server_options server_options = {
         .env = env,

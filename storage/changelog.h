@@ -14,8 +14,8 @@
  * Always true: an entry is self-contained, so replaying all of them rebuilds every family; its
  * records stand in the order of their kinds (puts and removes mixed, as they came), the last four
  * at most once. A sweep says that nobody asked for this transaction: all it did was to remove edges
- * that had expired at its time. The chain is h_n = SHA-256(h_(n-1), entry n) with 32 zero bytes for h_0: nobody can
- * change, drop or insert an entry without changing the head record.
+ * that had expired at its time. The chain is h_n = SHA-256(h_(n-1), entry n) with 32 zero bytes for
+ * h_0: nobody can change, drop or insert an entry without changing the head record.
  * Memory: decoded slices point into the entry. Threads: pure functions.
  * Errors: STORAGE_CORRUPT for bytes that no encoder makes. */
 #ifndef BEHALF_STORAGE_CHANGELOG_H

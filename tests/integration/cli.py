@@ -14,6 +14,8 @@ import sys
 import tempfile
 import threading
 
+import msgpack
+
 BUILD = os.environ.get("BUILD", "build/release")
 BEHALF = os.path.join(BUILD, "behalf")
 BENCH = os.path.join(BUILD, "behalf-bench")
@@ -402,6 +404,100 @@ def bad_servers(ask, files):
     assert code == 2 and err == "behalf: cannot ping: no reply within 200 ms\n", err
 
 
+def answers(*results):
+    return answer_with([msgpack.packb([1, 0, None, result]) for result in results])
+
+
+def conditions(ask, files):
+    """What a server says of conditions, whatever it knows of them."""
+    until = "2027-01-01T00:00:00Z"
+    conditional = {"decision": "conditional", "missing": ["count", "limit"], "valid_until": until,
+                   "checked_at": "T"}
+    trace = {"kind": "member", "object": "tool:a", "relation": "call", "decision": "deny",
+             "children": [{"kind": "absent", "relationship": "tool:a#caller@user:b",
+                           "decision": "deny", "children": []}]}
+    other = Asker(answers(
+        conditional, conditional,
+        {"decision": "deny", "valid_until": None, "checked_at": "T", "trace": trace},
+        {"results": [conditional, {"decision": "allow", "valid_until": until}], "checked_at": "T"},
+        {"resources": [dict(conditional, id="a")], "undecided": [], "complete": True,
+         "valid_until": until, "cursor": None, "looked_up_at": "T"},
+        {"subjects": [dict(conditional, wildcard=True, excluded=[
+            {"id": "x", "decision": "conditional"}, {"id": "y", "decision": "allow"}])],
+         "complete": True, "valid_until": None, "cursor": None, "looked_up_at": "T"},
+        {"permissions": [dict(conditional, permission="call")], "looked_up_at": "T"},
+        {"relationships": ["tool:a#caller@user:b", {
+            "resource": {"type": "tool", "id": "a b"}, "relation": "caller",
+            "subject": {"type": "user", "wildcard": True}, "expires_at": until,
+            "caveat": {"name": "few", "context": {"limit": 2.0, "who": "x"}}}],
+         "complete": True, "cursor": None, "read_at": "T"},
+        {"tree": {"object": "tool:a", "relation": "call", "op": "union", "children": [
+            {"object": "group:g", "relation": "member", "op": "leaf",
+             "condition": {"caveat": {"name": "few"}},
+             "subjects": ["user:a", {"subject": "user:b", "expires_at": until}]}]},
+         "valid_until": until, "expanded_at": "T"}))
+    other.expect("check tool:a call user:b", 11,
+                 "conditional (missing: count, limit) until 2027-01-01T00:00:00Z\n")
+    assert other.json("check tool:a call user:b", 11) == conditional
+    other.expect("check tool:a call user:b --explain", 10,
+                 "deny\ntool:a#call  deny\n`- no tool:a#caller@user:b  deny\n")
+    other.expect(["check-bulk", "-"], 0, text="tool:a#call@user:b conditional\n"
+                 "tool:a#call@user:b with {\"count\": 1, \"limit\": 2}\n",
+                 out="""\
+┌────────────────────┬─────────────────────────────────────┬──────────────────────┐
+│ question           │ decision                            │ until                │
+├────────────────────┼─────────────────────────────────────┼──────────────────────┤
+│ tool:a#call@user:b │ conditional (missing: count, limit) │ 2027-01-01T00:00:00Z │
+│ tool:a#call@user:b │ allow                               │ 2027-01-01T00:00:00Z │
+└────────────────────┴─────────────────────────────────────┴──────────────────────┘
+""")
+    other.expect("lookup-resources tool call user:b", 0,
+                 "tool:a  conditional (missing: count, limit)\n",
+                 "valid until 2027-01-01T00:00:00Z\n")
+    other.expect("lookup-subjects tool:a call user", 0,
+                 "user:*  conditional (missing: count, limit)  except user:x (conditional) user:y\n")
+    other.expect("lookup-permissions tool:a user:b", 0, """\
+┌────────────┬─────────────────────────────────────┬──────────────────────┐
+│ permission │ decision                            │ until                │
+├────────────┼─────────────────────────────────────┼──────────────────────┤
+│ call       │ conditional (missing: count, limit) │ 2027-01-01T00:00:00Z │
+└────────────┴─────────────────────────────────────┴──────────────────────┘
+""")
+    other.expect("relationship read tool", 0, "tool:a#caller@user:b\n"
+                 'tool:"a b"#caller@user:*[few:{"limit":2.0,"who":"x"}]'
+                 "[expiration:2027-01-01T00:00:00Z]\n")
+    other.expect("expand tool:a call", 0, "tool:a#call  union\n"
+                 "└─ group:g#member  [few]\n   ├─ user:a\n"
+                 "   └─ user:b  [expiration:2027-01-01T00:00:00Z]\n",
+                 "valid until 2027-01-01T00:00:00Z\n")
+
+
+def contexts(ask, files):
+    """--context reaches the server, and what is wrong with it is shown."""
+    path = files("context.json", '{"hour":\n  3}\n')
+    for given in ("{}", '{"hour": 3, "tags": ["a", null]}', "@" + path):
+        for line in ("check document:plan view user:bob", "lookup-resources document view user:bob",
+                     "lookup-subjects document:plan view user",
+                     "lookup-permissions document:plan user:bob"):
+            ask.expect(line.split() + ["--context", given], 0, None)
+        ask.expect(["check-bulk", "-", "--context", given], 0, None,
+                   text="document:plan#view@user:bob true\n"
+                        'document:plan#view@user:bob true actor=agent:bot with {"a b": 1}\n')
+    ask.expect(["check", "document:plan", "view", "user:bob", "--context", '{"hour": 3'], 1, "",
+               "behalf: cannot read the JSON text: a comma or } is missing\n"
+               '  --context:1:11\n   1 | {"hour": 3\n     |           ^\n')
+    ask.expect(["check", "document:plan", "view", "user:bob", "--context", "@-"], 1, "",
+               "behalf: cannot take this as a context: it must be a JSON object\n"
+               "  -:1:1\n   1 | [1]\n     | ^\n", text="[1]\n")
+    ask.expect(["check-bulk", "-"], 1, "",
+               "behalf: cannot read the JSON text: this is no JSON value\n"
+               "  -, line 2, context:1:6\n   1 | {\"a\":}\n     |      ^\n",
+               text='// first\ndocument:plan#view@user:bob with {"a":}\n')
+    ask.expect(["check", "document:plan", "view", "user:bob", "--context", '{"k": 1, "k": 2}'], 3, "",
+               "behalf: cannot check: argument 'context': the key 'k' stands twice "
+               "(MALFORMED_REQUEST)\n")
+
+
 def examples(ask, files):
     for name in sorted(os.listdir("examples")):
         directory = os.path.join("examples", name)
@@ -455,8 +551,8 @@ def main():
 
     try:
         ask = Asker(server.address)
-        for group in (schema, formatting, relationships, transactions, checks, bulk, lookups,
-                      expansion, wrong_bench, imports, server_commands, bad_servers, examples):
+        for group in (schema, formatting, relationships, transactions, checks, contexts, conditions,
+                      bulk, lookups, expansion, wrong_bench, imports, server_commands, bad_servers, examples):
             group(ask, files)
             print("cli: %s" % group.__name__, flush=True)
     finally:

@@ -375,6 +375,42 @@ transaction_run(struct world *world)
         world->schema_revisions |= UINT64_C(1) << revision;
 }
 
+/* The index of expirations gives exactly the model's expired cells, in the order of time; a sweep
+ * removes them. */
+static void
+sweep_run(struct world *world)
+{
+    struct error error = {.message = ""};
+    int64_t now = (int64_t)below(world, 4);
+    struct store_transaction *transaction;
+    struct cell after[CELLS];
+    struct edge_key keys[CELLS];
+    size_t expired = 0;
+    size_t count = 0;
+    uint64_t revision;
+
+    memcpy(after, world->states[world->revision], sizeof after);
+    for (size_t cell = 0; cell < CELLS; cell++) {
+        if (after[cell].created == 0 || after[cell].expires_at == 0 || after[cell].expires_at > now)
+            continue;
+        after[cell].created = 0;
+        expired++;
+    }
+    MUST(store_transaction_begin(world->store, &transaction, &error));
+    MUST(store_expired(store_transaction_snapshot(transaction), now, keys, CELLS, &count, &error));
+    EXPECT(count == expired);
+    for (size_t index = 0; index < count; index++) {
+        bool existed = false;
+
+        MUST(store_transaction_remove(transaction, &keys[index], &existed, &error));
+        EXPECT(existed);
+    }
+    store_transaction_sweep(transaction, now);
+    MUST(store_transaction_commit(transaction, world->clock, &revision, &error));
+    world->revision = revision;
+    memcpy(world->states[revision], after, sizeof after);
+}
+
 /* --- the same bytes after a replay --- */
 
 static bool
@@ -473,7 +509,10 @@ world_run(uint64_t seed, bool disk)
     world_open(world);
     steps = 5 + below(world, REVISIONS_MAX - 5);
     for (uint64_t step = 0; step < steps; step++) {
-        transaction_run(world);
+        if (world->revision > 0 && below(world, 6) == 0)
+            sweep_run(world);
+        else
+            transaction_run(world);
         reads_check(world);
         if (below(world, 10) == 0)
             MUST(store_sync(world->store, &error));

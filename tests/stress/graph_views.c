@@ -1,10 +1,12 @@
 /* graph_views.c - one writer, several readers, and every answer compared with what was written.
  *
- * The writer flips random edges, in transactions that it publishes one by one or in groups, as the
- * engine does: commit all, sync, tell the graph, publish the last. Before a commit it writes the
- * state that the revision will have into a row of the model, so that whoever reads a published
+ * The writer changes random edges, in transactions that it publishes one by one or in groups, as
+ * the engine does: commit all, sync, tell the graph, publish the last. Before a commit it writes
+ * the state that the revision will have into a row of the model, so that whoever reads a published
  * revision can see the row. Readers open views at the newest or at an older revision and compare
- * probes and ranges, in both directions, with the row of exactly that revision.
+ * probes and ranges, in both directions, with the row of exactly that revision. Edges come in
+ * states: absent, plain, and several with caveats, contexts and expirations; a view's `now` says
+ * which of them have expired, and what each carries is compared byte by byte.
  *
  * Some edges hang on a few hot nodes, so that loads are struck, sets shared, and drops met while
  * they are held. The budgets go from plenty to none; in between, everything is evicted all the
@@ -25,10 +27,21 @@
 #define REVISIONS 4000
 #define READERS 3
 #define GROUP_MAX 5
+#define CHANGES_MOST 3
 
-/* A row per revision: subjects of each (resource, relation) as bits. */
+/* Of an edge. */
+enum state { ABSENT, PLAIN, CAVEAT, CONTEXT, EXPIRING, EXPIRING_CONTEXT, STATES };
+
+/* When the expiring ones do, and the moments of views around them. */
+#define EXPIRES_AT 100
+#define EXPIRES_LATER 200
+#define NOW_MOST 250
+
+#define CONTEXT_SIZE 40
+
+/* A row per revision. */
 struct row {
-    uint64_t subjects[RESOURCES][RELATIONS];
+    uint8_t states[RESOURCES][RELATIONS][SUBJECTS];
 };
 
 struct stress {
@@ -66,6 +79,34 @@ skewed(uint64_t *random, uint32_t count)
     return value % 2 == 0 ? 0 : (uint32_t)((value >> 1) % count);
 }
 
+/* What an edge in a state carries; its context names it and lies in `text`. */
+static struct edge_traits
+traits_of(const struct stress *stress, enum state state, const struct edge_key *key,
+          char text[CONTEXT_SIZE])
+{
+    struct edge_traits traits = {.caveat = LABEL_NONE};
+
+    if (state == CAVEAT || state == CONTEXT || state == EXPIRING_CONTEXT)
+        traits.caveat = stress->data.caveats[state % GRAPH_STORE_CAVEATS];
+    if (state == EXPIRING)
+        traits.expires_at = EXPIRES_AT;
+    if (state == EXPIRING_CONTEXT)
+        traits.expires_at = EXPIRES_LATER;
+    if (state == CONTEXT || state == EXPIRING_CONTEXT) {
+        (void)snprintf(text, CONTEXT_SIZE, "%llx %x %llx", (unsigned long long)key->resource,
+                       key->relation, (unsigned long long)key->subject);
+        traits.context = slice_of(text);
+    }
+    return traits;
+}
+
+static bool
+is_there(enum state state, int64_t now)
+{
+    return state != ABSENT && !(state == EXPIRING && now >= EXPIRES_AT) &&
+           !(state == EXPIRING_CONTEXT && now >= EXPIRES_LATER);
+}
+
 static const struct row *
 row_of(const struct stress *stress, uint64_t revision)
 {
@@ -83,6 +124,22 @@ differs(const char *what, uint64_t revision, uint32_t resource, uint32_t relatio
 /* --- reading --- */
 
 static void
+compare_traits(const struct stress *stress, const struct graph_view *view,
+               const struct edge_traits *traits, enum state state, const struct edge_key *key)
+{
+    char text[CONTEXT_SIZE];
+    struct edge_traits expected = traits_of(stress, state, key, text);
+    bool same = (traits == NULL) == (state == PLAIN);
+
+    if (same && traits != NULL)
+        same = traits->caveat == expected.caveat && traits->expires_at == expected.expires_at &&
+               slice_equal(traits->context, expected.context);
+    if (!same)
+        differs("what an edge carries", view->revision, (uint32_t)(key->resource & 0xffffffff),
+                key->relation, key->subject);
+}
+
+static void
 probe(struct reader *reader, struct graph_view *view)
 {
     struct stress *stress = reader->stress;
@@ -90,7 +147,7 @@ probe(struct reader *reader, struct graph_view *view)
     uint32_t relation = (uint32_t)(next_random(&reader->random) % RELATIONS);
     uint32_t subject = skewed(&reader->random, SUBJECTS);
     struct edge_key key = graph_store_key(&stress->data, resource, relation, subject);
-    uint64_t expected = row_of(stress, view->revision)->subjects[resource][relation] >> subject & 1;
+    enum state state = row_of(stress, view->revision)->states[resource][relation][subject];
     const struct edge_traits *traits;
     struct error error;
     bool found = false;
@@ -101,85 +158,96 @@ probe(struct reader *reader, struct graph_view *view)
         return;
     }
     graph_store_must(status, &error, "contains");
-    if (found != (expected != 0))
+    if (found != is_there(state, view->now))
         differs("an edge", view->revision, resource, relation, subject);
+    if (found)
+        compare_traits(stress, view, traits, state, &key);
     atomic_fetch_add(&stress->answers, 1);
 }
 
-/* All nodes of a range, in batches of a random size; *complete is false when it was sent away. */
-static uint64_t
-read_bits(struct reader *reader, struct graph_view *view, struct graph_range range,
-          const uint64_t *places, uint32_t place_count, bool *complete)
+/* Subjects of a resource, or resources of a subject. */
+struct question {
+    enum edge_direction direction;
+    uint32_t relation;
+    uint32_t near;
+};
+
+static enum state
+state_of(const struct row *row, const struct question *question, uint32_t far)
 {
+    return question->direction == EDGE_FORWARD
+               ? row->states[question->near][question->relation][far]
+               : row->states[far][question->relation][question->near];
+}
+
+/* Compares a batch with the row from `*far` on, which becomes the place behind it. */
+static void
+compare_batch(struct reader *reader, const struct graph_view *view, const struct question *question,
+              const struct graph_batch *batch, uint32_t *far)
+{
+    const struct stress *stress = reader->stress;
+    const struct row *row = row_of(stress, view->revision);
+    bool forward = question->direction == EDGE_FORWARD;
+    const uint64_t *places = forward ? stress->data.subjects : stress->data.resources;
+    uint32_t far_count = forward ? SUBJECTS : RESOURCES;
+
+    for (size_t at = 0; at < batch->count; at++, (*far)++) {
+        struct edge_key key;
+
+        while (*far < far_count && !is_there(state_of(row, question, *far), view->now))
+            (*far)++;
+        if (*far == far_count || batch->nodes[at] != places[*far])
+            differs("a range", view->revision, question->near, question->relation,
+                    batch->nodes[at]);
+        key = graph_store_key(&stress->data, forward ? question->near : *far, question->relation,
+                              forward ? *far : question->near);
+        compare_traits(stress, view, batch->traits == NULL ? NULL : batch->traits[at],
+                       state_of(row, question, *far), &key);
+    }
+    if (batch->count == batch->capacity)
+        return;
+    for (; *far < far_count; (*far)++) {
+        if (is_there(state_of(row, question, *far), view->now))
+            differs("the end of a range", view->revision, question->near, question->relation,
+                    places[*far]);
+    }
+}
+
+/* All nodes of a range, in batches of a random size. */
+static void
+read_range(struct reader *reader, struct graph_view *view, enum edge_direction direction)
+{
+    const struct graph_store *data = &reader->stress->data;
+    bool forward = direction == EDGE_FORWARD;
+    struct question question = {
+        .direction = direction,
+        .relation = (uint32_t)(next_random(&reader->random) % RELATIONS),
+        .near = skewed(&reader->random, forward ? RESOURCES : SUBJECTS),
+    };
+    struct graph_range range = {
+        .direction = direction,
+        .node = forward ? data->resources[question.near] : data->subjects[question.near],
+        .relation = data->relations[question.relation],
+        .to = UINT64_MAX,
+    };
     uint64_t nodes[16];
     struct graph_batch batch = {
         .nodes = nodes,
         .capacity = 1 + (size_t)(next_random(&reader->random) % 16),
     };
-    uint64_t bits = 0;
+    uint32_t far = 0;
     struct error error;
 
-    *complete = true;
     do {
         enum status status = graph_view_read(view, &range, &batch, &error);
 
-        if (status == BEHALF_WOULD_BLOCK && !view->may_block) {
-            *complete = false;
-            return 0;
-        }
+        if (status == BEHALF_WOULD_BLOCK && !view->may_block)
+            return;
         graph_store_must(status, &error, "read");
-        for (size_t at = 0; at < batch.count; at++) {
-            uint32_t place = 0;
-
-            while (place < place_count && places[place] != nodes[at])
-                place++;
-            bits |= UINT64_C(1) << place;
-            range.from = nodes[at] + 1;
-        }
+        compare_batch(reader, view, &question, &batch, &far);
+        if (batch.count > 0)
+            range.from = nodes[batch.count - 1] + 1;
     } while (batch.count == batch.capacity);
-    return bits;
-}
-
-static void
-read_forward(struct reader *reader, struct graph_view *view)
-{
-    const struct stress *stress = reader->stress;
-    uint32_t resource = skewed(&reader->random, RESOURCES);
-    uint32_t relation = (uint32_t)(next_random(&reader->random) % RELATIONS);
-    struct graph_range range = {
-        .direction = EDGE_FORWARD,
-        .node = stress->data.resources[resource],
-        .relation = stress->data.relations[relation],
-        .to = UINT64_MAX,
-    };
-    bool complete;
-    uint64_t bits = read_bits(reader, view, range, stress->data.subjects, SUBJECTS, &complete);
-
-    if (complete && bits != row_of(stress, view->revision)->subjects[resource][relation])
-        differs("a forward range", view->revision, resource, relation, bits);
-}
-
-static void
-read_reverse(struct reader *reader, struct graph_view *view)
-{
-    const struct stress *stress = reader->stress;
-    const struct row *row = row_of(stress, view->revision);
-    uint32_t subject = skewed(&reader->random, SUBJECTS);
-    uint32_t relation = (uint32_t)(next_random(&reader->random) % RELATIONS);
-    struct graph_range range = {
-        .direction = EDGE_REVERSE,
-        .node = stress->data.subjects[subject],
-        .relation = stress->data.relations[relation],
-        .to = UINT64_MAX,
-    };
-    uint64_t expected = 0;
-    bool complete;
-    uint64_t bits = read_bits(reader, view, range, stress->data.resources, RESOURCES, &complete);
-
-    for (uint32_t at = 0; at < RESOURCES; at++)
-        expected |= (row->subjects[at][relation] >> subject & 1) << at;
-    if (complete && bits != expected)
-        differs("a reverse range", view->revision, 0, relation, subject);
 }
 
 static uint64_t
@@ -203,16 +271,17 @@ run_reader(void *argument)
     while (!atomic_load(&stress->stopped)) {
         uint64_t steps = 1 + next_random(&reader->random) % 30;
         bool may_block = next_random(&reader->random) % 4 != 0;
+        int64_t now = (int64_t)(next_random(&reader->random) % NOW_MOST);
 
-        graph_view_init(&view, stress->graph, stress->data.store, choose_revision(reader), 0,
+        graph_view_init(&view, stress->graph, stress->data.store, choose_revision(reader), now,
                         may_block, &budget);
         for (uint64_t step = 0; step < steps; step++) {
             switch (next_random(&reader->random) % 4) {
             case 0:
-                read_forward(reader, &view);
+                read_range(reader, &view, EDGE_FORWARD);
                 break;
             case 1:
-                read_reverse(reader, &view);
+                read_range(reader, &view, EDGE_REVERSE);
                 break;
             default:
                 probe(reader, &view);
@@ -225,27 +294,37 @@ run_reader(void *argument)
 
 /* --- writing --- */
 
-/* One transaction of some flips; the edges changed are appended to `keys`. */
+/* One transaction of some changes; the edges changed are appended to `keys`. Half of them take an
+ * edge away, if it is there. */
 static uint64_t
 write_some(struct stress *stress, uint64_t revision, uint64_t *random, struct edge_key *keys,
            size_t *key_count)
 {
-    struct graph_store_change changes[3];
+    struct graph_store_change changes[CHANGES_MOST];
+    char contexts[CHANGES_MOST][CONTEXT_SIZE];
     struct row *row = &stress->rows[revision - stress->first];
     uint32_t resource = skewed(random, RESOURCES);
-    size_t count = 1 + (size_t)(next_random(random) % 3);
+    size_t count = 1 + (size_t)(next_random(random) % CHANGES_MOST);
 
     *row = stress->rows[revision - stress->first - 1];
     for (size_t at = 0; at < count; at++) {
         /* Different relations or subjects: a key stands once in a transaction. */
         uint32_t relation = (uint32_t)(next_random(random) % RELATIONS);
         uint32_t subject = (skewed(random, SUBJECTS / 3) * 3 + (uint32_t)at) % SUBJECTS;
-        uint64_t bit = UINT64_C(1) << subject;
+        uint8_t *state = &row->states[resource][relation][subject];
+        uint64_t choice = next_random(random) >> 8;
+        struct edge_key key = graph_store_key(&stress->data, resource, relation, subject);
 
-        changes[at].key = graph_store_key(&stress->data, resource, relation, subject);
-        changes[at].remove = (row->subjects[resource][relation] & bit) != 0;
-        row->subjects[resource][relation] ^= bit;
-        keys[(*key_count)++] = changes[at].key;
+        if (*state != ABSENT && choice % 2 == 0)
+            *state = ABSENT;
+        else
+            *state = (uint8_t)(PLAIN + (choice >> 1) % (STATES - PLAIN));
+        changes[at] = (struct graph_store_change){
+            .key = key,
+            .remove = *state == ABSENT,
+            .traits = traits_of(stress, *state, &key, contexts[at]),
+        };
+        keys[(*key_count)++] = key;
     }
     return graph_store_commit(&stress->data, changes, count);
 }
@@ -257,7 +336,7 @@ run_writer(struct stress *stress, uint64_t *random)
 
     while (revision + GROUP_MAX < stress->first + REVISIONS) {
         uint64_t group = 1 + next_random(random) % GROUP_MAX;
-        struct edge_key keys[GROUP_MAX * 3];
+        struct edge_key keys[GROUP_MAX * CHANGES_MOST];
         size_t key_count = 0;
 
         for (uint64_t at = 0; at < group; at++) {

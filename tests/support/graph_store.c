@@ -80,6 +80,7 @@ void
 graph_store_open(struct graph_store *graph_store, uint32_t resources, uint32_t subjects)
 {
     static const char *const relations[GRAPH_STORE_RELATIONS] = {"owner", "editor", "viewer"};
+    static const char *const caveats[GRAPH_STORE_CAVEATS] = {"at_work", "from_network"};
     struct store_options options = {.path = NULL, .env = env_system()};
     struct store_transaction *transaction;
     struct error error;
@@ -91,6 +92,8 @@ graph_store_open(struct graph_store *graph_store, uint32_t resources, uint32_t s
     graph_store->subject_type = make_label(transaction, LABEL_TYPE, "user");
     for (uint32_t at = 0; at < GRAPH_STORE_RELATIONS; at++)
         graph_store->relations[at] = make_label(transaction, LABEL_RELATION, relations[at]);
+    for (uint32_t at = 0; at < GRAPH_STORE_CAVEATS; at++)
+        graph_store->caveats[at] = make_label(transaction, LABEL_CAVEAT, caveats[at]);
     (void)commit(graph_store, transaction);
     graph_store->resources = make_nodes(graph_store, graph_store->resource_type, resources);
     graph_store->subjects = make_nodes(graph_store, graph_store->subject_type, subjects);
@@ -125,7 +128,12 @@ graph_store_commit(struct graph_store *graph_store, const struct graph_store_cha
     bool existed;
 
     for (size_t at = 0; at < count; at++) {
-        struct edge edge = {.key = changes[at].key};
+        struct edge edge = {
+            .key = changes[at].key,
+            .expires_at = changes[at].traits.expires_at,
+            .caveat = changes[at].traits.caveat,
+            .context = changes[at].traits.context,
+        };
 
         if (changes[at].remove)
             graph_store_must(store_transaction_remove(transaction, &edge.key, &existed, &error),
@@ -151,11 +159,20 @@ graph_store_write(struct graph_store *graph_store, struct graph *graph,
 uint64_t
 graph_store_put(struct graph_store *graph_store, struct graph *graph, const struct edge_key *key)
 {
-    return graph_store_write(graph_store, graph, &(struct graph_store_change){*key, false}, 1);
+    return graph_store_write(graph_store, graph, &(struct graph_store_change){.key = *key}, 1);
+}
+
+uint64_t
+graph_store_put_special(struct graph_store *graph_store, struct graph *graph,
+                        const struct edge_key *key, struct edge_traits traits)
+{
+    return graph_store_write(graph_store, graph,
+                             &(struct graph_store_change){.key = *key, .traits = traits}, 1);
 }
 
 uint64_t
 graph_store_remove(struct graph_store *graph_store, struct graph *graph, const struct edge_key *key)
 {
-    return graph_store_write(graph_store, graph, &(struct graph_store_change){*key, true}, 1);
+    return graph_store_write(graph_store, graph,
+                             &(struct graph_store_change){.key = *key, .remove = true}, 1);
 }

@@ -9,13 +9,15 @@
 #include "storage/store.h"
 
 #define GRAPH_STORE_RELATIONS 3
+#define GRAPH_STORE_CAVEATS 2
 
 struct graph_store {
     struct store *store;
     uint16_t resource_type;
     uint16_t subject_type;
     uint16_t relations[GRAPH_STORE_RELATIONS]; /* ascending labels */
-    uint64_t *resources;                       /* nodes, ascending */
+    uint16_t caveats[GRAPH_STORE_CAVEATS];
+    uint64_t *resources; /* nodes, ascending */
     uint64_t *subjects;
     uint32_t resource_count;
     uint32_t subject_count;
@@ -31,6 +33,7 @@ struct edge_key graph_store_key(const struct graph_store *graph_store, uint32_t 
 struct graph_store_change {
     struct edge_key key;
     bool remove;
+    struct edge_traits traits; /* zeroes: a plain edge */
 };
 
 /* One transaction; its revision. Tells no graph. */
@@ -42,6 +45,8 @@ uint64_t graph_store_write(struct graph_store *graph_store, struct graph *graph,
                            const struct graph_store_change *changes, size_t count);
 uint64_t graph_store_put(struct graph_store *graph_store, struct graph *graph,
                          const struct edge_key *key);
+uint64_t graph_store_put_special(struct graph_store *graph_store, struct graph *graph,
+                                 const struct edge_key *key, struct edge_traits traits);
 uint64_t graph_store_remove(struct graph_store *graph_store, struct graph *graph,
                             const struct edge_key *key);
 

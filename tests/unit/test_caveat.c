@@ -150,8 +150,7 @@ Test(caveat, a_value_of_the_wrong_type_is_said_with_both_types)
         {"list<int>", "[1,true]", "list<int>, found a list [1,true]",
          "an int is a whole number of 64 bits, or its decimal digits as a string"},
         {"uint", "-1", "uint, found an integer -1",
-         "a uint is a whole number from 0 to 9223372036854775807, or its decimal digits as a "
-         "string"},
+         "a uint is a whole number of 0 or more, or its decimal digits as a string"},
         {"bool", "\"true\"", "bool, found a string \"true\"", ""},
         {"timestamp", "0", "timestamp, found an integer 0",
          "a timestamp is a string like \"2027-01-31T09:30:00Z\" (RFC 3339)"},
@@ -237,6 +236,19 @@ Test(caveat, contexts_are_checked_before_they_are_stored)
     cr_expect_eq(check_context(caveat, "{\"l\":[1]}"), BEHALF_CAVEAT_PARAMETER_TYPE_ERROR);
     cr_expect_eq(check_context(caveat, "[1]"), BEHALF_CAVEAT_PARAMETER_TYPE_ERROR);
     cr_expect_eq(caveat_check_context(caveat, NULL, &arena, NULL), BEHALF_OK);
+}
+
+Test(caveat, an_unknown_name_in_a_stored_context_is_said_with_the_nearest)
+{
+    const struct caveat *caveat = compile("count int, limit int", "count < limit");
+    struct error error;
+
+    cr_expect_eq(caveat_check_context(caveat,
+                                      caveat_test_json(&arena, SLICE_LITERAL("{\"limti\":1}")),
+                                      &arena, &error),
+                 BEHALF_CAVEAT_PARAMETER_TYPE_ERROR);
+    cr_expect_str_eq(error.message, "caveat 'c' has no parameter 'limti'");
+    cr_expect_str_eq(error.hint, "did you mean 'limit'?");
 }
 
 static void

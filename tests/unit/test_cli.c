@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -95,6 +96,17 @@ Test(cli, nothing_is_ignored)
         "lookup-resources a b c --limit -3",
         "check a b c --token T --token U",
         "check a b c --json --json",
+        "check a b c --explain=1",
+        "check a b c --context",
+        "check a b c --context=",
+        "check a b c --context {",
+        "check a b c --context []",
+        "check a b c --context 3",
+        "check a b c --context @/nowhere/context.json",
+        "check a b c --context {} --context {}",
+        "expand a b --context {}",
+        "check-bulk f --explain",
+        "relationship touch a --context {}",
         "lookup-resources a b c --limit 3 --limit=4",
     };
 
@@ -103,6 +115,45 @@ Test(cli, nothing_is_ignored)
         set_up();
         cr_expect_eq(parse(lines[index]), CLI_USAGE, "'%s' was accepted", lines[index]);
     }
+}
+
+Test(cli, contexts_are_given_as_text)
+{
+    static const char *const lines[] = {
+        "check a b c --explain --context {\"hour\":3}",
+        "check-bulk f --context={\"hour\":3}",
+        "lookup-resources a b c --context {\"hour\":3}",
+        "lookup-subjects a b c --context {\"hour\":3}",
+        "lookup-permissions a b --context {\"hour\":3}",
+    };
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(lines); index++) {
+        tear_down();
+        set_up();
+        cr_assert_eq(parse(lines[index]), CLI_OK, "%s", lines[index]);
+        cr_assert_str_eq(cli.context, "{\"hour\":3}");
+        cr_assert_eq(cli.explain, index == 0);
+    }
+}
+
+Test(cli, contexts_are_read_from_files)
+{
+    char path[] = "/tmp/behalf-context-XXXXXX";
+    char line[128];
+    int descriptor = mkstemp(path);
+
+    cr_assert_geq(descriptor, 0);
+    cr_assert_eq(write(descriptor, "{\"hour\":\n 3}\n", 13), 13);
+    (void)snprintf(line, sizeof line, "check a b c --context @%s", path);
+    cr_assert_eq(parse(line), CLI_OK);
+    cr_assert_str_eq(cli.context, "{\"hour\":\n 3}\n");
+    tear_down();
+    set_up();
+    cr_assert_eq(ftruncate(descriptor, 0), 0);
+    cr_assert_eq(pwrite(descriptor, "{}\0", 3, 0), 3);
+    cr_assert_eq(parse(line), CLI_USAGE, "a NUL hides what follows");
+    (void)close(descriptor);
+    (void)unlink(path);
 }
 
 Test(cli, two_dashes_end_the_options)
@@ -244,6 +295,16 @@ Test(cli, tree_lines_end_where_their_parent_ends)
     cli_tree_prefix(&tree, out);
     (void)fclose(out);
     cr_assert_str_eq(printed, "│     ├─ ");
+    tree.ascii = true;
+    out = open_output();
+    cli_tree_prefix(&tree, out);
+    (void)fclose(out);
+    cr_assert_str_eq(printed, "|     |- ");
+    tree.last[2] = true;
+    out = open_output();
+    cli_tree_prefix(&tree, out);
+    (void)fclose(out);
+    cr_assert_str_eq(printed, "|     `- ");
 }
 
 Test(cli, control_characters_do_not_reach_the_terminal)
@@ -272,7 +333,9 @@ Test(cli, json_of_every_kind_of_value)
     struct behalf_value value;
     struct buffer out;
 
-    behalf_write_map(writer, 7);
+    behalf_write_map(writer, 8);
+    behalf_write_text(writer, "whole");
+    behalf_write_double(writer, 3.0);
     behalf_write_text(writer, "text");
     behalf_write_text(writer, "a\"\\\n\x01\xff ż");
     behalf_write_text(writer, "list");
@@ -292,7 +355,7 @@ Test(cli, json_of_every_kind_of_value)
     value.bytes = behalf_writer_bytes(writer, &value.size);
     buffer_init(&out);
     cli_json_value(&out, value);
-    cr_assert_str_eq(out.data, "{\"text\":\"a\\\"\\\\\\n\\u0001\\ufffd ż\","
+    cr_assert_str_eq(out.data, "{\"whole\":3.0,\"text\":\"a\\\"\\\\\\n\\u0001\\ufffd ż\","
                                "\"list\":[18446744073709551615,-7],\"real\":0.5,\"endless\":null,"
                                "\"yes\":true,\"none\":null,\"empty\":{}}");
     buffer_release(&out);

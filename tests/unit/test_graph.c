@@ -191,7 +191,7 @@ Test(graph, an_unpublished_commit_is_not_seen_through_the_cache)
     open_world(1, 1, PLENTY);
     published = head();
     key = key_of(0, 0, 0);
-    committed = graph_store_commit(&w.data, &(struct graph_store_change){key, false}, 1);
+    committed = graph_store_commit(&w.data, &(struct graph_store_change){.key = key}, 1);
     cr_assert_not(contains_at(published, 0, 0, 0));
     cr_assert_not(contains_at(published, 0, 0, 0));
     graph_invalidate(w.graph, &key);
@@ -374,7 +374,7 @@ Test(graph, a_set_beyond_the_limit_is_read_from_storage)
         size_t count = 0;
 
         while (count < 1000 && at < subjects)
-            changes[count++] = (struct graph_store_change){key_of(0, 1, at++), false};
+            changes[count++] = (struct graph_store_change){.key = key_of(0, 1, at++)};
         (void)graph_store_write(&w.data, w.graph, changes, count);
     }
     cr_assert(contains_at(head(), 0, 1, subjects - 1));
@@ -409,7 +409,8 @@ Test(graph, a_spent_budget_is_an_error_and_no_answer)
     graph_view_init(&view, w.graph, w.data.store, head(), 0, true, &w.budget);
     cr_assert_eq(graph_view_read(&view, &range, &batch, &error), BEHALF_BUDGET_EXHAUSTED);
     cr_assert_eq(batch.count, 99);
-    cr_assert_eq(graph_view_contains(&view, &key, &found, &traits, &error), BEHALF_BUDGET_EXHAUSTED);
+    cr_assert_eq(graph_view_contains(&view, &key, &found, &traits, &error),
+                 BEHALF_BUDGET_EXHAUSTED);
     cr_assert(found);
     graph_view_release(&view);
 }

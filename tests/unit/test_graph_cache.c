@@ -296,7 +296,7 @@ put_many(uint32_t resource, uint32_t count)
     struct graph_store_change *changes = memory_new_array(count, sizeof *changes);
 
     for (uint32_t at = 0; at < count; at++)
-        changes[at] = (struct graph_store_change){graph_store_key(&data, resource, 0, at), false};
+        changes[at] = (struct graph_store_change){.key = graph_store_key(&data, resource, 0, at)};
     (void)graph_store_commit(&data, changes, count);
     memory_free(changes);
 }

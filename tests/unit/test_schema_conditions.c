@@ -85,6 +85,16 @@ Test(schema_conditions, a_wrong_expression_is_found_at_its_place)
                  "int");
 }
 
+Test(schema_conditions, places_are_right_whatever_ends_a_line)
+{
+    expect_error("caveat limit(\r\ncount int) {\r\n  count +\r\n  1\r\n}",
+                 "SCHEMA_TYPE_ERROR 3:3 [count +\r\n  1] expected bool: a caveat says yes or no, "
+                 "found int");
+    expect_error("caveat limit(\rcount int) {\r  count + 1\r}",
+                 "SCHEMA_TYPE_ERROR 3:3 [count + 1] expected bool: a caveat says yes or no, found "
+                 "int");
+}
+
 Test(schema_conditions, an_unused_parameter_is_found)
 {
     expect_error("caveat limit(count int, other int) { count < 4 }",

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
+#include "base/datum.h"
 #include "base/memory.h"
 #include "cli/validation.h"
 
@@ -110,42 +111,68 @@ Test(validation, assertions_are_relationships_and_perhaps_a_context)
     static const char *const bad[] = {
         "doc:a#view",
         "doc:a#view@user:x with",
-        "doc:a#view@user:x with {\"a\": 1}",
+        "doc:a#view@user:x with {\"a\": }",
         "doc:a#view@user:x with []",
+        "doc:a#view@user:x with null",
+        "doc:a#view@user:x with {} with {}",
         "doc:a#view@user:x[name]",
+        "doc:a#view@user:x[name] with {}",
         "doc:a#view@user:x[expiration:2030-01-01T00:00:00Z]",
         "",
     };
+    const struct datum *context;
     struct relationship question;
 
     cr_assert_eq(validation_assertion_parse(slice_of(" doc:a#view@group:g#member with { } "),
-                                            &arena, &question, &error),
+                                            &arena, &question, &context, &error),
                  BEHALF_OK, "%s", error.message);
     cr_expect(slice_equal(question.resource.relation, slice_of("view")));
     cr_expect(slice_equal(question.subject.relation, slice_of("member")));
+    cr_expect_eq(context->as.map.count, 0);
+    cr_assert_eq(validation_assertion_parse(slice_of("doc:a#view@user:x"), &arena, &question,
+                                            &context, &error),
+                 BEHALF_OK);
+    cr_expect_null(context);
     for (size_t index = 0; index < BEHALF_COUNT_OF(bad); index++)
-        cr_expect_neq(validation_assertion_parse(slice_of(bad[index]), &arena, &question, &error),
-                      BEHALF_OK, "%s", bad[index]);
+        cr_expect_neq(
+            validation_assertion_parse(slice_of(bad[index]), &arena, &question, &context, &error),
+            BEHALF_OK, "%s", bad[index]);
+}
+
+Test(validation, context_begins_at_the_first_with_outside_of_quotes)
+{
+    static const char text[] =
+        "doc:a#view@user:\"x with {}\" with {\"words\": \"a with b\", \"count\": 3}";
+    const struct datum *context;
+    const struct datum *words;
+    struct relationship question;
+
+    cr_assert_eq(validation_assertion_parse(slice_of(text), &arena, &question, &context, &error),
+                 BEHALF_OK, "%s", error.message);
+    cr_expect(slice_equal(question.subject.id, slice_of("x with {}")));
+    cr_assert_eq(context->as.map.count, 2);
+    words = datum_field(context, slice_of("words"));
+    cr_expect(slice_equal(words->as.string, slice_of("a with b")));
 }
 
 /* --- expected subjects ------------------------------------------------------------------------ */
 
 static bool
-parse_expected(const char *text, struct expected_subject *expected)
+parse_expected(const char *text, struct listed_subject *expected)
 {
     return validation_expected_parse(slice_of(text), &arena, expected, &error) == BEHALF_OK;
 }
 
 Test(validation, expected_subject_with_all_its_parts)
 {
-    struct expected_subject expected;
+    struct listed_subject expected;
 
     cr_assert(parse_expected("[user:* - {user:a, user:b[...]}] might be <doc:a#view>/<doc:b#c-d>",
                              &expected) == false);
     cr_assert(parse_expected("[user:* - {user:a, user:b[...]}] might be <doc:a#view>/<doc:b#edit>",
                              &expected),
               "%s", error.message);
-    cr_expect(expected.subject.wildcard && !expected.conditional);
+    cr_expect(expected.who.subject.wildcard && !expected.who.conditional);
     cr_assert_eq(expected.exception_count, 2);
     cr_expect(!expected.exceptions[0].conditional && expected.exceptions[1].conditional);
     cr_expect(slice_equal(expected.exceptions[1].subject.id, slice_of("b")));
@@ -155,15 +182,15 @@ Test(validation, expected_subject_with_all_its_parts)
 
 Test(validation, expected_subject_marks_and_usersets)
 {
-    struct expected_subject expected;
+    struct listed_subject expected;
 
     cr_assert(parse_expected("[user:tom[...]] is <doc:a#view>", &expected));
-    cr_expect(expected.conditional);
+    cr_expect(expected.who.conditional);
     cr_assert(parse_expected("[group:eng#member] is <doc:a#view>", &expected));
-    cr_expect(slice_equal(expected.subject.relation, slice_of("member")));
+    cr_expect(slice_equal(expected.who.subject.relation, slice_of("member")));
     cr_assert(parse_expected("[user:\"a ] b > {c}\"] is <doc:\"<x>\"#view>", &expected), "%s",
               error.message);
-    cr_expect(slice_equal(expected.subject.id, slice_of("a ] b > {c}")));
+    cr_expect(slice_equal(expected.who.subject.id, slice_of("a ] b > {c}")));
     cr_expect(slice_equal(expected.holders[0].id, slice_of("<x>")));
 }
 
@@ -183,7 +210,7 @@ Test(validation, expected_subject_nonsense_is_refused)
         "[user:* - {user:a user:b}] is <doc:a#view>",
         "[user:tom - {user:a}] is <doc:a#view>",
     };
-    struct expected_subject expected;
+    struct listed_subject expected;
 
     for (size_t index = 0; index < BEHALF_COUNT_OF(bad); index++)
         cr_expect_not(parse_expected(bad[index], &expected), "%s", bad[index]);
@@ -276,7 +303,7 @@ Test(validation, wrong_expectations_fail_where_they_stand)
                    "  - '[user:eve] is <doc:a#banned>/<doc:a#viewer>'\n",
                    16, "found");
     expect_failure("validation:\n  doc:a#banned:\n  - '[user:eve[...]] is <doc:a#banned>'\n", 16,
-                   "conditional");
+                   "found '[user:eve] is <doc:a#banned>'");
     expect_failure("validation:\n  group:eng#member:\n  - '[user:ann] is <group:eng#member>'\n"
                    "  - '[user:ann] is <group:eng#member>'\n",
                    17, "twice");
