@@ -211,6 +211,9 @@ grow_operand(struct search *search, struct claim *claim, struct error *error)
         return status;
     bears = claim->kind == EXPLAIN_EXCLUSION ? side_bears_on(claim, ground, right)
                                              : bears_on(claim, &ground->value);
+    if (bears && right && claim->ground_count == 0)
+        claim->message = claim->outcome == OUTCOME_DENY ? "what is subtracted holds"
+                                                        : "what is subtracted is undecided";
     if (bears)
         status = add_ground(search, claim, ground, error);
     else if (!right && ground->outcome != OUTCOME_DENY)
