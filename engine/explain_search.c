@@ -557,15 +557,14 @@ consider(struct search *search, struct claim *claim, const struct hop *hop, uint
         .traits = traits,
         .condition = value_decision(true),
     };
-    bool full = claim->ground_count >= CLAIM_WIDTH &&
-                !(claim->kind == EXPLAIN_ALL && claim->outcome == OUTCOME_ALLOW);
+    bool full = claim->ground_count >= CLAIM_WIDTH && claim->outcome != OUTCOME_ALLOW;
     enum status status = BEHALF_OK;
 
     if (is_direct(eval, claim, hop, node) ||
         !condition_allows(eval->binding, claim->member, hop->variant, traits))
         return BEHALF_OK;
     claim->looked++;
-    if (full && claim->outcome == OUTCOME_DENY && claim->kind != EXPLAIN_ALL) {
+    if (full && claim->outcome == OUTCOME_DENY && claim_is_alternative(claim)) {
         claim->omitted++; /* nothing that leads on from a deny is anything else */
         return BEHALF_OK;
     }
