@@ -542,3 +542,22 @@ eval_node(struct eval *eval, uint64_t object, uint32_t member, struct value *val
     BEHALF_ASSERT(status != BEHALF_OK || (eval->pending_count == 0 && !value->provisional));
     return status;
 }
+
+enum status
+eval_operand(struct eval *eval, uint64_t object, uint32_t rewrite, struct value *value,
+             struct error *error)
+{
+    const struct rewrite *row = &eval->schema->rewrites[rewrite];
+    enum status status;
+
+    /* A relation is asked as a node: its edges are read before any walk. */
+    if (row->op == REWRITE_STORED)
+        return eval_node(eval, object, row->member, value, error);
+    BEHALF_ASSERT(eval->frame_count == 0 && eval->pending_count == 0);
+    status = eval_push(eval, object, rewrite, EVAL_NONE, false, error);
+    if (status == BEHALF_OK)
+        status = eval_run(eval, 0, error);
+    *value = eval->result;
+    BEHALF_ASSERT(status != BEHALF_OK || (eval->pending_count == 0 && !value->provisional));
+    return status;
+}
