@@ -179,12 +179,12 @@ LINKED = $(filter %.o,$^) $(filter %.a,$^)
 define link
 	$(SAY) LINK $(patsubst $(B)/%,%,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(MY_CFLAGS) $(CFLAGS) -pie $(MY_LDFLAGS) $(LDFLAGS) -o $@ \
-	  $(LINKED) $(MORE) $(PKG_LIBS) $(CXX_LIBS) $(LDLIBS)
+	  $(LINKED) $(MORE) $(PKG_LIBS) $(CXX_LIBS) -lm $(LDLIBS)
 endef
 $(B)/behalfd: $(call obj,$(SERVER_SRC)) $(CORE) $(B)/sources ; $(link)
 $(B)/behalf: $(call obj,$(CLI_SRC)) $(CLIENT) $(CORE) $(B)/sources ; $(link)
 $(B)/behalf-bench: $(call obj,$(BENCH_SRC)) $(CLIENT) $(CORE) $(B)/sources ; $(link)
-$(B)/micro/%: $(B)/obj/bench/micro/%.o $(CLIENT) $(CORE) ; $(link)
+$(B)/micro/%: $(B)/obj/bench/micro/%.o $(PARTS) $(CLIENT) $(CORE) ; $(link)
 $(B)/test-unit: MORE = $(CRITERION_LIBS)
 $(B)/test-unit: $(call obj,$(UNIT_SRC)) $(SUPPORT) $(PARTS) $(CLIENT) $(CORE) $(B)/sources ; $(link)
 $(B)/property/%: $(B)/obj/tests/property/%.o $(SUPPORT) $(PARTS) $(CLIENT) $(CORE) ; $(link)
