@@ -289,7 +289,7 @@ number_start(struct stage *stage, const char *number, const char *what, int sign
     if (bench_serve_restart(&stage->server, signal_number)) {
         stage->options.endpoint = stage->server.endpoint;
         if (behalf_connect(stage->options.endpoint, NULL, &client, NULL) == BEHALF_SUCCESS &&
-            behalf_check(client, NULL, &question, &answer, NULL) == BEHALF_SUCCESS)
+            behalf_check(client, NULL, &question, &answer, NULL, NULL) == BEHALF_SUCCESS)
             outcome = BENCH_OK;
     }
     behalf_close(client);
