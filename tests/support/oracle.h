@@ -147,7 +147,7 @@ struct oracle_set {
 
 struct oracle_sets {
     struct oracle oracle; /* lanes: the ids in order, behind them the stranger when plain */
-    bool exact;           /* nothing is open anywhere: `nodes` holds */
+    bool exact;           /* nothing is open anywhere, not even a condition: `nodes` holds */
     struct oracle_set nodes[WORLD_NODES_MAX];
 };
 

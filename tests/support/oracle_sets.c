@@ -234,6 +234,8 @@ oracle_solve_subjects(struct oracle_sets *sets, const struct oracle_facts *facts
     oracle_solve(&sets->oracle, facts, subjects, count);
     sets->exact = memcmp(sets->oracle.lower, sets->oracle.upper,
                          node_count * sizeof sets->oracle.lower[0]) == 0;
+    for (int i = 0; i < world->tuple_count; i++)
+        sets->exact = sets->exact && facts->conditions[i] != ORACLE_OPEN;
     if (!sets->exact)
         return;
     memset(sets->nodes, 0, node_count * sizeof sets->nodes[0]);

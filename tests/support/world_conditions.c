@@ -196,7 +196,7 @@ give_traits(struct conditions *conditions, struct world_tuple *tuple, int caveat
     tuple->caveat = caveat;
     if (caveat > 0)
         make_stored_context(conditions, &conditions->world->caveats[caveat - 1],
-                            below(conditions, 3) * 50, tuple->context);
+                            below(conditions, 4) * 25, tuple->context);
     if (expiring)
         tuple->expires_at = make_expiration(conditions);
 }
@@ -289,6 +289,6 @@ world_make_conditions(struct world *world, uint64_t seed)
     for (int i = 0; i < world->tuple_count; i++)
         condition_tuple(&conditions, &world->tuples[i]);
     drop_doubles(world);
-    for (int percent = 30; percent < 100; percent += 30)
+    for (int percent = 20; percent < 100; percent += 35)
         make_request(&conditions, percent, world->requests[world->request_count++]);
 }
