@@ -95,20 +95,21 @@ member_claim(struct search *search, uint32_t scope, uint64_t object, uint32_t me
                : eval_spent(error);
 }
 
-static bool
-has_fault(const struct value *value)
+/* Of an open value; BEHALF_OK when context is missing. */
+static enum status
+fault_of(const struct value *value)
 {
-    return value->doubt != NULL && value->doubt->fault != NULL;
+    return value->doubt->fault == NULL ? BEHALF_OK : value->doubt->fault->status;
 }
 
-/* Whether a value is of the kind that the claim's own value follows from. An error stands on
- * errors, whatever else is open beside them. */
+/* Whether a value is of the kind that the claim's own value follows from. An error stands on those
+ * of its own kind, whatever else is open beside them. */
 static bool
 bears_on(const struct claim *claim, const struct value *value)
 {
     if (outcome_of(value) != claim->outcome)
         return false;
-    return claim->outcome != OUTCOME_OPEN || has_fault(value) == has_fault(&claim->value);
+    return claim->outcome != OUTCOME_OPEN || fault_of(value) == fault_of(&claim->value);
 }
 
 /* --- operators --- */
