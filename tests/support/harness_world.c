@@ -228,7 +228,7 @@ ask_written(struct asking *asking, const struct history *history, struct world *
         harness_engine_reopen(&asking->side, 1);
         agreed = ask_all(asking, "without a cache", 12);
     }
-    if (agreed && !asking->checks_only)
+    if (agreed)
         count_world(asking, asking->world);
     sights_end(asking);
     return agreed && (asking->checks_only || ask_history(asking, history, past));
@@ -269,7 +269,8 @@ world_compare(struct world_comparison *comparison, const struct world *world)
     bool agreed;
 
     asking.subjects = memory_new_array((size_t)subjects_max, sizeof *asking.subjects);
-    asking.sets = memory_new(sizeof *asking.sets);
+    if (!asking.checks_only)
+        asking.sets = memory_new(sizeof *asking.sets);
     arena_init(&asking.context_arena, SIZE_MAX);
     buffer_clear(&comparison->mismatch);
     buffer_clear(&comparison->refusal);
@@ -280,7 +281,8 @@ world_compare(struct world_comparison *comparison, const struct world *world)
     read_contexts(&asking);
     agreed = compare_opened(&asking, comparison);
     harness_engine_close(&asking.side);
-    oracle_release(&asking.sets->oracle);
+    if (asking.sets != NULL)
+        oracle_release(&asking.sets->oracle);
     arena_release(&asking.context_arena);
     memory_free(asking.subjects);
     memory_free(asking.sets);

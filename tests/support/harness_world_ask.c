@@ -107,7 +107,7 @@ is_wanted(struct asking *asking, const struct questions *questions, enum oracle_
     if (answer == ORACLE_DENY && answers[ORACLE_DENY] > rest && !asking_sample(asking, 5))
         return false;
     return answer == ORACLE_CONDITIONAL || answer == ORACLE_ERROR ||
-           answers[answer] < 40 + 2 * answers[ORACLE_CONDITIONAL] || asking_sample(asking, 10);
+           answers[answer] < 20 + 2 * answers[ORACLE_CONDITIONAL] || asking_sample(asking, 10);
 }
 
 /* In one context, and in all those in which it is conditional. */
