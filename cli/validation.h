@@ -5,8 +5,8 @@
  *
  * Always true: answers come from the engine that the server runs. Assertions are its checks;
  * expected relations are read off the tree that it expands, without evaluating any condition, by
- * the set algebra of validation_tree.c. Every case knows the line it comes from. A file that cannot be understood is a failed
- * case, never a passed one.
+ * the set algebra of validation_tree.c. Every case knows the line it comes from. A file that cannot
+ * be understood is a failed case, never a passed one.
  * Threads: one, beside the engine's own. Memory: everything lies in the arena given; slices of a
  * validation file that were not escaped in it still are copies. */
 #ifndef BEHALF_CLI_VALIDATION_H
@@ -160,6 +160,7 @@ struct listing {
 };
 
 struct spot;
+struct way_back;
 
 struct validation_tree {
     const struct schema *schema;
@@ -170,7 +171,9 @@ struct validation_tree {
     struct listing *listings; /* every stored subject, each place */
     uint32_t listing_count;
     uint32_t listing_capacity;
-    size_t reference_count;
+    struct way_back *ways_back;
+    uint32_t way_back_count;
+    uint32_t way_back_capacity;
     size_t collections;
     bool has_negation; /* a way back leads through the right side of an exclusion */
     bool is_spent;     /* no room is left in `work` */
