@@ -144,6 +144,21 @@ ask_all(struct asking *asking, const char *method, int percent)
            ask_permissions(asking) && ask_trees(asking) && ask_chains(asking);
 }
 
+/* Takes away what has expired, some of it or all: no answer may tell. */
+static bool
+sweep_sometimes(struct asking *asking)
+{
+    struct engine_write write = {.kind = WRITE_SWEEP,
+                                 .limit = 1 + (uint32_t)asking_below(asking, 3)};
+    enum status status;
+
+    if (asking->expiration_count == 0 || !world_random_chance(&asking->random, 30))
+        return true;
+    status = harness_submit(&asking->side, &write);
+    return status == BEHALF_OK ||
+           comparison_fail(asking, "sweeping: %s: %s", status_name(status), write.error.message);
+}
+
 /* All moments, mostly one of them. */
 static bool
 ask_moments(struct asking *asking)
@@ -153,7 +168,7 @@ ask_moments(struct asking *asking)
 
     for (int moment = 0; moment < count; moment++) {
         move_to(asking, asking->world->moments[moment]);
-        if (!ask_all(asking, "cached", moment == favourite ? 100 : 20))
+        if (!sweep_sometimes(asking) || !ask_all(asking, "cached", moment == favourite ? 100 : 20))
             return false;
     }
     return true;
