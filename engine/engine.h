@@ -109,6 +109,8 @@ struct check_result {
     struct engine_token checked_at;
 };
 
+/* Where the decision is an error of its own (CYCLE_THROUGH_EXCLUSION, CAVEAT_*) and `explain` is
+ * set, `explanation` is given beside the error. */
 enum status engine_check(struct engine_worker *worker, const struct engine_request *request,
                          const struct check *check, struct check_result *result,
                          struct error *error) BEHALF_MUST_USE;
@@ -120,8 +122,8 @@ struct check_item {
     enum decision decision;
     struct missing_context missing;
     int64_t valid_until;
-    const struct explanation *explanation;
-    struct error *error; /* in the arena when status is not BEHALF_OK */
+    const struct explanation *explanation; /* as of check_result: of an error too */
+    struct error *error;                   /* in the arena when status is not BEHALF_OK */
 };
 
 struct check_bulk_result {

@@ -283,6 +283,7 @@ eval_walk_start(struct eval *eval, struct eval_frame *frame, struct error *error
 {
     const struct rewrite *row = &eval->schema->rewrites[frame->rewrite];
     const struct schema_member *relation = &eval->schema->members[row->member];
+    enum status status;
 
     frame->walk = (struct eval_walk){
         .variant = relation->first_variant,
@@ -294,7 +295,10 @@ eval_walk_start(struct eval *eval, struct eval_frame *frame, struct error *error
     /* A decision was asked of the edges before the walk began. */
     if (row->op != REWRITE_STORED || (eval->domain == VALUE_DECISION && !eval->solving))
         return BEHALF_OK;
-    return eval_direct(eval, frame->object, row->member, &frame->value, error);
+    status = eval_direct(eval, frame->object, row->member, &frame->value, error);
+    if (eval->domain == VALUE_DECISION)
+        eval_note_until(eval, &frame->value);
+    return status;
 }
 
 void

@@ -232,17 +232,14 @@ answer(struct page *page, const struct lookup_resources *lookup, uint64_t digest
        struct error *error)
 {
     struct request_chain chain;
-    struct verdict hops;
     enum status status = bind_lookup(page, lookup, &chain, error);
 
     if (status == BEHALF_OK)
         status = request_chain_value(page->snapshot, &chain, lookup->context, &page->chain, error);
-    if (status == BEHALF_OK)
-        status = verdict_of(page->snapshot, &page->chain, &hops, error);
     if (status != BEHALF_OK)
         return status;
     page->until = page->chain.until;
-    if (hops.decision != DECISION_DENY) {
+    if (page->chain.upper) {
         status = reverse_walk(&page->walk, &page->subject, error);
         note_expiration(page, page->walk.until);
     }

@@ -198,6 +198,7 @@ main(void)
         if (!compare_family(&families[i], limit, &counts))
             return 1;
     printf("graphs: %" PRIu64 " graphs, %" PRIu64 " checks, %" PRIu64 " lookups, all agree\n",
-           counts.worlds, counts.checks[0] + counts.checks[1] + counts.checks[2], counts.lookups);
+           counts.worlds, counts.checks[0] + counts.checks[1] + counts.checks[2] + counts.checks[3],
+           counts.lookups);
     return 0;
 }
