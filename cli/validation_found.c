@@ -113,18 +113,6 @@ validation_find(struct validation_tree *tree, struct listed_subject **found, uin
 
 /* --- of what is stored ------------------------------------------------------------------------ */
 
-static enum status
-open_stored(struct validation_world *world, const struct object *resource, struct arena *arena,
-            struct validation_tree *tree, struct error *error)
-{
-    const struct expand_node *root;
-    enum status status = validation_world_expand(world, arena, resource, &root, error);
-
-    *tree = (struct validation_tree){.spots = NULL};
-    return status == BEHALF_OK ? validation_tree_open(tree, world->schema, root, arena, error)
-                               : status;
-}
-
 /* Where a cycle passes an exclusion the engine says whether there is an answer at all. */
 static enum status
 expect_answers(struct validation_world *world, const struct object *resource,
@@ -150,8 +138,12 @@ validation_find_stored(struct validation_world *world, const struct object *reso
                        struct error *error)
 {
     struct validation_tree tree;
-    enum status status = open_stored(world, resource, arena, &tree, error);
+    const struct expand_node *root;
+    enum status status = validation_world_expand(world, arena, resource, &root, error);
 
+    if (status != BEHALF_OK)
+        return status;
+    status = validation_tree_open(&tree, world->schema, root, arena, error);
     if (status == BEHALF_OK && tree.has_negation)
         status = expect_answers(world, resource, &tree, error);
     if (status == BEHALF_OK)
@@ -161,59 +153,6 @@ validation_find_stored(struct validation_world *world, const struct object *reso
 }
 
 /* --- in words --------------------------------------------------------------------------------- */
-
-static enum status
-find_place(struct validation_tree *tree, const struct object *subject, struct object **holders,
-           uint32_t *count, bool *belongs, struct error *error)
-{
-    struct membership membership;
-    struct source *source;
-    enum status status = validation_tree_follow(tree, subject, &membership, error);
-
-    if (status != BEHALF_OK)
-        return status;
-    source = membership.named.source;
-    if (membership.named.certainty == CERTAINTY_NO &&
-        membership.excepted.certainty != CERTAINTY_YES)
-        source = membership.covered.source;
-    *belongs = source != NULL;
-    return *belongs ? validation_tree_holders(tree, source, holders, count, error)
-                    : validation_tree_places(tree, holders, count, error);
-}
-
-void
-validation_place_print(struct validation_world *world, struct arena *arena,
-                       const struct relationship *question, enum decision decision,
-                       struct buffer *out)
-{
-    const struct object *subject = &question->subject;
-    struct validation_tree tree;
-    struct object *holders = NULL;
-    uint32_t count = 0;
-    bool belongs = false;
-    struct error error;
-    enum status status = open_stored(world, &question->resource, arena, &tree, &error);
-
-    if (status == BEHALF_OK)
-        status = find_place(&tree, subject, &holders, &count, &belongs, &error);
-    validation_tree_release(&tree);
-    if (status != BEHALF_OK)
-        return;
-    object_print(subject, out);
-    if (count > 0) {
-        buffer_add_text(out, " is ");
-        validation_holders_print(holders, count, out);
-    }
-    if (count > 0 && !belongs) {
-        buffer_add_text(out, ", but an intersection or an exclusion does not let it through");
-    } else if (count == 0 && decision == DECISION_ALLOW && subject->relation.size > 0) {
-        buffer_add_text(out, " is reached as a userset, and a userset contains itself");
-    } else if (count == 0) {
-        buffer_add_text(out, " is stored in no relation that ");
-        object_print(&question->resource, out);
-        buffer_add_text(out, " is computed from");
-    }
-}
 
 static void
 print_marked(const struct marked_subject *marked, struct buffer *out)

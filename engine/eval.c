@@ -251,8 +251,8 @@ eval_absorb(struct eval *eval, const struct value *value, uint32_t low, struct e
 {
     struct eval_frame *frame = eval_top(eval);
 
-    if (eval->solving && eval->domain == VALUE_DECISION && value->until < eval->group_until)
-        eval->group_until = value->until;
+    if (eval->domain == VALUE_DECISION)
+        eval_note_until(eval, value);
     if (low < frame->low)
         frame->low = low;
     if (!frame->started && frame->operation != VALUE_UNION) {

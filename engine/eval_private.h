@@ -15,6 +15,14 @@ eval_top(struct eval *eval)
     return &eval->frames[eval->frame_count - 1];
 }
 
+/* Decision domain: the nodes of a cycle stand no longer than any value met while they are solved. */
+static inline void
+eval_note_until(struct eval *eval, const struct value *value)
+{
+    if (eval->solving && value->until < eval->group_until)
+        eval->group_until = value->until;
+}
+
 /* Pushes a frame that computes `rewrite` on `object`, for `entry` or as an inner operator. */
 enum status eval_push(struct eval *eval, uint64_t object, uint32_t rewrite, uint32_t entry,
                       bool subtracted, struct error *error) BEHALF_MUST_USE;
