@@ -95,21 +95,21 @@ member_claim(struct search *search, uint32_t scope, uint64_t object, uint32_t me
                : eval_spent(error);
 }
 
-/* Of an open value; BEHALF_OK when context is missing. */
-static enum status
-fault_of(const struct value *value)
+static bool
+has_fault(const struct value *value)
 {
-    return value->doubt->fault == NULL ? BEHALF_OK : value->doubt->fault->status;
+    return value->doubt != NULL && value->doubt->fault != NULL;
 }
 
-/* Whether a value is of the kind that the claim's own value follows from. An error stands on those
- * of its own kind, whatever else is open beside them. */
+/* Whether a value is of the kind that the claim's own value follows from. An error stands on errors
+ * of any kind (a node of a cycle through an exclusion is that, whatever else fails beside it), but
+ * not on what merely misses context. */
 static bool
 bears_on(const struct claim *claim, const struct value *value)
 {
     if (outcome_of(value) != claim->outcome)
         return false;
-    return claim->outcome != OUTCOME_OPEN || fault_of(value) == fault_of(&claim->value);
+    return claim->outcome != OUTCOME_OPEN || has_fault(value) == has_fault(&claim->value);
 }
 
 /* --- operators --- */

@@ -137,10 +137,13 @@ text_of(const struct explanation *root)
 
 /* --- what may stand under what --- */
 
+/* An error may stand on one of another kind. */
 static bool
 same_outcome(const struct explanation *a, const struct explanation *b)
 {
-    return a->status == b->status && (a->status != BEHALF_OK || a->decision == b->decision);
+    if (a->status != BEHALF_OK || b->status != BEHALF_OK)
+        return a->status != BEHALF_OK && b->status != BEHALF_OK;
+    return a->decision == b->decision;
 }
 
 static bool
