@@ -59,7 +59,7 @@ static const struct {
 static const struct datum *
 context_of(const char *given)
 {
-    char text[192];
+    char text[256];
 
     snprintf(text, sizeof text, "{\"given\":%s}", given == NULL ? "" : given);
     harness_context(&scenario, given == NULL ? NULL : text);
@@ -358,7 +358,7 @@ Test(scenarios_contexts, mapped_addresses_are_in_their_networks)
 
 /* --- lookups beside checks --- */
 
-#define ROUNDS 200 /* BEHALF_ROUNDS: more, for those who have the time */
+#define ROUNDS 5000 /* BEHALF_ROUNDS: more, for those who have the time */
 
 struct asker {
     pthread_t thread;
