@@ -16,12 +16,12 @@ const char bench_help[] =
     "       behalf-bench generate DIR --workload W [OPTION...]\n"
     "       behalf-bench workloads\n"
     "\n"
-    "load writes a workload's schema and relationships to the server. run asks it and compares the\n"
-    "answers with those expected; beside each run it measures ping with a payload that makes it as\n"
-    "large as a check: what the network and the server's loop cost alone. numbers prints the\n"
-    "figures the project holds itself to, over servers of its own. compare sets two reports of\n"
-    "--json side by side. generate writes a built-in workload as files.\n"
-    "numbers begins with --size medium, --seconds 3, --repeat 3.\n"
+    "load writes a workload's schema and relationships to the server. run asks it and compares\n"
+    "the answers with those expected; beside each run it measures ping with a payload that makes\n"
+    "it as large as a check: what the network and the server's loop cost alone. numbers prints\n"
+    "the figures the project holds itself to, over servers of its own, and begins with --size\n"
+    "medium --seconds 3 --repeat 3. compare sets two reports of --json side by side. generate\n"
+    "writes a built-in workload as files.\n"
     "\n"
     "what is asked:\n"
     "  --workload W       a name of behalf-bench workloads, or a directory; see behalf-bench(1)\n"
@@ -117,7 +117,7 @@ enum option_kind {
     OPTION_CSV,
 };
 
-#define LOADS (1U << COMMAND_LOAD | 1U << COMMAND_BOTH)
+#define SERVED (1U << COMMAND_LOAD | 1U << COMMAND_RUN | 1U << COMMAND_BOTH)
 #define RUNS (1U << COMMAND_RUN | 1U << COMMAND_BOTH)
 #define NUMBERS (1U << COMMAND_NUMBERS)
 #define GENERATES (1U << COMMAND_GENERATE)
@@ -131,9 +131,9 @@ static const struct option {
     unsigned commands; /* that have it, as bits */
 } table[] = {
 #define AT(member) offsetof(struct bench_command_line, member)
-    {"--workload", OPTION_TEXT, AT(options.workload), 0, 0, LOADS | RUNS | GENERATES},
-    {"--size", OPTION_SIZE, AT(options.size), 0, 0, LOADS | RUNS | GENERATES | NUMBERS},
-    {"--seed", OPTION_LONG, AT(options.seed), 0, 1e18, LOADS | RUNS | GENERATES | NUMBERS},
+    {"--workload", OPTION_TEXT, AT(options.workload), 0, 0, SERVED | GENERATES},
+    {"--size", OPTION_SIZE, AT(options.size), 0, 0, SERVED | GENERATES | NUMBERS},
+    {"--seed", OPTION_LONG, AT(options.seed), 0, 1e18, SERVED | GENERATES | NUMBERS},
     {"--mix", OPTION_MIX, AT(options.mix), 0, 0, RUNS},
     {"--method", OPTION_MIX, AT(options.mix), 0, 0, RUNS},
     {"--zipf", OPTION_REAL, AT(options.zipf), 0, 10, RUNS | GENERATES},
@@ -148,11 +148,11 @@ static const struct option {
     {"--warmup", OPTION_REAL, AT(options.warmup_seconds), 0, 86400, RUNS | NUMBERS},
     {"--repeat", OPTION_COUNT, AT(options.repeat), 0, 1000, RUNS | NUMBERS},
     {"--no-echo", OPTION_FALSE, AT(options.echo), 0, 0, RUNS},
-    {"--endpoint", OPTION_TEXT, AT(options.endpoint), 0, 0, LOADS | RUNS},
+    {"--endpoint", OPTION_TEXT, AT(options.endpoint), 0, 0, SERVED},
     {"--serve", OPTION_TRUE, AT(options.serve), 0, 0, 1U << COMMAND_BOTH},
     {"--server", OPTION_TEXT, AT(options.server), 0, 0, 1U << COMMAND_BOTH | NUMBERS},
     {"--graph-memory", OPTION_TEXT, AT(options.graph_memory), 0, 0, 1U << COMMAND_BOTH | NUMBERS},
-    {"--json", OPTION_JSON, AT(options.output), 0, 0, LOADS | RUNS},
+    {"--json", OPTION_JSON, AT(options.output), 0, 0, SERVED},
     {"--csv", OPTION_CSV, AT(options.output), 0, 0, RUNS},
     {"--html", OPTION_TEXT, AT(options.html), 0, 0, RUNS},
     {"--tolerance", OPTION_REAL, AT(tolerance_percent), 0, 1000, 1U << COMMAND_COMPARE},

@@ -48,7 +48,7 @@ put_text(struct buffer *out, const char *text)
             buffer_add_text(out, "&quot;");
             break;
         default:
-            buffer_add_byte(out, (unsigned char)*text < 0x20 ? ' ' : *text);
+            buffer_add_text(out, (unsigned char)*text < 0x20 ? " " : (char[2]){*text, '\0'});
         }
 }
 

@@ -2,8 +2,8 @@
  *
  * In "agents" the schema itself says what an agent may do: users delegate to agents, fully or for
  * reading, agents to helpers up to three deep, and documents and workspaces can shut agents out.
- * In "delegated" it does not: an agent acts on behalf of a user, an agent of another agent, and each
- * check names the chain it comes through. */
+ * In "delegated" it does not: an agent acts on behalf of a user, an agent of another agent, and
+ * each check names the chain it comes through. */
 #include "bench/workload_block.h"
 
 /* --- agents ----------------------------------------------------------------------------------- */

@@ -197,10 +197,6 @@ enum status validation_tree_holders(struct validation_tree *tree, struct source 
                                     struct object **holders, uint32_t *count,
                                     struct error *error) BEHALF_MUST_USE;
 
-/* The relations anywhere in the tree that hold the subject followed last. */
-enum status validation_tree_places(struct validation_tree *tree, struct object **holders,
-                                   uint32_t *count, struct error *error) BEHALF_MUST_USE;
-
 /* Orders objects by type, wildcards first, then by id and relation. */
 int validation_object_compare(const void *left, const void *right);
 
@@ -216,15 +212,13 @@ enum status validation_find_stored(struct validation_world *world, const struct 
                                    struct arena *arena, struct listed_subject **found,
                                    uint32_t *count, struct error *error) BEHALF_MUST_USE;
 
-/* In one line where the subject stands below the permission; nothing when that cannot be told. */
-void validation_place_print(struct validation_world *world, struct arena *arena,
-                            const struct relationship *question, enum decision decision,
-                            struct buffer *out);
-
 /* --- why an answer is what it is (validation_explain.c) --------------------------------------- */
 
 /* An indented tree, a node a line, without an end of line behind the last one. */
 void validation_explanation_print(const struct explanation *explanation, struct buffer *out);
+
+/* ` (missing: count, limit)`, or nothing. */
+void validation_missing_print(const struct missing_context *missing, struct buffer *out);
 
 /* "allow", "conditional", "deny". */
 const char *validation_decision_name(enum decision decision);

@@ -593,21 +593,3 @@ validation_tree_holders(struct validation_tree *tree, struct source *source,
     sort_out(&collection, holders, count);
     return BEHALF_OK;
 }
-
-enum status
-validation_tree_places(struct validation_tree *tree, struct object **holders, uint32_t *count,
-                       struct error *error)
-{
-    struct collection collection = {.tree = tree};
-
-    for (size_t at = 0; at < tree->spot_count; at++) {
-        const struct membership *stored = &tree->spots[at].stored;
-
-        if ((stored->named.certainty != CERTAINTY_NO ||
-             stored->covered.certainty != CERTAINTY_NO) &&
-            !collect(&collection, at))
-            return spent(error);
-    }
-    sort_out(&collection, holders, count);
-    return BEHALF_OK;
-}

@@ -94,7 +94,7 @@ condition_value(const struct condition_scope *scope, const struct edge_traits *t
         status =
             caveat_value(scope, &binding->schema->caveats[caveat], traits->context, value, error);
     }
-    if (status == BEHALF_OK && value->upper && traits->expires_at != 0)
+    if (status == BEHALF_OK && traits->expires_at != 0)
         value->until = traits->expires_at;
     return status;
 }

@@ -98,6 +98,10 @@ struct eval {
     struct eval_subject subject;
     uint16_t subject_label; /* of the subject's relation; LABEL_NONE for a plain subject */
     struct condition_scope scope;
+    uint64_t
+        *met; /* subjects domain, where the schema has caveats: sequences of all subjects read */
+    uint32_t met_count;
+    uint32_t met_size;
     int64_t earliest; /* expiration of all edges seen so far; VALUE_FOR_EVER when none expires */
 
     struct table index; /* node key -> entry; made when the first entry is */

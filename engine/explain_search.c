@@ -101,8 +101,9 @@ has_fault(const struct value *value)
     return value->doubt != NULL && value->doubt->fault != NULL;
 }
 
-/* Whether a value is of the kind that the claim's own value follows from. An error stands on
- * errors, whatever else is open beside them. */
+/* Whether a value is of the kind that the claim's own value follows from. An error stands on errors
+ * of any kind (a node of a cycle through an exclusion is that, whatever else fails beside it), but
+ * not on what merely misses context. */
 static bool
 bears_on(const struct claim *claim, const struct value *value)
 {
@@ -197,6 +198,17 @@ side_bears_on(const struct claim *claim, const struct claim *side, bool right)
     BEHALF_UNREACHABLE();
 }
 
+/* `viewer + viewer` is one ground. */
+static bool
+is_ground(const struct claim *claim, const struct claim *ground)
+{
+    for (uint32_t i = 0; i < claim->ground_count; i++) {
+        if (claim->grounds[i] == ground)
+            return true;
+    }
+    return false;
+}
+
 static enum status
 grow_operand(struct search *search, struct claim *claim, struct error *error)
 {
@@ -215,7 +227,7 @@ grow_operand(struct search *search, struct claim *claim, struct error *error)
         claim->message = claim->outcome == OUTCOME_DENY ? "what is subtracted holds"
                                                         : "what is subtracted is undecided";
     if (bears)
-        status = add_ground(search, claim, ground, error);
+        status = is_ground(claim, ground) ? BEHALF_OK : add_ground(search, claim, ground, error);
     else if (!right && ground->outcome != OUTCOME_DENY)
         claim->holding++;
     if (status == BEHALF_OK)
@@ -588,6 +600,14 @@ consider(struct search *search, struct claim *claim, const struct hop *hop, uint
     return add_edge(search, claim, hop, &edge, &far, error);
 }
 
+static void
+finish_walk(struct claim *claim)
+{
+    claim->grown = true;
+    if (claim->outcome == OUTCOME_DENY && claim->ground_count == 0)
+        claim->message = "nothing stored here leads to such a subject";
+}
+
 static enum status
 grow_walk(struct search *search, struct claim *claim, struct error *error)
 {
@@ -597,9 +617,7 @@ grow_walk(struct search *search, struct claim *claim, struct error *error)
     enum status status = BEHALF_OK;
 
     if (!claim->running && !next_variant(search, claim)) {
-        claim->grown = true;
-        if (claim->outcome == OUTCOME_DENY && claim->ground_count == 0)
-            claim->message = "nothing stored here leads to such a subject";
+        finish_walk(claim);
         return BEHALF_OK;
     }
     hop = hop_of(search, claim, claim->next - 1);
@@ -643,9 +661,10 @@ grow_member(struct search *search, struct claim *claim, struct error *error)
         return status == BEHALF_OK ? add_ground(search, claim, ground, error) : status;
     }
     status = grow_direct(search, claim, error);
+    claim->grown = false;
     /* No proof through others is smaller than one relationship. */
-    claim->grown =
-        !row->has_usersets || (claim->outcome == OUTCOME_ALLOW && claim->ground_count > 0);
+    if (!row->has_usersets || (claim->outcome == OUTCOME_ALLOW && claim->ground_count > 0))
+        finish_walk(claim);
     return status;
 }
 

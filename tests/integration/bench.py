@@ -228,7 +228,7 @@ def formats():
 
 
 def leftovers():
-    return set(glob.glob(os.path.join(tempfile.gettempdir(), "behalf-bench.*")))
+    return set(glob.glob(os.path.join(os.environ["TMPDIR"], "behalf-bench.*")))
 
 
 def own_server():
@@ -263,10 +263,14 @@ def refusals():
 
 
 def main():
+    # Of its own, so that the load tools of others are not taken for leftovers.
+    scratch = tempfile.mkdtemp(prefix="behalf-bench-test.")
+    os.environ["TMPDIR"] = tempfile.tempdir = scratch
     for group in (every_workload, every_size, writes_beside_checks, generated_directory, open_loop,
                   formats, own_server, refusals):
         group()
         print("bench: %s" % group.__name__, flush=True)
+    shutil.rmtree(scratch)
 
 
 if __name__ == "__main__":

@@ -128,8 +128,10 @@ def failing(folder):
            "FAILED bad.yaml: %s, 2 failed\n"
            "  failed bad.yaml:16: assertTrue note:n1#read@user:mallory\n"
            "    expected allow, the answer is deny\n"
-           "    user:mallory is <note:n1#blocked>/<note:n1#owner>, but an intersection or an "
-           "exclusion does not let it through\n"
+           "    note:n1#read  deny\n"
+           "      exclusion  deny: what is subtracted holds\n"
+           "        note:n1#blocked  allow\n"
+           "          note:n1#blocked@user:mallory  allow\n"
            "  failed bad.yaml:22: note:n1#read\n"
            "    expected '[user:* - {user:mallory}] is <note:n1#blocked>', found "
            "'[user:* - {user:mallory}] is <note:n1#owner>'\n" % COUNTS, folder=folder.path)
@@ -203,7 +205,7 @@ def conditions(folder):
     assert out.startswith(
         "FAILED bad.yaml: %s, 2 failed\n"
         "  failed bad.yaml:18: assertTrue doc:a#view@user:ann\n"
-        "    expected allow, the answer is conditional: the context lacks level\n" % counts), out
+        "    expected allow, the answer is conditional (missing: level)\n" % counts), out
     assert out.endswith(
         "  failed bad.yaml:27: doc:b#view\n"
         "    expected '[user:*[...] - {user:eve, user:mal}] is <doc:b#viewer>', found "
@@ -215,7 +217,7 @@ def conditions(folder):
     expect(["validate", "--junit", "out.xml", "bad.yaml"], 3, None, folder=folder.path)
     root = xml.etree.ElementTree.parse(os.path.join(folder.path, "out.xml")).getroot()
     assert root.find("testsuite/testcase/failure").get("message") == \
-        "expected allow, the answer is conditional: the context lacks level"
+        "expected allow, the answer is conditional (missing: level)"
     for wrong, message in (
             ('ann with {"level": 2}', "'ann[below] with {\"level\": 2}'"),
             ('ann with {"level": 2}', 'ann with {"level": }'),

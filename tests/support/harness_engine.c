@@ -20,6 +20,7 @@ open_engine(struct harness_engine *side, size_t graph_memory_bytes)
     struct engine_options options = {.store = side->store,
                                      .env = &side->env,
                                      .workers = 1,
+                                     .sweep_every_ns = ENGINE_SWEEP_NEVER,
                                      .graph_memory_bytes = graph_memory_bytes};
     struct error error;
 

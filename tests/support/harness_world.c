@@ -144,6 +144,21 @@ ask_all(struct asking *asking, const char *method, int percent)
            ask_permissions(asking) && ask_trees(asking) && ask_chains(asking);
 }
 
+/* Takes away what has expired, some of it or all: no answer may tell. */
+static bool
+sweep_sometimes(struct asking *asking)
+{
+    struct engine_write write = {.kind = WRITE_SWEEP,
+                                 .limit = 1 + (uint32_t)asking_below(asking, 3)};
+    enum status status;
+
+    if (asking->expiration_count == 0 || !world_random_chance(&asking->random, 30))
+        return true;
+    status = harness_submit(&asking->side, &write);
+    return status == BEHALF_OK ||
+           comparison_fail(asking, "sweeping: %s: %s", status_name(status), write.error.message);
+}
+
 /* All moments, mostly one of them. */
 static bool
 ask_moments(struct asking *asking)
@@ -153,7 +168,7 @@ ask_moments(struct asking *asking)
 
     for (int moment = 0; moment < count; moment++) {
         move_to(asking, asking->world->moments[moment]);
-        if (!ask_all(asking, "cached", moment == favourite ? 100 : 20))
+        if (!sweep_sometimes(asking) || !ask_all(asking, "cached", moment == favourite ? 100 : 20))
             return false;
     }
     return true;
@@ -228,7 +243,7 @@ ask_written(struct asking *asking, const struct history *history, struct world *
         harness_engine_reopen(&asking->side, 1);
         agreed = ask_all(asking, "without a cache", 12);
     }
-    if (agreed && !asking->checks_only)
+    if (agreed)
         count_world(asking, asking->world);
     sights_end(asking);
     return agreed && (asking->checks_only || ask_history(asking, history, past));
@@ -269,7 +284,8 @@ world_compare(struct world_comparison *comparison, const struct world *world)
     bool agreed;
 
     asking.subjects = memory_new_array((size_t)subjects_max, sizeof *asking.subjects);
-    asking.sets = memory_new(sizeof *asking.sets);
+    if (!asking.checks_only)
+        asking.sets = memory_new(sizeof *asking.sets);
     arena_init(&asking.context_arena, SIZE_MAX);
     buffer_clear(&comparison->mismatch);
     buffer_clear(&comparison->refusal);
@@ -280,7 +296,8 @@ world_compare(struct world_comparison *comparison, const struct world *world)
     read_contexts(&asking);
     agreed = compare_opened(&asking, comparison);
     harness_engine_close(&asking.side);
-    oracle_release(&asking.sets->oracle);
+    if (asking.sets != NULL)
+        oracle_release(&asking.sets->oracle);
     arena_release(&asking.context_arena);
     memory_free(asking.subjects);
     memory_free(asking.sets);

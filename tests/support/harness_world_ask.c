@@ -90,37 +90,46 @@ ask_something(struct asking *asking)
 
 /* --- check and check_bulk --- */
 
-/* Often one of the contexts in which the answer is conditional, where there is one. */
-static enum oracle_answer
-choose_request(struct asking *asking, struct question *question)
-{
-    int first = asking_below(asking, asking->world->request_count);
-    bool searched = world_random_chance(&asking->random, 70);
+struct questions {
+    struct question *list;
+    size_t count;
+    size_t answers[4]; /* how many have that answer */
+};
 
-    for (int i = 0; searched && i < asking->world->request_count; i++) {
-        question->request = (first + i) % asking->world->request_count;
-        if (asking_expect(asking, question).answer == ORACLE_CONDITIONAL)
-            return ORACLE_CONDITIONAL;
-    }
-    question->request = first;
-    return asking_expect(asking, question).answer;
+/* What the lookups see anyway is asked by sample: denies in proportion to the rest, and what is
+ * decided in proportion to what is conditional. */
+static bool
+is_wanted(struct asking *asking, const struct questions *questions, enum oracle_answer answer)
+{
+    const size_t *answers = questions->answers;
+    size_t rest = questions->count - answers[ORACLE_DENY];
+
+    if (answer == ORACLE_DENY && answers[ORACLE_DENY] > rest && !asking_sample(asking, 5))
+        return false;
+    return answer == ORACLE_CONDITIONAL || answer == ORACLE_ERROR ||
+           answers[answer] < 20 + 2 * answers[ORACLE_CONDITIONAL] || asking_sample(asking, 10);
 }
 
+/* In one context, and in all those in which it is conditional. */
 static void
-add_questions_of(struct asking *asking, struct question question, struct question *questions,
-                 size_t *count, size_t *allowed)
+add_questions_of(struct asking *asking, struct question question, struct questions *questions)
 {
+    int requests = asking->world->request_count;
+
     for (question.subject = 0; question.subject < asking->subject_count; question.subject++) {
-        enum oracle_answer answer;
+        int one = asking_below(asking, requests);
 
         if (!asking_chance(asking, 100))
             continue;
-        answer = choose_request(asking, &question);
-        /* What the lookups see anyway is asked by sample: denies in their proportion. */
-        if (answer == ORACLE_DENY && !asking_sample(asking, 5) && *count > 2 * *allowed)
-            continue;
-        *allowed += answer != ORACLE_DENY ? 1 : 0;
-        questions[(*count)++] = question;
+        for (question.request = 0; question.request < requests; question.request++) {
+            enum oracle_answer answer = asking_expect(asking, &question).answer;
+
+            if (question.request == one ? !is_wanted(asking, questions, answer)
+                                        : answer != ORACLE_CONDITIONAL)
+                continue;
+            questions->answers[answer]++;
+            questions->list[questions->count++] = question;
+        }
     }
 }
 
@@ -129,26 +138,27 @@ collect_questions(struct asking *asking, size_t *count)
 {
     const struct world *world = asking->world;
     size_t most = (size_t)(world->type_count * world->id_count * WORLD_MEMBERS_MAX) *
-                  (size_t)asking->subject_count;
-    struct question *questions = memory_new_array(most + 1, sizeof *questions);
-    size_t allowed = 0;
+                  (size_t)(asking->subject_count * world->request_count);
+    struct questions questions = {
+        .list = memory_new_array(most + 1, sizeof(struct question)),
+    };
 
-    *count = 0;
     for (int type = 0; type < world->type_count; type++)
         for (int id = 0; id < world->id_count; id++)
             for (int member = 0; member < world->types[type].member_count; member++)
                 add_questions_of(
                     asking,
                     (struct question){type, id, world->types[type].members[member].name, 0, 0},
-                    questions, count, &allowed);
-    for (size_t i = *count; i > 1; i--) {
+                    &questions);
+    for (size_t i = questions.count; i > 1; i--) {
         size_t other = (size_t)asking_below(asking, (int)i);
-        struct question swapped = questions[i - 1];
+        struct question swapped = questions.list[i - 1];
 
-        questions[i - 1] = questions[other];
-        questions[other] = swapped;
+        questions.list[i - 1] = questions.list[other];
+        questions.list[other] = swapped;
     }
-    return questions;
+    *count = questions.count;
+    return questions.list;
 }
 
 static bool
@@ -318,10 +328,9 @@ asking_chain(struct asking *asking, struct question question, int hop_name)
 }
 
 struct oracle_value
-asking_chain_value(struct asking *asking, const void *what, int state)
+asking_hops_value(struct asking *asking, const struct chain *chain, int state)
 {
-    const struct chain *chain = what;
-    struct oracle_value value = asking_value(asking, &chain->question, state);
+    struct oracle_value value = {.answer = ORACLE_ALLOW};
     int hop_name = world_find_name(asking->world, "acts_on_behalf_of");
     int subject = chain->question.subject;
 
@@ -333,6 +342,15 @@ asking_chain_value(struct asking *asking, const void *what, int state)
         subject = asking_subject(asking, actor->type, actor->id, -1);
     }
     return value;
+}
+
+struct oracle_value
+asking_chain_value(struct asking *asking, const void *what, int state)
+{
+    const struct chain *chain = what;
+
+    return oracle_both(asking_value(asking, &chain->question, state),
+                       asking_hops_value(asking, chain, state));
 }
 
 /* A chain that cannot be: told so, whatever the answer would be. */

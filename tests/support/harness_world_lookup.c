@@ -191,12 +191,32 @@ resources_whole(struct asking *asking, struct resources_asked *asked, uint32_t l
     return true;
 }
 
+/* The hops are decided once: an error of theirs is one of the lookup as a whole. */
+static bool
+resources_fail(struct asking *asking, struct resources_asked *asked, struct oracle_value hops)
+{
+    struct engine_request request = harness_request(&asking->side, asking->at);
+    struct lookup_resources_result result;
+    struct error error;
+    enum status status =
+        engine_lookup_resources(asking->side.worker, &request, &asked->lookup, &result, &error);
+
+    return oracle_error_fits(hops, status) ||
+           comparison_fail(asking, "%s: expected the error of the delegation, got %s", asked->text,
+                           status_name(status));
+}
+
 static bool
 ask_resources_pages(struct asking *asking, struct resources_asked *asked)
 {
+    struct oracle_value hops = {.answer = ORACLE_ALLOW};
     struct arena arena;
     bool agreed;
 
+    if (asked->chain != NULL)
+        hops = asking_hops_value(asking, asked->chain, asking_state(asking, asking->now));
+    if (hops.answer == ORACLE_ERROR)
+        return resources_fail(asking, asked, hops);
     arena_init(&arena, SIZE_MAX);
     asked->arena = &arena;
     agreed = resources_whole(asking, asked, 1000);

@@ -132,6 +132,8 @@ struct chain {
 
 /* Of a plain subject; `hop_name` is that of acts_on_behalf_of. */
 struct chain asking_chain(struct asking *asking, struct question question, int hop_name);
+/* What the actors may do for the subject: of the hops alone. */
+struct oracle_value asking_hops_value(struct asking *asking, const struct chain *chain, int state);
 /* Delegation and question together; what is an expect_function of a struct chain. */
 struct oracle_value asking_chain_value(struct asking *asking, const void *chain, int state);
 struct question asking_question(struct asking *asking);

@@ -266,6 +266,10 @@ asking_compare_question(struct asking *asking, const char *method, const struct 
     char text[QUESTION_TEXT_SIZE + 64];
     char of[QUESTION_TEXT_SIZE];
 
+    /* The question is put into words only when it must be told. */
+    if (asking_compare(asking, "", question_value, question, answered))
+        return true;
+    buffer_clear(asking->mismatch);
     asking_print(asking, question, of);
     snprintf(text, sizeof text, "%s %s", method, of);
     return asking_compare(asking, text, question_value, question, answered);

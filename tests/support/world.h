@@ -181,7 +181,7 @@ void world_make(struct world *world, uint64_t seed, enum world_size size);
 /* Adds caveats and expirations to most worlds: to variants, to tuples; some tuples of variants that
  * the relation does not allow; contexts and moments to ask with. The part of world_make that comes
  * last, with random numbers of its own. */
-void world_make_conditions(struct world *world, uint64_t seed);
+void world_make_conditions(struct world *world, uint64_t seed, enum world_size size);
 
 /* Takes one part away, for shrinking: part 0, 1, ... until it says false. The world stays readable,
  * but the schema may no longer be a valid one. */

@@ -264,7 +264,7 @@ make_moments(struct conditions *conditions)
 }
 
 void
-world_make_conditions(struct world *world, uint64_t seed)
+world_make_conditions(struct world *world, uint64_t seed, enum world_size size)
 {
     struct conditions conditions = {.world = world,
                                     .random = {seed ^ UINT64_C(0x7f4a7c15d1b54a32)}};
@@ -274,11 +274,13 @@ world_make_conditions(struct world *world, uint64_t seed)
     world->moments[0] = WORLD_EPOCH;
     world->moment_count = 1;
     world->request_count = 1;
-    if (chance(&conditions, 25))
+    /* Small worlds have too few tuples for many conditions to matter. */
+    if (chance(&conditions, size == WORLD_SMALL ? 5 : 25))
         return;
     for (size_t i = 0; i < BEHALF_COUNT_OF(conditions.chosen); i++)
         conditions.chosen[i] = 1 + below(&conditions, CAVEAT_COUNT);
-    conditions.caveat_percent = chance(&conditions, 15) ? 0 : 30 + below(&conditions, 60);
+    conditions.caveat_percent =
+        chance(&conditions, size == WORLD_SMALL ? 5 : 15) ? 0 : 40 + below(&conditions, 60);
     conditions.expiring_percent = chance(&conditions, 30) ? 0 : 10 + below(&conditions, 40);
     conditions.stray_percent = chance(&conditions, 70) ? 0 : 1 + below(&conditions, 20);
     make_moments(&conditions);

@@ -557,5 +557,5 @@ world_make(struct world *world, uint64_t seed, enum world_size size)
     strip_wildcards(world);
     world->all_parentheses = chance(&maker, 30);
     make_tuples(&maker);
-    world_make_conditions(world, seed);
+    world_make_conditions(world, seed, size);
 }
