@@ -147,12 +147,14 @@ same_missing(const struct missing_context *a, const struct missing_context *b)
     return true;
 }
 
-/* Whether less is true of a subject than of the wildcard, or on other conditions. */
+/* Whether less is true of a subject than of the wildcard; or, where no row of its own says so, on
+ * other conditions. */
 static bool
-is_excluded(const struct verdict *subject, const struct lookup_subject *wildcard)
+is_excluded(const struct subject_cursor *cursor, const struct verdict *subject,
+            const struct lookup_subject *wildcard)
 {
     return subject->decision < wildcard->decision ||
-           (subject->decision == DECISION_CONDITIONAL &&
+           (subject->decision == DECISION_CONDITIONAL && !cursor->concrete &&
             !same_missing(&subject->missing, &wildcard->missing));
 }
 
@@ -174,7 +176,7 @@ list_excluded(struct answer *answer, struct lookup_subject *row, struct error *e
         struct verdict verdict;
 
         status = decide(answer, cursor.sequence, cursor.certain, cursor.possible, &verdict, error);
-        if (status != BEHALF_OK || !is_excluded(&verdict, row))
+        if (status != BEHALF_OK || !is_excluded(&cursor, &verdict, row))
             continue;
         excluded->decision =
             verdict.decision == DECISION_DENY ? DECISION_ALLOW : DECISION_CONDITIONAL;
