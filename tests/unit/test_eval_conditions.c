@@ -534,7 +534,7 @@ Test(eval_conditions, intersections_and_differences_of_wildcards)
     EXPECT_SUBJECTS("doc:3#neither", "user", "*{a b[...] c}");
     EXPECT("doc:4#both@user:z", "conditional on left_is, right_is");
     EXPECT("doc:4#both@user:a", "conditional on left_is");
-    EXPECT_SUBJECTS("doc:4#both", "user", "*[...]{} a[...]");
+    EXPECT_SUBJECTS("doc:4#both", "user", "*[...]{a[...]} a[...]");
     /* a wildcard less a wildcard: its exclusions are what is left, each under its condition */
     EXPECT("doc:5#rest@user:a", "conditional on right_is");
     EXPECT("doc:5#rest@user:b", "allow");
@@ -557,6 +557,18 @@ Test(eval_conditions, a_wildcard_and_a_name_of_different_worth)
     EXPECT("doc:3#open@user:a", "allow");
     EXPECT("doc:3#less@user:a", "deny");
     EXPECT_SUBJECTS("doc:3#less", "user", "*{a}");
+    AGREED();
+}
+
+/* A wildcard that hangs on a condition stands for no subject that hangs on others. */
+Test(eval_conditions, a_subject_missing_other_names_than_the_wildcard)
+{
+    GIVEN(PUBLIC, "doc:1#open@user:*[if_left]", "doc:1#shut@user:a[if_right]",
+          "doc:2#open@user:*[if_left]", "doc:2#shut@user:a", "doc:2#more@user:*[if_other]");
+    EXPECT("doc:1#less@user:z", "conditional on left_is");
+    EXPECT("doc:1#less@user:a", "conditional on left_is, right_is");
+    EXPECT("doc:2#sum@user:z", "conditional on left_is, other_is");
+    EXPECT("doc:2#sum@user:a", "conditional on other_is");
     AGREED();
 }
 

@@ -206,3 +206,87 @@ Test(scenarios_conditions, an_error_in_a_branch_that_subtracts_is_an_error)
     EXPECT("doc:5#every@user:u", "allow");
     AGREED();
 }
+
+/* --- states made through the contract of the storage --- */
+
+static void
+put(const char *text)
+{
+    struct relationship relationship;
+    struct error error;
+
+    cr_assert_eq(relationship_parse(slice_of(text), &scenario.arena, &relationship, &error),
+                 BEHALF_OK, "%s", text);
+    for (int side = 0; side < 2; side++)
+        harness_put(&scenario.sides[side], &relationship, 1);
+    scenario.asked_count = 0;
+}
+
+Test(scenarios_conditions, an_unconditional_wildcard_where_only_a_conditional_one_is_allowed)
+{
+    GIVEN("caveat later(hour int) { hour > 8 } definition user {} definition group { relation "
+          "member: user | user with later | user:* with later } definition doc { relation owner: "
+          "group permission view = owner->member permission every = owner.all(member) }",
+          "doc:1#owner@group:1", "group:1#member@user:ann", "group:2#member@user:*[later]");
+    put("group:1#member@user:*");
+    cr_expect_eq(harness_touch(&scenario, "group:1#member@user:*"), BEHALF_INVALID_SUBJECT_TYPE);
+    EXPECT("group:1#member@user:u", "deny");
+    EXPECT("group:1#member@user:ann", "allow");
+    EXPECT("doc:1#view@user:u", "deny");
+    EXPECT("doc:1#every@user:u", "deny");
+    EXPECT("doc:1#view@user:ann", "allow");
+    EXPECT_SUBJECTS("group:1#member", "user", "ann");
+    EXPECT_SUBJECTS("doc:1#view", "user", "ann");
+    EXPECT_RESOURCES("group#member@user:u", "2[...]");
+    EXPECT_RESOURCES("doc#view@user:u", "");
+    harness_context(&scenario, "{\"hour\":9}");
+    EXPECT("group:1#member@user:u", "deny");
+    EXPECT("group:2#member@user:u", "allow");
+    EXPECT_RESOURCES("group#member@user:u", "2");
+    put("group:1#member@user:*[later]");
+    EXPECT("group:1#member@user:u", "allow");
+    EXPECT("doc:1#view@user:u", "allow");
+    put("group:1#member@user:ann[later]");
+    harness_context(&scenario, "{\"hour\":7}");
+    EXPECT("group:1#member@user:ann", "deny");
+    EXPECT_SUBJECTS("group:1#member", "user", "");
+    AGREED();
+}
+
+/* --- depth --- */
+
+/* Elsewhere siblings shared one counter of depth, and the later ones starved. */
+Test(scenarios_conditions, deep_siblings_do_not_starve_each_other)
+{
+    GIVEN("caveat given_one(one int) { one == 1 } caveat given_two(two int) { two == 2 } "
+          "definition user {} definition group { relation member: user | user with given_one | "
+          "group#member | group#member with given_two } definition doc { relation viewer: "
+          "group#member relation near: group permission both = viewer & near->member permission "
+          "every = near.all(member) }",
+          "group:l0#member@user:u[given_one]", "group:r0#member@user:u");
+    for (unsigned i = 1; i < 400; i++) {
+        char text[96];
+
+        snprintf(text, sizeof text, "group:l%u#member@group:l%u#member", i, i - 1);
+        cr_assert_eq(harness_touch(&scenario, text), BEHALF_OK);
+        snprintf(text, sizeof text, "group:r%u#member@group:r%u#member%s", i, i - 1,
+                 i == 200 ? "[given_two]" : "");
+        cr_assert_eq(harness_touch(&scenario, text), BEHALF_OK);
+    }
+    harness_touch(&scenario, "doc:1#viewer@group:l399#member");
+    harness_touch(&scenario, "doc:1#viewer@group:r399#member");
+    harness_touch(&scenario, "doc:1#near@group:l399");
+    harness_touch(&scenario, "doc:1#near@group:r399");
+    EXPECT("doc:1#viewer@user:u", "conditional on one, two");
+    EXPECT("doc:1#both@user:u", "conditional on one, two");
+    EXPECT("doc:1#every@user:u", "conditional on one, two");
+    harness_context(&scenario, "{\"two\":2}");
+    EXPECT("doc:1#viewer@user:u", "allow");
+    EXPECT("doc:1#every@user:u", "conditional on one");
+    harness_context(&scenario, "{\"one\":1}");
+    EXPECT("doc:1#viewer@user:u", "allow");
+    EXPECT("doc:1#every@user:u", "conditional on two");
+    harness_context(&scenario, "{\"one\":0,\"two\":0}");
+    EXPECT("doc:1#viewer@user:u", "deny");
+    AGREED();
+}

@@ -358,7 +358,7 @@ Test(scenarios_contexts, mapped_addresses_are_in_their_networks)
 
 /* --- lookups beside checks --- */
 
-#define ROUNDS 200 /* BEHALF_ROUNDS: more, for those who have the time */
+#define ROUNDS 5000 /* BEHALF_ROUNDS: more, for those who have the time */
 
 struct asker {
     pthread_t thread;
