@@ -4,12 +4,15 @@
 
 #include "cli/validation.h"
 
+#define NO_WILDCARD UINT32_MAX
+
 struct finder {
     struct validation_tree *tree;
     struct listed_subject *found;
     uint32_t count;
     uint32_t capacity;
-    uint32_t exception_capacity; /* of the wildcard found last */
+    uint32_t wildcard; /* found for the type that subjects are of, or NO_WILDCARD */
+    uint32_t exception_capacity;
     struct error *error;
 };
 
@@ -37,21 +40,39 @@ add_found(struct finder *finder, const struct object *subject, struct belonging 
                                    &grown->holder_count, finder->error);
 }
 
-/* Subjects come in order, so the wildcard of a type has been found before its exceptions. */
 static enum status
-add_exception(struct finder *finder, struct listed_subject *wildcard, const struct object *subject,
-              struct belonging excepted)
+add_exception(struct finder *finder, const struct object *subject, struct belonging excepted)
 {
-    struct marked_subject *grown =
-        arena_grow(finder->tree->arena, wildcard->exceptions, wildcard->exception_count,
-                   &finder->exception_capacity, sizeof *grown);
+    struct listed_subject *wildcard;
+    struct marked_subject *grown;
 
+    if (finder->wildcard == NO_WILDCARD || excepted.certainty == CERTAINTY_NO)
+        return BEHALF_OK;
+    wildcard = &finder->found[finder->wildcard];
+    grown = arena_grow(finder->tree->arena, wildcard->exceptions, wildcard->exception_count,
+                       &finder->exception_capacity, sizeof *grown);
     if (grown == NULL)
         return spent(finder->error);
     wildcard->exceptions = grown;
     grown[wildcard->exception_count++] =
         (struct marked_subject){*subject, excepted.certainty == CERTAINTY_PERHAPS};
     return BEHALF_OK;
+}
+
+/* Subjects come in order, so the wildcard of a type has been found before its exceptions. */
+static enum status
+add_subject(struct finder *finder, const struct object *subject, struct membership membership)
+{
+    enum status status;
+
+    if (subject->wildcard) {
+        if (membership.covered.certainty != CERTAINTY_NO)
+            finder->wildcard = finder->count;
+        finder->exception_capacity = 0;
+        return add_found(finder, subject, membership.covered);
+    }
+    status = add_exception(finder, subject, membership.excepted);
+    return status == BEHALF_OK ? add_found(finder, subject, membership.named) : status;
 }
 
 /* All that stand in the tree, sorted, each once. */
@@ -81,8 +102,7 @@ enum status
 validation_find(struct validation_tree *tree, struct listed_subject **found, uint32_t *count,
                 struct error *error)
 {
-    struct finder finder = {.tree = tree, .error = error};
-    uint32_t wildcard = UINT32_MAX; /* found for the type that subjects are of */
+    struct finder finder = {.tree = tree, .wildcard = NO_WILDCARD, .error = error};
     struct object *subjects = NULL;
     uint32_t subject_count = 0;
     enum status status = sort_subjects(tree, &subjects, &subject_count, error);
@@ -92,19 +112,10 @@ validation_find(struct validation_tree *tree, struct listed_subject **found, uin
         struct membership membership;
 
         if (index > 0 && !slice_equal(subject->type, subjects[index - 1].type))
-            wildcard = UINT32_MAX;
+            finder.wildcard = NO_WILDCARD;
         status = validation_tree_follow(tree, subject, &membership, error);
-        if (status != BEHALF_OK)
-            break;
-        if (subject->wildcard && membership.covered.certainty != CERTAINTY_NO)
-            wildcard = finder.count;
-        if (subject->wildcard)
-            finder.exception_capacity = 0;
-        if (wildcard != UINT32_MAX && membership.excepted.certainty != CERTAINTY_NO)
-            status = add_exception(&finder, &finder.found[wildcard], subject, membership.excepted);
         if (status == BEHALF_OK)
-            status = add_found(&finder, subject,
-                               subject->wildcard ? membership.covered : membership.named);
+            status = add_subject(&finder, subject, membership);
     }
     *found = finder.found;
     *count = finder.count;

@@ -1,11 +1,12 @@
 /* lookup_subjects.c - which subjects of a kind may reach this resource?
  *
- * The evaluation core in the subjects domain gives two sets, of those who certainly may and of those
- * who possibly may; this file cuts the page out of them. Who stands in the second alone hangs on a
- * condition or is an error: for each of them on the page the core is asked for the decision, and an
- * error fails the lookup as a whole. The wildcard is decided through a subject that nothing is known
- * of; where it hangs on a condition, each subject that was met at all is asked for, as another
- * condition may stand on its own tuple. So what is said of a subject is what a check says. */
+ * The evaluation core in the subjects domain gives two sets, of those who certainly may and of
+ * those who possibly may; this file cuts the page out of them. Who stands in the second alone hangs
+ * on a condition or is an error: for each of them on the page the core is asked for the decision,
+ * and an error fails the lookup as a whole. The wildcard is decided through a subject that nothing
+ * is known of; where it hangs on a condition, each subject that was met at all is asked for, as
+ * another condition may stand on its own tuple. So what is said of a subject is what a check says.
+ */
 #include <stdlib.h>
 
 #include "base/bytes.h"
@@ -147,12 +148,14 @@ same_missing(const struct missing_context *a, const struct missing_context *b)
     return true;
 }
 
-/* Whether less is true of a subject than of the wildcard, or on other conditions. */
+/* Whether less is true of a subject than of the wildcard; or, where no row of its own says so, on
+ * other conditions. */
 static bool
-is_excluded(const struct verdict *subject, const struct lookup_subject *wildcard)
+is_excluded(const struct subject_cursor *cursor, const struct verdict *subject,
+            const struct lookup_subject *wildcard)
 {
     return subject->decision < wildcard->decision ||
-           (subject->decision == DECISION_CONDITIONAL &&
+           (subject->decision == DECISION_CONDITIONAL && !cursor->concrete &&
             !same_missing(&subject->missing, &wildcard->missing));
 }
 
@@ -174,7 +177,7 @@ list_excluded(struct answer *answer, struct lookup_subject *row, struct error *e
         struct verdict verdict;
 
         status = decide(answer, cursor.sequence, cursor.certain, cursor.possible, &verdict, error);
-        if (status != BEHALF_OK || !is_excluded(&verdict, row))
+        if (status != BEHALF_OK || !is_excluded(&cursor, &verdict, row))
             continue;
         excluded->decision =
             verdict.decision == DECISION_DENY ? DECISION_ALLOW : DECISION_CONDITIONAL;

@@ -237,17 +237,21 @@ touch(const char *before, unsigned number, const char *behind)
     touch_with(before, number, behind, "");
 }
 
-/* Documents with `count` parts, most of them plainly; who holds which part says what is expected. */
+/* clang-format off */
+#define WIDE \
+    "use expiration " CAVEATS "definition user {} " \
+    "definition part { relation held: " ANY_OF("user") " | " ANY_OF( \
+    "part#held") " } " \
+    "definition doc { relation via: " ANY_OF("part#held") " relation near: " ANY_OF( \
+    "part") " permission some = near->held permission every = near.all(held) }"
+/* clang-format on */
+
+/* Documents with `count` parts, most of them plainly; who holds which part says what is expected.
+ */
 static void
 given_wide(unsigned count)
 {
-    GIVEN(
-        "use expiration " CAVEATS
-        "definition user {} definition part { relation held: " ANY_OF("user") " | " ANY_OF(
-            "part#held") " } definition doc { relation via: " ANY_OF("part#held") " relation "
-                                                                                  "near: " ANY_OF(
-                                                                                      "part") " permission some = near->held permission every = near.all(held) }",
-        (const char *)NULL);
+    GIVEN(WIDE, (const char *)NULL);
     harness_touch_range(&scenario, "doc:1#via@part:p", 0, count, "#held");
     harness_touch_range(&scenario, "doc:1#near@part:p", 0, count, "");
     for (size_t i = 0; i < 2; i++) {

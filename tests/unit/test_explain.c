@@ -68,12 +68,12 @@ question(const char *text, const char *actors, const char *context)
     if (actors != NULL) {
         struct object *list = arena_take_array(&rig.arena, ENGINE_ACTORS_MAX, sizeof *list);
 
-        while (*actors != '\0') {
-            size_t size = strcspn(actors, " ");
-            struct slice word = arena_copy(&rig.arena, (struct slice){actors, size});
+        for (const char *word = actors; *word != '\0';) {
+            size_t size = strcspn(word, " ");
+            struct slice kept = arena_copy(&rig.arena, (struct slice){word, size});
 
-            list[check.actor_count++] = parsed(word.data);
-            actors += size + strspn(actors + size, " ");
+            list[check.actor_count++] = parsed(kept.data);
+            word += size + strspn(word + size, " ");
         }
         check.actors = list;
     }
@@ -569,13 +569,13 @@ Test(explain, an_error_of_a_condition_by_its_branch)
           "    permission view = owner + viewer\n"
           "}\n",
           "document:plan#viewer@user:ann[known:{\"names\":{\"bob\":1}}]\n");
-    EXPLAINED("document:plan#view@user:ann",
-              "CAVEAT_EVALUATION_ERROR member document:plan#view\n"
-              "  CAVEAT_EVALUATION_ERROR member document:plan#viewer\n"
-              "    CAVEAT_EVALUATION_ERROR relationship"
-              " document:plan#viewer@user:ann[known:{\"names\":{\"bob\":1}}]"
-              " with {\"names\":{\"bob\":1}}"
-              " ; cannot evaluate caveat 'known': the map has no such key\n");
+    EXPLAINED(
+        "document:plan#view@user:ann",
+        "CAVEAT_EVALUATION_ERROR member document:plan#view\n"
+        "  CAVEAT_EVALUATION_ERROR member document:plan#viewer\n"
+        "    CAVEAT_EVALUATION_ERROR relationship document:plan#viewer@user:ann"
+        "[known:{\"names\":{\"bob\":1}}] "
+        "with {\"names\":{\"bob\":1}} ; cannot evaluate caveat 'known': the map has no such key\n");
     done();
 }
 
@@ -594,8 +594,8 @@ Test(explain, a_cycle_through_an_exclusion)
               "  CYCLE_THROUGH_EXCLUSION exclusion ; what is subtracted is undecided\n"
               "    CYCLE_THROUGH_EXCLUSION member group:a#asleep\n"
               "      CYCLE_THROUGH_EXCLUSION relationship group:a#asleep@group:a#active\n"
-              "        CYCLE_THROUGH_EXCLUSION member group:a#active"
-              " ; explained elsewhere in this tree\n");
+              "        CYCLE_THROUGH_EXCLUSION member group:a#active ; "
+              "explained elsewhere in this tree\n");
     done();
 }
 
