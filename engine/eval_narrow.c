@@ -41,7 +41,8 @@ eval_narrowed(struct eval *eval, uint32_t member, uint32_t walked,
               const struct reverse_walk **narrow, struct error *error)
 {
     struct eval_narrow *row = find_narrow(eval, member);
-    uint32_t most = walked * LIMIT_NARROW_FACTOR;
+    uint32_t most =
+        walked < UINT32_MAX / LIMIT_NARROW_FACTOR ? walked * LIMIT_NARROW_FACTOR : UINT32_MAX;
     enum status status = BEHALF_OK;
 
     *narrow = NULL;
@@ -55,6 +56,8 @@ eval_narrowed(struct eval *eval, uint32_t member, uint32_t walked,
             .most = most,
         };
         status = reverse_walk(&row->walk, &eval->subject, error);
+        /* What a walk found that did not end says nothing. */
+        row->walk.cut = row->walk.cut || status != BEHALF_OK;
     }
     if (status == BEHALF_OK && !row->walk.cut)
         *narrow = &row->walk;
