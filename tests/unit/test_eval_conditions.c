@@ -530,7 +530,7 @@ Test(eval_conditions, intersections_and_differences_of_wildcards)
     EXPECT_SUBJECTS("doc:3#neither", "user", "*{a b[...] c}");
     EXPECT("doc:4#both@user:z", "conditional on left_is, right_is");
     EXPECT("doc:4#both@user:a", "conditional on left_is");
-    EXPECT_SUBJECTS("doc:4#both", "user", "*[...]{a[...]} a[...]");
+    EXPECT_SUBJECTS("doc:4#both", "user", "*[...]{} a[...]");
     /* a wildcard less a wildcard: its exclusions are what is left, each under its condition */
     EXPECT("doc:5#rest@user:a", "conditional on right_is");
     EXPECT("doc:5#rest@user:b", "allow");
