@@ -177,8 +177,8 @@ const struct command cli_server_commands[] = {
     {"server", "clock", "[confirm|reject]", "the clock by which relationships expire",
      "When the system's clock is more than an hour ahead of what the monotonic clock allows,\n"
      "expirations follow it, but nothing is swept before somebody decides: `confirm` says that\n"
-     "the time is right (the machine slept), `reject` that it is wrong and is to be left out until\n"
-     "it agrees again. While the clocks agree both change nothing.\n",
+     "the time is right (the machine slept), `reject` that it is wrong and is to be left out\n"
+     "until it agrees again. While the clocks agree both change nothing.\n",
      0, 0, 1, run_clock},
     {NULL, "ping", "", "ask whether the server answers, and how fast", NULL, 0, 0, 0, run_ping},
     {NULL, "version", "", "the version of this program", NULL, 0, 0, 0, run_version},

@@ -1,5 +1,5 @@
-/* doubt.c - the union of reasons. Most doubts of a request name the same few things, so a union that
- * adds nothing makes nothing. */
+/* doubt.c - the union of reasons. Most doubts of a request name the same few things, so a union
+ * that adds nothing makes nothing. */
 #include "engine/doubt.h"
 
 static bool

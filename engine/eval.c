@@ -111,7 +111,8 @@ asks_edges_first(const struct eval *eval, const struct schema_member *member)
            (eval->domain == VALUE_DECISION || !member->has_usersets);
 }
 
-/* A frame for a node that nobody asked for yet. `direct`: what its edges say, where they were asked. */
+/* A frame for a node that nobody asked for yet. `direct`: what its edges say, where they were
+ * asked. */
 static enum status
 push_node(struct eval *eval, uint64_t object, uint32_t member, const struct value *direct,
           struct error *error)

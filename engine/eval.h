@@ -150,8 +150,8 @@ enum status eval_operand(struct eval *eval, uint64_t object, uint32_t rewrite, s
                          struct error *error) BEHALF_MUST_USE;
 
 /* Of the far nodes that a walk goes on from with `member`, those that may hold the subject; every
- * other is a deny for ever. NULL when finding them is not worth it: `walked` edges were read so far.
- * Decision domain only. */
+ * other is a deny for ever. NULL when finding them is not worth it: `walked` edges were read so
+ * far. Decision domain only. */
 enum status eval_narrowed(struct eval *eval, uint32_t member, uint32_t walked,
                           const struct reverse_walk **narrow, struct error *error) BEHALF_MUST_USE;
 

@@ -1,12 +1,12 @@
 /* eval_narrow.c - the cheaper side of a wide walk.
  *
  * A document shared with 10,000 groups and a user in five of them must not cost 10,000 questions.
- * When a walk turns out to be wide, the few objects that the subject may reach at all are found from
- * the subject's side (reverse.h is an upper bound), and only those of them are walked that stand on
- * the relation. A far node that is left out is a deny for ever: nothing leads from the subject to
- * it. How much is spent on finding them is in proportion to what was already walked, so that a
- * subject with more memberships than the relation has edges costs a fraction more and no multiple.
- * Not for .all, where objects without the subject decide as well. */
+ * When a walk turns out to be wide, the few objects that the subject may reach at all are found
+ * from the subject's side (reverse.h is an upper bound), and only those of them are walked that
+ * stand on the relation. A far node that is left out is a deny for ever: nothing leads from the
+ * subject to it. How much is spent on finding them is in proportion to what was already walked, so
+ * that a subject with more memberships than the relation has edges costs a fraction more and no
+ * multiple. Not for .all, where objects without the subject decide as well. */
 #include "engine/eval_private.h"
 #include "engine/limits.h"
 

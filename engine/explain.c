@@ -1,6 +1,6 @@
 /* explain.c - the tree, built level by level, so that what is cut is what lies deepest. A member
- * that is met again is not opened again; so a cycle in the data ends, and what many branches lead to
- * is told once. */
+ * that is met again is not opened again; so a cycle in the data ends, and what many branches lead
+ * to is told once. */
 #include "engine/explain_private.h"
 
 #include "schema/caveat.h"

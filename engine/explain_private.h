@@ -5,8 +5,8 @@
  * value (a denied branch of an allow) is no ground of it. Members are one claim each for one
  * subject, so claims form a graph, which may have cycles.
  *
- * Always true: a claim has the outcome of its grounds, except that an exclusion may stand on a right
- * side of the opposite one. */
+ * Always true: a claim has the outcome of its grounds, except that an exclusion may stand on a
+ * right side of the opposite one. */
 #ifndef BEHALF_ENGINE_EXPLAIN_PRIVATE_H
 #define BEHALF_ENGINE_EXPLAIN_PRIVATE_H
 
@@ -56,8 +56,9 @@ struct claim {
     bool hopeless;   /* no relationship could make it an allow */
     bool shown;      /* in the tree already */
 
-    /* explain_cost.c: of an allow the relationships of its smallest proof, of a deny what is missing
-     * to an allow, of an open one the conditions it hangs on. CLAIM_COST_NONE = not known. */
+    /* explain_cost.c: of an allow the relationships of its smallest proof, of a deny what is
+     * missing to an allow, of an open one the conditions it hangs on. CLAIM_COST_NONE = not known.
+     */
     uint32_t cost;
     uint32_t held;            /* of the way that gives the cost: what holds on it */
     const struct claim *best; /* of alternatives: the one that gives the cost */

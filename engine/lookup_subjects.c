@@ -1,11 +1,12 @@
 /* lookup_subjects.c - which subjects of a kind may reach this resource?
  *
- * The evaluation core in the subjects domain gives two sets, of those who certainly may and of those
- * who possibly may; this file cuts the page out of them. Who stands in the second alone hangs on a
- * condition or is an error: for each of them on the page the core is asked for the decision, and an
- * error fails the lookup as a whole. The wildcard is decided through a subject that nothing is known
- * of; where it hangs on a condition, each subject that was met at all is asked for, as another
- * condition may stand on its own tuple. So what is said of a subject is what a check says. */
+ * The evaluation core in the subjects domain gives two sets, of those who certainly may and of
+ * those who possibly may; this file cuts the page out of them. Who stands in the second alone hangs
+ * on a condition or is an error: for each of them on the page the core is asked for the decision,
+ * and an error fails the lookup as a whole. The wildcard is decided through a subject that nothing
+ * is known of; where it hangs on a condition, each subject that was met at all is asked for, as
+ * another condition may stand on its own tuple. So what is said of a subject is what a check says.
+ */
 #include <stdlib.h>
 
 #include "base/bytes.h"

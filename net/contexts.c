@@ -244,7 +244,7 @@ decode_stored_context(struct decoder *decoder, void *into)
     decoder->arena = &scratch;
     status = decode_whole(decoder, BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE, &datum);
     decoder->arena = request;
-    if (status == BEHALF_OK && datum->as.map.count > 0)
+    if (status == BEHALF_OK && datum != NULL && datum->as.map.count > 0)
         status = keep_json(decoder, datum, into);
     arena_release(&scratch);
     return status;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/datum.h"
 #include "base/memory.h"
 #include "bench/micro/micro_world.h"
 
@@ -141,6 +142,37 @@ check_many_groups(void)
     check_text(&world, "N5", "10,000 groups against a member of five, allow",
                "document:d#view@user:in", DECISION_ALLOW, 3);
     check_text(&world, "", "  deny", "document:d#view@user:out", DECISION_DENY, 3);
+    micro_world_close(&world);
+}
+
+/* The same check without a caveat, and with one that the stored context decides, or the request's.
+ */
+static void
+check_conditions(void)
+{
+    struct datum limit = {.kind = DATUM_INT, .as = {.integer = 3}};
+    struct datum_field field = {SLICE_LITERAL("count"), &limit};
+    struct datum context = {.kind = DATUM_MAP, .as = {.map = {&field, 1}}};
+    struct micro_question question = {.expected = DECISION_ALLOW};
+    struct micro_world world;
+    double plain;
+    double decided;
+
+    micro_world_open(&world, SLICE_LITERAL("caveat below(count int, most int) { count < most }\n"
+                                           "definition user {}\n"
+                                           "definition document {\n"
+                                           " relation viewer: user | user with below\n"
+                                           " permission view = viewer\n}\n"));
+    micro_world_put(&world, "document:d#viewer@user:plain");
+    micro_world_put(&world, "document:d#viewer@user:bound[below:{\"most\":4}]");
+    micro_world_flush(&world);
+    micro_parse_check(SLICE_LITERAL("document:d#view@user:plain"), &question.check);
+    plain = check_us(&world, &question, 1);
+    print_row("", "one hop without a caveat", plain, 0);
+    micro_parse_check(SLICE_LITERAL("document:d#view@user:bound"), &question.check);
+    question.check.context = &context;
+    decided = check_us(&world, &question, 1);
+    print_row("", "  with one, decided by what is stored and what is asked", decided, 3 * plain);
     micro_world_close(&world);
 }
 
@@ -357,6 +389,7 @@ main(void)
     check_wide_groups();
     (void)check_workload("N5", "double-wide arrow", "double-wide-arrow", 1, QUESTIONS, 10);
     check_many_groups();
+    check_conditions();
     (void)check_workload("N5", "9,000 direct viewers", "wide-direct", 1, QUESTIONS, 0.4);
     check_deep_groups();
     (void)check_workload("", "drive, 100,000 relationships", "drive", 100000, QUESTIONS, 0);

@@ -7,8 +7,8 @@
  *   BEHALF_CHECK_ONLY  small worlds and checks alone: many worlds in little time
  *
  * Ends with 1 at the first world in which anything disagrees, after printing a small one of its
- * kind; also when too few questions are allowed, denied or conditional, or too many schemas refused,
- * to prove much. */
+ * kind; also when too few questions are allowed, denied or conditional, or too many schemas
+ * refused, to prove much. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -53,8 +53,9 @@ void oracle_caveats_release(struct oracle_caveats *caveats);
  * the program. */
 void oracle_caveats_prepare(struct oracle_caveats *caveats, const struct world *world);
 
-/* A caveat with what is stored (JSON, or empty) and what is asked with (or NULL). The one thing that
- * tests ask of the floors under test: what the language of conditions means is proven elsewhere. */
+/* A caveat with what is stored (JSON, or empty) and what is asked with (or NULL). The one thing
+ * that tests ask of the floors under test: what the language of conditions means is proven
+ * elsewhere. */
 enum status oracle_caveat_evaluate(const struct caveat *caveat, struct slice stored,
                                    const struct datum *request, struct arena *arena,
                                    struct caveat_result *result, struct error *error);

@@ -1,7 +1,7 @@
 /* world_conditions.c - caveats, expirations and strays for a random world that has none.
  *
- * Variants are made conditional or expiring, or get such variants beside them; each tuple then takes
- * one of the variants of its kind, or, now and then, one that its relation does not have. */
+ * Variants are made conditional or expiring, or get such variants beside them; each tuple then
+ * takes one of the variants of its kind, or, now and then, one that its relation does not have. */
 #include <stdio.h>
 #include <string.h>
 
@@ -87,8 +87,10 @@ add_field(char context[WORLD_CONTEXT_SIZE], const char *name, const char *value)
 static void
 close_context(char context[WORLD_CONTEXT_SIZE])
 {
-    if (context[0] != '\0')
-        strcat(context, "}");
+    size_t used = strlen(context);
+
+    if (used > 0)
+        snprintf(context + used, WORLD_CONTEXT_SIZE - used, "}");
 }
 
 static int
@@ -175,7 +177,8 @@ make_variants(struct conditions *conditions, struct world_member *member)
 
 /* --- tuples --- */
 
-/* Around the moments of asking: just before, at, just after, and never; seldom before all of them. */
+/* Around the moments of asking: just before, at, just after, and never; seldom before all of them.
+ */
 static int64_t
 make_expiration(struct conditions *conditions)
 {

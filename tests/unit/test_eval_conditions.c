@@ -1,5 +1,5 @@
-/* test_eval_conditions.c - decisions under conditions: each row of the tables of operators and hops,
- * what is missing, wildcards, and the variants that a relation allows. */
+/* test_eval_conditions.c - decisions under conditions: each row of the tables of operators and
+ * hops, what is missing, wildcards, and the variants that a relation allows. */
 #include "tests/unit/test_scenarios_support.h"
 
 #include <stdio.h>
@@ -257,7 +257,8 @@ Test(eval_conditions, missing_names_only_what_the_decision_hangs_on)
     AGREED();
 }
 
-/* Only the parameters that the outcome still hangs on, of the stored context over that asked with. */
+/* Only the parameters that the outcome still hangs on, of the stored context over that asked with.
+ */
 Test(eval_conditions, what_is_stored_is_not_missing_and_wins)
 {
     GIVEN("caveat range_of(low int, value int, high int) { low <= value && value <= high } "
@@ -339,23 +340,26 @@ given_hops_of(const char *pair)
     given_hop(relation, pair, far);
 }
 
+#define OF_USER ANY_OF("user")
+#define OF_PART ANY_OF("part")
+#define OF_HELD ANY_OF("part#held")
+#define OF_BOX ANY_OF("box")
+
 static void
 given_hops(void)
 {
-    GIVEN(
-        "use expiration " CAVEATS "definition user {} "
-        "definition part { relation held: " ANY_OF(
-            "user") " } "
-                    "definition box { relation near: " ANY_OF("part") " relation via: " ANY_OF("part#held") " relation into: " ANY_OF("part#held") " relation also: " ANY_OF(
-                        "part") " relation last: " ANY_OF("part") " permission some = near->held "
-                                                                  "permission past_userset = into->held permission every = near.all(held) "
-                                                                  "permission every_userset = into.all(held) permission every_also = also.all(held) "
-                                                                  "permission every_last = last.all(held) permission any_also = also->held } "
-                                                                  "definition shelf { relation holds: box relation maybe: " ANY_OF(
-                                                                      "box") " permission deep = holds->near->held permission deep_every = holds->near.all(held) "
-                                                                             "permission first = maybe->near->held permission first_every = maybe.all(some) "
-                                                                             "permission both_every = maybe.all(every) }",
-        "part:first#held@user:u");
+    GIVEN("use expiration " CAVEATS "definition user {} definition part { relation held: " OF_USER
+          " } definition box { relation near: " OF_PART " relation via: " OF_HELD
+          " relation into: " OF_HELD " relation also: " OF_PART " relation last: " OF_PART
+          " permission some = near->held permission past_userset = into->held "
+          "permission every = near.all(held) permission every_userset = into.all(held) "
+          "permission every_also = also.all(held) permission every_last = last.all(held) "
+          "permission any_also = also->held } "
+          "definition shelf { relation holds: box relation maybe: " OF_BOX
+          " permission deep = holds->near->held permission deep_every = holds->near.all(held) "
+          "permission first = maybe->near->held permission first_every = maybe.all(some) "
+          "permission both_every = maybe.all(every) }",
+          "part:first#held@user:u");
     given_edge("part:pC#held@user:u", 'C', "if_right");
     given_edge("part:pA#held@user:u", 'A', NULL);
     given_edge("part:pE#held@user:u", 'E', NULL);

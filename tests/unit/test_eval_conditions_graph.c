@@ -237,14 +237,17 @@ touch(const char *before, unsigned number, const char *behind)
     touch_with(before, number, behind, "");
 }
 
-#define WIDE                                                                                          \
-    "use expiration " CAVEATS "definition user {} "                                                   \
-    "definition part { relation held: " ANY_OF("user") " | " ANY_OF(                                  \
-        "part#held") " } "                                                                            \
-                     "definition doc { relation via: " ANY_OF("part#held") " relation near: " ANY_OF( \
-                         "part") " permission some = near->held permission every = near.all(held) }"
+/* clang-format off */
+#define WIDE \
+    "use expiration " CAVEATS "definition user {} " \
+    "definition part { relation held: " ANY_OF("user") " | " ANY_OF( \
+    "part#held") " } " \
+    "definition doc { relation via: " ANY_OF("part#held") " relation near: " ANY_OF( \
+    "part") " permission some = near->held permission every = near.all(held) }"
+/* clang-format on */
 
-/* Documents with `count` parts, most of them plainly; who holds which part says what is expected. */
+/* Documents with `count` parts, most of them plainly; who holds which part says what is expected.
+ */
 static void
 given_wide(unsigned count)
 {

@@ -67,14 +67,14 @@ question(const char *text, const char *actors, const char *context)
     check.subject = asked.subject;
     if (actors != NULL) {
         struct object *list = arena_take_array(&rig.arena, ENGINE_ACTORS_MAX, sizeof *list);
-        char *copy = strdup(actors);
 
-        for (char *word = strtok(copy, " "); word != NULL; word = strtok(NULL, " ")) {
-            struct slice kept = arena_copy(&rig.arena, slice_of(word));
+        for (const char *word = actors; *word != '\0';) {
+            size_t size = strcspn(word, " ");
+            struct slice kept = arena_copy(&rig.arena, (struct slice){word, size});
 
             list[check.actor_count++] = parsed(kept.data);
+            word += size + strspn(word + size, " ");
         }
-        free(copy);
         check.actors = list;
     }
     if (context != NULL)
@@ -573,7 +573,9 @@ Test(explain, an_error_of_a_condition_by_its_branch)
         "document:plan#view@user:ann",
         "CAVEAT_EVALUATION_ERROR member document:plan#view\n"
         "  CAVEAT_EVALUATION_ERROR member document:plan#viewer\n"
-        "    CAVEAT_EVALUATION_ERROR relationship document:plan#viewer@user:ann[known:{\"names\":{\"bob\":1}}] with {\"names\":{\"bob\":1}} ; cannot evaluate caveat 'known': the map has no such key\n");
+        "    CAVEAT_EVALUATION_ERROR relationship document:plan#viewer@user:ann"
+        "[known:{\"names\":{\"bob\":1}}] "
+        "with {\"names\":{\"bob\":1}} ; cannot evaluate caveat 'known': the map has no such key\n");
     done();
 }
 
@@ -587,13 +589,13 @@ Test(explain, a_cycle_through_an_exclusion)
           "}\n",
           "group:a#member@user:ann\n"
           "group:a#asleep@group:a#active\n");
-    EXPLAINED(
-        "group:a#active@user:ann",
-        "CYCLE_THROUGH_EXCLUSION member group:a#active\n"
-        "  CYCLE_THROUGH_EXCLUSION exclusion ; what is subtracted is undecided\n"
-        "    CYCLE_THROUGH_EXCLUSION member group:a#asleep\n"
-        "      CYCLE_THROUGH_EXCLUSION relationship group:a#asleep@group:a#active\n"
-        "        CYCLE_THROUGH_EXCLUSION member group:a#active ; explained elsewhere in this tree\n");
+    EXPLAINED("group:a#active@user:ann",
+              "CYCLE_THROUGH_EXCLUSION member group:a#active\n"
+              "  CYCLE_THROUGH_EXCLUSION exclusion ; what is subtracted is undecided\n"
+              "    CYCLE_THROUGH_EXCLUSION member group:a#asleep\n"
+              "      CYCLE_THROUGH_EXCLUSION relationship group:a#asleep@group:a#active\n"
+              "        CYCLE_THROUGH_EXCLUSION member group:a#active ; "
+              "explained elsewhere in this tree\n");
     done();
 }
 

@@ -59,7 +59,7 @@ static const struct {
 static const struct datum *
 context_of(const char *given)
 {
-    char text[256];
+    char text[320];
 
     snprintf(text, sizeof text, "{\"given\":%s}", given == NULL ? "" : given);
     harness_context(&scenario, given == NULL ? NULL : text);
@@ -246,7 +246,7 @@ Test(scenarios_contexts, delimiters_inside_ids_and_contexts_meet_nobody_else)
         GIVEN(SAME "definition user {} definition doc { relation viewer: user with same_as }",
               (const char *)NULL);
         for (size_t id = 0; id < count; id++) {
-            char text[192];
+            char text[256];
             bool control = id == 10 || id == 11;
 
             /* each subject wants its own text, but for `stored`, who wants that of the next */
@@ -257,7 +257,7 @@ Test(scenarios_contexts, delimiters_inside_ids_and_contexts_meet_nobody_else)
         }
         for (size_t given = 0; given < count; given++) {
             size_t id = (stored + 1) % count;
-            char text[192];
+            char text[256];
 
             snprintf(text, sizeof text, "\"%s\"", texts[given]);
             (void)context_of(text);

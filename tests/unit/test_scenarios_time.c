@@ -19,19 +19,24 @@
     subject " | " subject " with expiration | " subject " with if_left | " subject                 \
             " with if_left and expiration | " subject " with faulty and expiration"
 
-#define WORLD                                                                                                                                                     \
-    CAVEATS "definition user {} definition part { relation held: " ANY_OF("user") " | " ANY_OF(                                                                   \
-        "part#held") " } "                                                                                                                                        \
-                     "definition doc { relation sure: user relation none: user "                                                                                  \
-                     "relation left: " ANY_OF("user") " relation right: " ANY_OF("user") " relation open: " ANY_OF("user:*") " relation via: " ANY_OF(            \
-                         "part#held") " relation near: " ANY_OF("part") " permission sum = left + right permission both = left & right "                          \
-                                                                        "permission less = left - right permission without_left = sure - left "                   \
-                                                                        "permission without_right = sure - right "                                                \
-                                                                        "permission deny_sum = without_left + without_right "                                     \
-                                                                        "permission deny_both = without_left & without_right "                                    \
-                                                                        "permission deny_none = without_left & none permission late_deny = left & without_right " \
-                                                                        "permission after_deny = right - without_left permission some = near->held "              \
-                                                                        "permission every = near.all(held) permission public = open + left }"
+#define OF_USER ANY_OF("user")
+#define OF_ALL ANY_OF("user:*")
+#define OF_PART ANY_OF("part")
+#define OF_HELD ANY_OF("part#held")
+
+static const char WORLD[] = CAVEATS
+    "definition user {} definition part { relation held: " OF_USER " | " OF_HELD " } "
+    "definition doc { relation sure: user relation none: user "
+    "relation left: " OF_USER " relation right: " OF_USER " relation open: " OF_ALL
+    " relation via: " OF_HELD " relation near: " OF_PART
+    " permission sum = left + right permission both = left & right "
+    "permission less = left - right permission without_left = sure - left "
+    "permission without_right = sure - right "
+    "permission deny_sum = without_left + without_right "
+    "permission deny_both = without_left & without_right "
+    "permission deny_none = without_left & none permission late_deny = left & without_right "
+    "permission after_deny = right - without_left permission some = near->held "
+    "permission every = near.all(held) permission public = open + left }";
 
 static void
 at_nanoseconds(int64_t behind_start)
@@ -506,7 +511,8 @@ answer_watched(const struct watched *row, int side, char answer[160], int64_t *u
                                  SLICE_PRINTF(result.missing.names[i]));
 }
 
-/* Second by second, the sides in turn: no decision changes before the time it was promised until. */
+/* Second by second, the sides in turn: no decision changes before the time it was promised until.
+ */
 static void
 watch_until(int64_t end)
 {
