@@ -434,6 +434,63 @@ Test(scenarios_time, until_of_wildcards)
     AGREED();
 }
 
+/* All in one request, in both orders: who comes later finds what was decided in the cycle. */
+static void
+expect_untils(const char *const *questions, size_t count, int64_t until)
+{
+    struct check checks[8];
+
+    for (int backwards = 0; backwards < 2; backwards++) {
+        for (int side = 0; side < 2; side++) {
+            struct engine_request request = harness_request(&scenario.sides[side], NULL);
+            struct check_bulk_result result;
+            struct error error;
+
+            for (size_t i = 0; i < count; i++)
+                checks[i] = parsed(questions[backwards ? count - 1 - i : i]);
+            cr_assert_eq(engine_check_bulk(scenario.sides[side].worker, &request, checks, count,
+                                           &result, &error),
+                         BEHALF_OK, "%s", error.message);
+            for (size_t i = 0; i < count; i++)
+                cr_expect_eq(seconds_of(result.items[i].status, result.items[i].valid_until), until,
+                             "%s", questions[backwards ? count - 1 - i : i]);
+        }
+    }
+}
+
+Test(scenarios_time, until_of_cycles)
+{
+    static const char *const allowed[] = {"doc:1#view@user:u", "doc:2#view@user:u",
+                                          "doc:3#view@user:u"};
+    static const char *const open[] = {"doc:1#view@user:v", "doc:2#view@user:v",
+                                       "doc:3#view@user:v"};
+    static const char *const denied[] = {"doc:1#rest@user:u", "doc:2#rest@user:u",
+                                         "doc:3#rest@user:u"};
+
+    GIVEN(CAVEATS "definition user {} definition doc { relation parent: doc relation viewer: user "
+                  "with expiration | user with if_left and expiration relation banned: user with "
+                  "expiration permission view = parent->view + viewer permission rest = "
+                  "(parent->rest + viewer) - banned }",
+          "doc:1#parent@doc:2", "doc:2#parent@doc:3", "doc:3#parent@doc:1");
+    stop_clocks();
+    harness_create(&scenario, "doc:1#viewer@user:u" FIRST);
+    harness_create(&scenario, "doc:2#viewer@user:v[if_left]" FIRST);
+    harness_create(&scenario, "doc:3#viewer@user:v[if_left]" SECOND_ONE);
+    harness_create(&scenario, "doc:1#banned@user:u" SECOND_ONE);
+    expect_untils(allowed, 3, 10);
+    expect_untils(open, 3, 10);
+    EXPECT("doc:2#view@user:u", "allow");
+    EXPECT("doc:3#view@user:v", "conditional on left_is");
+    for (size_t i = 0; i < 3; i++)
+        EXPECT(denied[i], "deny");
+    at_nanoseconds(10 * SECOND);
+    EXPECT("doc:2#view@user:u", "deny");
+    expect_untils(open, 3, 20);
+    at_nanoseconds(20 * SECOND);
+    EXPECT("doc:1#view@user:v", "deny");
+    AGREED();
+}
+
 Test(scenarios_time, until_of_delegation)
 {
     static const struct object agent = {.type = {"agent", 5}, .id = {"x", 1}};
