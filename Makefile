@@ -106,13 +106,14 @@ CLIENT_SRC:= $(wildcard client/*.c)
 SERVER_SRC:= $(wildcard server/*.c)
 CLI_SRC   := $(wildcard cli/*.c)
 BENCH_SRC := $(wildcard bench/*.c)
-MICRO_SRC := $(wildcard bench/micro/*.c)
+MICRO_SRC := $(filter-out bench/micro/micro_%,$(wildcard bench/micro/*.c))
+MICRO_PARTS := $(wildcard bench/micro/micro_*.c)
 UNIT_SRC  := $(wildcard tests/unit/*.c)
 HELP_SRC  := $(wildcard tests/support/*.c)
 PROP_SRC  := $(wildcard tests/property/*.c)
 STRESS_SRC:= $(wildcard tests/stress/*.c)
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
-ALL_SRC   := $(CORE_SRC) $(CLIENT_SRC) $(SERVER_SRC) $(CLI_SRC) $(BENCH_SRC) $(MICRO_SRC) \
+ALL_SRC   := $(CORE_SRC) $(CLIENT_SRC) $(SERVER_SRC) $(CLI_SRC) $(BENCH_SRC) $(MICRO_SRC) $(MICRO_PARTS) \
              $(UNIT_SRC) $(HELP_SRC) $(PROP_SRC) $(STRESS_SRC) $(FUZZ_SRC)
 OWN       := base schema storage engine net server client cli bench bench/micro tests \
              tests/unit tests/support tests/property tests/stress tests/fuzz
@@ -179,12 +180,12 @@ LINKED = $(filter %.o,$^) $(filter %.a,$^)
 define link
 	$(SAY) LINK $(patsubst $(B)/%,%,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(MY_CFLAGS) $(CFLAGS) -pie $(MY_LDFLAGS) $(LDFLAGS) -o $@ \
-	  $(LINKED) $(MORE) $(PKG_LIBS) $(CXX_LIBS) $(LDLIBS)
+	  $(LINKED) $(MORE) $(PKG_LIBS) $(CXX_LIBS) -lm $(LDLIBS)
 endef
 $(B)/behalfd: $(call obj,$(SERVER_SRC)) $(CORE) $(B)/sources ; $(link)
 $(B)/behalf: $(call obj,$(CLI_SRC)) $(CLIENT) $(CORE) $(B)/sources ; $(link)
 $(B)/behalf-bench: $(call obj,$(BENCH_SRC)) $(CLIENT) $(CORE) $(B)/sources ; $(link)
-$(B)/micro/%: $(B)/obj/bench/micro/%.o $(CLIENT) $(CORE) ; $(link)
+$(B)/micro/%: $(B)/obj/bench/micro/%.o $(call obj,$(MICRO_PARTS)) $(PARTS) $(CLIENT) $(CORE) ; $(link)
 $(B)/test-unit: MORE = $(CRITERION_LIBS)
 $(B)/test-unit: $(call obj,$(UNIT_SRC)) $(SUPPORT) $(PARTS) $(CLIENT) $(CORE) $(B)/sources ; $(link)
 $(B)/property/%: $(B)/obj/tests/property/%.o $(SUPPORT) $(PARTS) $(CLIENT) $(CORE) ; $(link)
@@ -324,8 +325,9 @@ deps: ; @tools/install-deps.sh build ## installs the Debian packages that are mi
 demo: deps ## builds all, starts a server, asks it something
 	@$(MAKE) $(PARALLEL) all
 	@examples/agents/demo.sh
-bench: all $(MICROS) ## load tests and micro benches
-	@if [ -x bench/run.sh ]; then bench/run.sh; else $(call each,$(MICROS)); fi
+bench: all $(MICROS) ## micro benches, then the figures of docs/performance.md
+	@$(call each,$(MICROS))
+	@$(RUN_ENV) $(B)/behalf-bench numbers $(BENCH_ARGS)
 
 I = $(DESTDIR)
 MAN1 := $(wildcard docs/man/*.1)

@@ -61,8 +61,8 @@ bool relation_name_is_valid(struct slice name);
 enum status object_id_check(struct slice id, struct error *error) BEHALF_MUST_USE;
 
 /* RFC 3339 in UTC ("2027-01-01T00:00:00.5Z") to nanoseconds and back; years 1970 to 9999. What lies
- * behind 2262-04-11T23:47:16.854775807Z, the last moment that 64 bits of nanoseconds reach, is taken
- * as that moment: "for ever" is written as some far year, and ending earlier allows nothing.
+ * behind 2262-04-11T23:47:16.854775807Z, the last moment that 64 bits of nanoseconds reach, is
+ * taken as that moment: "for ever" is written as some far year, and ending earlier allows nothing.
  * The printed form has no fraction where the fraction is zero. */
 bool time_parse(struct slice text, int64_t *time_ns);
 void time_print(int64_t time_ns, struct buffer *out);

@@ -1,6 +1,7 @@
 /* time.c - RFC 3339 text and nanoseconds since 1970 UTC.
  * Always true: what prints parses again to the same value; a moment before 1970 is refused, and one
- * behind the last that fits is taken as that last one. The calendar is the proleptic Gregorian one, counted in days from 1970-01-01. */
+ * behind the last that fits is taken as that last one. The calendar is the proleptic Gregorian one,
+ * counted in days from 1970-01-01. */
 #include "base/relationship.h"
 
 #define NANOSECONDS INT64_C(1000000000)

@@ -5,6 +5,7 @@
 #ifndef BEHALF_BENCH_BENCH_H
 #define BEHALF_BENCH_BENCH_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,33 +14,43 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "bench/bench_histogram.h"
+#include "bench/bench_mix.h"
+#include "bench/workload.h"
 #include "client/behalf.h"
 
-enum bench_exit { BENCH_OK = 0, BENCH_USAGE = 1, BENCH_CONNECTION = 2, BENCH_WRONG = 3 };
-
-enum bench_method {
-    METHOD_CHECK,
-    METHOD_CHECK_BULK,
-    METHOD_LOOKUP_RESOURCES,
-    METHOD_LOOKUP_SUBJECTS,
-    METHOD_LOOKUP_PERMISSIONS,
-    METHOD_EXPAND,
-    METHOD_WRITE,
-    METHOD_PING,
+enum bench_exit {
+    BENCH_OK = 0,
+    BENCH_USAGE = 1,
+    BENCH_CONNECTION = 2,
+    BENCH_WRONG = 3,
+    BENCH_SLOWER = 4
 };
+
+enum bench_output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_CSV };
 
 struct bench_options {
     const char *endpoint;
-    const char *workload; /* directory; NULL for a ping without one */
-    enum bench_method method;
+    const char *workload; /* a shape or a directory; NULL for a ping without one */
+    uint64_t size;        /* relationships of a shape */
+    uint64_t seed;
+    double zipf;
+    uint32_t questions; /* generated for each kind of request; lookups a tenth */
+    struct bench_mix mix;
     uint32_t connections;
     uint32_t depth; /* requests in flight on each connection */
     uint32_t threads;
-    uint32_t batch; /* items of a bulk, updates of a write; 0 = the method's default */
+    uint32_t batch;   /* items of a bulk */
+    uint32_t updates; /* of a write */
     uint32_t repeat;
+    double rate; /* requests a second of an open loop; 0 = closed loop */
     double seconds;
     double warmup_seconds;
-    bool json;
+    bool echo; /* measure ping beside each run */
+    enum bench_output output;
+    const char *html;         /* file for the report; NULL = none */
+    const char *server;       /* behalfd to start; NULL = the one beside this program */
+    const char *graph_memory; /* of the server started; NULL = its default */
+    bool serve;
 };
 
 /* --- requests (bench_requests.c) -------------------------------------------------------------- */
@@ -56,7 +67,9 @@ struct bench_request {
     uint32_t count; /* how many answers it has: 1, or the items of a bulk */
 };
 
+/* All requests of one method. */
 struct bench_requests {
+    enum bench_method method;
     struct buffer bytes;
     struct bench_request *items;
     size_t count;
@@ -65,58 +78,101 @@ struct bench_requests {
     struct slice *texts; /* the line each expectation comes from */
     size_t expected_count;
     size_t expected_capacity;
-    struct buffer source; /* the file the texts point into */
+    struct buffer source; /* the lines the texts point into */
 };
 
-/* False after saying on standard error what is wrong. */
-bool bench_requests_build(const struct bench_options *options,
-                          struct bench_requests *requests) BEHALF_MUST_USE;
-void bench_requests_release(struct bench_requests *requests);
+/* Those of every method of a mix. */
+struct bench_deck {
+    struct bench_requests methods[METHOD_COUNT]; /* empty where the weight is 0 */
+    struct bench_mix mix;
+};
 
-/* Reads DIRECTORY/NAME whole. When it is absent: false, and silent when `optional`. */
-bool bench_file_read(const char *directory, const char *name, bool optional,
-                     struct buffer *out) BEHALF_MUST_USE;
+/* False after saying on standard error what is wrong. `workload` NULL: only pings are possible. */
+bool bench_deck_build(const struct bench_options *options, const struct workload *workload,
+                      const struct bench_mix *mix, struct bench_deck *deck) BEHALF_MUST_USE;
+void bench_deck_release(struct bench_deck *deck);
 
-/* Takes the next line off `rest`; false at the end. */
-bool bench_line_next(struct slice *rest, struct slice *line);
-
-/* --- running (bench_run.c) -------------------------------------------------------------------- */
+/* --- answers (bench_answers.c) ---------------------------------------------------------------- */
 
 #define BENCH_SHOWN_MAX 8
 #define BENCH_SHOWN_SIZE 400
 
-struct bench_result {
+/* What one method did in one run. */
+struct bench_count {
     struct histogram latency_ns;
     uint64_t requests;
     uint64_t answers; /* requests, or the items of bulks */
     uint64_t errors;
     uint64_t wrong;
     uint64_t verified; /* answers that had an expectation */
-    double seconds;
-    uint32_t shown_count;
-    char shown[BENCH_SHOWN_MAX][BENCH_SHOWN_SIZE]; /* the first errors and wrong answers */
 };
 
-/* One timed run after its warm-up. */
-enum bench_exit bench_run(const struct bench_options *options,
-                          const struct bench_requests *requests,
-                          struct bench_result *result) BEHALF_MUST_USE;
+/* The first errors and wrong answers. */
+struct bench_shown {
+    uint32_t count;
+    char lines[BENCH_SHOWN_MAX][BENCH_SHOWN_SIZE];
+};
 
-void bench_report(const struct bench_options *options, const struct bench_result *result,
-                  uint32_t run);
-void bench_report_summary(const struct bench_options *options, double *rates, uint32_t count);
+/* Compares a reply's parts with what is expected of `request` and counts. */
+void bench_answer(const struct bench_requests *requests, const struct bench_request *request,
+                  struct behalf_value error, struct behalf_value value, struct bench_count *count,
+                  struct bench_shown *shown);
 
-const char *bench_method_name(enum bench_method method);
+/* --- running (bench_run.c) -------------------------------------------------------------------- */
 
-/* --- answers (bench_answers.c) ---------------------------------------------------------------- */
+#define BENCH_SAMPLES_MAX 2000
 
-/* Compares a reply's parts with what is expected of `request` and counts in `result`. */
-void bench_answer(const struct bench_options *options, const struct bench_requests *requests,
-                  const struct bench_request *request, struct behalf_value error,
-                  struct behalf_value value, struct bench_result *result);
+/* Requests answered in a stretch of time. */
+struct bench_sample {
+    double seconds; /* its end, since the clock started */
+    double requests_per_second;
+};
+
+struct bench_result {
+    struct bench_count methods[METHOD_COUNT];
+    struct bench_shown shown;
+    double seconds;
+    uint64_t late;   /* open loop: sent more than BENCH_LATE_NS after they were due */
+    uint64_t unsent; /* open loop: never sent; they count in no latency */
+    struct bench_sample samples[BENCH_SAMPLES_MAX];
+    uint32_t sample_count;
+};
+
+#define BENCH_LATE_NS INT64_C(1000000)
+
+/* One timed run after its warm-up. `name` is for the line that shows the progress at a terminal. */
+enum bench_exit bench_run(const struct bench_options *options, const struct bench_deck *deck,
+                          const char *name, struct bench_result *result) BEHALF_MUST_USE;
+
+/* All methods of a result as one. */
+void bench_result_total(const struct bench_result *result, struct bench_count *total);
 
 /* --- loading (bench_load.c) ------------------------------------------------------------------- */
 
-enum bench_exit bench_load(const struct bench_options *options) BEHALF_MUST_USE;
+struct bench_load_result {
+    uint64_t relationships;
+    double seconds;
+};
+
+enum bench_exit bench_load(const struct bench_options *options, const struct workload *workload,
+                           struct bench_load_result *result) BEHALF_MUST_USE;
+
+/* --- programs (bench_session.c, bench_numbers.c) ---------------------------------------------- */
+
+/* Load, run or both, with a server of its own where the options say so, and the report. */
+enum bench_parts { BENCH_LOAD = 1, BENCH_RUN = 2 };
+enum bench_exit bench_session(const struct bench_options *options, unsigned parts) BEHALF_MUST_USE;
+
+struct report;
+
+/* Runs the mix and its echo, as often as the options say. `*report` is the caller's to free,
+ * whatever came out; it has a row only with BENCH_OK and BENCH_WRONG. */
+enum bench_exit bench_measure(const struct bench_options *options, const struct workload *workload,
+                              struct report **report) BEHALF_MUST_USE;
+
+/* The figures that the project holds itself to. */
+enum bench_exit bench_numbers(const struct bench_options *options) BEHALF_MUST_USE;
+
+int64_t bench_now_ns(void);
 
 #endif

@@ -1,68 +1,65 @@
-/* bench_report.c - what was measured, for people and for programs. */
-#include <stdio.h>
-#include <stdlib.h>
+/* bench_report.c - see bench_report.h: the figures, and the table for people. */
+#include "bench/bench_report.h"
 
-#include "bench/bench.h"
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
 
 static const struct {
     const char *name;
     double percent;
-} percentiles[] = {{"p50", 50}, {"p95", 95}, {"p99", 99}, {"p99.9", 99.9}};
+} latencies[REPORT_LATENCIES] = {
+    [REPORT_P50] = {"p50", 50},         [REPORT_P90] = {"p90", 90},
+    [REPORT_P99] = {"p99", 99},         [REPORT_P999] = {"p99.9", 99.9},
+    [REPORT_P9999] = {"p99.99", 99.99}, [REPORT_MAX] = {"max", 100},
+};
 
-static double
-microseconds(uint64_t nanoseconds)
+const char *
+report_latency_name(enum report_latency latency)
 {
-    return (double)nanoseconds / 1000.0;
+    return latencies[latency].name;
 }
 
-static void
-report_json(const struct bench_options *options, const struct bench_result *result, uint32_t run)
+/* --- figures ---------------------------------------------------------------------------------- */
+
+struct report *
+report_new(const struct bench_options *options, const struct workload *workload)
 {
-    (void)printf("{\"method\":\"%s\",\"run\":%u,\"connections\":%u,\"depth\":%u,\"threads\":%u,"
-                 "\"seconds\":%.3f,\"requests\":%llu,\"requests_per_second\":%.0f,"
-                 "\"answers_per_second\":%.0f",
-                 bench_method_name(options->method), run, options->connections, options->depth,
-                 options->threads, result->seconds, (unsigned long long)result->requests,
-                 (double)result->requests / result->seconds,
-                 (double)result->answers / result->seconds);
-    for (size_t index = 0; index < BEHALF_COUNT_OF(percentiles); index++)
-        (void)printf(
-            ",\"%s_us\":%.1f", percentiles[index].name,
-            microseconds(histogram_percentile(&result->latency_ns, percentiles[index].percent)));
-    (void)printf(",\"max_us\":%.1f,\"verified\":%llu,\"errors\":%llu,\"wrong\":%llu}\n",
-                 microseconds(result->latency_ns.max), (unsigned long long)result->verified,
-                 (unsigned long long)result->errors, (unsigned long long)result->wrong);
+    struct report *report = memory_new(sizeof *report);
+    struct buffer mix;
+
+    *report = (struct report){.zipf = options->zipf,
+                              .seed = options->seed,
+                              .connections = options->connections,
+                              .depth = options->depth,
+                              .threads = options->threads,
+                              .rate = options->rate,
+                              .seconds = options->seconds,
+                              .warmup_seconds = options->warmup_seconds};
+    if (workload != NULL) {
+        report->workload = workload->name;
+        report->relationships = workload->relationships;
+    }
+    buffer_init(&mix);
+    bench_mix_print(&options->mix, &mix);
+    (void)snprintf(report->mix, sizeof report->mix, "%.*s", SLICE_PRINTF(buffer_slice(&mix)));
+    buffer_release(&mix);
+    return report;
 }
 
 void
-bench_report(const struct bench_options *options, const struct bench_result *result, uint32_t run)
+report_free(struct report *report)
 {
-    for (uint32_t index = 0; index < result->shown_count; index++)
-        (void)fprintf(stderr, "%s\n", result->shown[index]);
-    if (options->json) {
-        report_json(options, result, run);
+    if (report == NULL)
         return;
-    }
-    if (run == 1)
-        (void)printf("%s, %u connections x %u in flight, %u thread%s, %.1f s after %.1f s\n",
-                     bench_method_name(options->method), options->connections, options->depth,
-                     options->threads, options->threads == 1 ? "" : "s", options->seconds,
-                     options->warmup_seconds);
-    (void)printf("  %.0f requests/s", (double)result->requests / result->seconds);
-    if (options->method == METHOD_CHECK_BULK)
-        (void)printf("  %.0f checks/s", (double)result->answers / result->seconds);
-    for (size_t index = 0; index < BEHALF_COUNT_OF(percentiles); index++)
-        (void)printf(
-            "  %s %.0f us", percentiles[index].name,
-            microseconds(histogram_percentile(&result->latency_ns, percentiles[index].percent)));
-    (void)printf("  max %.0f us  errors %llu  wrong %llu of %llu\n",
-                 microseconds(result->latency_ns.max), (unsigned long long)result->errors,
-                 (unsigned long long)result->wrong, (unsigned long long)result->verified);
-    (void)fflush(stdout);
+    for (uint32_t index = 0; index < report->row_count; index++)
+        memory_free(report->rows[index].runs);
+    memory_free(report);
 }
 
 static int
-compare_rates(const void *a, const void *b)
+compare_doubles(const void *a, const void *b)
 {
     double left = *(const double *)a;
     double right = *(const double *)b;
@@ -70,12 +67,215 @@ compare_rates(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-void
-bench_report_summary(const struct bench_options *options, double *rates, uint32_t count)
+double
+report_median(double *values, size_t count)
 {
-    if (options->json || count < 2)
-        return;
-    qsort(rates, count, sizeof *rates, compare_rates);
-    (void)printf("  median %.0f requests/s of %u runs (%.0f to %.0f)\n", rates[count / 2], count,
-                 rates[0], rates[count - 1]);
+    if (count == 0)
+        return 0;
+    qsort(values, count, sizeof *values, compare_doubles);
+    return (values[(count - 1) / 2] + values[count / 2]) / 2;
+}
+
+/* The median of one figure over the runs; `offset` is its place in a report_figures. */
+static double
+median_of(const struct report_row *row, size_t offset, double *scratch)
+{
+    for (uint32_t run = 0; run < row->run_count; run++)
+        memcpy(&scratch[run], (const char *)&row->runs[run] + offset, sizeof scratch[run]);
+    return report_median(scratch, row->run_count);
+}
+
+static void
+summarize(struct report_row *row)
+{
+    double *scratch = memory_new_array(row->run_count, sizeof *scratch);
+    struct report_figures *median = &row->median;
+
+    *median = (struct report_figures){.requests = 0};
+    median->answers_per_second =
+        median_of(row, offsetof(struct report_figures, answers_per_second), scratch);
+    for (size_t index = 0; index < REPORT_LATENCIES; index++)
+        median->latency_us[index] = median_of(
+            row, offsetof(struct report_figures, latency_us) + index * sizeof(double), scratch);
+    /* Last: `scratch` is then sorted by throughput. */
+    median->requests_per_second =
+        median_of(row, offsetof(struct report_figures, requests_per_second), scratch);
+    row->lowest = scratch[0];
+    row->highest = scratch[row->run_count - 1];
+    for (uint32_t run = 0; run < row->run_count; run++) {
+        median->requests += row->runs[run].requests;
+        median->verified += row->runs[run].verified;
+        median->errors += row->runs[run].errors;
+        median->wrong += row->runs[run].wrong;
+    }
+    memory_free(scratch);
+}
+
+static struct report_row *
+row_of(struct report *report, const char *name)
+{
+    struct report_row *row;
+
+    for (uint32_t index = 0; index < report->row_count; index++)
+        if (strcmp(report->rows[index].name, name) == 0)
+            return &report->rows[index];
+    BEHALF_ASSERT(report->row_count < REPORT_ROWS_MAX);
+    row = &report->rows[report->row_count++];
+    row->name = name;
+    return row;
+}
+
+const struct report_row *
+report_find(const struct report *report, const char *name)
+{
+    for (uint32_t index = 0; index < report->row_count; index++)
+        if (strcmp(report->rows[index].name, name) == 0)
+            return &report->rows[index];
+    return NULL;
+}
+
+void
+report_add(struct report *report, const char *name, const struct bench_count *count, double seconds)
+{
+    struct report_row *row = row_of(report, name);
+    struct report_figures figures = {.requests_per_second = (double)count->requests / seconds,
+                                     .answers_per_second = (double)count->answers / seconds,
+                                     .requests = count->requests,
+                                     .verified = count->verified,
+                                     .errors = count->errors,
+                                     .wrong = count->wrong};
+
+    for (size_t index = 0; index < REPORT_LATENCIES; index++)
+        figures.latency_us[index] =
+            (double)histogram_percentile(&count->latency_ns, latencies[index].percent) / 1000.0;
+    row->runs = memory_resize(row->runs, row->run_count + 1, sizeof *row->runs);
+    row->runs[row->run_count++] = figures;
+    histogram_merge(&row->latency_ns, &count->latency_ns);
+    summarize(row);
+}
+
+void
+report_add_result(struct report *report, const struct bench_mix *mix,
+                  const struct bench_result *result)
+{
+    struct bench_count *total = memory_new(sizeof *total);
+
+    if (bench_mix_single(mix) == METHOD_COUNT) {
+        bench_result_total(result, total);
+        report_add(report, REPORT_ALL, total, result->seconds);
+    }
+    for (uint32_t method = 0; method < METHOD_COUNT; method++)
+        if (mix->weights[method] > 0)
+            report_add(report, bench_method_name((enum bench_method)method),
+                       &result->methods[method], result->seconds);
+    report->late += result->late;
+    report->unsent += result->unsent;
+    memcpy(report->samples, result->samples, sizeof report->samples);
+    report->sample_count = result->sample_count;
+    memory_free(total);
+}
+
+const struct report_row *
+report_main(const struct report *report)
+{
+    /* The row over all methods is made before those of the methods. */
+    BEHALF_ASSERT(report->row_count > 0);
+    return &report->rows[0];
+}
+
+bool
+report_echo_ratio(const struct report *report, struct report_ratio *ratio)
+{
+    const struct report_row *echo = report_find(report, REPORT_ECHO);
+    const struct report_row *row = report_main(report);
+    uint32_t count = echo == NULL ? 0 : echo->run_count;
+    double *ratios;
+
+    if (count > row->run_count)
+        count = row->run_count;
+    if (count == 0 || echo->lowest <= 0)
+        return false;
+    ratios = memory_new_array(count, sizeof *ratios);
+    for (uint32_t run = 0; run < count; run++)
+        ratios[run] = row->runs[run].requests_per_second / echo->runs[run].requests_per_second;
+    *ratio = (struct report_ratio){.median = report_median(ratios, count)};
+    ratio->lowest = ratios[0];
+    ratio->highest = ratios[count - 1];
+    if (echo->median.latency_us[REPORT_P99] > 0)
+        ratio->p99 = row->median.latency_us[REPORT_P99] / echo->median.latency_us[REPORT_P99];
+    memory_free(ratios);
+    return true;
+}
+
+/* --- for people ------------------------------------------------------------------------------- */
+
+static void
+text_head(const struct report *report, struct buffer *out)
+{
+    if (report->load.relationships > 0)
+        buffer_add_format(out, "loaded %llu relationships in %.1f s, %.0f/s\n",
+                          (unsigned long long)report->load.relationships, report->load.seconds,
+                          (double)report->load.relationships / report->load.seconds);
+    if (report->workload != NULL)
+        buffer_add_format(out, "%s", report->workload);
+    if (report->relationships > 0)
+        buffer_add_format(out, ", %llu relationships, seed %llu",
+                          (unsigned long long)report->relationships,
+                          (unsigned long long)report->seed);
+    if (report->zipf > 0)
+        buffer_add_format(out, ", zipf %g", report->zipf);
+    buffer_add_format(out, "%s%s\n%u connections x %u in flight, %u thread%s, ",
+                      report->workload != NULL ? ": " : "", report->mix, report->connections,
+                      report->depth, report->threads, report->threads == 1 ? "" : "s");
+    if (report->rate > 0)
+        buffer_add_format(out, "open loop at %.0f/s, ", report->rate);
+    else
+        buffer_add_text(out, "closed loop, ");
+    buffer_add_format(out, "%u x %.1f s after %.1f s\n\n", report_main(report)->run_count,
+                      report->seconds, report->warmup_seconds);
+}
+
+static void
+text_row(const struct report_row *row, struct buffer *out)
+{
+    const struct report_figures *median = &row->median;
+
+    buffer_add_format(out, "%-20s %12.0f", row->name, median->requests_per_second);
+    for (size_t index = 0; index < REPORT_LATENCIES; index++)
+        buffer_add_format(out, " %9.0f", median->latency_us[index]);
+    buffer_add_format(out, " %7llu %6llu\n", (unsigned long long)median->errors,
+                      (unsigned long long)median->wrong);
+    if (row->run_count > 1)
+        buffer_add_format(out, "%-20s %12.0f to %.0f in %u runs\n", "", row->lowest, row->highest,
+                          row->run_count);
+    if (median->answers_per_second > 1.001 * median->requests_per_second)
+        buffer_add_format(out, "%-20s %12.0f answers/s\n", "", median->answers_per_second);
+}
+
+void
+report_text(const struct report *report, struct buffer *out)
+{
+    struct report_ratio ratio;
+    uint64_t verified = 0;
+
+    text_head(report, out);
+    buffer_add_format(out, "%-20s %12s", "", "requests/s");
+    for (size_t index = 0; index < REPORT_LATENCIES; index++)
+        buffer_add_format(out, " %6s us", latencies[index].name);
+    buffer_add_format(out, " %7s %6s\n", "errors", "wrong");
+    for (uint32_t index = 0; index < report->row_count; index++) {
+        text_row(&report->rows[index], out);
+        verified += index == 0 ? report->rows[index].median.verified : 0;
+    }
+    buffer_add_format(out, "\n%llu answers compared with what is expected",
+                      (unsigned long long)verified);
+    if (report->rate > 0)
+        buffer_add_format(out,
+                          "; latency from when a request was due; %llu sent over 1 ms late, %llu "
+                          "never sent",
+                          (unsigned long long)report->late, (unsigned long long)report->unsent);
+    if (report_echo_ratio(report, &ratio))
+        buffer_add_format(out, "\n%.3f of echo throughput (%.3f to %.3f), p99 %.2f x echo's",
+                          ratio.median, ratio.lowest, ratio.highest, ratio.p99);
+    buffer_add_byte(out, '\n');
 }

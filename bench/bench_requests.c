@@ -1,82 +1,24 @@
-/* bench_requests.c - the files of a workload, encoded as requests.
- *
- *   checks.txt           RESOURCE#PERMISSION@SUBJECT <TAB> true|false [<TAB> actor=A[,A...]]
- *   lookups.txt          TYPE#PERMISSION@SUBJECT [<TAB> number of results]
- *   lookup_subjects.txt  RESOURCE#PERMISSION@TYPE [<TAB> number of results]
- *   writes.txt           touch|delete <TAB> RELATIONSHIP (else relationships.txt is used) */
-#include <errno.h>
+/* bench_requests.c - the lines of a workload (bench/workload.h), encoded as requests. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/memory.h"
 #include "bench/bench.h"
 
-#define READ_SIZE ((size_t)1 << 20)
 #define WRITES_MAX 100000 /* lines taken for writes: more would only grow the prebuilt bytes */
 #define WRITE_BLOCK 1000  /* writes of a block are all touched, then all deleted */
 #define PAGE_MAX 100000   /* lookups ask for everything at once */
+#define LOOKUPS_LESS 10   /* a lookup costs so much more that fewer different ones do */
 #define PING_SIZE 64      /* payload when there are no checks to be like */
 
-/* --- files ------------------------------------------------------------------------------------ */
+/* --- lines ------------------------------------------------------------------------------------ */
 
-bool
-bench_file_read(const char *directory, const char *name, bool optional, struct buffer *out)
-{
-    struct buffer path;
-    FILE *file;
-    size_t count;
-    bool good;
-
-    buffer_init(&path);
-    buffer_add_format(&path, "%s/%s", directory, name);
-    file = fopen(path.data, "rb");
-    good = file != NULL;
-    if (file == NULL && !optional)
-        (void)fprintf(stderr, "behalf-bench: cannot read '%s': %s\n", path.data, strerror(errno));
-    while (file != NULL) {
-        count = fread(buffer_reserve(out, READ_SIZE), 1, READ_SIZE, file);
-        buffer_added(out, count);
-        if (count == 0)
-            break;
-    }
-    if (file != NULL && ferror(file) != 0) {
-        (void)fprintf(stderr, "behalf-bench: cannot read '%s'\n", path.data);
-        good = false;
-    }
-    if (file != NULL)
-        (void)fclose(file);
-    buffer_release(&path);
-    return good;
-}
-
-bool
-bench_line_next(struct slice *rest, struct slice *line)
-{
-    const char *end;
-
-    if (rest->size == 0)
-        return false;
-    end = memchr(rest->data, '\n', rest->size);
-    *line = (struct slice){rest->data, end != NULL ? (size_t)(end - rest->data) : rest->size};
-    rest->data += line->size + (end != NULL ? 1 : 0);
-    rest->size -= line->size + (end != NULL ? 1 : 0);
-    return true;
-}
-
-/* Takes what stands before `separator`, and the separator. All when there is none. */
-static struct slice
-take_until(struct slice *rest, char separator)
-{
-    const char *end = rest->size > 0 ? memchr(rest->data, separator, rest->size) : NULL;
-    struct slice taken = {rest->data, end != NULL ? (size_t)(end - rest->data) : rest->size};
-    size_t skipped = taken.size + (end != NULL ? 1 : 0);
-
-    rest->data += skipped;
-    rest->size -= skipped;
-    return taken;
-}
+struct builder {
+    const struct bench_options *options;
+    const struct workload *workload; /* NULL: none */
+    const struct bench_mix *mix;
+};
 
 /* A line of a workload in its parts. */
 struct entry {
@@ -89,30 +31,44 @@ struct entry {
 };
 
 static bool
+parse_count(struct slice digits, uint32_t *count)
+{
+    uint64_t value = 0;
+
+    for (size_t at = 0; at < digits.size; at++) {
+        if (digits.data[at] < '0' || digits.data[at] > '9')
+            return false;
+        value = value * 10 + (uint64_t)(digits.data[at] - '0');
+        if (value >= EXPECT_UNKNOWN)
+            return false;
+    }
+    *count = (uint32_t)value;
+    return digits.size > 0;
+}
+
+static bool
 parse_entry(struct slice line, struct entry *entry)
 {
     struct slice rest = line;
     struct slice word;
 
     *entry = (struct entry){.expected = EXPECT_UNKNOWN};
-    entry->text = take_until(&rest, '\t');
+    entry->text = workload_take_until(&rest, '\t');
     while (rest.size > 0) {
-        word = take_until(&rest, '\t');
+        word = workload_take_until(&rest, '\t');
         if (slice_equal(word, SLICE_LITERAL("true")))
             entry->expected = 1;
         else if (slice_equal(word, SLICE_LITERAL("false")))
             entry->expected = 0;
         else if (slice_starts_with(word, SLICE_LITERAL("actor=")))
             entry->actors = (struct slice){word.data + 6, word.size - 6};
-        else if (word.size > 0 && word.data[0] >= '0' && word.data[0] <= '9')
-            entry->expected = (uint32_t)strtoul(word.data, NULL, 10);
-        else
+        else if (!parse_count(word, &entry->expected))
             return false;
     }
     /* Workload ids have no '#' and no '@', so there is no need to look for quotes. */
     rest = entry->text;
-    entry->resource = take_until(&rest, '#');
-    entry->permission = take_until(&rest, '@');
+    entry->resource = workload_take_until(&rest, '#');
+    entry->permission = workload_take_until(&rest, '@');
     entry->subject = rest;
     return entry->resource.size > 0 && entry->permission.size > 0 && entry->subject.size > 0;
 }
@@ -133,14 +89,14 @@ put_actors(struct behalf_writer *writer, struct slice actors)
     uint32_t count = 0;
 
     while (rest.size > 0) {
-        (void)take_until(&rest, ',');
+        (void)workload_take_until(&rest, ',');
         count++;
     }
     behalf_write_text(writer, "actor");
     if (count > 1)
         behalf_write_array(writer, count);
     while (actors.size > 0) {
-        rest = take_until(&actors, ',');
+        rest = workload_take_until(&actors, ',');
         behalf_write_string(writer, rest.data, rest.size);
     }
 }
@@ -224,7 +180,7 @@ static void
 put_lookup_subjects(struct behalf_writer *writer, const struct entry *entry)
 {
     struct slice relation = entry->subject;
-    struct slice type = take_until(&relation, '#');
+    struct slice type = workload_take_until(&relation, '#');
 
     behalf_write_map(writer, relation.size > 0 ? 5 : 4);
     put_text(writer, "resource", entry->resource);
@@ -256,27 +212,22 @@ put_expand(struct behalf_writer *writer, const struct entry *entry)
 
 static const struct method_source {
     const char *name;
-    const char *file;
+    enum question_kind kind;
     void (*put)(struct behalf_writer *writer, const struct entry *entry);
-    bool verified; /* the file's third part says what this method answers */
-} method_sources[] = {
-    [METHOD_CHECK] = {"check", "checks.txt", put_check, true},
-    [METHOD_CHECK_BULK] = {"check_bulk", "checks.txt", put_check, true},
-    [METHOD_LOOKUP_RESOURCES] = {"lookup_resources", "lookups.txt", put_lookup_resources, true},
-    [METHOD_LOOKUP_SUBJECTS] = {"lookup_subjects", "lookup_subjects.txt", put_lookup_subjects,
+    bool verified; /* the line's last part says what this method answers */
+} method_sources[METHOD_COUNT] = {
+    [METHOD_CHECK] = {"check", QUESTION_CHECK, put_check, true},
+    [METHOD_CHECK_BULK] = {"check_bulk", QUESTION_CHECK, put_check, true},
+    [METHOD_LOOKUP_RESOURCES] = {"lookup_resources", QUESTION_LOOKUP_RESOURCES,
+                                 put_lookup_resources, true},
+    [METHOD_LOOKUP_SUBJECTS] = {"lookup_subjects", QUESTION_LOOKUP_SUBJECTS, put_lookup_subjects,
                                 true},
-    [METHOD_LOOKUP_PERMISSIONS] = {"lookup_permissions", "checks.txt", put_lookup_permissions,
+    [METHOD_LOOKUP_PERMISSIONS] = {"lookup_permissions", QUESTION_CHECK, put_lookup_permissions,
                                    false},
-    [METHOD_EXPAND] = {"expand", "checks.txt", put_expand, false},
-    [METHOD_WRITE] = {"relationships.write", "writes.txt", NULL, false},
-    [METHOD_PING] = {"ping", "checks.txt", NULL, false},
+    [METHOD_EXPAND] = {"expand", QUESTION_CHECK, put_expand, false},
+    [METHOD_WRITE] = {"relationships.write", QUESTION_WRITE, NULL, false},
+    [METHOD_PING] = {"ping", QUESTION_CHECK, NULL, false},
 };
-
-const char *
-bench_method_name(enum bench_method method)
-{
-    return method == METHOD_WRITE ? "write" : method_sources[method].name;
-}
 
 /* Wraps `count` encoded items as the one member of a map. */
 static void
@@ -305,35 +256,36 @@ append_bulk(struct bench_requests *requests, const struct behalf_writer *items,
 
 /* One request per line, or per `batch` lines for bulks. */
 static bool
-build_queries(const struct bench_options *options, struct bench_requests *requests)
+build_queries(const struct builder *builder, struct bench_requests *requests)
 {
-    const struct method_source *source = &method_sources[options->method];
+    const struct method_source *source = &method_sources[requests->method];
+    bool verified = source->verified && !(requests->method == METHOD_LOOKUP_SUBJECTS &&
+                                          builder->mix->weights[METHOD_WRITE] > 0);
     struct slice rest = buffer_slice(&requests->source);
     struct behalf_writer *items = behalf_writer_new();
     struct behalf_writer *arguments = behalf_writer_new();
     uint32_t count = 0;
-    size_t number = 0;
     struct slice line;
     bool good = true;
 
     BEHALF_ASSERT(items != NULL && arguments != NULL);
-    while (good && bench_line_next(&rest, &line)) {
+    while (good && workload_line_next(&rest, &line)) {
         struct entry entry;
 
-        number++;
-        if (line.size == 0 || slice_starts_with(line, SLICE_LITERAL("//")))
+        if (workload_line_is_blank(line))
             continue;
         good = parse_entry(line, &entry);
         if (!good)
-            (void)fprintf(stderr, "behalf-bench: cannot read line %zu of '%s/%s'\n", number,
-                          options->workload, source->file);
-        if (!source->verified)
+            (void)fprintf(stderr, "behalf-bench: no question for %s: '%.*s' of '%s'\n",
+                          bench_method_name(requests->method), SLICE_PRINTF(line),
+                          builder->workload->name);
+        if (!verified)
             entry.expected = EXPECT_UNKNOWN;
         expect(requests, &entry);
         source->put(items, &entry);
-        if (options->method != METHOD_CHECK_BULK)
+        if (requests->method != METHOD_CHECK_BULK)
             append(requests, source->name, items, 1);
-        else if (++count < options->batch)
+        else if (++count < builder->options->batch)
             continue;
         else
             append_bulk(requests, items, arguments, count);
@@ -381,27 +333,34 @@ put_update(struct behalf_writer *items, struct slice op, struct slice relationsh
     put_text(items, "relationship", relationship);
 }
 
-/* A relationship of its own for the bench: the resource id gets a suffix, so that the answers of
- * the workload's checks stay what they are. */
-static struct slice
-rename_resource(struct slice line, struct buffer *out)
+/* The workload's resource and relation with a subject that nothing else names: the same nodes are
+ * written that the checks read, and no check changes its answer. False of a wildcard. */
+static bool
+rename_subject(struct slice line, size_t number, struct buffer *out)
 {
     struct slice rest = line;
-    struct slice resource = take_until(&rest, '#');
+    struct slice resource = workload_take_until(&rest, '@');
+    struct slice type = workload_take_until(&rest, ':');
+    size_t id_size = 0;
 
+    if (slice_starts_with(rest, SLICE_LITERAL("*")))
+        return false;
+    /* Its relation and its conditions stay. */
+    while (id_size < rest.size && rest.data[id_size] != '#' && rest.data[id_size] != '[')
+        id_size++;
     buffer_clear(out);
-    buffer_add_slice(out, resource);
-    buffer_add_text(out, "-bench#");
-    buffer_add_slice(out, rest);
-    return buffer_slice(out);
+    buffer_add_format(out, "%.*s@%.*s:bench-%zu%.*s", SLICE_PRINTF(resource), SLICE_PRINTF(type),
+                      number, (int)(rest.size - id_size), rest.data + id_size);
+    return true;
 }
 
-/* The same lines twice: touched in one pass, deleted in the next. */
+/* Transactions of `updates` lines each, touched in one pass, deleted in the next. */
 static void
-build_write_block(const struct bench_options *options, struct bench_requests *requests,
-                  const struct slice *lines, size_t line_count)
+build_write_block(const struct builder *builder, struct bench_requests *requests,
+                  const struct slice *lines, size_t line_count, size_t number)
 {
     static const struct slice operations[2] = {{"touch", 5}, {"delete", 6}};
+    uint32_t updates = builder->options->updates;
     struct behalf_writer *items = behalf_writer_new();
     struct behalf_writer *arguments = behalf_writer_new();
     struct buffer renamed;
@@ -409,14 +368,19 @@ build_write_block(const struct bench_options *options, struct bench_requests *re
     BEHALF_ASSERT(items != NULL && arguments != NULL);
     buffer_init(&renamed);
     for (size_t pass = 0; pass < 2; pass++)
-        for (size_t from = 0; from < line_count; from += options->batch) {
-            size_t left = line_count - from;
-            uint32_t count = left < options->batch ? (uint32_t)left : options->batch;
+        for (size_t from = 0; from < line_count; from += updates) {
+            size_t end = from + updates < line_count ? from + updates : line_count;
             struct entry entry = {.text = lines[from], .expected = EXPECT_UNKNOWN};
+            uint32_t count = 0;
 
             behalf_writer_clear(items);
-            for (size_t index = from; index < from + count; index++)
-                put_update(items, operations[pass], rename_resource(lines[index], &renamed));
+            for (size_t index = from; index < end; index++)
+                if (rename_subject(lines[index], number + index, &renamed)) {
+                    put_update(items, operations[pass], buffer_slice(&renamed));
+                    count++;
+                }
+            if (count == 0)
+                continue;
             wrap_items(arguments, "updates", count, items);
             expect(requests, &entry);
             append(requests, "relationships.write", arguments, 1);
@@ -427,7 +391,7 @@ build_write_block(const struct bench_options *options, struct bench_requests *re
 }
 
 static void
-build_writes(const struct bench_options *options, struct bench_requests *requests)
+build_writes(const struct builder *builder, struct bench_requests *requests)
 {
     struct slice rest = buffer_slice(&requests->source);
     struct slice *lines = memory_new_array(WRITE_BLOCK, sizeof *lines);
@@ -435,24 +399,24 @@ build_writes(const struct bench_options *options, struct bench_requests *request
     size_t count = 0;
     size_t total = 0;
 
-    while (total < WRITES_MAX && bench_line_next(&rest, &line)) {
-        if (line.size == 0 || slice_starts_with(line, SLICE_LITERAL("//")))
+    while (total < WRITES_MAX && workload_line_next(&rest, &line)) {
+        if (workload_line_is_blank(line))
             continue;
         total++;
         lines[count++] = line;
         if (count == WRITE_BLOCK) {
-            build_write_block(options, requests, lines, count);
+            build_write_block(builder, requests, lines, count, total);
             count = 0;
         }
     }
     if (count > 0)
-        build_write_block(options, requests, lines, count);
+        build_write_block(builder, requests, lines, count, total);
     memory_free(lines);
 }
 
 /* writes.txt as it stands: `touch|delete <TAB> RELATIONSHIP`. */
 static void
-build_given_writes(const struct bench_options *options, struct bench_requests *requests)
+build_given_writes(const struct builder *builder, struct bench_requests *requests)
 {
     struct slice rest = buffer_slice(&requests->source);
     struct behalf_writer *items = behalf_writer_new();
@@ -461,12 +425,12 @@ build_given_writes(const struct bench_options *options, struct bench_requests *r
     uint32_t count = 0;
 
     BEHALF_ASSERT(items != NULL && arguments != NULL);
-    while (bench_line_next(&rest, &line)) {
+    while (workload_line_next(&rest, &line)) {
         struct entry entry = {.text = line, .expected = EXPECT_UNKNOWN};
-        struct slice op = take_until(&line, '\t');
+        struct slice op = workload_take_until(&line, '\t');
 
         put_update(items, op, line);
-        if (++count < options->batch)
+        if (++count < builder->options->updates)
             continue;
         wrap_items(arguments, "updates", count, items);
         expect(requests, &entry);
@@ -480,61 +444,92 @@ build_given_writes(const struct bench_options *options, struct bench_requests *r
 
 /* --- all -------------------------------------------------------------------------------------- */
 
-static bool
-build_ping_like(const struct bench_options *options, struct bench_requests *requests)
+static void
+requests_init(struct bench_requests *requests, enum bench_method method)
 {
-    struct bench_options like = *options;
-    struct bench_requests checks = {0};
-    bool good = true;
-
-    like.method = METHOD_CHECK;
-    if (options->workload != NULL)
-        good = bench_requests_build(&like, &checks);
-    if (good)
-        build_ping(requests, &checks);
-    if (options->workload != NULL)
-        bench_requests_release(&checks);
-    return good;
-}
-
-bool
-bench_requests_build(const struct bench_options *options, struct bench_requests *requests)
-{
-    bool good = true;
-    bool given;
-
-    *requests = (struct bench_requests){0};
+    *requests = (struct bench_requests){.method = method};
     buffer_init(&requests->bytes);
     buffer_init(&requests->source);
-    if (options->method == METHOD_PING)
-        return build_ping_like(options, requests);
-    if (options->method == METHOD_WRITE) {
-        given = bench_file_read(options->workload, "writes.txt", true, &requests->source);
-        good = given ||
-               bench_file_read(options->workload, "relationships.txt", false, &requests->source);
-        if (given)
-            build_given_writes(options, requests);
-        else if (good)
-            build_writes(options, requests);
-    } else {
-        good = bench_file_read(options->workload, method_sources[options->method].file, false,
-                               &requests->source) &&
-               build_queries(options, requests);
-    }
-    if (good && requests->count == 0) {
-        (void)fprintf(stderr, "behalf-bench: '%s' has nothing for %s\n", options->workload,
-                      bench_method_name(options->method));
-        good = false;
-    }
-    return good;
 }
 
-void
-bench_requests_release(struct bench_requests *requests)
+static void
+requests_release(struct bench_requests *requests)
 {
     buffer_release(&requests->bytes);
     buffer_release(&requests->source);
     memory_free(requests->items);
     memory_free(requests->expected);
     memory_free(requests->texts);
+}
+
+static bool build_requests(const struct builder *builder, struct bench_requests *requests);
+
+static bool
+build_ping_like(const struct builder *builder, struct bench_requests *requests)
+{
+    struct bench_requests checks;
+    bool good = true;
+
+    requests_init(&checks, METHOD_CHECK);
+    if (builder->workload != NULL)
+        good = build_requests(builder, &checks);
+    if (good)
+        build_ping(requests, &checks);
+    requests_release(&checks);
+    return good;
+}
+
+static bool
+build_requests(const struct builder *builder, struct bench_requests *requests)
+{
+    enum question_kind kind = method_sources[requests->method].kind;
+    bool is_lookup = kind == QUESTION_LOOKUP_RESOURCES || kind == QUESTION_LOOKUP_SUBJECTS;
+    uint32_t count = builder->options->questions / (is_lookup ? LOOKUPS_LESS : 1);
+    bool given = false;
+    bool good;
+
+    if (requests->method == METHOD_PING)
+        return build_ping_like(builder, requests);
+    if (builder->workload == NULL) {
+        (void)fprintf(stderr, "behalf-bench: no --workload for %s\n",
+                      bench_method_name(requests->method));
+        return false;
+    }
+    good = workload_questions(builder->workload, kind, count > 0 ? count : 1, &requests->source,
+                              &given);
+    if (good && requests->method != METHOD_WRITE)
+        good = build_queries(builder, requests);
+    else if (good && given)
+        build_given_writes(builder, requests);
+    else if (good)
+        build_writes(builder, requests);
+    if (good && requests->count == 0) {
+        (void)fprintf(stderr, "behalf-bench: '%s' has nothing for %s\n", builder->workload->name,
+                      bench_method_name(requests->method));
+        good = false;
+    }
+    return good;
+}
+
+bool
+bench_deck_build(const struct bench_options *options, const struct workload *workload,
+                 const struct bench_mix *mix, struct bench_deck *deck)
+{
+    const struct builder builder = {options, workload, mix};
+    bool good = true;
+
+    *deck = (struct bench_deck){.mix = *mix};
+    for (uint32_t method = 0; method < METHOD_COUNT; method++) {
+        requests_init(&deck->methods[method], (enum bench_method)method);
+        if (good && mix->weights[method] > 0)
+            good = build_requests(&builder, &deck->methods[method]);
+    }
+    return good;
+}
+
+void
+bench_deck_release(struct bench_deck *deck)
+{
+    for (uint32_t method = 0; method < METHOD_COUNT; method++)
+        requests_release(&deck->methods[method]);
 }

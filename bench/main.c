@@ -1,216 +1,129 @@
 /* main.c - `behalf-bench`, the load tool.
- * Exit codes: 0 done, 1 usage, 2 no connection, 3 an error or a wrong answer. */
+ * Exit codes: enum bench_exit of bench/bench.h. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "bench/bench.h"
-
-#define CONNECTIONS_MAX 4096
-#define DEPTH_MAX 4096
-#define THREADS_MAX 256
-#define BATCH_MAX 1000
-#define BULK_DEFAULT 100
-#define REPEAT_MAX 1000
-
-static const char help_text[] =
-    "usage: behalf-bench load --workload DIR [OPTION...]\n"
-    "       behalf-bench run [--workload DIR] [--method METHOD] [OPTION...]\n"
-    "\n"
-    "load writes DIR/schema.zed and DIR/relationships.txt to the server. run asks it in a closed\n"
-    "loop and compares the answers with those of the workload's files. ping, with a payload that\n"
-    "makes it as large as a check, is what the network and the loop cost alone.\n"
-    "\n"
-    "options:\n"
-    "  --batch N        checks of a bulk (default 100), relationships of a write (default 1)\n"
-    "  --connections N  default 16 (load: 4)\n"
-    "  --depth N        requests in flight on each connection, default 16\n"
-    "  --endpoint E     ADDRESS:PORT or unix:PATH, default 127.0.0.1:23425 or BEHALF_ENDPOINT\n"
-    "  --json           one JSON document for each run\n"
-    "  --method M       check, check_bulk, lookup_resources, lookup_subjects,\n"
-    "                   lookup_permissions, expand, write, ping; default check, without a\n"
-    "                   workload ping\n"
-    "  --repeat N       runs, default 1\n"
-    "  --seconds S      length of a run, default 10\n"
-    "  --threads N      threads that drive the connections, default 1\n"
-    "  --warmup S       before each run, default 1\n"
-    "  --workload DIR   schema.zed, relationships.txt, checks.txt ...; see behalf-bench(1)\n";
+#include "bench/bench_options.h"
+#include "bench/bench_report.h"
 
 static bool
-parse_count(const char *text, uint32_t largest, uint32_t *number)
+read_whole(const char *path, struct buffer *out)
 {
-    char *end;
-    unsigned long value;
+    FILE *file = fopen(path, "rb");
+    bool good = file != NULL;
 
-    if (text[0] < '0' || text[0] > '9')
-        return false;
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    if (errno != 0 || *end != '\0' || value < 1 || value > largest)
-        return false;
-    *number = (uint32_t)value;
-    return true;
-}
+    while (file != NULL) {
+        size_t count = fread(buffer_reserve(out, BUFSIZ), 1, BUFSIZ, file);
 
-static bool
-parse_seconds(const char *text, double smallest, double *seconds)
-{
-    char *end;
-    double value;
-
-    if ((text[0] < '0' || text[0] > '9') && text[0] != '.')
-        return false;
-    value = strtod(text, &end);
-    if (*end != '\0' || !(value >= smallest && value <= 86400.0))
-        return false;
-    *seconds = value;
-    return true;
-}
-
-static bool
-parse_method(const char *text, enum bench_method *method)
-{
-    for (int index = METHOD_CHECK; index <= METHOD_PING; index++)
-        if (strcmp(bench_method_name((enum bench_method)index), text) == 0) {
-            *method = (enum bench_method)index;
-            return true;
-        }
-    return false;
-}
-
-struct parsed {
-    struct bench_options options;
-    bool has_method;
-    bool load;
-};
-
-/* One option with its value. */
-static bool
-take_option(struct parsed *parsed, const char *name, const char *value)
-{
-    struct bench_options *options = &parsed->options;
-
-    if (strcmp(name, "--endpoint") == 0) {
-        options->endpoint = value;
-        return true;
+        buffer_added(out, count);
+        if (count == 0)
+            break;
     }
-    if (strcmp(name, "--workload") == 0) {
-        options->workload = value;
-        return true;
+    if (file != NULL) {
+        good = ferror(file) == 0;
+        (void)fclose(file);
     }
-    if (strcmp(name, "--method") == 0) {
-        parsed->has_method = true;
-        return parse_method(value, &options->method);
-    }
-    if (strcmp(name, "--connections") == 0)
-        return parse_count(value, CONNECTIONS_MAX, &options->connections);
-    if (strcmp(name, "--depth") == 0)
-        return parse_count(value, DEPTH_MAX, &options->depth);
-    if (strcmp(name, "--threads") == 0)
-        return parse_count(value, THREADS_MAX, &options->threads);
-    if (strcmp(name, "--batch") == 0)
-        return parse_count(value, BATCH_MAX, &options->batch);
-    if (strcmp(name, "--repeat") == 0)
-        return parse_count(value, REPEAT_MAX, &options->repeat);
-    if (strcmp(name, "--seconds") == 0)
-        return parse_seconds(value, 0.01, &options->seconds);
-    if (strcmp(name, "--warmup") == 0)
-        return parse_seconds(value, 0.0, &options->warmup_seconds);
-    return false;
+    if (!good)
+        (void)fprintf(stderr, "behalf-bench: cannot read '%s': %s\n", path, strerror(errno));
+    return good;
 }
 
 static enum bench_exit
-usage(const char *problem, const char *word)
+compare(const struct bench_command_line *line)
 {
-    (void)fprintf(stderr, "behalf-bench: %s '%s'\nhint: see behalf-bench --help\n", problem, word);
-    return BENCH_USAGE;
+    bool colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
+    struct report_judgement judgement = {.compared = 0};
+    enum bench_exit outcome = BENCH_USAGE;
+    struct buffer texts[2];
+    struct buffer problem;
+    struct buffer table;
+
+    buffer_init(&texts[0]);
+    buffer_init(&texts[1]);
+    buffer_init(&problem);
+    buffer_init(&table);
+    if (read_whole(line->files[0], &texts[0]) && read_whole(line->files[1], &texts[1])) {
+        if (report_compare(buffer_slice(&texts[0]), buffer_slice(&texts[1]),
+                           line->tolerance_percent, colour, &table, &judgement, &problem))
+            outcome = judgement.slower > 0 ? BENCH_SLOWER : BENCH_OK;
+        else
+            (void)fprintf(stderr, "behalf-bench: %.*s\n", SLICE_PRINTF(buffer_slice(&problem)));
+    }
+    if (outcome != BENCH_USAGE) {
+        (void)fwrite(table.data, 1, table.size, stdout);
+        (void)printf("%u of %u rows slower by more than %g %%\n", judgement.slower,
+                     judgement.compared, line->tolerance_percent);
+    }
+    buffer_release(&texts[0]);
+    buffer_release(&texts[1]);
+    buffer_release(&problem);
+    buffer_release(&table);
+    return outcome;
 }
 
 static enum bench_exit
-parse(int argc, char **argv, struct parsed *parsed)
+generate(const struct bench_command_line *line)
 {
-    struct bench_options *options = &parsed->options;
+    const struct bench_options *options = &line->options;
+    struct workload workload;
 
-    if (argc < 2)
-        return usage("no command", "");
-    parsed->load = strcmp(argv[1], "load") == 0;
-    if (!parsed->load && strcmp(argv[1], "run") != 0)
-        return usage("no command", argv[1]);
-    for (int at = 2; at < argc; at++) {
-        if (strcmp(argv[at], "--json") == 0) {
-            options->json = true;
-            continue;
-        }
-        if (at + 1 == argc)
-            return usage("no option, or no value for", argv[at]);
-        if (!take_option(parsed, argv[at], argv[at + 1]))
-            return usage("no option, or no such value for", argv[at]);
-        at++;
-    }
-    if (!parsed->has_method && options->workload == NULL)
-        options->method = METHOD_PING;
-    if (options->workload == NULL && (parsed->load || options->method != METHOD_PING))
-        return usage("no --workload for", argv[1]);
-    if (options->connections == 0)
-        options->connections = parsed->load ? 4 : 16;
-    if (options->threads > options->connections)
-        options->threads = options->connections;
-    if (options->batch == 0)
-        options->batch = options->method == METHOD_CHECK_BULK ? BULK_DEFAULT : 1;
+    if (!workload_open(options->workload, options->size, options->seed, options->zipf, &workload) ||
+        !workload_save(&workload, line->files[0], options->questions))
+        return BENCH_USAGE;
     return BENCH_OK;
 }
 
 static enum bench_exit
-run(const struct bench_options *options)
+obey(const struct bench_command_line *line)
 {
-    static struct bench_result result; /* large; main alone uses it */
-    static double rates[REPEAT_MAX];
-    struct bench_requests requests;
-    enum bench_exit outcome = BENCH_OK;
-    uint32_t done = 0;
-
-    if (!bench_requests_build(options, &requests))
-        outcome = BENCH_USAGE;
-    while (outcome == BENCH_OK && done < options->repeat) {
-        outcome = bench_run(options, &requests, &result);
-        if (outcome == BENCH_CONNECTION)
-            break;
-        rates[done++] = (double)result.requests / result.seconds;
-        bench_report(options, &result, done);
+    switch (line->command) {
+    case COMMAND_LOAD:
+        return bench_session(&line->options, BENCH_LOAD);
+    case COMMAND_RUN:
+        return bench_session(&line->options, BENCH_RUN);
+    case COMMAND_BOTH:
+        return bench_session(&line->options, BENCH_LOAD | BENCH_RUN);
+    case COMMAND_GENERATE:
+        return generate(line);
+    case COMMAND_COMPARE:
+        return compare(line);
+    case COMMAND_NUMBERS:
+        return bench_numbers(&line->options);
+    case COMMAND_WORKLOADS:
+        workload_list(stdout);
+        return BENCH_OK;
+    case COMMAND_HELP:
+        (void)fputs(bench_help, stdout);
+        return BENCH_OK;
+    case COMMAND_VERSION:
+        (void)printf("behalf-bench %s\n", behalf_version());
+        return BENCH_OK;
     }
-    bench_report_summary(options, rates, done);
-    bench_requests_release(&requests);
-    return outcome;
+    return BENCH_USAGE;
 }
 
 int
 main(int argc, char **argv)
 {
-    struct parsed parsed = {
-        .options = {.endpoint = getenv("BEHALF_ENDPOINT"),
-                    .depth = 16,
-                    .threads = 1,
-                    .repeat = 1,
-                    .seconds = 10,
-                    .warmup_seconds = 1},
-    };
-    enum bench_exit outcome;
+    struct bench_command_line line;
+    enum bench_exit outcome = BENCH_USAGE;
+    struct buffer problem;
 
     (void)signal(SIGPIPE, SIG_IGN);
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-                      strcmp(argv[1], "help") == 0)) {
-        (void)fputs(help_text, stdout);
-        return BENCH_OK;
+    buffer_init(&problem);
+    if (!bench_options_parse(argc - 1, argv + 1, &line, &problem)) {
+        (void)fprintf(stderr, "behalf-bench: %.*s\nhint: see behalf-bench --help\n",
+                      SLICE_PRINTF(buffer_slice(&problem)));
+    } else {
+        if (line.options.endpoint == NULL)
+            line.options.endpoint = getenv("BEHALF_ENDPOINT");
+        outcome = obey(&line);
     }
-    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        (void)printf("behalf-bench %s\n", behalf_version());
-        return BENCH_OK;
-    }
-    outcome = parse(argc, argv, &parsed);
-    if (outcome == BENCH_OK)
-        outcome = parsed.load ? bench_load(&parsed.options) : run(&parsed.options);
+    buffer_release(&problem);
     if (fflush(stdout) != 0)
         return BENCH_WRONG;
     return (int)outcome;

@@ -1,8 +1,15 @@
-/* command_server.c - status, ping, version, help. */
+/* command_server.c - status, server clock, ping, version, help. */
 #include <string.h>
 #include <time.h>
 
 #include "cli/cli.h"
+
+static void
+add_row(struct cli_table *table, const char *name, struct slice text)
+{
+    cli_table_cell(table, slice_of(name));
+    cli_table_cell(table, text);
+}
 
 /* Rows of a table from a map. What is nested (methods, limits) is for --json. */
 static void
@@ -34,9 +41,63 @@ add_rows(struct cli_table *table, struct behalf_value map)
     buffer_release(&text);
 }
 
+/* What an operator has to decide; nothing when the clocks agree. */
+static void
+warn_of_clock(struct behalf_value clock)
+{
+    struct slice state = cli_get_text(clock, "state");
+
+    if (slice_equal(state, SLICE_LITERAL("ahead")))
+        (void)fputs("behalf: the server's wall clock is ahead of what its monotonic clock allows; "
+                    "until somebody decides, nothing is swept\n"
+                    "hint: is the time right? behalf server clock confirm; else behalf server "
+                    "clock reject\n",
+                    stderr);
+    else if (slice_equal(state, SLICE_LITERAL("rejected")))
+        (void)fputs("behalf: the server's wall clock was rejected and is left out until it agrees "
+                    "again\n"
+                    "hint: set the clock right, or take the rejection back: behalf server clock "
+                    "confirm\n",
+                    stderr);
+}
+
+static enum cli_exit
+run_clock(struct cli *cli)
+{
+    const char *action = cli->argument_count > 0 ? cli->arguments[0] : NULL;
+    struct behalf_value clock;
+    struct behalf_reply *reply;
+    struct cli_table table;
+    enum cli_exit result;
+
+    if (action != NULL && strcmp(action, "confirm") != 0 && strcmp(action, "reject") != 0)
+        return cli_usage(cli, "'%s' is neither confirm nor reject", action);
+    result = cli_connect(cli);
+    if (result != CLI_OK)
+        return result;
+    if (behalf_server_clock(cli->client, action, &reply, &cli->error) != BEHALF_SUCCESS)
+        return cli_fail(cli, "%s the clock", action != NULL ? action : "ask for");
+    clock = behalf_reply_result(reply);
+    if (cli->json) {
+        cli_print_json(clock);
+    } else {
+        cli_table_init(&table, 2);
+        add_row(&table, "clock", cli_get_text(clock, "state"));
+        add_row(&table, "expirations are judged by", cli_get_text(clock, "now"));
+        add_row(&table, "the system's clock shows", cli_get_text(clock, "wall"));
+        add_row(&table, "the monotonic clock allows", cli_get_text(clock, "trusted"));
+        cli_table_print(&table, stdout);
+        cli_table_release(&table);
+        warn_of_clock(clock);
+    }
+    behalf_reply_free(reply);
+    return CLI_OK;
+}
+
 static enum cli_exit
 run_status(struct cli *cli)
 {
+    struct behalf_value clock;
     struct behalf_reply *reply;
     struct cli_table table;
     enum cli_exit result = cli_connect(cli);
@@ -49,11 +110,13 @@ run_status(struct cli *cli)
         cli_print_json(behalf_reply_result(reply));
     } else {
         cli_table_init(&table, 2);
-        cli_table_cell(&table, slice_of("server"));
-        cli_table_cell(&table, slice_of(cli->endpoint));
+        clock = behalf_value_get(behalf_reply_result(reply), "clock");
+        add_row(&table, "server", slice_of(cli->endpoint));
         add_rows(&table, behalf_reply_result(reply));
+        add_row(&table, "clock", cli_get_text(clock, "state"));
         cli_table_print(&table, stdout);
         cli_table_release(&table);
+        warn_of_clock(clock);
     }
     behalf_reply_free(reply);
     return CLI_OK;
@@ -111,6 +174,12 @@ run_help(struct cli *cli)
 
 const struct command cli_server_commands[] = {
     {NULL, "status", "", "what the server says of itself", NULL, 0, 0, 0, run_status},
+    {"server", "clock", "[confirm|reject]", "the clock by which relationships expire",
+     "When the system's clock is more than an hour ahead of what the monotonic clock allows,\n"
+     "expirations follow it, but nothing is swept before somebody decides: `confirm` says that\n"
+     "the time is right (the machine slept), `reject` that it is wrong and is to be left out\n"
+     "until it agrees again. While the clocks agree both change nothing.\n",
+     0, 0, 1, run_clock},
     {NULL, "ping", "", "ask whether the server answers, and how fast", NULL, 0, 0, 0, run_ping},
     {NULL, "version", "", "the version of this program", NULL, 0, 0, 0, run_version},
     {NULL, "help", "[COMMAND...]", "this list, or the help of one command", NULL, 0, 0, 2,

@@ -5,7 +5,7 @@ _behalf()
 {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     local commands='check check-bulk expand lookup-resources lookup-subjects lookup-permissions
-        relationship schema validate import status ping version help'
+        relationship schema validate import server status ping version help'
     local common='--endpoint --help --json --timeout'
     local read='--consistency --token'
     local command=${COMP_WORDS[1]:-} options=
@@ -31,6 +31,7 @@ _behalf()
         case $command in
             relationship) options='create touch delete write read' ;;
             schema) options='read write apply plan validate lint fmt compile diff reflect' ;;
+            server) options=clock ;;
             help) options=$commands ;;
         esac
         if [ -n "$options" ]; then
@@ -39,7 +40,7 @@ _behalf()
         fi
     fi
     case $command in
-        relationship|schema) command="$command ${COMP_WORDS[2]:-}" ;;
+        relationship|schema|server) command="$command ${COMP_WORDS[2]:-}" ;;
     esac
     case $command in
         check) options="$read --actor --context --explain" ;;
@@ -62,6 +63,8 @@ _behalf()
         -*) COMPREPLY=($(compgen -W "$options $common" -- "$current")) ;;
         *)
             case $command in
+                'server clock')
+                    COMPREPLY=($(compgen -W 'confirm reject' -- "$current")) ;;
                 check-bulk|import|validate|'relationship write'|'schema write'|'schema apply'|\
                 'schema plan'|'schema validate'|'schema lint'|'schema fmt'|'schema compile'|\
                 'schema diff'|'schema reflect')

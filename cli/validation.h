@@ -5,8 +5,8 @@
  *
  * Always true: answers come from the engine that the server runs. Assertions are its checks;
  * expected relations are read off the tree that it expands, without evaluating any condition, by
- * the set algebra of validation_tree.c. Every case knows the line it comes from. A file that cannot be understood is a failed
- * case, never a passed one.
+ * the set algebra of validation_tree.c. Every case knows the line it comes from. A file that cannot
+ * be understood is a failed case, never a passed one.
  * Threads: one, beside the engine's own. Memory: everything lies in the arena given; slices of a
  * validation file that were not escaped in it still are copies. */
 #ifndef BEHALF_CLI_VALIDATION_H
@@ -160,6 +160,7 @@ struct listing {
 };
 
 struct spot;
+struct way_back;
 
 struct validation_tree {
     const struct schema *schema;
@@ -170,7 +171,9 @@ struct validation_tree {
     struct listing *listings; /* every stored subject, each place */
     uint32_t listing_count;
     uint32_t listing_capacity;
-    size_t reference_count;
+    struct way_back *ways_back;
+    uint32_t way_back_count;
+    uint32_t way_back_capacity;
     size_t collections;
     bool has_negation; /* a way back leads through the right side of an exclusion */
     bool is_spent;     /* no room is left in `work` */
@@ -194,10 +197,6 @@ enum status validation_tree_holders(struct validation_tree *tree, struct source 
                                     struct object **holders, uint32_t *count,
                                     struct error *error) BEHALF_MUST_USE;
 
-/* The relations anywhere in the tree that hold the subject followed last. */
-enum status validation_tree_places(struct validation_tree *tree, struct object **holders,
-                                   uint32_t *count, struct error *error) BEHALF_MUST_USE;
-
 /* Orders objects by type, wildcards first, then by id and relation. */
 int validation_object_compare(const void *left, const void *right);
 
@@ -213,15 +212,13 @@ enum status validation_find_stored(struct validation_world *world, const struct 
                                    struct arena *arena, struct listed_subject **found,
                                    uint32_t *count, struct error *error) BEHALF_MUST_USE;
 
-/* In one line where the subject stands below the permission; nothing when that cannot be told. */
-void validation_place_print(struct validation_world *world, struct arena *arena,
-                            const struct relationship *question, enum decision decision,
-                            struct buffer *out);
-
 /* --- why an answer is what it is (validation_explain.c) --------------------------------------- */
 
 /* An indented tree, a node a line, without an end of line behind the last one. */
 void validation_explanation_print(const struct explanation *explanation, struct buffer *out);
+
+/* ` (missing: count, limit)`, or nothing. */
+void validation_missing_print(const struct missing_context *missing, struct buffer *out);
 
 /* "allow", "conditional", "deny". */
 const char *validation_decision_name(enum decision decision);

@@ -17,44 +17,56 @@ validation_decision_name(enum decision decision)
     BEHALF_UNREACHABLE();
 }
 
-static void
-print_what(const struct explanation *node, struct buffer *out)
+void
+validation_missing_print(const struct missing_context *missing, struct buffer *out)
 {
-    struct object member = {
+    for (size_t index = 0; index < missing->count; index++) {
+        buffer_add_text(out, index == 0 ? " (missing: " : ", ");
+        buffer_add_slice(out, missing->names[index]);
+    }
+    if (missing->count > 0)
+        buffer_add_byte(out, ')');
+}
+
+/* In the words of the traces that `behalf check --explain` prints. */
+static void
+print_subject(const struct explanation *node, struct buffer *out)
+{
+    struct object object = {
         .type = node->object.type, .id = node->object.id, .relation = node->relation};
 
     switch (node->kind) {
     case EXPLAIN_MEMBER:
-        object_print(&member, out);
+        object_print(&object, out);
         break;
     case EXPLAIN_UNION:
-        buffer_add_text(out, "any of");
+        buffer_add_text(out, "union");
         break;
     case EXPLAIN_INTERSECTION:
-        buffer_add_text(out, "all of");
+        buffer_add_text(out, "intersection");
         break;
     case EXPLAIN_EXCLUSION:
-        buffer_add_text(out, "the first without the second");
+        buffer_add_text(out, "exclusion");
         break;
     case EXPLAIN_ALL:
-        buffer_add_text(out, "every one of");
+        buffer_add_text(out, "all");
         break;
     case EXPLAIN_RELATIONSHIP:
         relationship_print(&node->relationship, out);
         break;
     case EXPLAIN_ABSENT:
-        buffer_add_text(out, "not there: ");
+        buffer_add_text(out, "no ");
         relationship_print(&node->relationship, out);
         break;
     case EXPLAIN_IDENTITY:
         buffer_add_text(out, "the subject itself");
         break;
     case EXPLAIN_DELEGATION:
-        object_print(&node->object, out);
+        object_print(&object, out);
         buffer_add_text(out, " acts on behalf");
         break;
     case EXPLAIN_MORE:
-        buffer_add_format(out, "and %zu more", node->omitted);
+        buffer_add_format(out, "%zu more", node->omitted);
         break;
     }
 }
@@ -62,26 +74,23 @@ print_what(const struct explanation *node, struct buffer *out)
 static void
 print_node(const struct explanation *node, struct buffer *out)
 {
-    print_what(node, out);
+    print_subject(node, out);
     if (node->status != BEHALF_OK)
-        buffer_add_format(out, ": %s", status_name(node->status));
-    else if (node->kind != EXPLAIN_MORE && node->kind != EXPLAIN_ABSENT)
-        buffer_add_format(out, ": %s", validation_decision_name(node->decision));
-    for (size_t index = 0; index < node->missing.count; index++) {
-        buffer_add_text(out, index == 0 ? ", lacks " : ", ");
-        buffer_add_slice(out, node->missing.names[index]);
+        buffer_add_format(out, "  error %s", status_name(node->status));
+    else
+        buffer_add_format(out, "  %s", validation_decision_name(node->decision));
+    validation_missing_print(&node->missing, out);
+    if (node->message.size > 0) {
+        buffer_add_text(out, ": ");
+        buffer_add_slice(out, node->message);
     }
     if (node->context.size > 0) {
-        buffer_add_text(out, "; with ");
+        buffer_add_text(out, "  with ");
         buffer_add_slice(out, node->context);
     }
     if (node->residual.size > 0) {
-        buffer_add_text(out, "; left is ");
+        buffer_add_text(out, node->context.size > 0 ? ", left: " : "  left: ");
         buffer_add_slice(out, node->residual);
-    }
-    if (node->message.size > 0) {
-        buffer_add_text(out, "; ");
-        buffer_add_slice(out, node->message);
     }
 }
 

@@ -4,12 +4,15 @@
 
 #include "cli/validation.h"
 
+#define NO_WILDCARD UINT32_MAX
+
 struct finder {
     struct validation_tree *tree;
     struct listed_subject *found;
     uint32_t count;
     uint32_t capacity;
-    uint32_t exception_capacity; /* of the wildcard found last */
+    uint32_t wildcard; /* found for the type that subjects are of, or NO_WILDCARD */
+    uint32_t exception_capacity;
     struct error *error;
 };
 
@@ -37,21 +40,39 @@ add_found(struct finder *finder, const struct object *subject, struct belonging 
                                    &grown->holder_count, finder->error);
 }
 
-/* Subjects come in order, so the wildcard of a type has been found before its exceptions. */
 static enum status
-add_exception(struct finder *finder, struct listed_subject *wildcard, const struct object *subject,
-              struct belonging excepted)
+add_exception(struct finder *finder, const struct object *subject, struct belonging excepted)
 {
-    struct marked_subject *grown =
-        arena_grow(finder->tree->arena, wildcard->exceptions, wildcard->exception_count,
-                   &finder->exception_capacity, sizeof *grown);
+    struct listed_subject *wildcard;
+    struct marked_subject *grown;
 
+    if (finder->wildcard == NO_WILDCARD || excepted.certainty == CERTAINTY_NO)
+        return BEHALF_OK;
+    wildcard = &finder->found[finder->wildcard];
+    grown = arena_grow(finder->tree->arena, wildcard->exceptions, wildcard->exception_count,
+                       &finder->exception_capacity, sizeof *grown);
     if (grown == NULL)
         return spent(finder->error);
     wildcard->exceptions = grown;
     grown[wildcard->exception_count++] =
         (struct marked_subject){*subject, excepted.certainty == CERTAINTY_PERHAPS};
     return BEHALF_OK;
+}
+
+/* Subjects come in order, so the wildcard of a type has been found before its exceptions. */
+static enum status
+add_subject(struct finder *finder, const struct object *subject, struct membership membership)
+{
+    enum status status;
+
+    if (subject->wildcard) {
+        if (membership.covered.certainty != CERTAINTY_NO)
+            finder->wildcard = finder->count;
+        finder->exception_capacity = 0;
+        return add_found(finder, subject, membership.covered);
+    }
+    status = add_exception(finder, subject, membership.excepted);
+    return status == BEHALF_OK ? add_found(finder, subject, membership.named) : status;
 }
 
 /* All that stand in the tree, sorted, each once. */
@@ -81,8 +102,7 @@ enum status
 validation_find(struct validation_tree *tree, struct listed_subject **found, uint32_t *count,
                 struct error *error)
 {
-    struct finder finder = {.tree = tree, .error = error};
-    uint32_t wildcard = UINT32_MAX; /* found for the type that subjects are of */
+    struct finder finder = {.tree = tree, .wildcard = NO_WILDCARD, .error = error};
     struct object *subjects = NULL;
     uint32_t subject_count = 0;
     enum status status = sort_subjects(tree, &subjects, &subject_count, error);
@@ -92,19 +112,10 @@ validation_find(struct validation_tree *tree, struct listed_subject **found, uin
         struct membership membership;
 
         if (index > 0 && !slice_equal(subject->type, subjects[index - 1].type))
-            wildcard = UINT32_MAX;
+            finder.wildcard = NO_WILDCARD;
         status = validation_tree_follow(tree, subject, &membership, error);
-        if (status != BEHALF_OK)
-            break;
-        if (subject->wildcard && membership.covered.certainty != CERTAINTY_NO)
-            wildcard = finder.count;
-        if (subject->wildcard)
-            finder.exception_capacity = 0;
-        if (wildcard != UINT32_MAX && membership.excepted.certainty != CERTAINTY_NO)
-            status = add_exception(&finder, &finder.found[wildcard], subject, membership.excepted);
         if (status == BEHALF_OK)
-            status = add_found(&finder, subject,
-                               subject->wildcard ? membership.covered : membership.named);
+            status = add_subject(&finder, subject, membership);
     }
     *found = finder.found;
     *count = finder.count;
@@ -112,18 +123,6 @@ validation_find(struct validation_tree *tree, struct listed_subject **found, uin
 }
 
 /* --- of what is stored ------------------------------------------------------------------------ */
-
-static enum status
-open_stored(struct validation_world *world, const struct object *resource, struct arena *arena,
-            struct validation_tree *tree, struct error *error)
-{
-    const struct expand_node *root;
-    enum status status = validation_world_expand(world, arena, resource, &root, error);
-
-    *tree = (struct validation_tree){.spots = NULL};
-    return status == BEHALF_OK ? validation_tree_open(tree, world->schema, root, arena, error)
-                               : status;
-}
 
 /* Where a cycle passes an exclusion the engine says whether there is an answer at all. */
 static enum status
@@ -150,8 +149,12 @@ validation_find_stored(struct validation_world *world, const struct object *reso
                        struct error *error)
 {
     struct validation_tree tree;
-    enum status status = open_stored(world, resource, arena, &tree, error);
+    const struct expand_node *root;
+    enum status status = validation_world_expand(world, arena, resource, &root, error);
 
+    if (status != BEHALF_OK)
+        return status;
+    status = validation_tree_open(&tree, world->schema, root, arena, error);
     if (status == BEHALF_OK && tree.has_negation)
         status = expect_answers(world, resource, &tree, error);
     if (status == BEHALF_OK)
@@ -161,59 +164,6 @@ validation_find_stored(struct validation_world *world, const struct object *reso
 }
 
 /* --- in words --------------------------------------------------------------------------------- */
-
-static enum status
-find_place(struct validation_tree *tree, const struct object *subject, struct object **holders,
-           uint32_t *count, bool *belongs, struct error *error)
-{
-    struct membership membership;
-    struct source *source;
-    enum status status = validation_tree_follow(tree, subject, &membership, error);
-
-    if (status != BEHALF_OK)
-        return status;
-    source = membership.named.source;
-    if (membership.named.certainty == CERTAINTY_NO &&
-        membership.excepted.certainty != CERTAINTY_YES)
-        source = membership.covered.source;
-    *belongs = source != NULL;
-    return *belongs ? validation_tree_holders(tree, source, holders, count, error)
-                    : validation_tree_places(tree, holders, count, error);
-}
-
-void
-validation_place_print(struct validation_world *world, struct arena *arena,
-                       const struct relationship *question, enum decision decision,
-                       struct buffer *out)
-{
-    const struct object *subject = &question->subject;
-    struct validation_tree tree;
-    struct object *holders = NULL;
-    uint32_t count = 0;
-    bool belongs = false;
-    struct error error;
-    enum status status = open_stored(world, &question->resource, arena, &tree, &error);
-
-    if (status == BEHALF_OK)
-        status = find_place(&tree, subject, &holders, &count, &belongs, &error);
-    validation_tree_release(&tree);
-    if (status != BEHALF_OK)
-        return;
-    object_print(subject, out);
-    if (count > 0) {
-        buffer_add_text(out, " is ");
-        validation_holders_print(holders, count, out);
-    }
-    if (count > 0 && !belongs) {
-        buffer_add_text(out, ", but an intersection or an exclusion does not let it through");
-    } else if (count == 0 && decision == DECISION_ALLOW && subject->relation.size > 0) {
-        buffer_add_text(out, " is reached as a userset, and a userset contains itself");
-    } else if (count == 0) {
-        buffer_add_text(out, " is stored in no relation that ");
-        object_print(&question->resource, out);
-        buffer_add_text(out, " is computed from");
-    }
-}
 
 static void
 print_marked(const struct marked_subject *marked, struct buffer *out)

@@ -343,18 +343,22 @@ assertion_name(enum decision expected)
     return "";
 }
 
-/* The engine's explanation; where it has none, the place of the subject. */
+/* Asked again only where the answer is wrong: an explanation costs more than an answer, and one
+ * that cannot be had must not stand in for it. */
 static struct slice
-explain(struct run *run, const struct relationship *question, const struct check_result *result)
+explain(struct run *run, const struct relationship *question, const struct datum *context)
 {
+    struct check_result result;
     struct buffer text;
-    struct slice why;
+    struct error error;
+    struct slice why = {"", 0};
 
+    if (validation_world_check(&run->world, &run->scratch, question, context, true, &result,
+                               &error) != BEHALF_OK ||
+        result.explanation == NULL)
+        return why;
     buffer_init(&text);
-    if (result->explanation != NULL)
-        validation_explanation_print(result->explanation, &text);
-    else
-        validation_place_print(&run->world, &run->scratch, question, result->decision, &text);
+    validation_explanation_print(result.explanation, &text);
     why = keep(run, buffer_slice(&text));
     buffer_release(&text);
     return why;
@@ -375,10 +379,9 @@ keep_missing(struct run *run, const struct missing_context *missing)
 
 static void
 add_answer(struct run *run, const struct validation_assertion *assertion, struct slice name,
-           const struct relationship *question, const struct check_result *result)
+           const struct check_result *result, struct slice why)
 {
     bool right = result->decision == assertion->expected;
-    struct slice why = right ? (struct slice){"", 0} : explain(run, question, result);
     struct validation_case *made =
         add_case(run, VALIDATION_ASSERTION, right ? VALIDATION_PASSED : VALIDATION_FAILED, name);
     struct buffer text;
@@ -389,13 +392,8 @@ add_answer(struct run *run, const struct validation_assertion *assertion, struct
         return;
     buffer_init(&text);
     buffer_add_format(&text, "expected %s, the answer is %s", made->expected, made->answer);
-    if (result->decision == DECISION_CONDITIONAL) {
-        made->missing = keep_missing(run, &result->missing);
-        for (size_t index = 0; index < made->missing.count; index++) {
-            buffer_add_text(&text, index == 0 ? ": the context lacks " : ", ");
-            buffer_add_slice(&text, made->missing.names[index]);
-        }
-    }
+    made->missing = keep_missing(run, &result->missing);
+    validation_missing_print(&made->missing, &text);
     made->message = keep(run, buffer_slice(&text));
     made->why = why;
     buffer_release(&text);
@@ -419,6 +417,7 @@ static void
 run_assertion(struct run *run, const struct validation_assertion *assertion)
 {
     struct slice name = assertion_text(run, assertion);
+    struct slice why = {"", 0};
     const struct datum *context;
     struct relationship question;
     struct check_result result;
@@ -430,10 +429,12 @@ run_assertion(struct run *run, const struct validation_assertion *assertion)
     status = validation_assertion_parse(assertion->source.text, &run->scratch, &question, &context,
                                         &error);
     if (status == BEHALF_OK)
-        status = validation_world_check(&run->world, &run->scratch, &question, context, true,
+        status = validation_world_check(&run->world, &run->scratch, &question, context, false,
                                         &result, &error);
+    if (status == BEHALF_OK && result.decision != assertion->expected)
+        why = explain(run, &question, context);
     if (status == BEHALF_OK)
-        add_answer(run, assertion, name, &question, &result);
+        add_answer(run, assertion, name, &result, why);
     else
         (void)add_error(run, VALIDATION_ASSERTION, name, &error);
     run->result->cases[run->result->case_count - 1].line = assertion->source.line;

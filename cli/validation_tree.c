@@ -18,8 +18,8 @@
  *
  * The tree lies flat in the order of its levels, children of a node side by side, so that going
  * backwards over it is going upwards: its depth costs no C stack. A userset that is open further up
- * is a reference to it: it is worth what that one was worth in the round before, nothing in the
- * first, and rounds go on until nothing changes. */
+ * is a way back: it is worth what that one was worth in the round before, nothing in the first, and
+ * rounds go on until nothing changes. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -27,8 +27,8 @@
 
 enum spot_kind {
     SPOT_OPERATOR,
-    SPOT_STORED,    /* a relation: its leaf, or the union of it and of the usersets opened */
-    SPOT_REFERENCE, /* a userset that is open already further up; it holds nobody itself */
+    SPOT_STORED,   /* a relation: its leaf, or the union of it and of the usersets opened */
+    SPOT_WAY_BACK, /* to what is open already further up; it holds nobody itself */
 };
 
 struct spot {
@@ -36,10 +36,17 @@ struct spot {
     size_t parent;
     size_t first; /* children */
     enum spot_kind kind;
-    size_t target;            /* of a reference: what it is open as */
+    uint32_t first_way_back;
+    uint32_t way_back_count;
     struct membership stored; /* the subject followed, as it stands here */
     struct membership member;
     struct membership before; /* `member` of the round before, without sources */
+};
+
+/* A userset that is open further up. */
+struct way_back {
+    size_t target;
+    bool conditional;
 };
 
 /* Where a belonging comes from: a spot, or two sources. */
@@ -165,11 +172,11 @@ kind_of(const struct validation_tree *tree, size_t at)
     const struct expand_node *node = tree->spots[at].node;
 
     if (is_relation(tree, node))
-        return is_way_back(tree, at) ? SPOT_REFERENCE : SPOT_STORED;
+        return is_way_back(tree, at) ? SPOT_WAY_BACK : SPOT_STORED;
     if (node->op != EXPAND_LEAF)
         return SPOT_OPERATOR;
     /* The leaf of `self` names its object; any other leaf of a permission is a way back. */
-    return node->subject_count > 0 && node->subjects[0].object.relation.size > 0 ? SPOT_REFERENCE
+    return node->subject_count > 0 && node->subjects[0].object.relation.size > 0 ? SPOT_WAY_BACK
                                                                                  : SPOT_STORED;
 }
 
@@ -186,6 +193,33 @@ add_listing(struct validation_tree *tree, const struct object *subject,
     return BEHALF_OK;
 }
 
+/* Notes whether going back passes the right side of an exclusion. A userset that is not open above
+ * leads nowhere back. */
+static enum status
+add_way_back(struct validation_tree *tree, size_t at, const struct expand_subject *userset,
+             struct error *error)
+{
+    struct spot *spots = tree->spots;
+    size_t target = find_above(tree, at, &userset->object);
+
+    if (target == at)
+        return BEHALF_OK;
+    tree->ways_back = arena_grow(tree->arena, tree->ways_back, tree->way_back_count,
+                                 &tree->way_back_capacity, sizeof *tree->ways_back);
+    if (tree->ways_back == NULL)
+        return spent(error);
+    tree->ways_back[tree->way_back_count++] =
+        (struct way_back){target, is_conditional(&userset->condition)};
+    spots[at].way_back_count++;
+    for (size_t up = at; up != target; up = spots[up].parent) {
+        const struct spot *parent = &spots[spots[up].parent];
+
+        if (parent->node->op == EXPAND_EXCLUSION && up != parent->first)
+            tree->has_negation = true;
+    }
+    return BEHALF_OK;
+}
+
 /* What stands on a relation: the subjects of its leaf, and the usersets opened beside it. */
 static enum status
 list_stored(struct validation_tree *tree, size_t at, struct error *error)
@@ -194,9 +228,13 @@ list_stored(struct validation_tree *tree, size_t at, struct error *error)
     struct object own = object_of(node);
     enum status status = BEHALF_OK;
 
-    for (size_t index = 0; status == BEHALF_OK && index < node->subject_count; index++)
-        status = add_listing(tree, &node->subjects[index].object, &node->subjects[index].condition,
-                             at, error);
+    for (size_t index = 0; status == BEHALF_OK && index < node->subject_count; index++) {
+        const struct expand_subject *subject = &node->subjects[index];
+
+        status = add_listing(tree, &subject->object, &subject->condition, at, error);
+        if (status == BEHALF_OK && subject->object.relation.size > 0)
+            status = add_way_back(tree, at, subject, error);
+    }
     for (size_t index = 0; status == BEHALF_OK && index < node->child_count; index++) {
         struct object opened = object_of(node->children[index]);
 
@@ -204,22 +242,6 @@ list_stored(struct validation_tree *tree, size_t at, struct error *error)
             status = add_listing(tree, &opened, &node->children[index]->condition, at, error);
     }
     return status;
-}
-
-/* Notes whether going back passes the right side of an exclusion. */
-static void
-set_target(struct validation_tree *tree, size_t at)
-{
-    struct spot *spots = tree->spots;
-
-    spots[at].target = find_above(tree, at, &spots[at].node->subjects[0].object);
-    tree->reference_count++;
-    for (size_t up = at; up != spots[at].target; up = spots[up].parent) {
-        const struct spot *parent = &spots[spots[up].parent];
-
-        if (parent->node->op == EXPAND_EXCLUSION && up != parent->first)
-            tree->has_negation = true;
-    }
 }
 
 enum status
@@ -240,14 +262,15 @@ validation_tree_open(struct validation_tree *tree, const struct schema *schema,
         struct spot *spot = &tree->spots[at];
 
         spot->kind = kind_of(tree, at);
+        spot->first_way_back = tree->way_back_count;
         spot->first = tree->spot_count;
         for (size_t child = 0; child < spot->node->child_count; child++)
             tree->spots[tree->spot_count++] =
                 (struct spot){.node = spot->node->children[child], .parent = at};
         if (spot->kind == SPOT_STORED)
             status = list_stored(tree, at, error);
-        else if (spot->kind == SPOT_REFERENCE)
-            set_target(tree, at);
+        else if (spot->kind == SPOT_WAY_BACK)
+            status = add_way_back(tree, at, &spot->node->subjects[0], error);
     }
     return status;
 }
@@ -396,18 +419,14 @@ set_exclusion(struct validation_tree *tree, struct membership a, struct membersh
 
 /* --- one subject ------------------------------------------------------------------------------ */
 
-/* What a child gives to its parent: less when the way there hangs on a condition. */
+/* What comes over a way: less when the way hangs on a condition. */
 static struct membership
-given_by(const struct spot *child)
+come_over(struct membership given, bool conditional)
 {
-    struct membership given = child->member;
-
-    if (is_conditional(&child->node->condition)) {
-        if (given.named.certainty == CERTAINTY_YES)
-            given.named.certainty = CERTAINTY_PERHAPS;
-        if (given.covered.certainty == CERTAINTY_YES)
-            given.covered.certainty = CERTAINTY_PERHAPS;
-    }
+    if (conditional && given.named.certainty == CERTAINTY_YES)
+        given.named.certainty = CERTAINTY_PERHAPS;
+    if (conditional && given.covered.certainty == CERTAINTY_YES)
+        given.covered.certainty = CERTAINTY_PERHAPS;
     return given;
 }
 
@@ -417,8 +436,14 @@ combined(struct validation_tree *tree, const struct spot *spot)
     const struct spot *children = &tree->spots[spot->first];
     struct membership made = spot->stored;
 
+    for (uint32_t index = 0; index < spot->way_back_count; index++) {
+        const struct way_back *way = &tree->ways_back[spot->first_way_back + index];
+
+        made = set_union(tree, made, come_over(tree->spots[way->target].before, way->conditional));
+    }
     for (size_t child = 0; child < spot->node->child_count; child++) {
-        struct membership given = given_by(&children[child]);
+        struct membership given =
+            come_over(children[child].member, is_conditional(&children[child].node->condition));
 
         if (spot->node->op == EXPAND_UNION || spot->node->op == EXPAND_ARROW || child == 0)
             made = set_union(tree, made, given);
@@ -445,24 +470,16 @@ is_as_before(const struct spot *spot)
            spot->member.excepted.certainty == spot->before.excepted.certainty;
 }
 
-/* Whether every reference was worth what it refers to. */
+/* Whether every way back was worth what it leads to. */
 static bool
 run_round(struct validation_tree *tree)
 {
     bool settled = true;
 
-    for (size_t at = tree->spot_count; at-- > 0;) {
-        struct spot *spot = &tree->spots[at];
-
-        spot->member =
-            spot->kind == SPOT_REFERENCE ? tree->spots[spot->target].before : combined(tree, spot);
-    }
-    for (size_t at = 0; at < tree->spot_count; at++) {
-        struct spot *spot = &tree->spots[at];
-
-        if (spot->kind == SPOT_REFERENCE && !is_as_before(&tree->spots[spot->target]))
-            settled = false;
-    }
+    for (size_t at = tree->spot_count; at-- > 0;)
+        tree->spots[at].member = combined(tree, &tree->spots[at]);
+    for (uint32_t index = 0; index < tree->way_back_count; index++)
+        settled = settled && is_as_before(&tree->spots[tree->ways_back[index].target]);
     for (size_t at = 0; at < tree->spot_count; at++)
         tree->spots[at].before = without_sources(tree->spots[at].member);
     return settled;
@@ -494,7 +511,7 @@ validation_tree_follow(struct validation_tree *tree, const struct object *subjec
                        struct membership *membership, struct error *error)
 {
     /* A value on a way back changes a few times before it settles, unless it never does. */
-    size_t rounds = 8 * tree->reference_count + 8;
+    size_t rounds = 8 * (size_t)tree->way_back_count + 8;
 
     arena_reset(&tree->work, tree->work.cap_bytes);
     tree->is_spent = false;
@@ -572,24 +589,6 @@ validation_tree_holders(struct validation_tree *tree, struct source *source,
             }
         }
         source = open_count > 0 ? open[--open_count] : NULL;
-    }
-    sort_out(&collection, holders, count);
-    return BEHALF_OK;
-}
-
-enum status
-validation_tree_places(struct validation_tree *tree, struct object **holders, uint32_t *count,
-                       struct error *error)
-{
-    struct collection collection = {.tree = tree};
-
-    for (size_t at = 0; at < tree->spot_count; at++) {
-        const struct membership *stored = &tree->spots[at].stored;
-
-        if ((stored->named.certainty != CERTAINTY_NO ||
-             stored->covered.certainty != CERTAINTY_NO) &&
-            !collect(&collection, at))
-            return spent(error);
     }
     sort_out(&collection, holders, count);
     return BEHALF_OK;

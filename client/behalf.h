@@ -366,6 +366,12 @@ BEHALF_API enum behalf_status behalf_server_info(struct behalf_client *client,
                                                  struct behalf_reply **reply,
                                                  struct behalf_error *error);
 
+/* The clock by which relationships expire; `action` is NULL (only ask), "confirm" or "reject": an
+ * operator's answer when the system's clock is ahead of what the server trusts. */
+BEHALF_API enum behalf_status behalf_server_clock(struct behalf_client *client, const char *action,
+                                                  struct behalf_reply **reply,
+                                                  struct behalf_error *error);
+
 /* For callers that build arguments themselves: how many members these add to a map, and the
  * members. behalf_write_read adds `consistency` and `deadline_ms`. */
 BEHALF_API uint32_t behalf_read_members(const struct behalf_read *read);

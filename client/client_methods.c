@@ -676,3 +676,17 @@ behalf_server_info(struct behalf_client *client, struct behalf_reply **reply,
 {
     return behalf_call(client, "server.info", NULL, reply, error);
 }
+
+enum behalf_status
+behalf_server_clock(struct behalf_client *client, const char *action, struct behalf_reply **reply,
+                    struct behalf_error *error)
+{
+    struct member members[] = {{"action", action}};
+    struct behalf_writer *writer = behalf_writer_new();
+
+    if (writer != NULL) {
+        behalf_write_map(writer, count_members(members, BEHALF_COUNT_OF(members)));
+        write_members(writer, members, BEHALF_COUNT_OF(members));
+    }
+    return call_with(client, "server.clock", writer, BEHALF_SUCCESS, reply, error);
+}

@@ -1,6 +1,6 @@
 /* check.c - check, bulk check and lookup of permissions: decisions for one subject at a time.
  * Delegation is an intersection: the principal's own decision and every hop of the chain. */
-#include "engine/request.h"
+#include "engine/explain.h"
 
 /* One question, bound to the snapshot. */
 struct question {
@@ -9,6 +9,8 @@ struct question {
     struct eval_subject subject;
     struct request_chain chain;
     const struct datum *context;
+    bool explain;
+    const struct explanation *explanation; /* once it is decided; NULL unless asked for */
 
     /* The chain once it is decided: it is the same for all permissions of a resource. */
     bool chain_decided;
@@ -24,6 +26,8 @@ bind_question(struct snapshot *snapshot, const struct check *check, struct quest
         request_resource(snapshot, &check->resource, &type, &question->resource, error);
 
     question->context = check->context;
+    question->explain = check->explain;
+    question->explanation = NULL;
     question->chain_decided = false;
     if (status == BEHALF_OK)
         status = request_member(snapshot, type, check->permission, &question->member, error);
@@ -56,6 +60,27 @@ and_chain(struct snapshot *snapshot, struct question *question, struct value *va
                : eval_spent(error);
 }
 
+/* Explains a value whose verdict is known. What stops it stops the request. */
+static enum status
+explain_value(struct snapshot *snapshot, struct eval *eval, struct question *question,
+              const struct value *value, enum status verdict, struct error *error)
+{
+    const struct explain_question asked = {
+        .eval = eval,
+        .resource = question->resource,
+        .member = question->member,
+        .chain = &question->chain,
+        .value = *value,
+    };
+    struct error problem;
+    enum status status = explain(snapshot, &asked, &question->explanation, &problem);
+
+    if (status == BEHALF_OK)
+        return verdict;
+    *error = problem;
+    return status;
+}
+
 static enum status
 decide(struct snapshot *snapshot, struct eval *eval, struct question *question,
        struct verdict *verdict, struct error *error)
@@ -65,7 +90,12 @@ decide(struct snapshot *snapshot, struct eval *eval, struct question *question,
 
     if (status == BEHALF_OK)
         status = and_chain(snapshot, question, &value, error);
-    return status == BEHALF_OK ? verdict_of(snapshot, &value, verdict, error) : status;
+    if (status != BEHALF_OK)
+        return status;
+    status = verdict_of(snapshot, &value, verdict, error);
+    return BEHALF_UNLIKELY(question->explain) && verdict_is_of_value(status)
+               ? explain_value(snapshot, eval, question, &value, status, error)
+               : status;
 }
 
 static void
@@ -97,8 +127,11 @@ engine_check(struct engine_worker *worker, const struct engine_request *request,
             .decision = verdict.decision,
             .missing = verdict.missing,
             .valid_until = verdict.valid_until,
+            .explanation = question.explanation,
             .checked_at = snapshot.token,
         };
+    else
+        result->explanation = verdict_is_of_value(status) ? question.explanation : NULL;
     snapshot_close(&snapshot);
     return status;
 }
@@ -118,11 +151,13 @@ same_subject(const struct eval_subject *a, const struct eval_subject *b)
 }
 
 /* Readies the evaluation for an item; whether it was used before. Items share it with their subject
- * and their very context. */
+ * and their very context; one that is explained has its own, so that what it can be told does not
+ * depend on those before it. */
 static bool
 share(struct shared_eval *shared, struct snapshot *snapshot, const struct question *question)
 {
-    if (shared->usable && same_subject(&shared->eval.subject, &question->subject) &&
+    if (shared->usable && !question->explain &&
+        same_subject(&shared->eval.subject, &question->subject) &&
         shared->eval.scope.context == question->context)
         return true;
     arena_reset(snapshot->scratch, snapshot->scratch->cap_bytes);
@@ -146,7 +181,7 @@ decide_shared(struct snapshot *snapshot, struct shared_eval *shared, struct ques
         (void)share(shared, snapshot, question);
         status = decide(snapshot, &shared->eval, question, verdict, error);
     }
-    shared->usable = verdict_is_of_value(status);
+    shared->usable = verdict_is_of_value(status) && !question->explain;
     return status;
 }
 
@@ -196,7 +231,9 @@ decide_item(struct snapshot *snapshot, struct shared_eval *shared, const struct 
         *error = problem;
         return status;
     }
-    return set_item(snapshot, status, &verdict, &problem, item, error);
+    status = set_item(snapshot, status, &verdict, &problem, item, error);
+    item->explanation = question.explanation;
+    return status;
 }
 
 enum status

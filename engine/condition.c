@@ -65,8 +65,8 @@ caveat_value(const struct condition_scope *scope, const struct schema_caveat *ca
     enum status status;
 
     budget_note_load(scope->budget, CONDITION_EDGES);
-    status = caveat_evaluate(caveat->compiled, context, scope->context, scope->arena, &result,
-                             &problem);
+    status =
+        caveat_evaluate(caveat->compiled, context, scope->context, scope->arena, &result, &problem);
     if (status == BEHALF_CAVEAT_EVALUATION_ERROR || status == BEHALF_CAVEAT_PARAMETER_TYPE_ERROR)
         return fault_value(scope, &problem, value, error);
     if (status != BEHALF_OK) {
@@ -94,7 +94,7 @@ condition_value(const struct condition_scope *scope, const struct edge_traits *t
         status =
             caveat_value(scope, &binding->schema->caveats[caveat], traits->context, value, error);
     }
-    if (status == BEHALF_OK && value->upper && traits->expires_at != 0)
+    if (status == BEHALF_OK && traits->expires_at != 0)
         value->until = traits->expires_at;
     return status;
 }

@@ -39,7 +39,8 @@ condition_allows(const struct binding *binding, uint32_t relation,
                                    });
 }
 
-/* The decision of an edge that is allowed and has traits. A false caveat is a deny for ever. */
+/* The decision of an edge that is allowed and has traits, until the edge expires; a deny as well,
+ * which counts among the edges of an arrow's .all for as long as the edge is there. */
 enum status condition_value(const struct condition_scope *scope, const struct edge_traits *traits,
                             struct value *value, struct error *error) BEHALF_MUST_USE;
 

@@ -1,5 +1,5 @@
-/* doubt.c - the union of reasons. Most doubts of a request name the same few things, so a union that
- * adds nothing makes nothing. */
+/* doubt.c - the union of reasons. Most doubts of a request name the same few things, so a union
+ * that adds nothing makes nothing. */
 #include "engine/doubt.h"
 
 static bool
@@ -14,6 +14,15 @@ includes(const struct doubt *a, const struct doubt *b)
             return false;
     }
     return true;
+}
+
+/* Of two faults that of the smaller status, so that the order of operands does not show. */
+static const struct error *
+fault_of(const struct doubt *a, const struct doubt *b)
+{
+    if (a->fault == NULL || (b->fault != NULL && b->fault->status < a->fault->status))
+        return b->fault;
+    return a->fault;
 }
 
 static const struct doubt *
@@ -34,7 +43,7 @@ merge(struct arena *arena, const struct doubt *a, const struct doubt *b)
         if (count == 0 || items[count - 1] != item)
             items[count++] = item;
     }
-    *both = (struct doubt){.items = items, .count = count};
+    *both = (struct doubt){.fault = fault_of(a, b), .items = items, .count = count};
     return both;
 }
 
@@ -47,13 +56,11 @@ doubt_union(struct arena *arena, const struct doubt **a, const struct doubt *b)
         *a = b;
         return true;
     }
-    if ((*a)->fault != NULL || b->fault != NULL) {
-        if ((*a)->fault == NULL || (b->fault != NULL && b->fault->status < (*a)->fault->status))
-            *a = b;
+    if (includes(*a, b) && fault_of(*a, b) == (*a)->fault)
         return true;
-    }
-    if (includes(*a, b))
-        return true;
-    *a = includes(b, *a) ? b : merge(arena, *a, b);
+    if (includes(b, *a) && fault_of(*a, b) == b->fault)
+        *a = b;
+    else
+        *a = merge(arena, *a, b);
     return *a != NULL;
 }

@@ -1,6 +1,7 @@
 /* doubt.h - why a value is open: an error, or context that nobody gave.
  *
- * A doubt is a fault, or a set of items; with a fault the items say nothing. An item is the number
+ * A doubt is a set of items, and a fault where there is an error: then the value is that error,
+ * whatever names are missing as well. An item is the number
  * of a context name of the schema (struct schema, context_names), or, only while eval_doubt.c sorts
  * out a cycle, a reference to a node whose own doubt is not known yet.
  * Always true: items ascend, each once.
@@ -29,8 +30,8 @@ struct doubt {
 #define DOUBT_ENTRY(item) (((item) & ~DOUBT_REFERENCE) >> 1)
 #define DOUBT_IS_NEGATIVE(item) (((item)&1) != 0)
 
-/* *a = *a and *b together: a fault if either has one (of two, the one whose status is smaller, so
- * that the order of operands does not show). False when the arena is spent. */
+/* *a = *a and *b together: the items of both, a fault if either has one. False when the arena is
+ * spent. */
 bool doubt_union(struct arena *arena, const struct doubt **a,
                  const struct doubt *b) BEHALF_MUST_USE;
 

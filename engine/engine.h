@@ -109,6 +109,8 @@ struct check_result {
     struct engine_token checked_at;
 };
 
+/* Where the decision is an error of its own (CYCLE_THROUGH_EXCLUSION, CAVEAT_*) and `explain` is
+ * set, `explanation` is given beside the error. */
 enum status engine_check(struct engine_worker *worker, const struct engine_request *request,
                          const struct check *check, struct check_result *result,
                          struct error *error) BEHALF_MUST_USE;
@@ -120,8 +122,8 @@ struct check_item {
     enum decision decision;
     struct missing_context missing;
     int64_t valid_until;
-    const struct explanation *explanation;
-    struct error *error; /* in the arena when status is not BEHALF_OK */
+    const struct explanation *explanation; /* as of check_result: of an error too */
+    struct error *error;                   /* in the arena when status is not BEHALF_OK */
 };
 
 struct check_bulk_result {
@@ -151,17 +153,19 @@ enum explanation_kind {
 
 /* Why a decision is what it is. Of an allow: a smallest proof. Of a deny: per branch the first
  * thing missing or failing, the nearest to an allow first. Of a conditional: the undecided
- * conditions. At most EXPLAIN_NODES_MAX nodes. */
+ * conditions. At most EXPLAIN_NODES_MAX nodes. A node has the outcome of its children, but for an
+ * EXCLUSION, whose right side speaks by the opposite one. What is cut says so in `message`; a
+ * member that stands in the tree twice has its children once. docs/explain.md */
 #define EXPLAIN_NODES_MAX 1000
 
 struct explanation {
     enum explanation_kind kind;
     enum status status; /* BEHALF_OK: `decision` holds */
     enum decision decision;
-    struct object object; /* MEMBER, DELEGATION: type and id */
-    struct slice relation;
+    struct object object; /* MEMBER, IDENTITY, DELEGATION; UNION and ALL of an arrow: type and id */
+    struct slice relation;            /* the member; of an arrow the relation it walks */
     struct relationship relationship; /* RELATIONSHIP, ABSENT; with its caveat and expiration */
-    struct slice context;             /* of a caveat: the values it was decided with, as JSON */
+    struct slice context;             /* of a caveat: the values of its parameters, as JSON */
     struct slice residual;            /* of an undecided caveat: what is left of it, as CEL */
     struct missing_context missing;
     struct slice message; /* of an error, and of what a reader would not guess */

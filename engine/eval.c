@@ -111,7 +111,8 @@ asks_edges_first(const struct eval *eval, const struct schema_member *member)
            (eval->domain == VALUE_DECISION || !member->has_usersets);
 }
 
-/* A frame for a node that nobody asked for yet. `direct`: what its edges say, where they were asked. */
+/* A frame for a node that nobody asked for yet. `direct`: what its edges say, where they were
+ * asked. */
 static enum status
 push_node(struct eval *eval, uint64_t object, uint32_t member, const struct value *direct,
           struct error *error)
@@ -251,8 +252,8 @@ eval_absorb(struct eval *eval, const struct value *value, uint32_t low, struct e
 {
     struct eval_frame *frame = eval_top(eval);
 
-    if (eval->solving && eval->domain == VALUE_DECISION && value->until < eval->group_until)
-        eval->group_until = value->until;
+    if (eval->domain == VALUE_DECISION)
+        eval_note_until(eval, value);
     if (low < frame->low)
         frame->low = low;
     if (!frame->started && frame->operation != VALUE_UNION) {
@@ -539,6 +540,25 @@ eval_node(struct eval *eval, uint64_t object, uint32_t member, struct value *val
         status = eval_run(eval, 0, error);
         *value = eval->result;
     }
+    BEHALF_ASSERT(status != BEHALF_OK || (eval->pending_count == 0 && !value->provisional));
+    return status;
+}
+
+enum status
+eval_operand(struct eval *eval, uint64_t object, uint32_t rewrite, struct value *value,
+             struct error *error)
+{
+    const struct rewrite *row = &eval->schema->rewrites[rewrite];
+    enum status status;
+
+    /* A relation is asked as a node: its edges are read before any walk. */
+    if (row->op == REWRITE_STORED)
+        return eval_node(eval, object, row->member, value, error);
+    BEHALF_ASSERT(eval->frame_count == 0 && eval->pending_count == 0);
+    status = eval_push(eval, object, rewrite, EVAL_NONE, false, error);
+    if (status == BEHALF_OK)
+        status = eval_run(eval, 0, error);
+    *value = eval->result;
     BEHALF_ASSERT(status != BEHALF_OK || (eval->pending_count == 0 && !value->provisional));
     return status;
 }

@@ -98,6 +98,10 @@ struct eval {
     struct eval_subject subject;
     uint16_t subject_label; /* of the subject's relation; LABEL_NONE for a plain subject */
     struct condition_scope scope;
+    uint64_t
+        *met; /* subjects domain, where the schema has caveats: sequences of all subjects read */
+    uint32_t met_count;
+    uint32_t met_size;
     int64_t earliest; /* expiration of all edges seen so far; VALUE_FOR_EVER when none expires */
 
     struct table index; /* node key -> entry; made when the first entry is */
@@ -140,5 +144,15 @@ eval_spent(struct error *error)
 /* The final value of a node: never provisional. */
 enum status eval_node(struct eval *eval, uint64_t object, uint32_t member, struct value *value,
                       struct error *error) BEHALF_MUST_USE;
+
+/* The final value of a rewrite on an object: what an operand of a permission comes to there. */
+enum status eval_operand(struct eval *eval, uint64_t object, uint32_t rewrite, struct value *value,
+                         struct error *error) BEHALF_MUST_USE;
+
+/* Of the far nodes that a walk goes on from with `member`, those that may hold the subject; every
+ * other is a deny for ever. NULL when finding them is not worth it: `walked` edges were read so
+ * far. Decision domain only. */
+enum status eval_narrowed(struct eval *eval, uint32_t member, uint32_t walked,
+                          const struct reverse_walk **narrow, struct error *error) BEHALF_MUST_USE;
 
 #endif

@@ -12,7 +12,8 @@
  *          taken at its lower end. What does not come back had no support but itself: it is out.
  * Rise and fall repeat until both ends stay. Each rise only adds to `lower`, each fall only takes
  * from `upper`, so it ends. A node whose ends then differ is undefined, or hangs on an error or on
- * missing context: eval_doubt.c says which. Without exclusion and errors one rise and one fall suffice, and give the least fixpoint.
+ * missing context: eval_doubt.c says which. Without exclusion and errors one rise and one fall
+ * suffice, and give the least fixpoint.
  *
  * The whole right side of an exclusion sees the interval as it was when the phase began (`frozen`),
  * so that `a - (b - c)` means what it means with `b - c` in a permission of its own: negation does

@@ -138,37 +138,42 @@ own_negation(struct eval *eval)
     return doubt;
 }
 
+/* What one item of a node's doubt adds to its component. NULL: nothing, it refers to a node inside.
+ */
+static const struct doubt *
+part_of(const struct classifier *classifier, const struct doubt *single, uint32_t first,
+        bool *negated)
+{
+    uint32_t item = single->items[0];
+
+    if (!DOUBT_IS_REFERENCE(item))
+        return single;
+    if (!same_component(classifier, item, first))
+        return classifier->nodes[table_find(&classifier->places, DOUBT_ENTRY(item))].doubt;
+    *negated = *negated || DOUBT_IS_NEGATIVE(item);
+    return NULL;
+}
+
 /* What one node of the component adds: its fault, its names, and the doubts of the nodes it refers
  * to outside, which are done. *negated: it refers to one inside through an exclusion. */
 static bool
 add_doubt(struct classifier *classifier, const struct open_node *node, uint32_t first,
           const struct doubt **sum, bool *negated)
 {
-    struct eval *eval = classifier->eval;
+    struct arena *arena = classifier->eval->arena;
+    const struct doubt *doubt = node->doubt;
+    struct doubt *singles = arena_take_array(arena, (size_t)doubt->count + 1, sizeof *singles);
 
-    if (node->doubt->fault != NULL)
-        return doubt_union(eval->arena, sum, node->doubt);
-    for (uint32_t i = 0; i < node->doubt->count; i++) {
-        uint32_t item = node->doubt->items[i];
-        const struct doubt single = {.items = &node->doubt->items[i], .count = 1};
-        const struct doubt *part = &single;
+    if (singles == NULL)
+        return false;
+    singles[0].fault = doubt->fault;
+    if (doubt->fault != NULL && !doubt_union(arena, sum, &singles[0]))
+        return false;
+    for (uint32_t i = 0; i < doubt->count; i++) {
+        struct doubt *single = &singles[i + 1];
 
-        if (!DOUBT_IS_REFERENCE(item)) {
-            struct doubt *kept = arena_take(eval->arena, sizeof *kept);
-
-            if (kept == NULL)
-                return false;
-            *kept = single;
-            part = kept;
-        } else if (same_component(classifier, item, first)) {
-            *negated = *negated || DOUBT_IS_NEGATIVE(item);
-            continue;
-        } else {
-            uint32_t place = table_find(&classifier->places, DOUBT_ENTRY(item));
-
-            part = classifier->nodes[place].doubt;
-        }
-        if (!doubt_union(eval->arena, sum, part))
+        *single = (struct doubt){.items = &doubt->items[i], .count = 1};
+        if (!doubt_union(arena, sum, part_of(classifier, single, first, negated)))
             return false;
     }
     return true;
@@ -189,9 +194,8 @@ finish_component(struct classifier *classifier, uint32_t at, struct error *error
             return eval_spent(error);
     }
     if (negated) {
-        const struct doubt *fault = own_negation(classifier->eval);
-
-        if (fault == NULL || !doubt_union(classifier->eval->arena, &sum, fault))
+        sum = own_negation(classifier->eval);
+        if (sum == NULL)
             return eval_spent(error);
     }
     BEHALF_ASSERT(sum != NULL);
@@ -212,9 +216,8 @@ step(struct classifier *classifier, struct error *error)
     uint32_t at = classifier->calls[classifier->call_count - 1];
     struct open_node *node = &classifier->nodes[at];
     const struct doubt *doubt = node->doubt;
-    uint32_t count = doubt->fault == NULL ? doubt->count : 0;
 
-    while (node->next < count) {
+    while (node->next < doubt->count) {
         uint32_t item = doubt->items[node->next];
         uint32_t place;
 

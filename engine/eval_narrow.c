@@ -1,12 +1,12 @@
 /* eval_narrow.c - the cheaper side of a wide walk.
  *
  * A document shared with 10,000 groups and a user in five of them must not cost 10,000 questions.
- * When a walk turns out to be wide, the few objects that the subject may reach at all are found from
- * the subject's side (reverse.h is an upper bound), and only those of them are walked that stand on
- * the relation. A far node that is left out is a deny for ever: nothing leads from the subject to
- * it. How much is spent on finding them is in proportion to what was already walked, so that a
- * subject with more memberships than the relation has edges costs a fraction more and no multiple.
- * Not for .all, where objects without the subject decide as well. */
+ * When a walk turns out to be wide, the few objects that the subject may reach at all are found
+ * from the subject's side (reverse.h is an upper bound), and only those of them are walked that
+ * stand on the relation. A far node that is left out is a deny for ever: nothing leads from the
+ * subject to it. How much is spent on finding them is in proportion to what was already walked, so
+ * that a subject with more memberships than the relation has edges costs a fraction more and no
+ * multiple. Not for .all, where objects without the subject decide as well. */
 #include "engine/eval_private.h"
 #include "engine/limits.h"
 
@@ -37,29 +37,40 @@ find_narrow(struct eval *eval, uint32_t member)
 }
 
 enum status
+eval_narrowed(struct eval *eval, uint32_t member, uint32_t walked,
+              const struct reverse_walk **narrow, struct error *error)
+{
+    struct eval_narrow *row = find_narrow(eval, member);
+    uint32_t most =
+        walked < UINT32_MAX / LIMIT_NARROW_FACTOR ? walked * LIMIT_NARROW_FACTOR : UINT32_MAX;
+    enum status status = BEHALF_OK;
+
+    *narrow = NULL;
+    if (row == NULL)
+        return eval_spent(error);
+    if (row->walk.cut && row->walk.most < most) {
+        row->walk = (struct reverse_walk){
+            .view = eval->view,
+            .scope = eval->scope,
+            .target = member,
+            .most = most,
+        };
+        status = reverse_walk(&row->walk, &eval->subject, error);
+        /* What a walk found that did not end says nothing. */
+        row->walk.cut = row->walk.cut || status != BEHALF_OK;
+    }
+    if (status == BEHALF_OK && !row->walk.cut)
+        *narrow = &row->walk;
+    return status;
+}
+
+enum status
 eval_narrow(struct eval *eval, struct eval_frame *frame, struct error *error)
 {
     struct eval_walk *walk = &frame->walk;
-    struct eval_narrow *narrow;
-    uint32_t most = walk->walked * LIMIT_NARROW_FACTOR;
-    enum status status = BEHALF_OK;
 
     if (eval->domain != VALUE_DECISION ||
         eval->schema->rewrites[frame->rewrite].op == REWRITE_ARROW_ALL)
         return BEHALF_OK;
-    narrow = find_narrow(eval, walk->child);
-    if (narrow == NULL)
-        return eval_spent(error);
-    if (narrow->walk.cut && narrow->walk.most < most) {
-        narrow->walk = (struct reverse_walk){
-            .view = eval->view,
-            .scope = eval->scope,
-            .target = walk->child,
-            .most = most,
-        };
-        status = reverse_walk(&narrow->walk, &eval->subject, error);
-    }
-    if (status == BEHALF_OK && !narrow->walk.cut)
-        walk->narrow = &narrow->walk;
-    return status;
+    return eval_narrowed(eval, walk->child, walk->walked, &walk->narrow, error);
 }

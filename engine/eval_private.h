@@ -15,6 +15,15 @@ eval_top(struct eval *eval)
     return &eval->frames[eval->frame_count - 1];
 }
 
+/* Decision domain: the nodes of a cycle stand no longer than any value met while they are solved.
+ */
+static inline void
+eval_note_until(struct eval *eval, const struct value *value)
+{
+    if (eval->solving && value->until < eval->group_until)
+        eval->group_until = value->until;
+}
+
 /* Pushes a frame that computes `rewrite` on `object`, for `entry` or as an inner operator. */
 enum status eval_push(struct eval *eval, uint64_t object, uint32_t rewrite, uint32_t entry,
                       bool subtracted, struct error *error) BEHALF_MUST_USE;
@@ -51,9 +60,9 @@ bool eval_reaches(const struct eval *eval, uint32_t member);
 enum status eval_walk_start(struct eval *eval, struct eval_frame *frame,
                             struct error *error) BEHALF_MUST_USE;
 void eval_walk_stop(struct eval *eval, struct eval_walk *walk);
-/* The next far node whose member `walk->child` is to be evaluated, under frame->hop; *end when there
- * is none.
- * *dead: an ARROW_ALL met an object that cannot hold the subject, so all of it is nothing. */
+/* The next far node whose member `walk->child` is to be evaluated, under frame->hop; *end when
+ * there is none. *dead: an ARROW_ALL met an object that cannot hold the subject, so all of it is
+ * nothing. */
 enum status eval_walk_next(struct eval *eval, struct eval_frame *frame, uint64_t *object, bool *end,
                            bool *dead, struct error *error) BEHALF_MUST_USE;
 

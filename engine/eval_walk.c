@@ -27,7 +27,8 @@ set_type_bounds(struct graph_range *range, uint16_t type_label)
 
 /* --- edges that decide by themselves --- */
 
-/* The variants of a kind that repeat it with another caveat or expiration are met with the first. */
+/* The variants of a kind that repeat it with another caveat or expiration are met with the first.
+ */
 static bool
 variant_matches(const struct eval *eval, const struct schema_variant *variant)
 {
@@ -136,6 +137,22 @@ struct subject_lists {
     uint32_t certain_count;
 };
 
+/* Keeps a subject that some condition may make different from all others. */
+static bool
+note_met(struct eval *eval, uint64_t sequence)
+{
+    uint64_t *met;
+
+    if (eval->schema->caveat_count == 0 || sequence == 0)
+        return true;
+    met = arena_grow(eval->arena, eval->met, eval->met_count, &eval->met_size, sizeof *met);
+    if (met == NULL)
+        return false;
+    eval->met = met;
+    met[eval->met_count++] = sequence;
+    return true;
+}
+
 /* Sorts one batch, which lies behind `count`, into the lists. */
 static enum status
 sort_batch(struct eval *eval, uint32_t relation, const struct allowed_kinds *kinds,
@@ -152,6 +169,8 @@ sort_batch(struct eval *eval, uint32_t relation, const struct allowed_kinds *kin
             continue;
         if (traits != NULL)
             status = edge_value(eval, traits, &value, error);
+        if (status == BEHALF_OK && !note_met(eval, sequence))
+            status = eval_spent(error);
         if (status != BEHALF_OK)
             return status;
         if (value.upper)
@@ -283,6 +302,7 @@ eval_walk_start(struct eval *eval, struct eval_frame *frame, struct error *error
 {
     const struct rewrite *row = &eval->schema->rewrites[frame->rewrite];
     const struct schema_member *relation = &eval->schema->members[row->member];
+    enum status status;
 
     frame->walk = (struct eval_walk){
         .variant = relation->first_variant,
@@ -294,7 +314,10 @@ eval_walk_start(struct eval *eval, struct eval_frame *frame, struct error *error
     /* A decision was asked of the edges before the walk began. */
     if (row->op != REWRITE_STORED || (eval->domain == VALUE_DECISION && !eval->solving))
         return BEHALF_OK;
-    return eval_direct(eval, frame->object, row->member, &frame->value, error);
+    status = eval_direct(eval, frame->object, row->member, &frame->value, error);
+    if (eval->domain == VALUE_DECISION)
+        eval_note_until(eval, &frame->value);
+    return status;
 }
 
 void

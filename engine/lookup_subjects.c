@@ -1,10 +1,14 @@
 /* lookup_subjects.c - which subjects of a kind may reach this resource?
  *
- * The evaluation core in the subjects domain gives two sets, of those who certainly may and of those
- * who possibly may; this file cuts the page out of them. Who stands in the second alone hangs on a
- * condition or is an error: for each of them on the page the core is asked for the decision, and an
- * error fails the lookup as a whole. The wildcard is decided through a subject that nothing is known
- * of. So what is said of a subject is what a check says. */
+ * The evaluation core in the subjects domain gives two sets, of those who certainly may and of
+ * those who possibly may; this file cuts the page out of them. Who stands in the second alone hangs
+ * on a condition or is an error: for each of them on the page the core is asked for the decision,
+ * and an error fails the lookup as a whole. The wildcard is decided through a subject that nothing
+ * is known of; where it hangs on a condition, each subject that was met at all is asked for, as
+ * another condition may stand on its own tuple. So what is said of a subject is what a check says.
+ */
+#include <stdlib.h>
+
 #include "base/bytes.h"
 #include "base/datum.h"
 #include "engine/request.h"
@@ -21,6 +25,8 @@ struct answer {
     struct eval_subject kind;
     const struct subject_set *certain;
     const struct subject_set *possible;
+    const uint64_t *met; /* sequences that may differ from an open wildcard; ascending, each once */
+    size_t met_count;
     struct arena memory; /* of the decisions */
     int64_t until;
     uint16_t type_label;
@@ -35,6 +41,7 @@ struct answer {
 struct subject_cursor {
     size_t certain_at;
     size_t possible_at;
+    size_t met_at;
     uint64_t sequence;
     bool certain;  /* is a member for certain */
     bool possible; /* may be one */
@@ -60,7 +67,7 @@ take_entry(const struct subject_set *set, size_t *at, struct subject_cursor *cur
     return !excluded;
 }
 
-/* The next subject that either set mentions; false at the end. */
+/* The next subject that is mentioned; false at the end. */
 static bool
 next_subject(const struct answer *answer, struct subject_cursor *cursor)
 {
@@ -73,8 +80,11 @@ next_subject(const struct answer *answer, struct subject_cursor *cursor)
     if (cursor->possible_at < possible->count &&
         SUBJECT_SEQUENCE(possible->entries[cursor->possible_at]) < next)
         next = SUBJECT_SEQUENCE(possible->entries[cursor->possible_at]);
+    if (cursor->met_at < answer->met_count && answer->met[cursor->met_at] < next)
+        next = answer->met[cursor->met_at];
     if (next == UINT64_MAX)
         return false;
+    cursor->met_at += cursor->met_at < answer->met_count && answer->met[cursor->met_at] == next;
     cursor->sequence = next;
     cursor->concrete = false;
     cursor->certain = take_entry(certain, &cursor->certain_at, cursor);
@@ -126,6 +136,29 @@ name_of(struct answer *answer, uint64_t sequence, struct slice *id, struct error
                        id, error);
 }
 
+static bool
+same_missing(const struct missing_context *a, const struct missing_context *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        if (!slice_equal(a->names[i], b->names[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Whether less is true of a subject than of the wildcard; or, where no row of its own says so, on
+ * other conditions. */
+static bool
+is_excluded(const struct subject_cursor *cursor, const struct verdict *subject,
+            const struct lookup_subject *wildcard)
+{
+    return subject->decision < wildcard->decision ||
+           (subject->decision == DECISION_CONDITIONAL && !cursor->concrete &&
+            !same_missing(&subject->missing, &wildcard->missing));
+}
+
 /* Those for whom the wildcard does not mean what it means for others. */
 static enum status
 list_excluded(struct answer *answer, struct lookup_subject *row, struct error *error)
@@ -135,7 +168,8 @@ list_excluded(struct answer *answer, struct lookup_subject *row, struct error *e
 
     row->excluded =
         arena_take_array(answer->snapshot->request->arena,
-                         answer->certain->count + answer->possible->count, sizeof *row->excluded);
+                         answer->certain->count + answer->possible->count + answer->met_count,
+                         sizeof *row->excluded);
     if (row->excluded == NULL)
         return eval_spent(error);
     while (status == BEHALF_OK && next_subject(answer, &cursor)) {
@@ -143,7 +177,7 @@ list_excluded(struct answer *answer, struct lookup_subject *row, struct error *e
         struct verdict verdict;
 
         status = decide(answer, cursor.sequence, cursor.certain, cursor.possible, &verdict, error);
-        if (status != BEHALF_OK || verdict.decision >= row->decision)
+        if (status != BEHALF_OK || !is_excluded(&cursor, &verdict, row))
             continue;
         excluded->decision =
             verdict.decision == DECISION_DENY ? DECISION_ALLOW : DECISION_CONDITIONAL;
@@ -199,7 +233,7 @@ list_subject(struct answer *answer, const struct subject_cursor *cursor, enum de
 static enum status
 fill_page(struct answer *answer, struct lookup_subjects_result *result, struct error *error)
 {
-    size_t mentioned = answer->certain->count + answer->possible->count;
+    size_t mentioned = answer->certain->count + answer->possible->count + answer->met_count;
     size_t most = answer->limit < mentioned + 1 ? answer->limit : mentioned + 1;
     uint64_t after = answer->last;
     struct subject_cursor cursor = {.sequence = 0};
@@ -241,6 +275,27 @@ bind_lookup(struct answer *answer, const struct lookup_subjects *lookup, struct 
     return status;
 }
 
+static int
+compare_sequences(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void
+sort_met(struct answer *answer, uint64_t *met, size_t count)
+{
+    if (count > 0)
+        qsort(met, count, sizeof *met, compare_sequences);
+    for (size_t i = 0; i < count; i++) {
+        if (answer->met_count == 0 || met[answer->met_count - 1] != met[i])
+            met[answer->met_count++] = met[i];
+    }
+    answer->met = met;
+}
+
 static enum status
 evaluate(struct answer *answer, const struct lookup_subjects *lookup, struct error *error)
 {
@@ -259,6 +314,8 @@ evaluate(struct answer *answer, const struct lookup_subjects *lookup, struct err
     answer->certain = value.lower_set;
     answer->possible = value.upper_set;
     answer->until = eval.earliest;
+    if (answer->certain->wildcard != answer->possible->wildcard)
+        sort_met(answer, eval.met, eval.met_count);
     return BEHALF_OK;
 }
 

@@ -1,6 +1,6 @@
-/* reverse.c - the walk from a subject towards resources, along stored edges in reverse and along the
- * schema's reachability graph (struct schema_entry) from member to member, only where the target can
- * still be reached. */
+/* reverse.c - the walk from a subject towards resources, along stored edges in reverse and along
+ * the schema's reachability graph (struct schema_entry) from member to member, only where the
+ * target can still be reached. */
 #include "engine/reverse.h"
 
 #include <stdlib.h>

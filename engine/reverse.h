@@ -2,8 +2,9 @@
  *
  * It goes along stored edges in reverse and along the schema's reachability graph from member to
  * member, only where the target member can still be reached. An edge whose condition is false leads
- * nowhere. A node (object, target) that was reached through certain steps and edges whose conditions
- * hold is reached `certain`: the subject is one of its subjects. One that was not may be.
+ * nowhere. A node (object, target) that was reached through certain steps and edges whose
+ * conditions hold is reached `certain`: the subject is one of its subjects. One that was not may
+ * be.
  *
  * Always true: whatever is not a deny is found, since each way by which a subject can be counted to
  * a node is an entry, and operators that only take away are walked as if they did not.

@@ -73,14 +73,15 @@ upkeep_step(struct upkeep *upkeep)
     int64_t now = env_monotonic_ns(engine->env);
     struct clock_reading reading = clock_read(&engine->clock);
     bool changed = reading.state != upkeep->state;
+    int64_t every = can_expire(engine) ? CLOCK_KEPT_EVERY_NS : CLOCK_KEPT_RARELY_NS;
 
     clock_settle(&engine->clock, &reading);
     upkeep->state = reading.state;
     if (changed)
         log_state(&reading);
-    if (changed || now >= upkeep->keep_due_ns) {
-        upkeep->keep_due_ns =
-            now + (can_expire(engine) ? CLOCK_KEPT_EVERY_NS : CLOCK_KEPT_RARELY_NS);
+    /* A schema that has just learnt to expire does not wait for what was due before. */
+    if (changed || now >= upkeep->keep_due_ns || upkeep->keep_due_ns > now + every) {
+        upkeep->keep_due_ns = now + every;
         keep_clock(upkeep, &reading);
     }
     return engine->sweep_every_ns > 0 && now >= upkeep->sweep_due_ns && can_expire(engine);

@@ -5,9 +5,9 @@
  * [0, 0], allow [1, 1]; an error is [0, 1], and so is what hangs on context that nobody gave. With
  * the operators applied to both ends (crosswise for the right side of an exclusion) the tables of
  * docs/ARCHITECTURE.md follow: union = allow if any allow, else open if any is open, else deny;
- * intersection = deny if any deny, else open, else allow; a - b = deny if a denies or b allows, else
- * open if either is, else allow. The same arithmetic gives the well-founded model of a cycle through
- * exclusion (eval_cycle.c).
+ * intersection = deny if any deny, else open, else allow; a - b = deny if a denies or b allows,
+ * else open if either is, else allow. The same arithmetic gives the well-founded model of a cycle
+ * through exclusion (eval_cycle.c).
  *
  * An open decision says why by its doubt, the union of the doubts of its open operands: an error
  * if any of them is one, else the context names that are missing. The subjects domain keeps no

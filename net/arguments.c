@@ -35,7 +35,8 @@ print_path(const struct decoder *decoder, char path[PATH_SIZE])
 static bool
 is_called(const struct decoder_step *step, const char *name)
 {
-    return slice_equal((struct slice){step->name, step->name_size}, slice_of(name));
+    return step->name != NULL &&
+           slice_equal((struct slice){step->name, step->name_size}, slice_of(name));
 }
 
 /* `index` on the wire names the item of `updates` or `items`, or of `preconditions` where the

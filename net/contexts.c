@@ -185,10 +185,10 @@ decode_value(struct decoder *decoder, size_t depth, struct datum *datum)
 
 /* --- whole contexts --- */
 
-enum status
-decode_context(struct decoder *decoder, void *into)
+/* `too_large` is the status of one beyond LIMIT_CONTEXT. */
+static enum status
+decode_whole(struct decoder *decoder, enum status too_large, const struct datum **context)
 {
-    const struct datum **context = into;
     struct reader peek = decoder->reader;
     struct slice raw = {NULL, 0};
     struct value value;
@@ -201,8 +201,8 @@ decode_context(struct decoder *decoder, void *into)
     if (!reader_skip(&peek, &raw))
         return cut_short(decoder);
     if (raw.size > LIMIT_CONTEXT)
-        return decoder_refuse(decoder, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,
-                              "%zu bytes; at most %zu are allowed", raw.size, LIMIT_CONTEXT);
+        return decoder_refuse(decoder, too_large, "%zu bytes; at most %zu are allowed", raw.size,
+                              LIMIT_CONTEXT);
     datum = arena_take(decoder->arena, sizeof *datum);
     if (datum == NULL)
         return no_memory(decoder);
@@ -212,14 +212,21 @@ decode_context(struct decoder *decoder, void *into)
     return status;
 }
 
-static enum status
-keep_json(struct decoder *decoder, struct slice json, struct slice *context)
+enum status
+decode_context(struct decoder *decoder, void *into)
 {
-    if (json.size > LIMIT_STORED_CONTEXT)
-        return decoder_refuse(decoder, BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE,
-                              "%zu bytes as JSON; at most %zu are allowed", json.size,
-                              LIMIT_STORED_CONTEXT);
-    *context = arena_copy(decoder->arena, json);
+    return decode_whole(decoder, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT, into);
+}
+
+static enum status
+keep_json(struct decoder *decoder, const struct datum *datum, struct slice *context)
+{
+    struct buffer json;
+
+    buffer_init(&json);
+    datum_print_json(datum, &json);
+    *context = arena_copy(decoder->arena, buffer_slice(&json));
+    buffer_release(&json);
     return context->data == NULL ? no_memory(decoder) : BEHALF_OK;
 }
 
@@ -231,19 +238,14 @@ decode_stored_context(struct decoder *decoder, void *into)
     struct arena *request = decoder->arena;
     const struct datum *datum = NULL;
     struct arena scratch;
-    struct buffer json;
     enum status status;
 
     arena_init(&scratch, LIMIT_CHECK_ARENA);
     decoder->arena = &scratch;
-    status = decode_context(decoder, &datum);
+    status = decode_whole(decoder, BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE, &datum);
     decoder->arena = request;
-    if (status == BEHALF_OK && datum->as.map.count > 0) {
-        buffer_init(&json);
-        datum_print_json(datum, &json);
-        status = keep_json(decoder, buffer_slice(&json), into);
-        buffer_release(&json);
-    }
+    if (status == BEHALF_OK && datum != NULL && datum->as.map.count > 0)
+        status = keep_json(decoder, datum, into);
     arena_release(&scratch);
     return status;
 }

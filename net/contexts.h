@@ -14,8 +14,8 @@
 /* const struct datum *: a map of at most LIMIT_CONTEXT bytes. */
 field_decode decode_context;
 
-/* struct slice: a map as canonical JSON of at most LIMIT_STORED_CONTEXT bytes; an empty map is no
- * context. */
+/* struct slice: the same as canonical JSON; an empty map is no context. What may be stored of it is
+ * the engine's to say, and less. */
 field_decode decode_stored_context;
 
 void context_put(struct buffer *out, const struct datum *datum);

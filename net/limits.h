@@ -21,9 +21,9 @@
 #define LIMIT_PAGE ENGINE_PAGE_MAX
 #define LIMIT_DELETE ENGINE_DELETE_MAX
 #define LIMIT_TOKEN ENGINE_TOKEN_SIZE
-#define LIMIT_CONTEXT ((size_t)64 * 1024)       /* MessagePack bytes of a request's context */
-#define LIMIT_STORED_CONTEXT ((size_t)4 * 1024) /* JSON text of a caveat's context */
-#define LIMIT_METADATA ((size_t)4 * 1024)       /* MessagePack bytes of `metadata` */
+#define LIMIT_CONTEXT ((size_t)64 * 1024) /* MessagePack bytes of a context, or its JSON text */
+#define LIMIT_STORED_CONTEXT ENGINE_CONTEXT_SIZE_MAX
+#define LIMIT_METADATA ((size_t)4 * 1024) /* MessagePack bytes of `metadata` */
 #define LIMIT_IDEMPOTENCY_KEY ((size_t)128)
 #define LIMIT_SCHEMA_SIZE ((size_t)4 * 1024 * 1024)
 

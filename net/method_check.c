@@ -25,7 +25,7 @@ method_check(const struct method_context *context, struct reader arguments, stru
     };
     struct check_arguments call = {.read.deadline_ms = 0};
     struct engine_request request;
-    struct check_result result = {.valid_until = 0};
+    struct check_result result;
     struct check_item item;
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 

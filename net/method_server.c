@@ -26,6 +26,81 @@ method_ping(const struct method_context *context, struct reader arguments, struc
     return BEHALF_OK;
 }
 
+/* --- the clock --- */
+
+typedef void clock_action(struct engine *engine, struct engine_clock *clock);
+
+struct clock_arguments {
+    clock_action *action;
+};
+
+static enum status
+decode_clock_action(struct decoder *decoder, void *into)
+{
+    clock_action **action = into;
+    struct value value;
+    enum status status = decoder_expect(decoder, VALUE_TEXT, "a string", &value);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (slice_equal(value.bytes, SLICE_LITERAL("confirm")))
+        *action = engine_clock_confirm;
+    else if (slice_equal(value.bytes, SLICE_LITERAL("reject")))
+        *action = engine_clock_reject;
+    else
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
+                              "must be \"confirm\" or \"reject\"");
+    return BEHALF_OK;
+}
+
+static const char *
+clock_state_name(enum engine_clock_state state)
+{
+    switch (state) {
+    case ENGINE_CLOCK_AGREES:
+        return "agrees";
+    case ENGINE_CLOCK_AHEAD:
+        return "ahead";
+    case ENGINE_CLOCK_REJECTED:
+        return "rejected";
+    }
+    BEHALF_UNREACHABLE();
+}
+
+static void
+put_clock(struct buffer *out, const struct engine_clock *clock)
+{
+    codec_put_map(out, 4);
+    codec_put_literal(out, "state");
+    codec_put_literal(out, clock_state_name(clock->state));
+    codec_put_literal(out, "now");
+    codec_put_time(out, clock->now_ns);
+    codec_put_literal(out, "wall");
+    codec_put_time(out, clock->wall_ns);
+    codec_put_literal(out, "trusted");
+    codec_put_time(out, clock->trusted_ns);
+}
+
+enum status
+method_server_clock(const struct method_context *context, struct reader arguments,
+                    struct buffer *out, struct error *error)
+{
+    static const struct field fields[] = {
+        FIELD(clock_arguments, action, "action", decode_clock_action, FIELD_OPTIONAL),
+    };
+    struct clock_arguments call = {.action = engine_clock_read};
+    struct engine_clock clock;
+    enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    call.action(context->engine, &clock);
+    put_clock(out, &clock);
+    return BEHALF_OK;
+}
+
+/* --- what it is --- */
+
 struct limit_row {
     const char *name;
     uint64_t value;
@@ -67,7 +142,7 @@ method_server_info(const struct method_context *context, struct reader arguments
     status = engine_info_read(context->engine, &info, error);
     if (status != BEHALF_OK)
         return status;
-    codec_put_map(out, 9);
+    codec_put_map(out, 10);
     codec_put_literal(out, "version");
     codec_put_literal(out, BEHALF_VERSION);
     codec_put_literal(out, "protocol");
@@ -91,6 +166,8 @@ method_server_info(const struct method_context *context, struct reader arguments
     codec_put_unsigned(out, info.relationship_count);
     codec_put_literal(out, "writable");
     codec_put_bool(out, info.writable);
+    codec_put_literal(out, "clock");
+    put_clock(out, &info.clock);
     codec_put_literal(out, "token");
     result_put_token(out, &info.token);
     return BEHALF_OK;

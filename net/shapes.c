@@ -506,10 +506,11 @@ decode_relationship(struct decoder *decoder, void *into)
     status = relationship_parse(value.bytes, decoder->arena, relationship, decoder->error);
     if (status != BEHALF_OK)
         return decoder_name(decoder, status);
-    if (relationship->context.size > LIMIT_STORED_CONTEXT)
+    /* The writer will read it, for everybody. */
+    if (relationship->context.size > LIMIT_CONTEXT)
         return decoder_refuse(decoder, BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE,
                               "the context has %zu bytes; at most %zu are allowed",
-                              relationship->context.size, LIMIT_STORED_CONTEXT);
+                              relationship->context.size, LIMIT_CONTEXT);
     return BEHALF_OK;
 }
 

@@ -348,12 +348,28 @@ def server_commands(ask, files):
     assert re.fullmatch(r"pong after \d+ us\n", ask.expect("ping"))
     assert "│ revision" in ask.expect("status")
     assert ask.json("status")["writable"] is True
+    assert "│ clock           │ agrees" in ask.expect("status")
+    clock = ask.json("server clock")
+    assert clock["state"] == "agrees" and clock["now"] >= clock["wall"] > "2020", clock
+    assert "│ clock                      │ agrees " in ask.expect("server clock confirm")
+    assert ask.json("server clock reject")["state"] == "agrees"
+    ask.expect("server clock stop", 1, "", "behalf: 'stop' is neither confirm nor reject\n"
+               "hint: see behalf server clock --help\n")
+    ahead = {"state": "ahead", "now": "2027-01-01T00:00:00Z", "wall": "2027-01-01T00:00:00Z",
+             "trusted": "2026-01-01T00:00:00Z"}
+    other = Asker(answers(ahead, dict(ahead, state="rejected"), {"clock": ahead}))
+    alarm = ("behalf: the server's wall clock is ahead of what its monotonic clock allows; until "
+             "somebody decides, nothing is swept\nhint: is the time right? behalf server clock "
+             "confirm; else behalf server clock reject\n")
+    other.expect("server clock", 0, None, alarm)
+    assert "│ rejected" in other.expect("server clock reject", 0, None, None)
+    other.expect("status", 0, None, alarm)
     version = open("VERSION").read().strip()
     ask.expect("version", 0, "behalf %s\n" % version)
     ask.expect("--version", 0, "behalf %s\n" % version)
     everything = ask.expect("help")
     names = re.findall(r"^  ([a-z][a-z -]*[a-z])  ", everything, re.M)
-    assert len(names) == 27, names
+    assert len(names) == 28, names
     for name in names:
         own = ask.expect(name + " --help", 1 if name == "check" else 0)
         assert "usage: behalf " + name in own and own == ask.expect("help " + name), name
@@ -472,6 +488,41 @@ def conditions(ask, files):
                  "valid until 2027-01-01T00:00:00Z\n")
 
 
+def conditional_relationships(ask, files):
+    """Written in text, printed in text, and what is printed can be imported."""
+    scratch = tempfile.mkdtemp(prefix="behalf-conditions.")
+    server = Server(scratch)
+    try:
+        other = Asker(server.address)
+        other.expect(["schema", "write", "-"], 0, None, text="""use expiration
+caveat quota(count int, limit double) { double(count) < limit }
+definition user {}
+definition tool {
+    relation caller: user | user with quota | user with expiration | user with quota and expiration
+    permission call = caller
+}
+""")
+        rows = ['tool:mail#caller@user:"a b"[quota:{"limit":9.0}][expiration:2262-01-01T00:00:00.5Z]',
+                "tool:mail#caller@user:ann[quota]",
+                "tool:mail#caller@user:bob[expiration:2262-01-01T00:00:00Z]",
+                "tool:mail#caller@user:cid"]
+        other.expect(["relationship", "create"] + rows, 0, "written_at TOKEN\n")
+        read = other.expect("relationship read tool:mail", 0)
+        assert sorted(read.splitlines()) == rows, read
+        other.expect(["import", "-"], 0, "imported 4\n", text=read)
+        assert other.expect("relationship read tool:mail", 0) == read
+        other.expect(["relationship", "touch", rows[1].replace("[quota]", '[quota:{"limit": 3}]')],
+                     0, "written_at TOKEN\n")
+        other.expect("relationship read tool:mail#caller@user:ann", 0,
+                     'tool:mail#caller@user:ann[quota:{"limit":3}]\n')
+        other.expect(["relationship", "touch", rows[1].replace("[quota]", '[quota:{"lmit":3}]')], 3,
+                     "", None)
+        other.expect("relationship touch tool:mail#caller@user:ann[nothing]", 3, "", None)
+    finally:
+        server.stop()
+        shutil.rmtree(scratch)
+
+
 def contexts(ask, files):
     """--context reaches the server, and what is wrong with it is shown."""
     path = files("context.json", '{"hour":\n  3}\n')
@@ -515,10 +566,10 @@ def examples(ask, files):
             example.expect(["check-bulk", directory + "/checks.txt"], 0, None)
             for method in ("check", "check_bulk", "ping", "lookup_permissions", "expand"):
                 got = run(["run", "--workload", directory, "--method", method, "--seconds", "0.1",
-                           "--warmup", "0", "--connections", "2", "--json"], server.address,
-                          program=BENCH)
+                           "--warmup", "0", "--connections", "2", "--no-echo", "--json"],
+                          server.address, program=BENCH)
                 assert got[0] == 0, (name, method, got)
-                assert json.loads(got[1])["requests"] > 0, got
+                assert json.loads(got[1])["rows"][0]["requests"] > 0, got
         finally:
             server.stop()
             shutil.rmtree(scratch)
@@ -531,8 +582,8 @@ def examples(ask, files):
 def wrong_bench(ask, files):
     """The load tool must notice a wrong answer."""
     directory = os.path.dirname(files("checks.txt", "document:plan#view@user:bob\tfalse\n"))
-    code, _, err = run(["run", "--workload", directory, "--seconds", "0.1", "--warmup", "0"],
-                       ask.endpoint, program=BENCH)
+    code, _, err = run(["run", "--workload", directory, "--seconds", "0.1", "--warmup", "0",
+                        "--no-echo"], ask.endpoint, program=BENCH)
     assert code == 3 and "wrong: document:plan#view@user:bob: expected 0" in err, err
     assert run(["run"], "127.0.0.1:1", program=BENCH)[0] == 2
     assert run(["frob"], "127.0.0.1:1", program=BENCH)[0] == 1
@@ -552,6 +603,7 @@ def main():
     try:
         ask = Asker(server.address)
         for group in (schema, formatting, relationships, transactions, checks, contexts, conditions,
+                      conditional_relationships,
                       bulk, lookups, expansion, wrong_bench, imports, server_commands, bad_servers, examples):
             group(ask, files)
             print("cli: %s" % group.__name__, flush=True)

@@ -141,6 +141,7 @@ list_things(struct behalf_client *client)
     struct behalf_filter filter;
     struct behalf_reply *reply;
     uint64_t count = 0;
+    int64_t now = 0;
     bool complete = false;
 
     EXPECT(behalf_lookup_resources(client, NULL, "doc", "read", "user:ann", NULL, 0,
@@ -172,6 +173,11 @@ list_things(struct behalf_client *client)
     behalf_reply_free(reply);
     EXPECT(behalf_server_info(client, &reply, &error) == BEHALF_SUCCESS);
     behalf_reply_free(reply);
+    EXPECT(behalf_server_clock(client, NULL, &reply, &error) == BEHALF_SUCCESS);
+    EXPECT(behalf_value_time(behalf_value_get(behalf_reply_result(reply), "now"), &now));
+    EXPECT(now > 0);
+    behalf_reply_free(reply);
+    EXPECT(behalf_server_clock(client, "stop", &reply, &error) == BEHALF_FAILED_SERVER);
 }
 
 /* Many requests ahead, a call in between, replies in any order: each id once, all bytes back. */

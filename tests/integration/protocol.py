@@ -19,6 +19,10 @@ import msgpack
 BUILD = os.environ.get("BUILD", "build/release")
 BEHALFD = os.path.join(BUILD, "behalfd")
 SCHEMA = """
+use expiration
+caveat during(hour int, until int) { hour < until }
+caveat noted(k string) { k != "" }
+caveat bag(m map<any>) { size(m) > 0 }
 definition user {}
 definition agent { relation acts_on_behalf_of: user | agent }
 definition group { relation member: user | group#member }
@@ -28,6 +32,11 @@ definition document {
     relation banned: user
     permission view = (viewer + owner) - banned
     permission edit = owner
+}
+definition tool {
+    relation caller: user | user with during | user with noted | user with bag |
+        user with expiration | user with during and expiration
+    permission call = caller
 }
 """
 SLOW = 10 if "asan" in BUILD or "tsan" in BUILD or "ubsan" in BUILD else 1
@@ -147,11 +156,24 @@ def server_info_says_what_it_can(client, server):
     info = client.call("server.info")
     for name in ("check", "check_bulk", "expand", "lookup_resources", "lookup_subjects",
                  "lookup_permissions", "relationships.write", "relationships.delete",
-                 "relationships.read", "schema.write", "schema.read", "ping", "server.info"):
+                 "relationships.read", "schema.write", "schema.read", "ping", "server.info",
+                 "server.clock"):
         assert name in info["methods"], name
     assert info["protocol"] == 1 and info["limits"]["updates"] == 1000
     assert info["writable"] is True and info["schema_revision"] >= 1
     assert info["revision"] >= info["schema_revision"]
+
+
+@case
+def server_clock_agrees(client, server):
+    clock = client.call("server.clock")
+    assert clock.keys() == {"state", "now", "wall", "trusted"} and clock["state"] == "agrees"
+    assert "2020" < clock["wall"] <= clock["now"] and clock["now"][-1] == "Z", clock
+    assert client.call("server.info")["clock"].keys() == clock.keys()
+    for action in ("confirm", "reject"):
+        assert client.call("server.clock", action=action)["state"] == "agrees"
+    for action in (None, "", "stop", True):
+        client.refused("MALFORMED_REQUEST", "server.clock", "'action'", action=action)
 
 
 @case
@@ -582,11 +604,11 @@ def metadata_limit(client, server):
 def large_contexts_do_not_hold_a_loop(client, server):
     """The keys of a context are compared with each other: not each with each."""
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    context = {a + b: 1 for a in letters for b in letters[:11]}
-    relationship = {"resource": "document:a", "relation": "viewer", "subject": "user:ann",
-                    "caveat": {"name": "during", "context": context}}
+    context = {a + b: 1 for a in letters for b in letters[:5]}
+    relationship = {"resource": "tool:a", "relation": "caller", "subject": "user:ann",
+                    "caveat": {"name": "bag", "context": {"m": context}}}
     began = time.monotonic()
-    client.refused("INVALID_SUBJECT_TYPE", "relationships.write",
+    client.refused("UPDATES_ON_SAME_RELATIONSHIP", "relationships.write",
                    updates=[{"op": "touch", "relationship": relationship}] * 800)
     assert time.monotonic() - began < 2 * SLOW, time.monotonic() - began
     twice = msgpack.packb({"aa": 1, "ab": 2, "ac": 3}).replace(b"ac", b"aa")
@@ -645,6 +667,25 @@ def contexts_that_are_refused_name_the_place(client, server):
 
 
 @case
+def a_context_is_as_deep_as_a_message(client, server):
+    """16 levels in all: four stand around the values of a check's context, six of an item's."""
+    def nested(levels):
+        value = 1
+        for _ in range(levels):
+            value = [value]
+        return {"k": value}
+
+    client.call("check", **check(context=nested(12)))
+    client.call("check_bulk", items=[check(context=nested(10))])
+    for method, arguments in (("check", check(context=nested(13))),
+                              ("check_bulk", {"items": [check(context=nested(11))]})):
+        one = server.connect()
+        error = one.fail(method, **arguments)
+        assert error["reason"] == "MALFORMED_REQUEST" and "closed" in error["message"], error
+        assert one.closed()
+
+
+@case
 def a_context_has_64_kib(client, server):
     empty = len(msgpack.packb({"k": "x" * 65000})) - 65000
     for size, good in ((65535, True), (65536, True), (65537, False)):
@@ -659,16 +700,110 @@ def a_context_has_64_kib(client, server):
 
 
 @case
-def a_stored_context_has_4_kib_of_json(client, server):
+def a_stored_context_has_4_kib(client, server):
     for size in (4095, 4096, 4097):
-        reason = "INVALID_SUBJECT_TYPE" if size <= 4096 else "MAX_RELATIONSHIP_CONTEXT_SIZE"
-        context = {"k": "x" * (size - len('{"k":""}'))}
-        text = 'document:a#viewer@user:ann[during:{"k":"%s"}]' % context["k"]
-        for relationship in (text, {"resource": "document:a", "relation": "viewer",
+        context = {"k": "x" * (size - 15)}  # a map takes 5 bytes, its key 5, a string 5
+        text = 'tool:big#caller@user:ann[noted:{"k":"%s"}]' % context["k"]
+        for relationship in (text, {"resource": "tool:big", "relation": "caller",
                                     "subject": "user:ann",
-                                    "caveat": {"name": "during", "context": context}}):
-            client.refused(reason, "relationships.write",
-                           updates=[{"op": "touch", "relationship": relationship}])
+                                    "caveat": {"name": "noted", "context": context}}):
+            updates = [{"op": "touch", "relationship": relationship}]
+            if size <= 4096:
+                client.call("relationships.write", updates=updates)
+                row, = client.call("relationships.read", filter={"resource_id": "big"})[
+                    "relationships"]
+                assert row["caveat"]["context"] == context
+            else:
+                client.refused("MAX_RELATIONSHIP_CONTEXT_SIZE", "relationships.write",
+                               updates=updates)
+
+
+@case
+def relationships_carry_conditions(client, server):
+    """Written as text or map, read as a map; what is read can be written again."""
+    context = {"until": 18}
+    plain = {"resource": {"type": "tool", "id": "c"}, "relation": "caller",
+             "subject": {"type": "user", "id": "ann"}}
+    rows = (
+        ("", {}),
+        ('[during:{"until":18}]', {"caveat": {"name": "during", "context": context}}),
+        ("[during]", {"caveat": {"name": "during"}}),
+        ("[expiration:2262-01-01T00:00:00.5Z]", {"expires_at": "2262-01-01T00:00:00.5Z"}),
+        ('[during:{"until":18}][expiration:2262-01-01T00:00:00Z]',
+         {"caveat": {"name": "during", "context": context}, "expires_at": "2262-01-01T00:00:00Z"}),
+    )
+    for suffix, condition in rows:
+        want = dict(plain, **condition) if condition else "tool:c#caller@user:ann"
+        for written in ("tool:c#caller@user:ann" + suffix, dict(plain, **condition), want):
+            client.call("relationships.write", updates=[{"op": "touch", "relationship": written}])
+            got = client.call("relationships.read", filter={"resource_id": "c"})["relationships"]
+            assert got == [want], (got, want)
+    for condition in ({"caveat": {"name": "during", "context": {}}},
+                      {"caveat": {"name": "during", "context": {"until": 18.0}}}):
+        client.call("relationships.write",
+                    updates=[{"op": "touch", "relationship": dict(plain, **condition)}])
+    for bad, word in (({"name": "during", "context": None}, "caveat.context"),
+                      ({"name": "during", "context": {"until": b"x"}}, "caveat.context.until"),
+                      ({"context": {}}, "caveat"), (None, "caveat"), ({"name": None}, "caveat.name")):
+        error = client.refused("MALFORMED_REQUEST", "relationships.write", word,
+                               updates=[{"op": "touch", "relationship": dict(plain, caveat=bad)}])
+        assert error["index"] == 0
+    client.call("relationships.delete", filter={"resource_id": "c"})
+
+
+@case
+def conditions_decide(client, server):
+    until = "2262-01-01T00:00:00Z"
+    client.call("relationships.write", updates=[
+        {"op": "touch", "relationship": "tool:x#caller@user:" + rest} for rest in
+        ('ann[during:{"until":18}]', "bob[during]", "cid[expiration:%s]" % until,
+         'dan[during:{"until":18}][expiration:%s]' % until)])
+
+    def ask(who, **more):
+        answer = client.call("check", resource="tool:x", permission="call", subject="user:" + who,
+                             **more)
+        answer.pop("checked_at")
+        return answer
+
+    assert ask("ann") == {"decision": "conditional", "missing": ["hour"], "valid_until": None}
+    assert ask("bob") == {"decision": "conditional", "missing": ["hour", "until"],
+                          "valid_until": None}
+    assert ask("bob", context={"until": 3, "other": [1]})["missing"] == ["hour"]
+    assert ask("cid") == {"decision": "allow", "valid_until": until}
+    assert ask("dan") == {"decision": "conditional", "missing": ["hour"], "valid_until": until}
+    assert ask("ann", context={"hour": 17})["decision"] == "allow"
+    assert ask("ann", context={"hour": 18})["decision"] == "deny"
+    # What a relationship stores goes before what a request says.
+    assert ask("ann", context={"hour": 18, "until": 24})["decision"] == "deny"
+    error = client.fail("check", resource="tool:x", permission="call", subject="user:ann",
+                        context={"hour": "late"})
+    assert error["reason"] == "CAVEAT_PARAMETER_TYPE_ERROR", error
+    items = [{"resource": "tool:x", "permission": "call", "subject": "user:ann", "context": context}
+             for context in ({}, {"hour": 1}, {"hour": 20}, {"hour": []})]
+    results = client.call("check_bulk", items=items)["results"]
+    assert results[:3] == [
+        {"decision": "conditional", "missing": ["hour"], "valid_until": None},
+        {"decision": "allow", "valid_until": None}, {"decision": "deny", "valid_until": None}]
+    assert results[3]["error"]["reason"] == "CAVEAT_PARAMETER_TYPE_ERROR"
+    answer = client.call("lookup_permissions", resource="tool:x", subject="user:dan",
+                         context={"hour": 3})
+    assert answer["permissions"] == [
+        {"permission": "call", "decision": "allow", "valid_until": until}], answer
+    client.call("relationships.delete", filter={"resource_id": "x"})
+
+
+@case
+def what_has_expired_is_not_there(client, server):
+    soon = time.time() + 2
+    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(soon)) + "Z"
+    client.call("relationships.write", updates=[
+        {"op": "touch", "relationship": "tool:e#caller@user:ann[expiration:%s]" % text}])
+    assert client.call("relationships.read", filter={"resource_id": "e"})["relationships"] == [
+        {"resource": {"type": "tool", "id": "e"}, "relation": "caller",
+         "subject": {"type": "user", "id": "ann"}, "expires_at": text}]
+    while time.time() < int(soon):
+        time.sleep(0.1)
+    assert client.call("relationships.read", filter={"resource_id": "e"})["relationships"] == []
 
 
 @case

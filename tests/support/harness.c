@@ -7,8 +7,12 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/datum.h"
 #include "base/memory.h"
+#include "schema/caveat.h"
+#include "schema/schema.h"
 #include "tests/support/harness_ids.h"
+#include "tests/support/oracle.h"
 
 static const char *const side_names[] = {"cached", "without a cache"};
 
@@ -25,12 +29,28 @@ harness_fail(struct harness *harness, const char *format, ...)
     va_end(arguments);
 }
 
-const char *
-harness_answer(enum status status, enum decision decision)
+void
+harness_context(struct harness *harness, const char *context)
 {
-    static const char *const decisions[] = {"deny", "conditional", "allow"};
+    struct error error;
 
-    return status == BEHALF_OK ? decisions[decision] : status_name(status);
+    harness->context = NULL;
+    if (context != NULL &&
+        datum_parse_json(arena_copy(&harness->arena, slice_of(context)), &harness->arena,
+                         &harness->context, &error) != BEHALF_OK)
+        harness_fail(harness, "%s: %s", context, error.message);
+}
+
+void
+harness_at(struct harness *harness, const char *time)
+{
+    int64_t now = 0;
+
+    if (!time_parse(slice_of(time), &now))
+        harness_fail(harness, "%s is no time", time);
+    for (int side = 0; side < 2; side++)
+        harness_set_time(&harness->sides[side], now);
+    harness->asked_count = 0;
 }
 
 /* --- writing --- */
@@ -46,6 +66,14 @@ harness_schema(struct harness *harness, const char *schema)
         statuses[side] = harness_write_schema(&harness->sides[side], slice_of(schema), &error);
     if (statuses[0] != statuses[1])
         harness_fail(harness, "one engine takes the schema and the other does not");
+    if (statuses[0] == BEHALF_OK) {
+        struct schema *compiled = NULL;
+
+        if (schema_compile(slice_of(schema), &compiled, &error) != BEHALF_OK)
+            harness_fail(harness, "the schema: %s", error.message);
+        schema_unref(harness->schema);
+        harness->schema = compiled;
+    }
     return statuses[0];
 }
 
@@ -157,6 +185,7 @@ harness_close(struct harness *harness)
     harness_engine_close(&harness->sides[1]);
     arena_release(&harness->arena);
     arena_release(&harness->question);
+    schema_unref(harness->schema);
 }
 
 /* --- one question, every method --- */
@@ -183,7 +212,7 @@ check_alone(struct harness *harness, int side, const struct check *check)
     enum status status =
         engine_check(harness->sides[side].worker, &request, check, &result, &error);
 
-    return harness_answer(status, result.decision);
+    return harness_answer(&harness->arena, status, result.decision, &result.missing);
 }
 
 /* The question together with those asked since the last write, in both orders. */
@@ -212,7 +241,9 @@ check_in_bulk(struct harness *harness, int side, const struct check *check, cons
         }
         for (size_t i = 0; i < count; i++)
             compare(harness, side, "check_bulk", answers[i],
-                    harness_answer(result.items[i].status, result.items[i].decision), &checks[i]);
+                    harness_answer(&harness->arena, result.items[i].status,
+                                   result.items[i].decision, &result.items[i].missing),
+                    &checks[i]);
     }
 }
 
@@ -221,7 +252,8 @@ check_by_permissions(struct harness *harness, int side, const struct check *chec
                      const char *expected)
 {
     struct engine_request request = harness_request(&harness->sides[side], NULL);
-    struct lookup_permissions lookup = {.resource = check->resource, .subject = check->subject};
+    struct lookup_permissions lookup = {
+        .resource = check->resource, .subject = check->subject, .context = check->context};
     struct lookup_permissions_result result;
     struct error error;
 
@@ -233,8 +265,9 @@ check_by_permissions(struct harness *harness, int side, const struct check *chec
     for (size_t i = 0; i < result.permission_count; i++)
         if (slice_equal(result.permissions[i].permission, check->permission))
             compare(harness, side, "lookup_permissions", expected,
-                    harness_answer(result.permissions[i].item.status,
-                                   result.permissions[i].item.decision),
+                    harness_answer(&harness->arena, result.permissions[i].item.status,
+                                   result.permissions[i].item.decision,
+                                   &result.permissions[i].item.missing),
                     check);
 }
 
@@ -242,6 +275,7 @@ static void
 check_by_resources(struct harness *harness, int side, const struct check *check,
                    const char *expected)
 {
+    const struct harness_id *found;
     struct harness_ids ids;
     const char *given = "deny";
     enum status status =
@@ -250,10 +284,11 @@ check_by_resources(struct harness *harness, int side, const struct check *check,
 
     if (status != BEHALF_OK)
         given = status_name(status);
-    if (harness_ids_find(&ids, HARNESS_IDS_MEMBER, check->resource.id))
-        given = "allow";
-    if (harness_ids_find(&ids, HARNESS_IDS_UNDECIDED, check->resource.id))
-        given = "CYCLE_THROUGH_EXCLUSION";
+    found = harness_ids_find(&ids, HARNESS_IDS_MEMBER, check->resource.id);
+    if (found == NULL)
+        found = harness_ids_find(&ids, HARNESS_IDS_UNDECIDED, check->resource.id);
+    if (found != NULL)
+        given = found->answer;
     compare(harness, side, "lookup_resources", expected, given, check);
     harness_ids_release(&ids);
 }
@@ -268,11 +303,22 @@ check_by_subjects(struct harness *harness, int side, const struct check *check,
                                                  check->subject.type, check->subject.relation,
                                                  ENGINE_PAGE_MAX, &ids);
 
-    if (harness_ids_find(&ids, HARNESS_IDS_MEMBER, check->subject.id) ||
-        (ids.wildcard && !harness_ids_find(&ids, HARNESS_IDS_EXCLUDED, check->subject.id)))
-        given = "allow";
-    /* The lookup fails as a whole when any subject is undecided. */
-    if (status != BEHALF_CYCLE_THROUGH_EXCLUSION)
+    const struct harness_id *member = harness_ids_find(&ids, HARNESS_IDS_MEMBER, check->subject.id);
+    const struct harness_id *excluded =
+        harness_ids_find(&ids, HARNESS_IDS_EXCLUDED, check->subject.id);
+
+    if (member != NULL)
+        given = member->answer;
+    else if (excluded != NULL)
+        given = strcmp(excluded->answer, "allow") == 0 ? "deny" : excluded->answer;
+    else if (ids.wildcard != NULL)
+        given = ids.wildcard;
+    /* The lookup fails as a whole when any subject is undecided; and an exclusion that depends on
+     * the context does not say on what. */
+    if (member == NULL && excluded != NULL && strcmp(given, "conditional") == 0 &&
+        strncmp(expected, given, strlen(given)) == 0)
+        given = expected;
+    if (!harness_is_undecided(status))
         compare(harness, side, "lookup_subjects", expected,
                 status == BEHALF_OK ? given : status_name(status), check);
     harness_ids_release(&ids);
@@ -287,19 +333,53 @@ struct tree_asking {
 static enum harness_value
 ask_userset(void *context, const struct object *userset)
 {
+    static const enum harness_value values[] = {
+        [DECISION_DENY] = HARNESS_DENY,
+        [DECISION_CONDITIONAL] = HARNESS_CONDITIONAL,
+        [DECISION_ALLOW] = HARNESS_ALLOW,
+    };
     const struct tree_asking *asking = context;
-    struct check check = {.permission = userset->relation, .subject = asking->check->subject};
+    struct check check = {.permission = userset->relation,
+                          .subject = asking->check->subject,
+                          .context = asking->check->context};
     struct check_result result;
     struct error error;
     struct arena arena;
     struct engine_request request = {.arena = &arena, .consistency = CONSISTENCY_FULL};
-    enum harness_value value = HARNESS_ERROR;
+    enum status status;
 
     check.resource = (struct object){.type = userset->type, .id = userset->id};
     arena_init(&arena, SIZE_MAX);
-    if (engine_check(asking->harness->sides[asking->side].worker, &request, &check, &result,
-                     &error) == BEHALF_OK)
-        value = result.decision == DECISION_ALLOW ? HARNESS_ALLOW : HARNESS_DENY;
+    status = engine_check(asking->harness->sides[asking->side].worker, &request, &check, &result,
+                          &error);
+    arena_release(&arena);
+    return status == BEHALF_OK ? values[result.decision] : HARNESS_ERROR;
+}
+
+/* A condition as the tree tells it, decided here. */
+static enum harness_value
+ask_condition(void *context, const struct expand_condition *condition)
+{
+    static const enum harness_value values[] = {
+        [CAVEAT_FALSE] = HARNESS_DENY,
+        [CAVEAT_UNKNOWN] = HARNESS_CONDITIONAL,
+        [CAVEAT_TRUE] = HARNESS_ALLOW,
+    };
+    const struct tree_asking *asking = context;
+    const struct schema *schema = asking->harness->schema;
+    uint32_t caveat = schema_find_caveat(schema, condition->caveat);
+    struct caveat_result result = {.outcome = CAVEAT_FALSE};
+    enum harness_value value = HARNESS_ERROR;
+    struct error error;
+    struct arena arena;
+
+    arena_init(&arena, SIZE_MAX);
+    if (caveat == SCHEMA_NONE)
+        harness_fail(asking->harness, "expand names the unknown caveat %.*s",
+                     SLICE_PRINTF(condition->caveat));
+    else if (oracle_caveat_evaluate(schema->caveats[caveat].compiled, condition->context,
+                                    asking->check->context, &arena, &result, &error) == BEHALF_OK)
+        value = values[result.outcome];
     arena_release(&arena);
     return value;
 }
@@ -307,7 +387,8 @@ ask_userset(void *context, const struct object *userset)
 static void
 check_by_tree(struct harness *harness, int side, const struct check *check, const char *expected)
 {
-    static const char *const answers[] = {"deny", "CYCLE_THROUGH_EXCLUSION", "allow"};
+    /* A tree says no names: neither what is missing nor which error. */
+    static const char *const answers[] = {"deny", "", "conditional", "allow"};
 
     for (uint32_t depth = 0; depth < 2 && check->subject.relation.size == 0; depth++) {
         struct engine_request request = harness_request(&harness->sides[side], NULL);
@@ -318,11 +399,17 @@ check_by_tree(struct harness *harness, int side, const struct check *check, cons
         enum status status =
             engine_expand(harness->sides[side].worker, &request, &expand, &result, &error);
 
-        if (status == BEHALF_OK)
-            compare(harness, side, "expand", expected,
-                    answers[harness_tree_value(result.tree, &check->subject, ask_userset, &asking)],
-                    check);
-        else if (status != BEHALF_BUDGET_EXHAUSTED)
+        if (status == BEHALF_OK) {
+            struct harness_tree_asker asker = {ask_userset, ask_condition, &asking};
+            const char *given = answers[harness_tree_value(result.tree, &check->subject, &asker)];
+
+            if (given[0] == '\0'
+                    ? strcmp(expected, "allow") == 0 || strcmp(expected, "deny") == 0 ||
+                          strncmp(expected, "conditional", strlen("conditional")) == 0
+                    : strncmp(expected, given, strlen(given)) != 0)
+                compare(harness, side, "expand", expected, given, check);
+        }
+        if (status != BEHALF_OK && status != BEHALF_BUDGET_EXHAUSTED)
             harness_fail(harness, "expand: %s", error.message);
     }
 }
@@ -345,20 +432,32 @@ remember(struct harness *harness, const struct check *check, const char *answer)
     slot->answer = answer;
 }
 
+/* Whether others answer too, where this one says so: it is no error of the request. */
+static bool
+is_of_question(const char *answer)
+{
+    return strcmp(answer, "allow") == 0 || strcmp(answer, "deny") == 0 ||
+           strncmp(answer, "conditional", strlen("conditional")) == 0 ||
+           strcmp(answer, "CYCLE_THROUGH_EXCLUSION") == 0 ||
+           strcmp(answer, "CAVEAT_EVALUATION_ERROR") == 0 ||
+           strcmp(answer, "CAVEAT_PARAMETER_TYPE_ERROR") == 0;
+}
+
 const char *
 harness_check_object(struct harness *harness, const struct object *resource, const char *permission,
                      const struct object *subject)
 {
-    struct check check = {
-        .resource = *resource, .permission = slice_of(permission), .subject = *subject};
+    struct check check = {.resource = *resource,
+                          .permission = slice_of(permission),
+                          .subject = *subject,
+                          .context = harness->context};
     const char *answer = check_alone(harness, 0, &check);
 
     for (int round = 0; round < 2; round++) {
         for (int side = 0; side < 2; side++) {
             compare(harness, side, "check", answer, check_alone(harness, side, &check), &check);
             check_in_bulk(harness, side, &check, answer);
-            if (strcmp(answer, "allow") != 0 && strcmp(answer, "deny") != 0 &&
-                strcmp(answer, "CYCLE_THROUGH_EXCLUSION") != 0)
+            if (!is_of_question(answer))
                 continue;
             check_by_permissions(harness, side, &check, answer);
             check_by_resources(harness, side, &check, answer);
@@ -408,7 +507,7 @@ const char *
 harness_check_as(struct harness *harness, const char *question, const char *actors)
 {
     struct object chain[ENGINE_ACTORS_MAX];
-    struct check check = {.actors = chain};
+    struct check check = {.actors = chain, .context = harness->context};
     struct error error;
     const char *permission;
     const char *answer;

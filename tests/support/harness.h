@@ -12,22 +12,38 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/env.h"
 #include "engine/engine.h"
 #include "storage/store.h"
 
-/* One engine over one in-memory store, with a worker and an arena for its answers. */
+/* One engine over one in-memory store, with a worker and an arena for its answers. It stays where
+ * it was opened. */
 struct harness_engine {
     struct store *store;
     struct engine *engine;
     struct engine_worker *worker;
     struct arena arena;
+    struct env env;                /* of store and engine: the system's, but for the clocks */
+    atomic_int_fast64_t now;       /* nanoseconds since 1970; 0 = the system's clocks */
+    atomic_int_fast64_t monotonic; /* when `now` is not 0 */
+    size_t graph_memory_bytes;
 };
 
 /* Ends the program when it cannot be opened. */
 void harness_engine_open(struct harness_engine *side, size_t graph_memory_bytes);
+/* The same with the clock stopped at `now`. */
+void harness_engine_open_at(struct harness_engine *side, size_t graph_memory_bytes, int64_t now);
 void harness_engine_close(struct harness_engine *side);
 /* Closes the engine and opens it again over the same store, with another budget for its caches. */
 void harness_engine_reopen(struct harness_engine *side, size_t graph_memory_bytes);
+
+/* Stops the clocks there: later times only. No deadline passes while they stand. */
+void harness_set_time(struct harness_engine *side, int64_t now);
+
+/* Puts relationships straight into the store, whatever the schema says of them: the engine is
+ * closed for the moment. One transaction. */
+void harness_put(struct harness_engine *side, const struct relationship *relationships,
+                 size_t count);
 
 /* Submits and waits. The status of the submission, or of the write. */
 enum status harness_submit(struct harness_engine *side, struct engine_write *write);
@@ -42,14 +58,20 @@ struct engine_request harness_request(struct harness_engine *side, const struct 
 
 /* --- values of trees --- */
 
-enum harness_value { HARNESS_DENY, HARNESS_ERROR, HARNESS_ALLOW };
+/* Of the operators of trees: of a union, the first of allow, error, conditional, deny that there
+ * is; of an intersection, of deny, error, conditional, allow. */
+enum harness_value { HARNESS_DENY, HARNESS_ERROR, HARNESS_CONDITIONAL, HARNESS_ALLOW };
 
-/* Evaluates a tree of expand for a plain subject; what a userset in a leaf says is asked of `ask`.
- * */
+/* What a tree does not say itself. */
+struct harness_tree_asker {
+    enum harness_value (*userset)(void *context, const struct object *userset); /* in a leaf */
+    enum harness_value (*condition)(void *context, const struct expand_condition *condition);
+    void *context;
+};
+
+/* Evaluates a tree of expand for a plain subject. */
 enum harness_value harness_tree_value(const struct expand_node *node, const struct object *subject,
-                                      enum harness_value (*ask)(void *context,
-                                                                const struct object *userset),
-                                      void *context);
+                                      const struct harness_tree_asker *asker);
 
 /* --- both engines, by text --- */
 
@@ -64,8 +86,10 @@ struct harness {
     struct harness_engine sides[2];                /* with a cache, and without */
     struct harness_asked asked[HARNESS_ASKED_MAX]; /* since the last write, for the bulks */
     size_t asked_count;
-    struct arena arena;    /* of `asked` */
-    struct arena question; /* of the question being asked */
+    struct arena arena;          /* of `asked`, and of contexts and answers */
+    struct arena question;       /* of the question being asked */
+    const struct datum *context; /* asked with; NULL = none */
+    const struct schema *schema; /* the last one that was taken; NULL = none */
     unsigned failures;
     char failure[1024]; /* the first one */
 };
@@ -84,8 +108,13 @@ enum status harness_delete(struct harness *harness, const char *relationship);
 void harness_touch_range(struct harness *harness, const char *prefix, unsigned from, unsigned to,
                          const char *suffix);
 
-/* "allow", "deny" or the name of the error, of `resource#permission@subject`, through every method.
- * Static storage. */
+/* The context (JSON) of all questions from now on; NULL = none. */
+void harness_context(struct harness *harness, const char *context);
+/* The clocks of both sides stop there: RFC 3339. */
+void harness_at(struct harness *harness, const char *time);
+
+/* "allow", "deny", "conditional on a, b" or the name of the error, of
+ * `resource#permission@subject`, through every method. Valid until harness_close. */
 const char *harness_check(struct harness *harness, const char *question);
 const char *harness_check_object(struct harness *harness, const struct object *resource,
                                  const char *permission, const struct object *subject);
@@ -93,12 +122,12 @@ const char *harness_check_object(struct harness *harness, const struct object *r
 const char *harness_check_as(struct harness *harness, const char *question, const char *actors);
 
 /* Ids, sorted by bytes, separated by blanks, of `type#permission@subject`; behind them those that
- * are undecided, each with a "?"; an error's name when the lookup fails. Asked at page sizes 1, 2,
- * 5 and all. Static storage. */
+ * are undecided, each with a "?"; what is conditional is marked "[...]"; an error's name when the
+ * lookup fails. Asked at page sizes 1, 2, 5 and all. Static storage. */
 const char *harness_resources(struct harness *harness, const char *question);
 
 /* Of `resource#permission` and `type` or `type#relation`: ids sorted, "*" in front with its
- * exclusions in braces: "*{eve mallory} ann". Static storage. */
+ * exclusions in braces: "*{eve mallory[...]} ann". Static storage. */
 const char *harness_subjects(struct harness *harness, const char *resource,
                              const char *subject_type);
 /* Number of resources by lookup at one page size; counts a failure when an id comes twice. */

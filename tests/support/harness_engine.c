@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "base/env.h"
+#include "base/datum.h"
 #include "tests/support/harness.h"
 
 static _Noreturn void
@@ -18,8 +18,9 @@ static void
 open_engine(struct harness_engine *side, size_t graph_memory_bytes)
 {
     struct engine_options options = {.store = side->store,
-                                     .env = env_system(),
+                                     .env = &side->env,
                                      .workers = 1,
+                                     .sweep_every_ns = ENGINE_SWEEP_NEVER,
                                      .graph_memory_bytes = graph_memory_bytes};
     struct error error;
 
@@ -27,14 +28,73 @@ open_engine(struct harness_engine *side, size_t graph_memory_bytes)
         give_up("engine_open", &error);
     side->worker = engine_worker_new(side->engine, true);
     BEHALF_ASSERT(side->worker != NULL);
+    side->graph_memory_bytes = graph_memory_bytes;
 }
+
+static void
+close_engine(struct harness_engine *side)
+{
+    engine_worker_free(side->worker);
+    engine_close(side->engine);
+}
+
+/* --- the clock --- */
+
+static int64_t
+wall_ns(void *context)
+{
+    struct harness_engine *side = context;
+    int64_t now = atomic_load(&side->now);
+
+    return now != 0 ? now : env_wall_ns(env_system());
+}
+
+/* It stands when the time of day stands, and goes along when that is moved on: nothing has jumped,
+ * and no nanosecond has gone by. */
+static int64_t
+monotonic_ns(void *context)
+{
+    struct harness_engine *side = context;
+
+    if (atomic_load(&side->now) != 0)
+        return atomic_load(&side->monotonic);
+    return env_monotonic_ns(env_system());
+}
+
+static void
+random_bytes(void *context, void *bytes, size_t size)
+{
+    (void)context;
+    env_system()->random_bytes(env_system()->context, bytes, size);
+}
+
+void
+harness_set_time(struct harness_engine *side, int64_t now)
+{
+    int64_t gone_by = now - wall_ns(side);
+
+    BEHALF_ASSERT(gone_by >= 0);
+    atomic_store(&side->monotonic, monotonic_ns(side) + gone_by);
+    atomic_store(&side->now, now);
+}
+
+/* --- opening --- */
 
 void
 harness_engine_open(struct harness_engine *side, size_t graph_memory_bytes)
 {
-    struct store_options options = {.env = env_system()};
+    harness_engine_open_at(side, graph_memory_bytes, 0);
+}
+
+void
+harness_engine_open_at(struct harness_engine *side, size_t graph_memory_bytes, int64_t now)
+{
+    struct store_options options = {.env = &side->env};
     struct error error;
 
+    side->env = (struct env){wall_ns, monotonic_ns, random_bytes, side};
+    atomic_init(&side->now, now);
+    atomic_init(&side->monotonic, env_monotonic_ns(env_system()));
     if (store_open(&options, &side->store, &error) != BEHALF_OK)
         give_up("store_open", &error);
     open_engine(side, graph_memory_bytes);
@@ -44,8 +104,7 @@ harness_engine_open(struct harness_engine *side, size_t graph_memory_bytes)
 void
 harness_engine_close(struct harness_engine *side)
 {
-    engine_worker_free(side->worker);
-    engine_close(side->engine);
+    close_engine(side);
     store_close(side->store);
     arena_release(&side->arena);
 }
@@ -53,10 +112,11 @@ harness_engine_close(struct harness_engine *side)
 void
 harness_engine_reopen(struct harness_engine *side, size_t graph_memory_bytes)
 {
-    engine_worker_free(side->worker);
-    engine_close(side->engine);
+    close_engine(side);
     open_engine(side, graph_memory_bytes);
 }
+
+/* --- writing --- */
 
 struct waiter {
     pthread_mutex_t mutex;
@@ -120,6 +180,94 @@ harness_write_updates(struct harness_engine *side, const struct update *updates,
     return status;
 }
 
+/* --- past the engine --- */
+
+static void
+must(enum status status, const char *what, const struct error *error)
+{
+    if (status != BEHALF_OK)
+        give_up(what, error);
+}
+
+static uint16_t
+put_label(struct store_transaction *transaction, enum label_kind kind, struct slice name)
+{
+    uint16_t label = LABEL_NONE;
+    struct error error;
+
+    if (name.size > 0)
+        must(store_transaction_label(transaction, kind, name, &label, &error), "label", &error);
+    return label;
+}
+
+static uint64_t
+put_node(struct store_transaction *transaction, const struct object *object)
+{
+    uint16_t type = put_label(transaction, LABEL_TYPE, object->type);
+    uint64_t node = NODE_WILDCARD(type);
+    struct error error;
+
+    if (!object->wildcard)
+        must(store_transaction_node(transaction, type, object->id, &node, &error), "node", &error);
+    return node;
+}
+
+/* Canonical bytes of a JSON text. */
+static void
+encode_context(struct slice text, struct buffer *bytes)
+{
+    const struct datum *context = NULL;
+    struct arena arena;
+    struct error error;
+
+    if (text.size == 0)
+        return;
+    arena_init(&arena, SIZE_MAX);
+    must(datum_parse_json(text, &arena, &context, &error), "context", &error);
+    datum_encode(context, bytes);
+    arena_release(&arena);
+}
+
+static void
+put_edge(struct store_transaction *transaction, const struct relationship *relationship)
+{
+    struct edge edge = {.expires_at = relationship->expires_at};
+    struct buffer context = {0};
+    struct error error;
+    bool existed;
+
+    buffer_init(&context);
+    encode_context(relationship->context, &context);
+    edge.key.resource = put_node(transaction, &relationship->resource);
+    edge.key.relation = put_label(transaction, LABEL_RELATION, relationship->resource.relation);
+    edge.key.subject = put_node(transaction, &relationship->subject);
+    edge.key.subject_relation =
+        put_label(transaction, LABEL_RELATION, relationship->subject.relation);
+    edge.caveat = put_label(transaction, LABEL_CAVEAT, relationship->caveat);
+    edge.context = buffer_slice(&context);
+    must(store_transaction_put(transaction, &edge, &existed, &error), "put", &error);
+    buffer_release(&context);
+}
+
+void
+harness_put(struct harness_engine *side, const struct relationship *relationships, size_t count)
+{
+    struct store_transaction *transaction = NULL;
+    struct error error;
+    uint64_t revision;
+
+    close_engine(side);
+    must(store_transaction_begin(side->store, &transaction, &error), "begin", &error);
+    for (size_t i = 0; i < count; i++)
+        put_edge(transaction, &relationships[i]);
+    must(store_transaction_commit(transaction, env_wall_ns(&side->env), &revision, &error),
+         "commit", &error);
+    must(store_sync(side->store, &error), "sync", &error);
+    open_engine(side, side->graph_memory_bytes);
+}
+
+/* --- asking --- */
+
 struct engine_request
 harness_request(struct harness_engine *side, const struct engine_token *at)
 {
@@ -131,72 +279,4 @@ harness_request(struct harness_engine *side, const struct engine_token *at)
         request.token = slice_of(at->text);
     }
     return request;
-}
-
-/* --- values of trees --- */
-
-struct walk {
-    const struct object *subject;
-    enum harness_value (*ask)(void *context, const struct object *userset);
-    void *context;
-};
-
-static enum harness_value
-leaf_value(const struct walk *walk, const struct expand_node *leaf)
-{
-    enum harness_value best = HARNESS_DENY;
-
-    for (size_t i = 0; i < leaf->subject_count; i++) {
-        const struct object *subject = &leaf->subjects[i].object;
-        enum harness_value value = HARNESS_DENY;
-
-        if (subject->relation.size > 0)
-            value = walk->ask(walk->context, subject);
-        else if (slice_equal(subject->type, walk->subject->type) &&
-                 (subject->wildcard || slice_equal(subject->id, walk->subject->id)))
-            value = HARNESS_ALLOW;
-        if (value > best)
-            best = value;
-    }
-    return best;
-}
-
-/* The values are ordered, so a union is the greatest and an intersection the least. */
-static enum harness_value
-node_value(const struct walk *walk, const struct expand_node *node)
-{
-    bool least = node->op == EXPAND_INTERSECTION || node->op == EXPAND_ALL;
-    enum harness_value result = least && node->child_count > 0 ? HARNESS_ALLOW : HARNESS_DENY;
-
-    if (node->op == EXPAND_LEAF)
-        return leaf_value(walk, node);
-    if (node->op == EXPAND_EXCLUSION) {
-        enum harness_value left;
-        enum harness_value right;
-
-        BEHALF_ASSERT(node->child_count == 2);
-        left = node_value(walk, node->children[0]);
-        right = node_value(walk, node->children[1]);
-        right = right == HARNESS_ALLOW  ? HARNESS_DENY
-                : right == HARNESS_DENY ? HARNESS_ALLOW
-                                        : HARNESS_ERROR;
-        return left < right ? left : right;
-    }
-    for (size_t i = 0; i < node->child_count; i++) {
-        enum harness_value value = node_value(walk, node->children[i]);
-
-        if (least ? value < result : value > result)
-            result = value;
-    }
-    return result;
-}
-
-enum harness_value
-harness_tree_value(const struct expand_node *node, const struct object *subject,
-                   enum harness_value (*ask)(void *context, const struct object *userset),
-                   void *context)
-{
-    struct walk walk = {subject, ask, context};
-
-    return node_value(&walk, node);
 }

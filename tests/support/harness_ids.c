@@ -25,11 +25,11 @@ harness_ids_release(struct harness_ids *ids)
 }
 
 static void
-ids_add(struct harness_ids *ids, enum harness_ids_kind kind, struct slice id)
+ids_add(struct harness_ids *ids, enum harness_ids_kind kind, struct slice id, const char *answer)
 {
     if ((ids->count & (ids->count + 1)) == 0)
         ids->ids = memory_resize(ids->ids, 2 * ids->count + 2, sizeof *ids->ids);
-    ids->ids[ids->count++] = (struct harness_id){kind, arena_copy(&ids->arena, id)};
+    ids->ids[ids->count++] = (struct harness_id){kind, arena_copy(&ids->arena, id), answer};
 }
 
 static int
@@ -53,13 +53,41 @@ ids_sort(struct harness *harness, struct harness_ids *ids)
             harness_fail(harness, "a lookup gives %.*s twice", SLICE_PRINTF(ids->ids[i].id));
 }
 
-bool
+const struct harness_id *
 harness_ids_find(const struct harness_ids *ids, enum harness_ids_kind kind, struct slice id)
 {
-    struct harness_id wanted = {kind, id};
+    struct harness_id wanted = {.kind = kind, .id = id};
 
-    return ids->count > 0 &&
-           bsearch(&wanted, ids->ids, ids->count, sizeof *ids->ids, ids_compare) != NULL;
+    if (ids->count == 0)
+        return NULL;
+    return bsearch(&wanted, ids->ids, ids->count, sizeof *ids->ids, ids_compare);
+}
+
+bool
+harness_is_undecided(enum status status)
+{
+    return status == BEHALF_CYCLE_THROUGH_EXCLUSION || status == BEHALF_CAVEAT_EVALUATION_ERROR ||
+           status == BEHALF_CAVEAT_PARAMETER_TYPE_ERROR;
+}
+
+const char *
+harness_answer(struct arena *arena, enum status status, enum decision decision,
+               const struct missing_context *missing)
+{
+    struct buffer text = {0};
+    const char *answer;
+
+    if (status != BEHALF_OK)
+        return status_name(status);
+    if (decision != DECISION_CONDITIONAL)
+        return decision == DECISION_ALLOW ? "allow" : "deny";
+    buffer_init(&text);
+    buffer_add_text(&text, "conditional on");
+    for (size_t i = 0; i < missing->count; i++)
+        buffer_add_format(&text, "%s%.*s", i > 0 ? ", " : " ", SLICE_PRINTF(missing->names[i]));
+    answer = arena_copy(arena, buffer_slice(&text)).data;
+    buffer_release(&text);
+    return answer;
 }
 
 enum status
@@ -67,8 +95,11 @@ harness_ids_of_resources(struct harness *harness, int side, struct slice type,
                          struct slice permission, const struct object *subject, uint32_t limit,
                          struct harness_ids *ids)
 {
-    struct lookup_resources lookup = {
-        .resource_type = type, .permission = permission, .subject = *subject, .limit = limit};
+    struct lookup_resources lookup = {.resource_type = type,
+                                      .permission = permission,
+                                      .subject = *subject,
+                                      .context = harness->context,
+                                      .limit = limit};
     struct engine_token cursor = {.text = ""};
 
     ids_init(ids);
@@ -83,13 +114,13 @@ harness_ids_of_resources(struct harness *harness, int side, struct slice type,
                                          &error);
         if (status != BEHALF_OK)
             return status;
-        for (size_t i = 0; i < result.resource_count; i++) {
-            ids_add(ids, HARNESS_IDS_MEMBER, result.resources[i].id);
-            if (result.resources[i].decision != DECISION_ALLOW)
-                harness_fail(harness, "lookup_resources gives a condition");
-        }
+        for (size_t i = 0; i < result.resource_count; i++)
+            ids_add(ids, HARNESS_IDS_MEMBER, result.resources[i].id,
+                    harness_answer(&ids->arena, BEHALF_OK, result.resources[i].decision,
+                                   &result.resources[i].missing));
         for (size_t i = 0; i < result.undecided_count; i++)
-            ids_add(ids, HARNESS_IDS_UNDECIDED, result.undecided[i].id);
+            ids_add(ids, HARNESS_IDS_UNDECIDED, result.undecided[i].id,
+                    status_name(result.undecided[i].error.status));
         if (result.resource_count > limit)
             harness_fail(harness, "a page of %zu over the limit %u", result.resource_count, limit);
         cursor = result.cursor;
@@ -103,17 +134,19 @@ harness_ids_of_resources(struct harness *harness, int side, struct slice type,
 static void
 add_subject(struct harness *harness, const struct lookup_subject *subject, struct harness_ids *ids)
 {
-    if (subject->decision != DECISION_ALLOW)
-        harness_fail(harness, "lookup_subjects gives a condition");
+    const char *answer =
+        harness_answer(&ids->arena, BEHALF_OK, subject->decision, &subject->missing);
+
     if (!subject->wildcard) {
-        ids_add(ids, HARNESS_IDS_MEMBER, subject->id);
+        ids_add(ids, HARNESS_IDS_MEMBER, subject->id, answer);
         return;
     }
-    if (ids->wildcard)
+    if (ids->wildcard != NULL)
         harness_fail(harness, "lookup_subjects gives the wildcard twice");
-    ids->wildcard = true;
+    ids->wildcard = answer;
     for (size_t i = 0; i < subject->excluded_count; i++)
-        ids_add(ids, HARNESS_IDS_EXCLUDED, subject->excluded[i].id);
+        ids_add(ids, HARNESS_IDS_EXCLUDED, subject->excluded[i].id,
+                subject->excluded[i].decision == DECISION_ALLOW ? "allow" : "conditional");
 }
 
 enum status
@@ -125,6 +158,7 @@ harness_ids_of_subjects(struct harness *harness, int side, const struct object *
                                      .permission = permission,
                                      .subject_type = type,
                                      .subject_relation = relation,
+                                     .context = harness->context,
                                      .limit = limit};
     struct engine_token cursor = {.text = ""};
 
@@ -152,15 +186,21 @@ harness_ids_of_subjects(struct harness *harness, int side, const struct object *
 
 /* --- as text --- */
 
+static const char *
+conditions_mark(const char *answer)
+{
+    return strncmp(answer, "conditional", strlen("conditional")) == 0 ? "[...]" : "";
+}
+
 static void
 print_kind(const struct harness_ids *ids, enum harness_ids_kind kind, const char *behind,
            struct buffer *out)
 {
     for (size_t i = 0; i < ids->count; i++)
         if (ids->ids[i].kind == kind)
-            buffer_add_format(out, "%s%.*s%s",
-                              out->size > 0 && out->data[out->size - 1] != '{' ? " " : "",
-                              SLICE_PRINTF(ids->ids[i].id), behind);
+            buffer_add_format(
+                out, "%s%.*s%s%s", out->size > 0 && out->data[out->size - 1] != '{' ? " " : "",
+                SLICE_PRINTF(ids->ids[i].id), conditions_mark(ids->ids[i].answer), behind);
 }
 
 static void
@@ -173,8 +213,8 @@ print_resources(const struct harness_ids *ids, struct buffer *out)
 static void
 print_subjects(const struct harness_ids *ids, struct buffer *out)
 {
-    if (ids->wildcard) {
-        buffer_add_text(out, "*{");
+    if (ids->wildcard != NULL) {
+        buffer_add_format(out, "*%s{", conditions_mark(ids->wildcard));
         print_kind(ids, HARNESS_IDS_EXCLUDED, "", out);
         buffer_add_text(out, "}");
     }

@@ -8,18 +8,19 @@ enum harness_ids_kind { HARNESS_IDS_MEMBER, HARNESS_IDS_UNDECIDED, HARNESS_IDS_E
 
 struct harness_id {
     enum harness_ids_kind kind;
-    struct slice id; /* in the arena */
+    struct slice id;    /* in the arena */
+    const char *answer; /* "allow", "conditional on ...", or the error of what is undecided */
 };
 
 struct harness_ids {
     struct harness_id *ids; /* sorted by kind, then bytes */
     size_t count;
-    bool wildcard;
+    const char *wildcard; /* its answer; NULL = none */
     struct arena arena;
 };
 
-/* All pages of one size; what comes twice, or conditionally, is a failure of the harness. The
- * status of the first page that fails; *ids is to be released in any case. */
+/* All pages of one size; what comes twice is a failure of the harness. The status of the first page
+ * that fails; *ids is to be released in any case. Asked with harness->context. */
 enum status harness_ids_of_resources(struct harness *harness, int side, struct slice type,
                                      struct slice permission, const struct object *subject,
                                      uint32_t limit, struct harness_ids *ids);
@@ -29,9 +30,15 @@ enum status harness_ids_of_subjects(struct harness *harness, int side,
                                     struct harness_ids *ids);
 void harness_ids_release(struct harness_ids *ids);
 
-bool harness_ids_find(const struct harness_ids *ids, enum harness_ids_kind kind, struct slice id);
+/* NULL when it is not there. */
+const struct harness_id *harness_ids_find(const struct harness_ids *ids, enum harness_ids_kind kind,
+                                          struct slice id);
 
-/* "allow", "deny", "conditional" or the name of the status. */
-const char *harness_answer(enum status status, enum decision decision);
+/* "allow", "deny", "conditional on a, b" (in the arena) or the name of the status. */
+const char *harness_answer(struct arena *arena, enum status status, enum decision decision,
+                           const struct missing_context *missing);
+
+/* Whether it is the error of one question, which leaves others as they are. */
+bool harness_is_undecided(enum status status);
 
 #endif

@@ -2,7 +2,8 @@
  * too.
  *
  * The world is written in random transactions (creating, touching, deleting again, being refused),
- * then asked through every method: at its end, at revisions before, with caches and without.
+ * what the engine would not write past it, then asked through every method: at all its moments, in
+ * all its contexts, at revisions before, with caches and without.
  * Threads: none of its own. Memory: all is released before a function returns. */
 #ifndef BEHALF_TESTS_HARNESS_WORLD_H
 #define BEHALF_TESTS_HARNESS_WORLD_H
@@ -13,17 +14,21 @@
 struct world_counts {
     uint64_t worlds;
     uint64_t refused;   /* worlds whose schema is refused */
-    uint64_t checks[3]; /* by enum oracle_answer */
+    uint64_t checks[4]; /* by enum oracle_answer */
+    uint64_t bounded;   /* answers with a moment until which they are valid */
     uint64_t lookups;
     uint64_t trees;
     uint64_t chains;
-    uint64_t undefined_worlds;
+    uint64_t error_worlds;
+    uint64_t conditional_worlds;
 };
 
 struct world_comparison {
     uint64_t seed;
-    bool thorough; /* every question instead of a sample */
+    bool thorough;    /* every question instead of a sample */
+    bool checks_only; /* no lookups, trees, chains and past */
     struct world_counts *counts;
+    struct oracle_caveats caveats;
     struct buffer mismatch; /* a text when something disagrees; empty otherwise */
     struct buffer refusal;  /* why the schema was refused; empty otherwise */
 };

@@ -43,9 +43,15 @@ world_find_member(const struct world *world, int type, int name)
 }
 
 int
-world_node(int type, int id, int member)
+world_node(const struct world *world, int type, int id, int member)
 {
-    return (type * WORLD_IDS_MAX + id) * WORLD_MEMBERS_MAX + member;
+    return (type * world->id_count + id) * WORLD_MEMBERS_MAX + member;
+}
+
+int
+world_node_count(const struct world *world)
+{
+    return world->type_count * world->id_count * WORLD_MEMBERS_MAX;
 }
 
 bool
@@ -54,6 +60,43 @@ world_tuple_equal(const struct world_tuple *a, const struct world_tuple *b)
     return a->type == b->type && a->id == b->id && a->name == b->name &&
            a->subject_type == b->subject_type && a->subject_id == b->subject_id &&
            a->subject_name == b->subject_name;
+}
+
+bool
+world_tuple_is_allowed(const struct world *world, const struct world_tuple *tuple)
+{
+    int member = world_find_member(world, tuple->type, tuple->name);
+    const struct world_member *relation;
+
+    if (member < 0)
+        return false;
+    relation = &world->types[tuple->type].members[member];
+    for (int i = 0; i < relation->variant_count; i++) {
+        const struct world_variant *variant = &relation->variants[i];
+
+        if (variant->type == tuple->subject_type && variant->name == tuple->subject_name &&
+            variant->wildcard == (tuple->subject_id < 0) && variant->caveat == tuple->caveat &&
+            variant->expiring == (tuple->expires_at != 0))
+            return true;
+    }
+    return false;
+}
+
+bool
+world_uses_caveat(const struct world *world, int caveat)
+{
+    for (int type = 0; type < world->type_count; type++)
+        for (int member = 0; member < world->types[type].member_count; member++)
+            for (int i = 0; i < world->types[type].members[member].variant_count; i++)
+                if (world->types[type].members[member].variants[i].caveat == caveat)
+                    return true;
+    return false;
+}
+
+int64_t
+world_written_at(const struct world *world)
+{
+    return world->moments[0] - INT64_C(1000000000);
 }
 
 static bool
@@ -194,15 +237,46 @@ print_member(const struct world *world, const struct world_member *member, struc
             buffer_add_text(out, ":*");
         if (variant->name >= 0)
             buffer_add_format(out, "#%s", world->names[variant->name]);
+        if (variant->caveat > 0 || variant->expiring)
+            buffer_add_format(out, " with %s%s%s",
+                              variant->caveat > 0 ? world->caveats[variant->caveat - 1].name : "",
+                              variant->caveat > 0 && variant->expiring ? " and " : "",
+                              variant->expiring ? "expiration" : "");
     }
     buffer_add_byte(out, '\n');
+}
+
+static void
+print_caveat(const struct world_caveat *caveat, struct buffer *out)
+{
+    buffer_add_format(out, "caveat %s(", caveat->name);
+    for (int i = 0; i < caveat->parameter_count; i++)
+        buffer_add_format(out, "%s%s %s", i > 0 ? ", " : "", caveat->parameters[i].name,
+                          caveat->parameters[i].type);
+    buffer_add_format(out, ") {\n    %s\n}\n", caveat->condition);
+}
+
+static bool
+uses_expiration(const struct world *world)
+{
+    for (int type = 0; type < world->type_count; type++)
+        for (int member = 0; member < world->types[type].member_count; member++)
+            for (int i = 0; i < world->types[type].members[member].variant_count; i++)
+                if (world->types[type].members[member].variants[i].expiring)
+                    return true;
+    return false;
 }
 
 void
 world_print_schema(const struct world *world, struct buffer *out)
 {
+    if (uses_expiration(world))
+        buffer_add_text(out, "use expiration\n\n");
     if (world_uses(world, WORLD_SELF))
         buffer_add_text(out, "use self\n\n");
+    for (int caveat = 1; caveat <= world->caveat_count; caveat++)
+        if (world_uses_caveat(world, caveat))
+            print_caveat(&world->caveats[caveat - 1], out);
     for (int type = 0; type < world->type_count; type++) {
         const struct world_type *at = &world->types[type];
 
@@ -221,6 +295,34 @@ world_print_tuple(const struct world *world, const struct world_tuple *tuple, st
                       tuple->subject_id < 0 ? "*" : world->ids[tuple->subject_id]);
     if (tuple->subject_name >= 0)
         buffer_add_format(out, "#%s", world->names[tuple->subject_name]);
+    if (tuple->caveat > 0)
+        buffer_add_format(out, "[%s%s%s]", world->caveats[tuple->caveat - 1].name,
+                          tuple->context[0] != '\0' ? ":" : "", tuple->context);
+    if (tuple->expires_at != 0) {
+        buffer_add_text(out, "[expiration:");
+        time_print(tuple->expires_at, out);
+        buffer_add_byte(out, ']');
+    }
+}
+
+void
+world_print(const struct world *world, struct buffer *out)
+{
+    world_print_schema(world, out);
+    for (int i = 0; i < world->tuple_count; i++) {
+        world_print_tuple(world, &world->tuples[i], out);
+        buffer_add_text(out, world_tuple_is_allowed(world, &world->tuples[i])
+                                 ? "\n"
+                                 : "    // no variant of the relation\n");
+    }
+    for (int i = 0; i < world->moment_count; i++) {
+        buffer_add_text(out, "// asked at ");
+        time_print(world->moments[i], out);
+        buffer_add_byte(out, '\n');
+    }
+    for (int i = 0; i < world->request_count; i++)
+        buffer_add_format(out, "// context %s\n",
+                          world->requests[i][0] != '\0' ? world->requests[i] : "none");
 }
 
 /* --- taking away --- */
@@ -257,7 +359,8 @@ drop_variant(struct world *world, int type, struct world_member *member, int var
 
         if (tuple->type == type && tuple->name == member->name &&
             tuple->subject_type == gone.type && tuple->subject_name == gone.name &&
-            (tuple->subject_id < 0) == gone.wildcard)
+            (tuple->subject_id < 0) == gone.wildcard && tuple->caveat == gone.caveat &&
+            (tuple->expires_at != 0) == gone.expiring)
             continue;
         world->tuples[kept++] = *tuple;
     }
@@ -265,6 +368,48 @@ drop_variant(struct world *world, int type, struct world_member *member, int var
     member->variant_count--;
     memmove(&member->variants[variant], &member->variants[variant + 1],
             (size_t)(member->variant_count - variant) * sizeof member->variants[0]);
+}
+
+/* A variant loses its caveat, or else its expiration, and so do its tuples. */
+static bool
+ease_variant(struct world *world, int type, struct world_member *member, int variant, int *part)
+{
+    struct world_variant *at = &member->variants[variant];
+    const struct world_variant before = *at;
+
+    if (at->caveat == 0 && !at->expiring)
+        return false;
+    if ((*part)-- != 0)
+        return false;
+    if (at->caveat > 0)
+        at->caveat = 0;
+    else
+        at->expiring = false;
+    for (int i = 0; i < world->tuple_count; i++) {
+        struct world_tuple *tuple = &world->tuples[i];
+
+        if (tuple->type != type || tuple->name != member->name ||
+            tuple->subject_type != before.type || tuple->subject_name != before.name ||
+            (tuple->subject_id < 0) != before.wildcard || tuple->caveat != before.caveat ||
+            (tuple->expires_at != 0) != before.expiring)
+            continue;
+        tuple->caveat = at->caveat;
+        if (tuple->caveat == 0)
+            tuple->context[0] = '\0';
+        if (!at->expiring)
+            tuple->expires_at = 0;
+    }
+    for (int i = 0; i < member->variant_count; i++) {
+        const struct world_variant *other = &member->variants[i];
+
+        if (i != variant && other->type == at->type && other->name == at->name &&
+            other->wildcard == at->wildcard && other->caveat == at->caveat &&
+            other->expiring == at->expiring) {
+            member->variants[variant] = member->variants[--member->variant_count];
+            break;
+        }
+    }
+    return true;
 }
 
 /* Members, then variants and halves of expressions of members. */
@@ -283,6 +428,9 @@ drop_in_member(struct world *world, int type, int member, int *part)
             return true;
         }
     }
+    for (int i = 0; i < at->variant_count; i++)
+        if (ease_variant(world, type, at, i, part))
+            return true;
     return false;
 }
 
@@ -305,6 +453,35 @@ drop_in_expression(struct world *world, int *edge, int *part)
            drop_in_expression(world, &at->right, part);
 }
 
+/* A moment or a context to ask with; what a tuple's condition is stored with. */
+static bool
+drop_in_questions(struct world *world, int *part)
+{
+    for (int i = 1; i < world->moment_count; i++) {
+        if ((*part)-- == 0) {
+            world->moment_count--;
+            memmove(&world->moments[i], &world->moments[i + 1],
+                    (size_t)(world->moment_count - i) * sizeof world->moments[0]);
+            return true;
+        }
+    }
+    for (int i = 0; world->request_count > 1 && i < world->request_count; i++) {
+        if ((*part)-- == 0) {
+            world->request_count--;
+            memmove(world->requests[i], world->requests[i + 1],
+                    (size_t)(world->request_count - i) * sizeof world->requests[0]);
+            return true;
+        }
+    }
+    for (int i = 0; i < world->tuple_count; i++) {
+        if (world->tuples[i].context[0] != '\0' && (*part)-- == 0) {
+            world->tuples[i].context[0] = '\0';
+            return true;
+        }
+    }
+    return false;
+}
+
 bool
 world_drop(const struct world *world, int part, struct world *smaller)
 {
@@ -316,6 +493,8 @@ world_drop(const struct world *world, int part, struct world *smaller)
         return true;
     }
     part -= smaller->tuple_count;
+    if (drop_in_questions(smaller, &part))
+        return true;
     for (int type = 0; type < smaller->type_count; type++) {
         for (int member = 0; member < smaller->types[type].member_count; member++) {
             if (drop_in_member(smaller, type, member, &part))

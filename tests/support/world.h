@@ -1,10 +1,12 @@
-/* world.h - a small world in plain numbers: types, members, rewrites, tuples.
+/* world.h - a small world in plain numbers: types, members, rewrites, conditions, tuples, moments.
  *
  * What the oracle (oracle.h) evaluates, what the random generator makes, and what the property
  * programs write into the engine. It shares no code with the floors it helps to test.
  * Always true: names are indexes into the tables of names; a member's name is shared by all types
  * that have such a member; ids are shared by all types; the last id may be left out of all tuples
- * (nobody ever mentioned it). Capacities are fixed; going over one ends the test program.
+ * (nobody ever mentioned it). Caveats are counted from 1, so that a zeroed tuple or variant has
+ * none. Contexts are JSON maps; an empty text is none. Capacities are fixed; going over one ends
+ * the test program.
  * Threads: none. Memory: plain structs, copied by assignment. */
 #ifndef BEHALF_TESTS_WORLD_H
 #define BEHALF_TESTS_WORLD_H
@@ -13,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/relationship.h"
 
 #define WORLD_TYPES_MAX 8
 #define WORLD_MEMBERS_MAX 12
@@ -23,6 +26,13 @@
 #define WORLD_TUPLES_MAX 160
 #define WORLD_NAME_SIZE 48
 #define WORLD_NODES_MAX (WORLD_TYPES_MAX * WORLD_IDS_MAX * WORLD_MEMBERS_MAX)
+#define WORLD_CAVEATS_MAX 12
+#define WORLD_PARAMETERS_MAX 6
+#define WORLD_CONDITION_SIZE 160
+#define WORLD_CONTEXT_SIZE 256
+#define WORLD_REQUESTS_MAX 6
+#define WORLD_MOMENTS_MAX 6
+#define WORLD_EPOCH INT64_C(1800000000000000000) /* the first moment: in January 2027 */
 
 enum world_op {
     WORLD_NIL,
@@ -45,10 +55,24 @@ struct world_expression {
     bool dotted; /* ARROW is written .any(...) */
 };
 
+struct world_parameter {
+    char name[WORLD_NAME_SIZE];
+    char type[WORLD_NAME_SIZE]; /* "list<int>" */
+};
+
+struct world_caveat {
+    char name[WORLD_NAME_SIZE];
+    struct world_parameter parameters[WORLD_PARAMETERS_MAX];
+    int parameter_count;
+    char condition[WORLD_CONDITION_SIZE];
+};
+
 struct world_variant {
     int type;
     int name; /* type#name, or -1 */
     bool wildcard;
+    int caveat; /* from 1; 0 = none */
+    bool expiring;
 };
 
 struct world_member {
@@ -71,6 +95,9 @@ struct world_tuple {
     int subject_type;
     int subject_id;   /* -1 = wildcard */
     int subject_name; /* -1 = plain */
+    int caveat;       /* from 1; 0 = none */
+    int64_t expires_at;
+    char context[WORLD_CONTEXT_SIZE];
 };
 
 struct world {
@@ -84,6 +111,12 @@ struct world {
     int expression_count;
     struct world_tuple tuples[WORLD_TUPLES_MAX];
     int tuple_count;
+    struct world_caveat caveats[WORLD_CAVEATS_MAX]; /* number 1 comes first */
+    int caveat_count;
+    char requests[WORLD_REQUESTS_MAX][WORLD_CONTEXT_SIZE]; /* contexts to ask with */
+    int request_count;
+    int64_t moments[WORLD_MOMENTS_MAX]; /* to ask at, ascending */
+    int moment_count;
     bool all_parentheses; /* printed with all of them; otherwise precedence is used */
 };
 
@@ -96,21 +129,34 @@ int world_find_id(const struct world *world, const char *id);
 /* The member of `type` with that name. */
 int world_find_member(const struct world *world, int type, int name);
 
-int world_node(int type, int id, int member);
+/* Number of a node, below world_node_count. */
+int world_node(const struct world *world, int type, int id, int member);
+int world_node_count(const struct world *world);
+/* Whether both have the same resource, relation and subject: one takes the place of the other. */
 bool world_tuple_equal(const struct world_tuple *a, const struct world_tuple *b);
+/* Whether the relation has a variant for the tuple, its caveat and expiration included. */
+bool world_tuple_is_allowed(const struct world *world, const struct world_tuple *tuple);
+/* Whether some relation has a variant with that caveat. */
+bool world_uses_caveat(const struct world *world, int caveat);
 /* Whether some expression of the world is such an operator. */
 bool world_uses(const struct world *world, enum world_op op);
+
+/* When to write it. Before the first moment: each commit moves time on, be it by a nanosecond. */
+int64_t world_written_at(const struct world *world);
 
 /* --- text --- */
 
 void world_print_schema(const struct world *world, struct buffer *out);
 void world_print_tuple(const struct world *world, const struct world_tuple *tuple,
                        struct buffer *out);
+/* Schema, tuples, and with which contexts and when it is asked. */
+void world_print(const struct world *world, struct buffer *out);
 
-/* Reads a schema (without caveats, comments and flags but `use self`) and one tuple per further
- * argument. Meant for tests that write worlds down: whatever it does not understand ends the
- * program with a message. */
+/* Reads a schema without comments. Meant for tests that write worlds down: whatever it does not
+ * understand ends the program with a message. The world is then asked without a context, at
+ * WORLD_EPOCH. */
 void world_read_schema(struct world *world, const char *text);
+/* A relationship, with its caveat and expiration; it takes the place of an equal one. */
 void world_add_tuple(struct world *world, const char *text);
 /* Makes sure that the id exists, so that questions may use it. */
 int world_add_id(struct world *world, const char *id);
@@ -127,8 +173,15 @@ uint64_t world_random_next(struct world_random *random);
 int world_random_below(struct world_random *random, int bound); /* 0..bound-1 */
 bool world_random_chance(struct world_random *random, int percent);
 
-/* A random world; equal seeds give equal worlds. */
-void world_make(struct world *world, uint64_t seed);
+/* A random world; equal seeds give equal worlds. A small one has few of everything. */
+enum world_size { WORLD_USUAL, WORLD_SMALL };
+
+void world_make(struct world *world, uint64_t seed, enum world_size size);
+
+/* Adds caveats and expirations to most worlds: to variants, to tuples; some tuples of variants that
+ * the relation does not allow; contexts and moments to ask with. The part of world_make that comes
+ * last, with random numbers of its own. */
+void world_make_conditions(struct world *world, uint64_t seed, enum world_size size);
 
 /* Takes one part away, for shrinking: part 0, 1, ... until it says false. The world stays readable,
  * but the schema may no longer be a valid one. */

@@ -42,6 +42,7 @@ struct maker {
     bool forward;      /* permissions may name later ones (and so none stands right of a `-`) */
     bool recursive;    /* arrows and usersets of the own type, also behind `-` */
     int exclusion_percent;
+    enum world_size size;
 };
 
 static int
@@ -499,6 +500,10 @@ make_names(struct maker *maker)
 
     world->type_count = 1 + below(maker, 8) / 2 + below(maker, 2);
     world->type_count -= world->type_count > 3 && chance(maker, 50) ? 1 : 0;
+    if (maker->size == WORLD_SMALL) {
+        world->type_count = 1 + below(maker, 3);
+        id_count = 2;
+    }
     for (int type = 0; type < world->type_count; type++)
         snprintf(world->types[type].name, WORLD_NAME_SIZE, "%s", types[type]);
     for (int id = 0; id < id_count; id++)
@@ -509,12 +514,26 @@ make_names(struct maker *maker)
         name_index(world, HOP_NAME);
 }
 
-void
-world_make(struct world *world, uint64_t seed)
+/* How often a tuple is tried, and how many there are at most. */
+static void
+make_tuples(struct maker *maker)
 {
-    struct maker maker = {.world = world, .random = {seed}};
+    int tries = chance(maker, 4) ? 0 : 4 + below(maker, 30 * maker->world->type_count);
+    int most = 60;
+
+    if (maker->size == WORLD_SMALL) {
+        tries = 3 + below(maker, 18);
+        most = 14;
+    }
+    for (; tries > 0 && maker->world->tuple_count < most; tries--)
+        make_tuple(maker);
+}
+
+void
+world_make(struct world *world, uint64_t seed, enum world_size size)
+{
+    struct maker maker = {.world = world, .random = {seed}, .size = size};
     bool hops;
-    int tries;
 
     memset(world, 0, sizeof *world);
     world_random_next(&maker.random);
@@ -537,7 +556,6 @@ world_make(struct world *world, uint64_t seed)
     make_usersets(&maker);
     strip_wildcards(world);
     world->all_parentheses = chance(&maker, 30);
-    tries = chance(&maker, 4) ? 0 : 4 + below(&maker, 30 * world->type_count);
-    for (; tries > 0 && world->tuple_count < 60; tries--)
-        make_tuple(&maker);
+    make_tuples(&maker);
+    world_make_conditions(world, seed, size);
 }

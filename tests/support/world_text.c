@@ -200,6 +200,100 @@ read_exclusion(struct reader *reader)
     return left;
 }
 
+/* --- caveats --- */
+
+/* A caveat may be named before it is written down: its place is made at either. */
+static int
+caveat_number(struct world *world, const char *name)
+{
+    for (int i = 0; i < world->caveat_count; i++)
+        if (strcmp(world->caveats[i].name, name) == 0)
+            return i + 1;
+    BEHALF_ASSERT(world->caveat_count < WORLD_CAVEATS_MAX);
+    snprintf(world->caveats[world->caveat_count].name, WORLD_NAME_SIZE, "%s", name);
+    return ++world->caveat_count;
+}
+
+/* `with limit`, `with limit and expiration`, `with expiration`. */
+static void
+read_traits(struct reader *reader, struct world_variant *variant)
+{
+    char name[WORLD_NAME_SIZE];
+
+    if (skip_text(reader, "expiration")) {
+        variant->expiring = true;
+        return;
+    }
+    read_name(reader, name);
+    variant->caveat = caveat_number(reader->world, name);
+    if (skip_text(reader, "and")) {
+        need_text(reader, "expiration");
+        variant->expiring = true;
+    }
+}
+
+/* `list<map<int>>`, with nothing between. */
+static void
+read_parameter_type(struct reader *reader, char type[WORLD_NAME_SIZE])
+{
+    size_t size;
+
+    skip_space(reader);
+    size = strspn(reader->at, "abcdefghijklmnopqrstuvwxyz<>");
+    if (size == 0 || size >= WORLD_NAME_SIZE)
+        give_up("the type of a parameter", reader->at);
+    memcpy(type, reader->at, size);
+    type[size] = '\0';
+    reader->at += size;
+}
+
+/* The text up to the brace that closes the one before it, without the space around. */
+static void
+read_condition(struct reader *reader, char condition[WORLD_CONDITION_SIZE])
+{
+    const char *start;
+    size_t size;
+    int depth = 1;
+
+    skip_space(reader);
+    start = reader->at;
+    for (; depth > 0; reader->at++) {
+        if (*reader->at == '\0')
+            give_up("}", start);
+        depth += *reader->at == '{' ? 1 : *reader->at == '}' ? -1 : 0;
+    }
+    size = (size_t)(reader->at - start) - 1;
+    while (size > 0 && isspace((unsigned char)start[size - 1]))
+        size--;
+    if (size >= WORLD_CONDITION_SIZE)
+        give_up("a shorter condition", start);
+    memcpy(condition, start, size);
+    condition[size] = '\0';
+}
+
+static void
+read_caveat(struct reader *reader)
+{
+    char name[WORLD_NAME_SIZE];
+    struct world_caveat *caveat;
+
+    read_name(reader, name);
+    caveat = &reader->world->caveats[caveat_number(reader->world, name) - 1];
+    need_text(reader, "(");
+    do {
+        struct world_parameter *parameter = &caveat->parameters[caveat->parameter_count++];
+
+        BEHALF_ASSERT(caveat->parameter_count <= WORLD_PARAMETERS_MAX);
+        read_name(reader, parameter->name);
+        read_parameter_type(reader, parameter->type);
+    } while (skip_text(reader, ","));
+    need_text(reader, ")");
+    need_text(reader, "{");
+    read_condition(reader, caveat->condition);
+}
+
+/* --- definitions --- */
+
 static void
 read_relation(struct reader *reader, struct world_member *member)
 {
@@ -211,6 +305,8 @@ read_relation(struct reader *reader, struct world_member *member)
             variant.wildcard = true;
         else if (skip_text(reader, "#"))
             variant.name = read_member_name(reader);
+        if (skip_text(reader, "with"))
+            read_traits(reader, &variant);
         BEHALF_ASSERT(member->variant_count < WORLD_VARIANTS_MAX);
         member->variants[member->variant_count++] = variant;
     } while (skip_text(reader, "|"));
@@ -259,10 +355,22 @@ world_read_schema(struct world *world, const char *text)
     struct reader reader = {world, text, 0};
 
     memset(world, 0, sizeof *world);
+    world->moment_count = 1;
+    world->moments[0] = WORLD_EPOCH;
+    world->request_count = 1;
     read_type_names(world, text);
-    if (skip_text(&reader, "use"))
-        need_text(&reader, "self");
-    while (skip_text(&reader, "definition")) {
+    while (skip_text(&reader, "use")) {
+        char flag[WORLD_NAME_SIZE];
+
+        read_name(&reader, flag);
+    }
+    for (;;) {
+        if (skip_text(&reader, "caveat")) {
+            read_caveat(&reader);
+            continue;
+        }
+        if (!skip_text(&reader, "definition"))
+            break;
         reader.type = read_type_name(&reader);
         need_text(&reader, "{");
         while (!skip_text(&reader, "}"))
@@ -281,14 +389,20 @@ world_add_id(struct world *world, const char *id)
 
 /* The bytes up to one of `stops`, or to the end. */
 static const char *
-take_until(const char *text, const char *stops, char part[WORLD_NAME_SIZE])
+take_part(const char *text, const char *stops, char *part, size_t part_size)
 {
     size_t size = strcspn(text, stops);
 
-    BEHALF_ASSERT(size > 0 && size < WORLD_NAME_SIZE);
+    BEHALF_ASSERT(size > 0 && size < part_size);
     memcpy(part, text, size);
     part[size] = '\0';
     return text + size;
+}
+
+static const char *
+take_until(const char *text, const char *stops, char part[WORLD_NAME_SIZE])
+{
+    return take_part(text, stops, part, WORLD_NAME_SIZE);
 }
 
 static const char *
@@ -319,17 +433,56 @@ world_read_object(struct world *world, const char *text, int *type, int *id, int
         give_up("an object", text);
 }
 
+/* `[limit]` or `[limit:{...}]`, `[expiration:2027-01-01T00:00:00Z]`, or both; nothing behind. */
+static void
+read_condition_of_tuple(struct world *world, const char *text, struct world_tuple *tuple)
+{
+    static const char expiration[] = "[expiration:";
+    const char *end = text + strlen(text);
+    const char *last = strstr(text, expiration);
+    char part[WORLD_NAME_SIZE];
+
+    if (last != NULL) {
+        const char *time = last + strlen(expiration);
+
+        if (end[-1] != ']' ||
+            !time_parse((struct slice){time, (size_t)(end - time) - 1}, &tuple->expires_at))
+            give_up("a time", time);
+        end = last;
+    }
+    if (text == end)
+        return;
+    if (*text != '[' || end[-1] != ']')
+        give_up("a condition", text);
+    text = take_until(text + 1, ":]", part);
+    tuple->caveat = caveat_number(world, part);
+    if (*text == ':') {
+        size_t size = (size_t)(end - text) - 2;
+
+        BEHALF_ASSERT(size < WORLD_CONTEXT_SIZE);
+        memcpy(tuple->context, text + 1, size);
+        tuple->context[size] = '\0';
+    }
+}
+
 void
 world_add_tuple(struct world *world, const char *text)
 {
-    struct world_tuple *tuple = &world->tuples[world->tuple_count];
+    struct world_tuple tuple = {.type = -1};
+    char subject[2 * WORLD_NAME_SIZE];
     const char *at;
+    int place = 0;
 
-    BEHALF_ASSERT(world->tuple_count < WORLD_TUPLES_MAX);
-    at = read_object(world, text, &tuple->type, &tuple->id, &tuple->name);
-    if (*at != '@' || tuple->name < 0)
+    at = read_object(world, text, &tuple.type, &tuple.id, &tuple.name);
+    if (*at != '@' || tuple.name < 0)
         give_up("a relationship", text);
-    world_read_object(world, at + 1, &tuple->subject_type, &tuple->subject_id,
-                      &tuple->subject_name);
-    world->tuple_count++;
+    at = take_part(at + 1, "[", subject, sizeof subject);
+    world_read_object(world, subject, &tuple.subject_type, &tuple.subject_id, &tuple.subject_name);
+    read_condition_of_tuple(world, at, &tuple);
+    while (place < world->tuple_count && !world_tuple_equal(&world->tuples[place], &tuple))
+        place++;
+    BEHALF_ASSERT(place < WORLD_TUPLES_MAX);
+    if (place == world->tuple_count)
+        world->tuple_count++;
+    world->tuples[place] = tuple;
 }

@@ -7,12 +7,17 @@
 #include "tests/support/kv_fault.h"
 
 #define SCHEMA                                                                                     \
+    "caveat holds(given int) { given == 1 }\n"                                                     \
     "definition user {}\n"                                                                         \
     "definition group { relation member: user | group#member }\n"                                  \
     "definition doc {\n"                                                                           \
     "    relation one: user | group#member\n"                                                      \
     "    relation two: user | group#member\n"                                                      \
-    "    relation near: doc\n"                                                                     \
+    "    relation maybe: user with holds | group#member with holds\n"                              \
+    "    relation near: doc | doc with holds\n"                                                    \
+    "    permission perhaps = one + maybe\n"                                                       \
+    "    permission only = one & maybe\n"                                                          \
+    "    permission unless = one - maybe\n"                                                        \
     "    permission either = one + two\n"                                                          \
     "    permission both = one & two\n"                                                            \
     "    permission less = one - two\n"                                                            \
@@ -21,21 +26,38 @@
     "}\n"
 
 static const char *const relationships[] = {
-    "doc:1#one@group:x#member", "doc:1#two@group:y#member", "group:x#member@user:ann",
-    "group:x#member@user:bob",  "group:y#member@user:bob",  "doc:2#near@doc:1",
-    "doc:2#near@doc:3",         "doc:3#one@user:ann",
+    "doc:1#one@group:x#member",
+    "doc:1#two@group:y#member",
+    "group:x#member@user:ann",
+    "group:x#member@user:bob",
+    "group:y#member@user:bob",
+    "doc:2#near@doc:1",
+    "doc:2#near@doc:3",
+    "doc:3#one@user:ann",
+    "doc:1#maybe@group:y#member[holds]",
+    "doc:1#maybe@user:cyd[holds]",
+    "doc:1#maybe@group:x#member[holds:{\"given\":0}]",
+    "doc:4#near@doc:3",
+    "doc:4#near@doc:1[holds]",
 };
 
 static const struct {
     const char *resource;
     const char *permission;
     const char *subject;
-    bool allowed;
+    enum decision decision;
 } questions[] = {
-    {"1", "either", "ann", true}, {"1", "either", "bob", true}, {"1", "either", "eve", false},
-    {"1", "both", "ann", false},  {"1", "both", "bob", true},   {"1", "less", "ann", true},
-    {"1", "less", "bob", false},  {"2", "every", "ann", true},  {"2", "every", "bob", false},
-    {"2", "some", "ann", true},   {"2", "some", "bob", false},
+    {"1", "either", "ann", DECISION_ALLOW},        {"1", "either", "bob", DECISION_ALLOW},
+    {"1", "either", "eve", DECISION_DENY},         {"1", "both", "ann", DECISION_DENY},
+    {"1", "both", "bob", DECISION_ALLOW},          {"1", "less", "ann", DECISION_ALLOW},
+    {"1", "less", "bob", DECISION_DENY},           {"2", "every", "ann", DECISION_ALLOW},
+    {"2", "every", "bob", DECISION_DENY},          {"2", "some", "ann", DECISION_ALLOW},
+    {"2", "some", "bob", DECISION_DENY},           {"1", "perhaps", "bob", DECISION_ALLOW},
+    {"1", "perhaps", "cyd", DECISION_CONDITIONAL}, {"1", "perhaps", "eve", DECISION_DENY},
+    {"1", "only", "bob", DECISION_CONDITIONAL},    {"1", "only", "ann", DECISION_DENY},
+    {"1", "unless", "ann", DECISION_ALLOW},        {"1", "unless", "bob", DECISION_CONDITIONAL},
+    {"4", "every", "ann", DECISION_CONDITIONAL},   {"4", "every", "bob", DECISION_DENY},
+    {"4", "some", "ann", DECISION_ALLOW},
 };
 
 static struct kv *below;
@@ -117,7 +139,7 @@ Test(scenarios_faults, a_check_whose_storage_fails_is_right_or_an_error)
             enum status status = engine_check(side.worker, &request, &check, &result, &error);
 
             if (status == BEHALF_OK)
-                cr_assert_eq(result.decision == DECISION_ALLOW, questions[i].allowed, "%zu %lu", i,
+                cr_assert_eq(result.decision, questions[i].decision, "%zu %lu", i,
                              (unsigned long)fail_at);
             else
                 cr_assert_eq(status, BEHALF_STORAGE_FAILED);

@@ -373,3 +373,60 @@ Test(validation, update_rewrites_only_the_block)
     cr_expect_eq(result.failed_count, 0);
     memory_free(result.cases);
 }
+
+/* --- explanations ----------------------------------------------------------------------------- */
+
+static struct relationship
+relationship_of(const char *text)
+{
+    struct relationship parsed;
+
+    cr_assert_eq(relationship_parse(slice_of(text), &arena, &parsed, &error), BEHALF_OK, "%s",
+                 text);
+    return parsed;
+}
+
+Test(validation, explanation_is_a_line_a_node_indented_by_depth)
+{
+    static const struct slice missing[] = {{"count", 5}, {"limit", 5}};
+    const struct explanation stored = {
+        .kind = EXPLAIN_RELATIONSHIP,
+        .decision = DECISION_CONDITIONAL,
+        .relationship = relationship_of("doc:a#viewer@user:x[below:{\"limit\":4}]"),
+        .context = slice_of("{\"limit\":4}"),
+        .residual = slice_of("count < 4"),
+        .missing = {missing, 1},
+    };
+    const struct explanation absent = {.kind = EXPLAIN_ABSENT,
+                                       .relationship = relationship_of("doc:a#owner@user:x")};
+    const struct explanation failed = {.kind = EXPLAIN_IDENTITY,
+                                       .status = BEHALF_CAVEAT_EVALUATION_ERROR,
+                                       .message = slice_of("division by zero")};
+    const struct explanation more = {.kind = EXPLAIN_MORE, .omitted = 3};
+    const struct explanation *const inner[] = {&stored, &absent};
+    const struct explanation all = {.kind = EXPLAIN_UNION,
+                                    .decision = DECISION_CONDITIONAL,
+                                    .missing = {missing, 2},
+                                    .children = inner,
+                                    .child_count = 2};
+    const struct explanation *const outer[] = {&all, &failed, &more};
+    const struct explanation root = {.kind = EXPLAIN_MEMBER,
+                                     .decision = DECISION_DENY,
+                                     .object = relationship_of("doc:a#owner@user:x").resource,
+                                     .relation = slice_of("view"),
+                                     .children = outer,
+                                     .child_count = 3};
+    struct buffer text;
+
+    buffer_init(&text);
+    validation_explanation_print(&root, &text);
+    cr_expect_str_eq(text.data,
+                     "doc:a#view  deny\n"
+                     "  union  conditional (missing: count, limit)\n"
+                     "    doc:a#viewer@user:x[below:{\"limit\":4}]  conditional (missing: count)  "
+                     "with {\"limit\":4}, left: count < 4\n"
+                     "    no doc:a#owner@user:x  deny\n"
+                     "  the subject itself  error CAVEAT_EVALUATION_ERROR: division by zero\n"
+                     "  3 more  deny");
+    buffer_release(&text);
+}

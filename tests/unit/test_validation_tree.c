@@ -312,3 +312,23 @@ Test(validation_tree, going_round_an_exclusion_has_an_answer_where_it_is_cut_off
                  BEHALF_CYCLE_THROUGH_EXCLUSION);
     validation_tree_release(&tree);
 }
+
+/* A relation that holds the userset of the permission which is open above. */
+Test(validation_tree, usersets_that_are_open_above_lead_back)
+{
+    struct membership membership;
+    struct validation_tree tree;
+    struct object subject;
+
+    expect_found(UNION(ONE("user:x"), BOTH(TWO("doc:a#view? user:y"), THREE("user:x user:y"))),
+                 "[user:x] is <doc:a#one>/<doc:a#three>\n"
+                 "[user:y] is <doc:a#three>/<doc:a#two>");
+    cr_assert_eq(object_parse(slice_of("user:x"), &arena, &subject, &error), BEHALF_OK);
+    cr_assert_eq(validation_tree_open(&tree, schema, WITHOUT(ONE("user:x"), TWO("doc:a#view")),
+                                      &arena, &error),
+                 BEHALF_OK);
+    cr_expect(tree.has_negation);
+    cr_expect_eq(validation_tree_follow(&tree, &subject, &membership, &error),
+                 BEHALF_CYCLE_THROUGH_EXCLUSION);
+    validation_tree_release(&tree);
+}

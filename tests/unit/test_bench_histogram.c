@@ -6,7 +6,7 @@
 
 static struct histogram histogram;
 
-Test(cli_histogram, every_value_lies_in_its_bucket)
+Test(bench_histogram, every_value_lies_in_its_bucket)
 {
     for (uint64_t value = 0; value < 100000; value++) {
         uint32_t bucket = histogram_bucket(value);
@@ -19,7 +19,7 @@ Test(cli_histogram, every_value_lies_in_its_bucket)
     }
 }
 
-Test(cli_histogram, buckets_follow_one_another_up_to_the_last)
+Test(bench_histogram, buckets_follow_one_another_up_to_the_last)
 {
     for (uint32_t bucket = 0; bucket + 1 < HISTOGRAM_BUCKETS; bucket++) {
         uint64_t end = histogram_bucket_end(bucket);
@@ -30,7 +30,7 @@ Test(cli_histogram, buckets_follow_one_another_up_to_the_last)
     cr_assert_eq(histogram_bucket(UINT64_MAX), HISTOGRAM_BUCKETS - 1);
 }
 
-Test(cli_histogram, percentiles_of_one_to_a_thousand)
+Test(bench_histogram, percentiles_of_one_to_a_thousand)
 {
     memset(&histogram, 0, sizeof histogram);
     for (uint64_t value = 1; value <= 1000; value++)
@@ -47,7 +47,7 @@ Test(cli_histogram, percentiles_of_one_to_a_thousand)
     cr_assert_eq(histogram_percentile(&histogram, 100), 1000);
 }
 
-Test(cli_histogram, one_value_is_every_percentile)
+Test(bench_histogram, one_value_is_every_percentile)
 {
     memset(&histogram, 0, sizeof histogram);
     histogram_add(&histogram, 123456789);
@@ -56,13 +56,13 @@ Test(cli_histogram, one_value_is_every_percentile)
     cr_assert_eq(histogram_percentile(&histogram, 99.9), 123456789);
 }
 
-Test(cli_histogram, an_empty_one_has_only_zeroes)
+Test(bench_histogram, an_empty_one_has_only_zeroes)
 {
     memset(&histogram, 0, sizeof histogram);
     cr_assert_eq(histogram_percentile(&histogram, 50), 0);
 }
 
-Test(cli_histogram, merging_is_adding)
+Test(bench_histogram, merging_is_adding)
 {
     static struct histogram other;
 
@@ -76,4 +76,15 @@ Test(cli_histogram, merging_is_adding)
     cr_assert_eq(histogram.max, 5000);
     cr_assert_eq(histogram.sum, 5030);
     cr_assert_eq(histogram_percentile(&histogram, 60), 20);
+}
+
+Test(bench_histogram, the_rarest_percentile_is_the_rarest_value)
+{
+    memset(&histogram, 0, sizeof histogram);
+    for (int times = 0; times < 99999; times++)
+        histogram_add(&histogram, 40);
+    histogram_add(&histogram, 1000000);
+    cr_assert_eq(histogram_percentile(&histogram, 99.99), 40);
+    cr_assert_eq(histogram_percentile(&histogram, 99.999), 40);
+    cr_assert_eq(histogram_percentile(&histogram, 99.9995), 1000000);
 }

@@ -1,0 +1,49 @@
+/* bench_serve.h - a server of the load tool's own, over a directory that goes with it.
+ * Always true: where the machine has two cores, the server has one and this process the other, so
+ * that neither is measured through the other's hunger.
+ * Threads: start before making any; until stop one waits for SIGINT and SIGTERM, and on these
+ * removes the directory and ends the program. Memory: the struct stays where it is until
+ * bench_serve_stop, which ends the server and removes the directory, whatever state they are in.
+ * Errors: false, after saying on standard error why. */
+#ifndef BEHALF_BENCH_SERVE_H
+#define BEHALF_BENCH_SERVE_H
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/check.h"
+
+struct bench_server {
+    const char *program; /* NULL = behalfd beside this program */
+    const char *graph_memory;
+    char directory[256];
+    char endpoint[128];
+    pid_t process;   /* 0 = none */
+    cpu_set_t cores; /* that this program was given */
+    pthread_t watcher;
+    bool watched;
+};
+
+/* Makes the directory and starts a server with one event loop. */
+bool bench_serve_start(struct bench_server *server, const char *program,
+                       const char *graph_memory) BEHALF_MUST_USE;
+
+/* Ends it by `signal_number` and starts another one over the same directory. */
+bool bench_serve_restart(struct bench_server *server, int signal_number) BEHALF_MUST_USE;
+
+void bench_serve_stop(struct bench_server *server);
+
+/* Resident memory and bytes on disk; 0 when unknown. */
+uint64_t bench_serve_resident_bytes(const struct bench_server *server);
+uint64_t bench_serve_disk_bytes(const struct bench_server *server);
+
+/* CPU nanoseconds of a thread of the server. The busiest thread while checks are asked is the event
+ * loop. 0 when unknown. */
+int64_t bench_serve_cpu_ns(const struct bench_server *server, pid_t thread);
+pid_t bench_serve_busiest_thread(const struct bench_server *server);
+
+#endif
