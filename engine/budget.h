@@ -28,6 +28,9 @@ void budget_init(struct budget *budget, const struct env *env, uint64_t edges, i
 enum status budget_spend_slow(struct budget *budget, uint64_t edges,
                               struct error *error) BEHALF_MUST_USE;
 
+/* Describes that the request's memory, the other half of its budget, is spent. */
+enum status budget_memory_spent(struct error *error);
+
 /* Pays for `edges` edges about to be visited. BUDGET_EXHAUSTED, DEADLINE or WOULD_BLOCK. */
 static inline enum status
 budget_spend(struct budget *budget, uint64_t edges, struct error *error)
