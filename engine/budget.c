@@ -41,13 +41,3 @@ budget_spend_slow(struct budget *budget, uint64_t edges, struct error *error)
     budget->edges_until_clock = BUDGET_CLOCK_EDGES;
     return BEHALF_OK;
 }
-
-enum status
-budget_memory_spent(struct error *error)
-{
-    enum status status = error_set(error, BEHALF_BUDGET_EXHAUSTED,
-                                   "the request needs more memory than its budget allows");
-
-    error_hint(error, "ask for a narrower resource or subject, or split the request");
-    return status;
-}

@@ -130,9 +130,11 @@ expect_operators(const char *meaning_of_left, const char *meaning_of_right)
         size_t row = 0;
 
         /* A context turns conditional operands into decided ones: another row of the same table. */
-        pair[0] = operators[i].pair[0] == 'C' ? meaning_of_left[0] : operators[i].pair[0];
-        pair[1] = operators[i].pair[1] == 'C' ? meaning_of_right[0] : operators[i].pair[1];
-        pair[2] = '\0';
+        memcpy(pair, operators[i].pair, sizeof pair);
+        if (pair[0] == 'C')
+            pair[0] = meaning_of_left[0];
+        if (pair[1] == 'C')
+            pair[1] = meaning_of_right[0];
         while (strcmp(operators[row].pair, pair) != 0)
             row++;
         expect_of("doc", operators[i].pair, "sum", operators[row].sum);
