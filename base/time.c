@@ -2,12 +2,10 @@
  * Always true: what prints parses again to the same value; a moment before 1970 is refused, and one
  * behind the last that fits is taken as that last one. The calendar is the proleptic Gregorian one,
  * counted in days from 1970-01-01. */
+#include "base/calendar.h"
 #include "base/relationship.h"
 
 #define NANOSECONDS INT64_C(1000000000)
-#define SECONDS_PER_DAY INT64_C(86400)
-#define DAYS_PER_ERA 146097 /* 400 years */
-#define DAYS_TO_1970 719468 /* from 0000-03-01 */
 
 struct time_reader {
     const char *next;
@@ -75,49 +73,6 @@ read_zone(struct time_reader *reader, int64_t *seconds)
     return true;
 }
 
-static bool
-is_leap_year(int64_t year)
-{
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-static int64_t
-days_of_month(int64_t year, int64_t month)
-{
-    static const uint8_t days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-
-    return month == 2 && is_leap_year(year) ? 29 : days[month - 1];
-}
-
-/* Years begin in March here, so that the leap day is the last day of a year. */
-static int64_t
-days_from_date(int64_t year, int64_t month, int64_t day)
-{
-    int64_t shifted_year = month <= 2 ? year - 1 : year;
-    int64_t era = shifted_year / 400;
-    int64_t year_of_era = shifted_year - era * 400;
-    int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-
-    return era * DAYS_PER_ERA + day_of_era - DAYS_TO_1970;
-}
-
-static void
-date_from_days(int64_t days, int64_t *year, int64_t *month, int64_t *day)
-{
-    int64_t shifted = days + DAYS_TO_1970;
-    int64_t era = (shifted >= 0 ? shifted : shifted - (DAYS_PER_ERA - 1)) / DAYS_PER_ERA;
-    int64_t day_of_era = shifted - era * DAYS_PER_ERA;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t shifted_month = (5 * day_of_year + 2) / 153;
-
-    *day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    *month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
-    *year = year_of_era + era * 400 + (*month <= 2 ? 1 : 0);
-}
-
 bool
 time_parse(struct slice text, int64_t *time_ns)
 {
@@ -132,11 +87,11 @@ time_parse(struct slice text, int64_t *time_ns)
         !read_number(&reader, 2, &second) || !read_fraction(&reader, &nanoseconds) ||
         !read_zone(&reader, &offset) || reader.next != reader.end)
         return false;
-    if (month < 1 || month > 12 || day < 1 || day > days_of_month(year, month) || hour > 23 ||
-        minute > 59 || second > 59)
+    if (month < 1 || month > 12 || day < 1 || day > calendar_days_of_month(year, month) ||
+        hour > 23 || minute > 59 || second > 59)
         return false;
-    seconds = days_from_date(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 +
-              second + offset;
+    seconds = calendar_days(year, month, day) * CALENDAR_SECONDS_PER_DAY + hour * 3600 +
+              minute * 60 + second + offset;
     if (seconds < 0)
         return false;
     if (__builtin_mul_overflow(seconds, NANOSECONDS, &total) ||
@@ -157,9 +112,9 @@ time_print(int64_t time_ns, struct buffer *out)
     if (nanoseconds < 0)
         nanoseconds += NANOSECONDS;
     seconds = time_ns / NANOSECONDS - (time_ns % NANOSECONDS < 0 ? 1 : 0);
-    days = seconds / SECONDS_PER_DAY - (seconds % SECONDS_PER_DAY < 0 ? 1 : 0);
-    seconds -= days * SECONDS_PER_DAY;
-    date_from_days(days, &year, &month, &day);
+    days = seconds / CALENDAR_SECONDS_PER_DAY - (seconds % CALENDAR_SECONDS_PER_DAY < 0 ? 1 : 0);
+    seconds -= days * CALENDAR_SECONDS_PER_DAY;
+    calendar_date(days, &year, &month, &day);
     buffer_add_format(out, "%04d-%02d-%02dT%02d:%02d:%02d", (int)year, (int)month, (int)day,
                       (int)(seconds / 3600), (int)(seconds / 60 % 60), (int)(seconds % 60));
     if (nanoseconds != 0) {

@@ -1,4 +1,5 @@
 /* client_time.c - times of a reply: RFC 3339 in UTC, as the server prints them. */
+#include "base/calendar.h"
 #include "client/client_internal.h"
 
 #define NANOSECONDS INT64_C(1000000000)
@@ -14,16 +15,6 @@ read_digits(const char *at, size_t count, int64_t *number)
         *number = *number * 10 + (at[index] - '0');
     }
     return true;
-}
-
-/* Days since 1970 of a date after 1600. Years begin in March: the leap day is the last of a year.
- */
-static int64_t
-days_since_1970(int64_t year, int64_t month, int64_t day)
-{
-    year -= month <= 2 ? 1 : 0;
-    return 365 * year + year / 4 - year / 100 + year / 400 +
-           (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1 - 719468;
 }
 
 /* ".5Z" or "Z" */
@@ -63,11 +54,12 @@ behalf_value_time(struct behalf_value value, int64_t *nanoseconds)
             return false;
     if (!read_end(text + sizeof form - 1, size - (sizeof form - 1), &fraction))
         return false;
-    if (parts[0] < 1970 || parts[1] < 1 || parts[1] > 12 || parts[2] < 1 || parts[2] > 31 ||
-        parts[3] > 23 || parts[4] > 59 || parts[5] > 59)
+    if (parts[0] < 1970 || parts[1] < 1 || parts[1] > 12 || parts[2] < 1 ||
+        parts[2] > calendar_days_of_month(parts[0], parts[1]) || parts[3] > 23 || parts[4] > 59 ||
+        parts[5] > 59)
         return false;
-    result = days_since_1970(parts[0], parts[1], parts[2]) * 86400 + parts[3] * 3600 +
-             parts[4] * 60 + parts[5];
+    result = calendar_days(parts[0], parts[1], parts[2]) * CALENDAR_SECONDS_PER_DAY +
+             parts[3] * 3600 + parts[4] * 60 + parts[5];
     if (__builtin_mul_overflow(result, NANOSECONDS, &result) ||
         __builtin_add_overflow(result, fraction, &result))
         return false;

@@ -28,6 +28,18 @@ void budget_init(struct budget *budget, const struct env *env, uint64_t edges, i
 enum status budget_spend_slow(struct budget *budget, uint64_t edges,
                               struct error *error) BEHALF_MUST_USE;
 
+/* Describes that the request's memory, the other half of its budget, is spent. In the header, so
+ * that analyzers see that it is never BEHALF_OK. */
+static inline enum status
+budget_memory_spent(struct error *error)
+{
+    enum status status = error_set(error, BEHALF_BUDGET_EXHAUSTED,
+                                   "the request needs more memory than its budget allows");
+
+    error_hint(error, "ask for a narrower resource or subject, or split the request");
+    return status;
+}
+
 /* Pays for `edges` edges about to be visited. BUDGET_EXHAUSTED, DEADLINE or WOULD_BLOCK. */
 static inline enum status
 budget_spend(struct budget *budget, uint64_t edges, struct error *error)

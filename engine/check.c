@@ -57,7 +57,7 @@ and_chain(struct snapshot *snapshot, struct question *question, struct value *va
     return value_combine(VALUE_DECISION, VALUE_INTERSECTION, snapshot->scratch, value,
                          &question->chain_value)
                ? BEHALF_OK
-               : eval_spent(error);
+               : budget_memory_spent(error);
 }
 
 /* Explains a value whose verdict is known. What stops it stops the request. */
@@ -207,7 +207,7 @@ set_item(struct snapshot *snapshot, enum status status, const struct verdict *ve
     }
     item->error = arena_take(snapshot->request->arena, sizeof *item->error);
     if (item->error == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     *item->error = *problem;
     return BEHALF_OK;
 }
@@ -257,7 +257,7 @@ engine_check_bulk(struct engine_worker *worker, const struct engine_request *req
         return status;
     items = arena_take_array(request->arena, count, sizeof *items);
     if (items == NULL)
-        status = eval_spent(error);
+        status = budget_memory_spent(error);
     for (size_t i = 0; status == BEHALF_OK && i < count; i++)
         status = decide_item(&snapshot, &shared, &checks[i], &items[i], error);
     if (status == BEHALF_OK)
@@ -309,7 +309,7 @@ decide_permissions(struct snapshot *snapshot, struct question *question, uint32_
         permission->permission =
             arena_copy(snapshot->request->arena, schema->members[question->member].name);
         if (permission->permission.data == NULL)
-            return eval_spent(error);
+            return budget_memory_spent(error);
         result->permission_count++;
     }
     return BEHALF_OK;
@@ -339,7 +339,7 @@ engine_lookup_permissions(struct engine_worker *worker, const struct engine_requ
             arena_take_array(request->arena, permission_count(snapshot.binding->schema, type),
                              sizeof *found.permissions);
         status = found.permissions == NULL
-                     ? eval_spent(error)
+                     ? budget_memory_spent(error)
                      : decide_permissions(&snapshot, &question, type, &found, error);
     }
     found.looked_up_at = snapshot.token;

@@ -3,15 +3,10 @@
 
 #include "schema/caveat.h"
 
-/* An evaluation takes as long as visiting some edges does: the clock is looked at the sooner. */
+/* An evaluation takes as long as visiting some edges does. On an event loop it is paid for like
+ * them, so that a loop soon gives the request to the pool; on the pool the clock is looked at the
+ * sooner. */
 #define CONDITION_EDGES 16
-
-static enum status
-spent(struct error *error)
-{
-    return error_set(error, BEHALF_BUDGET_EXHAUSTED,
-                     "the conditions of this request need more memory than its budget allows");
-}
 
 /* The names behind the bits of `missing`, as numbers that all caveats of the schema share. */
 static enum status
@@ -24,7 +19,7 @@ missing_value(const struct condition_scope *scope, const struct schema_caveat *c
     uint32_t count = 0;
 
     if (doubt == NULL || items == NULL)
-        return spent(error);
+        return budget_memory_spent(error);
     for (uint32_t at = 0; at < CAVEAT_PARAMETERS_MAX; at++) {
         uint32_t place = count;
 
@@ -49,10 +44,19 @@ fault_value(const struct condition_scope *scope, const struct error *problem, st
     struct error *fault = arena_take(scope->arena, sizeof *fault);
 
     if (doubt == NULL || fault == NULL)
-        return spent(error);
+        return budget_memory_spent(error);
     *fault = *problem;
     *doubt = (struct doubt){.fault = fault};
     *value = value_open(doubt);
+    return BEHALF_OK;
+}
+
+static enum status
+pay(struct budget *budget, struct error *error)
+{
+    if (budget->is_inline)
+        return budget_spend(budget, CONDITION_EDGES, error);
+    budget_note_load(budget, CONDITION_EDGES);
     return BEHALF_OK;
 }
 
@@ -64,9 +68,15 @@ caveat_value(const struct condition_scope *scope, const struct schema_caveat *ca
     struct error problem;
     enum status status;
 
-    budget_note_load(scope->budget, CONDITION_EDGES);
+    status = pay(scope->budget, error);
+    if (status != BEHALF_OK)
+        return status;
     status =
         caveat_evaluate(caveat->compiled, context, scope->context, scope->arena, &result, &problem);
+    /* A caveat that takes too long does so for this question alone: it is its error, not the end of
+     * the request. */
+    if (status == BEHALF_BUDGET_EXHAUSTED && result.too_long)
+        status = problem.status = BEHALF_CAVEAT_EVALUATION_ERROR;
     if (status == BEHALF_CAVEAT_EVALUATION_ERROR || status == BEHALF_CAVEAT_PARAMETER_TYPE_ERROR)
         return fault_value(scope, &problem, value, error);
     if (status != BEHALF_OK) {

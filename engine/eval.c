@@ -30,14 +30,14 @@ add_entry(struct eval *eval, uint64_t object, uint32_t member, uint32_t *entry, 
     struct eval_entry *entries;
 
     if (eval->index.slots == NULL && !table_init(&eval->index, eval->arena, FIRST_SIZE))
-        return eval_spent(error);
+        return budget_memory_spent(error);
     entries = arena_grow(eval->arena, eval->entries, eval->entry_count, &eval->entry_size,
                          sizeof *entries);
     if (entries == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     eval->entries = entries;
     if (!table_add(&eval->index, eval_key(object, member), eval->entry_count))
-        return eval_spent(error);
+        return budget_memory_spent(error);
     entries[eval->entry_count] = (struct eval_entry){
         .object = object,
         .member = member,
@@ -97,7 +97,7 @@ identity_value(struct eval *eval, uint64_t object, struct value *value, struct e
     }
     set = subject_set_new(eval->arena, &sequence, 1);
     if (set == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     *value = value_set(set);
     return BEHALF_OK;
 }
@@ -202,7 +202,7 @@ eval_push(struct eval *eval, uint64_t object, uint32_t rewrite, uint32_t entry, 
     struct eval_frame *frame;
 
     if (frames == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     eval->frames = frames;
     frame = &frames[eval->frame_count++];
     /* Field by field: clearing the walk as well would cost more than a small check does. */
@@ -232,7 +232,7 @@ gather_set(struct eval *eval, struct eval_frame *frame, const struct subject_set
         eval->arena, frame->gathered, frame->gathered_count, &frame->gathered_size, sizeof set);
 
     if (gathered == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     frame->gathered = gathered;
     gathered[frame->gathered_count++] = set;
     return BEHALF_OK;
@@ -266,7 +266,7 @@ eval_absorb(struct eval *eval, const struct value *value, uint32_t low, struct e
         return gather_set(eval, frame, value->lower_set, error);
     return value_combine(eval->domain, frame->operation, eval->arena, &frame->value, value)
                ? BEHALF_OK
-               : eval_spent(error);
+               : budget_memory_spent(error);
 }
 
 static enum status
@@ -279,11 +279,11 @@ unite_gathered(struct eval *eval, struct eval_frame *frame, struct error *error)
         return BEHALF_OK;
     set = subject_set_union_all(eval->arena, frame->gathered, frame->gathered_count);
     if (set == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     value = value_set(set);
     return value_combine(eval->domain, VALUE_UNION, eval->arena, &frame->value, &value)
                ? BEHALF_OK
-               : eval_spent(error);
+               : budget_memory_spent(error);
 }
 
 enum status
@@ -300,7 +300,7 @@ eval_add_identity(struct eval *eval, const struct eval_entry *entry, struct valu
         return status;
     return value_combine(eval->domain, VALUE_UNION, eval->arena, value, &itself)
                ? BEHALF_OK
-               : eval_spent(error);
+               : budget_memory_spent(error);
 }
 
 /* Leaves a node open until its cycle is closed. */
@@ -311,7 +311,7 @@ add_pending(struct eval *eval, uint32_t entry, struct error *error)
                                    &eval->pending_size, sizeof *pending);
 
     if (pending == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     eval->pending = pending;
     pending[eval->pending_count++] = entry;
     eval->entries[entry].state = ENTRY_PENDING;
@@ -469,7 +469,7 @@ absorb_far(struct eval *eval, struct value *value, uint32_t low, struct error *e
 
     frame->hop = NULL;
     if (hop != NULL && !eval_apply_hop(eval, hop, value))
-        return eval_spent(error);
+        return budget_memory_spent(error);
     if (hop != NULL && eval->domain == VALUE_DECISION &&
         eval->schema->rewrites[frame->rewrite].op == REWRITE_ARROW_ALL && hop->until < value->until)
         value->until = hop->until;

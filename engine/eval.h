@@ -130,17 +130,6 @@ void eval_init(struct eval *eval, enum value_domain domain, const struct binding
                struct graph_view *view, struct arena *arena, const struct eval_subject *subject,
                const struct datum *context);
 
-/* Describes that the request's memory is spent. */
-static inline enum status
-eval_spent(struct error *error)
-{
-    enum status status = error_set(error, BEHALF_BUDGET_EXHAUSTED,
-                                   "the request needs more memory than its budget allows");
-
-    error_hint(error, "ask for a narrower resource or subject, or split the request");
-    return status;
-}
-
 /* The final value of a node: never provisional. */
 enum status eval_node(struct eval *eval, uint64_t object, uint32_t member, struct value *value,
                       struct error *error) BEHALF_MUST_USE;

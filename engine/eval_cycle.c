@@ -147,7 +147,7 @@ rise_and_fall(struct eval *eval, uint32_t base, bool *again, struct error *error
     enum status status;
 
     if (before == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     for (uint32_t i = 0; i < count; i++)
         before[i] = member_at(eval, base + i)->value;
     freeze(eval, base);

@@ -50,7 +50,7 @@ refer(struct eval *eval, uint32_t at, struct error *error)
     uint32_t *items = arena_take_array(eval->arena, 2, sizeof *items);
 
     if (doubts == NULL || items == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     for (uint32_t negative = 0; negative < 2; negative++) {
         items[negative] = DOUBT_REFERENCE_TO(at, negative);
         doubts[negative] = (struct doubt){.items = &items[negative], .count = 1};
@@ -76,7 +76,7 @@ collect(struct classifier *classifier, uint32_t base, struct error *error)
             continue;
         classifier->nodes[classifier->count].entry = entry;
         if (!table_add(&classifier->places, entry, classifier->count++))
-            return eval_spent(error);
+            return budget_memory_spent(error);
         status = refer(eval, entry, error);
     }
     return status;
@@ -191,12 +191,12 @@ finish_component(struct classifier *classifier, uint32_t at, struct error *error
     while (base == classifier->stack_count || classifier->stack[base] != at) {
         if (!add_doubt(classifier, &classifier->nodes[classifier->stack[--base]], first, &sum,
                        &negated))
-            return eval_spent(error);
+            return budget_memory_spent(error);
     }
     if (negated) {
         sum = own_negation(classifier->eval);
         if (sum == NULL)
-            return eval_spent(error);
+            return budget_memory_spent(error);
     }
     BEHALF_ASSERT(sum != NULL);
     for (uint32_t i = base; i < classifier->stack_count; i++) {
@@ -264,7 +264,7 @@ eval_classify(struct eval *eval, uint32_t base, struct error *error)
     classifier.stack = arena_take_array(eval->arena, most, sizeof *classifier.stack);
     if (classifier.nodes == NULL || classifier.calls == NULL || classifier.stack == NULL ||
         !table_init(&classifier.places, eval->arena, most))
-        return eval_spent(error);
+        return budget_memory_spent(error);
     status = collect(&classifier, base, error);
     if (status == BEHALF_OK)
         status = find_doubts(&classifier, error);

@@ -47,7 +47,7 @@ eval_narrowed(struct eval *eval, uint32_t member, uint32_t walked,
 
     *narrow = NULL;
     if (row == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     if (row->walk.cut && row->walk.most < most) {
         row->walk = (struct reverse_walk){
             .view = eval->view,

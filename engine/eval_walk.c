@@ -94,7 +94,7 @@ direct_decision(struct eval *eval, uint64_t object, uint32_t relation, struct va
         status = probe(eval, &key, relation, variant, &edge, error);
         if (status == BEHALF_OK &&
             !value_combine(VALUE_DECISION, VALUE_UNION, eval->arena, value, &edge))
-            status = eval_spent(error);
+            status = budget_memory_spent(error);
         if (status != BEHALF_OK || value->lower)
             return status;
     }
@@ -170,7 +170,7 @@ sort_batch(struct eval *eval, uint32_t relation, const struct allowed_kinds *kin
         if (traits != NULL)
             status = edge_value(eval, traits, &value, error);
         if (status == BEHALF_OK && !note_met(eval, sequence))
-            status = eval_spent(error);
+            status = budget_memory_spent(error);
         if (status != BEHALF_OK)
             return status;
         if (value.upper)
@@ -211,7 +211,7 @@ read_subjects(struct eval *eval, uint32_t relation, const struct allowed_kinds *
         enum status status;
 
         if (!grow_lists(eval, lists))
-            return eval_spent(error);
+            return budget_memory_spent(error);
         batch = (struct graph_batch){
             .nodes = lists->possible + lists->count,
             .capacity = lists->size - lists->count,
@@ -259,7 +259,8 @@ direct_subjects(struct eval *eval, uint64_t object, uint32_t relation, struct va
     value->upper_set = lists.certain_count == lists.count
                            ? value->lower_set
                            : subject_set_new(eval->arena, lists.possible, lists.count);
-    return value->lower_set != NULL && value->upper_set != NULL ? BEHALF_OK : eval_spent(error);
+    return value->lower_set != NULL && value->upper_set != NULL ? BEHALF_OK
+                                                                : budget_memory_spent(error);
 }
 
 enum status
@@ -396,7 +397,7 @@ keep_edge(struct eval *eval, const struct eval_frame *frame, struct eval_walk *w
 
         hop = arena_take(eval->arena, sizeof *hop);
         if (hop == NULL)
-            return eval_spent(error);
+            return budget_memory_spent(error);
         status = edge_value(eval, traits, hop, error);
         if (status != BEHALF_OK || (!hop->upper && row->op != REWRITE_ARROW_ALL))
             return status;
@@ -419,7 +420,7 @@ ready_batch(struct eval *eval, struct eval_walk *walk, struct error *error)
         walk->batch = take_batch(eval, size);
         walk->batch_size = size;
         if (walk->batch == NULL)
-            return eval_spent(error);
+            return budget_memory_spent(error);
     }
     walk->batch_at = 0;
     walk->batch_count = 0;

@@ -47,7 +47,7 @@ member_name(struct builder *builder, uint32_t member, struct slice *name, struct
 {
     *name =
         copy_once(builder, &builder->member_names[member], builder->schema->members[member].name);
-    return name->data != NULL ? BEHALF_OK : eval_spent(error);
+    return name->data != NULL ? BEHALF_OK : budget_memory_spent(error);
 }
 
 static enum status
@@ -59,7 +59,7 @@ object_of(struct builder *builder, uint64_t node, struct object *object, struct 
         .type = copy_once(builder, &builder->type_names[type], builder->schema->types[type].name),
     };
     if (object->type.data == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     if (NODE_IS_WILDCARD(node)) {
         object->wildcard = true;
         return BEHALF_OK;
@@ -77,7 +77,7 @@ plan(struct builder *builder, const struct path *path, uint64_t object, uint32_t
     enum status status;
 
     if (task == NULL || made == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     status = member_name(builder, path->member, &made->relation, error);
     if (status == BEHALF_OK)
         status = object_of(builder, object, &made->object, error);
@@ -112,7 +112,7 @@ plan_member(struct builder *builder, const struct path *path, uint64_t object, u
     struct path *step = arena_take(builder->snapshot->scratch, sizeof *step);
 
     if (step == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     *step = (struct path){.outer = path, .object = object, .member = member};
     return plan(builder, step, object, builder->schema->members[member].root, levels, node, error);
 }
@@ -141,7 +141,7 @@ add_child(struct builder *builder, struct expand_node *node, struct expand_node 
         append(builder->arena, node->children, node->child_count, sizeof(struct expand_node *));
 
     if (children == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     node->children = children;
     children[node->child_count++] = child;
     return BEHALF_OK;
@@ -157,7 +157,7 @@ add_subject(struct builder *builder, struct expand_node *leaf, uint64_t subject,
     enum status status;
 
     if (subjects == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     leaf->subjects = subjects;
     subjects += leaf->subject_count++;
     *subjects = (struct expand_subject){.condition.expires_at = 0};
@@ -202,7 +202,7 @@ describe(struct builder *builder, const struct edge_traits *traits,
     condition->caveat = arena_copy(
         builder->arena, builder->schema->caveats[binding_caveat(binding, traits->caveat)].name);
     if (condition->caveat.data == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     if (traits->context.size == 0)
         return BEHALF_OK;
     status = datum_decode(traits->context, builder->snapshot->scratch, &context, error);
@@ -212,7 +212,7 @@ describe(struct builder *builder, const struct edge_traits *traits,
     datum_print_json(context, &text);
     condition->context = arena_copy(builder->arena, buffer_slice(&text));
     buffer_release(&text);
-    return condition->context.data != NULL ? BEHALF_OK : eval_spent(error);
+    return condition->context.data != NULL ? BEHALF_OK : budget_memory_spent(error);
 }
 
 static enum status
@@ -309,7 +309,7 @@ fill_stored(struct builder *builder, const struct task *task, uint32_t relation,
     enum status status;
 
     if (leaf == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     leaf->op = EXPAND_LEAF;
     leaf->object = task->node->object;
     leaf->relation = task->node->relation;
@@ -353,7 +353,7 @@ add_unopened(struct builder *builder, const struct task *task, const struct stor
     enum status status;
 
     if (child == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     child->op = EXPAND_LEAF;
     child->condition = subject->condition;
     status = object_of(builder, subject->node, &child->object, error);
@@ -507,7 +507,7 @@ build(struct snapshot *snapshot, const struct expand *expand, struct expand_node
     enum status status;
 
     if (builder.type_names == NULL || builder.member_names == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     status = request_resource(snapshot, &expand->resource, &type, &resource, error);
     if (status == BEHALF_OK)
         status = request_member(snapshot, type, expand->permission, &member, error);

@@ -44,7 +44,7 @@ copy_once(struct builder *builder, struct slice *copy, struct slice name, struct
     if (copy->data == NULL)
         *copy = arena_copy(builder->arena, name);
     *out = *copy;
-    return copy->data != NULL ? BEHALF_OK : eval_spent(error);
+    return copy->data != NULL ? BEHALF_OK : budget_memory_spent(error);
 }
 
 static enum status
@@ -77,7 +77,7 @@ keep_text(struct builder *builder, struct buffer *text, struct slice *kept, stru
         builder->text_left -= text->size;
         *kept = arena_copy(builder->arena, buffer_slice(text));
         if (kept->data == NULL)
-            status = eval_spent(error);
+            status = budget_memory_spent(error);
     }
     buffer_release(text);
     return status;
@@ -149,7 +149,7 @@ describe_caveat(struct builder *builder, const struct claim *claim, struct expla
 
     node->relationship.caveat = arena_copy(builder->arena, caveat->name);
     if (node->relationship.caveat.data == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     if (stored.size > 0)
         status = datum_decode(stored, builder->arena, &context, error);
     if (status == BEHALF_OK && context != NULL)
@@ -161,7 +161,7 @@ describe_caveat(struct builder *builder, const struct claim *claim, struct expla
     if (claim->condition.doubt->fault == NULL)
         return print_residual(builder, caveat->compiled, stored, &node->residual, error);
     node->message = arena_copy(builder->arena, slice_of(claim->condition.doubt->fault->message));
-    return node->message.data != NULL ? BEHALF_OK : eval_spent(error);
+    return node->message.data != NULL ? BEHALF_OK : budget_memory_spent(error);
 }
 
 static enum status
@@ -323,7 +323,8 @@ add_node(struct builder *builder, struct claim *claim, bool brief, const struct 
 {
     struct claim *told = told_by(claim, brief);
     struct explanation *node = new_node(builder);
-    enum status status = node != NULL ? describe(builder, told, node, error) : eval_spent(error);
+    enum status status =
+        node != NULL ? describe(builder, told, node, error) : budget_memory_spent(error);
 
     if (status != BEHALF_OK)
         return status;
@@ -341,7 +342,7 @@ add_more(struct builder *builder, const struct task *task, size_t omitted,
     struct explanation *node = new_node(builder);
 
     if (node == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     node->kind = EXPLAIN_MORE;
     node->status = task->node->status;
     node->decision = task->node->decision;
@@ -374,7 +375,7 @@ add_children(struct builder *builder, const struct task *task, struct branches *
     }
     children = arena_take_array(builder->arena, branches->count + 1, sizeof *children);
     if (children == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     node->children = children;
     for (size_t i = 0; status == BEHALF_OK && i < branches->count; i++) {
         status = add_node(builder, branches->claims[i], task->brief || (proof && i == 1),

@@ -178,7 +178,7 @@ enter(struct search *search, struct levels *levels, struct claim *claim, struct 
         arena_grow(search->arena, levels->at, levels->count, &levels->size, sizeof *at);
 
     if (at == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     levels->at = at;
     at[levels->count++] = (struct level){.claim = claim};
     claim->visited = true;

@@ -30,7 +30,7 @@ add_claim(struct search *search, const struct claim *made, struct claim **claim,
     if (claims != NULL)
         search->claims = claims;
     if (claims == NULL || kept == NULL || search->claim_count == CLAIMS_MAX)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     *kept = *made;
     kept->outcome = outcome_of(&made->value);
     kept->cost = CLAIM_COST_NONE;
@@ -46,7 +46,7 @@ add_ground(struct search *search, struct claim *claim, struct claim *ground, str
                                         &claim->ground_size, sizeof(struct claim *));
 
     if (grounds == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     claim->grounds = grounds;
     grounds[claim->ground_count++] = ground;
     return BEHALF_OK;
@@ -92,7 +92,7 @@ member_claim(struct search *search, uint32_t scope, uint64_t object, uint32_t me
         return status;
     return table_add(&row->members, eval_key(object, member), search->claim_count - 1)
                ? BEHALF_OK
-               : eval_spent(error);
+               : budget_memory_spent(error);
 }
 
 static bool
@@ -255,7 +255,7 @@ hop_claim(struct search *search, uint32_t hop, struct claim **claim, struct erro
 
     scope->eval = arena_take(search->arena, sizeof *scope->eval);
     if (scope->eval == NULL || !table_init(&scope->members, search->arena, BATCH))
-        return eval_spent(error);
+        return budget_memory_spent(error);
     eval_init(scope->eval, VALUE_DECISION, first->binding, first->view, search->arena,
               &chain->subjects[hop], first->scope.context);
     status = member_claim(search, 1 + hop, chain->actors[hop], chain->members[hop], &member, error);
@@ -305,12 +305,12 @@ copy_traits(struct search *search, const struct edge_traits *traits,
         return BEHALF_OK;
     made = arena_take(search->arena, sizeof *made);
     if (made == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     *made = *traits;
     if (traits->context.size > 0) {
         made->context = arena_copy(search->arena, traits->context);
         if (made->context.data == NULL)
-            return eval_spent(error);
+            return budget_memory_spent(error);
     }
     *copy = made;
     return BEHALF_OK;
@@ -588,7 +588,7 @@ consider(struct search *search, struct claim *claim, const struct hop *hop, uint
         return status;
     edge.value = edge.condition;
     if (!value_combine(VALUE_DECISION, VALUE_INTERSECTION, search->arena, &edge.value, &far))
-        return eval_spent(error);
+        return budget_memory_spent(error);
     if (!bears_on(claim, &edge.value)) {
         claim->holding += outcome_of(&edge.value) != OUTCOME_DENY;
         return BEHALF_OK;
@@ -760,7 +760,7 @@ make_root(struct search *search, struct error *error)
 
     search->scopes[0].eval = question->eval;
     if (!table_init(&search->scopes[0].members, search->arena, BATCH))
-        return eval_spent(error);
+        return budget_memory_spent(error);
     if (question->chain->count > 0)
         return add_claim(search, &chain, &root, error);
     return member_claim(search, 0, question->resource, question->member, &root, error);

@@ -100,7 +100,7 @@ decide_candidate(struct page *page, const struct reverse_node *candidate, struct
         status = check_candidate(page, candidate->node, &value, error);
     if (status == BEHALF_OK &&
         !value_combine(VALUE_DECISION, VALUE_INTERSECTION, snapshot->scratch, &value, &page->chain))
-        status = eval_spent(error);
+        status = budget_memory_spent(error);
     if (status != BEHALF_OK)
         return status;
     note_expiration(page, value.until);
@@ -157,7 +157,7 @@ make_page(struct page *page, uint64_t digest, struct error *error)
     result->resources = arena_take_array(page->results, most, sizeof *result->resources);
     result->undecided = arena_take_array(page->results, most, sizeof *result->undecided);
     if (result->resources == NULL || result->undecided == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     status = fill_page(page, error);
     if (status == BEHALF_OK && !result->complete) {
         struct cursor cursor = {.revision = snapshot->revision, .request_digest = digest};

@@ -171,7 +171,7 @@ list_excluded(struct answer *answer, struct lookup_subject *row, struct error *e
                          answer->certain->count + answer->possible->count + answer->met_count,
                          sizeof *row->excluded);
     if (row->excluded == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     while (status == BEHALF_OK && next_subject(answer, &cursor)) {
         struct lookup_excluded *excluded = &row->excluded[row->excluded_count];
         struct verdict verdict;
@@ -245,7 +245,7 @@ fill_page(struct answer *answer, struct lookup_subjects_result *result, struct e
     result->subjects =
         arena_take_array(answer->snapshot->request->arena, most + 1, sizeof *result->subjects);
     if (result->subjects == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     status = list_wildcard(answer, &wildcard, result, error);
     while (status == BEHALF_OK && result->complete && next_subject(answer, &cursor)) {
         if (cursor.sequence > after)

@@ -179,7 +179,7 @@ request_chain_value(struct snapshot *snapshot, const struct request_chain *chain
         status = eval_node(&eval, chain->actors[i], chain->members[i], &hop, error);
         if (status == BEHALF_OK &&
             !value_combine(VALUE_DECISION, VALUE_INTERSECTION, snapshot->scratch, value, &hop))
-            status = eval_spent(error);
+            status = budget_memory_spent(error);
         if (status != BEHALF_OK)
             return status;
     }

@@ -17,16 +17,6 @@ struct reverse_step {
     bool certain;
 };
 
-static enum status
-spent(struct error *error)
-{
-    enum status status = error_set(error, BEHALF_BUDGET_EXHAUSTED,
-                                   "the walk needs more memory than the request's budget allows");
-
-    error_hint(error, "ask for a narrower type, permission or subject");
-    return status;
-}
-
 /* --- which members lead to the target --- */
 
 /* The entries of members turned round: sources[first[m]..first[m + 1]) lead to member m. */
@@ -76,7 +66,7 @@ find_leads(struct reverse_walk *walk, struct error *error)
 
     walk->leads = arena_take_array(walk->scope.arena, members, sizeof *walk->leads);
     if (found == NULL || walk->leads == NULL || !turn_entries(walk, &turned))
-        return spent(error);
+        return budget_memory_spent(error);
     walk->leads[walk->target] = true;
     found[count++] = walk->target;
     for (uint32_t done = 0; done < count; done++) {
@@ -101,7 +91,7 @@ add_found(struct reverse_walk *walk, uint64_t node, bool certain, struct error *
                                             &walk->found_size, sizeof *found);
 
     if (found == NULL)
-        return spent(error);
+        return budget_memory_spent(error);
     walk->found = found;
     found[walk->found_count++] = (struct reverse_node){node, certain};
     return BEHALF_OK;
@@ -125,7 +115,7 @@ reach(struct reverse_walk *walk, uint64_t object, uint32_t member, bool certain,
     if (seen == UNCERTAIN)
         table_set(&walk->visited, key, CERTAIN);
     else if (!table_add(&walk->visited, key, certain ? CERTAIN : UNCERTAIN))
-        return spent(error);
+        return budget_memory_spent(error);
     if (member == walk->target) {
         enum status status = add_found(walk, object, certain, error);
 
@@ -135,7 +125,7 @@ reach(struct reverse_walk *walk, uint64_t object, uint32_t member, bool certain,
     steps = arena_grow(walk->scope.arena, walk->steps, walk->step_count, &walk->step_size,
                        sizeof *steps);
     if (steps == NULL)
-        return spent(error);
+        return budget_memory_spent(error);
     walk->steps = steps;
     steps[walk->step_count++] = (struct reverse_step){object, member, certain};
     return BEHALF_OK;
@@ -349,7 +339,7 @@ reverse_walk(struct reverse_walk *walk, const struct eval_subject *subject, stru
 
     walk->until = VALUE_FOR_EVER;
     if (!table_init(&walk->visited, walk->scope.arena, FIRST_VISITED))
-        return spent(error);
+        return budget_memory_spent(error);
     status = find_leads(walk, error);
     if (status == BEHALF_OK)
         status = walk_from(walk, subject, error);

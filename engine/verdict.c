@@ -14,11 +14,11 @@ name_of(struct snapshot *snapshot, uint32_t number, struct slice *name, struct e
         snapshot->context_names =
             arena_take_array(arena, schema->context_name_count, sizeof(struct slice));
     if (snapshot->context_names == NULL)
-        return eval_spent(error);
+        return budget_memory_spent(error);
     if (snapshot->context_names[number].data == NULL)
         snapshot->context_names[number] = arena_copy(arena, schema->context_names[number]);
     *name = snapshot->context_names[number];
-    return name->data != NULL ? BEHALF_OK : eval_spent(error);
+    return name->data != NULL ? BEHALF_OK : budget_memory_spent(error);
 }
 
 static enum status
@@ -26,7 +26,7 @@ name_missing(struct snapshot *snapshot, const struct doubt *doubt, struct missin
              struct error *error)
 {
     struct slice *names = arena_take_array(snapshot->request->arena, doubt->count, sizeof *names);
-    enum status status = names != NULL ? BEHALF_OK : eval_spent(error);
+    enum status status = names != NULL ? BEHALF_OK : budget_memory_spent(error);
 
     BEHALF_ASSERT(doubt->count > 0);
     for (uint32_t i = 0; status == BEHALF_OK && i < doubt->count; i++) {

@@ -353,14 +353,16 @@ caveat_evaluate(const struct caveat *caveat, struct slice stored, const struct d
     struct caveat_run run;
     enum status status = caveat_run_begin(&run, caveat, stored, request, arena, error);
 
+    result->too_long = run.machine.steps == 0;
     if (status != BEHALF_OK)
         return status;
     cel_evaluate(&run.machine, caveat, root, &value);
     cel_machine_end(&run.machine);
+    result->too_long = run.machine.steps == 0;
     if (run.machine.status != BEHALF_OK)
         return caveat_run_spent(caveat, error);
     if (value.kind == CEL_UNKNOWN) {
-        *result = (struct caveat_result){CAVEAT_UNKNOWN, value.as.missing};
+        *result = (struct caveat_result){.outcome = CAVEAT_UNKNOWN, .missing = value.as.missing};
         return BEHALF_OK;
     }
     if (value.kind != CEL_BOOL) {
@@ -368,7 +370,7 @@ caveat_evaluate(const struct caveat *caveat, struct slice stored, const struct d
             value = cel_error("the result is no bool");
         return caveat_run_failed(caveat, &value, error);
     }
-    *result = (struct caveat_result){value.as.boolean ? CAVEAT_TRUE : CAVEAT_FALSE, 0};
+    *result = (struct caveat_result){.outcome = value.as.boolean ? CAVEAT_TRUE : CAVEAT_FALSE};
     return BEHALF_OK;
 }
 

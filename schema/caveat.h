@@ -76,6 +76,7 @@ enum caveat_outcome { CAVEAT_FALSE, CAVEAT_UNKNOWN, CAVEAT_TRUE };
 struct caveat_result {
     enum caveat_outcome outcome;
     uint32_t missing; /* CAVEAT_UNKNOWN: bit i for parameter i that the outcome depends on */
+    bool too_long;    /* with BUDGET_EXHAUSTED: its steps ran out, not the memory */
 };
 
 /* `stored` is the canonical bytes of a map (base/datum.h), read in place, or nothing; `request` is

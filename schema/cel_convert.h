@@ -31,8 +31,4 @@ void cel_print_duration(int64_t nanoseconds, struct buffer *out);
 void cel_print_timestamp(const struct cel_value *value, struct buffer *out);
 void cel_print_address(const struct cel_value *value, struct buffer *out);
 
-/* Days since 1970 of a date, and back. */
-int64_t cel_days_of(int64_t year, int64_t month, int64_t day);
-void cel_date_of(int64_t days, int64_t *year, int64_t *month, int64_t *day);
-
 #endif

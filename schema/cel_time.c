@@ -1,41 +1,9 @@
 /* cel_time.c - the parts of moments and spans, and their texts.
  * The calendar is the proleptic Gregorian one; a day has 86,400 seconds. */
+#include "base/calendar.h"
 #include "schema/cel_convert.h"
 #include "schema/cel_functions.h"
 #include "schema/cel_zone.h"
-
-#define SECONDS_PER_DAY INT64_C(86400)
-#define DAYS_PER_ERA 146097 /* 400 years */
-#define DAYS_TO_1970 719468 /* from 0000-03-01 */
-
-/* Years begin in March here, so that the leap day is the last day of a year. */
-int64_t
-cel_days_of(int64_t year, int64_t month, int64_t day)
-{
-    int64_t shifted = month <= 2 ? year - 1 : year;
-    int64_t era = (shifted >= 0 ? shifted : shifted - 399) / 400;
-    int64_t year_of_era = shifted - era * 400;
-    int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-
-    return era * DAYS_PER_ERA + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 +
-           day_of_year - DAYS_TO_1970;
-}
-
-void
-cel_date_of(int64_t days, int64_t *year, int64_t *month, int64_t *day)
-{
-    int64_t shifted = days + DAYS_TO_1970;
-    int64_t era = (shifted >= 0 ? shifted : shifted - (DAYS_PER_ERA - 1)) / DAYS_PER_ERA;
-    int64_t day_of_era = shifted - era * DAYS_PER_ERA;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t shifted_month = (5 * day_of_year + 2) / 153;
-
-    *day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    *month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
-    *year = year_of_era + era * 400 + (*month <= 2 ? 1 : 0);
-}
 
 struct reader {
     const char *at;
@@ -105,12 +73,6 @@ read_offset(struct reader *reader, int64_t *seconds)
     return true;
 }
 
-static int64_t
-days_of_month(int64_t year, int64_t month)
-{
-    return month == 12 ? 31 : cel_days_of(year, month + 1, 1) - cel_days_of(year, month, 1);
-}
-
 bool
 cel_read_timestamp(struct slice text, struct cel_value *value)
 {
@@ -125,11 +87,11 @@ cel_read_timestamp(struct slice text, struct cel_value *value)
         !read_digits(&reader, 2, &second) || !read_fraction(&reader, &fraction) ||
         !read_offset(&reader, &offset) || reader.at != reader.end)
         return false;
-    if (month < 1 || month > 12 || day < 1 || day > days_of_month(year, month) || hour > 23 ||
-        minute > 59 || second > 59)
+    if (month < 1 || month > 12 || day < 1 || day > calendar_days_of_month(year, month) ||
+        hour > 23 || minute > 59 || second > 59)
         return false;
-    seconds = cel_days_of(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second -
-              offset;
+    seconds = calendar_days(year, month, day) * CALENDAR_SECONDS_PER_DAY + hour * 3600 +
+              minute * 60 + second - offset;
     if (seconds < CEL_SECONDS_MIN || seconds > CEL_SECONDS_MAX)
         return false;
     *value = (struct cel_value){
@@ -262,13 +224,14 @@ struct parts {
 static struct parts
 take_apart(int64_t seconds)
 {
-    int64_t days = seconds / SECONDS_PER_DAY - (seconds % SECONDS_PER_DAY < 0 ? 1 : 0);
+    int64_t days =
+        seconds / CALENDAR_SECONDS_PER_DAY - (seconds % CALENDAR_SECONDS_PER_DAY < 0 ? 1 : 0);
     struct parts parts;
 
-    cel_date_of(days, &parts.year, &parts.month, &parts.day);
+    calendar_date(days, &parts.year, &parts.month, &parts.day);
     parts.weekday = ((days + 4) % 7 + 7) % 7;
-    parts.day_of_year = days - cel_days_of(parts.year, 1, 1);
-    parts.second = seconds - days * SECONDS_PER_DAY;
+    parts.day_of_year = days - calendar_days(parts.year, 1, 1);
+    parts.second = seconds - days * CALENDAR_SECONDS_PER_DAY;
     return parts;
 }
 

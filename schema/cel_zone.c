@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "base/bytes.h"
+#include "base/calendar.h"
 #include "base/memory.h"
 #include "schema/cel_convert.h"
 
@@ -18,7 +19,6 @@
 #define NAME_SIZE_MAX 64
 #define FILE_SIZE_MAX ((size_t)64 * 1024)
 #define HEADER_SIZE 44
-#define SECONDS_PER_DAY 86400
 
 /* When daylight saving begins or ends in a year. */
 struct rule {
@@ -234,13 +234,12 @@ is_leap_year(int64_t year)
 static int64_t
 strikes_at(const struct rule *rule, int64_t year)
 {
-    int64_t day = cel_days_of(year, 1, 1);
+    int64_t day = calendar_days(year, 1, 1);
 
     switch (rule->kind) {
     case RULE_MONTH: {
-        int64_t first = cel_days_of(year, rule->month, 1);
-        int64_t next =
-            rule->month == 12 ? cel_days_of(year + 1, 1, 1) : cel_days_of(year, rule->month + 1, 1);
+        int64_t first = calendar_days(year, rule->month, 1);
+        int64_t next = first + calendar_days_of_month(year, rule->month);
         int64_t weekday = ((first + 4) % 7 + 7) % 7;
 
         day = first + (rule->day - weekday + 7) % 7 + (rule->week - 1) * 7;
@@ -255,20 +254,21 @@ strikes_at(const struct rule *rule, int64_t year)
         day += rule->day;
         break;
     }
-    return day * SECONDS_PER_DAY + rule->seconds;
+    return day * CALENDAR_SECONDS_PER_DAY + rule->seconds;
 }
 
 static int64_t
 offset_by_footer(const struct zone *zone, int64_t seconds)
 {
     int64_t local = seconds + zone->standard;
-    int64_t days = local / SECONDS_PER_DAY - (local % SECONDS_PER_DAY < 0 ? 1 : 0);
+    int64_t days =
+        local / CALENDAR_SECONDS_PER_DAY - (local % CALENDAR_SECONDS_PER_DAY < 0 ? 1 : 0);
     int64_t year, month, day, begins, ends;
     bool summer;
 
     if (!zone->has_summer)
         return zone->standard;
-    cel_date_of(days, &year, &month, &day);
+    calendar_date(days, &year, &month, &day);
     begins = strikes_at(&zone->begins, year) - zone->standard;
     ends = strikes_at(&zone->ends, year) - zone->summer;
     summer =

@@ -9,7 +9,9 @@
 struct regex {
     RE2 pattern;
 
-    regex(re2::StringPiece text, const RE2::Options &options) : pattern(text, options) {}
+    regex(re2::StringPiece text, const RE2::Options &options) : pattern(text, options)
+    {
+    }
 };
 
 namespace

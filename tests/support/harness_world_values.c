@@ -47,9 +47,9 @@ void
 sights_begin(struct asking *asking)
 {
     find_expirations(asking);
-    asking->sights =
-        memory_new_array((size_t)(asking->world->request_count * (asking->expiration_count + 1)),
-                         sizeof *asking->sights);
+    asking->sights = memory_new_array((size_t)asking->world->request_count *
+                                          ((size_t)asking->expiration_count + 1),
+                                      sizeof *asking->sights);
 }
 
 void

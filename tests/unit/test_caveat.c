@@ -57,7 +57,7 @@ bytes_of(const char *json)
 static struct caveat_result
 evaluate(const struct caveat *caveat, const char *stored, const char *request)
 {
-    struct caveat_result result = {CAVEAT_UNKNOWN, 0};
+    struct caveat_result result = {.outcome = CAVEAT_UNKNOWN};
     struct error error;
 
     cr_assert_eq(
@@ -131,7 +131,7 @@ Test(caveat, stored_bytes_that_are_damaged_are_no_answer)
     const struct caveat *caveat = compile("count int, names list<string>", "count in [1] || "
                                                                            "'x' in names");
     struct slice bytes = bytes_of("{\"count\":1,\"names\":[\"x\"],\"zone\":{\"a\":[1]}}");
-    struct caveat_result result = {CAVEAT_UNKNOWN, 0};
+    struct caveat_result result = {.outcome = CAVEAT_UNKNOWN};
     struct error error;
 
     cr_expect_eq(caveat_evaluate(caveat, bytes, NULL, &arena, &result, &error), BEHALF_OK);
@@ -202,7 +202,7 @@ Test(caveat, only_what_can_matter_is_missing)
 Test(caveat, evaluation_errors_have_a_place)
 {
     const struct caveat *caveat = compile("a int, b int", "a > 0 &&\n  10 / b > 1");
-    struct caveat_result result = {CAVEAT_TRUE, 77};
+    struct caveat_result result = {.outcome = CAVEAT_TRUE, .missing = 77};
     struct error error;
 
     cr_expect_eq(caveat_evaluate(caveat, nothing,
@@ -358,6 +358,7 @@ Test(caveat, work_is_limited)
     cr_expect_eq(caveat_evaluate(cubic, nothing, caveat_test_json(&arena, buffer_slice(&json)),
                                  &arena, &result, &error),
                  BEHALF_BUDGET_EXHAUSTED);
+    cr_expect(result.too_long);
     buffer_clear(&json);
     buffer_add_text(&json, "{\"s\":\"");
     for (int count = 0; count < 200000; count++)
@@ -387,7 +388,7 @@ Test(caveat, a_simple_comparison_takes_no_memory)
         const struct datum *context = caveat_test_json(&arena, slice_of(cases[index].json));
         struct slice stored = caveat_test_bytes(&arena, context);
         struct arena none = {.cap_bytes = 0};
-        struct caveat_result result = {CAVEAT_FALSE, 0};
+        struct caveat_result result = {.outcome = CAVEAT_FALSE};
 
         cr_expect_eq(caveat_evaluate(caveat, nothing, context, &none, &result, NULL), BEHALF_OK,
                      "%s", cases[index].text);

@@ -315,7 +315,7 @@ restart(struct clock *clock, struct world *world, uint64_t *random)
     if (next_random(random) % 2 == 0) {
         world->wall_offset = 0;
         world->truth += (int64_t)(next_random(random) % 100) * HOUR / 10;
-    } else if (world->wall_offset > 0 || world->wall_offset >= -HOUR) {
+    } else if (world->wall_offset >= -HOUR) {
         world->wall_offset = 0;
     }
     world->booted = world->truth - SECOND;

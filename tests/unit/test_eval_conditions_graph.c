@@ -3,12 +3,6 @@
 
 #include <stdio.h>
 
-#define CAVEATS                                                                                    \
-    "caveat if_left(left_is int) { left_is == 1 } "                                                \
-    "caveat if_right(right_is int) { right_is == 1 } "                                             \
-    "caveat if_other(other_is int) { other_is == 1 } "                                             \
-    "caveat faulty(divisor int) { 1 / divisor == 1 } "
-
 #define ANY_OF(subject)                                                                            \
     subject " | " subject " with if_left | " subject " with if_right | " subject                   \
             " with if_other | " subject " with faulty | " subject " with expiration"
@@ -16,8 +10,9 @@
 /* --- cycles without exclusion --- */
 
 #define GROUPS                                                                                     \
-    "use expiration " CAVEATS "definition user {} definition group { relation member: " ANY_OF(    \
-        "user") " | " ANY_OF("group#member") " } "
+    "use expiration " FOUR_CAVEATS                                                                 \
+    "definition user {} definition group { relation member: " ANY_OF("user") " | " ANY_OF(         \
+        "group#member") " } "
 
 Test(eval_conditions_graph, an_edge_of_a_cycle_has_a_condition)
 {
@@ -111,7 +106,7 @@ Test(eval_conditions_graph, an_error_in_a_cycle)
 /* In operators, arrows and .all of a cycle. */
 Test(eval_conditions_graph, a_cycle_through_operators_and_arrows)
 {
-    GIVEN(CAVEATS
+    GIVEN(FOUR_CAVEATS
           "definition user {} definition doc { relation viewer: user | user with if_left relation "
           "cleared: user | user with if_right relation parent: doc | doc with if_other permission "
           "view = (viewer + parent->view) & cleared permission every = viewer + "
@@ -138,11 +133,11 @@ Test(eval_conditions_graph, a_cycle_through_operators_and_arrows)
 /* --- cycles through exclusion --- */
 
 #define GUARDED                                                                                    \
-    CAVEATS "definition user {} definition doc { relation viewer: user | user with if_right "      \
-            "relation near: doc | doc with if_other "                                              \
-            "relation restricted: user | doc#view | doc#view with if_left "                        \
-            "permission view = viewer - restricted permission some = near->view "                  \
-            "permission sure = viewer + view permission also = viewer & view }"
+    FOUR_CAVEATS "definition user {} definition doc { relation viewer: user | user with if_right " \
+                 "relation near: doc | doc with if_other "                                         \
+                 "relation restricted: user | doc#view | doc#view with if_left "                   \
+                 "permission view = viewer - restricted permission some = near->view "             \
+                 "permission sure = viewer + view permission also = viewer & view }"
 
 /* Only under a condition does the answer depend on its own negation; without the context that is
  * not known, and not decided. */
@@ -198,8 +193,9 @@ Test(eval_conditions_graph, two_documents_that_restrict_each_other)
 /* Beside a branch that decides, the open part does not matter. */
 Test(eval_conditions_graph, a_game_whose_moves_have_conditions)
 {
-    GIVEN(CAVEATS "definition user {} definition pos { relation may: user relation move: pos | pos "
-                  "with if_left permission win = may & move->lose permission lose = may - win }",
+    GIVEN(FOUR_CAVEATS
+          "definition user {} definition pos { relation may: user relation move: pos | pos "
+          "with if_left permission win = may & move->lose permission lose = may - win }",
           "pos:1#may@user:u", "pos:2#may@user:u", "pos:3#may@user:u", "pos:4#may@user:u",
           "pos:5#may@user:u", "pos:6#may@user:u", "pos:1#move@pos:2[if_left]", "pos:2#move@pos:1",
           "pos:3#move@pos:4[if_left]", "pos:3#move@pos:5", "pos:4#move@pos:3",
@@ -239,7 +235,7 @@ touch(const char *before, unsigned number, const char *behind)
 
 /* clang-format off */
 #define WIDE \
-    "use expiration " CAVEATS "definition user {} " \
+    "use expiration " FOUR_CAVEATS "definition user {} " \
     "definition part { relation held: " ANY_OF("user") " | " ANY_OF( \
     "part#held") " } " \
     "definition doc { relation via: " ANY_OF("part#held") " relation near: " ANY_OF( \
@@ -380,7 +376,8 @@ Test(eval_conditions_graph, more_edges_than_a_grown_batch, .timeout = 120)
 
 Test(eval_conditions_graph, conditions_on_every_one_of_many_edges, .timeout = 120)
 {
-    GIVEN("use expiration " CAVEATS "definition user {} definition part { relation held: user } "
+    GIVEN("use expiration " FOUR_CAVEATS
+          "definition user {} definition part { relation held: user } "
           "definition doc { relation via: part#held with if_left relation near: part with if_left "
           "permission some = near->held permission every = near.all(held) }",
           "part:p5#held@user:u", "part:p1200#held@user:u");

@@ -23,6 +23,13 @@ static struct harness scenario;
         cr_expect_str_eq(found, expected, "%s: %s", resource, found);                              \
     } while (0)
 
+/* Conditions with a parameter of their own each, and one that fails where the divisor is 0. */
+#define FOUR_CAVEATS                                                                               \
+    "caveat if_left(left_is int) { left_is == 1 } "                                                \
+    "caveat if_right(right_is int) { right_is == 1 } "                                             \
+    "caveat if_other(other_is int) { other_is == 1 } "                                             \
+    "caveat faulty(divisor int) { 1 / divisor == 1 } "
+
 #define EXPECT_RESOURCES(question, expected)                                                       \
     do {                                                                                           \
         const char *found = harness_resources(&scenario, question);                                \
