@@ -60,6 +60,13 @@ graph_prefetch(struct graph *graph, uint64_t node, enum edge_direction direction
         graph_cache_prefetch(graph->cache, node, direction);
 }
 
+void
+graph_prefetch_edges(struct graph *graph, uint64_t node, enum edge_direction direction)
+{
+    if (!NODE_IS_LOCAL(node))
+        graph_cache_prefetch_set(graph->cache, node, direction);
+}
+
 /* --- writing --- */
 
 /* One end's share of a change. */

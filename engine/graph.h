@@ -99,8 +99,10 @@ bool graph_validate(struct graph *graph, const char **reason);
 /* Whose sections protect the graph; the names' cache is under the same. */
 struct readers *graph_readers(struct graph *graph);
 
-/* Brings a node's place nearer, for a view that asks for it soon. From any thread. */
+/* For a view that asks for a node soon: brings its place nearer to the processor, and then its
+ * edges. Needs a section, as all readers do; says nothing of what is there. */
 void graph_prefetch(struct graph *graph, uint64_t node, enum edge_direction direction);
+void graph_prefetch_edges(struct graph *graph, uint64_t node, enum edge_direction direction);
 
 /* One request's window on the graph. */
 struct graph_view {

@@ -345,6 +345,19 @@ graph_cache_prefetch(struct graph_cache *cache, uint64_t node, enum edge_directi
         slot_table_prefetch(&shard_of(cache, key)->table, key);
 }
 
+void
+graph_cache_prefetch_set(struct graph_cache *cache, uint64_t node, enum edge_direction direction)
+{
+    uint64_t key = key_of(node, direction);
+    struct slot *slot;
+    uint64_t value;
+
+    if (cache->shard_count > 0 &&
+        slot_table_look(&shard_of(cache, key)->table, key, &slot, &value) && value != 0 &&
+        (version_kind(value) == KIND_SET || version_kind(value) == KIND_CHAIN))
+        __builtin_prefetch(version_pointer(value));
+}
+
 /* --- evicting --- */
 
 /* What was taken out under a shard's lock, to be retired when it is given back. */

@@ -38,8 +38,11 @@ enum graph_cache_answer graph_cache_find(struct graph_cache *cache, uint64_t nod
                                          enum edge_direction direction, uint64_t revision,
                                          const struct edge_set **set);
 
-/* Brings the place of a node nearer, for a find that comes soon. Needs no section. */
+/* For a find that comes soon: brings the place of a node nearer to the processor, and then the set
+ * that stands there. The first needs no section. */
 void graph_cache_prefetch(struct graph_cache *cache, uint64_t node, enum edge_direction direction);
+void graph_cache_prefetch_set(struct graph_cache *cache, uint64_t node,
+                              enum edge_direction direction);
 
 /* A load under way; in the loader's frame, reached by the writer through the loading mark. */
 struct graph_load {

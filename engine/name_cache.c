@@ -211,12 +211,21 @@ name_cache_find_id(struct name_cache *cache, uint64_t node, struct slice *id)
 }
 
 void
-name_cache_prefetch(struct name_cache *cache, uint16_t type_label, struct slice id)
+name_cache_prefetch(struct name_cache *cache, uint64_t hash)
 {
-    uint64_t hash = name_hash(type_label, id);
-
     if (cache->shard_count > 0)
         slot_table_prefetch(&shard_of(cache, hash)->table, hash);
+}
+
+void
+name_cache_prefetch_entry(struct name_cache *cache, uint64_t hash)
+{
+    struct slot *slot;
+    uint64_t value;
+
+    if (cache->shard_count > 0 &&
+        slot_table_look(&shard_of(cache, hash)->table, hash, &slot, &value) && value != 0)
+        __builtin_prefetch(entry_of(value));
 }
 
 /* Under the shard's lock. *same counts the slots of the same hash that were passed. */

@@ -28,9 +28,6 @@ struct name_cache_stats {
 
 void name_cache_stats_read(struct name_cache *cache, struct name_cache_stats *stats);
 
-/* Brings the place of a name nearer, for a resolver that asks for it soon. From any thread. */
-void name_cache_prefetch(struct name_cache *cache, uint16_t type_label, struct slice id);
-
 struct name_local;
 
 struct resolver {

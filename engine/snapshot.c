@@ -4,9 +4,8 @@
 #include "engine/state.h"
 #include "engine/token.h"
 
-/* Makes the worker's reference the newest. */
-static const struct published *
-refresh(struct engine_worker *worker)
+const struct published *
+worker_refresh(struct engine_worker *worker)
 {
     struct engine *engine = worker->engine;
     uint64_t publication = atomic_load_explicit(&engine->publication, memory_order_acquire);
@@ -150,7 +149,7 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
               struct error *error)
 {
     struct engine *engine = worker->engine;
-    const struct published *newest = refresh(worker);
+    const struct published *newest = worker_refresh(worker);
     enum status status = BEHALF_OK;
 
     if (revision == 0)

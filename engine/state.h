@@ -60,6 +60,9 @@ void engine_publish(struct engine *engine, uint64_t revision, struct binding *bi
 struct published *engine_published(struct engine *engine);
 void published_unref(struct published *published); /* accepts NULL */
 
+/* Makes the worker's reference the newest. On the worker's thread; it holds until the next call. */
+const struct published *worker_refresh(struct engine_worker *worker);
+
 /* All that one request sees and uses; on the stack of the method that serves it. */
 struct snapshot {
     struct engine *engine;

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "net/dispatch.h"
+#include "net/lookahead.h"
 
 #define KEPT_INPUT_SIZE ((size_t)4 * 1024)    /* a smaller rest keeps its buffer */
 #define KEPT_SPARE_SIZE ((size_t)1024 * 1024) /* a larger output buffer is given back to malloc */
@@ -280,41 +281,87 @@ answer(struct connection *connection, struct slice frame)
     BEHALF_UNREACHABLE();
 }
 
+/* Whole frames that stand behind one another, and what is known of the bytes behind them. */
+struct window {
+    struct slice frames[LIMIT_WINDOW];
+    size_t count;
+    enum frame_state rest; /* FRAME_COMPLETE: nothing */
+};
+
+static void
+scan(struct connection *connection, const char *bytes, size_t size, struct window *window)
+{
+    size_t at = 0;
+
+    window->count = 0;
+    window->rest = FRAME_COMPLETE;
+    while (at < size && window->count < LIMIT_WINDOW) {
+        window->rest = frame_scan(&connection->scanner, bytes + at, size - at);
+        if (window->rest != FRAME_COMPLETE)
+            return;
+        window->frames[window->count++] = (struct slice){bytes + at, connection->scanner.at};
+        at += connection->scanner.at;
+        connection->frame_begun = false;
+        frame_scanner_init(&connection->scanner, LIMIT_MESSAGE_SIZE);
+    }
+}
+
+/* Answers the frames of a window in their order; how many bytes of it are done with. */
+static size_t
+answer_window(struct connection *connection, const struct window *window)
+{
+    size_t served = 0;
+
+    if (window->count > 1)
+        lookahead(connection->loop->worker, window->frames, window->count);
+    for (size_t at = 0; at < window->count && connection->state == CONNECTION_OPEN; at++) {
+        if (output_left(connection) > LIMIT_OUTPUT_PAUSE ||
+            connection->calls >= LIMIT_CALLS_IN_FLIGHT) {
+            /* Until update_reading lets it go on, which scans them again. */
+            connection->held = true;
+            frame_scanner_init(&connection->scanner, LIMIT_MESSAGE_SIZE);
+            break;
+        }
+        answer(connection, window->frames[at]);
+        served += window->frames[at].size;
+    }
+    return served;
+}
+
+static void
+begin_frame(struct connection *connection)
+{
+    if (!connection->frame_begun)
+        connection->frame_ns = connection->loop->now_ns;
+    connection->frame_begun = true;
+}
+
 /* Answers whole frames from the start of `bytes`, as many as one turn allows. `*served` says how
  * far it came; a rest that may hold another whole frame puts the connection on the list of turns.
  * */
 static void
 serve(struct connection *connection, const char *bytes, size_t size, size_t *served)
 {
+    unsigned windows = 0;
     size_t at = 0;
 
-    for (unsigned frames = 0; at < size && connection->state == CONNECTION_OPEN; frames++) {
-        enum frame_state state;
+    while (at < size && connection->state == CONNECTION_OPEN && !connection->held) {
+        struct window window;
 
-        if (frames == LIMIT_FRAMES_PER_TURN) {
+        if (windows++ == LIMIT_WINDOWS_PER_TURN) {
             loop_add_turn(connection->loop, connection);
             break;
         }
-        if (output_left(connection) > LIMIT_OUTPUT_PAUSE ||
-            connection->calls >= LIMIT_CALLS_IN_FLIGHT) {
-            connection->held = true; /* until update_reading lets it go on */
-            break;
-        }
-        state = frame_scan(&connection->scanner, bytes + at, size - at);
-        if (state == FRAME_PARTIAL) {
-            if (!connection->frame_begun)
-                connection->frame_ns = connection->loop->now_ns;
-            connection->frame_begun = true;
-            break;
-        }
-        if (state != FRAME_COMPLETE) {
-            malformed(connection, (struct slice){bytes + at, size - at}, state);
-            break;
-        }
-        answer(connection, (struct slice){bytes + at, connection->scanner.at});
-        at += connection->scanner.at;
-        connection->frame_begun = false;
-        frame_scanner_init(&connection->scanner, LIMIT_MESSAGE_SIZE);
+        scan(connection, bytes + at, size - at, &window);
+        at += answer_window(connection, &window);
+        if (connection->state != CONNECTION_OPEN || connection->held ||
+            window.rest == FRAME_COMPLETE)
+            continue;
+        if (window.rest == FRAME_PARTIAL)
+            begin_frame(connection);
+        else
+            malformed(connection, (struct slice){bytes + at, size - at}, window.rest);
+        break;
     }
     *served = at;
 }

@@ -37,7 +37,9 @@
 /* A bulk check larger than this goes to the pool at once: a loop thread has others to serve. */
 #define LIMIT_INLINE_FRAME ((size_t)16 * 1024)
 
-#define LIMIT_FRAMES_PER_TURN 32  /* of one connection, before the others have their turn */
+/* Of one connection, before the others have their turn. */
+#define LIMIT_WINDOW ENGINE_PREFETCH_MAX /* frames looked at together */
+#define LIMIT_WINDOWS_PER_TURN 2
 #define LIMIT_CALLS_IN_FLIGHT 256 /* of one connection; above, its bytes stay in the kernel */
 #define LIMIT_OUTPUT_PAUSE ((size_t)1024 * 1024)
 #define LIMIT_OUTPUT_RESUME ((size_t)512 * 1024)

@@ -3,9 +3,9 @@
  * Always true: all that a loop owns is touched by its thread alone, but for `inbox`, `senders` and
  * `stopping`. Other threads speak to it by loop_send: the message is pushed on a list without
  * locks, and an eventfd wakes the loop when the list was empty.
- * In one wake-up a connection reads once, at most LIMIT_FRAMES_PER_TURN frames of it are answered
- * and the replies leave with one send. What is left waits in the list of turns, behind one more
- * poll, so that no connection starves the others.
+ * In one wake-up a connection reads once, at most LIMIT_WINDOWS_PER_TURN windows of its frames are
+ * answered and the replies leave with one send. What is left waits in the list of turns, behind one
+ * more poll, so that no connection starves the others.
  * Threads: loop_send any; loop_stop any; the rest the loop's thread, but for open and close. */
 #ifndef BEHALF_NET_LOOP_H
 #define BEHALF_NET_LOOP_H

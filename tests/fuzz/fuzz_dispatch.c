@@ -11,6 +11,7 @@
 #include "base/env.h"
 #include "net/dispatch.h"
 #include "net/frame.h"
+#include "net/lookahead.h"
 #include "storage/store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -169,11 +170,13 @@ run_frame(struct slice frame, struct arena *arena, struct buffer *out)
         .arena = arena,
         .arrived_ns = env_monotonic_ns(env_system()),
     };
+    struct slice window[] = {frame, frame};
     struct request request;
     enum dispatch_outcome outcome;
 
     arena_reset(arena, LIMIT_CHECK_ARENA);
     buffer_clear(out);
+    lookahead(loop_worker, window, BEHALF_COUNT_OF(window));
     outcome = dispatch_frame(&context, frame, &request, out);
     if (outcome == DISPATCH_POOL) {
         BEHALF_ASSERT(out->size == 0);
