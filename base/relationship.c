@@ -24,32 +24,35 @@ enum byte_class {
     BYTE_TIME = 32,
 };
 
-static unsigned
+/* Bytes of one row of the table below. */
+#define LETTER (BYTE_LOWER | BYTE_ID)
+#define DIGIT (BYTE_DIGIT | BYTE_ID | BYTE_TIME)
+#define UNDER (BYTE_UNDERSCORE | BYTE_ID)
+#define SLASH (BYTE_SLASH | BYTE_ID)
+#define DASH (BYTE_ID | BYTE_TIME)
+#define ID_ BYTE_ID
+#define TIME BYTE_TIME
+
+/* By byte; checks read names of some ten bytes each, so it is a table. */
+static const uint8_t byte_classes[256] = {
+    ['+'] = ID_,    ['-'] = DASH,   ['.'] = TIME,   ['/'] = SLASH,  ['0'] = DIGIT,  ['1'] = DIGIT,
+    ['2'] = DIGIT,  ['3'] = DIGIT,  ['4'] = DIGIT,  ['5'] = DIGIT,  ['6'] = DIGIT,  ['7'] = DIGIT,
+    ['8'] = DIGIT,  ['9'] = DIGIT,  [':'] = TIME,   ['='] = ID_,    ['A'] = ID_,    ['B'] = ID_,
+    ['C'] = ID_,    ['D'] = ID_,    ['E'] = ID_,    ['F'] = ID_,    ['G'] = ID_,    ['H'] = ID_,
+    ['I'] = ID_,    ['J'] = ID_,    ['K'] = ID_,    ['L'] = ID_,    ['M'] = ID_,    ['N'] = ID_,
+    ['O'] = ID_,    ['P'] = ID_,    ['Q'] = ID_,    ['R'] = ID_,    ['S'] = ID_,    ['T'] = DASH,
+    ['U'] = ID_,    ['V'] = ID_,    ['W'] = ID_,    ['X'] = ID_,    ['Y'] = ID_,    ['Z'] = DASH,
+    ['_'] = UNDER,  ['a'] = LETTER, ['b'] = LETTER, ['c'] = LETTER, ['d'] = LETTER, ['e'] = LETTER,
+    ['f'] = LETTER, ['g'] = LETTER, ['h'] = LETTER, ['i'] = LETTER, ['j'] = LETTER, ['k'] = LETTER,
+    ['l'] = LETTER, ['m'] = LETTER, ['n'] = LETTER, ['o'] = LETTER, ['p'] = LETTER, ['q'] = LETTER,
+    ['r'] = LETTER, ['s'] = LETTER, ['t'] = LETTER, ['u'] = LETTER, ['v'] = LETTER, ['w'] = LETTER,
+    ['x'] = LETTER, ['y'] = LETTER, ['z'] = LETTER, ['|'] = ID_,
+};
+
+static inline unsigned
 class_of(char byte)
 {
-    if (byte >= 'a' && byte <= 'z')
-        return BYTE_LOWER | BYTE_ID;
-    if (byte >= 'A' && byte <= 'Z')
-        return byte == 'T' || byte == 'Z' ? BYTE_ID | BYTE_TIME : BYTE_ID;
-    if (byte >= '0' && byte <= '9')
-        return BYTE_DIGIT | BYTE_ID | BYTE_TIME;
-    switch (byte) {
-    case '_':
-        return BYTE_UNDERSCORE | BYTE_ID;
-    case '/':
-        return BYTE_SLASH | BYTE_ID;
-    case '-':
-        return BYTE_ID | BYTE_TIME;
-    case '|':
-    case '=':
-    case '+':
-        return BYTE_ID;
-    case '.':
-    case ':':
-        return BYTE_TIME;
-    default:
-        return 0;
-    }
+    return byte_classes[(unsigned char)byte];
 }
 
 /* [a-z][a-z0-9_]{1,..}[a-z0-9] with 3 to `size_max` bytes. */
@@ -115,7 +118,13 @@ object_id_check(struct slice id, struct error *error)
         return BEHALF_INVALID_OBJECT_ID;
     }
     for (size_t at = 0; at < id.size;) {
-        size_t length = utf8_decode(id.data + at, id.size - at, &point);
+        size_t length;
+
+        if (class_of(id.data[at]) & BYTE_ID) { /* nearly all there is */
+            at++;
+            continue;
+        }
+        length = utf8_decode(id.data + at, id.size - at, &point);
 
         if (length == 0)
             return error_set(error, BEHALF_INVALID_OBJECT_ID,

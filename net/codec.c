@@ -288,12 +288,29 @@ codec_put_double(struct buffer *out, double value)
     (void)msgpack_pack_double(&packer, value);
 }
 
+/* Nearly all texts of replies are short, tokens are the longest: two headers, written in place. */
 void
 codec_put_text(struct buffer *out, struct slice text)
 {
-    msgpack_packer packer = packer_of(out);
+    size_t head = text.size < 0x20 ? 1 : 2;
+    msgpack_packer packer;
+    char *bytes;
 
-    (void)msgpack_pack_str_with_body(&packer, text.size > 0 ? text.data : "", text.size);
+    if (BEHALF_UNLIKELY(text.size > UINT8_MAX)) {
+        packer = packer_of(out);
+        (void)msgpack_pack_str_with_body(&packer, text.data, text.size);
+        return;
+    }
+    bytes = buffer_reserve(out, head + text.size);
+    if (head == 1) {
+        bytes[0] = (char)(0xA0 | text.size);
+    } else {
+        bytes[0] = (char)0xD9;
+        bytes[1] = (char)text.size;
+    }
+    if (text.size > 0)
+        memcpy(bytes + head, text.data, text.size);
+    buffer_added(out, head + text.size);
 }
 
 void
@@ -321,8 +338,13 @@ codec_put_array(struct buffer *out, size_t count)
 void
 codec_put_map(struct buffer *out, size_t count)
 {
-    msgpack_packer packer = packer_of(out);
+    msgpack_packer packer;
 
+    if (BEHALF_LIKELY(count < 0x10)) {
+        buffer_add_byte(out, (char)(0x80 | count));
+        return;
+    }
+    packer = packer_of(out);
     (void)msgpack_pack_map(&packer, count);
 }
 
