@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/check.h"
 
@@ -59,4 +60,12 @@ env_system(void)
     };
 
     return &env;
+}
+
+unsigned
+env_core_count(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return count > 0 ? (unsigned)count : 1;
 }

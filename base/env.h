@@ -19,6 +19,9 @@ struct env {
 /* The real clocks and the kernel's random generator. */
 const struct env *env_system(void);
 
+/* Processors of this machine, at least 1. */
+unsigned env_core_count(void);
+
 static inline int64_t
 env_wall_ns(const struct env *env)
 {

@@ -1,6 +1,5 @@
 /* engine.c - the life of an engine, what it publishes, and the workers that serve requests. */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 #include "engine/pool.h"
@@ -100,14 +99,6 @@ start_clock(struct engine *engine, struct error *error)
     return BEHALF_OK;
 }
 
-static unsigned
-core_count(void)
-{
-    long count = sysconf(_SC_NPROCESSORS_ONLN);
-
-    return count > 0 ? (unsigned)count : 1;
-}
-
 enum status
 engine_open(const struct engine_options *options, struct engine **engine, struct error *error)
 {
@@ -129,7 +120,7 @@ engine_open(const struct engine_options *options, struct engine **engine, struct
     if (status == BEHALF_OK)
         status = publish_stored(made, error);
     if (status == BEHALF_OK) {
-        made->pool = pool_new(made, options->workers > 0 ? options->workers : core_count());
+        made->pool = pool_new(made, options->workers > 0 ? options->workers : env_core_count());
         made->writer = writer_new(made);
         *engine = made;
     } else {

@@ -48,13 +48,23 @@ open_listeners(struct server *server, const struct server_options *options, stru
     return BEHALF_OK;
 }
 
+/* Half of the cores: the kernel's side of the connections, the pool and the writer need the others.
+ */
+static unsigned
+default_loop_count(void)
+{
+    unsigned cores = env_core_count();
+
+    return cores < 4 ? 1 : cores / 2;
+}
+
 enum status
 server_open(const struct server_options *options, struct server **result, struct error *error)
 {
     struct server *server = memory_new(sizeof *server);
     enum status status;
 
-    server->loop_count = options->loops > 0 ? options->loops : 1;
+    server->loop_count = options->loops > 0 ? options->loops : default_loop_count();
     server->connections_max = options->connections > 0 ? options->connections : LIMIT_CONNECTIONS;
     server->loops = memory_new_array(server->loop_count, sizeof *server->loops);
     status = open_listeners(server, options, error);

@@ -24,7 +24,7 @@ struct server_options {
     const struct env *env;
     const char *listen_address; /* "127.0.0.1:23425", "[::1]:0" (any port), NULL = no TCP */
     const char *unix_path;      /* NULL = none; its directory must be ours and closed to others */
-    unsigned loops;             /* 0 = 1 */
+    unsigned loops;             /* 0 = half of the cores, at least 1 */
     unsigned connections;       /* 0 = LIMIT_CONNECTIONS */
     unsigned idle_s;            /* silence that closes a connection; 0 = never */
     unsigned write_stall_s;     /* the same, while replies wait to be read */
