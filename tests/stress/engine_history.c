@@ -10,7 +10,7 @@
  *   anybody before a question with full consistency, the token of a question that asks for at
  *   least so much, the answers that the same reader had before.
  *
- * It goes in windows, on one engine that lives on from window to window. In a window, writers and
+ * It goes in windows, some on one engine that lives on from window to window. In a window, writers and
  * readers keep pace with one another; at its end everybody stands still, the ledger is replayed,
  * and each reader computes its own answers again. So memory is bounded however long it goes on.
  * Between two windows the clock is moved on, and some relationships expire. What readers share with
@@ -35,6 +35,7 @@
 #define READERS 3
 #define WINDOW_WRITES 1020 /* a multiple of WRITERS */
 #define WINDOWS_LEAST 2
+#define HISTORY_WINDOWS 16 /* then an empty store: what is kept of the past makes it slower */
 #define BULK_MAX 8
 #define BOARD 128
 #define TIME_BEGIN INT64_C(1790000000000000000)
@@ -94,6 +95,7 @@ struct participant {
     uint64_t random;
     struct answer *answers; /* of a reader, in the window */
     size_t answer_count;
+    size_t decisions[3]; /* of its checks */
     uint64_t seen; /* by a reader: the newest revision of its answers that was not asked for */
     struct engine_worker *waits;
     struct engine_worker *loop;
@@ -500,6 +502,9 @@ ask_one(struct participant *reader, struct answer *answer)
         give_up(kind_names[answer->question.kind], status, &error);
     if (answer->exactly == 0)
         reader->seen = answer->revision;
+    for (int decision = DECISION_DENY; decision <= DECISION_ALLOW; decision++)
+        reader->decisions[decision] +=
+            answer->question.kind == CHECK && answer->sum == mark(0, (enum decision)decision);
 }
 
 /* --- computing again --- */
@@ -715,14 +720,21 @@ participant_end(struct participant *participant)
     memory_free(participant->answers);
 }
 
-/* The number of violations. */
-static size_t
-run_history(size_t graph_memory_bytes, uint64_t windows, size_t window_answers, uint64_t seed)
+/* Of all histories of one budget. */
+struct tally {
+    uint64_t answers;
+    uint64_t writes;
+    size_t decisions[3];
+    size_t from_storage;
+    size_t violations;
+};
+
+static void
+run_history(size_t graph_memory_bytes, uint64_t windows, size_t window_answers, uint64_t seed,
+            struct tally *tally)
 {
     struct history *history = memory_new(sizeof *history);
     struct participant participants[READERS + WRITERS];
-    int64_t started = env_monotonic_ns(env_system());
-    size_t violations;
 
     history_open(history, graph_memory_bytes, window_answers);
     for (uint32_t at = 0; at < READERS + WRITERS; at++)
@@ -732,17 +744,38 @@ run_history(size_t graph_memory_bytes, uint64_t windows, size_t window_answers, 
         run_window(history);
     history->ended = true;
     pthread_barrier_wait(&history->begin);
-    for (uint32_t at = 0; at < READERS + WRITERS; at++)
+    for (uint32_t at = 0; at < READERS + WRITERS; at++) {
         participant_end(&participants[at]);
-    violations = atomic_load(&history->violations);
-    printf("engine_history: budget %zu: %llu answers against %llu writes, %zu of them not from "
-           "memory, %zu violations, %lld s\n",
-           graph_memory_bytes, (unsigned long long)(windows * window_answers),
-           (unsigned long long)(windows * WINDOW_WRITES), atomic_load(&history->sent_away),
-           violations, (long long)((env_monotonic_ns(env_system()) - started) / 1000000000));
+        for (int decision = DECISION_DENY; decision <= DECISION_ALLOW; decision++)
+            tally->decisions[decision] += participants[at].decisions[decision];
+    }
+    tally->answers += windows * window_answers;
+    tally->writes += windows * WINDOW_WRITES;
+    tally->from_storage += atomic_load(&history->sent_away);
+    tally->violations += atomic_load(&history->violations);
     history_close(history);
     memory_free(history);
-    return violations;
+}
+
+/* The number of violations. */
+static size_t
+run_budget(size_t graph_memory_bytes, uint64_t windows, size_t window_answers, uint64_t seed)
+{
+    int64_t started = env_monotonic_ns(env_system());
+    struct tally tally = {.answers = 0};
+
+    for (uint64_t done = 0; done < windows; done += HISTORY_WINDOWS)
+        run_history(graph_memory_bytes,
+                    windows - done < HISTORY_WINDOWS ? windows - done : HISTORY_WINDOWS,
+                    window_answers, seed + 64 * done, &tally);
+    printf("engine_history: budget %zu: %llu answers (%zu, %zu, %zu checks: allow, conditional, "
+           "deny) against %llu writes, %zu answers from storage, %lld s: %zu violations\n",
+           graph_memory_bytes, (unsigned long long)tally.answers, tally.decisions[DECISION_ALLOW],
+           tally.decisions[DECISION_CONDITIONAL], tally.decisions[DECISION_DENY],
+           (unsigned long long)tally.writes, tally.from_storage,
+           (long long)((env_monotonic_ns(env_system()) - started) / 1000000000), tally.violations);
+    (void)fflush(stdout);
+    return tally.violations;
 }
 
 static uint64_t
@@ -772,7 +805,7 @@ main(void)
 
         if (windows < WINDOWS_LEAST)
             windows = WINDOWS_LEAST;
-        violations += run_history(budgets[at].bytes, windows, window_answers, seed | 1);
+        violations += run_budget(budgets[at].bytes, windows, window_answers, seed | 1);
     }
     return violations > 0;
 }
