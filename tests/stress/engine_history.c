@@ -10,12 +10,12 @@
  *   anybody before a question with full consistency, the token of a question that asks for at
  *   least so much, the answers that the same reader had before.
  *
- * It goes in windows, some on one engine that lives on from window to window. In a window, writers and
- * readers keep pace with one another; at its end everybody stands still, the ledger is replayed,
- * and each reader computes its own answers again. So memory is bounded however long it goes on.
- * Between two windows the clock is moved on, and some relationships expire. What readers share with
- * writers beside the engine is kept small, and relaxed where it can be: it would order accesses
- * that the engine has to order.
+ * It goes in windows, some on one engine that lives on from window to window. In a window, writers
+ * and readers keep pace with one another; at its end everybody stands still, the ledger is
+ * replayed, and each reader computes its own answers again. So memory is bounded however long it
+ * goes on. Between two windows the clock is moved on, and some relationships expire. What readers
+ * share with writers beside the engine is kept small, and relaxed where it can be: it would order
+ * accesses that the engine has to order.
  *
  * Budgets of memory: plenty, a tiny one for a tenth of it, none for a hundredth. Sizes come from
  * the environment: BEHALF_WRITES, BEHALF_CHECKS, BEHALF_SEED. */
