@@ -42,6 +42,8 @@
 #define TIME_STEP INT64_C(60000000000)
 #define ARENA ((size_t)16 * 1024 * 1024)
 #define REPORTED_MOST 10
+#define PLENTY ((size_t)16 * 1024 * 1024)
+#define TINY ((size_t)36 * 1024) /* room for the names, and for some sets */
 
 enum kind { CHECK, BULK, RESOURCES, SUBJECTS, KINDS };
 
@@ -792,7 +794,7 @@ main(void)
     static const struct {
         size_t bytes;
         uint64_t part; /* of the whole */
-    } budgets[] = {{(size_t)16 * 1024 * 1024, 1}, {(size_t)48 * 1024, 10}, {1, 100}};
+    } budgets[] = {{PLENTY, 1}, {TINY, 10}, {1, 100}};
     uint64_t seed = number_from("BEHALF_SEED", 20261123);
     uint64_t writes = number_from("BEHALF_WRITES", 10000);
     uint64_t checks = number_from("BEHALF_CHECKS", 100000);

@@ -20,8 +20,8 @@
 #include "engine/engine.h"
 
 #ifdef BEHALF_TORTURE /* where three edges are a piece, and large sets are not kept at all */
-#define LEDGER_CROWD 48
-#define LEDGER_CROWD_FEWER 12
+#define LEDGER_CROWD 240
+#define LEDGER_CROWD_FEWER 8
 #else
 #define LEDGER_CROWD 4000
 #define LEDGER_CROWD_FEWER 2560 /* two of five are there: now below a piece's end, now above */
