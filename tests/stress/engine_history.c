@@ -96,8 +96,7 @@ struct participant {
     pthread_t thread;
     uint64_t random;
     struct answer *answers; /* of a reader, in the window */
-    size_t answer_count;
-    size_t decisions[3]; /* of its checks */
+    size_t decisions[3];    /* of its checks */
     uint64_t seen; /* by a reader: the newest revision of its answers that was not asked for */
     struct engine_worker *waits;
     struct engine_worker *loop;
