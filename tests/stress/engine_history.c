@@ -20,11 +20,11 @@
  * Budgets of memory: plenty, a tiny one for a tenth of it, none for a hundredth. Sizes come from
  * the environment: BEHALF_WRITES, BEHALF_CHECKS, BEHALF_SEED. */
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/memory.h"
 #include "engine/token.h"
@@ -130,8 +130,10 @@ violated(struct history *history)
 static void
 keep_pace(uint64_t mine, uint64_t of, const _Atomic uint64_t *theirs, uint64_t all)
 {
+    static const struct timespec moment = {.tv_nsec = 20000};
+
     while (mine * all > (atomic_load_explicit(theirs, memory_order_relaxed) + all / 16) * of)
-        sched_yield();
+        (void)nanosleep(&moment, NULL);
 }
 
 /* --- tokens --- */
