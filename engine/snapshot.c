@@ -100,12 +100,13 @@ older_binding(struct snapshot *snapshot, struct error *error)
     buffer_release(&text);
     if (status != BEHALF_OK)
         return status;
-    snapshot->binding = find_kept(engine, schema_revision);
-    if (snapshot->binding != NULL)
-        return BEHALF_OK;
-    status = binding_load(engine->store, storage, snapshot->revision, &snapshot->binding, error);
-    if (status == BEHALF_OK)
-        keep(engine, snapshot->binding);
+    snapshot->older = find_kept(engine, schema_revision);
+    if (snapshot->older == NULL) {
+        status = binding_load(engine->store, storage, snapshot->revision, &snapshot->older, error);
+        if (status == BEHALF_OK)
+            keep(engine, snapshot->older);
+    }
+    snapshot->binding = snapshot->older;
     return status;
 }
 
@@ -133,7 +134,7 @@ bind(struct snapshot *snapshot, const struct published *newest, struct error *er
 {
     if (snapshot->revision == newest->revision) {
         snapshot->token = newest->token;
-        snapshot->binding = newest->binding == NULL ? NULL : binding_ref(newest->binding);
+        snapshot->binding = newest->binding;
         if (snapshot->binding != NULL)
             return BEHALF_OK;
         error_set(error, BEHALF_NO_SCHEMA, "no schema was written yet");
@@ -185,5 +186,5 @@ void
 snapshot_close(struct snapshot *snapshot)
 {
     graph_view_release(&snapshot->view);
-    binding_unref(snapshot->binding);
+    binding_unref(snapshot->older);
 }
