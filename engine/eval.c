@@ -129,6 +129,18 @@ push_node(struct eval *eval, uint64_t object, uint32_t member, const struct valu
     return status;
 }
 
+static enum status
+plain_value(struct eval *eval, uint64_t object, uint32_t member, struct value *value,
+            struct error *error)
+{
+    bool holds;
+    enum status status = eval_plain(eval, object, member, &holds, error);
+
+    if (status == BEHALF_OK)
+        *value = value_decision(holds);
+    return status;
+}
+
 enum status
 eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct value *value,
          uint32_t *low, struct error *error)
@@ -147,6 +159,8 @@ eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct
         *value = value_none(eval->domain);
         return BEHALF_OK;
     }
+    if (eval->domain == VALUE_DECISION && eval->binding->plain[member].plain)
+        return plain_value(eval, object, member, value, error);
     if (eval->index.slots != NULL) {
         entry = table_find(&eval->index, eval_key(object, member));
         if (entry != TABLE_NONE) {
