@@ -194,14 +194,21 @@ void
 graph_view_init(struct graph_view *view, struct graph *graph, struct store *store,
                 uint64_t revision, int64_t now, bool may_block, struct budget *budget)
 {
-    *view = (struct graph_view){
-        .graph = graph,
-        .store = store,
-        .revision = revision,
-        .now = now,
-        .may_block = may_block,
-        .budget = budget,
-    };
+    /* Field by field: compilers clear a struct of this size in a slow way. */
+    view->graph = graph;
+    view->store = store;
+    view->snapshot = NULL;
+    view->revision = revision;
+    view->now = now;
+    view->budget = budget;
+    view->reader = NULL;
+    view->held = NULL;
+    view->held_node = 0;
+    view->held_direction = EDGE_FORWARD;
+    view->steps = 0;
+    view->inside = false;
+    view->may_block = may_block;
+    view->traits = NULL;
 }
 
 bool
