@@ -43,39 +43,48 @@ struct eval_plain {
 
 /* --- one node --- */
 
-/* Whether one of the edges of the node, or its very name, holds the subject. */
 static enum status
-probe_node(struct eval *eval, const struct plain_program *program, uint64_t object, bool *holds,
+probe_edge(struct eval *eval, const struct plain_probe *probe, uint64_t object, bool *holds,
            struct error *error)
 {
+    const struct edge_key key = {
+        .resource = object,
+        .relation = probe->relation,
+        .subject_relation = eval->subject_label,
+        .subject =
+            probe->wildcard ? NODE_WILDCARD(NODE_TYPE(eval->subject.node)) : eval->subject.node,
+    };
+    const struct edge_traits *traits;
+    enum status status = graph_view_contains(eval->view, &key, holds, &traits, error);
+
+    if (status == BEHALF_OK)
+        *holds = *holds && traits == NULL; /* no other edge is allowed here */
+    return status;
+}
+
+/* Whether one of the edges of the node, or its very name, holds the subject. `kinds`: of the edges
+ * that it has. */
+static enum status
+probe_node(struct eval *eval, const struct plain_program *program, uint64_t object, uint64_t kinds,
+           bool *holds, struct error *error)
+{
     const struct eval_subject *subject = &eval->subject;
+    enum status status = BEHALF_OK;
 
     *holds = false;
-    for (uint32_t at = 0; !*holds && at < program->probe_count; at++) {
+    for (uint32_t at = 0; status == BEHALF_OK && !*holds && at < program->probe_count; at++) {
         const struct plain_probe *probe = &program->probes[at];
-        struct edge_key key = {
-            .resource = object,
-            .subject = subject->node,
-            .relation = probe->relation,
-            .subject_relation = eval->subject_label,
-        };
-        const struct edge_traits *traits;
-        enum status status;
 
         if (probe->type != subject->type || probe->member != subject->member)
             continue;
-        if (probe->relation == LABEL_NONE) {
+        if (probe->relation == LABEL_NONE)
             *holds = object == subject->node;
-            continue;
-        }
-        if (probe->wildcard)
-            key.subject = NODE_WILDCARD(NODE_TYPE(subject->node));
-        status = graph_view_contains(eval->view, &key, holds, &traits, error);
-        if (status != BEHALF_OK)
-            return status;
-        *holds = *holds && traits == NULL; /* no other edge is allowed here */
+        else if ((probe->kind & kinds) != 0)
+            status = probe_edge(eval, probe, object, holds, error);
+        else
+            status = budget_spend(eval->view->budget, 1, error);
     }
-    return BEHALF_OK;
+    return status;
 }
 
 /* Whether anything leads on from objects of this member towards the subject. */
@@ -193,7 +202,8 @@ take_far(struct eval *eval, struct eval_plain *plain, uint32_t member,
         if (at + FETCHED_AHEAD < batch->count && !further)
             graph_prefetch(eval->view->graph, batch->nodes[at + FETCHED_AHEAD], EDGE_FORWARD);
         status = further ? await(eval, plain, batch->nodes[at], member, holds, error)
-                         : probe_node(eval, program, batch->nodes[at], holds, error);
+                         : probe_node(eval, program, batch->nodes[at],
+                                      graph_view_kinds(eval->view, batch->nodes[at]), holds, error);
     }
     return status;
 }
@@ -299,23 +309,40 @@ follow(struct eval *eval, struct eval_plain *plain, const struct waiting *node, 
     return status;
 }
 
-/* Asks the node at hand. `probed`: for its own edges it was asked before. */
+/* Goes on from a node whose own edges do not hold the subject. */
 static enum status
-ask_node(struct eval *eval, struct eval_plain *plain, struct waiting node, bool probed, bool *holds,
-         struct error *error)
+follow_all(struct eval *eval, struct eval_plain *plain, struct waiting node, uint64_t kinds,
+           bool *holds, struct error *error)
 {
     const struct plain_program *program = &eval->binding->plain[node.member];
     enum status status = BEHALF_OK;
 
-    if (node.from != 0)
-        return follow(eval, plain, &node, holds, error);
-    if (!probed)
-        status = probe_node(eval, program, node.object, holds, error);
     for (; status == BEHALF_OK && !*holds && node.step < program->step_count; node.step++) {
-        if (eval_leads_on(eval, program->steps[node.step].member))
-            status = follow(eval, plain, &node, holds, error);
+        const struct plain_step *step = &program->steps[node.step];
+
+        if (!eval_leads_on(eval, step->member))
+            continue;
+        status = (step->kind & kinds) != 0 ? follow(eval, plain, &node, holds, error)
+                                           : budget_spend(eval->view->budget, 1, error);
     }
     return status;
+}
+
+/* Asks the next node of the queue. */
+static enum status
+ask_next(struct eval *eval, struct eval_plain *plain, bool *holds, struct error *error)
+{
+    struct waiting node = plain->queue[plain->queue_at++];
+    uint64_t kinds;
+    enum status status;
+
+    if (node.from != 0)
+        return follow(eval, plain, &node, holds, error);
+    kinds = graph_view_kinds(eval->view, node.object);
+    status = probe_node(eval, &eval->binding->plain[node.member], node.object, kinds, holds, error);
+    if (status != BEHALF_OK || *holds)
+        return status;
+    return follow_all(eval, plain, node, kinds, holds, error);
 }
 
 static void
@@ -329,21 +356,21 @@ fetch_ahead(const struct eval *eval, const struct eval_plain *plain)
 
 /* From a node whose own edges do not hold the subject. */
 static enum status
-walk_from(struct eval *eval, uint64_t object, uint32_t member, bool *holds, struct error *error)
+walk_from(struct eval *eval, uint64_t object, uint32_t member, uint64_t kinds, bool *holds,
+          struct error *error)
 {
     struct eval_plain *plain = begin(eval);
     enum status status;
-    bool first = true;
 
     if (plain == NULL)
         return budget_memory_spent(error);
     status = await(eval, plain, object, member, holds, error);
     if (plain->queue_count == 0)
         return status; /* it is known */
+    status = follow_all(eval, plain, plain->queue[plain->queue_at++], kinds, holds, error);
     while (status == BEHALF_OK && !*holds && plain->queue_at < plain->queue_count) {
         fetch_ahead(eval, plain);
-        status = ask_node(eval, plain, plain->queue[plain->queue_at++], first, holds, error);
-        first = false;
+        status = ask_next(eval, plain, holds, error);
     }
     plain->holds = *holds;
     plain->denied[plain->walk] = !*holds;
@@ -354,9 +381,10 @@ enum status
 eval_plain(struct eval *eval, uint64_t object, uint32_t member, bool *holds, struct error *error)
 {
     const struct plain_program *program = &eval->binding->plain[member];
-    enum status status = probe_node(eval, program, object, holds, error);
+    uint64_t kinds = graph_view_kinds(eval->view, object);
+    enum status status = probe_node(eval, program, object, kinds, holds, error);
 
     if (status != BEHALF_OK || *holds || !leads_further(eval, program))
         return status;
-    return walk_from(eval, object, member, holds, error);
+    return walk_from(eval, object, member, kinds, holds, error);
 }

@@ -303,15 +303,20 @@ eval_walk_start(struct eval *eval, struct eval_frame *frame, struct error *error
 {
     const struct rewrite *row = &eval->schema->rewrites[frame->rewrite];
     const struct schema_member *relation = &eval->schema->members[row->member];
+    struct eval_walk *walk = &frame->walk;
     enum status status;
 
-    frame->walk = (struct eval_walk){
-        .variant = relation->first_variant,
-        .variant_end = relation->first_variant + relation->variant_count,
-        .range = {.direction = EDGE_FORWARD,
-                  .node = frame->object,
-                  .relation = eval->binding->member_labels[row->member]},
-    };
+    /* Field by field, as eval_push does; the rest is set with each variant. */
+    walk->variant = relation->first_variant;
+    walk->variant_end = relation->first_variant + relation->variant_count;
+    walk->range.direction = EDGE_FORWARD;
+    walk->range.node = frame->object;
+    walk->range.relation = eval->binding->member_labels[row->member];
+    walk->hops = NULL;
+    walk->batch_size = walk->batch_count = walk->batch_at = 0;
+    walk->narrow = NULL;
+    walk->batch_full = false;
+    walk->more = false;
     /* A decision was asked of the edges before the walk began. */
     if (row->op != REWRITE_STORED || (eval->domain == VALUE_DECISION && !eval->solving))
         return BEHALF_OK;

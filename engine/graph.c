@@ -516,6 +516,19 @@ graph_view_contains(struct graph_view *view, const struct edge_key *key, bool *f
     return BEHALF_OK;
 }
 
+/* --- kinds of edges --- */
+
+uint64_t
+graph_view_kinds(struct graph_view *view, uint64_t resource)
+{
+    if (NODE_IS_LOCAL(resource))
+        return 0;
+    if (BEHALF_UNLIKELY(!enter_step(view)) ||
+        find_set(view, resource, EDGE_FORWARD) != GRAPH_CACHE_SET)
+        return UINT64_MAX;
+    return edge_set_kinds(view->held);
+}
+
 /* --- ranges --- */
 
 /* The part of the index that `range` asks for. */

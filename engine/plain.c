@@ -113,37 +113,47 @@ add_probe(struct building *building, struct plain_probe probe)
         building->probes[building->probe_count++] = probe;
 }
 
+static uint16_t
+label_of(const struct building *building, uint32_t member)
+{
+    return member == SCHEMA_NONE ? LABEL_NONE : building->member_labels[member];
+}
+
 /* The edges of one variant of `relation`, towards objects of which `member` is asked. */
 static void
 add_step(struct building *building, uint32_t relation, const struct schema_variant *variant,
          uint32_t member)
 {
+    struct plain_step step = {
+        .member = member,
+        .type = building->type_labels[variant->type],
+        .relation = label_of(building, relation),
+        .subject_relation = label_of(building, variant->relation),
+    };
+
+    step.kind = graph_kind_bit(step.relation, step.subject_relation);
     building->fits = building->fits && building->step_count < PROGRAM_MAX;
     if (building->fits)
-        building->steps[building->step_count++] = (struct plain_step){
-            .member = member,
-            .type = building->type_labels[variant->type],
-            .relation = building->member_labels[relation],
-            .subject_relation = variant->relation == SCHEMA_NONE
-                                    ? LABEL_NONE
-                                    : building->member_labels[variant->relation],
-        };
+        building->steps[building->step_count++] = step;
 }
 
 static void
 add_relation(struct building *building, uint32_t relation)
 {
     const struct schema_member *row = &building->schema->members[relation];
+    uint16_t label = label_of(building, relation);
 
     for (uint32_t at = 0; at < row->variant_count; at++) {
         const struct schema_variant *variant = &building->schema->variants[row->first_variant + at];
 
-        add_probe(building, (struct plain_probe){
-                                .type = variant->type,
-                                .member = variant->relation,
-                                .relation = building->member_labels[relation],
-                                .wildcard = variant->wildcard,
-                            });
+        add_probe(building,
+                  (struct plain_probe){
+                      .type = variant->type,
+                      .member = variant->relation,
+                      .relation = label,
+                      .wildcard = variant->wildcard,
+                      .kind = graph_kind_bit(label, label_of(building, variant->relation)),
+                  });
         if (variant->relation != SCHEMA_NONE)
             add_step(building, relation, variant, variant->relation);
     }

@@ -15,8 +15,8 @@
 #define BEHALF_ENGINE_PLAIN_H
 
 #include "base/arena.h"
+#include "engine/graph.h"
 #include "schema/schema.h"
-#include "storage/store.h"
 
 /* How an object holds a subject by itself: by an edge, or because it is the one asked about. */
 struct plain_probe {
@@ -24,6 +24,7 @@ struct plain_probe {
     uint32_t member;   /* of usersets; SCHEMA_NONE = plain subjects */
     uint16_t relation; /* label of the edge; LABEL_NONE = the object is the subject's own */
     bool wildcard;     /* the edge stands for all subjects of the type */
+    uint64_t kind;     /* of the edge: graph_kind_bit */
 };
 
 /* Edges to the objects to be asked next. */
@@ -32,6 +33,7 @@ struct plain_step {
     uint16_t type;             /* labels: of the far objects */
     uint16_t relation;         /* of the edges */
     uint16_t subject_relation; /* of the edges */
+    uint64_t kind;             /* of the edges: graph_kind_bit */
 };
 
 /* Of a member that is not plain, both are empty and `plain` is false. */

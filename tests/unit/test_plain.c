@@ -56,9 +56,9 @@ expect_plain(const char *text, const char *member, bool expected)
     done();
 }
 
-#define CONDITIONS                                                                                 \
-    "use expiration\nuse self\ncaveat open(hour int) { hour < 8 } definition user {} definition group { "    \
-    "relation member: user | group#member relation guest: user with open "                         \
+#define CONDITIONS                                                                                        \
+    "use expiration\nuse self\ncaveat open(hour int) { hour < 8 } definition user {} definition group { " \
+    "relation member: user | group#member relation guest: user with open "                                \
     "relation temporary: user with expiration permission any = guest permission some = any }"
 
 Test(plain, unions_of_edges_without_conditions)
@@ -208,5 +208,27 @@ Test(plain, needs_memory_or_says_so)
 {
     schema = schema_given(CONDITIONS);
     cr_expect_null(build(1));
+    done();
+}
+
+/* An object's program asks only for kinds of edges that it has: a kind's bit must be its own. */
+Test(plain, kinds_of_edges_are_those_of_the_labels_asked_for)
+{
+    const struct plain_program *viewer;
+
+    given("definition user {} definition group { relation member: user } definition doc { "
+          "relation viewer: user | group#member }");
+    viewer = &programs[member_of(schema, "doc#viewer")];
+    for (uint32_t at = 0; at < viewer->probe_count; at++) {
+        const struct plain_probe *probe = &viewer->probes[at];
+        uint16_t label =
+            probe->member == SCHEMA_NONE ? LABEL_NONE : (uint16_t)(MEMBER_LABEL + probe->member);
+
+        if (probe->relation != LABEL_NONE)
+            cr_expect_eq(probe->kind, graph_kind_bit(probe->relation, label));
+    }
+    cr_assert_eq(viewer->step_count, 1);
+    cr_expect_eq(viewer->steps[0].kind,
+                 graph_kind_bit(viewer->steps[0].relation, viewer->steps[0].subject_relation));
     done();
 }
