@@ -113,7 +113,12 @@ bind_all(struct binding *binding, struct store *store, struct error *error)
         status = bind_caveat(binding, store, caveat_labels, caveat, error);
     for (uint32_t member = 0; status == BEHALF_OK && member < schema->member_count; member++)
         status = bind_variants(binding, member, error);
-    return status;
+    if (status != BEHALF_OK)
+        return status;
+    binding->plain = plain_build(schema, type_labels, member_labels, &binding->arena);
+    return binding->plain != NULL
+               ? BEHALF_OK
+               : error_set(error, BEHALF_BUDGET_EXHAUSTED, "the schema is too large to bind");
 }
 
 enum status

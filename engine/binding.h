@@ -13,15 +13,17 @@
 
 #include "base/arena.h"
 #include "base/table.h"
+#include "engine/plain.h"
 #include "schema/schema.h"
 #include "storage/store.h"
 
 struct binding {
-    const struct schema *schema;   /* one reference */
-    uint64_t revision;             /* that wrote the schema */
-    const uint16_t *type_labels;   /* by schema type */
-    const uint16_t *member_labels; /* by member; LABEL_NONE for a hidden member */
-    const uint16_t *caveat_labels; /* by schema caveat */
+    const struct schema *schema;       /* one reference */
+    uint64_t revision;                 /* that wrote the schema */
+    const uint16_t *type_labels;       /* by schema type */
+    const uint16_t *member_labels;     /* by member; LABEL_NONE for a hidden member */
+    const uint16_t *caveat_labels;     /* by schema caveat */
+    const struct plain_program *plain; /* by member */
     struct arena arena;
     struct table types;    /* type label -> schema type */
     struct table members;  /* schema type << 16 | relation label -> member */

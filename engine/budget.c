@@ -31,11 +31,16 @@ exhausted(struct budget *budget, struct error *error)
 enum status
 budget_spend_slow(struct budget *budget, uint64_t edges, struct error *error)
 {
+    int64_t now;
+
     if (edges > budget->edges_left)
         return exhausted(budget, error);
     if (budget->cancelled != NULL && atomic_load_explicit(budget->cancelled, memory_order_acquire))
         return error_set(error, BEHALF_DEADLINE, "the caller has gone");
-    if (env_monotonic_ns(budget->env) >= budget->deadline_ns)
+    now = env_monotonic_ns(budget->env);
+    if (budget->deadline_ns == 0)
+        budget->deadline_ns = now + budget->span_ns;
+    if (now >= budget->deadline_ns)
         return error_set(error, BEHALF_DEADLINE, "the request did not end before its deadline");
     budget->edges_left -= edges;
     budget->edges_until_clock = BUDGET_CLOCK_EDGES;

@@ -88,6 +88,7 @@ struct eval_frame {
 
 struct batch_link;
 struct eval_narrow;
+struct eval_plain;
 
 struct eval {
     const struct binding *binding;
@@ -115,6 +116,7 @@ struct eval {
     uint32_t frame_count;
     uint32_t frame_size;
     struct eval_narrow *narrows;
+    struct eval_plain *plain;      /* NULL until a walk of eval_plain.c */
     struct batch_link *free_small; /* batches to use again */
     struct batch_link *free_grown;
 

@@ -1,5 +1,6 @@
 /* eval_private.h - shared by the files of the evaluation core and by nobody else.
  *   eval.c        the machine: nodes, frames, operators
+ *   eval_plain.c  nodes made of unions of unconditional edges alone
  *   eval_walk.c   leaves and walks: what is read from the graph
  *   eval_narrow.c the cheaper side of a wide walk
  *   eval_cycle.c  components of nodes that wait for each other
@@ -56,6 +57,14 @@ enum status eval_direct(struct eval *eval, uint64_t object, uint32_t relation, s
                         struct error *error) BEHALF_MUST_USE;
 /* Whether `member` can hold the subject at all. */
 bool eval_reaches(const struct eval *eval, uint32_t member);
+/* Whether the subject can be reached through objects of which `child` is asked (SCHEMA_NONE = of
+ * which nothing is); the identity of a userset counts. */
+static inline bool
+eval_leads_on(const struct eval *eval, uint32_t child)
+{
+    return child != SCHEMA_NONE && (child == eval->subject.member || eval_reaches(eval, child));
+}
+
 /* Readies the walk of a frame whose rewrite is STORED, ARROW or ARROW_ALL. */
 enum status eval_walk_start(struct eval *eval, struct eval_frame *frame,
                             struct error *error) BEHALF_MUST_USE;
@@ -65,6 +74,12 @@ void eval_walk_stop(struct eval *eval, struct eval_walk *walk);
  * nothing. */
 enum status eval_walk_next(struct eval *eval, struct eval_frame *frame, uint64_t *object, bool *end,
                            bool *dead, struct error *error) BEHALF_MUST_USE;
+
+/* eval_plain.c */
+
+/* Decision domain: whether a node of a plain member (plain.h) holds the subject. */
+enum status eval_plain(struct eval *eval, uint64_t object, uint32_t member, bool *holds,
+                       struct error *error) BEHALF_MUST_USE;
 
 /* eval_narrow.c */
 
