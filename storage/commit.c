@@ -208,7 +208,7 @@ add_counts(struct batch *batch, struct store_transaction *transaction, struct er
         if (count->delta == 0)
             continue;
         count_key_encode(&count->variant, bytes);
-        status = kv_get(transaction->store->kv, transaction->snapshot->kv, KV_META, key,
+        status = kv_get(transaction->store->kv, transaction->snapshot.kv, KV_META, key,
                         &transaction->value, &found, error);
         if (status == BEHALF_OK && found)
             status = number_decode("edge count", buffer_slice(&transaction->value), &edges, error);

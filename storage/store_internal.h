@@ -53,7 +53,7 @@ struct store {
 
 struct store_snapshot {
     struct store *store;
-    struct kv_snapshot *kv;
+    struct kv_snapshot *kv; /* NULL: the newest state, of a transaction */
     struct store_head head;
     uint64_t newest_history; /* of the store, read behind the storage snapshot: never too low */
 };
