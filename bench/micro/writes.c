@@ -6,7 +6,6 @@
  * at the same places, are written straight to the adapter of an empty database. Each round does
  * both, on fresh directories; a figure is the median of ROUNDS ratios. The copying counts against
  * the engine. */
-#include <fts.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,41 +25,8 @@
 static const char schema_text[] = "definition user {}\n"
                                   "definition document {\n relation viewer: user\n}\n";
 
-/* --- directories ------------------------------------------------------------------------------ */
-
-struct directory {
-    char path[256];
-};
-
-static void
-directory_make(struct directory *directory)
-{
-    const char *temporary = getenv("TMPDIR");
-
-    (void)snprintf(directory->path, sizeof directory->path, "%s/behalf-writes.XXXXXX",
-                   temporary != NULL ? temporary : "/tmp");
-    if (mkdtemp(directory->path) == NULL) {
-        perror("micro/writes: mkdtemp");
-        exit(1);
-    }
-}
-
-static void
-directory_remove(struct directory *directory)
-{
-    char *paths[2] = {directory->path, NULL};
-    FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-    FTSENT *entry;
-
-    while (walk != NULL && (entry = fts_read(walk)) != NULL)
-        if (entry->fts_info != FTS_D)
-            (void)remove(entry->fts_path);
-    if (walk != NULL)
-        (void)fts_close(walk);
-}
-
 static struct kv *
-database_open(const struct directory *directory)
+database_open(const struct micro_directory *directory)
 {
     struct kv_options options = {.path = directory->path, .create_if_missing = true};
     struct kv *kv = NULL;
@@ -165,14 +131,14 @@ spent_since(struct spent begun)
 static struct spent
 tape_replay(size_t *batches, size_t *syncs)
 {
-    struct directory directory;
+    struct micro_directory directory;
     struct error error;
     struct spent begun;
     struct spent spent;
     struct kv *kv;
 
     *batches = *syncs = 0;
-    directory_make(&directory);
+    micro_directory_make(&directory);
     kv = database_open(&directory);
     begun = spent_now();
     for (size_t index = 0; index < tape.count; index++) {
@@ -188,7 +154,7 @@ tape_replay(size_t *batches, size_t *syncs)
     }
     spent = spent_since(begun);
     kv_close(kv);
-    directory_remove(&directory);
+    micro_directory_remove(&directory);
     return spent;
 }
 
@@ -308,12 +274,12 @@ measure_engine(size_t writer_count, size_t count)
     struct store_options stored = {.env = env_system()};
     struct engine_options options = {.env = env_system(), .workers = 1};
     struct engine *engine = NULL;
-    struct directory directory;
+    struct micro_directory directory;
     struct spent spent;
     struct error error;
     struct kv *kv;
 
-    directory_make(&directory);
+    micro_directory_make(&directory);
     kv = database_open(&directory);
     micro_must("store", store_open_on(kv, &stored, &options.store, &error), &error);
     micro_must("engine", engine_open(&options, &engine, &error), &error);
@@ -322,7 +288,7 @@ measure_engine(size_t writer_count, size_t count)
     spent = write_all(engine, writer_count, count);
     engine_close(engine);
     store_close(options.store);
-    directory_remove(&directory);
+    micro_directory_remove(&directory);
     return spent;
 }
 
