@@ -20,8 +20,9 @@ const char bench_help[] =
     "the answers with those expected; beside each run it measures ping with a payload that makes\n"
     "it as large as a check: what the network and the server's loop cost alone. numbers prints\n"
     "the figures the project holds itself to, over servers of its own, and begins with --size\n"
-    "medium --seconds 3 --repeat 3. compare sets two reports of --json side by side. generate\n"
-    "writes a built-in workload as files.\n"
+    "medium --seconds 3 --repeat 3; --workload W prints those of one-hop, drive, github, agents or\n"
+    "delegated alone. compare sets two reports of --json side by side. generate writes a built-in\n"
+    "workload as files.\n"
     "\n"
     "what is asked:\n"
     "  --workload W       a name of behalf-bench workloads, or a directory; see behalf-bench(1)\n"
@@ -131,7 +132,7 @@ static const struct option {
     unsigned commands; /* that have it, as bits */
 } table[] = {
 #define AT(member) offsetof(struct bench_command_line, member)
-    {"--workload", OPTION_TEXT, AT(options.workload), 0, 0, SERVED | GENERATES},
+    {"--workload", OPTION_TEXT, AT(options.workload), 0, 0, SERVED | GENERATES | NUMBERS},
     {"--size", OPTION_SIZE, AT(options.size), 0, 0, SERVED | GENERATES | NUMBERS},
     {"--seed", OPTION_LONG, AT(options.seed), 0, 1e18, SERVED | GENERATES | NUMBERS},
     {"--mix", OPTION_MIX, AT(options.mix), 0, 0, RUNS},

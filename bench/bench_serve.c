@@ -240,23 +240,44 @@ bench_serve_resident_bytes(const struct bench_server *server)
     return (uint64_t)kib * 1024;
 }
 
-uint64_t
-bench_serve_disk_bytes(const struct bench_server *server)
+enum measure { MEASURE_BLOCKS, MEASURE_CONTENT };
+
+/* Of files whose names end so. */
+static uint64_t
+file_bytes(const struct bench_server *server, const char *ending, enum measure measure)
 {
     char path[sizeof server->directory];
     char *paths[2] = {path, NULL};
+    size_t size = strlen(ending);
     uint64_t bytes = 0;
     FTSENT *entry;
     FTS *walk;
 
     (void)snprintf(path, sizeof path, "%s", server->directory);
     walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-    while (walk != NULL && (entry = fts_read(walk)) != NULL)
-        if (entry->fts_info == FTS_F)
-            bytes += (uint64_t)entry->fts_statp->st_blocks * 512;
+    while (walk != NULL && (entry = fts_read(walk)) != NULL) {
+        if (entry->fts_info != FTS_F || entry->fts_namelen < size ||
+            strcmp(entry->fts_name + entry->fts_namelen - size, ending) != 0)
+            continue;
+        bytes += measure == MEASURE_BLOCKS ? (uint64_t)entry->fts_statp->st_blocks * 512
+                                           : (uint64_t)entry->fts_statp->st_size;
+    }
     if (walk != NULL)
         (void)fts_close(walk);
     return bytes;
+}
+
+uint64_t
+bench_serve_disk_bytes(const struct bench_server *server)
+{
+    return file_bytes(server, "", MEASURE_BLOCKS);
+}
+
+/* The room that a log was given before it needs it is not replayed. */
+uint64_t
+bench_serve_log_bytes(const struct bench_server *server)
+{
+    return file_bytes(server, ".log", MEASURE_CONTENT);
 }
 
 int64_t

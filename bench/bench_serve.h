@@ -40,6 +40,8 @@ void bench_serve_stop(struct bench_server *server);
 /* Resident memory and bytes on disk; 0 when unknown. */
 uint64_t bench_serve_resident_bytes(const struct bench_server *server);
 uint64_t bench_serve_disk_bytes(const struct bench_server *server);
+/* What a crash would leave to be replayed. */
+uint64_t bench_serve_log_bytes(const struct bench_server *server);
 
 /* CPU nanoseconds of a thread of the server. The busiest thread while checks are asked is the event
  * loop. 0 when unknown. */

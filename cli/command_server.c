@@ -1,4 +1,4 @@
-/* command_server.c - status, server clock, ping, version, help. */
+/* command_server.c - status, server clock, server stats, ping, version, help. */
 #include <string.h>
 #include <time.h>
 
@@ -122,6 +122,71 @@ run_status(struct cli *cli)
     return CLI_OK;
 }
 
+/* One map of maps: "graph bytes", "graph sets", ... */
+static void
+add_counts(struct cli_table *table, struct behalf_value map)
+{
+    struct behalf_value rest;
+    struct behalf_value key;
+    struct behalf_value value;
+    struct buffer name;
+    struct slice plain;
+    uint32_t count;
+
+    if (!behalf_value_map(map, &count, &rest))
+        return;
+    buffer_init(&name);
+    while (count-- > 0 && behalf_value_next(&rest, &key) && behalf_value_next(&rest, &value)) {
+        struct behalf_value inner;
+        struct buffer number;
+        uint32_t inner_count;
+
+        if (!behalf_value_string(key, &plain.data, &plain.size) ||
+            !behalf_value_map(value, &inner_count, &inner))
+            continue;
+        buffer_init(&number);
+        while (inner_count-- > 0 && behalf_value_next(&inner, &key) &&
+               behalf_value_next(&inner, &value)) {
+            struct slice word;
+
+            if (!behalf_value_string(key, &word.data, &word.size))
+                continue;
+            buffer_clear(&name);
+            buffer_clear(&number);
+            buffer_add_format(&name, "%.*s %.*s", SLICE_PRINTF(plain), SLICE_PRINTF(word));
+            cli_json_value(&number, value);
+            add_row(table, name.data, buffer_slice(&number));
+        }
+        buffer_release(&number);
+    }
+    buffer_release(&name);
+}
+
+static enum cli_exit
+run_stats(struct cli *cli)
+{
+    struct behalf_reply *reply;
+    struct cli_table table;
+    enum cli_exit result = cli_connect(cli);
+
+    if (result != CLI_OK)
+        return result;
+    if (behalf_server_stats(cli->client, &reply, &cli->error) != BEHALF_SUCCESS)
+        return cli_fail(cli, "ask for the statistics");
+    if (cli->json) {
+        cli_print_json(behalf_reply_result(reply));
+    } else {
+        cli_table_init(&table, 2);
+        add_row(&table, "server", slice_of(cli->endpoint));
+        add_rows(&table, behalf_reply_result(reply));
+        add_counts(&table, behalf_reply_result(reply));
+        cli_table_print(&table, stdout);
+        cli_table_release(&table);
+    }
+    behalf_reply_free(reply);
+    return CLI_OK;
+}
+
 static double
 now_us(void)
 {
@@ -180,6 +245,9 @@ const struct command cli_server_commands[] = {
      "the time is right (the machine slept), `reject` that it is wrong and is to be left out\n"
      "until it agrees again. While the clocks agree both change nothing.\n",
      0, 0, 1, run_clock},
+    {"server", "stats", "", "memory, queues and counters of the server",
+     "What the rows mean stands in protocol.md; counters begin when the server starts.\n", 0, 0, 0,
+     run_stats},
     {NULL, "ping", "", "ask whether the server answers, and how fast", NULL, 0, 0, 0, run_ping},
     {NULL, "version", "", "the version of this program", NULL, 0, 0, 0, run_version},
     {NULL, "help", "[COMMAND...]", "this list, or the help of one command", NULL, 0, 0, 2,

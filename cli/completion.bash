@@ -31,7 +31,7 @@ _behalf()
         case $command in
             relationship) options='create touch delete write read' ;;
             schema) options='read write apply plan validate lint fmt compile diff reflect' ;;
-            server) options=clock ;;
+            server) options='clock stats' ;;
             help) options=$commands ;;
         esac
         if [ -n "$options" ]; then

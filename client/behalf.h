@@ -366,6 +366,11 @@ BEHALF_API enum behalf_status behalf_server_info(struct behalf_client *client,
                                                  struct behalf_reply **reply,
                                                  struct behalf_error *error);
 
+/* Memory, queues and counters (docs/protocol.md). */
+BEHALF_API enum behalf_status behalf_server_stats(struct behalf_client *client,
+                                                  struct behalf_reply **reply,
+                                                  struct behalf_error *error);
+
 /* The clock by which relationships expire; `action` is NULL (only ask), "confirm" or "reject": an
  * operator's answer when the system's clock is ahead of what the server trusts. */
 BEHALF_API enum behalf_status behalf_server_clock(struct behalf_client *client, const char *action,

@@ -678,6 +678,13 @@ behalf_server_info(struct behalf_client *client, struct behalf_reply **reply,
 }
 
 enum behalf_status
+behalf_server_stats(struct behalf_client *client, struct behalf_reply **reply,
+                    struct behalf_error *error)
+{
+    return behalf_call(client, "server.stats", NULL, reply, error);
+}
+
+enum behalf_status
 behalf_server_clock(struct behalf_client *client, const char *action, struct behalf_reply **reply,
                     struct behalf_error *error)
 {

@@ -110,6 +110,7 @@ engine_open(const struct engine_options *options, struct engine **engine, struct
         memory = LIMIT_GRAPH_MEMORY_DEFAULT;
     made->store = options->store;
     made->env = options->env;
+    made->opened_ns = env_monotonic_ns(options->env);
     pthread_mutex_init(&made->lock, NULL);
     atomic_init(&made->publication, 0);
     made->graph = graph_new(options->store, memory / 4 * 3);
@@ -153,14 +154,25 @@ engine_worker_new(struct engine *engine, bool may_block)
     worker->engine = engine;
     worker->may_block = may_block;
     arena_init(&worker->scratch, LIMIT_CHECK_ARENA);
+    pthread_mutex_lock(&engine->lock);
+    worker->next = engine->workers;
+    engine->workers = worker;
+    pthread_mutex_unlock(&engine->lock);
     return worker;
 }
 
 void
 engine_worker_free(struct engine_worker *worker)
 {
+    struct engine_worker **at;
+
     if (worker == NULL)
         return;
+    pthread_mutex_lock(&worker->engine->lock);
+    for (at = &worker->engine->workers; *at != worker; at = &(*at)->next)
+        continue;
+    *at = worker->next;
+    pthread_mutex_unlock(&worker->engine->lock);
     published_unref(worker->published);
     arena_release(&worker->scratch);
     memory_free(worker);

@@ -53,6 +53,10 @@ void engine_close(struct engine *engine); /* accepts NULL */
 struct engine_worker *engine_worker_new(struct engine *engine, bool may_block);
 void engine_worker_free(struct engine_worker *worker); /* accepts NULL */
 
+/* What became of a read that gave no answer, for the statistics: an error, or BEHALF_WOULD_BLOCK.
+ * By the worker's thread. */
+void engine_worker_note(struct engine_worker *worker, enum status status);
+
 /* --- what every read carries --- */
 
 enum consistency_mode {
@@ -510,5 +514,56 @@ struct engine_info {
 
 enum status engine_info_read(struct engine *engine, struct engine_info *info,
                              struct error *error) BEHALF_MUST_USE;
+
+/* Counted since the engine was opened, by workers of one kind that are there now. */
+struct engine_reads {
+    uint64_t checks;    /* requests begun: of check, check_bulk and the like */
+    uint64_t lookups;   /* and of the others */
+    uint64_t handed_on; /* given up by a worker that may not block, to be run again */
+    uint64_t errors;    /* answered with an error (engine_worker_note) */
+};
+
+struct engine_stats {
+    uint64_t revision; /* published */
+    int64_t uptime_ns;
+    struct {
+        size_t bytes; /* edge sets and their tables, superseded versions included */
+        size_t superseded_bytes;
+        size_t retired_bytes; /* taken out of the graph or the names, and still read by somebody */
+        size_t sets;          /* nodes whose edges are in memory, in one direction, */
+        size_t chains;        /* with older versions, */
+        size_t empty;         /* known to have none, */
+        size_t direct;        /* with too many, */
+        size_t loading;       /* and being read */
+        uint64_t edges;
+    } graph;
+    struct {
+        size_t bytes;
+        size_t entries; /* a name that is known both ways counts twice */
+    } names;
+    struct engine_reads loops; /* workers that may not block */
+    struct engine_reads pool;  /* and the others */
+    struct {
+        uint32_t checks;
+        uint32_t lookups;
+        uint64_t refused; /* since the queue was full */
+    } waiting;            /* for the pool */
+    struct {
+        uint64_t transactions; /* committed */
+        uint64_t groups;       /* of transactions decided together */
+        uint64_t syncs;        /* at most one a group */
+        uint64_t bytes;        /* in batches */
+        uint64_t refused;
+        size_t waiting;
+    } writes;
+    struct {
+        uint64_t data_bytes; /* sorted files */
+        uint64_t free_bytes; /* of the file system */
+    } storage;
+};
+
+/* Walks all of the graph: for whoever may block. */
+enum status engine_stats_read(struct engine *engine, struct engine_stats *stats,
+                              struct error *error) BEHALF_MUST_USE;
 
 #endif

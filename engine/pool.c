@@ -30,6 +30,7 @@ struct pool {
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t work;
     struct job_queue queues[ENGINE_CLASS_COUNT];
+    uint64_t refused;
     bool closing;
 };
 
@@ -175,6 +176,8 @@ pool_submit(struct pool *pool, enum engine_class class, struct engine_job *job, 
         queue->last = job;
         queue->length++;
         pthread_cond_signal(&pool->work);
+    } else {
+        pool->refused++;
     }
     pthread_mutex_unlock(&pool->lock);
     if (accepted)
@@ -184,4 +187,14 @@ pool_submit(struct pool *pool, enum engine_class class, struct engine_job *job, 
     if (error != NULL)
         error->retry_after_ms = RETRY_AFTER_MS;
     return BEHALF_OVERLOADED;
+}
+
+void
+pool_stats_read(struct pool *pool, struct pool_stats *stats)
+{
+    pthread_mutex_lock(&pool->lock);
+    for (int at = 0; at < ENGINE_CLASS_COUNT; at++)
+        stats->waiting[at] = pool->queues[at].length;
+    stats->refused = pool->refused;
+    pthread_mutex_unlock(&pool->lock);
 }

@@ -14,6 +14,14 @@ struct pool;
 
 struct pool *pool_new(struct engine *engine, unsigned threads);
 void pool_free(struct pool *pool); /* accepts NULL */
+
+struct pool_stats {
+    uint32_t waiting[ENGINE_CLASS_COUNT]; /* jobs */
+    uint64_t refused;                     /* jobs that found their queue full */
+};
+
+void pool_stats_read(struct pool *pool, struct pool_stats *stats); /* from any thread */
+
 enum status pool_submit(struct pool *pool, enum engine_class class, struct engine_job *job,
                         struct error *error) BEHALF_MUST_USE;
 

@@ -150,6 +150,7 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
     const struct published *newest = worker_refresh(worker);
     enum status status = BEHALF_OK;
 
+    worker_count(&worker->counts.begun[class]);
     if (revision == 0)
         status = wanted_revision(engine, request, newest, &revision, error);
     else if (revision > newest->revision)

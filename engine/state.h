@@ -42,15 +42,37 @@ struct engine {
     struct clock clock;
     int64_t sweep_every_ns; /* negative = never */
 
-    pthread_mutex_t lock; /* guards `current` and `older` */
+    int64_t opened_ns;      /* monotonic */
+
+    pthread_mutex_t lock; /* guards the three below */
+    struct engine_worker *workers;
     struct published *current;
     struct binding
         *older[LIMIT_SCHEMAS_KEPT];   /* compiled schemas of past revisions, newest use first */
     atomic_uint_fast64_t publication; /* grows with every replacement of `current` */
 };
 
+enum request_class { REQUEST_CHECK, REQUEST_LOOKUP };
+
+/* What a worker did. Its own thread writes them, any reads: so they cost it plain stores. */
+struct worker_counts {
+    _Atomic uint64_t begun[REQUEST_LOOKUP + 1]; /* requests, by class */
+    _Atomic uint64_t handed_on;
+    _Atomic uint64_t failed;
+};
+
+static inline void
+worker_count(_Atomic uint64_t *count)
+{
+    /* Relaxed: one thread writes it, and it orders nothing. */
+    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
 struct engine_worker {
     struct engine *engine;
+    struct engine_worker *next; /* guarded by the engine's lock */
+    struct worker_counts counts;
     bool may_block;
     struct published *published; /* the newest this worker has seen; one reference, lent to the
                                     request it serves */
@@ -81,8 +103,6 @@ struct snapshot {
     struct arena *scratch;       /* the worker's, empty at the start */
     struct slice *context_names; /* verdict.c's copies, made when first needed */
 };
-
-enum request_class { REQUEST_CHECK, REQUEST_LOOKUP };
 
 /* Fixes revision, schema and budget. NO_SCHEMA, UNKNOWN_TOKEN, REVISION_UNKNOWN, REVISION_EXPIRED,
  * WOULD_BLOCK. `revision` 0 = as the request's consistency says; a page passes its cursor's. */

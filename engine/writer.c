@@ -16,11 +16,13 @@
 struct writer {
     struct engine *engine;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards the four below */
+    pthread_mutex_t lock; /* guards the six below */
     pthread_cond_t wake;
     struct engine_write *first;
     struct engine_write **end; /* where the next write is hung */
     size_t queued;
+    uint64_t groups;
+    uint64_t refused;
     bool stopping;
 
     /* The writer thread's. */
@@ -229,6 +231,19 @@ fail_group(struct engine_write *first, uint64_t published, const struct error *e
 }
 
 static void
+count_group(struct writer *writer, const struct engine_write *first)
+{
+    uint64_t refused = 0;
+
+    for (const struct engine_write *write = first; write != NULL; write = write->next)
+        refused += write->status != BEHALF_OK;
+    pthread_mutex_lock(&writer->lock);
+    writer->groups++;
+    writer->refused += refused;
+    pthread_mutex_unlock(&writer->lock);
+}
+
+static void
 answer_group(struct writer *writer, struct engine_write *first)
 {
     struct engine_write *next;
@@ -281,6 +296,7 @@ run_group(struct writer *writer, struct engine_write *first)
         binding_unref(writer->group.binding);
     writer->group.binding = NULL;
     published_unref(published);
+    count_group(writer, first);
     answer_group(writer, first);
     trim_graph(engine);
 }
@@ -424,6 +440,7 @@ writer_submit(struct writer *writer, struct engine_write *write, struct error *e
             error_set(error, BEHALF_OVERLOADED, "%d writes are waiting already", LIMIT_WRITE_QUEUE);
         if (error != NULL)
             error->retry_after_ms = RETRY_AFTER_MS;
+        writer->refused++;
     } else {
         *writer->end = write;
         writer->end = &write->next;
@@ -432,4 +449,12 @@ writer_submit(struct writer *writer, struct engine_write *write, struct error *e
     }
     pthread_mutex_unlock(&writer->lock);
     return status;
+}
+
+void
+writer_stats_read(struct writer *writer, struct writer_stats *stats)
+{
+    pthread_mutex_lock(&writer->lock);
+    *stats = (struct writer_stats){writer->queued, writer->groups, writer->refused};
+    pthread_mutex_unlock(&writer->lock);
 }

@@ -7,7 +7,7 @@
  * reader sees and no reply names a revision that is not durable. When the sync fails every
  * transaction of the group is OUTCOME_UNKNOWN, nothing of it is published, and later ones are
  * SERVICE_READ_ONLY.
- * Threads: writer_submit from any thread; all else on the writer thread. writer_free answers what
+ * Threads: writer_submit and writer_stats_read from any thread; all else on the writer thread. writer_free answers what
  * is queued, then joins. */
 #ifndef BEHALF_ENGINE_WRITER_H
 #define BEHALF_ENGINE_WRITER_H
@@ -18,6 +18,15 @@ struct writer;
 
 struct writer *writer_new(struct engine *engine);
 void writer_free(struct writer *writer); /* accepts NULL */
+
+struct writer_stats {
+    size_t waiting;   /* writes in the queue */
+    uint64_t groups;  /* decided together, with at most one sync */
+    uint64_t refused; /* writes answered with an error; those that found the queue full too */
+};
+
+void writer_stats_read(struct writer *writer, struct writer_stats *stats); /* from any thread */
+
 enum status writer_submit(struct writer *writer, struct engine_write *write,
                           struct error *error) BEHALF_MUST_USE;
 

@@ -168,6 +168,7 @@ dispatch_run(const struct method_context *context, const struct request *request
         return true;
     }
     cut_back(out, mark);
+    engine_worker_note(context->worker, status);
     if (status == BEHALF_WOULD_BLOCK)
         return false;
     BEHALF_ASSERT(error.status == status);

@@ -172,3 +172,110 @@ method_server_info(const struct method_context *context, struct reader arguments
     result_put_token(out, &info.token);
     return BEHALF_OK;
 }
+
+/* --- what it does --- */
+
+struct count_row {
+    const char *name;
+    uint64_t value;
+};
+
+static void
+put_counts(struct buffer *out, const char *name, const struct count_row *rows, size_t count)
+{
+    codec_put_literal(out, name);
+    codec_put_map(out, count);
+    for (size_t index = 0; index < count; index++) {
+        codec_put_literal(out, rows[index].name);
+        codec_put_unsigned(out, rows[index].value);
+    }
+}
+
+#define PUT_COUNTS(out, name, rows) put_counts((out), (name), (rows), BEHALF_COUNT_OF(rows))
+
+static void
+put_memory(struct buffer *out, const struct engine_stats *stats)
+{
+    const struct count_row graph[] = {
+        {"bytes", stats->graph.bytes},
+        {"superseded_bytes", stats->graph.superseded_bytes},
+        {"retired_bytes", stats->graph.retired_bytes},
+        {"relationships", stats->graph.edges},
+        {"sets", stats->graph.sets},
+        {"chains", stats->graph.chains},
+        {"empty", stats->graph.empty},
+        {"direct", stats->graph.direct},
+        {"loading", stats->graph.loading},
+    };
+    const struct count_row names[] = {
+        {"bytes", stats->names.bytes},
+        {"entries", stats->names.entries},
+    };
+
+    PUT_COUNTS(out, "graph", graph);
+    PUT_COUNTS(out, "names", names);
+}
+
+static void
+put_reads(struct buffer *out, const struct engine_stats *stats)
+{
+    const struct count_row loops[] = {
+        {"checks", stats->loops.checks},
+        {"handed_on", stats->loops.handed_on},
+        {"errors", stats->loops.errors},
+    };
+    const struct count_row pool[] = {
+        {"checks", stats->pool.checks},
+        {"lookups", stats->pool.lookups},
+        {"errors", stats->pool.errors},
+        {"checks_waiting", stats->waiting.checks},
+        {"lookups_waiting", stats->waiting.lookups},
+        {"refused", stats->waiting.refused},
+    };
+
+    PUT_COUNTS(out, "loops", loops);
+    PUT_COUNTS(out, "pool", pool);
+}
+
+static void
+put_writes(struct buffer *out, const struct engine_stats *stats)
+{
+    const struct count_row writes[] = {
+        {"transactions", stats->writes.transactions},
+        {"groups", stats->writes.groups},
+        {"syncs", stats->writes.syncs},
+        {"bytes", stats->writes.bytes},
+        {"refused", stats->writes.refused},
+        {"waiting", stats->writes.waiting},
+    };
+    const struct count_row storage[] = {
+        {"data_bytes", stats->storage.data_bytes},
+        {"free_bytes", stats->storage.free_bytes},
+    };
+
+    PUT_COUNTS(out, "writes", writes);
+    PUT_COUNTS(out, "storage", storage);
+}
+
+enum status
+method_server_stats(const struct method_context *context, struct reader arguments,
+                    struct buffer *out, struct error *error)
+{
+    struct engine_stats stats;
+    char unused;
+    enum status status = method_decode(context, arguments, NULL, 0, &unused, error);
+
+    if (status == BEHALF_OK)
+        status = engine_stats_read(context->engine, &stats, error);
+    if (status != BEHALF_OK)
+        return status;
+    codec_put_map(out, 8);
+    codec_put_literal(out, "revision");
+    codec_put_unsigned(out, stats.revision);
+    codec_put_literal(out, "uptime_ms");
+    codec_put_unsigned(out, (uint64_t)(stats.uptime_ns / 1000000));
+    put_memory(out, &stats);
+    put_reads(out, &stats);
+    put_writes(out, &stats);
+    return BEHALF_OK;
+}

@@ -14,6 +14,7 @@ struct batch {
     struct arena arena; /* keys and values */
     struct kv_change *changes;
     size_t count;
+    size_t bytes; /* of keys and values */
     bool history; /* something was superseded */
 };
 
@@ -32,6 +33,7 @@ batch_put(struct batch *batch, enum kv_keyspace keyspace, struct slice key, stru
 {
     batch->changes = transaction_grow(batch->changes, batch->count, sizeof *batch->changes);
     batch->changes[batch->count++] = (struct kv_change){keyspace, false, key, value};
+    batch->bytes += key.size + value.size;
 }
 
 static void
@@ -39,6 +41,7 @@ batch_remove(struct batch *batch, enum kv_keyspace keyspace, struct slice key)
 {
     batch->changes = transaction_grow(batch->changes, batch->count, sizeof *batch->changes);
     batch->changes[batch->count++] = (struct kv_change){keyspace, true, key, {NULL, 0}};
+    batch->bytes += key.size;
 }
 
 static struct slice
@@ -205,7 +208,7 @@ add_counts(struct batch *batch, struct store_transaction *transaction, struct er
         if (count->delta == 0)
             continue;
         count_key_encode(&count->variant, bytes);
-        status = kv_get(transaction->store->kv, transaction->snapshot->kv, KV_META, key,
+        status = kv_get(transaction->store->kv, transaction->snapshot.kv, KV_META, key,
                         &transaction->value, &found, error);
         if (status == BEHALF_OK && found)
             status = number_decode("edge count", buffer_slice(&transaction->value), &edges, error);
@@ -388,6 +391,8 @@ transaction_commit_as(struct store_transaction *transaction, int64_t time_ns,
     if (status != BEHALF_OK)
         goto done;
     commit_finish(transaction, &head);
+    atomic_fetch_add(&store->committed, 1);
+    atomic_fetch_add(&store->committed_bytes, batch.bytes);
     *revision = head.revision;
 done:
     store_transaction_abort(transaction);
@@ -438,6 +443,7 @@ store_sync(struct store *store, struct error *error)
             error->status = BEHALF_OUTCOME_UNKNOWN;
         return BEHALF_OUTCOME_UNKNOWN;
     }
+    atomic_fetch_add(&store->syncs, 1);
     if (store->directory != NULL)
         directory_set_mark(store->directory, store->head.revision, store->incarnation,
                            env_monotonic_ns(store->env), true);

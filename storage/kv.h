@@ -76,7 +76,7 @@ enum status kv_get(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_ke
                    struct error *error) BEHALF_MUST_USE;
 
 /* Keys of [from, to) in ascending order, or descending when `reverse`. An empty `to` means
- * no end. */
+ * no end. Without a snapshot, the newest state when the scan is opened. */
 struct kv_range {
     enum kv_keyspace keyspace;
     struct slice from;

@@ -30,7 +30,8 @@
 #define OPEN_FILES_MAX 512
 #define FREE_BYTES_MIN (256 * MEGABYTE)
 #define BLOOM_BITS_PER_KEY 10.0
-#define INFO_LOG_NOTHING 4 /* FATAL; with 3 a full disk still ended the process */
+#define METADATA_BLOCK_SIZE 4096 /* of a part of an index or a filter */
+#define INFO_LOG_NOTHING 4       /* FATAL; with 3 a full disk still ended the process */
 
 /* Every database has a family of this name; we keep nothing in it. */
 #define UNUSED_FAMILY "default"
@@ -506,17 +507,32 @@ rule_drops(void *state, int level, const char *key, size_t key_size, const char 
     return key_size >= 8 && bytes_get_u64(key + key_size - 8) <= atomic_load(&rule->horizon);
 }
 
+/* Families that are asked for keys which are not there: names and edges that a write brings. */
+static bool
+needs_filter(size_t family)
+{
+    return family == KV_NAMES || family == KV_FORWARD;
+}
+
 static rocksdb_block_based_table_options_t *
-table_options_new(rocksdb_cache_t *cache)
+table_options_new(rocksdb_cache_t *cache, bool filter)
 {
     rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
 
     rocksdb_block_based_options_set_format_version(table, 5);
     rocksdb_block_based_options_set_block_cache(table, cache);
     rocksdb_block_based_options_set_block_size(table, 8 * 1024);
-    rocksdb_block_based_options_set_filter_policy(
-        table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS_PER_KEY));
-    /* Indexes and filters count against the cache, else memory grows with the data unseen. */
+    if (filter)
+        rocksdb_block_based_options_set_filter_policy(
+            table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS_PER_KEY));
+    /* Indexes and filters count against the cache, else memory grows with the data unseen. In
+     * parts: as a whole, those of a large file fit into no shard of the cache, and every get would
+     * read and checksum megabytes. */
+    rocksdb_block_based_options_set_index_type(
+        table, rocksdb_block_based_table_index_type_two_level_index_search);
+    rocksdb_block_based_options_set_partition_filters(table, 1);
+    rocksdb_block_based_options_set_metadata_block_size(table, METADATA_BLOCK_SIZE);
+    rocksdb_block_based_options_set_pin_top_level_index_and_filter(table, 1);
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
     rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(table, 1);
     rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
@@ -524,9 +540,9 @@ table_options_new(rocksdb_cache_t *cache)
 }
 
 static void
-family_options_set(rocksdb_options_t *options, rocksdb_cache_t *cache)
+family_options_set(rocksdb_options_t *options, rocksdb_cache_t *cache, size_t family)
 {
-    rocksdb_block_based_table_options_t *table = table_options_new(cache);
+    rocksdb_block_based_table_options_t *table = table_options_new(cache, needs_filter(family));
 
     rocksdb_options_set_block_based_table_factory(options, table);
     rocksdb_block_based_options_destroy(table);
@@ -579,7 +595,7 @@ options_make(struct rocks_kv *kv, const struct kv_options *wanted)
     for (size_t index = 0; index < FAMILY_COUNT; index++) {
         kv->options[index] = rocksdb_options_create();
         database_options_set(kv->options[index], wanted);
-        family_options_set(kv->options[index], kv->cache);
+        family_options_set(kv->options[index], kv->cache, index);
         if (index == KV_HISTORY || index == KV_REQUESTS) {
             struct drop_rule *rule = &kv->rules[index];
 

@@ -349,6 +349,9 @@ store_stats_read(struct store *store, struct store_stats *stats, struct error *e
             .free_bytes = below.free_bytes,
             .writable = !atomic_load(&store->failed) && below.healthy &&
                         below.free_bytes >= below.reserve_bytes,
+            .committed = atomic_load(&store->committed),
+            .committed_bytes = atomic_load(&store->committed_bytes),
+            .syncs = atomic_load(&store->syncs),
         };
     }
     store_snapshot_close(snapshot);

@@ -281,6 +281,10 @@ struct store_stats {
     uint64_t data_bytes;
     uint64_t free_bytes;
     bool writable;
+    /* Since it was opened. */
+    uint64_t committed;       /* transactions */
+    uint64_t committed_bytes; /* keys and values in their batches */
+    uint64_t syncs;           /* that succeeded */
 };
 
 enum status store_stats_read(struct store *store, struct store_stats *stats,

@@ -36,6 +36,9 @@ struct store {
     /* No history entry says "deleted" later than this: raised before the batch that adds one. */
     _Atomic uint64_t newest_history;
     atomic_bool failed; /* a write or sync failed: read-only until reopened */
+    _Atomic uint64_t committed;
+    _Atomic uint64_t committed_bytes;
+    _Atomic uint64_t syncs;
     struct labels *labels;
 
     /* Writer thread only. */
@@ -50,7 +53,7 @@ struct store {
 
 struct store_snapshot {
     struct store *store;
-    struct kv_snapshot *kv;
+    struct kv_snapshot *kv; /* NULL: the newest state, of a transaction */
     struct store_head head;
     uint64_t newest_history; /* of the store, read behind the storage snapshot: never too low */
 };

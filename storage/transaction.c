@@ -119,13 +119,12 @@ store_transaction_begin(struct store *store, struct store_transaction **transact
     buffer_init(&result->value);
     buffer_init(&result->tail);
     arena_init(&result->arena, SIZE_MAX / 2);
+    result->snapshot = (struct store_snapshot){
+        .store = store,
+        .head = store->head,
+        .newest_history = atomic_load(&store->newest_history),
+    };
     store->transaction = result;
-    status = store_snapshot_open(store, &result->snapshot, error);
-    if (status != BEHALF_OK) {
-        store_transaction_abort(result);
-        return status;
-    }
-    BEHALF_ASSERT(result->snapshot->head.revision == store->head.revision);
     *transaction = result;
     return BEHALF_OK;
 }
@@ -137,7 +136,6 @@ store_transaction_abort(struct store_transaction *transaction)
         return;
     BEHALF_ASSERT(transaction->store->transaction == transaction);
     transaction->store->transaction = NULL;
-    store_snapshot_close(transaction->snapshot);
     memory_free(transaction->names);
     memory_free(transaction->name_slots.at);
     memory_free(transaction->labels);
@@ -156,7 +154,7 @@ store_transaction_abort(struct store_transaction *transaction)
 const struct store_snapshot *
 store_transaction_snapshot(const struct store_transaction *transaction)
 {
-    return transaction->snapshot;
+    return &transaction->snapshot;
 }
 
 const struct store_change *
@@ -318,7 +316,7 @@ store_transaction_node(struct store_transaction *transaction, uint16_t type, str
         return error_set(error, BEHALF_INVALID_OBJECT_ID,
                          "an id of %zu bytes cannot be stored: 1 to %d are possible", id.size,
                          STORE_NAME_SIZE_MAX);
-    status = store_node_find(transaction->snapshot, type, id, &number, &found, error);
+    status = store_node_find(&transaction->snapshot, type, id, &number, &found, error);
     if (status == BEHALF_OK && !found)
         status = node_allocate(transaction->store, type, &number, error);
     if (status != BEHALF_OK)
@@ -339,7 +337,7 @@ transaction_adopt_node(struct store_transaction *transaction, uint64_t node, str
     enum status status = BEHALF_OK;
 
     if (!found)
-        status = store_node_find(transaction->snapshot, type, id, &number, &found, error);
+        status = store_node_find(&transaction->snapshot, type, id, &number, &found, error);
     if (status == BEHALF_OK)
         status = next_sequence_load(store, type, error);
     if (status != BEHALF_OK)
@@ -438,7 +436,7 @@ edge_read(struct store_transaction *transaction, const char bytes[EDGE_KEY_SIZE]
           bool *found, struct error *error)
 {
     enum status status =
-        kv_get(transaction->store->kv, transaction->snapshot->kv, KV_FORWARD,
+        kv_get(transaction->store->kv, transaction->snapshot.kv, KV_FORWARD,
                (struct slice){bytes, EDGE_KEY_SIZE}, &transaction->value, found, error);
 
     if (status == BEHALF_OK && *found)

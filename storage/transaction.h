@@ -46,7 +46,9 @@ struct transaction_count {
 
 struct store_transaction {
     struct store *store;
-    struct store_snapshot *snapshot;
+    /* The newest state, without one of the adapter's snapshots: nothing is written between begin
+     * and commit, and opening one takes a lock that background work holds too. */
+    struct store_snapshot snapshot;
     struct arena arena;
     struct buffer value; /* scratch */
     struct buffer tail;  /* scratch */

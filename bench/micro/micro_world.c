@@ -1,10 +1,12 @@
 /* micro_world.c - see micro_world.h. */
 #include "bench/micro/micro_world.h"
 
+#include <fts.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/memory.h"
@@ -104,10 +106,11 @@ micro_world_put(struct micro_world *world, const char *format, ...)
     put_line(world, slice_of(line));
 }
 
-void
-micro_world_open(struct micro_world *world, struct slice schema)
+static void
+open_at(struct micro_world *world, const struct micro_directory *directory, struct slice schema)
 {
-    struct store_options stored = {.env = env_system()};
+    struct store_options stored = {.env = env_system(),
+                                   .path = directory != NULL ? directory->path : NULL};
     struct engine_options options = {.env = env_system(), .workers = 1};
     struct engine_write write = {.kind = WRITE_SCHEMA, .schema_text = schema};
     struct error error;
@@ -123,6 +126,12 @@ micro_world_open(struct micro_world *world, struct slice schema)
 }
 
 void
+micro_world_open(struct micro_world *world, struct slice schema)
+{
+    open_at(world, NULL, schema);
+}
+
+void
 micro_world_close(struct micro_world *world)
 {
     engine_worker_free(world->worker);
@@ -135,6 +144,13 @@ void
 micro_world_load(struct micro_world *world, const char *name, uint64_t size,
                  struct workload *workload)
 {
+    micro_world_load_at(world, NULL, name, size, workload);
+}
+
+void
+micro_world_load_at(struct micro_world *world, const struct micro_directory *directory,
+                    const char *name, uint64_t size, struct workload *workload)
+{
     struct workload_reader reader;
     struct buffer text;
 
@@ -142,7 +158,7 @@ micro_world_load(struct micro_world *world, const char *name, uint64_t size,
     if (!workload_open(name, size, 1, 0, workload) || !workload_schema(workload, &text) ||
         !workload_reader_open(&reader, workload))
         exit(1);
-    micro_world_open(world, buffer_slice(&text));
+    open_at(world, directory, buffer_slice(&text));
     while (workload_reader_next(&reader, &text)) {
         struct slice rest = buffer_slice(&text);
         struct slice line;
@@ -153,6 +169,69 @@ micro_world_load(struct micro_world *world, const char *name, uint64_t size,
     micro_world_flush(world);
     workload_reader_close(&reader);
     buffer_release(&text);
+}
+
+/* --- directories ------------------------------------------------------------------------------ */
+
+void
+micro_directory_make(struct micro_directory *directory)
+{
+    const char *temporary = getenv("TMPDIR");
+
+    (void)snprintf(directory->path, sizeof directory->path, "%s/behalf-micro.XXXXXX",
+                   temporary != NULL ? temporary : "/tmp");
+    if (mkdtemp(directory->path) == NULL) {
+        perror("micro: cannot make a directory");
+        exit(1);
+    }
+}
+
+/* Calls `visit` for what is in the directory, and for itself at last. */
+static void
+walk_directory(const struct micro_directory *directory, void (*visit)(const FTSENT *, uint64_t *),
+               uint64_t *context)
+{
+    char path[sizeof directory->path];
+    char *paths[2] = {path, NULL};
+    FTSENT *entry;
+    FTS *walk;
+
+    memcpy(path, directory->path, sizeof path);
+    walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    while (walk != NULL && (entry = fts_read(walk)) != NULL)
+        if (entry->fts_info != FTS_D)
+            visit(entry, context);
+    if (walk != NULL)
+        (void)fts_close(walk);
+}
+
+static void
+remove_entry(const FTSENT *entry, uint64_t *unused)
+{
+    (void)unused;
+    (void)remove(entry->fts_path);
+}
+
+void
+micro_directory_remove(const struct micro_directory *directory)
+{
+    walk_directory(directory, remove_entry, NULL);
+}
+
+static void
+add_bytes(const FTSENT *entry, uint64_t *bytes)
+{
+    if (entry->fts_info == FTS_F)
+        *bytes += (uint64_t)entry->fts_statp->st_blocks * 512;
+}
+
+uint64_t
+micro_directory_bytes(const struct micro_directory *directory)
+{
+    uint64_t bytes = 0;
+
+    walk_directory(directory, add_bytes, &bytes);
+    return bytes;
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */

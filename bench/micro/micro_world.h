@@ -1,4 +1,4 @@
-/* micro_world.h - an engine over a store in memory with data in it, and rounds of measurement.
+/* micro_world.h - an engine over a store with data in it, and rounds of measurement.
  * Always true: a figure is the median of MICRO_ROUNDS rounds; what fails ends the program.
  * Memory: micro_world_close. Threads: loading none; each thread that asks has its own worker. */
 #ifndef BEHALF_BENCH_MICRO_MICRO_WORLD_H
@@ -26,6 +26,15 @@ void micro_must(const char *what, enum status status, const struct error *error)
 void micro_world_open(struct micro_world *world, struct slice schema);
 void micro_world_close(struct micro_world *world);
 
+/* A directory for a store on disk, under TMPDIR or /tmp. */
+struct micro_directory {
+    char path[256];
+};
+
+void micro_directory_make(struct micro_directory *directory);
+void micro_directory_remove(const struct micro_directory *directory);
+uint64_t micro_directory_bytes(const struct micro_directory *directory); /* on disk */
+
 /* Writes one relationship; many become one transaction. */
 void micro_world_put(struct micro_world *world, const char *format, ...) BEHALF_PRINTF(2, 3);
 void micro_world_flush(struct micro_world *world);
@@ -33,6 +42,9 @@ void micro_world_flush(struct micro_world *world);
 /* A built-in workload, opened and loaded. */
 void micro_world_load(struct micro_world *world, const char *name, uint64_t size,
                       struct workload *workload);
+/* The same over a store on disk; in memory when `directory` is NULL. */
+void micro_world_load_at(struct micro_world *world, const struct micro_directory *directory,
+                         const char *name, uint64_t size, struct workload *workload);
 
 /* RESOURCE#PERMISSION@SUBJECT; what is parsed points into the text. */
 void micro_parse_check(struct slice text, struct check *check);

@@ -349,6 +349,8 @@ def server_commands(ask, files):
     assert "│ revision" in ask.expect("status")
     assert ask.json("status")["writable"] is True
     assert "│ clock           │ agrees" in ask.expect("status")
+    assert "│ writes transactions " in ask.expect("server stats")
+    assert ask.json("server stats")["writes"]["transactions"] >= 1
     clock = ask.json("server clock")
     assert clock["state"] == "agrees" and clock["now"] >= clock["wall"] > "2020", clock
     assert "│ clock                      │ agrees " in ask.expect("server clock confirm")
@@ -369,7 +371,7 @@ def server_commands(ask, files):
     ask.expect("--version", 0, "behalf %s\n" % version)
     everything = ask.expect("help")
     names = re.findall(r"^  ([a-z][a-z -]*[a-z])  ", everything, re.M)
-    assert len(names) == 28, names
+    assert len(names) == 29, names
     for name in names:
         own = ask.expect(name + " --help", 1 if name == "check" else 0)
         assert "usage: behalf " + name in own and own == ask.expect("help " + name), name

@@ -157,11 +157,29 @@ def server_info_says_what_it_can(client, server):
     for name in ("check", "check_bulk", "expand", "lookup_resources", "lookup_subjects",
                  "lookup_permissions", "relationships.write", "relationships.delete",
                  "relationships.read", "schema.write", "schema.read", "ping", "server.info",
-                 "server.clock"):
+                 "server.stats", "server.clock"):
         assert name in info["methods"], name
     assert info["protocol"] == 1 and info["limits"]["updates"] == 1000
     assert info["writable"] is True and info["schema_revision"] >= 1
     assert info["revision"] >= info["schema_revision"]
+
+
+@case
+def server_stats_count(client, server):
+    before = client.call("server.stats")
+    client.call("check", **check())
+    client.call("relationships.write", updates=[
+        {"op": "touch", "relationship": "document:counted#viewer@user:ann"}])
+    client.refused("UNKNOWN_DEFINITION", "check", "nothing", **check(resource="nothing:a"))
+    after = client.call("server.stats")
+    assert after["writes"]["transactions"] == before["writes"]["transactions"] + 1
+    assert after["writes"]["syncs"] == before["writes"]["syncs"] + 1
+    assert after["writes"]["groups"] == before["writes"]["groups"] + 1
+    assert after["loops"]["checks"] == before["loops"]["checks"] + 2
+    assert after["revision"] == before["revision"] + 1
+    assert after["graph"]["bytes"] > 0 and after["names"]["entries"] > 0
+    assert after["uptime_ms"] >= before["uptime_ms"]
+    client.refused("UNKNOWN_ARGUMENT", "server.stats", "verbose", verbose=True)
 
 
 @case

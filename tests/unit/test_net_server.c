@@ -115,6 +115,26 @@ call(const char *method, const char *name, const char *value)
     "[1,7,null,{\"state\":\"" state "\",\"now\":\"" now "\",\"wall\":\"" wall                      \
     "\",\"trusted\":\"" trusted "\"}]"
 
+/* Of a fresh server: what was counted is what was asked. */
+Test(net_server, stats_count_what_was_asked)
+{
+    struct engine_worker *loop = engine_worker_new(engine, false);
+    struct engine_worker *asker = worker;
+    const char *shown;
+
+    (void)call("check", "resource", "document:a");
+    worker = loop;
+    (void)call("lookup_subjects", "resource", "document:a");
+    worker = asker;
+    shown = call("server.stats", NULL, NULL);
+    cr_assert_not_null(strstr(shown, "[1,7,null,{\"revision\":0,\"uptime_ms\":0,\"graph\":{"));
+    cr_assert_not_null(strstr(shown, "\"loops\":{\"checks\":0,\"handed_on\":0,\"errors\":1}"), "%s",
+                       shown);
+    cr_assert_not_null(strstr(shown, "\"pool\":{\"checks\":0,\"lookups\":0,\"errors\":1,"), "%s",
+                       shown);
+    engine_worker_free(loop);
+}
+
 Test(net_server, a_clock_that_jumps_waits_for_an_operator)
 {
     cr_assert_str_eq(call("server.clock", NULL, NULL),

@@ -103,6 +103,36 @@ Test(writer_group, a_group_of_refusals_syncs_and_publishes_nothing)
     rig_close(&rig);
 }
 
+Test(writer_group, statistics_count_transactions_groups_and_syncs)
+{
+    static const char *const texts[] = {"create document:1#viewer@user:a",
+                                        "create document:1#viewer@user:a",
+                                        "create document:2#viewer@user:a"};
+    struct engine_stats before;
+    struct engine_stats after;
+    struct error error;
+    struct rig rig;
+
+    rig_open(&rig, rig_schema);
+    rig_hold(&rig);
+    cr_assert_eq(engine_stats_read(rig.engine, &before, &error), BEHALF_OK);
+    for (size_t at = 0; at < BEHALF_COUNT_OF(texts); at++)
+        rig_submit(&rig, rig_write(&rig, texts[at]));
+    cr_assert_eq(engine_stats_read(rig.engine, &after, &error), BEHALF_OK);
+    cr_assert_eq(after.writes.waiting, 3);
+    rig_let_go(&rig, BEHALF_COUNT_OF(texts));
+    cr_assert_eq(engine_stats_read(rig.engine, &after, &error), BEHALF_OK);
+    cr_assert_eq(after.writes.transactions, before.writes.transactions + 2);
+    cr_assert_eq(after.writes.refused, before.writes.refused + 1);
+    cr_assert_eq(after.writes.groups, before.writes.groups + 1);
+    cr_assert_eq(after.writes.syncs, before.writes.syncs + 1);
+    /* At least two names, two edges in both directions, and what the changelog says of them. */
+    cr_assert_gt(after.writes.bytes, before.writes.bytes + UINT64_C(4) * 20);
+    cr_assert_eq(after.writes.waiting, 0);
+    cr_assert_eq(after.revision, before.revision + 2);
+    rig_close(&rig);
+}
+
 Test(writer_group, later_ones_are_validated_against_a_schema_of_the_group)
 {
     static const char other[] = "definition user {}\n"
