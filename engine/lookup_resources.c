@@ -9,6 +9,8 @@
 
 /* --- the page --- */
 
+#define ROWS_AT_ONCE 64
+
 struct page {
     struct snapshot *snapshot;
     struct reverse_walk walk;
@@ -21,9 +23,13 @@ struct page {
     struct eval_subject subject;
     int64_t until;      /* the earliest expiration of the walk and of the candidates checked */
     struct value chain; /* of delegation: AND-ed into each decision */
+    uint32_t undecided_size;
+    uint64_t unnamed[ROWS_AT_ONCE]; /* nodes of the last rows, which have no id yet */
+    size_t unnamed_count;
 };
 
 #define PAGE_MEMORY_KEPT ((size_t)4 * 1024 * 1024)
+#define PREFETCHED 8 /* candidates ahead */
 
 static void
 refresh_eval(struct page *page)
@@ -54,15 +60,37 @@ check_candidate(struct page *page, uint64_t node, struct value *value, struct er
     return eval_node(&page->eval, node, target, value, error);
 }
 
+/* Rare, and large: made when needed. */
 static enum status
 add_undecided(struct page *page, uint64_t node, const struct error *problem, struct error *error)
 {
     struct lookup_resources_result *result = page->result;
-    struct lookup_undecided *row = &result->undecided[result->undecided_count];
-    enum status status = resolver_id(&page->snapshot->resolver, node, &row->id, error);
+    struct lookup_undecided *rows =
+        arena_grow(page->results, result->undecided, (uint32_t)result->undecided_count,
+                   &page->undecided_size, sizeof *rows);
+    enum status status;
 
-    row->error = *problem;
+    if (rows == NULL)
+        return budget_memory_spent(error);
+    result->undecided = rows;
+    rows[result->undecided_count].error = *problem;
+    status = resolver_id(&page->snapshot->resolver, node, &rows[result->undecided_count].id, error);
     result->undecided_count += status == BEHALF_OK;
+    return status;
+}
+
+static enum status
+name_rows(struct page *page, struct error *error)
+{
+    struct lookup_resource *rows =
+        page->result->resources + page->result->resource_count - page->unnamed_count;
+    struct slice ids[ROWS_AT_ONCE];
+    enum status status =
+        resolver_ids(&page->snapshot->resolver, page->unnamed, page->unnamed_count, ids, error);
+
+    for (size_t i = 0; status == BEHALF_OK && i < page->unnamed_count; i++)
+        rows[i].id = ids[i];
+    page->unnamed_count = 0;
     return status;
 }
 
@@ -70,13 +98,11 @@ static enum status
 add_resource(struct page *page, uint64_t node, const struct verdict *verdict, struct error *error)
 {
     struct lookup_resources_result *result = page->result;
-    struct lookup_resource *row = &result->resources[result->resource_count];
-    enum status status = resolver_id(&page->snapshot->resolver, node, &row->id, error);
 
-    row->decision = verdict->decision;
-    row->missing = verdict->missing;
-    result->resource_count += status == BEHALF_OK;
-    return status;
+    result->resources[result->resource_count++] =
+        (struct lookup_resource){.decision = verdict->decision, .missing = verdict->missing};
+    page->unnamed[page->unnamed_count++] = node;
+    return page->unnamed_count == ROWS_AT_ONCE ? name_rows(page, error) : BEHALF_OK;
 }
 
 static void
@@ -88,7 +114,7 @@ note_expiration(struct page *page, int64_t until)
 
 /* Decides one candidate. `problem` is its own error when it has one, `error` the request's. */
 static enum status
-decide_candidate(struct page *page, const struct reverse_node *candidate, struct verdict *verdict,
+decide_candidate(struct page *page, uint64_t node, bool open, struct verdict *verdict,
                  struct error *problem, struct error *error)
 {
     struct snapshot *snapshot = page->snapshot;
@@ -96,8 +122,8 @@ decide_candidate(struct page *page, const struct reverse_node *candidate, struct
     enum status status = BEHALF_OK;
 
     problem->status = BEHALF_OK;
-    if (!candidate->certain)
-        status = check_candidate(page, candidate->node, &value, error);
+    if (open)
+        status = check_candidate(page, node, &value, error);
     if (status == BEHALF_OK &&
         !value_combine(VALUE_DECISION, VALUE_INTERSECTION, snapshot->scratch, &value, &page->chain))
         status = budget_memory_spent(error);
@@ -111,39 +137,48 @@ decide_candidate(struct page *page, const struct reverse_node *candidate, struct
     return status;
 }
 
+/* The next resource of the page; *full when there is no room for it. */
+static enum status
+add_candidate(struct page *page, uint64_t node, bool open, bool *full, struct error *error)
+{
+    const struct lookup_resources_result *result = page->result;
+    struct verdict verdict = {.decision = DECISION_ALLOW};
+    struct error problem;
+    bool decided = !open && page->chain.lower;
+    enum status status = BEHALF_OK;
+
+    if (!decided) {
+        status = decide_candidate(page, node, open, &verdict, &problem, error);
+        decided = problem.status == BEHALF_OK;
+    }
+    if (status != BEHALF_OK || (decided && verdict.decision == DECISION_DENY))
+        return status;
+    *full = result->resource_count + result->undecided_count == page->limit;
+    if (*full)
+        return BEHALF_OK;
+    page->last = node;
+    return decided ? add_resource(page, node, &verdict, error)
+                   : add_undecided(page, node, &problem, error);
+}
+
 /* Fills the page in order of nodes, and looks one answer ahead to know whether another follows. */
 static enum status
-fill_page(struct page *page, struct error *error)
+fill_page(struct page *page, uint32_t at, struct error *error)
 {
-    struct lookup_resources_result *result = page->result;
-    const struct reverse_walk *walk = &page->walk;
+    const struct resource_set *found = &page->walk.found;
+    enum status status = BEHALF_OK;
+    bool full = false;
 
-    result->complete = true;
-    for (uint32_t i = 0; i < walk->found_count; i++) {
-        const struct reverse_node *candidate = &walk->found[i];
-        struct error problem;
-        struct verdict verdict;
-        enum status status;
+    for (; status == BEHALF_OK && !full && at < found->count; at++) {
+        bool open = RESOURCE_OPEN(found->entries[at]);
 
-        if (candidate->node <= page->last)
-            continue;
-        status = decide_candidate(page, candidate, &verdict, &problem, error);
-        if (status != BEHALF_OK)
-            return status;
-        if (problem.status == BEHALF_OK && verdict.decision == DECISION_DENY)
-            continue;
-        if (result->resource_count + result->undecided_count == page->limit) {
-            result->complete = false;
-            return BEHALF_OK;
-        }
-        status = problem.status == BEHALF_OK
-                     ? add_resource(page, candidate->node, &verdict, error)
-                     : add_undecided(page, candidate->node, &problem, error);
-        if (status != BEHALF_OK)
-            return status;
-        page->last = candidate->node;
+        if (open && found->count - at > PREFETCHED)
+            graph_prefetch(page->snapshot->view.graph, reverse_node(&page->walk, at + PREFETCHED),
+                           EDGE_FORWARD);
+        status = add_candidate(page, reverse_node(&page->walk, at), open, &full, error);
     }
-    return BEHALF_OK;
+    page->result->complete = !full;
+    return status == BEHALF_OK ? name_rows(page, error) : status;
 }
 
 static enum status
@@ -151,14 +186,16 @@ make_page(struct page *page, uint64_t digest, struct error *error)
 {
     struct lookup_resources_result *result = page->result;
     struct snapshot *snapshot = page->snapshot;
-    size_t most = page->limit < page->walk.found_count ? page->limit : page->walk.found_count;
+    uint32_t first = page->last == 0 ? 0 : reverse_lower_bound(&page->walk, page->last + 1);
+    size_t most = page->walk.found.count - first;
     enum status status;
 
-    result->resources = arena_take_array(page->results, most, sizeof *result->resources);
-    result->undecided = arena_take_array(page->results, most, sizeof *result->undecided);
-    if (result->resources == NULL || result->undecided == NULL)
+    if (page->limit < most)
+        most = page->limit;
+    result->resources = arena_take(page->results, most * sizeof *result->resources);
+    if (result->resources == NULL)
         return budget_memory_spent(error);
-    status = fill_page(page, error);
+    status = fill_page(page, first, error);
     if (status == BEHALF_OK && !result->complete) {
         struct cursor cursor = {.revision = snapshot->revision, .request_digest = digest};
 

@@ -219,6 +219,27 @@ name_cache_prefetch(struct name_cache *cache, uint16_t type_label, struct slice 
         slot_table_prefetch(&shard_of(cache, hash)->table, hash);
 }
 
+/* First all slots, then all entries: the misses of each round overlap. */
+void
+name_cache_prefetch_ids(struct name_cache *cache, const uint64_t *nodes, size_t count)
+{
+    if (cache->shard_count == 0)
+        return;
+    for (size_t at = 0; at < count; at++) {
+        uint64_t key = node_hash(nodes[at]);
+
+        slot_table_prefetch(&shard_of(cache, key)->table, key);
+    }
+    for (size_t at = 0; at < count; at++) {
+        uint64_t key = node_hash(nodes[at]);
+        struct slot *slot;
+        uint64_t value;
+
+        if (slot_table_look(&shard_of(cache, key)->table, key, &slot, &value) && value != 0)
+            __builtin_prefetch(entry_of(value));
+    }
+}
+
 /* Under the shard's lock. *same counts the slots of the same hash that were passed. */
 static struct slot *
 find(struct name_shard *shard, const struct wanted *wanted, uint32_t *same)
