@@ -1,10 +1,10 @@
 /* lookup_resources.c - which resources of a type may this subject reach?
- * The walk of reverse.h finds them; what it did not find for certain is a candidate, which the
- * evaluation core checks at the same snapshot. Checks are made only for the page asked. */
+ * candidates.h finds them; what it leaves open the evaluation core checks at the same snapshot.
+ * Checks are made only for the page asked. */
 #include "base/bytes.h"
+#include "engine/candidates.h"
 #include "engine/eval.h"
 #include "engine/request.h"
-#include "engine/reverse.h"
 #include "engine/token.h"
 
 /* --- the page --- */
@@ -13,7 +13,10 @@
 
 struct page {
     struct snapshot *snapshot;
-    struct reverse_walk walk;
+    const struct datum *context; /* of the request */
+    uint32_t target;             /* member */
+    uint64_t type_node;          /* the wildcard of its type */
+    struct resource_set found;   /* all that may be answers */
     struct arena *results;
     struct lookup_resources_result *result;
     size_t limit;
@@ -38,7 +41,7 @@ refresh_eval(struct page *page)
 
     arena_reset(&page->memory, LIMIT_CHECK_ARENA);
     eval_init(&page->eval, VALUE_DECISION, snapshot->binding, &snapshot->view, &page->memory,
-              &page->subject, page->walk.scope.context);
+              &page->subject, page->context);
 }
 
 /* Checks of one subject share what they learn. One that finds too little memory behind that is made
@@ -46,7 +49,7 @@ refresh_eval(struct page *page)
 static enum status
 check_candidate(struct page *page, uint64_t node, struct value *value, struct error *error)
 {
-    uint32_t target = page->walk.target;
+    uint32_t target = page->target;
     bool reused = page->eval.schema != NULL && page->memory.used_bytes < PAGE_MEMORY_KEPT;
     enum status status;
 
@@ -161,21 +164,26 @@ add_candidate(struct page *page, uint64_t node, bool open, bool *full, struct er
                    : add_undecided(page, node, &problem, error);
 }
 
+static uint64_t
+node_at(const struct page *page, uint32_t at)
+{
+    return page->type_node | RESOURCE_SEQUENCE(page->found.entries[at]);
+}
+
 /* Fills the page in order of nodes, and looks one answer ahead to know whether another follows. */
 static enum status
 fill_page(struct page *page, uint32_t at, struct error *error)
 {
-    const struct resource_set *found = &page->walk.found;
     enum status status = BEHALF_OK;
     bool full = false;
 
-    for (; status == BEHALF_OK && !full && at < found->count; at++) {
-        bool open = RESOURCE_OPEN(found->entries[at]);
+    for (; status == BEHALF_OK && !full && at < page->found.count; at++) {
+        bool open = RESOURCE_OPEN(page->found.entries[at]);
 
-        if (open && found->count - at > PREFETCHED)
-            graph_prefetch(page->snapshot->view.graph, reverse_node(&page->walk, at + PREFETCHED),
+        if (open && page->found.count - at > PREFETCHED)
+            graph_prefetch(page->snapshot->view.graph, node_at(page, at + PREFETCHED),
                            EDGE_FORWARD);
-        status = add_candidate(page, reverse_node(&page->walk, at), open, &full, error);
+        status = add_candidate(page, node_at(page, at), open, &full, error);
     }
     page->result->complete = !full;
     return status == BEHALF_OK ? name_rows(page, error) : status;
@@ -186,8 +194,11 @@ make_page(struct page *page, uint64_t digest, struct error *error)
 {
     struct lookup_resources_result *result = page->result;
     struct snapshot *snapshot = page->snapshot;
-    uint32_t first = page->last == 0 ? 0 : reverse_lower_bound(&page->walk, page->last + 1);
-    size_t most = page->walk.found.count - first;
+    uint32_t first =
+        page->last == 0
+            ? 0
+            : resource_set_lower_bound(page->found, (page->last & NODE_SEQUENCE_MASK) + 1);
+    size_t most = page->found.count - first;
     enum status status;
 
     if (page->limit < most)
@@ -247,23 +258,36 @@ bind_lookup(struct page *page, const struct lookup_resources *lookup, struct req
     enum status status = request_type(snapshot, lookup->resource_type, &type, error);
 
     if (status == BEHALF_OK)
-        status = request_member(snapshot, type, lookup->permission, &page->walk.target, error);
+        status = request_member(snapshot, type, lookup->permission, &page->target, error);
     if (status == BEHALF_OK)
         status = request_subject(snapshot, &lookup->subject, &page->subject, error);
     if (status == BEHALF_OK)
         status = request_chain(snapshot, &lookup->subject, &page->subject, lookup->actors,
                                lookup->actor_count, chain, error);
-    page->walk.view = &snapshot->view;
-    page->walk.scope = (struct condition_scope){
-        .binding = snapshot->binding,
-        .context = lookup->context,
-        .arena = snapshot->scratch,
-        .budget = &snapshot->budget,
-    };
+    if (status == BEHALF_OK)
+        page->type_node = NODE_WILDCARD(snapshot->binding->type_labels[type]);
     return status;
 }
 
-/* Decides the chain once, walks, and makes the page. */
+static enum status
+find(struct page *page, struct error *error)
+{
+    struct snapshot *snapshot = page->snapshot;
+    struct candidates candidates = {
+        .view = &snapshot->view,
+        .scope = {.binding = snapshot->binding,
+                  .context = page->context,
+                  .arena = snapshot->scratch,
+                  .budget = &snapshot->budget},
+        .subject = &page->subject,
+    };
+    enum status status = candidates_find(&candidates, page->target, &page->found, error);
+
+    note_expiration(page, candidates.until);
+    return status;
+}
+
+/* Decides the chain once, finds all that may be answers, and makes the page. */
 static enum status
 answer(struct page *page, const struct lookup_resources *lookup, uint64_t digest,
        struct error *error)
@@ -279,10 +303,8 @@ answer(struct page *page, const struct lookup_resources *lookup, uint64_t digest
     if (status != BEHALF_OK)
         return status;
     page->until = page->chain.until;
-    if (hops.decision != DECISION_DENY) {
-        status = reverse_walk(&page->walk, &page->subject, error);
-        note_expiration(page, page->walk.until);
-    }
+    if (hops.decision != DECISION_DENY)
+        status = find(page, error);
     return status == BEHALF_OK ? make_page(page, digest, error) : status;
 }
 
@@ -295,7 +317,12 @@ engine_lookup_resources(struct engine_worker *worker, const struct engine_reques
     struct cursor cursor = {.revision = 0};
     struct snapshot snapshot;
     uint64_t digest = digest_of(lookup);
-    struct page page = {.snapshot = &snapshot, .results = request->arena, .result = &found};
+    struct page page = {
+        .snapshot = &snapshot,
+        .context = lookup->context,
+        .results = request->arena,
+        .result = &found,
+    };
     enum status status = request_limit(lookup->limit, &page.limit, error);
 
     if (status == BEHALF_OK && lookup->cursor.size > 0) {

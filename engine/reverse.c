@@ -210,6 +210,7 @@ struct reverse_edge {
     uint32_t relation;
     const struct schema_variant *variant; /* the first of its kind */
     uint32_t target;
+    bool visits; /* the target's nodes are walked from; else they are found and that is all */
     bool certain;
 };
 
@@ -340,12 +341,11 @@ visit_resources(struct reverse_walk *walk, const struct reverse_edge *step, stru
 }
 
 static enum status
-reach_resources(struct reverse_walk *walk, struct reverse_edge *step, struct error *error)
+reach_resources(struct reverse_walk *walk, const struct reverse_edge *step, struct error *error)
 {
-    if (walk->leads[step->target] == LEADS_ON)
-        return visit_resources(walk, step, error);
-    step->certain = step->certain && walk->leads[step->target] == LEADS_CERTAIN;
-    return find_resources(walk, step, error);
+    if (walk->cut)
+        return BEHALF_OK;
+    return step->visits ? visit_resources(walk, step, error) : find_resources(walk, step, error);
 }
 
 /* The first of the relation's variants of a kind; NULL when it does not allow the kind. */
@@ -367,42 +367,33 @@ find_variant(const struct schema *schema, uint32_t relation, uint32_t type,
 
 /* `source`: the member whose userset is the subject; SCHEMA_NONE for a plain subject. */
 static enum status
-reach_by_relation(struct reverse_walk *walk, uint64_t object, uint32_t source,
-                  const struct schema_entry *entry, bool certain, struct error *error)
+reach_by_relation(struct reverse_walk *walk, struct reverse_edge *step, uint32_t source,
+                  bool wildcard, struct error *error)
 {
-    struct reverse_edge step = {
-        .subject = entry->wildcard ? NODE_WILDCARD(NODE_TYPE(object)) : object,
-        .relation = entry->target,
-        .variant = find_variant(walk->scope.binding->schema, entry->target,
-                                binding_type(walk->scope.binding, object), source, entry->wildcard),
-        .target = entry->target,
-        .certain = certain,
-    };
+    uint32_t type = binding_type(walk->scope.binding, step->subject);
 
-    BEHALF_ASSERT(step.variant != NULL);
-    return reach_resources(walk, &step, error);
+    step->variant =
+        find_variant(walk->scope.binding->schema, step->relation, type, source, wildcard);
+    BEHALF_ASSERT(step->variant != NULL);
+    if (wildcard)
+        step->subject = NODE_WILDCARD(NODE_TYPE(step->subject));
+    return reach_resources(walk, step, error);
 }
 
-/* The object of a node stands on the tupleset in any form that the schema allows: plainly, or as a
- * userset, whose relation an arrow ignores. */
+/* An object stands on a tupleset in any form that the schema allows: plainly, or as a userset,
+ * whose relation an arrow ignores. */
 static enum status
-reach_by_arrow(struct reverse_walk *walk, uint64_t object, const struct schema_entry *entry,
-               bool certain, struct error *error)
+reach_by_arrow(struct reverse_walk *walk, struct reverse_edge *step, struct error *error)
 {
-    const struct schema_member *tupleset = &walk->scope.binding->schema->members[entry->tupleset];
-    uint32_t type = binding_type(walk->scope.binding, object);
-    struct reverse_edge step = {
-        .subject = object,
-        .relation = entry->tupleset,
-        .target = entry->target,
-        .certain = certain,
-    };
+    const struct schema *schema = walk->scope.binding->schema;
+    const struct schema_member *tupleset = &schema->members[step->relation];
+    uint32_t type = binding_type(walk->scope.binding, step->subject);
     enum status status = BEHALF_OK;
 
     for (uint32_t i = 0; status == BEHALF_OK && i < tupleset->variant_count; i++) {
-        step.variant = &walk->scope.binding->schema->variants[tupleset->first_variant + i];
-        if (step.variant->type == type && !step.variant->wildcard && !step.variant->repeats)
-            status = reach_resources(walk, &step, error);
+        step->variant = &schema->variants[tupleset->first_variant + i];
+        if (step->variant->type == type && !step->variant->wildcard && !step->variant->repeats)
+            status = reach_resources(walk, step, error);
     }
     return status;
 }
@@ -412,17 +403,26 @@ static enum status
 take_entry(struct reverse_walk *walk, uint64_t object, uint32_t source,
            const struct schema_entry *entry, bool certain, struct error *error)
 {
-    if (walk->leads[entry->target] == LEADS_NOWHERE)
+    enum lead lead = walk->leads[entry->target];
+    struct reverse_edge step = {
+        .subject = object,
+        .relation = entry->target,
+        .target = entry->target,
+        .visits = lead == LEADS_ON,
+        .certain = certain && entry->certain && lead != LEADS_OPEN,
+    };
+
+    if (lead == LEADS_NOWHERE)
         return BEHALF_OK;
-    certain = certain && entry->certain;
     switch (entry->kind) {
     case SCHEMA_ENTRY_STORED:
-        return reach_by_relation(walk, object, source, entry, certain, error);
+        return reach_by_relation(walk, &step, source, entry->wildcard, error);
     case SCHEMA_ENTRY_COMPUTED:
     case SCHEMA_ENTRY_SELF:
-        return reach(walk, object, entry->target, certain, error);
+        return reach(walk, object, entry->target, step.certain, error);
     case SCHEMA_ENTRY_ARROW:
-        return reach_by_arrow(walk, object, entry, certain, error);
+        step.relation = entry->tupleset;
+        return reach_by_arrow(walk, &step, error);
     }
     BEHALF_UNREACHABLE();
 }
@@ -462,22 +462,55 @@ walk_from(struct reverse_walk *walk, const struct eval_subject *subject, struct 
     return status;
 }
 
-enum status
-reverse_walk(struct reverse_walk *walk, const struct eval_subject *subject, struct error *error)
+static void
+begin(struct reverse_walk *walk)
 {
     const struct binding *binding = walk->scope.binding;
-    enum status status;
 
     walk->until = VALUE_FOR_EVER;
     walk->gather.arena = walk->scope.arena;
     walk->type_node =
         NODE_WILDCARD(binding->type_labels[binding->schema->members[walk->target].type]);
+}
+
+static enum status
+end(struct reverse_walk *walk, struct error *error)
+{
+    return resource_gather_end(&walk->gather, &walk->found) ? BEHALF_OK
+                                                            : budget_memory_spent(error);
+}
+
+enum status
+reverse_walk(struct reverse_walk *walk, const struct eval_subject *subject, struct error *error)
+{
+    enum status status;
+
+    begin(walk);
     if (!table_init(&walk->visited, walk->scope.arena, FIRST_VISITED))
         return budget_memory_spent(error);
     status = find_leads(walk, error);
     if (status == BEHALF_OK)
         status = walk_from(walk, subject, error);
-    if (status == BEHALF_OK && !resource_gather_end(&walk->gather, &walk->found))
-        status = budget_memory_spent(error);
-    return status;
+    return status == BEHALF_OK ? end(walk, error) : status;
+}
+
+enum status
+reverse_name(struct reverse_walk *walk, uint32_t type, struct resource_set objects,
+             struct error *error)
+{
+    uint64_t type_node = NODE_WILDCARD(walk->scope.binding->type_labels[type]);
+    struct reverse_edge step = {.relation = walk->target, .target = walk->target};
+    enum status status = BEHALF_OK;
+
+    begin(walk);
+    for (uint32_t at = 0; status == BEHALF_OK && !walk->cut && at < objects.count; at++) {
+        if (objects.count - at > PREFETCHED)
+            graph_prefetch(walk->view->graph,
+                           type_node | RESOURCE_SEQUENCE(objects.entries[at + PREFETCHED]),
+                           EDGE_REVERSE);
+        step.subject = type_node | RESOURCE_SEQUENCE(objects.entries[at]);
+        step.certain = !RESOURCE_OPEN(objects.entries[at]);
+        status = reach_by_arrow(walk, &step, error);
+    }
+    return status == BEHALF_OK ? end(walk, error) : status;
 }

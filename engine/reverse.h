@@ -60,6 +60,11 @@ struct reverse_walk {
 enum status reverse_walk(struct reverse_walk *walk, const struct eval_subject *subject,
                          struct error *error) BEHALF_MUST_USE;
 
+/* Finds the resources that name one of the objects, which are of `type`, on the relation `target`,
+ * as an arrow goes: open where the object or the condition of the edge is. Fields as above. */
+enum status reverse_name(struct reverse_walk *walk, uint32_t type, struct resource_set objects,
+                         struct error *error) BEHALF_MUST_USE;
+
 /* The node of an entry of `found`. */
 static inline uint64_t
 reverse_node(const struct reverse_walk *walk, uint32_t at)
