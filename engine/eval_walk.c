@@ -473,12 +473,12 @@ probe_batch(struct eval *eval, struct eval_frame *frame, struct error *error)
 
     walk->hops = hops_of(walk);
     walk->more = false;
-    for (; at < walk->narrow->found_count; at++) {
+    for (; at < walk->narrow->found.count; at++) {
         const struct edge_traits *traits;
         enum status status;
         bool found;
 
-        key.subject = walk->narrow->found[at].node;
+        key.subject = reverse_node(walk->narrow, at);
         if (key.subject >= walk->range.to)
             break;
         if (walk->batch_count == walk->batch_size) {

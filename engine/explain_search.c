@@ -499,7 +499,7 @@ probe_edges(struct search *search, struct claim *claim, const struct hop *hop,
 
     edges->count = 0;
     claim->running = false;
-    for (; at < narrow->found_count && narrow->found[at].node < range.to; at++) {
+    for (; at < narrow->found.count && reverse_node(narrow, at) < range.to; at++) {
         const struct edge_traits *traits;
         bool there;
         enum status status;
@@ -508,7 +508,7 @@ probe_edges(struct search *search, struct claim *claim, const struct hop *hop,
             claim->running = true;
             break;
         }
-        key.subject = narrow->found[at].node;
+        key.subject = reverse_node(narrow, at);
         status = graph_view_contains(eval_of(search, claim)->view, &key, &there, &traits, error);
         if (status == BEHALF_OK && there) {
             edges->nodes[edges->count] = key.subject;

@@ -8,6 +8,8 @@
 
 #ifdef BEHALF_TORTURE
 #define LIMIT_NARROW_FACTOR 2
+#define LIMIT_CANDIDATES_FIRST UINT32_C(2)
+#define LIMIT_CANDIDATES_GROWTH 2
 #define LIMIT_EDGE_BATCH 1 /* a batch of one edge shows every mistake in resuming a walk */
 #define LIMIT_EDGE_BATCH_GROWN 2
 #define LIMIT_GRAPH_SET_BYTES ((size_t)4096)
@@ -16,8 +18,13 @@
 #else
 #define LIMIT_EDGE_BATCH 16         /* edges a walk first takes at a time: most nodes have fewer */
 #define LIMIT_EDGE_BATCH_GROWN 1024 /* and once it has seen that there are many */
-/* Nodes that finding the subject's own side of a wide walk may visit, for each edge walked. */
+/* Nodes that finding the subject's own side of a wide walk may visit, for each edge walked; and an
+ * operand that only confirms candidates, for each of these. */
 #define LIMIT_NARROW_FACTOR 4
+/* What each operand of an intersection is first given to end within, and how that grows until one
+ * of them does: nodes visited. */
+#define LIMIT_CANDIDATES_FIRST UINT32_C(1024)
+#define LIMIT_CANDIDATES_GROWTH 8
 /* Of one set: some two million plain edges, which storage gives within the time of a check. */
 #define LIMIT_GRAPH_SET_BYTES ((size_t)16 * 1024 * 1024)
 /* A larger set of edges is kept in pieces, and a change copies one of them. */

@@ -1,17 +1,22 @@
 /* lookup_resources.c - which resources of a type may this subject reach?
- * The walk of reverse.h finds them; what it did not find for certain is a candidate, which the
- * evaluation core checks at the same snapshot. Checks are made only for the page asked. */
+ * candidates.h finds them; what it leaves open the evaluation core checks at the same snapshot.
+ * Checks are made only for the page asked. */
 #include "base/bytes.h"
+#include "engine/candidates.h"
 #include "engine/eval.h"
 #include "engine/request.h"
-#include "engine/reverse.h"
 #include "engine/token.h"
 
 /* --- the page --- */
 
+#define ROWS_AT_ONCE 64
+
 struct page {
     struct snapshot *snapshot;
-    struct reverse_walk walk;
+    const struct datum *context; /* of the request */
+    uint32_t target;             /* member */
+    uint64_t type_node;          /* the wildcard of its type */
+    struct resource_set found;   /* all that may be answers */
     struct arena *results;
     struct lookup_resources_result *result;
     size_t limit;
@@ -21,9 +26,13 @@ struct page {
     struct eval_subject subject;
     int64_t until;      /* the earliest expiration of the walk and of the candidates checked */
     struct value chain; /* of delegation: AND-ed into each decision */
+    uint32_t undecided_size;
+    uint64_t unnamed[ROWS_AT_ONCE]; /* nodes of the last rows, which have no id yet */
+    size_t unnamed_count;
 };
 
 #define PAGE_MEMORY_KEPT ((size_t)4 * 1024 * 1024)
+#define PREFETCHED 8 /* candidates ahead */
 
 static void
 refresh_eval(struct page *page)
@@ -32,7 +41,7 @@ refresh_eval(struct page *page)
 
     arena_reset(&page->memory, LIMIT_CHECK_ARENA);
     eval_init(&page->eval, VALUE_DECISION, snapshot->binding, &snapshot->view, &page->memory,
-              &page->subject, page->walk.scope.context);
+              &page->subject, page->context);
 }
 
 /* Checks of one subject share what they learn. One that finds too little memory behind that is made
@@ -40,7 +49,7 @@ refresh_eval(struct page *page)
 static enum status
 check_candidate(struct page *page, uint64_t node, struct value *value, struct error *error)
 {
-    uint32_t target = page->walk.target;
+    uint32_t target = page->target;
     bool reused = page->eval.schema != NULL && page->memory.used_bytes < PAGE_MEMORY_KEPT;
     enum status status;
 
@@ -54,15 +63,37 @@ check_candidate(struct page *page, uint64_t node, struct value *value, struct er
     return eval_node(&page->eval, node, target, value, error);
 }
 
+/* Rare, and large: made when needed. */
 static enum status
 add_undecided(struct page *page, uint64_t node, const struct error *problem, struct error *error)
 {
     struct lookup_resources_result *result = page->result;
-    struct lookup_undecided *row = &result->undecided[result->undecided_count];
-    enum status status = resolver_id(&page->snapshot->resolver, node, &row->id, error);
+    struct lookup_undecided *rows =
+        arena_grow(page->results, result->undecided, (uint32_t)result->undecided_count,
+                   &page->undecided_size, sizeof *rows);
+    enum status status;
 
-    row->error = *problem;
+    if (rows == NULL)
+        return budget_memory_spent(error);
+    result->undecided = rows;
+    rows[result->undecided_count].error = *problem;
+    status = resolver_id(&page->snapshot->resolver, node, &rows[result->undecided_count].id, error);
     result->undecided_count += status == BEHALF_OK;
+    return status;
+}
+
+static enum status
+name_rows(struct page *page, struct error *error)
+{
+    struct lookup_resource *rows =
+        page->result->resources + page->result->resource_count - page->unnamed_count;
+    struct slice ids[ROWS_AT_ONCE];
+    enum status status =
+        resolver_ids(&page->snapshot->resolver, page->unnamed, page->unnamed_count, ids, error);
+
+    for (size_t i = 0; status == BEHALF_OK && i < page->unnamed_count; i++)
+        rows[i].id = ids[i];
+    page->unnamed_count = 0;
     return status;
 }
 
@@ -70,13 +101,11 @@ static enum status
 add_resource(struct page *page, uint64_t node, const struct verdict *verdict, struct error *error)
 {
     struct lookup_resources_result *result = page->result;
-    struct lookup_resource *row = &result->resources[result->resource_count];
-    enum status status = resolver_id(&page->snapshot->resolver, node, &row->id, error);
 
-    row->decision = verdict->decision;
-    row->missing = verdict->missing;
-    result->resource_count += status == BEHALF_OK;
-    return status;
+    result->resources[result->resource_count++] =
+        (struct lookup_resource){.decision = verdict->decision, .missing = verdict->missing};
+    page->unnamed[page->unnamed_count++] = node;
+    return page->unnamed_count == ROWS_AT_ONCE ? name_rows(page, error) : BEHALF_OK;
 }
 
 static void
@@ -88,7 +117,7 @@ note_expiration(struct page *page, int64_t until)
 
 /* Decides one candidate. `problem` is its own error when it has one, `error` the request's. */
 static enum status
-decide_candidate(struct page *page, const struct reverse_node *candidate, struct verdict *verdict,
+decide_candidate(struct page *page, uint64_t node, bool open, struct verdict *verdict,
                  struct error *problem, struct error *error)
 {
     struct snapshot *snapshot = page->snapshot;
@@ -96,8 +125,8 @@ decide_candidate(struct page *page, const struct reverse_node *candidate, struct
     enum status status = BEHALF_OK;
 
     problem->status = BEHALF_OK;
-    if (!candidate->certain)
-        status = check_candidate(page, candidate->node, &value, error);
+    if (open)
+        status = check_candidate(page, node, &value, error);
     if (status == BEHALF_OK &&
         !value_combine(VALUE_DECISION, VALUE_INTERSECTION, snapshot->scratch, &value, &page->chain))
         status = budget_memory_spent(error);
@@ -111,39 +140,53 @@ decide_candidate(struct page *page, const struct reverse_node *candidate, struct
     return status;
 }
 
+/* The next resource of the page; *full when there is no room for it. */
+static enum status
+add_candidate(struct page *page, uint64_t node, bool open, bool *full, struct error *error)
+{
+    const struct lookup_resources_result *result = page->result;
+    struct verdict verdict = {.decision = DECISION_ALLOW};
+    struct error problem;
+    bool decided = !open && page->chain.lower;
+    enum status status = BEHALF_OK;
+
+    if (!decided) {
+        status = decide_candidate(page, node, open, &verdict, &problem, error);
+        decided = problem.status == BEHALF_OK;
+    }
+    if (status != BEHALF_OK || (decided && verdict.decision == DECISION_DENY))
+        return status;
+    *full = result->resource_count + result->undecided_count == page->limit;
+    if (*full)
+        return BEHALF_OK;
+    page->last = node;
+    return decided ? add_resource(page, node, &verdict, error)
+                   : add_undecided(page, node, &problem, error);
+}
+
+static uint64_t
+node_at(const struct page *page, uint32_t at)
+{
+    return page->type_node | RESOURCE_SEQUENCE(page->found.entries[at]);
+}
+
 /* Fills the page in order of nodes, and looks one answer ahead to know whether another follows. */
 static enum status
-fill_page(struct page *page, struct error *error)
+fill_page(struct page *page, uint32_t at, struct error *error)
 {
-    struct lookup_resources_result *result = page->result;
-    const struct reverse_walk *walk = &page->walk;
+    enum status status = BEHALF_OK;
+    bool full = false;
 
-    result->complete = true;
-    for (uint32_t i = 0; i < walk->found_count; i++) {
-        const struct reverse_node *candidate = &walk->found[i];
-        struct error problem;
-        struct verdict verdict;
-        enum status status;
+    for (; status == BEHALF_OK && !full && at < page->found.count; at++) {
+        bool open = RESOURCE_OPEN(page->found.entries[at]);
 
-        if (candidate->node <= page->last)
-            continue;
-        status = decide_candidate(page, candidate, &verdict, &problem, error);
-        if (status != BEHALF_OK)
-            return status;
-        if (problem.status == BEHALF_OK && verdict.decision == DECISION_DENY)
-            continue;
-        if (result->resource_count + result->undecided_count == page->limit) {
-            result->complete = false;
-            return BEHALF_OK;
-        }
-        status = problem.status == BEHALF_OK
-                     ? add_resource(page, candidate->node, &verdict, error)
-                     : add_undecided(page, candidate->node, &problem, error);
-        if (status != BEHALF_OK)
-            return status;
-        page->last = candidate->node;
+        if (open && page->found.count - at > PREFETCHED)
+            graph_prefetch(page->snapshot->view.graph, node_at(page, at + PREFETCHED),
+                           EDGE_FORWARD);
+        status = add_candidate(page, node_at(page, at), open, &full, error);
     }
-    return BEHALF_OK;
+    page->result->complete = !full;
+    return status == BEHALF_OK ? name_rows(page, error) : status;
 }
 
 static enum status
@@ -151,14 +194,19 @@ make_page(struct page *page, uint64_t digest, struct error *error)
 {
     struct lookup_resources_result *result = page->result;
     struct snapshot *snapshot = page->snapshot;
-    size_t most = page->limit < page->walk.found_count ? page->limit : page->walk.found_count;
+    uint32_t first =
+        page->last == 0
+            ? 0
+            : resource_set_lower_bound(page->found, (page->last & NODE_SEQUENCE_MASK) + 1);
+    size_t most = page->found.count - first;
     enum status status;
 
-    result->resources = arena_take_array(page->results, most, sizeof *result->resources);
-    result->undecided = arena_take_array(page->results, most, sizeof *result->undecided);
-    if (result->resources == NULL || result->undecided == NULL)
+    if (page->limit < most)
+        most = page->limit;
+    result->resources = arena_take(page->results, most * sizeof *result->resources);
+    if (result->resources == NULL)
         return budget_memory_spent(error);
-    status = fill_page(page, error);
+    status = fill_page(page, first, error);
     if (status == BEHALF_OK && !result->complete) {
         struct cursor cursor = {.revision = snapshot->revision, .request_digest = digest};
 
@@ -210,23 +258,36 @@ bind_lookup(struct page *page, const struct lookup_resources *lookup, struct req
     enum status status = request_type(snapshot, lookup->resource_type, &type, error);
 
     if (status == BEHALF_OK)
-        status = request_member(snapshot, type, lookup->permission, &page->walk.target, error);
+        status = request_member(snapshot, type, lookup->permission, &page->target, error);
     if (status == BEHALF_OK)
         status = request_subject(snapshot, &lookup->subject, &page->subject, error);
     if (status == BEHALF_OK)
         status = request_chain(snapshot, &lookup->subject, &page->subject, lookup->actors,
                                lookup->actor_count, chain, error);
-    page->walk.view = &snapshot->view;
-    page->walk.scope = (struct condition_scope){
-        .binding = snapshot->binding,
-        .context = lookup->context,
-        .arena = snapshot->scratch,
-        .budget = &snapshot->budget,
-    };
+    if (status == BEHALF_OK)
+        page->type_node = NODE_WILDCARD(snapshot->binding->type_labels[type]);
     return status;
 }
 
-/* Decides the chain once, walks, and makes the page. */
+static enum status
+find(struct page *page, struct error *error)
+{
+    struct snapshot *snapshot = page->snapshot;
+    struct candidates candidates = {
+        .view = &snapshot->view,
+        .scope = {.binding = snapshot->binding,
+                  .context = page->context,
+                  .arena = snapshot->scratch,
+                  .budget = &snapshot->budget},
+        .subject = &page->subject,
+    };
+    enum status status = candidates_find(&candidates, page->target, &page->found, error);
+
+    note_expiration(page, candidates.until);
+    return status;
+}
+
+/* Decides the chain once, finds all that may be answers, and makes the page. */
 static enum status
 answer(struct page *page, const struct lookup_resources *lookup, uint64_t digest,
        struct error *error)
@@ -242,10 +303,8 @@ answer(struct page *page, const struct lookup_resources *lookup, uint64_t digest
     if (status != BEHALF_OK)
         return status;
     page->until = page->chain.until;
-    if (hops.decision != DECISION_DENY) {
-        status = reverse_walk(&page->walk, &page->subject, error);
-        note_expiration(page, page->walk.until);
-    }
+    if (hops.decision != DECISION_DENY)
+        status = find(page, error);
     return status == BEHALF_OK ? make_page(page, digest, error) : status;
 }
 
@@ -258,7 +317,12 @@ engine_lookup_resources(struct engine_worker *worker, const struct engine_reques
     struct cursor cursor = {.revision = 0};
     struct snapshot snapshot;
     uint64_t digest = digest_of(lookup);
-    struct page page = {.snapshot = &snapshot, .results = request->arena, .result = &found};
+    struct page page = {
+        .snapshot = &snapshot,
+        .context = lookup->context,
+        .results = request->arena,
+        .result = &found,
+    };
     enum status status = request_limit(lookup->limit, &page.limit, error);
 
     if (status == BEHALF_OK && lookup->cursor.size > 0) {

@@ -228,6 +228,16 @@ name_cache_prefetch_entry(struct name_cache *cache, uint64_t hash)
         __builtin_prefetch(entry_of(value));
 }
 
+/* First all slots, then all entries: the misses of each round overlap. */
+void
+name_cache_prefetch_ids(struct name_cache *cache, const uint64_t *nodes, size_t count)
+{
+    for (size_t at = 0; at < count; at++)
+        name_cache_prefetch(cache, node_hash(nodes[at]));
+    for (size_t at = 0; at < count; at++)
+        name_cache_prefetch_entry(cache, node_hash(nodes[at]));
+}
+
 /* Under the shard's lock. *same counts the slots of the same hash that were passed. */
 static struct slot *
 find(struct name_shard *shard, const struct wanted *wanted, uint32_t *same)

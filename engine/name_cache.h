@@ -40,6 +40,10 @@ void name_cache_prefetch_entry(struct name_cache *cache, uint64_t hash);
 /* *id stays until the caller's section ends. */
 bool name_cache_find_id(struct name_cache *cache, uint64_t node, struct slice *id);
 
+/* Brings the ids of some nodes nearer, all at once, for a caller who asks for them next. Within the
+ * caller's section. */
+void name_cache_prefetch_ids(struct name_cache *cache, const uint64_t *nodes, size_t count);
+
 /* A name of which it is known already that it was there earlier keeps the earlier `known_at`. */
 void name_cache_add_node(struct name_cache *cache, uint64_t node, struct slice id, uint64_t hash,
                          uint64_t known_at);

@@ -53,4 +53,8 @@ enum status resolver_node(struct resolver *resolver, uint16_t type_label, struct
 enum status resolver_id(struct resolver *resolver, uint64_t node, struct slice *id,
                         struct error *error) BEHALF_MUST_USE;
 
+/* The same of many nodes, whose names are brought nearer together. */
+enum status resolver_ids(struct resolver *resolver, const uint64_t *nodes, size_t count,
+                         struct slice *ids, struct error *error) BEHALF_MUST_USE;
+
 #endif

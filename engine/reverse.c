@@ -3,18 +3,25 @@
  * target can still be reached. */
 #include "engine/reverse.h"
 
-#include <stdlib.h>
-
 #include "engine/limits.h"
 
 #define UNCERTAIN 0u
 #define CERTAIN 1u
 #define FIRST_VISITED 64
+#define PREFETCHED 8 /* steps ahead */
 
 struct reverse_step {
     uint64_t object;
     uint32_t member;
     bool certain;
+};
+
+/* How a member leads to the target. */
+enum lead {
+    LEADS_NOWHERE,
+    LEADS_ON,      /* its nodes are visited, and walked from */
+    LEADS_OPEN,    /* only to the target on the same object, which may then hold */
+    LEADS_CERTAIN, /* the same, and it holds then */
 };
 
 /* --- which members lead to the target --- */
@@ -55,6 +62,46 @@ turn_entries(struct reverse_walk *walk, struct turned *turned)
     return true;
 }
 
+/* Of a member that leads to the target, as far as is known of those that it leads to. */
+static enum lead
+lead_of(const struct reverse_walk *walk, uint32_t member)
+{
+    const struct schema *schema = walk->scope.binding->schema;
+    const struct schema_member *row = &schema->members[member];
+    enum lead lead = member == walk->target ? LEADS_CERTAIN : LEADS_OPEN;
+
+    for (uint32_t at = row->first_entry; at < row->first_entry + row->entry_count; at++) {
+        const struct schema_entry *entry = &schema->entries[at];
+
+        if (walk->leads[entry->target] == LEADS_NOWHERE)
+            continue;
+        if (entry->kind != SCHEMA_ENTRY_COMPUTED || walk->leads[entry->target] == LEADS_ON)
+            return LEADS_ON;
+        if (entry->certain && walk->leads[entry->target] == LEADS_CERTAIN)
+            lead = LEADS_CERTAIN;
+    }
+    return lead;
+}
+
+/* `members`: all that lead to the target, from which it is found step by step. */
+static void
+find_ends(struct reverse_walk *walk, const uint32_t *members, uint32_t count)
+{
+    bool changed = true;
+
+    while (changed) {
+        changed = false;
+        for (uint32_t i = 0; i < count; i++) {
+            enum lead lead =
+                walk->leads[members[i]] == LEADS_ON ? lead_of(walk, members[i]) : LEADS_ON;
+
+            changed = changed || lead != LEADS_ON;
+            if (lead != LEADS_ON)
+                walk->leads[members[i]] = (uint8_t)lead;
+        }
+    }
+}
+
 /* Goes from the target backwards; each member and entry is looked at once. */
 static enum status
 find_leads(struct reverse_walk *walk, struct error *error)
@@ -67,39 +114,57 @@ find_leads(struct reverse_walk *walk, struct error *error)
     walk->leads = arena_take_array(walk->scope.arena, members, sizeof *walk->leads);
     if (found == NULL || walk->leads == NULL || !turn_entries(walk, &turned))
         return budget_memory_spent(error);
-    walk->leads[walk->target] = true;
+    walk->leads[walk->target] = LEADS_ON;
     found[count++] = walk->target;
     for (uint32_t done = 0; done < count; done++) {
         for (uint32_t at = turned.first[found[done]]; at < turned.first[found[done] + 1]; at++) {
             uint32_t source = turned.sources[at];
 
-            if (!walk->leads[source]) {
-                walk->leads[source] = true;
+            if (walk->leads[source] == LEADS_NOWHERE) {
+                walk->leads[source] = LEADS_ON;
                 found[count++] = source;
             }
         }
     }
+    find_ends(walk, found, count);
     return BEHALF_OK;
 }
 
 /* --- the walk --- */
 
-static enum status
-add_found(struct reverse_walk *walk, uint64_t node, bool certain, struct error *error)
+static void
+count_reached(struct reverse_walk *walk, uint32_t count)
 {
-    struct reverse_node *found = arena_grow(walk->scope.arena, walk->found, walk->found_count,
-                                            &walk->found_size, sizeof *found);
+    walk->reached += count;
+    walk->cut = walk->most > 0 && walk->reached > walk->most;
+}
 
-    if (found == NULL)
+/* Edges worth reading at once: not many more than there are nodes left to reach. */
+static size_t
+capacity_within(const struct reverse_walk *walk, size_t capacity)
+{
+    size_t left = (size_t)walk->most - walk->reached + 1;
+
+    return walk->most > 0 && left < capacity ? left : capacity;
+}
+
+static enum status
+find_one(struct reverse_walk *walk, uint64_t object, bool certain, struct error *error)
+{
+    uint32_t room;
+    uint64_t *entries = resource_gather_room(&walk->gather, &room);
+
+    if (entries == NULL)
         return budget_memory_spent(error);
-    walk->found = found;
-    found[walk->found_count++] = (struct reverse_node){node, certain};
+    entries[0] = RESOURCE_ENTRY(object & NODE_SEQUENCE_MASK, !certain);
+    resource_gather_add(&walk->gather, 1);
     return BEHALF_OK;
 }
 
-/* Reaches a node. It is walked from once, and once more if it turns out to be certain later. */
+/* Reaches a node that is to be walked from: once, and once more if it turns out to be certain
+ * later. */
 static enum status
-reach(struct reverse_walk *walk, uint64_t object, uint32_t member, bool certain,
+visit(struct reverse_walk *walk, uint64_t object, uint32_t member, bool certain,
       struct error *error)
 {
     uint64_t key = eval_key(object, member);
@@ -108,16 +173,14 @@ reach(struct reverse_walk *walk, uint64_t object, uint32_t member, bool certain,
 
     if (seen == CERTAIN || (seen == UNCERTAIN && !certain))
         return BEHALF_OK;
-    if (walk->most > 0 && walk->visited.count >= walk->most) {
-        walk->cut = true;
-        return BEHALF_OK;
-    }
     if (seen == UNCERTAIN)
         table_set(&walk->visited, key, CERTAIN);
     else if (!table_add(&walk->visited, key, certain ? CERTAIN : UNCERTAIN))
         return budget_memory_spent(error);
+    if (seen == TABLE_NONE)
+        count_reached(walk, 1);
     if (member == walk->target) {
-        enum status status = add_found(walk, object, certain, error);
+        enum status status = find_one(walk, object, certain, error);
 
         if (status != BEHALF_OK)
             return status;
@@ -131,66 +194,158 @@ reach(struct reverse_walk *walk, uint64_t object, uint32_t member, bool certain,
     return BEHALF_OK;
 }
 
+static enum status
+reach(struct reverse_walk *walk, uint64_t object, uint32_t member, bool certain,
+      struct error *error)
+{
+    if (walk->leads[member] == LEADS_ON)
+        return visit(walk, object, member, certain, error);
+    count_reached(walk, 1);
+    return find_one(walk, object, certain && walk->leads[member] == LEADS_CERTAIN, error);
+}
+
 /* A kind of stored edge to be walked against its direction, and where it leads. */
 struct reverse_edge {
     uint64_t subject;
     uint32_t relation;
     const struct schema_variant *variant; /* the first of its kind */
     uint32_t target;
+    bool visits; /* the target's nodes are walked from; else they are found and that is all */
     bool certain;
 };
 
-/* Takes one edge of the step. */
-static enum status
-reach_resource(struct reverse_walk *walk, const struct reverse_edge *step, uint64_t resource,
-               const struct edge_traits *traits, struct error *error)
-{
-    struct value value = value_decision(true);
-    enum status status = BEHALF_OK;
-
-    if (!condition_allows(walk->scope.binding, step->relation, step->variant, traits))
-        return BEHALF_OK;
-    if (traits != NULL)
-        status = condition_value(&walk->scope, traits, &value, error);
-    if (status != BEHALF_OK || !value.upper)
-        return status;
-    if (value.until < walk->until)
-        walk->until = value.until;
-    return reach(walk, resource, step->target, step->certain && value.lower, error);
-}
-
-/* Reaches the target on every resource that names the subject on the relation. */
-static enum status
-reach_resources(struct reverse_walk *walk, const struct reverse_edge *step, struct error *error)
+static struct graph_range
+range_of(const struct reverse_walk *walk, const struct reverse_edge *step)
 {
     const struct binding *binding = walk->scope.binding;
-    uint16_t type_label =
-        binding->type_labels[walk->scope.binding->schema->members[step->relation].type];
+    uint64_t type_node =
+        NODE_WILDCARD(binding->type_labels[binding->schema->members[step->relation].type]);
     uint32_t subject_relation = step->variant->relation;
-    struct graph_range range = {
+
+    return (struct graph_range){
         .direction = EDGE_REVERSE,
         .node = step->subject,
         .relation = binding->member_labels[step->relation],
         .subject_relation =
             subject_relation == SCHEMA_NONE ? LABEL_NONE : binding->member_labels[subject_relation],
-        .from = NODE_WILDCARD(type_label),
-        .to = NODE_WILDCARD(type_label) + NODE_SEQUENCE_LOCAL,
+        .from = type_node,
+        .to = type_node + NODE_SEQUENCE_LOCAL,
     };
-    uint64_t nodes[LIMIT_EDGE_BATCH_GROWN];
-    struct graph_batch batch = {.nodes = nodes, .capacity = BEHALF_COUNT_OF(nodes)};
+}
+
+/* What one edge of the step is worth: whether it leads on at all, and for certain. */
+static enum status
+weigh_edge(struct reverse_walk *walk, const struct reverse_edge *step,
+           const struct edge_traits *traits, bool *leads, bool *certain, struct error *error)
+{
+    struct value value;
+    enum status status;
+
+    *leads = condition_allows(walk->scope.binding, step->relation, step->variant, traits);
+    *certain = step->certain;
+    if (!*leads || traits == NULL)
+        return BEHALF_OK;
+    status = condition_value(&walk->scope, traits, &value, error);
+    if (status != BEHALF_OK)
+        return status;
+    *leads = value.upper;
+    *certain = step->certain && value.lower;
+    if (value.upper && value.until < walk->until)
+        walk->until = value.until;
+    return BEHALF_OK;
+}
+
+/* Puts what was read into the place where it was read to, as entries. */
+static enum status
+find_batch(struct reverse_walk *walk, const struct reverse_edge *step,
+           const struct graph_batch *batch, struct error *error)
+{
+    bool plain = batch->traits == NULL &&
+                 condition_allows(walk->scope.binding, step->relation, step->variant, NULL);
+    uint64_t *entries = batch->nodes;
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < batch->count; i++) {
+        bool leads = true;
+        bool certain = step->certain;
+        enum status status = BEHALF_OK;
+
+        if (BEHALF_UNLIKELY(!plain))
+            status = weigh_edge(walk, step, batch->traits == NULL ? NULL : batch->traits[i], &leads,
+                                &certain, error);
+        if (status != BEHALF_OK)
+            return status;
+        if (leads)
+            entries[count++] = RESOURCE_ENTRY(entries[i] & NODE_SEQUENCE_MASK, !certain);
+    }
+    resource_gather_add(&walk->gather, count);
+    count_reached(walk, count);
+    return BEHALF_OK;
+}
+
+/* Finds every resource that names the subject on the relation. */
+static enum status
+find_resources(struct reverse_walk *walk, const struct reverse_edge *step, struct error *error)
+{
+    struct graph_range range = range_of(walk, step);
+    struct graph_batch batch;
 
     do {
-        enum status status = graph_view_read(walk->view, &range, &batch, error);
+        uint32_t room;
+        enum status status;
 
-        for (size_t i = 0; status == BEHALF_OK && !walk->cut && i < batch.count; i++)
-            status = reach_resource(walk, step, nodes[i],
-                                    batch.traits == NULL ? NULL : batch.traits[i], error);
+        batch.nodes = resource_gather_room(&walk->gather, &room);
+        if (batch.nodes == NULL)
+            return budget_memory_spent(error);
+        batch.capacity =
+            capacity_within(walk, room < LIMIT_EDGE_BATCH_GROWN ? room : LIMIT_EDGE_BATCH_GROWN);
+        status = graph_view_read(walk->view, &range, &batch, error);
+        if (status == BEHALF_OK && batch.count > 0)
+            range.from = batch.nodes[batch.count - 1] + 1;
+        if (status == BEHALF_OK)
+            status = find_batch(walk, step, &batch, error);
+        if (status != BEHALF_OK)
+            return status;
+    } while (batch.count == batch.capacity && !walk->cut);
+    return BEHALF_OK;
+}
+
+/* Visits the target of the step on every resource that names the subject on the relation. */
+static enum status
+visit_resources(struct reverse_walk *walk, const struct reverse_edge *step, struct error *error)
+{
+    struct graph_range range = range_of(walk, step);
+    uint64_t nodes[LIMIT_EDGE_BATCH_GROWN];
+    struct graph_batch batch = {.nodes = nodes};
+
+    do {
+        enum status status;
+
+        batch.capacity = capacity_within(walk, BEHALF_COUNT_OF(nodes));
+        status = graph_view_read(walk->view, &range, &batch, error);
+        for (size_t i = 0; status == BEHALF_OK && !walk->cut && i < batch.count; i++) {
+            bool leads;
+            bool certain;
+
+            status = weigh_edge(walk, step, batch.traits == NULL ? NULL : batch.traits[i], &leads,
+                                &certain, error);
+            if (status == BEHALF_OK && leads)
+                status = visit(walk, nodes[i], step->target, certain, error);
+        }
         if (status != BEHALF_OK)
             return status;
         if (batch.count > 0)
             range.from = nodes[batch.count - 1] + 1;
     } while (batch.count == batch.capacity && !walk->cut);
     return BEHALF_OK;
+}
+
+static enum status
+reach_resources(struct reverse_walk *walk, const struct reverse_edge *step, struct error *error)
+{
+    if (walk->cut)
+        return BEHALF_OK;
+    return step->visits ? visit_resources(walk, step, error) : find_resources(walk, step, error);
 }
 
 /* The first of the relation's variants of a kind; NULL when it does not allow the kind. */
@@ -212,42 +367,33 @@ find_variant(const struct schema *schema, uint32_t relation, uint32_t type,
 
 /* `source`: the member whose userset is the subject; SCHEMA_NONE for a plain subject. */
 static enum status
-reach_by_relation(struct reverse_walk *walk, uint64_t object, uint32_t source,
-                  const struct schema_entry *entry, bool certain, struct error *error)
+reach_by_relation(struct reverse_walk *walk, struct reverse_edge *step, uint32_t source,
+                  bool wildcard, struct error *error)
 {
-    struct reverse_edge step = {
-        .subject = entry->wildcard ? NODE_WILDCARD(NODE_TYPE(object)) : object,
-        .relation = entry->target,
-        .variant = find_variant(walk->scope.binding->schema, entry->target,
-                                binding_type(walk->scope.binding, object), source, entry->wildcard),
-        .target = entry->target,
-        .certain = certain,
-    };
+    uint32_t type = binding_type(walk->scope.binding, step->subject);
 
-    BEHALF_ASSERT(step.variant != NULL);
-    return reach_resources(walk, &step, error);
+    step->variant =
+        find_variant(walk->scope.binding->schema, step->relation, type, source, wildcard);
+    BEHALF_ASSERT(step->variant != NULL);
+    if (wildcard)
+        step->subject = NODE_WILDCARD(NODE_TYPE(step->subject));
+    return reach_resources(walk, step, error);
 }
 
-/* The object of a node stands on the tupleset in any form that the schema allows: plainly, or as a
- * userset, whose relation an arrow ignores. */
+/* An object stands on a tupleset in any form that the schema allows: plainly, or as a userset,
+ * whose relation an arrow ignores. */
 static enum status
-reach_by_arrow(struct reverse_walk *walk, uint64_t object, const struct schema_entry *entry,
-               bool certain, struct error *error)
+reach_by_arrow(struct reverse_walk *walk, struct reverse_edge *step, struct error *error)
 {
-    const struct schema_member *tupleset = &walk->scope.binding->schema->members[entry->tupleset];
-    uint32_t type = binding_type(walk->scope.binding, object);
-    struct reverse_edge step = {
-        .subject = object,
-        .relation = entry->tupleset,
-        .target = entry->target,
-        .certain = certain,
-    };
+    const struct schema *schema = walk->scope.binding->schema;
+    const struct schema_member *tupleset = &schema->members[step->relation];
+    uint32_t type = binding_type(walk->scope.binding, step->subject);
     enum status status = BEHALF_OK;
 
     for (uint32_t i = 0; status == BEHALF_OK && i < tupleset->variant_count; i++) {
-        step.variant = &walk->scope.binding->schema->variants[tupleset->first_variant + i];
-        if (step.variant->type == type && !step.variant->wildcard && !step.variant->repeats)
-            status = reach_resources(walk, &step, error);
+        step->variant = &schema->variants[tupleset->first_variant + i];
+        if (step->variant->type == type && !step->variant->wildcard && !step->variant->repeats)
+            status = reach_resources(walk, step, error);
     }
     return status;
 }
@@ -257,17 +403,26 @@ static enum status
 take_entry(struct reverse_walk *walk, uint64_t object, uint32_t source,
            const struct schema_entry *entry, bool certain, struct error *error)
 {
-    if (!walk->leads[entry->target])
+    enum lead lead = walk->leads[entry->target];
+    struct reverse_edge step = {
+        .subject = object,
+        .relation = entry->target,
+        .target = entry->target,
+        .visits = lead == LEADS_ON,
+        .certain = certain && entry->certain && lead != LEADS_OPEN,
+    };
+
+    if (lead == LEADS_NOWHERE)
         return BEHALF_OK;
-    certain = certain && entry->certain;
     switch (entry->kind) {
     case SCHEMA_ENTRY_STORED:
-        return reach_by_relation(walk, object, source, entry, certain, error);
+        return reach_by_relation(walk, &step, source, entry->wildcard, error);
     case SCHEMA_ENTRY_COMPUTED:
     case SCHEMA_ENTRY_SELF:
-        return reach(walk, object, entry->target, certain, error);
+        return reach(walk, object, entry->target, step.certain, error);
     case SCHEMA_ENTRY_ARROW:
-        return reach_by_arrow(walk, object, entry, certain, error);
+        step.relation = entry->tupleset;
+        return reach_by_arrow(walk, &step, error);
     }
     BEHALF_UNREACHABLE();
 }
@@ -295,41 +450,34 @@ walk_from(struct reverse_walk *walk, const struct eval_subject *subject, struct 
     else
         status = take_entries(walk, subject->node, SCHEMA_NONE, type->first_entry,
                               type->entry_count, true, error);
-    while (status == BEHALF_OK && !walk->cut && walk->step_count > 0) {
-        struct reverse_step step = walk->steps[--walk->step_count];
+    for (uint32_t at = 0; status == BEHALF_OK && !walk->cut && at < walk->step_count; at++) {
+        struct reverse_step step = walk->steps[at];
         const struct schema_member *member = &walk->scope.binding->schema->members[step.member];
 
+        if (walk->step_count - at > PREFETCHED)
+            graph_prefetch(walk->view->graph, walk->steps[at + PREFETCHED].object, EDGE_REVERSE);
         status = take_entries(walk, step.object, step.member, member->first_entry,
                               member->entry_count, step.certain, error);
     }
     return status;
 }
 
-/* Certain before uncertain, so that the first of equal nodes is the one to keep. */
-static int
-compare_nodes(const void *a, const void *b)
+static void
+begin(struct reverse_walk *walk)
 {
-    const struct reverse_node *x = a;
-    const struct reverse_node *y = b;
+    const struct binding *binding = walk->scope.binding;
 
-    if (x->node != y->node)
-        return x->node < y->node ? -1 : 1;
-    return (int)y->certain - (int)x->certain;
+    walk->until = VALUE_FOR_EVER;
+    walk->gather.arena = walk->scope.arena;
+    walk->type_node =
+        NODE_WILDCARD(binding->type_labels[binding->schema->members[walk->target].type]);
 }
 
-static void
-sort_found(struct reverse_walk *walk)
+static enum status
+end(struct reverse_walk *walk, struct error *error)
 {
-    uint32_t kept = 0;
-
-    if (walk->found_count == 0)
-        return;
-    qsort(walk->found, walk->found_count, sizeof *walk->found, compare_nodes);
-    for (uint32_t i = 0; i < walk->found_count; i++) {
-        if (kept == 0 || walk->found[kept - 1].node != walk->found[i].node)
-            walk->found[kept++] = walk->found[i];
-    }
-    walk->found_count = kept;
+    return resource_gather_end(&walk->gather, &walk->found) ? BEHALF_OK
+                                                            : budget_memory_spent(error);
 }
 
 enum status
@@ -337,30 +485,32 @@ reverse_walk(struct reverse_walk *walk, const struct eval_subject *subject, stru
 {
     enum status status;
 
-    walk->until = VALUE_FOR_EVER;
+    begin(walk);
     if (!table_init(&walk->visited, walk->scope.arena, FIRST_VISITED))
         return budget_memory_spent(error);
     status = find_leads(walk, error);
     if (status == BEHALF_OK)
         status = walk_from(walk, subject, error);
-    if (status == BEHALF_OK)
-        sort_found(walk);
-    return status;
+    return status == BEHALF_OK ? end(walk, error) : status;
 }
 
-uint32_t
-reverse_lower_bound(const struct reverse_walk *walk, uint64_t node)
+enum status
+reverse_name(struct reverse_walk *walk, uint32_t type, struct resource_set objects,
+             struct error *error)
 {
-    uint32_t low = 0;
-    uint32_t high = walk->found_count;
+    uint64_t type_node = NODE_WILDCARD(walk->scope.binding->type_labels[type]);
+    struct reverse_edge step = {.relation = walk->target, .target = walk->target};
+    enum status status = BEHALF_OK;
 
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (walk->found[middle].node < node)
-            low = middle + 1;
-        else
-            high = middle;
+    begin(walk);
+    for (uint32_t at = 0; status == BEHALF_OK && !walk->cut && at < objects.count; at++) {
+        if (objects.count - at > PREFETCHED)
+            graph_prefetch(walk->view->graph,
+                           type_node | RESOURCE_SEQUENCE(objects.entries[at + PREFETCHED]),
+                           EDGE_REVERSE);
+        step.subject = type_node | RESOURCE_SEQUENCE(objects.entries[at]);
+        step.certain = !RESOURCE_OPEN(objects.entries[at]);
+        status = reach_by_arrow(walk, &step, error);
     }
-    return low;
+    return status == BEHALF_OK ? end(walk, error) : status;
 }
