@@ -238,17 +238,17 @@ probe_narrowed(struct eval *eval, struct eval_plain *plain, uint32_t member,
     enum status status = BEHALF_OK;
 
     for (uint32_t at = reverse_lower_bound(narrow, range->from);
-         status == BEHALF_OK && !*holds && at < narrow->found_count; at++) {
+         status == BEHALF_OK && !*holds && at < narrow->found.count; at++) {
         const struct edge_traits *traits;
         bool found;
 
-        key.subject = narrow->found[at].node;
+        key.subject = reverse_node(narrow, at);
         if (key.subject >= range->to)
             break;
         status = graph_view_contains(eval->view, &key, &found, &traits, error);
         if (status != BEHALF_OK || !found || traits != NULL)
             continue;
-        if (narrow->found[at].certain)
+        if (!RESOURCE_OPEN(narrow->found.entries[at]))
             *holds = true;
         else
             status = await(eval, plain, key.subject, member, holds, error);
