@@ -27,7 +27,7 @@ Test(options, defaults)
     cr_assert_str_eq(options.data, "d");
     cr_assert_str_eq(options.listen, "127.0.0.1:23425");
     cr_assert_str_eq(options.unix_path, "");
-    cr_assert_eq(options.loops, 1);
+    cr_assert_eq(options.loops, 0);
     cr_assert_eq(options.ready_fd, OPTIONS_UNSET);
     cr_assert_eq(options.log_level, LOG_INFO);
     cr_assert_not(options.log_json);
