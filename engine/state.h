@@ -19,6 +19,7 @@
 #include "engine/limits.h"
 #include "engine/names.h"
 
+struct page_cache;
 struct pool;
 struct writer;
 
@@ -34,6 +35,7 @@ struct engine {
     const struct env *env;
     struct graph *graph;
     struct name_cache *names;
+    struct page_cache *pages;
     struct pool *pool;
     struct writer *writer;
     struct clock clock;
