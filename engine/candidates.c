@@ -18,19 +18,27 @@ enum way {
     WAY_SETS,
 };
 
-struct known_set {
-    struct known_set *next;
-    uint32_t member;
-    struct resource_set set;
+/* How far an operand is to be found. */
+struct bound {
+    uint32_t most; /* nodes to visit; 0 = as many as there are */
+    bool whole;    /* all its resources, not only those of the window */
 };
 
-/* What an operand came to; nothing when it was cut. */
+/* What it came to: all of its resources in (after, to], or nothing when it was cut. */
 struct operand {
     struct resource_set set;
+    uint64_t to;
     bool cut;
 };
 
-static const struct resource_set no_resources = {NULL, 0};
+struct known_set {
+    struct known_set *next;
+    uint32_t member;
+    bool whole;
+    struct operand operand;
+};
+
+static const struct operand no_resources = {.to = RESOURCE_END};
 
 static const struct schema *
 schema_of(const struct candidates *candidates)
@@ -102,25 +110,31 @@ takes_sets(struct candidates *candidates, uint32_t member)
 /* --- walks --- */
 
 static struct reverse_walk
-walk_to(const struct candidates *candidates, uint32_t member, uint32_t most)
+walk_to(const struct candidates *candidates, uint32_t member, struct bound bound)
 {
     return (struct reverse_walk){
-        .view = candidates->view, .scope = candidates->scope, .target = member, .most = most};
+        .view = candidates->view,
+        .scope = candidates->scope,
+        .target = member,
+        .most = bound.most,
+        .after = bound.whole ? 0 : candidates->after,
+        .window = bound.whole ? 0 : LIMIT_CANDIDATES_WINDOW,
+    };
 }
 
 static void
 take_walk(struct candidates *candidates, const struct reverse_walk *walk, struct operand *operand)
 {
-    *operand = (struct operand){walk->found, walk->cut};
+    *operand = (struct operand){walk->found, walk->to, walk->cut};
     if (walk->until < candidates->until)
         candidates->until = walk->until;
 }
 
 static enum status
-walk_member(struct candidates *candidates, uint32_t member, uint32_t most, struct operand *operand,
-            struct error *error)
+walk_member(struct candidates *candidates, uint32_t member, struct bound bound,
+            struct operand *operand, struct error *error)
 {
-    struct reverse_walk walk = walk_to(candidates, member, most);
+    struct reverse_walk walk = walk_to(candidates, member, bound);
     enum status status = reverse_walk(&walk, candidates->subject, error);
 
     take_walk(candidates, &walk, operand);
@@ -129,16 +143,28 @@ walk_member(struct candidates *candidates, uint32_t member, uint32_t most, struc
 
 /* --- operators --- */
 
-static enum status find_member(struct candidates *candidates, uint32_t member, uint32_t most,
+static enum status find_member(struct candidates *candidates, uint32_t member, struct bound bound,
                                struct operand *operand, struct error *error);
 static enum status find_rewrite(struct candidates *candidates, uint32_t type, uint32_t rewrite,
-                                uint32_t most, struct operand *operand, struct error *error);
+                                struct bound bound, struct operand *operand, struct error *error);
+
+/* What two operands say together they say as far as both of them go. */
+static void
+meet(struct operand *a, struct operand *b)
+{
+    uint64_t to = a->to < b->to ? a->to : b->to;
+
+    a->set = resource_set_up_to(a->set, to);
+    b->set = resource_set_up_to(b->set, to);
+    a->to = b->to = to;
+}
 
 static enum status
-unite(struct candidates *candidates, struct operand *operand, const struct operand *other,
+unite(struct candidates *candidates, struct operand *operand, struct operand *other,
       struct error *error)
 {
     operand->cut = operand->cut || other->cut;
+    meet(operand, other);
     if (operand->cut || other->set.count == 0)
         return BEHALF_OK;
     if (operand->set.count == 0) {
@@ -152,38 +178,44 @@ unite(struct candidates *candidates, struct operand *operand, const struct opera
 
 /* The subject itself as a resource. */
 static enum status
-add_subject(struct candidates *candidates, struct operand *operand, struct error *error)
+add_subject(struct candidates *candidates, struct bound bound, struct operand *operand,
+            struct error *error)
 {
+    uint64_t sequence = candidates->subject->node & NODE_SEQUENCE_MASK;
     uint64_t *entry = arena_take(candidates->scope.arena, sizeof *entry);
-    struct operand itself = {.cut = false};
+    struct operand itself = no_resources;
 
     if (entry == NULL)
         return budget_memory_spent(error);
-    *entry = RESOURCE_ENTRY(candidates->subject->node & NODE_SEQUENCE_MASK, false);
+    if (!bound.whole && sequence <= candidates->after)
+        return BEHALF_OK;
+    *entry = RESOURCE_ENTRY(sequence, false);
     itself.set = (struct resource_set){entry, 1};
     return unite(candidates, operand, &itself, error);
 }
 
 /* How much to spend on an operand that is only to confirm so many candidates. */
-static uint32_t
-most_beside(struct resource_set candidates)
+static struct bound
+bound_beside(struct bound bound, const struct operand *candidates)
 {
-    uint64_t most = (uint64_t)candidates.count * LIMIT_NARROW_FACTOR;
+    uint64_t most = (uint64_t)candidates->set.count * LIMIT_NARROW_FACTOR;
 
     if (most < LIMIT_CANDIDATES_FIRST)
         most = LIMIT_CANDIDATES_FIRST;
-    return most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
+    return (struct bound){most < UINT32_MAX ? (uint32_t)most : UINT32_MAX, bound.whole};
 }
 
 /* Takes the other side of an operator into `operand`: where it is too large, each candidate has to
  * be checked. */
 static enum status
 apply(struct candidates *candidates, enum value_operation operation, struct operand *operand,
-      const struct operand *other, struct error *error)
+      struct operand *other, struct error *error)
 {
     struct arena *arena = candidates->scope.arena;
     bool made;
 
+    if (!other->cut)
+        meet(operand, other);
     if (other->cut)
         made = resource_set_opened(arena, operand->set, &operand->set);
     else if (operation == VALUE_INTERSECTION)
@@ -194,8 +226,8 @@ apply(struct candidates *candidates, enum value_operation operation, struct oper
 }
 
 static enum status
-find_union(struct candidates *candidates, uint32_t type, const struct rewrite *row, uint32_t most,
-           struct operand *operand, struct error *error)
+find_union(struct candidates *candidates, uint32_t type, const struct rewrite *row,
+           struct bound bound, struct operand *operand, struct error *error)
 {
     enum status status = BEHALF_OK;
 
@@ -203,7 +235,7 @@ find_union(struct candidates *candidates, uint32_t type, const struct rewrite *r
         struct operand other;
 
         status = find_rewrite(candidates, type, schema_of(candidates)->operands[row->first + i],
-                              most, &other, error);
+                              bound, &other, error);
         if (status == BEHALF_OK)
             status = unite(candidates, operand, &other, error);
     }
@@ -212,14 +244,14 @@ find_union(struct candidates *candidates, uint32_t type, const struct rewrite *r
 
 /* The operand that ends first, all being given the same, and more each time. */
 static enum status
-find_fewest(struct candidates *candidates, uint32_t type, const struct rewrite *row, uint32_t most,
-            uint32_t *fewest, struct operand *operand, struct error *error)
+find_fewest(struct candidates *candidates, uint32_t type, const struct rewrite *row,
+            struct bound bound, uint32_t *fewest, struct operand *operand, struct error *error)
 {
     uint64_t given = LIMIT_CANDIDATES_FIRST;
 
     for (;;) {
-        bool last = (most > 0 && given >= most) || given > UINT32_MAX;
-        uint32_t now = last ? most : (uint32_t)given;
+        bool last = (bound.most > 0 && given >= bound.most) || given > UINT32_MAX;
+        struct bound now = {last ? bound.most : (uint32_t)given, bound.whole};
 
         for (*fewest = 0; *fewest < row->count; (*fewest)++) {
             uint32_t rewrite = schema_of(candidates)->operands[row->first + *fewest];
@@ -236,10 +268,10 @@ find_fewest(struct candidates *candidates, uint32_t type, const struct rewrite *
 
 static enum status
 find_intersection(struct candidates *candidates, uint32_t type, const struct rewrite *row,
-                  uint32_t most, struct operand *operand, struct error *error)
+                  struct bound bound, struct operand *operand, struct error *error)
 {
     uint32_t fewest;
-    enum status status = find_fewest(candidates, type, row, most, &fewest, operand, error);
+    enum status status = find_fewest(candidates, type, row, bound, &fewest, operand, error);
 
     for (uint32_t i = 0; status == BEHALF_OK && !operand->cut && operand->set.count > 0; i++) {
         struct operand other;
@@ -249,7 +281,7 @@ find_intersection(struct candidates *candidates, uint32_t type, const struct rew
         if (i == row->count)
             break;
         status = find_rewrite(candidates, type, schema_of(candidates)->operands[row->first + i],
-                              most_beside(operand->set), &other, error);
+                              bound_beside(bound, operand), &other, error);
         if (status == BEHALF_OK)
             status = apply(candidates, VALUE_INTERSECTION, operand, &other, error);
     }
@@ -258,15 +290,16 @@ find_intersection(struct candidates *candidates, uint32_t type, const struct rew
 
 static enum status
 find_exclusion(struct candidates *candidates, uint32_t type, const struct rewrite *row,
-               uint32_t most, struct operand *operand, struct error *error)
+               struct bound bound, struct operand *operand, struct error *error)
 {
     const uint32_t *operands = &schema_of(candidates)->operands[row->first];
     struct operand right;
-    enum status status = find_rewrite(candidates, type, operands[0], most, operand, error);
+    enum status status = find_rewrite(candidates, type, operands[0], bound, operand, error);
 
     if (status != BEHALF_OK || operand->cut || operand->set.count == 0)
         return status;
-    status = find_rewrite(candidates, type, operands[1], most_beside(operand->set), &right, error);
+    status =
+        find_rewrite(candidates, type, operands[1], bound_beside(bound, operand), &right, error);
     if (status != BEHALF_OK)
         return status;
     return apply(candidates, VALUE_EXCLUSION, operand, &right, error);
@@ -274,11 +307,12 @@ find_exclusion(struct candidates *candidates, uint32_t type, const struct rewrit
 
 static enum status
 find_hop(struct candidates *candidates, const struct rewrite *row, const struct schema_hop *hop,
-         uint32_t most, struct operand *operand, struct error *error)
+         struct bound bound, struct operand *operand, struct error *error)
 {
-    struct reverse_walk walk = walk_to(candidates, row->member, most);
+    struct reverse_walk walk = walk_to(candidates, row->member, bound);
     struct operand objects;
-    enum status status = find_member(candidates, hop->member, most, &objects, error);
+    struct bound all = {bound.most, true};
+    enum status status = find_member(candidates, hop->member, all, &objects, error);
 
     operand->cut = objects.cut;
     if (status != BEHALF_OK || operand->cut)
@@ -290,7 +324,7 @@ find_hop(struct candidates *candidates, const struct rewrite *row, const struct 
 
 /* Any object behind it makes a resource a candidate of `.all`, and none makes it certain. */
 static enum status
-find_arrow(struct candidates *candidates, const struct rewrite *row, uint32_t most,
+find_arrow(struct candidates *candidates, const struct rewrite *row, struct bound bound,
            struct operand *operand, struct error *error)
 {
     const struct schema_hop *hops = &schema_of(candidates)->hops[row->first];
@@ -298,7 +332,7 @@ find_arrow(struct candidates *candidates, const struct rewrite *row, uint32_t mo
 
     for (uint32_t i = 0; status == BEHALF_OK && !operand->cut && i < row->count; i++)
         if (hops[i].member != SCHEMA_NONE)
-            status = find_hop(candidates, row, &hops[i], most, operand, error);
+            status = find_hop(candidates, row, &hops[i], bound, operand, error);
     if (status != BEHALF_OK || row->op == REWRITE_ARROW || operand->cut)
         return status;
     return resource_set_opened(candidates->scope.arena, operand->set, &operand->set)
@@ -307,32 +341,32 @@ find_arrow(struct candidates *candidates, const struct rewrite *row, uint32_t mo
 }
 
 static enum status
-find_rewrite(struct candidates *candidates, uint32_t type, uint32_t rewrite, uint32_t most,
+find_rewrite(struct candidates *candidates, uint32_t type, uint32_t rewrite, struct bound bound,
              struct operand *operand, struct error *error)
 {
     const struct rewrite *row = &schema_of(candidates)->rewrites[rewrite];
     const struct eval_subject *subject = candidates->subject;
 
-    *operand = (struct operand){no_resources, false};
+    *operand = no_resources;
     switch (row->op) {
     case REWRITE_NIL:
         return BEHALF_OK;
     case REWRITE_SELF:
         return subject->member == SCHEMA_NONE && subject->type == type
-                   ? add_subject(candidates, operand, error)
+                   ? add_subject(candidates, bound, operand, error)
                    : BEHALF_OK;
     case REWRITE_STORED:
     case REWRITE_COMPUTED:
-        return find_member(candidates, row->member, most, operand, error);
+        return find_member(candidates, row->member, bound, operand, error);
     case REWRITE_UNION:
-        return find_union(candidates, type, row, most, operand, error);
+        return find_union(candidates, type, row, bound, operand, error);
     case REWRITE_INTERSECTION:
-        return find_intersection(candidates, type, row, most, operand, error);
+        return find_intersection(candidates, type, row, bound, operand, error);
     case REWRITE_EXCLUSION:
-        return find_exclusion(candidates, type, row, most, operand, error);
+        return find_exclusion(candidates, type, row, bound, operand, error);
     case REWRITE_ARROW:
     case REWRITE_ARROW_ALL:
-        return find_arrow(candidates, row, most, operand, error);
+        return find_arrow(candidates, row, bound, operand, error);
     }
     BEHALF_UNREACHABLE();
 }
@@ -340,59 +374,59 @@ find_rewrite(struct candidates *candidates, uint32_t type, uint32_t rewrite, uin
 /* --- members --- */
 
 static enum status
-keep_known(struct candidates *candidates, uint32_t member, struct resource_set set,
-           struct error *error)
+keep_known(struct candidates *candidates, uint32_t member, bool whole,
+           const struct operand *operand, struct error *error)
 {
     struct known_set *known = arena_take(candidates->scope.arena, sizeof *known);
 
     if (known == NULL)
         return budget_memory_spent(error);
-    *known = (struct known_set){candidates->known, member, set};
+    *known = (struct known_set){candidates->known, member, whole, *operand};
     candidates->known = known;
     return BEHALF_OK;
 }
 
 /* A userset is a subject of the member that it names, whatever the operators say. */
 static enum status
-take_apart(struct candidates *candidates, uint32_t member, uint32_t most, struct operand *operand,
-           struct error *error)
+take_apart(struct candidates *candidates, uint32_t member, struct bound bound,
+           struct operand *operand, struct error *error)
 {
     const struct schema_member *row = &schema_of(candidates)->members[member];
     enum status status;
 
     candidates->depth++;
-    status = find_rewrite(candidates, row->type, row->root, most, operand, error);
+    status = find_rewrite(candidates, row->type, row->root, bound, operand, error);
     candidates->depth--;
     if (status == BEHALF_OK && candidates->subject->member == member)
-        status = add_subject(candidates, operand, error);
+        status = add_subject(candidates, bound, operand, error);
     return status;
 }
 
 static enum status
-find_member(struct candidates *candidates, uint32_t member, uint32_t most, struct operand *operand,
-            struct error *error)
+find_member(struct candidates *candidates, uint32_t member, struct bound bound,
+            struct operand *operand, struct error *error)
 {
     const struct known_set *known = candidates->known;
     enum status status;
 
-    while (known != NULL && known->member != member)
+    while (known != NULL && (known->member != member || known->whole != bound.whole))
         known = known->next;
     if (known != NULL) {
-        *operand = (struct operand){known->set, false};
+        *operand = known->operand;
         return BEHALF_OK;
     }
     if (candidates->depth < DEPTH_MAX && takes_sets(candidates, member))
-        status = take_apart(candidates, member, most, operand, error);
+        status = take_apart(candidates, member, bound, operand, error);
     else
-        status = walk_member(candidates, member, most, operand, error);
+        status = walk_member(candidates, member, bound, operand, error);
     return status == BEHALF_OK && !operand->cut
-               ? keep_known(candidates, member, operand->set, error)
+               ? keep_known(candidates, member, bound.whole, operand, error)
                : status;
 }
 
 enum status
 candidates_find(struct candidates *candidates, uint32_t member, struct resource_set *set,
-                struct error *error)
+                uint64_t *to, struct error *error)
 {
     struct operand operand;
     enum status status;
@@ -402,8 +436,11 @@ candidates_find(struct candidates *candidates, uint32_t member, struct resource_
                                         schema_of(candidates)->member_count, sizeof(uint8_t));
     if (candidates->ways == NULL)
         return budget_memory_spent(error);
-    status = find_member(candidates, member, 0, &operand, error);
-    BEHALF_ASSERT(status != BEHALF_OK || !operand.cut);
+    status = find_member(candidates, member, (struct bound){0, false}, &operand, error);
+    if (status != BEHALF_OK)
+        return status;
+    BEHALF_ASSERT(!operand.cut);
     *set = operand.set;
-    return status;
+    *to = operand.to;
+    return BEHALF_OK;
 }

@@ -25,6 +25,7 @@ struct candidates {
     struct graph_view *view;
     struct condition_scope scope;
     const struct eval_subject *subject;
+    uint64_t after; /* resources up to this sequence are left out */
 
     int64_t until; /* the earliest expiration of edges walked; VALUE_FOR_EVER */
 
@@ -33,8 +34,11 @@ struct candidates {
     uint32_t depth;
 };
 
-/* The resources of the member's type. The fields above `until` are set, the others zero. */
+/* The resources of the member's type behind `after`, as far as *to: RESOURCE_END when these are all
+ * there are, and otherwise some LIMIT_CANDIDATES_WINDOW of them. The fields above `until` are set,
+ * the others zero. */
 enum status candidates_find(struct candidates *candidates, uint32_t member,
-                            struct resource_set *set, struct error *error) BEHALF_MUST_USE;
+                            struct resource_set *set, uint64_t *to,
+                            struct error *error) BEHALF_MUST_USE;
 
 #endif

@@ -2,10 +2,15 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "engine/page_cache.h"
 #include "engine/pool.h"
 #include "engine/state.h"
 #include "engine/token.h"
 #include "engine/writer.h"
+
+/* What lookups keep for their next pages may take this part of the memory for graph and names,
+ * beside it. */
+#define PAGES_PART 32
 
 /* --- publication --- */
 
@@ -115,6 +120,9 @@ engine_open(const struct engine_options *options, struct engine **engine, struct
     atomic_init(&made->publication, 0);
     made->graph = graph_new(options->store, memory / 4 * 3);
     made->names = name_cache_new(graph_readers(made->graph), memory / 4);
+    made->pages =
+        page_cache_new(memory / PAGES_PART < LIMIT_PAGE_CACHE_BYTES ? memory / PAGES_PART
+                                                                    : LIMIT_PAGE_CACHE_BYTES);
     made->sweep_every_ns =
         options->sweep_every_ns == 0 ? ENGINE_SWEEP_EVERY_NS : options->sweep_every_ns;
     status = start_clock(made, error);
@@ -140,6 +148,7 @@ engine_close(struct engine *engine)
     published_unref(engine->current);
     for (size_t i = 0; i < BEHALF_COUNT_OF(engine->older); i++)
         binding_unref(engine->older[i]);
+    page_cache_free(engine->pages);
     name_cache_free(engine->names);
     graph_free(engine->graph);
     pthread_mutex_destroy(&engine->lock);

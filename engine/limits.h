@@ -10,6 +10,9 @@
 #define LIMIT_NARROW_FACTOR 2
 #define LIMIT_CANDIDATES_FIRST UINT32_C(2)
 #define LIMIT_CANDIDATES_GROWTH 2
+#define LIMIT_CANDIDATES_WINDOW UINT32_C(3)
+#define LIMIT_PAGE_CACHE_BYTES ((size_t)2048)
+#define LIMIT_PAGE_WALK_ENTRIES ((size_t)6)
 #define LIMIT_EDGE_BATCH 1 /* a batch of one edge shows every mistake in resuming a walk */
 #define LIMIT_EDGE_BATCH_GROWN 2
 #define LIMIT_GRAPH_SET_BYTES ((size_t)4096)
@@ -25,6 +28,11 @@
  * of them does: nodes visited. */
 #define LIMIT_CANDIDATES_FIRST UINT32_C(1024)
 #define LIMIT_CANDIDATES_GROWTH 8
+/* Resources that a lookup finds at a time, 8 bytes each, however many there are. */
+#define LIMIT_CANDIDATES_WINDOW (UINT32_C(256) * 1024)
+/* What lookups found beyond their pages, kept for the pages that follow: of all, and of one. */
+#define LIMIT_PAGE_CACHE_BYTES ((size_t)32 * 1024 * 1024)
+#define LIMIT_PAGE_WALK_ENTRIES ((size_t)LIMIT_CANDIDATES_WINDOW)
 /* Of one set: some two million plain edges, which storage gives within the time of a check. */
 #define LIMIT_GRAPH_SET_BYTES ((size_t)16 * 1024 * 1024)
 /* A larger set of edges is kept in pieces, and a change copies one of them. */

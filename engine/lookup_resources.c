@@ -1,9 +1,11 @@
 /* lookup_resources.c - which resources of a type may this subject reach?
- * candidates.h finds them; what it leaves open the evaluation core checks at the same snapshot.
- * Checks are made only for the page asked. */
+ * candidates.h finds them, so many at a time; what it leaves open the evaluation core checks at the
+ * same snapshot. Checks are made only for the page asked. What was found beyond it waits for the
+ * next page in page_cache.h. */
 #include "base/bytes.h"
 #include "engine/candidates.h"
 #include "engine/eval.h"
+#include "engine/page_cache.h"
 #include "engine/request.h"
 #include "engine/token.h"
 
@@ -16,11 +18,17 @@ struct page {
     const struct datum *context; /* of the request */
     uint32_t target;             /* member */
     uint64_t type_node;          /* the wildcard of its type */
-    struct resource_set found;   /* all that may be answers */
+    struct page_key key;
+    struct arena finding;      /* of candidates.h, for one stretch of them */
+    struct resource_set found; /* all that may be answers, behind `after` up to `to` */
+    uint64_t after;
+    uint64_t to;
+    int64_t found_until;          /* the earliest expiration met by finding them */
+    const struct page_walk *kept; /* where they were found; NULL: in `finding` */
     struct arena *results;
     struct lookup_resources_result *result;
     size_t limit;
-    uint64_t last;       /* last node given, or left behind by the page before */
+    uint64_t last;       /* sequence of the last given, or left behind by the page before */
     struct arena memory; /* of the checks; thrown away when it has grown */
     struct eval eval;
     struct eval_subject subject;
@@ -159,7 +167,7 @@ add_candidate(struct page *page, uint64_t node, bool open, bool *full, struct er
     *full = result->resource_count + result->undecided_count == page->limit;
     if (*full)
         return BEHALF_OK;
-    page->last = node;
+    page->last = node & NODE_SEQUENCE_MASK;
     return decided ? add_resource(page, node, &verdict, error)
                    : add_undecided(page, node, &problem, error);
 }
@@ -170,23 +178,115 @@ node_at(const struct page *page, uint32_t at)
     return page->type_node | RESOURCE_SEQUENCE(page->found.entries[at]);
 }
 
-/* Fills the page in order of nodes, and looks one answer ahead to know whether another follows. */
+/* The first of what was found that is not given yet. */
+static uint32_t
+first_left(const struct page *page)
+{
+    return resource_set_lower_bound(page->found, page->last + 1);
+}
+
+/* In order of nodes, and one answer ahead to know whether another follows. */
 static enum status
-fill_page(struct page *page, uint32_t at, struct error *error)
+add_found(struct page *page, bool *full, struct error *error)
 {
     enum status status = BEHALF_OK;
-    bool full = false;
 
-    for (; status == BEHALF_OK && !full && at < page->found.count; at++) {
+    for (uint32_t at = first_left(page); status == BEHALF_OK && !*full && at < page->found.count;
+         at++) {
         bool open = RESOURCE_OPEN(page->found.entries[at]);
 
         if (open && page->found.count - at > PREFETCHED)
             graph_prefetch(page->snapshot->view.graph, node_at(page, at + PREFETCHED),
                            EDGE_FORWARD);
-        status = add_candidate(page, node_at(page, at), open, &full, error);
+        status = add_candidate(page, node_at(page, at), open, full, error);
+    }
+    return status;
+}
+
+/* Finds the next stretch of what may be answers. */
+static enum status
+find(struct page *page, struct error *error)
+{
+    struct snapshot *snapshot = page->snapshot;
+    struct candidates candidates = {
+        .view = &snapshot->view,
+        .scope = {.binding = snapshot->binding,
+                  .context = page->context,
+                  .arena = &page->finding,
+                  .budget = &snapshot->budget},
+        .subject = &page->subject,
+        .after = page->after,
+    };
+    enum status status;
+
+    page_walk_give(page->kept);
+    page->kept = NULL;
+    arena_reset(&page->finding, LIMIT_LOOKUP_ARENA);
+    status = candidates_find(&candidates, page->target, &page->found, &page->to, error);
+    page->found_until = candidates.until;
+    note_expiration(page, candidates.until);
+    return status;
+}
+
+/* Takes what the page before left behind. */
+static bool
+find_kept(struct page *page)
+{
+    struct snapshot *snapshot = page->snapshot;
+
+    page->kept =
+        page_cache_find(snapshot->engine->pages, &page->key, page->after, snapshot->view.now);
+    if (page->kept == NULL)
+        return false;
+    page->found =
+        (struct resource_set){page->kept->lists[0].entries, (uint32_t)page->kept->lists[0].count};
+    page->to = page->kept->to;
+    note_expiration(page, page->kept->until);
+    return true;
+}
+
+/* Keeps what is left for the next page. A walk that was kept stays so; a node that only this
+ * request knows by its number is of no use to another. */
+static void
+keep_rest(struct page *page)
+{
+    uint32_t first = first_left(page);
+    uint32_t count = page->found.count - first;
+
+    if (page->kept != NULL || count == 0 || NODE_IS_LOCAL(node_at(page, page->found.count - 1)))
+        return;
+    page_cache_keep(page->snapshot->engine->pages,
+                    &(struct page_walk){.key = page->key,
+                                        .after = page->last,
+                                        .to = page->to,
+                                        .now = page->snapshot->view.now,
+                                        .until = page->found_until,
+                                        .lists = {{page->found.entries + first, count}}});
+}
+
+static enum status
+fill_page(struct page *page, struct error *error)
+{
+    bool full = false;
+    enum status status = add_found(page, &full, error);
+
+    while (status == BEHALF_OK && !full && page->to != RESOURCE_END) {
+        page->after = page->to;
+        status = find(page, error);
+        if (status == BEHALF_OK)
+            status = add_found(page, &full, error);
     }
     page->result->complete = !full;
     return status == BEHALF_OK ? name_rows(page, error) : status;
+}
+
+/* Rows that the page may have. */
+static size_t
+most_rows(const struct page *page)
+{
+    size_t left = page->found.count - first_left(page);
+
+    return page->to == RESOURCE_END && left < page->limit ? left : page->limit;
 }
 
 static enum status
@@ -194,24 +294,18 @@ make_page(struct page *page, uint64_t digest, struct error *error)
 {
     struct lookup_resources_result *result = page->result;
     struct snapshot *snapshot = page->snapshot;
-    uint32_t first =
-        page->last == 0
-            ? 0
-            : resource_set_lower_bound(page->found, (page->last & NODE_SEQUENCE_MASK) + 1);
-    size_t most = page->found.count - first;
     enum status status;
 
-    if (page->limit < most)
-        most = page->limit;
-    result->resources = arena_take(page->results, most * sizeof *result->resources);
+    result->resources = arena_take(page->results, most_rows(page) * sizeof *result->resources);
     if (result->resources == NULL)
         return budget_memory_spent(error);
-    status = fill_page(page, first, error);
+    status = fill_page(page, error);
     if (status == BEHALF_OK && !result->complete) {
         struct cursor cursor = {.revision = snapshot->revision, .request_digest = digest};
 
-        bytes_put_u64(cursor.position, page->last);
+        bytes_put_u64(cursor.position, page->type_node | page->last);
         cursor_seal(snapshot->engine->store, &cursor, &result->cursor);
+        keep_rest(page);
     }
     result->complete = result->complete && result->undecided_count == 0;
     result->valid_until = verdict_time(page->until);
@@ -222,7 +316,7 @@ make_page(struct page *page, uint64_t digest, struct error *error)
 /* --- the request --- */
 
 static uint64_t
-digest_of(const struct lookup_resources *lookup)
+digest_of(const struct lookup_resources *lookup, struct page_key *key)
 {
     struct slice parts[7 + 2 * ENGINE_ACTORS_MAX] = {
         SLICE_LITERAL("lookup_resources"),
@@ -244,7 +338,7 @@ digest_of(const struct lookup_resources *lookup)
         parts[count++] = lookup->actors[i].type;
         parts[count++] = lookup->actors[i].id;
     }
-    digest = cursor_request_digest(parts, count);
+    digest = cursor_request_digest(parts, count, key->request);
     buffer_release(&context);
     return digest;
 }
@@ -269,24 +363,6 @@ bind_lookup(struct page *page, const struct lookup_resources *lookup, struct req
     return status;
 }
 
-static enum status
-find(struct page *page, struct error *error)
-{
-    struct snapshot *snapshot = page->snapshot;
-    struct candidates candidates = {
-        .view = &snapshot->view,
-        .scope = {.binding = snapshot->binding,
-                  .context = page->context,
-                  .arena = snapshot->scratch,
-                  .budget = &snapshot->budget},
-        .subject = &page->subject,
-    };
-    enum status status = candidates_find(&candidates, page->target, &page->found, error);
-
-    note_expiration(page, candidates.until);
-    return status;
-}
-
 /* Decides the chain once, finds all that may be answers, and makes the page. */
 static enum status
 answer(struct page *page, const struct lookup_resources *lookup, uint64_t digest,
@@ -303,7 +379,7 @@ answer(struct page *page, const struct lookup_resources *lookup, uint64_t digest
     if (status != BEHALF_OK)
         return status;
     page->until = page->chain.until;
-    if (hops.decision != DECISION_DENY)
+    if (hops.decision != DECISION_DENY && !find_kept(page))
         status = find(page, error);
     return status == BEHALF_OK ? make_page(page, digest, error) : status;
 }
@@ -316,28 +392,33 @@ engine_lookup_resources(struct engine_worker *worker, const struct engine_reques
     struct lookup_resources_result found = {.resource_count = 0};
     struct cursor cursor = {.revision = 0};
     struct snapshot snapshot;
-    uint64_t digest = digest_of(lookup);
     struct page page = {
         .snapshot = &snapshot,
         .context = lookup->context,
+        .to = RESOURCE_END,
         .results = request->arena,
         .result = &found,
     };
+    uint64_t digest = digest_of(lookup, &page.key);
     enum status status = request_limit(lookup->limit, &page.limit, error);
 
     if (status == BEHALF_OK && lookup->cursor.size > 0) {
         status = cursor_open(worker->engine->store, lookup->cursor, digest, &cursor, error);
-        page.last = bytes_get_u64(cursor.position);
+        page.after = page.last = bytes_get_u64(cursor.position) & NODE_SEQUENCE_MASK;
     }
     if (status != BEHALF_OK)
         return status;
     status = snapshot_open(worker, request, REQUEST_LOOKUP, cursor.revision, &snapshot, error);
     if (status != BEHALF_OK)
         return status;
+    page.key.revision = snapshot.revision;
     arena_init(&page.memory, LIMIT_CHECK_ARENA);
+    arena_init(&page.finding, LIMIT_LOOKUP_ARENA);
     status = answer(&page, lookup, digest, error);
     if (status == BEHALF_OK)
         *result = found;
+    page_walk_give(page.kept);
+    arena_release(&page.finding);
     arena_release(&page.memory);
     snapshot_close(&snapshot);
     return status;

@@ -6,16 +6,20 @@
  * and an error fails the lookup as a whole. The wildcard is decided through a subject that nothing
  * is known of; where it hangs on a condition, each subject that was met at all is asked for, as
  * another condition may stand on its own tuple. So what is said of a subject is what a check says.
- */
+ *
+ * The sets wait for the next page in page_cache.h; what is open is decided for each page. */
 #include <stdlib.h>
 
 #include "base/bytes.h"
 #include "base/datum.h"
+#include "engine/page_cache.h"
 #include "engine/request.h"
 #include "engine/token.h"
 
 /* A subject that no request can name: local nodes are numbered from the other end. */
 #define SEQUENCE_NOBODY NODE_SEQUENCE_MASK
+
+#define ROWS_AT_ONCE 64
 
 struct answer {
     struct snapshot *snapshot;
@@ -27,12 +31,19 @@ struct answer {
     const struct subject_set *possible;
     const uint64_t *met; /* sequences that may differ from an open wildcard; ascending, each once */
     size_t met_count;
+    uint64_t to; /* nothing is said here of subjects behind this sequence */
+    struct page_key key;
+    const struct page_walk *kept; /* where the sets stand; NULL: in the request's memory */
+    struct subject_set kept_sets[2];
     struct arena memory; /* of the decisions */
     int64_t until;
+    int64_t found_until; /* the earliest expiration met by finding the sets */
     uint16_t type_label;
     size_t limit;
     bool first_page;
-    uint64_t last; /* sequence behind which the page begins */
+    uint64_t last;                  /* sequence behind which the page begins */
+    uint64_t unnamed[ROWS_AT_ONCE]; /* nodes of the last rows, which have no id yet */
+    size_t unnamed_count;
 };
 
 /* --- subjects --- */
@@ -90,6 +101,40 @@ next_subject(const struct answer *answer, struct subject_cursor *cursor)
     cursor->certain = take_entry(certain, &cursor->certain_at, cursor);
     cursor->possible = take_entry(possible, &cursor->possible_at, cursor);
     return true;
+}
+
+/* --- lists --- */
+
+#define ENTRY_SHIFT 1 /* of entries of a set, which are sequence << 1 | excluded */
+
+static struct page_list
+subject_list(const struct subject_set *set)
+{
+    return (struct page_list){set->entries, set->count};
+}
+
+static struct page_list
+met_list(const struct answer *answer)
+{
+    return (struct page_list){answer->met, answer->met_count};
+}
+
+/* How many entries of the list have no greater sequence. */
+static size_t
+entries_up_to(struct page_list list, uint64_t sequence, unsigned shift)
+{
+    size_t low = 0;
+    size_t high = list.count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (list.entries[middle] >> shift <= sequence)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 /* --- decisions --- */
@@ -207,6 +252,20 @@ list_wildcard(struct answer *answer, struct verdict *wildcard,
     return list_excluded(answer, row, error);
 }
 
+static enum status
+name_rows(struct answer *answer, struct lookup_subjects_result *result, struct error *error)
+{
+    struct lookup_subject *rows = result->subjects + result->subject_count - answer->unnamed_count;
+    struct slice ids[ROWS_AT_ONCE];
+    enum status status = resolver_ids(&answer->snapshot->resolver, answer->unnamed,
+                                      answer->unnamed_count, ids, error);
+
+    for (size_t i = 0; status == BEHALF_OK && i < answer->unnamed_count; i++)
+        rows[i].id = ids[i];
+    answer->unnamed_count = 0;
+    return status;
+}
+
 /* Adds the cursor's subject to the page when it is a row of its own. */
 static enum status
 list_subject(struct answer *answer, const struct subject_cursor *cursor, enum decision wildcard,
@@ -227,31 +286,40 @@ list_subject(struct answer *answer, const struct subject_cursor *cursor, enum de
     *row = (struct lookup_subject){.decision = verdict.decision, .missing = verdict.missing};
     answer->last = cursor->sequence;
     result->subject_count++;
-    return name_of(answer, cursor->sequence, &row->id, error);
+    answer->unnamed[answer->unnamed_count++] = NODE_WILDCARD(answer->type_label) | cursor->sequence;
+    return answer->unnamed_count == ROWS_AT_ONCE ? name_rows(answer, result, error) : BEHALF_OK;
+}
+
+/* The first of the subjects that are mentioned behind a sequence. */
+static struct subject_cursor
+cursor_behind(const struct answer *answer, uint64_t sequence)
+{
+    return (struct subject_cursor){
+        .certain_at = entries_up_to(subject_list(answer->certain), sequence, ENTRY_SHIFT),
+        .possible_at = entries_up_to(subject_list(answer->possible), sequence, ENTRY_SHIFT),
+        .met_at = entries_up_to(met_list(answer), sequence, 0),
+    };
 }
 
 static enum status
 fill_page(struct answer *answer, struct lookup_subjects_result *result, struct error *error)
 {
+    struct subject_cursor cursor = cursor_behind(answer, answer->last);
     size_t mentioned = answer->certain->count + answer->possible->count + answer->met_count;
     size_t most = answer->limit < mentioned + 1 ? answer->limit : mentioned + 1;
-    uint64_t after = answer->last;
-    struct subject_cursor cursor = {.sequence = 0};
     struct verdict wildcard;
     enum status status;
 
     result->complete = true;
     /* One more, to see whether another follows. */
     result->subjects =
-        arena_take_array(answer->snapshot->request->arena, most + 1, sizeof *result->subjects);
+        arena_take(answer->snapshot->request->arena, (most + 1) * sizeof *result->subjects);
     if (result->subjects == NULL)
         return budget_memory_spent(error);
     status = list_wildcard(answer, &wildcard, result, error);
-    while (status == BEHALF_OK && result->complete && next_subject(answer, &cursor)) {
-        if (cursor.sequence > after)
-            status = list_subject(answer, &cursor, wildcard.decision, result, error);
-    }
-    return status;
+    while (status == BEHALF_OK && result->complete && next_subject(answer, &cursor))
+        status = list_subject(answer, &cursor, wildcard.decision, result, error);
+    return status == BEHALF_OK ? name_rows(answer, result, error) : status;
 }
 
 static enum status
@@ -297,30 +365,124 @@ sort_met(struct answer *answer, uint64_t *met, size_t count)
 }
 
 static enum status
-evaluate(struct answer *answer, const struct lookup_subjects *lookup, struct error *error)
+evaluate(struct answer *answer, struct error *error)
 {
     struct snapshot *snapshot = answer->snapshot;
     struct eval eval;
     struct value value;
-    enum status status = bind_lookup(answer, lookup, error);
+    enum status status;
 
-    if (status != BEHALF_OK)
-        return status;
     eval_init(&eval, VALUE_SUBJECTS, snapshot->binding, &snapshot->view, snapshot->scratch,
-              &answer->kind, lookup->context);
+              &answer->kind, answer->context);
     status = eval_node(&eval, answer->resource, answer->member, &value, error);
     if (status != BEHALF_OK)
         return status;
     answer->certain = value.lower_set;
     answer->possible = value.upper_set;
-    answer->until = eval.earliest;
+    answer->to = UINT64_MAX;
+    answer->until = answer->found_until = eval.earliest;
     if (answer->certain->wildcard != answer->possible->wildcard)
         sort_met(answer, eval.met, eval.met_count);
     return BEHALF_OK;
 }
 
+/* --- from page to page --- */
+
+enum kept_list { KEPT_CERTAIN, KEPT_POSSIBLE, KEPT_MET };
+
+#define KEPT_CERTAIN_WILDCARD UINT64_C(1)
+#define KEPT_POSSIBLE_WILDCARD UINT64_C(2)
+#define KEPT_SAME UINT64_C(4) /* what is possible is certain, and kept once */
+
+_Static_assert(KEPT_MET + 1 == PAGE_WALK_LISTS, "a walk has room for the lists");
+
+/* Takes the sets that the page before left behind. */
+static bool
+find_kept(struct answer *answer)
+{
+    struct snapshot *snapshot = answer->snapshot;
+    const struct page_walk *kept = answer->first_page
+                                       ? NULL
+                                       : page_cache_find(snapshot->engine->pages, &answer->key,
+                                                         answer->last, snapshot->view.now);
+
+    answer->kept = kept;
+    if (kept == NULL)
+        return false;
+    for (size_t i = KEPT_CERTAIN; i <= KEPT_POSSIBLE; i++)
+        answer->kept_sets[i] = (struct subject_set){
+            .entries = kept->lists[i].entries,
+            .count = kept->lists[i].count,
+            .wildcard = (kept->flags & (KEPT_CERTAIN_WILDCARD << i)) != 0,
+        };
+    answer->certain = &answer->kept_sets[KEPT_CERTAIN];
+    answer->possible =
+        (kept->flags & KEPT_SAME) != 0 ? answer->certain : &answer->kept_sets[KEPT_POSSIBLE];
+    answer->met = kept->lists[KEPT_MET].entries;
+    answer->met_count = kept->lists[KEPT_MET].count;
+    answer->to = kept->to;
+    answer->until = kept->until;
+    return true;
+}
+
+/* Leaves out of a list what lies before the next page. */
+static void
+keep_behind(struct page_list *list, uint64_t sequence, unsigned shift)
+{
+    size_t before = entries_up_to(*list, sequence, shift);
+
+    list->entries += before;
+    list->count -= before;
+}
+
+/* Cuts all lists at the sequence up to which none has more than its share of what is kept. */
+static void
+keep_share(struct page_walk *walk)
+{
+    const size_t share = LIMIT_PAGE_WALK_ENTRIES / PAGE_WALK_LISTS;
+
+    for (size_t i = 0; i < PAGE_WALK_LISTS; i++) {
+        const struct page_list *list = &walk->lists[i];
+        unsigned shift = i == KEPT_MET ? 0 : ENTRY_SHIFT;
+
+        if (list->count > share && list->entries[share - 1] >> shift < walk->to)
+            walk->to = list->entries[share - 1] >> shift;
+    }
+    for (size_t i = 0; i < PAGE_WALK_LISTS; i++)
+        walk->lists[i].count =
+            entries_up_to(walk->lists[i], walk->to, i == KEPT_MET ? 0 : ENTRY_SHIFT);
+}
+
+/* Keeps what is left for the next page. A node that only this request knows by its number is of no
+ * use to another. */
+static void
+keep_rest(struct answer *answer)
+{
+    bool same = answer->certain == answer->possible;
+    struct page_walk walk = {
+        .key = answer->key,
+        .after = answer->last,
+        .to = answer->to,
+        .now = answer->snapshot->view.now,
+        .until = answer->found_until,
+        .flags = (answer->certain->wildcard ? KEPT_CERTAIN_WILDCARD : 0) |
+                 (answer->possible->wildcard ? KEPT_POSSIBLE_WILDCARD : 0) | (same ? KEPT_SAME : 0),
+        .lists = {subject_list(answer->certain),
+                  same ? (struct page_list){NULL, 0} : subject_list(answer->possible),
+                  met_list(answer)},
+    };
+
+    if (answer->kept != NULL || NODE_IS_LOCAL(answer->resource))
+        return;
+    keep_behind(&walk.lists[KEPT_CERTAIN], answer->last, ENTRY_SHIFT);
+    keep_behind(&walk.lists[KEPT_POSSIBLE], answer->last, ENTRY_SHIFT);
+    keep_behind(&walk.lists[KEPT_MET], answer->last, 0);
+    keep_share(&walk);
+    page_cache_keep(answer->snapshot->engine->pages, &walk);
+}
+
 static uint64_t
-digest_of(const struct lookup_subjects *lookup)
+digest_of(const struct lookup_subjects *lookup, struct page_key *key)
 {
     struct buffer context;
     uint64_t digest;
@@ -338,22 +500,42 @@ digest_of(const struct lookup_subjects *lookup)
             lookup->subject_relation,
             buffer_slice(&context),
         },
-        7);
+        7, key->request);
     buffer_release(&context);
     return digest;
+}
+
+/* A page that goes beyond what was kept is made anew. */
+static enum status
+make_rows(struct answer *answer, struct lookup_subjects_result *result, struct error *error)
+{
+    uint64_t after = answer->last;
+    enum status status = fill_page(answer, result, error);
+
+    if (status != BEHALF_OK || !result->complete || answer->to == UINT64_MAX)
+        return status;
+    page_walk_give(answer->kept);
+    answer->kept = NULL;
+    answer->last = after;
+    result->subject_count = 0;
+    status = evaluate(answer, error);
+    return status == BEHALF_OK ? fill_page(answer, result, error) : status;
 }
 
 static enum status
 make_page(struct answer *answer, uint64_t digest, struct lookup_subjects_result *result,
           struct error *error)
 {
-    enum status status = fill_page(answer, result, error);
+    enum status status = find_kept(answer) ? BEHALF_OK : evaluate(answer, error);
 
+    if (status == BEHALF_OK)
+        status = make_rows(answer, result, error);
     if (status == BEHALF_OK && !result->complete) {
         struct cursor cursor = {.revision = answer->snapshot->revision, .request_digest = digest};
 
         bytes_put_u64(cursor.position, answer->last);
         cursor_seal(answer->snapshot->engine->store, &cursor, &result->cursor);
+        keep_rest(answer);
     }
     result->valid_until = verdict_time(answer->until);
     result->looked_up_at = answer->snapshot->token;
@@ -373,7 +555,7 @@ engine_lookup_subjects(struct engine_worker *worker, const struct engine_request
         .context = lookup->context,
         .first_page = lookup->cursor.size == 0,
     };
-    uint64_t digest = digest_of(lookup);
+    uint64_t digest = digest_of(lookup, &answer.key);
     enum status status = request_limit(lookup->limit, &answer.limit, error);
 
     if (status == BEHALF_OK && !answer.first_page) {
@@ -385,12 +567,14 @@ engine_lookup_subjects(struct engine_worker *worker, const struct engine_request
     status = snapshot_open(worker, request, REQUEST_LOOKUP, cursor.revision, &snapshot, error);
     if (status != BEHALF_OK)
         return status;
+    answer.key.revision = snapshot.revision;
     arena_init(&answer.memory, LIMIT_CHECK_ARENA);
-    status = evaluate(&answer, lookup, error);
+    status = bind_lookup(&answer, lookup, error);
     if (status == BEHALF_OK)
         status = make_page(&answer, digest, &found, error);
     if (status == BEHALF_OK)
         *result = found;
+    page_walk_give(answer.kept);
     arena_release(&answer.memory);
     snapshot_close(&snapshot);
     return status;

@@ -48,7 +48,7 @@ filter_digest(const struct relationship_filter *filter)
         {"+", filter->has_subject_relation ? 1 : 0},
     };
 
-    return cursor_request_digest(parts, BEHALF_COUNT_OF(parts));
+    return cursor_request_digest(parts, BEHALF_COUNT_OF(parts), NULL);
 }
 
 /* The position: resource 8 | relation 2 | subject relation 2 | subject 8. */

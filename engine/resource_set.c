@@ -42,6 +42,14 @@ resource_set_lower_bound(struct resource_set set, uint64_t sequence)
     return gallop(set, 0, sequence);
 }
 
+struct resource_set
+resource_set_up_to(struct resource_set set, uint64_t to)
+{
+    if (set.count > 0 && RESOURCE_SEQUENCE(set.entries[set.count - 1]) > to)
+        set.count = resource_set_lower_bound(set, to + 1);
+    return set;
+}
+
 /* --- operations --- */
 
 /* Of two entries of one sequence the certain one is the lower. */
@@ -213,6 +221,34 @@ put_in_order(struct resource_gather *gather)
 
 /* --- gathering --- */
 
+void
+resource_gather_init(struct resource_gather *gather, struct arena *arena, uint64_t after,
+                     uint32_t window)
+{
+    *gather = (struct resource_gather){
+        .arena = arena, .after = after, .to = RESOURCE_END, .window = window};
+}
+
+/* In order: nothing behind the last entry counts any more. */
+static void
+lower_end(struct resource_gather *gather)
+{
+    uint64_t last = RESOURCE_SEQUENCE(gather->entries[gather->count - 1]);
+
+    if (last < gather->to)
+        gather->to = last;
+}
+
+/* Leaves the least, when there are more than the window holds. In order. */
+static void
+close_window(struct resource_gather *gather)
+{
+    if (gather->window == 0 || gather->count <= gather->window)
+        return;
+    gather->count = gather->window;
+    lower_end(gather);
+}
+
 static bool
 grow(struct resource_gather *gather)
 {
@@ -230,12 +266,20 @@ grow(struct resource_gather *gather)
     return true;
 }
 
+static bool
+make_room(struct resource_gather *gather)
+{
+    if (!put_in_order(gather))
+        return false;
+    close_window(gather);
+    return (gather->size > 0 && gather->count <= gather->size / 2) || grow(gather);
+}
+
 /* A full array is sorted before it grows: it may hold the same few resources over and over. */
 uint64_t *
 resource_gather_room(struct resource_gather *gather, uint32_t *room)
 {
-    if (gather->count == gather->size &&
-        (!put_in_order(gather) || (gather->count >= gather->size / 2 && !grow(gather))))
+    if (gather->count == gather->size && !make_room(gather))
         return NULL;
     *room = gather->size - gather->count;
     return gather->entries + gather->count;
@@ -252,6 +296,9 @@ resource_gather_add(struct resource_gather *gather, uint32_t count)
     gather->disordered = gather->disordered || (gather->count > 0 && RESOURCE_SEQUENCE(run[-1]) >=
                                                                          RESOURCE_SEQUENCE(run[0]));
     gather->count += count;
+    /* Sooner than when the array is full, as long as nothing has to be sorted to know it. */
+    if (!gather->disordered && gather->window > 0 && gather->count >= gather->window)
+        lower_end(gather);
 }
 
 bool
@@ -259,6 +306,6 @@ resource_gather_end(struct resource_gather *gather, struct resource_set *set)
 {
     if (!put_in_order(gather))
         return false;
-    *set = (struct resource_set){gather->entries, gather->count};
+    *set = resource_set_up_to((struct resource_set){gather->entries, gather->count}, gather->to);
     return true;
 }

@@ -22,6 +22,11 @@ struct resource_set {
 #define RESOURCE_SEQUENCE(entry) ((entry) >> 1)
 #define RESOURCE_OPEN(entry) (((entry)&1) != 0)
 
+#define RESOURCE_END (UINT64_MAX >> 1) /* no sequence is greater */
+
+/* The part of the set up to a sequence. */
+struct resource_set resource_set_up_to(struct resource_set set, uint64_t to);
+
 /* The place of the first entry whose sequence is not below `sequence`. */
 uint32_t resource_set_lower_bound(struct resource_set set, uint64_t sequence);
 
@@ -39,16 +44,24 @@ bool resource_set_opened(struct arena *arena, struct resource_set set,
 
 /* --- making one --- */
 
-/* Takes runs of ascending entries in any order, equal ones among them; begins as zeroes but for the
- * arena. What comes in order is not sorted, and equal entries do not pile up. */
+/* Takes runs of ascending entries in any order, equal ones among them. What comes in order is not
+ * sorted, and equal entries do not pile up. With a window no more than about twice as many entries
+ * are held: the least of those behind `after`, up to `to`, which comes down as they get too many.
+ * What is not in (after, to] need not be added. */
 struct resource_gather {
     struct arena *arena;
+    uint64_t after;
+    uint64_t to;
+    uint32_t window; /* 0 = all of them */
     uint64_t *entries;
     uint64_t *spare; /* as long; NULL until needed */
     uint32_t count;
     uint32_t size;
     bool disordered;
 };
+
+void resource_gather_init(struct resource_gather *gather, struct arena *arena, uint64_t after,
+                          uint32_t window);
 
 /* Room behind what is there for the next run: at least one entry, *room of them. NULL when the
  * arena is spent. */
@@ -57,8 +70,8 @@ uint64_t *resource_gather_room(struct resource_gather *gather, uint32_t *room) B
 /* Takes in the first `count` entries of the room, which ascend. */
 void resource_gather_add(struct resource_gather *gather, uint32_t count);
 
-/* What was gathered; of equal sequences one that is certain counts. False when the arena is
- * spent. */
+/* What was gathered in (after, to]; of equal sequences one that is certain counts. False when the
+ * arena is spent. */
 bool resource_gather_end(struct resource_gather *gather, struct resource_set *set) BEHALF_MUST_USE;
 
 #endif

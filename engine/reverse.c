@@ -151,12 +151,16 @@ capacity_within(const struct reverse_walk *walk, size_t capacity)
 static enum status
 find_one(struct reverse_walk *walk, uint64_t object, bool certain, struct error *error)
 {
+    uint64_t sequence = object & NODE_SEQUENCE_MASK;
     uint32_t room;
-    uint64_t *entries = resource_gather_room(&walk->gather, &room);
+    uint64_t *entries;
 
+    if (sequence <= walk->gather.after || sequence > walk->gather.to)
+        return BEHALF_OK;
+    entries = resource_gather_room(&walk->gather, &room);
     if (entries == NULL)
         return budget_memory_spent(error);
-    entries[0] = RESOURCE_ENTRY(object & NODE_SEQUENCE_MASK, !certain);
+    entries[0] = RESOURCE_ENTRY(sequence, !certain);
     resource_gather_add(&walk->gather, 1);
     return BEHALF_OK;
 }
@@ -283,6 +287,16 @@ find_batch(struct reverse_walk *walk, const struct reverse_edge *step,
     return BEHALF_OK;
 }
 
+/* Leaves out what the gather need not be given any more. */
+static void
+narrow_range(const struct reverse_walk *walk, struct graph_range *range)
+{
+    if (range->from <= (walk->type_node | walk->gather.after))
+        range->from = (walk->type_node | walk->gather.after) + 1;
+    if (walk->gather.to < (range->to & NODE_SEQUENCE_MASK))
+        range->to = (walk->type_node | walk->gather.to) + 1;
+}
+
 /* Finds every resource that names the subject on the relation. */
 static enum status
 find_resources(struct reverse_walk *walk, const struct reverse_edge *step, struct error *error)
@@ -297,6 +311,7 @@ find_resources(struct reverse_walk *walk, const struct reverse_edge *step, struc
         batch.nodes = resource_gather_room(&walk->gather, &room);
         if (batch.nodes == NULL)
             return budget_memory_spent(error);
+        narrow_range(walk, &range);
         batch.capacity =
             capacity_within(walk, room < LIMIT_EDGE_BATCH_GROWN ? room : LIMIT_EDGE_BATCH_GROWN);
         status = graph_view_read(walk->view, &range, &batch, error);
@@ -468,7 +483,7 @@ begin(struct reverse_walk *walk)
     const struct binding *binding = walk->scope.binding;
 
     walk->until = VALUE_FOR_EVER;
-    walk->gather.arena = walk->scope.arena;
+    resource_gather_init(&walk->gather, walk->scope.arena, walk->after, walk->window);
     walk->type_node =
         NODE_WILDCARD(binding->type_labels[binding->schema->members[walk->target].type]);
 }
@@ -476,8 +491,10 @@ begin(struct reverse_walk *walk)
 static enum status
 end(struct reverse_walk *walk, struct error *error)
 {
-    return resource_gather_end(&walk->gather, &walk->found) ? BEHALF_OK
-                                                            : budget_memory_spent(error);
+    if (!resource_gather_end(&walk->gather, &walk->found))
+        return budget_memory_spent(error);
+    walk->to = walk->gather.to;
+    return BEHALF_OK;
 }
 
 enum status

@@ -41,8 +41,11 @@ struct reverse_walk {
     struct condition_scope scope;
     uint32_t target; /* member */
     uint32_t most;   /* nodes to visit; 0 = as many as there are */
+    uint64_t after;  /* resources up to this sequence are left out */
+    uint32_t window; /* resources behind it that are wanted; 0 = all */
 
-    struct resource_set found; /* of the target's type */
+    struct resource_set found; /* of the target's type: all in (after, to] */
+    uint64_t to;               /* RESOURCE_END when that is all there are */
     uint64_t type_node;        /* the wildcard of that type */
     bool cut;                  /* `most` was reached: what was found says nothing */
     int64_t until;             /* the earliest expiration of edges walked; VALUE_FOR_EVER */

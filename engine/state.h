@@ -22,6 +22,7 @@
 #include "engine/limits.h"
 #include "engine/names.h"
 
+struct page_cache;
 struct pool;
 struct writer;
 
@@ -37,6 +38,7 @@ struct engine {
     const struct env *env;
     struct graph *graph;
     struct name_cache *names;
+    struct page_cache *pages;
     struct pool *pool;
     struct writer *writer;
     struct clock clock;

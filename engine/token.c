@@ -173,7 +173,7 @@ cursor_open(const struct store *store, struct slice text, uint64_t request_diges
 }
 
 uint64_t
-cursor_request_digest(const struct slice *parts, size_t count)
+cursor_request_digest(const struct slice *parts, size_t count, uint8_t whole[DIGEST_SIZE])
 {
     struct buffer buffer;
     struct slice all;
@@ -191,5 +191,7 @@ cursor_request_digest(const struct slice *parts, size_t count)
     all = buffer_slice(&buffer);
     digest_sha256(&all, 1, digest);
     buffer_release(&buffer);
+    if (whole != NULL)
+        memcpy(whole, digest, sizeof digest);
     return bytes_get_u64(digest);
 }

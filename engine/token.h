@@ -13,6 +13,7 @@
 #ifndef BEHALF_ENGINE_TOKEN_H
 #define BEHALF_ENGINE_TOKEN_H
 
+#include "base/digest.h"
 #include "engine/engine.h"
 #include "storage/store.h"
 
@@ -35,7 +36,8 @@ enum status cursor_open(const struct store *store, struct slice text, uint64_t r
                         struct cursor *cursor, struct error *error) BEHALF_MUST_USE;
 
 /* What a cursor is tied to: the first 8 bytes of SHA-256 over the parts of the request, each behind
- * its length, so that no bytes of one part can pass for another's. Begin with the method's name. */
-uint64_t cursor_request_digest(const struct slice *parts, size_t count);
+ * its length, so that no bytes of one part can pass for another's. Begin with the method's name.
+ * `whole` (may be NULL) is given all 32: what is remembered of a request is told by these. */
+uint64_t cursor_request_digest(const struct slice *parts, size_t count, uint8_t whole[DIGEST_SIZE]);
 
 #endif

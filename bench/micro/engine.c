@@ -208,78 +208,6 @@ check_deep_groups(void)
     micro_world_close(&world);
 }
 
-/* --- lookups ---------------------------------------------------------------------------------- */
-
-static double
-lookup_us(struct micro_world *world, const char *type, size_t expected)
-{
-    const struct lookup_resources lookup = {
-        .resource_type = slice_of(type),
-        .permission = SLICE_LITERAL("view"),
-        .subject = {.type = SLICE_LITERAL("user"), .id = SLICE_LITERAL("u")},
-        .limit = ENGINE_PAGE_MAX};
-    double rounds[MICRO_ROUNDS];
-    struct arena arena;
-
-    arena_init(&arena, ARENA_SIZE);
-    for (size_t round = 0; round < MICRO_ROUNDS; round++) {
-        int64_t begun = micro_cpu_ns();
-        uint64_t asked = 0;
-        int64_t now;
-
-        do {
-            struct engine_request request = {.arena = &arena, .consistency = CONSISTENCY_FULL};
-            struct lookup_resources_result result;
-            struct error error;
-
-            arena_reset(&arena, ARENA_SIZE);
-            micro_must("lookup",
-                       engine_lookup_resources(world->worker, &request, &lookup, &result, &error),
-                       &error);
-            if (result.resource_count != expected) {
-                (void)fprintf(stderr, "micro: %zu resources\n", result.resource_count);
-                exit(1);
-            }
-            asked++;
-            now = micro_cpu_ns();
-        } while (now - begun < ROUND_NS);
-        rounds[round] = (double)(now - begun) / 1000.0 / (double)asked;
-    }
-    arena_release(&arena);
-    return micro_median(rounds, MICRO_ROUNDS);
-}
-
-static void
-lookups(void)
-{
-    struct micro_world world;
-
-    micro_world_open(&world,
-                     SLICE_LITERAL("definition user {}\n"
-                                   "definition organization {\n relation reader: user\n"
-                                   " relation banned: user\n permission read = reader - banned\n}\n"
-                                   "definition resource {\n relation viewer: user\n"
-                                   " relation organization: organization\n"
-                                   " permission view = viewer & organization->read\n}\n"
-                                   "definition document {\n relation viewer: user\n"
-                                   " permission view = viewer\n}\n"));
-    micro_world_put(&world, "organization:o0#reader@user:u");
-    micro_world_put(&world, "organization:o1#reader@user:u");
-    micro_world_put(&world, "organization:o1#banned@user:u");
-    for (unsigned resource = 0; resource < 600; resource++) {
-        micro_world_put(&world, "resource:r%u#viewer@user:u", resource);
-        micro_world_put(&world, "resource:r%u#organization@organization:o%u", resource,
-                        resource < 499 ? 0 : 1);
-    }
-    for (unsigned document = 0; document < 10000; document++)
-        micro_world_put(&world, "document:d%u#viewer@user:u", document);
-    micro_world_flush(&world);
-    print_row("N6", "lookup resources, 499 of 600 through an intersection",
-              lookup_us(&world, "resource", 499), 150);
-    print_row("N6", "lookup resources, 10,000 plain", lookup_us(&world, "document", 10000), 1500);
-    micro_world_close(&world);
-}
-
 /* --- two threads ------------------------------------------------------------------------------ */
 
 struct asker {
@@ -393,7 +321,6 @@ main(void)
     (void)check_workload("N5", "9,000 direct viewers", "wide-direct", 1, QUESTIONS, 0.4);
     check_deep_groups();
     (void)check_workload("", "drive, 100,000 relationships", "drive", 100000, QUESTIONS, 0);
-    lookups();
     two_threads("one-hop");
     two_threads("drive");
     large = check_workload("N12", "one hop, 1,000,000 relationships, 200,000 questions", "one-hop",

@@ -15,11 +15,14 @@
     "definition user {}\n"                                                                         \
     "definition group { relation member: user | user with open | group#member }\n"
 
-static const char banned_schema[] = GROUPS "definition document {\n"
-                                           "    relation viewer: user\n"
-                                           "    relation banned: group#member\n"
-                                           "    permission view = viewer - banned\n"
-                                           "}\n";
+/* Since a view depends on itself, a lookup checks each document. */
+static const char banned_schema[] =
+    GROUPS "definition document {\n"
+           "    relation viewer: user\n"
+           "    relation banned: group#member\n"
+           "    relation parent: document\n"
+           "    permission view = (viewer - banned) + parent->view\n"
+           "}\n";
 
 /* A group of `count` groups without a user. */
 static void

@@ -52,9 +52,10 @@ add_run(struct resource_gather *gather, const uint64_t *entries, uint32_t count)
 static struct resource_set
 make_set(uint32_t sparse, enum known *known)
 {
-    struct resource_gather gather = {.arena = &arena};
+    struct resource_gather gather;
     struct resource_set set;
 
+    resource_gather_init(&gather, &arena, 0, 0);
     for (uint64_t sequence = 0; sequence < SEQUENCES; sequence++) {
         uint64_t entry = RESOURCE_ENTRY(sequence, next_random(2) == 0);
 
@@ -131,10 +132,11 @@ Test(resource_set, opened_holds_the_same_and_nothing_for_certain)
 
 Test(resource_set, runs_in_order_are_kept_as_they_are)
 {
-    struct resource_gather gather = {.arena = &arena};
+    struct resource_gather gather;
     struct resource_set set;
     uint64_t entries[SEQUENCES];
 
+    resource_gather_init(&gather, &arena, 0, 0);
     for (uint64_t i = 0; i < SEQUENCES; i++)
         entries[i] = RESOURCE_ENTRY(i << 30, i % 2);
     add_run(&gather, entries, SEQUENCES);
@@ -149,12 +151,13 @@ Test(resource_set, runs_in_any_order_end_in_order)
 {
     for (unsigned spread = 0; spread <= 35; spread += 5) {
         for (uint32_t runs = 1; runs < 3000; runs = runs * 2 + 1) {
-            struct resource_gather gather = {.arena = &arena};
+            struct resource_gather gather;
             enum known known[SEQUENCES] = {DENIED};
             struct resource_set set;
             uint32_t count = 0;
 
             arena_reset(&arena, (size_t)64 * 1024 * 1024);
+            resource_gather_init(&gather, &arena, 0, 0);
             for (uint32_t run = 0; run < runs; run++) {
                 uint64_t entries[3];
                 uint32_t size = 0;
@@ -180,11 +183,12 @@ Test(resource_set, runs_in_any_order_end_in_order)
 
 Test(resource_set, the_same_resources_over_and_over_take_no_more_memory)
 {
-    struct resource_gather gather = {.arena = &arena};
+    struct resource_gather gather;
     uint64_t entries[100];
     struct resource_set set;
 
     arena_reset(&arena, 64 * 1024);
+    resource_gather_init(&gather, &arena, 0, 0);
     for (uint64_t i = 0; i < 100; i++)
         entries[i] = RESOURCE_ENTRY(i, true);
     for (size_t run = 0; run < 10000; run++)
@@ -194,14 +198,61 @@ Test(resource_set, the_same_resources_over_and_over_take_no_more_memory)
     cr_assert_arr_eq(set.entries, entries, sizeof entries);
 }
 
+/* Runs of every third sequence and of all of them, the greater ones first or last: the window ends
+ * at some sequence, and has everything up to it. */
+Test(resource_set, a_window_holds_the_least_of_all_and_says_how_far)
+{
+    for (uint32_t window = 1; window < 200; window = window * 2 + 1) {
+        for (unsigned order = 0; order < 4; order++) {
+            const uint64_t after = 1000;
+            struct resource_gather gather;
+            struct resource_set set;
+
+            resource_gather_init(&gather, &arena, after, window);
+            for (uint64_t run = 0; run < 20; run++) {
+                uint64_t begin = after + 1 + (order % 2 == 0 ? run : 19 - run) * 100;
+                uint64_t step = order < 2 ? 1 : 3;
+
+                for (uint64_t sequence = begin; sequence < begin + 100; sequence += step) {
+                    uint64_t entry = RESOURCE_ENTRY(sequence, false);
+
+                    if (sequence <= gather.to)
+                        add_run(&gather, &entry, 1);
+                }
+                cr_assert_leq(gather.size, 16 + 4 * window);
+            }
+            cr_assert(resource_gather_end(&gather, &set));
+            cr_assert_geq(set.count, window);
+            cr_assert_eq(gather.to, RESOURCE_SEQUENCE(set.entries[set.count - 1]));
+            for (uint32_t i = 0; i < set.count; i++)
+                cr_assert_eq(RESOURCE_SEQUENCE(set.entries[i]),
+                             after + 1 + (order < 2 ? i : i / 34 * 100 + i % 34 * 3));
+        }
+    }
+}
+
+Test(resource_set, a_wide_window_holds_everything)
+{
+    struct resource_gather gather;
+    struct resource_set set;
+    uint64_t entry = RESOURCE_ENTRY(7, true);
+
+    resource_gather_init(&gather, &arena, 0, 2);
+    add_run(&gather, &entry, 1);
+    cr_assert(resource_gather_end(&gather, &set));
+    cr_assert_eq(gather.to, RESOURCE_END);
+    cr_assert_eq(set.count, 1);
+}
+
 Test(resource_set, spent_memory_is_said)
 {
     const struct resource_set none = {NULL, 0};
-    struct resource_gather gather = {.arena = &arena};
+    struct resource_gather gather;
     struct resource_set set;
     uint32_t room;
 
     arena_reset(&arena, 0);
+    resource_gather_init(&gather, &arena, 0, 0);
     cr_assert_null(resource_gather_room(&gather, &room));
     cr_assert(!resource_set_union(&arena, none, none, &set));
     cr_assert(!resource_set_intersection(&arena, none, none, &set));

@@ -1,0 +1,265 @@
+/* test_lookup_pages.c - pages of one lookup: of one revision, each of its own time, and the same
+ * whether what the page before found was kept (side 0) or not (side 1). Times are seconds behind
+ * the moment at which the clocks stop. */
+#include "tests/unit/test_scenarios_support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/page_cache.h"
+#include "engine/state.h"
+
+#define START INT64_C(4102444800000000000) /* 2100-01-01T00:00:00Z */
+#define SECOND INT64_C(1000000000)
+#define EXPIRES "[expiration:2100-01-01T00:00:10Z]"
+
+static const char WORLD[] = "use expiration definition user {} "
+                            "definition doc { relation left: user | user with expiration "
+                            "relation right: user | user with expiration "
+                            "permission less = left - right permission both = left & right }";
+
+static void
+at_seconds(int64_t behind_start)
+{
+    for (int side = 0; side < 2; side++)
+        harness_set_time(&scenario.sides[side], START + behind_start * SECOND);
+}
+
+/* One after the other, as ids are given out in the order of writing. */
+static void
+put(const char *const *relationships)
+{
+    at_seconds(0);
+    for (; *relationships != NULL; relationships++)
+        cr_assert_eq(harness_touch(&scenario, *relationships), BEHALF_OK, "%s", *relationships);
+}
+
+/* --- one page --- */
+
+struct pages {
+    const char *permission;
+    bool subjects; /* of doc:1; else resources of user:1 */
+    struct engine_token cursors[2];
+};
+
+static void
+add_id(char *ids, struct slice id)
+{
+    (void)snprintf(ids + strlen(ids), 64, "%s%.*s", ids[0] == '\0' ? "" : " ", SLICE_PRINTF(id));
+}
+
+static void
+ask_resources(struct harness_engine *side, const struct pages *pages, struct engine_token *cursor,
+              char *ids)
+{
+    struct engine_request request = harness_request(side, NULL);
+    struct lookup_resources lookup = {.resource_type = SLICE_LITERAL("doc"),
+                                      .permission = slice_of(pages->permission),
+                                      .subject = {SLICE_LITERAL("user"), SLICE_LITERAL("1"), {0}},
+                                      .limit = 2,
+                                      .cursor = slice_of(cursor->text)};
+    struct lookup_resources_result result;
+    struct error error;
+
+    cr_assert_eq(engine_lookup_resources(side->worker, &request, &lookup, &result, &error),
+                 BEHALF_OK, "%s", error.message);
+    for (size_t i = 0; i < result.resource_count; i++)
+        add_id(ids, result.resources[i].id);
+    *cursor = result.cursor;
+}
+
+static void
+ask_subjects(struct harness_engine *side, const struct pages *pages, struct engine_token *cursor,
+             char *ids)
+{
+    struct engine_request request = harness_request(side, NULL);
+    struct lookup_subjects lookup = {.resource = {SLICE_LITERAL("doc"), SLICE_LITERAL("1"), {0}},
+                                     .permission = slice_of(pages->permission),
+                                     .subject_type = SLICE_LITERAL("user"),
+                                     .limit = 2,
+                                     .cursor = slice_of(cursor->text)};
+    struct lookup_subjects_result result;
+    struct error error;
+
+    cr_assert_eq(engine_lookup_subjects(side->worker, &request, &lookup, &result, &error),
+                 BEHALF_OK, "%s", error.message);
+    for (size_t i = 0; i < result.subject_count; i++)
+        add_id(ids, result.subjects[i].id);
+    *cursor = result.cursor;
+}
+
+/* The next two; "|" behind the last page. */
+static void
+expect_page(struct pages *pages, const char *expected)
+{
+    for (int side = 0; side < 2; side++) {
+        char ids[1024] = "";
+
+        if (pages->subjects)
+            ask_subjects(&scenario.sides[side], pages, &pages->cursors[side], ids);
+        else
+            ask_resources(&scenario.sides[side], pages, &pages->cursors[side], ids);
+        if (pages->cursors[side].text[0] == '\0')
+            strcat(ids, "|");
+        cr_expect_str_eq(ids, expected, "%s side %d: %s", pages->permission, side, ids);
+    }
+}
+
+static size_t
+kept_walks(int side)
+{
+    struct page_cache_stats stats;
+
+    page_cache_stats_read(scenario.sides[side].engine->pages, &stats);
+    return stats.walk_count;
+}
+
+/* --- tests --- */
+
+static const char *const five_each[] = {
+    "doc:1#left@user:1", "doc:2#left@user:1",
+    "doc:3#left@user:1", "doc:4#left@user:1",
+    "doc:5#left@user:1", "doc:1#left@user:2",
+    "doc:1#left@user:3", "doc:1#left@user:4",
+    "doc:1#left@user:5", NULL,
+};
+
+Test(lookup_pages, a_page_goes_on_in_what_the_one_before_found)
+{
+    struct pages resources = {.permission = "left"};
+    struct pages subjects = {.permission = "left", .subjects = true};
+
+    GIVEN(WORLD, (const char *)NULL);
+    put(five_each);
+    expect_page(&resources, "1 2");
+    cr_expect_eq(kept_walks(0), 1);
+    cr_expect_eq(kept_walks(1), 0, "no memory, and yet it keeps something");
+    expect_page(&subjects, "1 2");
+    cr_expect_eq(kept_walks(0), 2);
+    expect_page(&resources, "3 4");
+    expect_page(&subjects, "3 4");
+    expect_page(&resources, "5|");
+    expect_page(&subjects, "5|");
+    cr_expect_eq(kept_walks(0), 2);
+    AGREED();
+}
+
+Test(lookup_pages, the_last_page_keeps_nothing)
+{
+    struct pages resources = {.permission = "left"};
+    struct pages subjects = {.permission = "left", .subjects = true};
+
+    GIVEN(WORLD, "doc:1#left@user:1", "doc:2#left@user:1", "doc:1#left@user:2", (const char *)NULL);
+    expect_page(&resources, "1 2|");
+    expect_page(&subjects, "1 2|");
+    cr_expect_eq(kept_walks(0), 0);
+    AGREED();
+}
+
+Test(lookup_pages, a_page_may_be_asked_again)
+{
+    struct pages pages = {.permission = "left"};
+
+    GIVEN(WORLD, (const char *)NULL);
+    put(five_each);
+    expect_page(&pages, "1 2");
+    for (int times = 0; times < 3; times++) {
+        struct pages again = pages;
+
+        expect_page(&again, "3 4");
+        expect_page(&again, "5|");
+    }
+    AGREED();
+}
+
+Test(lookup_pages, what_is_written_between_pages_is_not_shown)
+{
+    struct pages resources = {.permission = "left"};
+    struct pages subjects = {.permission = "left", .subjects = true};
+    struct pages later = {.permission = "left"};
+
+    GIVEN(WORLD, (const char *)NULL);
+    put(five_each);
+    expect_page(&resources, "1 2");
+    expect_page(&subjects, "1 2");
+    cr_assert_eq(harness_delete(&scenario, "doc:3#left@user:1"), BEHALF_OK);
+    cr_assert_eq(harness_delete(&scenario, "doc:1#left@user:3"), BEHALF_OK);
+    cr_assert_eq(harness_create(&scenario, "doc:6#left@user:1"), BEHALF_OK);
+    cr_assert_eq(harness_create(&scenario, "doc:1#left@user:6"), BEHALF_OK);
+    expect_page(&later, "1 2");
+    expect_page(&resources, "3 4");
+    expect_page(&subjects, "3 4");
+    expect_page(&later, "4 5");
+    expect_page(&resources, "5|");
+    expect_page(&subjects, "5|");
+    expect_page(&later, "6|");
+    AGREED();
+}
+
+Test(lookup_pages, what_expired_between_pages_is_not_shown)
+{
+    static const char *const relationships[] = {
+        "doc:1#left@user:1",         "doc:2#left@user:1",
+        "doc:3#left@user:1" EXPIRES, "doc:4#left@user:1",
+        "doc:1#left@user:2",         "doc:1#left@user:3" EXPIRES,
+        "doc:1#left@user:4",         NULL,
+    };
+
+    for (int64_t seconds = 9; seconds <= 10; seconds++) {
+        struct pages resources = {.permission = "left"};
+        struct pages subjects = {.permission = "left", .subjects = true};
+
+        GIVEN(WORLD, (const char *)NULL);
+        put(relationships);
+        expect_page(&resources, "1 2");
+        expect_page(&subjects, "1 2");
+        at_seconds(seconds);
+        expect_page(&resources, seconds < 10 ? "3 4|" : "4|");
+        expect_page(&subjects, seconds < 10 ? "3 4|" : "4|");
+        AGREED();
+    }
+}
+
+/* What the first page left out as excluded for certain comes back. */
+Test(lookup_pages, whose_exclusion_expired_between_pages_is_shown)
+{
+    static const char *const relationships[] = {
+        "doc:1#left@user:1",          "doc:2#left@user:1", "doc:3#left@user:1", "doc:4#left@user:1",
+        "doc:3#right@user:1" EXPIRES, "doc:1#left@user:2", "doc:1#left@user:3", "doc:1#left@user:4",
+        "doc:1#right@user:3" EXPIRES, "doc:5#left@user:1", "doc:1#left@user:5", NULL,
+    };
+    struct pages resources = {.permission = "less"};
+    struct pages subjects = {.permission = "less", .subjects = true};
+
+    GIVEN(WORLD, (const char *)NULL);
+    put(relationships);
+    expect_page(&resources, "1 2");
+    expect_page(&subjects, "1 2");
+    at_seconds(10);
+    expect_page(&resources, "3 4");
+    expect_page(&subjects, "3 4");
+    expect_page(&resources, "5|");
+    expect_page(&subjects, "5|");
+    AGREED();
+}
+
+Test(lookup_pages, two_requests_do_not_share_their_pages)
+{
+    static const char *const relationships[] = {
+        "doc:1#left@user:1",  "doc:2#left@user:1",  "doc:3#left@user:1",  "doc:4#left@user:1",
+        "doc:1#right@user:1", "doc:2#right@user:1", "doc:4#right@user:1", NULL,
+    };
+    struct pages left = {.permission = "left"};
+    struct pages right = {.permission = "right"};
+    struct pages both = {.permission = "both"};
+
+    GIVEN(WORLD, (const char *)NULL);
+    put(relationships);
+    expect_page(&left, "1 2");
+    expect_page(&right, "1 2");
+    expect_page(&both, "1 2");
+    expect_page(&right, "4|");
+    expect_page(&left, "3 4|");
+    expect_page(&both, "4|");
+    AGREED();
+}
