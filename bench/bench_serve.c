@@ -280,8 +280,9 @@ bench_serve_log_bytes(const struct bench_server *server)
     return file_bytes(server, ".log", MEASURE_CONTENT);
 }
 
-int64_t
-bench_serve_cpu_ns(const struct bench_server *server, pid_t thread)
+/* 0 when unknown. */
+static int64_t
+thread_cpu_ns(const struct bench_server *server, pid_t thread)
 {
     unsigned long long on_cpu_ns = 0;
     char path[64];
@@ -298,27 +299,39 @@ bench_serve_cpu_ns(const struct bench_server *server, pid_t thread)
     return (int64_t)on_cpu_ns;
 }
 
-pid_t
-bench_serve_busiest_thread(const struct bench_server *server)
+void
+bench_serve_threads(const struct bench_server *server, struct bench_threads *threads)
 {
     char path[64];
-    pid_t busiest = 0;
-    int64_t most_ns = -1;
     struct dirent *entry;
     DIR *tasks;
 
+    threads->count = 0;
     (void)snprintf(path, sizeof path, "/proc/%d/task", (int)server->process);
     tasks = opendir(path);
-    while (tasks != NULL && (entry = readdir(tasks)) != NULL) {
+    while (tasks != NULL && threads->count < BENCH_THREADS_MAX &&
+           (entry = readdir(tasks)) != NULL) {
         pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10);
-        int64_t cpu_ns = thread > 0 ? bench_serve_cpu_ns(server, thread) : -1;
 
-        if (cpu_ns > most_ns) {
-            most_ns = cpu_ns;
-            busiest = thread;
-        }
+        if (thread <= 0)
+            continue;
+        threads->threads[threads->count] = thread;
+        threads->cpu_ns[threads->count++] = thread_cpu_ns(server, thread);
     }
     if (tasks != NULL)
         (void)closedir(tasks);
-    return busiest;
+}
+
+int64_t
+bench_serve_busiest_ns(const struct bench_server *server, const struct bench_threads *since)
+{
+    int64_t most_ns = 0;
+
+    for (size_t index = 0; index < since->count; index++) {
+        int64_t used_ns = thread_cpu_ns(server, since->threads[index]) - since->cpu_ns[index];
+
+        if (used_ns > most_ns)
+            most_ns = used_ns;
+    }
+    return most_ns;
 }

@@ -43,9 +43,19 @@ uint64_t bench_serve_disk_bytes(const struct bench_server *server);
 /* What a crash would leave to be replayed. */
 uint64_t bench_serve_log_bytes(const struct bench_server *server);
 
-/* CPU nanoseconds of a thread of the server. The busiest thread while checks are asked is the event
- * loop. 0 when unknown. */
-int64_t bench_serve_cpu_ns(const struct bench_server *server, pid_t thread);
-pid_t bench_serve_busiest_thread(const struct bench_server *server);
+/* CPU time of its threads at a moment. */
+#define BENCH_THREADS_MAX 64
+
+struct bench_threads {
+    size_t count;
+    pid_t threads[BENCH_THREADS_MAX];
+    int64_t cpu_ns[BENCH_THREADS_MAX];
+};
+
+void bench_serve_threads(const struct bench_server *server, struct bench_threads *threads);
+
+/* CPU nanoseconds since then of the thread that used most: while checks are asked, the event loop. */
+int64_t bench_serve_busiest_ns(const struct bench_server *server,
+                               const struct bench_threads *since);
 
 #endif

@@ -7,7 +7,7 @@
 
 #define UNCERTAIN 0u
 #define CERTAIN 1u
-#define FIRST_VISITED 64
+#define FIRST_VISITED 16
 #define PREFETCHED 8 /* steps ahead */
 
 struct reverse_step {
