@@ -190,6 +190,35 @@ Test(graph_cache, a_change_makes_a_version_and_the_older_one_stays_for_who_reads
     cr_assert_gt(stats().retired_bytes, 0); /* this test is in a section all the time */
 }
 
+/* Many chains that somebody pins are not all looked at again and again: once they are needed no
+ * more, they go some at a time. */
+Test(graph_cache, a_trim_looks_at_a_bounded_number_of_chains)
+{
+    enum { NODES = 1000, TRIMS = 20 };
+    uint64_t base;
+
+    open_data(NODES, 2, PLENTY);
+    for (uint32_t at = 0; at < NODES; at++)
+        (void)put(at, 0);
+    base = store_head_revision(data.store);
+    for (uint32_t at = 0; at < NODES; at++) {
+        struct edge_change change = change_of(1, false, base + 1);
+
+        load(data.resources[at]);
+        graph_cache_apply(cache, data.resources[at], EDGE_FORWARD, &change, 1, base, &pins);
+    }
+    pins = (struct reader_pins){.revisions = {base}, .count = 1};
+    for (uint32_t at = 0; at < TRIMS; at++)
+        graph_cache_trim(cache, base + 1, &pins);
+    cr_assert_eq(stats().chain_count, NODES);
+    pins.count = 0;
+    graph_cache_trim(cache, base + 1, &pins);
+    cr_assert_gt(stats().chain_count, NODES / 2);
+    for (uint32_t at = 0; at < TRIMS; at++)
+        graph_cache_trim(cache, base + 1, &pins);
+    cr_assert_eq(stats().chain_count, 0);
+}
+
 /* A group of transactions is one version; a revision between them is not answered from memory. */
 Test(graph_cache, a_group_is_one_version)
 {
@@ -441,7 +470,7 @@ put_many(uint32_t resource, uint32_t count)
     memory_free(changes);
 }
 
-Test(graph_cache, a_set_too_big_for_the_budget_stays_in_storage)
+Test(graph_cache, a_set_too_big_for_the_budget_stays_in_storage_for_many_asks)
 {
     enum { EDGES = 4096 };
 
@@ -449,7 +478,10 @@ Test(graph_cache, a_set_too_big_for_the_budget_stays_in_storage)
     put_many(0, EDGES);
     load(data.resources[0]);
     cr_assert_eq(stats().direct_count, 1);
-    cr_assert_eq(find(data.resources[0], UINT64_MAX), GRAPH_CACHE_STORAGE);
+    for (uint32_t asks = 0; asks < 65536; asks++)
+        cr_assert_eq(find(data.resources[0], UINT64_MAX), GRAPH_CACHE_STORAGE);
+    cr_assert_eq(find(data.resources[0], UINT64_MAX), GRAPH_CACHE_ABSENT);
+    cr_assert_eq(stats().direct_count, 0);
 }
 
 /* Every change of a set of this budget leaves an older version behind, and evicts it in the end. */
