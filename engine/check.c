@@ -1,6 +1,7 @@
 /* check.c - check, bulk check and lookup of permissions: decisions for one subject at a time.
  * Delegation is an intersection: the principal's own decision and every hop of the chain. */
 #include "engine/explain.h"
+#include "engine/prefetch.h"
 
 /* One question, bound to the snapshot. */
 struct question {
@@ -236,6 +237,19 @@ decide_item(struct snapshot *snapshot, struct shared_eval *shared, const struct 
     return status;
 }
 
+/* The items of a window wait together for what each of them would wait for alone. */
+static void
+prefetch_window(const struct snapshot *snapshot, const struct check *checks, size_t count)
+{
+    struct engine_pair pairs[ENGINE_PREFETCH_MAX];
+
+    if (count > ENGINE_PREFETCH_MAX)
+        count = ENGINE_PREFETCH_MAX;
+    for (size_t at = 0; at < count; at++)
+        pairs[at] = (struct engine_pair){checks[at].resource, checks[at].subject};
+    prefetch_pairs(snapshot->engine, snapshot->binding, snapshot->revision, pairs, count);
+}
+
 enum status
 engine_check_bulk(struct engine_worker *worker, const struct engine_request *request,
                   const struct check *checks, size_t count, struct check_bulk_result *result,
@@ -258,8 +272,11 @@ engine_check_bulk(struct engine_worker *worker, const struct engine_request *req
     items = arena_take_array(request->arena, count, sizeof *items);
     if (items == NULL)
         status = budget_memory_spent(error);
-    for (size_t i = 0; status == BEHALF_OK && i < count; i++)
+    for (size_t i = 0; status == BEHALF_OK && i < count; i++) {
+        if (i % ENGINE_PREFETCH_MAX == 0 && count > 1)
+            prefetch_window(&snapshot, checks + i, count - i);
         status = decide_item(&snapshot, &shared, &checks[i], &items[i], error);
+    }
     if (status == BEHALF_OK)
         *result = (struct check_bulk_result){.items = items, .checked_at = snapshot.token};
     snapshot_close(&snapshot);

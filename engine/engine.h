@@ -133,7 +133,8 @@ struct check_item {
 
 /* Brings nearer to the processor what checks of these pairs will look at, so that the misses of
  * several overlap: for checks that wait behind one another. It answers nothing and changes nothing;
- * pairs of unknown names cost a look. At most ENGINE_PREFETCH_MAX at once. */
+ * pairs of unknown names cost a look. Between requests of the worker, on its thread; at most
+ * ENGINE_PREFETCH_MAX at once. */
 #define ENGINE_PREFETCH_MAX 16
 
 struct engine_pair {

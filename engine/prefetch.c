@@ -3,9 +3,10 @@
  * two slots of names, two names, a slot of edges and the edges. Each is found through the one
  * before it, so one check waits for them in turn; several checks can wait for theirs together. So
  * each step is taken for all names before the next one is. */
+#include "engine/prefetch.h"
+
 #include "engine/name_cache.h"
 #include "engine/readers.h"
-#include "engine/state.h"
 
 #define NAMES_MAX ((size_t)2 * ENGINE_PREFETCH_MAX)
 
@@ -46,24 +47,21 @@ find_node(struct engine *engine, struct wanted_name *name)
 }
 
 void
-engine_prefetch(struct engine_worker *worker, const struct engine_pair *pairs, size_t count)
+prefetch_pairs(struct engine *engine, const struct binding *binding, uint64_t revision,
+               const struct engine_pair *pairs, size_t count)
 {
-    struct engine *engine = worker->engine;
-    const struct published *newest = worker_refresh(worker);
     struct wanted_name names[NAMES_MAX];
     struct reader *reader;
     size_t wanted = 0;
 
     BEHALF_ASSERT(count <= ENGINE_PREFETCH_MAX);
-    if (newest->binding == NULL)
-        return;
     for (size_t at = 0; at < count; at++) {
-        wanted += want(newest->binding, &pairs[at].resource, EDGE_FORWARD, &names[wanted]);
-        wanted += want(newest->binding, &pairs[at].subject, EDGE_REVERSE, &names[wanted]);
+        wanted += want(binding, &pairs[at].resource, EDGE_FORWARD, &names[wanted]);
+        wanted += want(binding, &pairs[at].subject, EDGE_REVERSE, &names[wanted]);
     }
     for (size_t at = 0; at < wanted; at++)
         name_cache_prefetch(engine->names, names[at].hash);
-    reader = readers_claim(graph_readers(engine->graph), names, newest->revision);
+    reader = readers_claim(graph_readers(engine->graph), names, revision);
     if (reader == NULL)
         return;
     for (size_t at = 0; at < wanted; at++)
@@ -75,4 +73,13 @@ engine_prefetch(struct engine_worker *worker, const struct engine_pair *pairs, s
             graph_prefetch_edges(engine->graph, names[at].node, names[at].direction);
     }
     reader_release(reader);
+}
+
+void
+engine_prefetch(struct engine_worker *worker, const struct engine_pair *pairs, size_t count)
+{
+    const struct published *newest = worker_refresh(worker);
+
+    if (newest->binding != NULL)
+        prefetch_pairs(worker->engine, newest->binding, newest->revision, pairs, count);
 }
