@@ -431,6 +431,7 @@ keep_behind(struct page_list *list, uint64_t sequence, unsigned shift)
 {
     size_t before = entries_up_to(*list, sequence, shift);
 
+    BEHALF_ASSERT(before <= list->count);
     list->entries += before;
     list->count -= before;
 }

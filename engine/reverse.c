@@ -302,7 +302,7 @@ static enum status
 find_resources(struct reverse_walk *walk, const struct reverse_edge *step, struct error *error)
 {
     struct graph_range range = range_of(walk, step);
-    struct graph_batch batch;
+    struct graph_batch batch = {.capacity = 0};
 
     do {
         uint32_t room;

@@ -19,6 +19,7 @@
 #define READERS 3
 #define ID_SIZE 24
 #define ASKS_MOST 30
+#define IDS_MOST 20 /* at once */
 
 struct stress {
     struct graph_store data;
@@ -86,19 +87,21 @@ ask_node(struct asker *asker, struct resolver *resolver, uint32_t at, struct sli
 }
 
 static void
-ask_name(struct asker *asker, struct resolver *resolver, uint32_t at)
+ask_names(struct asker *asker, struct resolver *resolver, uint32_t at, uint32_t published)
 {
     struct stress *stress = asker->stress;
     struct error error;
     char expected[ID_SIZE];
-    struct slice id;
-    enum status status = resolver_id(resolver, stress->nodes[at], &id, &error);
+    struct slice ids[IDS_MOST];
+    size_t count = at + IDS_MOST < published ? IDS_MOST : published - at;
+    enum status status = resolver_ids(resolver, &stress->nodes[at], count, ids, &error);
 
     if (status == BEHALF_WOULD_BLOCK)
         return;
     graph_store_must(status, &error, "id");
-    if (!slice_equal(id, id_of(at, expected)))
-        differs("the id", at);
+    for (uint32_t i = 0; i < count; i++)
+        if (!slice_equal(ids[i], id_of(at + i, expected)))
+            differs("the id", at + i);
     atomic_fetch_add(&stress->answers, 1);
 }
 
@@ -122,7 +125,7 @@ one_request(struct asker *asker, struct arena *arena, struct budget *budget)
         uint32_t at = (uint32_t)(next_random(&asker->random) % (published + 20));
 
         if (ask % 4 == 3 && at < published)
-            ask_name(asker, &resolver, at);
+            ask_names(asker, &resolver, at, published);
         else if (at < NAMES)
             ask_node(asker, &resolver, at, id_of(at, ids[ask]), published);
     }

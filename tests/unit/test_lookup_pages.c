@@ -11,7 +11,6 @@
 
 #define START INT64_C(4102444800000000000) /* 2100-01-01T00:00:00Z */
 #define SECOND INT64_C(1000000000)
-#define EXPIRES "[expiration:2100-01-01T00:00:10Z]"
 
 static const char WORLD[] = "use expiration definition user {} "
                             "definition doc { relation left: user | user with expiration "
@@ -100,7 +99,7 @@ expect_page(struct pages *pages, const char *expected)
         else
             ask_resources(&scenario.sides[side], pages, &pages->cursors[side], ids);
         if (pages->cursors[side].text[0] == '\0')
-            strcat(ids, "|");
+            (void)snprintf(ids + strlen(ids), 2, "|");
         cr_expect_str_eq(ids, expected, "%s side %d: %s", pages->permission, side, ids);
     }
 }
@@ -199,10 +198,14 @@ Test(lookup_pages, what_is_written_between_pages_is_not_shown)
 Test(lookup_pages, what_expired_between_pages_is_not_shown)
 {
     static const char *const relationships[] = {
-        "doc:1#left@user:1",         "doc:2#left@user:1",
-        "doc:3#left@user:1" EXPIRES, "doc:4#left@user:1",
-        "doc:1#left@user:2",         "doc:1#left@user:3" EXPIRES,
-        "doc:1#left@user:4",         NULL,
+        "doc:1#left@user:1",
+        "doc:2#left@user:1",
+        "doc:3#left@user:1[expiration:2100-01-01T00:00:10Z]",
+        "doc:4#left@user:1",
+        "doc:1#left@user:2",
+        "doc:1#left@user:3[expiration:2100-01-01T00:00:10Z]",
+        "doc:1#left@user:4",
+        NULL,
     };
 
     for (int64_t seconds = 9; seconds <= 10; seconds++) {
@@ -224,9 +227,18 @@ Test(lookup_pages, what_expired_between_pages_is_not_shown)
 Test(lookup_pages, whose_exclusion_expired_between_pages_is_shown)
 {
     static const char *const relationships[] = {
-        "doc:1#left@user:1",          "doc:2#left@user:1", "doc:3#left@user:1", "doc:4#left@user:1",
-        "doc:3#right@user:1" EXPIRES, "doc:1#left@user:2", "doc:1#left@user:3", "doc:1#left@user:4",
-        "doc:1#right@user:3" EXPIRES, "doc:5#left@user:1", "doc:1#left@user:5", NULL,
+        "doc:1#left@user:1",
+        "doc:2#left@user:1",
+        "doc:3#left@user:1",
+        "doc:4#left@user:1",
+        "doc:3#right@user:1[expiration:2100-01-01T00:00:10Z]",
+        "doc:1#left@user:2",
+        "doc:1#left@user:3",
+        "doc:1#left@user:4",
+        "doc:1#right@user:3[expiration:2100-01-01T00:00:10Z]",
+        "doc:5#left@user:1",
+        "doc:1#left@user:5",
+        NULL,
     };
     struct pages resources = {.permission = "less"};
     struct pages subjects = {.permission = "less", .subjects = true};
