@@ -22,6 +22,9 @@ struct binding {
     const uint16_t *type_labels;   /* by schema type */
     const uint16_t *member_labels; /* by member; LABEL_NONE for a hidden member */
     const uint16_t *caveat_labels; /* by schema caveat */
+    /* By member: all that its subjects are computed from, down to the stored edges, are unions of
+     * steps without caveat and expiration. Whoever can be reached from it is a subject of it. */
+    const bool *unions;
     struct arena arena;
     struct table types;    /* type label -> schema type */
     struct table members;  /* schema type << 16 | relation label -> member */

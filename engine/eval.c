@@ -154,6 +154,14 @@ eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct
             return BEHALF_OK;
         }
     }
+    if (BEHALF_UNLIKELY(eval->visited != NULL)) {
+        bool denied;
+
+        *value = value_none(eval->domain);
+        status = eval_visit(eval, object, member, &denied, error);
+        if (status != BEHALF_OK || denied)
+            return status;
+    }
     if (asks) {
         status = eval_direct(eval, object, member, value, error);
         if (status != BEHALF_OK || !row->has_usersets ||
@@ -488,8 +496,11 @@ step_walk(struct eval *eval, struct error *error)
         bool end = false;
         bool dead = false;
         bool done = true;
-        enum status status = eval_walk_next(eval, frame, &object, &end, &dead, error);
+        enum status status;
 
+        if (BEHALF_UNLIKELY(eval_is_wide(eval)))
+            return eval_widen(eval, error);
+        status = eval_walk_next(eval, frame, &object, &end, &dead, error);
         if (status == BEHALF_OK && end)
             break;
         if (status == BEHALF_OK && !dead)
@@ -535,6 +546,8 @@ eval_node(struct eval *eval, uint64_t object, uint32_t member, struct value *val
     enum status status;
 
     BEHALF_ASSERT(eval->frame_count == 0 && eval->pending_count == 0);
+    if (eval->wide != NULL)
+        eval_wide_mark(eval);
     status = eval_ask(eval, object, member, &done, value, &low, error);
     if (status == BEHALF_OK && !done) {
         status = eval_run(eval, 0, error);

@@ -27,6 +27,7 @@
 #define BEHALF_ENGINE_EVAL_H
 
 #include "base/table.h"
+#include "engine/eval_wide.h"
 #include "engine/reverse.h"
 
 #define EVAL_NONE UINT32_MAX
@@ -88,6 +89,7 @@ struct eval_frame {
 
 struct batch_link;
 struct eval_narrow;
+struct frontier_hand;
 
 struct eval {
     const struct binding *binding;
@@ -117,6 +119,13 @@ struct eval {
     struct eval_narrow *narrows;
     struct batch_link *free_small; /* batches to use again */
     struct batch_link *free_grown;
+
+    /* NULL: this thread alone does it all. Set, behind eval_init, by who wants a wide check to be
+     * split: in the decision domain, with a view that may block. */
+    struct eval_wide *wide;
+    uint64_t wide_below;        /* with fewer edges left the check is a wide one */
+    struct frontier_hand *hand; /* NULL, or who looks at keys of a frontier by this evaluation */
+    struct key_set *visited;    /* by the frontier; without a hand, nodes that deny; NULL = none */
 
     bool solving;        /* eval_cycle.c is at work: every node it meets has an entry already */
     int64_t group_until; /* the earliest of all values met while solving */

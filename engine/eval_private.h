@@ -2,6 +2,7 @@
  *   eval.c        the machine: nodes, frames, operators
  *   eval_walk.c   leaves and walks: what is read from the graph
  *   eval_narrow.c the cheaper side of a wide walk
+ *   eval_wide.c   checks that turn out to be wide
  *   eval_cycle.c  components of nodes that wait for each other
  *   eval_doubt.c  what of such a component stays open, and why */
 #ifndef BEHALF_ENGINE_EVAL_PRIVATE_H
@@ -71,6 +72,36 @@ enum status eval_walk_next(struct eval *eval, struct eval_frame *frame, uint64_t
 /* Behind a full batch: sets walk->narrow where the subject's side is the cheaper one. */
 enum status eval_narrow(struct eval *eval, struct eval_frame *frame,
                         struct error *error) BEHALF_MUST_USE;
+
+/* What another evaluation of the same question has found from the subject's side is known to this
+ * one too, as long as the other's memory stays. */
+enum status eval_narrow_share(struct eval *eval, const struct eval *other,
+                              struct error *error) BEHALF_MUST_USE;
+
+/* eval_wide.c */
+
+/* From here on LIMIT_WIDE_EDGES edges make the check a wide one. */
+void eval_wide_mark(struct eval *eval);
+
+static inline bool
+eval_is_wide(const struct eval *eval)
+{
+    return eval->view->budget->edges_left < eval->wide_below;
+}
+
+/* Of a check that is wide: decides the part of unions it is in, and leaves its value as a result.
+ * Without one nothing is done, and the evaluation goes on. */
+enum status eval_widen(struct eval *eval, struct error *error) BEHALF_MUST_USE;
+
+/* With eval->visited, of a node that can hold the subject: *denied when a frontier knows or will
+ * find out about it. */
+enum status eval_visit(struct eval *eval, uint64_t object, uint32_t member, bool *denied,
+                       struct error *error) BEHALF_MUST_USE;
+
+/* With eval->hand: whether a node of unions holds the subject by its own edges; those it leads to
+ * are added to the frontier. */
+enum status eval_look(struct eval *eval, uint64_t object, uint32_t member, bool *found,
+                      struct error *error) BEHALF_MUST_USE;
 
 /* eval_cycle.c */
 

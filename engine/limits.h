@@ -8,6 +8,10 @@
 
 #ifdef BEHALF_TORTURE
 #define LIMIT_NARROW_FACTOR 2
+#define LIMIT_WIDE_EDGES 1
+#define LIMIT_WIDE_KEYS 1
+#define LIMIT_WIDE_SLICE 1
+#define LIMIT_KEY_SET_BUCKETS 1
 #define LIMIT_EDGE_BATCH 1 /* a batch of one edge shows every mistake in resuming a walk */
 #define LIMIT_EDGE_BATCH_GROWN 2
 #define LIMIT_GRAPH_SET_BYTES ((size_t)4096)
@@ -18,6 +22,12 @@
 #define LIMIT_EDGE_BATCH_GROWN 1024 /* and once it has seen that there are many */
 /* Nodes that finding the subject's own side of a wide walk may visit, for each edge walked. */
 #define LIMIT_NARROW_FACTOR 4
+/* After so many edges a check is thought to be wide, and its largest part of unions is walked anew
+ * as a frontier: some 400 microseconds, beside which what that costs is little. */
+#define LIMIT_WIDE_EDGES 4096
+#define LIMIT_WIDE_KEYS 256 /* on the frontier: other threads may help */
+#define LIMIT_WIDE_SLICE 64 /* keys that a thread takes at a time: some 10 microseconds */
+#define LIMIT_KEY_SET_BUCKETS 512
 /* Of one set: some two million plain edges, which storage gives within the time of a check. */
 #define LIMIT_GRAPH_SET_BYTES ((size_t)16 * 1024 * 1024)
 /* A larger set of edges is kept in pieces, and a change copies one of them. */
@@ -30,6 +40,8 @@
 
 #define LIMIT_CHECK_EDGES UINT64_C(1000000)
 #define LIMIT_CHECK_ARENA ((size_t)16 * 1024 * 1024)
+#define LIMIT_WIDE_ARENA ((size_t)16 * 1024 * 1024) /* of nodes visited, beside LIMIT_CHECK_ARENA */
+#define LIMIT_WIDE_HELPERS 15
 #define LIMIT_CHECK_NS INT64_C(3000000000)
 #define LIMIT_LOOKUP_EDGES UINT64_C(100000000)
 #define LIMIT_LOOKUP_ARENA ((size_t)64 * 1024 * 1024)

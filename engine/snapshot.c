@@ -165,6 +165,7 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
         .request = request,
         .revision = revision,
         .scratch = &worker->scratch,
+        .wide = {.pool = engine->pool},
     };
     set_budget(worker, class, snapshot);
     graph_view_init(&snapshot->view, engine->graph, engine->store, revision, 0, worker->may_block,
@@ -184,6 +185,7 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
 void
 snapshot_close(struct snapshot *snapshot)
 {
+    eval_wide_release(&snapshot->wide);
     graph_view_release(&snapshot->view);
     binding_unref(snapshot->binding);
 }

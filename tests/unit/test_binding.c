@@ -141,3 +141,61 @@ Test(binding, allows_exactly_the_variants_of_each_relation)
     }
     cr_assert_eq(allowed, 6); /* that of document#editor is met twice */
 }
+
+/* --- members of unions --- */
+
+static const char unions_text[] = "use expiration\n"
+                                  "use self\n"
+                                  "caveat office(there bool) {\n    there\n}\n"
+                                  "definition user {}\n"
+                                  "definition group {\n"
+                                  "    relation member: user | group#member\n"
+                                  "    relation guest: user with office\n"
+                                  "    relation leader: user with expiration\n"
+                                  "    relation every: user:*\n"
+                                  "}\n"
+                                  "definition folder {\n"
+                                  "    relation parent: folder\n"
+                                  "    relation maybe: folder with office\n"
+                                  "    relation owner: group#member\n"
+                                  "    relation viewer: user | group#guest\n"
+                                  "    permission view = owner + parent->view\n"
+                                  "    permission seen = view + viewer\n"
+                                  "    permission near = maybe->owner\n"
+                                  "    permission less = owner - parent\n"
+                                  "    permission both = owner & parent->view\n"
+                                  "    permission through = parent.all(view)\n"
+                                  "    permission around = parent->around + parent->less\n"
+                                  "    permission deep = parent->parent->view\n"
+                                  "    permission itself = self + owner\n"
+                                  "    permission nothing = nil\n"
+                                  "}\n";
+
+Test(binding, members_of_unions_have_nothing_else_below)
+{
+    static const char *const expected[] = {"member", "every", "parent", "owner",
+                                           "view",   "deep",  "itself", "nothing"};
+    static struct rig other;
+    struct schema *compiled;
+    struct binding *bound;
+    struct error error = {.status = BEHALF_OK};
+    size_t count = 0;
+
+    rig_open(&other, unions_text);
+    cr_assert_eq(schema_compile(slice_of(unions_text), &compiled, &error), BEHALF_OK);
+    cr_assert_eq(binding_new(compiled, 1, other.store, &bound, &error), BEHALF_OK, "%s",
+                 error.message);
+    for (uint32_t member = 0; member < compiled->member_count; member++) {
+        const struct schema_member *row = &compiled->members[member];
+        bool listed = row->kind == SCHEMA_HIDDEN; /* the one of `deep` */
+
+        for (size_t at = 0; at < BEHALF_COUNT_OF(expected); at++)
+            listed = listed || slice_equal(row->name, slice_of(expected[at]));
+        cr_assert_eq(bound->unions[member], listed, "%.*s", SLICE_PRINTF(row->name));
+        count += listed;
+    }
+    cr_assert_geq(count, BEHALF_COUNT_OF(expected));
+    binding_unref(bound);
+    schema_unref(compiled);
+    rig_close(&other);
+}

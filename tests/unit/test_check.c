@@ -9,8 +9,13 @@
 #define MANY 55000
 #define GROUPS_PER_WRITE 1000
 
-static const char banned_schema[] = "definition user {}\n"
-                                    "definition group { relation member: user | group#member }\n"
+/* Groups of which some members expire are remembered one by one. */
+static const char banned_schema[] = "use expiration\n"
+                                    "definition user {}\n"
+                                    "definition group {\n"
+                                    "    relation member: user | user with expiration | "
+                                    "group#member\n"
+                                    "}\n"
                                     "definition document {\n"
                                     "    relation viewer: user\n"
                                     "    relation banned: group#member\n"
