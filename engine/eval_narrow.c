@@ -48,7 +48,8 @@ eval_narrowed(struct eval *eval, uint32_t member, uint32_t walked,
     *narrow = NULL;
     if (row == NULL)
         return budget_memory_spent(error);
-    if (row->walk.cut && row->walk.most < most) {
+    /* Not before it may go twice as far: all that was tried together is in proportion as well. */
+    if (row->walk.cut && row->walk.most <= most / 2) {
         row->walk = (struct reverse_walk){
             .view = eval->view,
             .scope = eval->scope,

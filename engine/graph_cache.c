@@ -458,9 +458,10 @@ add_slot(struct graph_cache *cache, struct shard *shard, uint64_t key, uint64_t 
 
 /* --- changing --- */
 
-/* Under the shard's lock: the key has got a chain. */
+/* Under the shard's lock: the key has a chain, which is looked at by the next trims; `added` when it
+ * had none before. */
 static void
-note_chain(struct graph_cache *cache, uint64_t key)
+note_chain(struct graph_cache *cache, uint64_t key, bool added)
 {
     pthread_mutex_lock(&cache->trim_lock);
     if (cache->trim_count == cache->trim_capacity) {
@@ -476,7 +477,7 @@ note_chain(struct graph_cache *cache, uint64_t key)
     }
     cache->trim_keys[(cache->trim_first + cache->trim_count) & (cache->trim_capacity - 1)] = key;
     cache->trim_count++;
-    cache->trim_added++;
+    cache->trim_added += added;
     pthread_mutex_unlock(&cache->trim_lock);
 }
 
@@ -540,7 +541,7 @@ change_slot(struct graph_cache *cache, struct slot *slot, struct edge_change *ch
     if (version_make(cache->empty, &versions[1], changes, count, &versions[0])) {
         keep_needed(cache, slot, versions, before.count + 1, published, pins, retirees);
         if (!chained && version_kind(slot_value(slot)) == KIND_CHAIN)
-            note_chain(cache, slot_key(slot));
+            note_chain(cache, slot_key(slot), true);
     }
     memory_free(versions);
 }
@@ -621,7 +622,7 @@ trim_key(struct graph_cache *cache, uint64_t key, uint64_t published,
             memory_free(versions);
         }
         if (version_kind(slot_value(slot)) == KIND_CHAIN)
-            note_chain(cache, key);
+            note_chain(cache, key, false);
     }
     pthread_mutex_unlock(&shard->lock);
     readers_retire(cache->readers, &retirees);
@@ -721,7 +722,7 @@ install(struct graph_cache *cache, struct slot *slot, struct graph_load *load, s
     slot_set_value(slot, versions_value(&versions[first], 2 - first));
     count_value(cache, slot_value(slot), true);
     if (first == 0)
-        note_chain(cache, load->key);
+        note_chain(cache, load->key, true);
 }
 
 void

@@ -190,6 +190,35 @@ Test(graph_cache, a_change_makes_a_version_and_the_older_one_stays_for_who_reads
     cr_assert_gt(stats().retired_bytes, 0); /* this test is in a section all the time */
 }
 
+/* Many chains that somebody pins are not all looked at again and again: once they are needed no
+ * more, they go some at a time. */
+Test(graph_cache, a_trim_looks_at_a_bounded_number_of_chains)
+{
+    enum { NODES = 1000, TRIMS = 20 };
+    uint64_t base;
+
+    open_data(NODES, 2, PLENTY);
+    for (uint32_t at = 0; at < NODES; at++)
+        (void)put(at, 0);
+    base = store_head_revision(data.store);
+    for (uint32_t at = 0; at < NODES; at++) {
+        struct edge_change change = change_of(1, false, base + 1);
+
+        load(data.resources[at]);
+        graph_cache_apply(cache, data.resources[at], EDGE_FORWARD, &change, 1, base, &pins);
+    }
+    pins = (struct reader_pins){.revisions = {base}, .count = 1};
+    for (uint32_t at = 0; at < TRIMS; at++)
+        graph_cache_trim(cache, base + 1, &pins);
+    cr_assert_eq(stats().chain_count, NODES);
+    pins.count = 0;
+    graph_cache_trim(cache, base + 1, &pins);
+    cr_assert_gt(stats().chain_count, NODES / 2);
+    for (uint32_t at = 0; at < TRIMS; at++)
+        graph_cache_trim(cache, base + 1, &pins);
+    cr_assert_eq(stats().chain_count, 0);
+}
+
 /* A group of transactions is one version; a revision between them is not answered from memory. */
 Test(graph_cache, a_group_is_one_version)
 {

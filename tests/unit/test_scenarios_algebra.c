@@ -126,6 +126,22 @@ Test(scenarios_algebra, banned_by_all_parents_but_one_of_many)
     one_good_parent(1025, 1024);
 }
 
+/* The subject's own side is looked at again and again while a relation turns out to be wider, and
+ * is never small enough: all of that together still costs a part of the walk. */
+Test(scenarios_algebra, a_wide_relation_and_a_subject_with_more_memberships)
+{
+    enum { GROUPS = 10000, MEMBERSHIPS = 4 * GROUPS };
+
+    GIVEN("definition user {} definition group { relation member: user } "
+          "definition doc { relation viewer: group#member }",
+          "group:last#member@user:both", "doc:1#viewer@group:last#member");
+    harness_touch_range(&scenario, "doc:1#viewer@group:g", 0, GROUPS, "#member");
+    harness_touch_range(&scenario, "group:other", 0, MEMBERSHIPS, "#member@user:both");
+    harness_touch_range(&scenario, "group:other", 0, MEMBERSHIPS, "#member@user:out");
+    EXPECT("doc:1#viewer@user:both", "allow");
+    EXPECT("doc:1#viewer@user:out", "deny");
+}
+
 Test(scenarios_algebra, an_arrow_walks_to_objects_and_to_those_behind_usersets)
 {
     GIVEN(
