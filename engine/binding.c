@@ -84,82 +84,6 @@ bind_variants(struct binding *binding, uint32_t relation, struct error *error)
     return BEHALF_OK;
 }
 
-/* --- members of unions alone --- */
-
-static bool
-is_unconditional(const struct schema *schema, uint32_t relation)
-{
-    const struct schema_member *member = &schema->members[relation];
-
-    for (uint32_t index = 0; index < member->variant_count; index++) {
-        const struct schema_variant *variant = &schema->variants[member->first_variant + index];
-
-        if (variant->caveat != SCHEMA_NONE || variant->expiring)
-            return false;
-    }
-    return true;
-}
-
-/* Whether the steps of a rewrite itself, without what they lead to, are of unions. */
-static bool
-takes_unions(const struct schema *schema, uint32_t rewrite)
-{
-    const struct rewrite *row = &schema->rewrites[rewrite];
-
-    switch (row->op) {
-    case REWRITE_NIL:
-    case REWRITE_SELF:
-    case REWRITE_COMPUTED:
-        return true;
-    case REWRITE_STORED:
-    case REWRITE_ARROW:
-        return is_unconditional(schema, row->member);
-    case REWRITE_UNION:
-        for (uint32_t index = 0; index < row->count; index++) {
-            if (!takes_unions(schema, schema->operands[row->first + index]))
-                return false;
-        }
-        return true;
-    case REWRITE_INTERSECTION:
-    case REWRITE_EXCLUSION:
-    case REWRITE_ARROW_ALL:
-        return false;
-    }
-    BEHALF_UNREACHABLE();
-}
-
-/* A member that is not of unions makes others so, along the reachability graph: each is looked at
- * once. */
-static enum status
-bind_unions(struct binding *binding, struct error *error)
-{
-    const struct schema *schema = binding->schema;
-    bool *unions = arena_take_array(&binding->arena, schema->member_count, sizeof *unions);
-    uint32_t *others = arena_take_array(&binding->arena, schema->member_count, sizeof *others);
-    uint32_t count = 0;
-
-    if (unions == NULL || others == NULL)
-        return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the schema is too large to bind");
-    for (uint32_t member = 0; member < schema->member_count; member++) {
-        unions[member] = takes_unions(schema, schema->members[member].root);
-        if (!unions[member])
-            others[count++] = member;
-    }
-    for (uint32_t done = 0; done < count; done++) {
-        const struct schema_member *row = &schema->members[others[done]];
-
-        for (uint32_t at = row->first_entry; at < row->first_entry + row->entry_count; at++) {
-            uint32_t target = schema->entries[at].target;
-
-            if (unions[target])
-                others[count++] = target;
-            unions[target] = false;
-        }
-    }
-    binding->unions = unions;
-    return BEHALF_OK;
-}
-
 static enum status
 bind_all(struct binding *binding, struct store *store, struct error *error)
 {
@@ -189,7 +113,12 @@ bind_all(struct binding *binding, struct store *store, struct error *error)
         status = bind_caveat(binding, store, caveat_labels, caveat, error);
     for (uint32_t member = 0; status == BEHALF_OK && member < schema->member_count; member++)
         status = bind_variants(binding, member, error);
-    return status == BEHALF_OK ? bind_unions(binding, error) : status;
+    if (status != BEHALF_OK)
+        return status;
+    binding->plain = plain_build(schema, type_labels, member_labels, &binding->arena);
+    return binding->plain != NULL
+               ? BEHALF_OK
+               : error_set(error, BEHALF_BUDGET_EXHAUSTED, "the schema is too large to bind");
 }
 
 enum status

@@ -13,18 +13,17 @@
 
 #include "base/arena.h"
 #include "base/table.h"
+#include "engine/plain.h"
 #include "schema/schema.h"
 #include "storage/store.h"
 
 struct binding {
-    const struct schema *schema;   /* one reference */
-    uint64_t revision;             /* that wrote the schema */
-    const uint16_t *type_labels;   /* by schema type */
-    const uint16_t *member_labels; /* by member; LABEL_NONE for a hidden member */
-    const uint16_t *caveat_labels; /* by schema caveat */
-    /* By member: all that its subjects are computed from, down to the stored edges, are unions of
-     * steps without caveat and expiration. Whoever can be reached from it is a subject of it. */
-    const bool *unions;
+    const struct schema *schema;       /* one reference */
+    uint64_t revision;                 /* that wrote the schema */
+    const uint16_t *type_labels;       /* by schema type */
+    const uint16_t *member_labels;     /* by member; LABEL_NONE for a hidden member */
+    const uint16_t *caveat_labels;     /* by schema caveat */
+    const struct plain_program *plain; /* by member */
     struct arena arena;
     struct table types;    /* type label -> schema type */
     struct table members;  /* schema type << 16 | relation label -> member */

@@ -28,8 +28,8 @@ exhausted(struct budget *budget, struct error *error)
     return BEHALF_BUDGET_EXHAUSTED;
 }
 
-/* Takes what is missing from the edges that are shared, and some more where there are more. Relaxed:
- * it is a number, and nothing else is handed over by it. */
+/* Takes what is missing from the edges that are shared, and some more where there are more.
+ * Relaxed: it is a number, and nothing else is handed over by it. */
 static bool
 refill(struct budget *budget, uint64_t edges)
 {
@@ -54,11 +54,16 @@ refill(struct budget *budget, uint64_t edges)
 enum status
 budget_spend_slow(struct budget *budget, uint64_t edges, struct error *error)
 {
+    int64_t now;
+
     if (edges > budget->edges_left && !refill(budget, edges))
         return exhausted(budget, error);
     if (budget->cancelled != NULL && atomic_load_explicit(budget->cancelled, memory_order_acquire))
         return error_set(error, BEHALF_DEADLINE, "the caller has gone");
-    if (env_monotonic_ns(budget->env) >= budget->deadline_ns)
+    now = env_monotonic_ns(budget->env);
+    if (budget->deadline_ns == 0)
+        budget->deadline_ns = now + budget->span_ns;
+    if (now >= budget->deadline_ns)
         return error_set(error, BEHALF_DEADLINE, "the request did not end before its deadline");
     budget->edges_left -= edges;
     budget->edges_until_clock = BUDGET_CLOCK_EDGES;

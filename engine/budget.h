@@ -15,7 +15,8 @@
 struct budget {
     uint64_t edges_left;
     uint64_t edges_until_clock;
-    int64_t deadline_ns;
+    int64_t deadline_ns; /* 0 = `span_ns` behind the first look at the clock */
+    int64_t span_ns;
     const struct env *env;
     const atomic_bool *cancelled; /* may be NULL */
     /* NULL, or the edges left of a request that several threads work for: each takes them from

@@ -148,6 +148,19 @@ edge_set_group_count(const struct edge_set *set)
     return set->group_count & ~EDGE_SPECIAL;
 }
 
+/* The bits of graph_kind_bit of a resource's edges; all of them for a set with pieces. */
+static inline uint64_t
+edge_set_kinds(const struct edge_set *set)
+{
+    uint32_t count = edge_set_group_count(set);
+    uint64_t kinds = set->piece_count > 0 ? UINT64_MAX : 0;
+
+    for (uint32_t at = 0; at < count; at++)
+        kinds |=
+            graph_kind_bit((uint16_t)(set->groups[at].key >> 16), (uint16_t)set->groups[at].key);
+    return kinds;
+}
+
 static inline uint32_t
 edge_block_edge_count(const struct edge_set *set)
 {

@@ -8,18 +8,34 @@ eval_init(struct eval *eval, enum value_domain domain, const struct binding *bin
           struct graph_view *view, struct arena *arena, const struct eval_subject *subject,
           const struct datum *context)
 {
-    *eval = (struct eval){
-        .binding = binding,
-        .schema = binding->schema,
-        .view = view,
-        .arena = arena,
-        .domain = domain,
-        .subject = *subject,
-        .subject_label =
-            subject->member == SCHEMA_NONE ? LABEL_NONE : binding->member_labels[subject->member],
-        .scope = {.binding = binding, .context = context, .arena = arena, .budget = view->budget},
-        .earliest = VALUE_FOR_EVER,
-    };
+    /* Field by field, here and for frames: clearing it all would cost more than a small check. */
+    eval->binding = binding;
+    eval->schema = binding->schema;
+    eval->view = view;
+    eval->arena = arena;
+    eval->domain = domain;
+    eval->subject = *subject;
+    eval->subject_label =
+        subject->member == SCHEMA_NONE ? LABEL_NONE : binding->member_labels[subject->member];
+    eval->scope = (struct condition_scope){binding, context, arena, view->budget};
+    eval->met = NULL;
+    eval->met_count = eval->met_size = 0;
+    eval->earliest = VALUE_FOR_EVER;
+    eval->index.slots = NULL;
+    eval->entries = NULL;
+    eval->entry_count = eval->entry_size = 0;
+    eval->pending = NULL;
+    eval->pending_count = eval->pending_size = 0;
+    eval->frames = NULL;
+    eval->frame_count = eval->frame_size = 0;
+    eval->narrows = NULL;
+    eval->plain = NULL;
+    eval->wide = NULL;
+    eval->hand = NULL;
+    eval->visited = NULL;
+    eval->free_small = eval->free_grown = NULL;
+    eval->solving = false;
+    eval->has_result = false;
 }
 
 /* --- nodes --- */
@@ -129,6 +145,18 @@ push_node(struct eval *eval, uint64_t object, uint32_t member, const struct valu
     return status;
 }
 
+static enum status
+plain_value(struct eval *eval, uint64_t object, uint32_t member, struct value *value,
+            struct error *error)
+{
+    bool holds;
+    enum status status = eval_plain(eval, object, member, &holds, error);
+
+    if (status == BEHALF_OK)
+        *value = value_decision(holds);
+    return status;
+}
+
 enum status
 eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct value *value,
          uint32_t *low, struct error *error)
@@ -147,20 +175,14 @@ eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct
         *value = value_none(eval->domain);
         return BEHALF_OK;
     }
+    if (eval->domain == VALUE_DECISION && eval->binding->plain[member].plain)
+        return plain_value(eval, object, member, value, error);
     if (eval->index.slots != NULL) {
         entry = table_find(&eval->index, eval_key(object, member));
         if (entry != TABLE_NONE) {
             value_of_entry(eval, &eval->entries[entry], value, low);
             return BEHALF_OK;
         }
-    }
-    if (BEHALF_UNLIKELY(eval->visited != NULL)) {
-        bool denied;
-
-        *value = value_none(eval->domain);
-        status = eval_visit(eval, object, member, &denied, error);
-        if (status != BEHALF_OK || denied)
-            return status;
     }
     if (asks) {
         status = eval_direct(eval, object, member, value, error);
@@ -213,7 +235,6 @@ eval_push(struct eval *eval, uint64_t object, uint32_t rewrite, uint32_t entry, 
         return budget_memory_spent(error);
     eval->frames = frames;
     frame = &frames[eval->frame_count++];
-    /* Field by field: clearing the walk as well would cost more than a small check does. */
     frame->object = object;
     frame->rewrite = rewrite;
     frame->entry = entry;
@@ -496,11 +517,8 @@ step_walk(struct eval *eval, struct error *error)
         bool end = false;
         bool dead = false;
         bool done = true;
-        enum status status;
+        enum status status = eval_walk_next(eval, frame, &object, &end, &dead, error);
 
-        if (BEHALF_UNLIKELY(eval_is_wide(eval)))
-            return eval_widen(eval, error);
-        status = eval_walk_next(eval, frame, &object, &end, &dead, error);
         if (status == BEHALF_OK && end)
             break;
         if (status == BEHALF_OK && !dead)
@@ -546,8 +564,6 @@ eval_node(struct eval *eval, uint64_t object, uint32_t member, struct value *val
     enum status status;
 
     BEHALF_ASSERT(eval->frame_count == 0 && eval->pending_count == 0);
-    if (eval->wide != NULL)
-        eval_wide_mark(eval);
     status = eval_ask(eval, object, member, &done, value, &low, error);
     if (status == BEHALF_OK && !done) {
         status = eval_run(eval, 0, error);

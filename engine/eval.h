@@ -90,6 +90,7 @@ struct eval_frame {
 struct batch_link;
 struct eval_narrow;
 struct frontier_hand;
+struct eval_plain;
 
 struct eval {
     const struct binding *binding;
@@ -117,13 +118,13 @@ struct eval {
     uint32_t frame_count;
     uint32_t frame_size;
     struct eval_narrow *narrows;
+    struct eval_plain *plain;      /* NULL until a walk of eval_plain.c */
     struct batch_link *free_small; /* batches to use again */
     struct batch_link *free_grown;
 
-    /* NULL: this thread alone does it all. Set, behind eval_init, by who wants a wide check to be
-     * split: in the decision domain, with a view that may block. */
+    /* Of eval_wide.c. Set behind eval_init by who wants wide walks to be shared: in the decision
+     * domain, with a view that may block. NULL: this thread alone does it all. */
     struct eval_wide *wide;
-    uint64_t wide_below;        /* with fewer edges left the check is a wide one */
     struct frontier_hand *hand; /* NULL, or who looks at keys of a frontier by this evaluation */
     struct key_set *visited;    /* by the frontier; without a hand, nodes that deny; NULL = none */
 

@@ -1,8 +1,9 @@
 /* eval_private.h - shared by the files of the evaluation core and by nobody else.
  *   eval.c        the machine: nodes, frames, operators
+ *   eval_plain.c  nodes made of unions of unconditional edges alone
  *   eval_walk.c   leaves and walks: what is read from the graph
  *   eval_narrow.c the cheaper side of a wide walk
- *   eval_wide.c   checks that turn out to be wide
+ *   eval_wide.c   the same where a check turns out to be wide
  *   eval_cycle.c  components of nodes that wait for each other
  *   eval_doubt.c  what of such a component stays open, and why */
 #ifndef BEHALF_ENGINE_EVAL_PRIVATE_H
@@ -57,6 +58,14 @@ enum status eval_direct(struct eval *eval, uint64_t object, uint32_t relation, s
                         struct error *error) BEHALF_MUST_USE;
 /* Whether `member` can hold the subject at all. */
 bool eval_reaches(const struct eval *eval, uint32_t member);
+/* Whether the subject can be reached through objects of which `child` is asked (SCHEMA_NONE = of
+ * which nothing is); the identity of a userset counts. */
+static inline bool
+eval_leads_on(const struct eval *eval, uint32_t child)
+{
+    return child != SCHEMA_NONE && (child == eval->subject.member || eval_reaches(eval, child));
+}
+
 /* Readies the walk of a frame whose rewrite is STORED, ARROW or ARROW_ALL. */
 enum status eval_walk_start(struct eval *eval, struct eval_frame *frame,
                             struct error *error) BEHALF_MUST_USE;
@@ -66,6 +75,17 @@ void eval_walk_stop(struct eval *eval, struct eval_walk *walk);
  * nothing. */
 enum status eval_walk_next(struct eval *eval, struct eval_frame *frame, uint64_t *object, bool *end,
                            bool *dead, struct error *error) BEHALF_MUST_USE;
+
+/* eval_plain.c */
+
+/* Decision domain: whether a node of a plain member (plain.h) holds the subject. */
+enum status eval_plain(struct eval *eval, uint64_t object, uint32_t member, bool *holds,
+                       struct error *error) BEHALF_MUST_USE;
+
+/* With eval->hand: whether a node holds the subject by its own edges; those it leads to go to the
+ * frontier. */
+enum status eval_plain_look(struct eval *eval, uint64_t object, uint32_t member, bool *holds,
+                            struct error *error) BEHALF_MUST_USE;
 
 /* eval_narrow.c */
 
@@ -80,28 +100,14 @@ enum status eval_narrow_share(struct eval *eval, const struct eval *other,
 
 /* eval_wide.c */
 
-/* From here on LIMIT_WIDE_EDGES edges make the check a wide one. */
-void eval_wide_mark(struct eval *eval);
+/* Decides a node of a plain member whose walk turned out to be wide. */
+enum status eval_widen(struct eval *eval, uint64_t object, uint32_t member, uint32_t walked,
+                       bool *holds, struct error *error) BEHALF_MUST_USE;
 
-static inline bool
-eval_is_wide(const struct eval *eval)
-{
-    return eval->view->budget->edges_left < eval->wide_below;
-}
-
-/* Of a check that is wide: decides the part of unions it is in, and leaves its value as a result.
- * Without one nothing is done, and the evaluation goes on. */
-enum status eval_widen(struct eval *eval, struct error *error) BEHALF_MUST_USE;
-
-/* With eval->visited, of a node that can hold the subject: *denied when a frontier knows or will
- * find out about it. */
-enum status eval_visit(struct eval *eval, uint64_t object, uint32_t member, bool *denied,
+/* With eval->visited, of a node of a plain member: *taken when a frontier has found that it denies,
+ * or will look at it. */
+enum status eval_visit(struct eval *eval, uint64_t object, uint32_t member, bool *taken,
                        struct error *error) BEHALF_MUST_USE;
-
-/* With eval->hand: whether a node of unions holds the subject by its own edges; those it leads to
- * are added to the frontier. */
-enum status eval_look(struct eval *eval, uint64_t object, uint32_t member, bool *found,
-                      struct error *error) BEHALF_MUST_USE;
 
 /* eval_cycle.c */
 

@@ -303,15 +303,20 @@ eval_walk_start(struct eval *eval, struct eval_frame *frame, struct error *error
 {
     const struct rewrite *row = &eval->schema->rewrites[frame->rewrite];
     const struct schema_member *relation = &eval->schema->members[row->member];
+    struct eval_walk *walk = &frame->walk;
     enum status status;
 
-    frame->walk = (struct eval_walk){
-        .variant = relation->first_variant,
-        .variant_end = relation->first_variant + relation->variant_count,
-        .range = {.direction = EDGE_FORWARD,
-                  .node = frame->object,
-                  .relation = eval->binding->member_labels[row->member]},
-    };
+    /* Field by field, as eval_push does; the rest is set with each variant. */
+    walk->variant = relation->first_variant;
+    walk->variant_end = relation->first_variant + relation->variant_count;
+    walk->range.direction = EDGE_FORWARD;
+    walk->range.node = frame->object;
+    walk->range.relation = eval->binding->member_labels[row->member];
+    walk->hops = NULL;
+    walk->batch_size = walk->batch_count = walk->batch_at = 0;
+    walk->narrow = NULL;
+    walk->batch_full = false;
+    walk->more = false;
     /* A decision was asked of the edges before the walk began. */
     if (row->op != REWRITE_STORED || (eval->domain == VALUE_DECISION && !eval->solving))
         return BEHALF_OK;
@@ -339,13 +344,6 @@ hop_member(const struct schema *schema, const struct rewrite *row, uint32_t type
     return SCHEMA_NONE;
 }
 
-/* Whether the subject can be reached through a child; the identity of a userset counts. */
-static bool
-leads_on(const struct eval *eval, uint32_t child)
-{
-    return child != SCHEMA_NONE && (child == eval->subject.member || eval_reaches(eval, child));
-}
-
 /* Sets the walk to its next variant that matters; false when there is none left.
  * Exception: for ARROW_ALL every variant matters, as an object without the subject decides too. */
 static bool
@@ -363,7 +361,7 @@ next_variant(struct eval *eval, struct eval_frame *frame)
             walk->child = variant->relation;
         else
             walk->child = hop_member(eval->schema, row, variant->type);
-        if (row->op != REWRITE_ARROW_ALL && !leads_on(eval, walk->child))
+        if (row->op != REWRITE_ARROW_ALL && !eval_leads_on(eval, walk->child))
             continue;
         walk->range.subject_relation = variant->relation == SCHEMA_NONE
                                            ? LABEL_NONE
@@ -531,6 +529,6 @@ eval_walk_next(struct eval *eval, struct eval_frame *frame, uint64_t *object, bo
     }
     frame->hop = walk->hops == NULL ? NULL : walk->hops[walk->batch_at];
     *object = walk->batch[walk->batch_at++];
-    *dead = !leads_on(eval, walk->child);
+    *dead = !eval_leads_on(eval, walk->child);
     return BEHALF_OK;
 }

@@ -28,6 +28,7 @@ struct helper {
 struct frontier {
     const struct eval *asker;
     struct pool *pool;
+    struct budget empty;    /* what a budget begins with: deadline, clock, no edges */
     _Atomic uint64_t edges; /* of the request's budget, that nobody has taken yet */
     _Atomic int outcome;    /* enum outcome; leaves OPEN once, under the lock */
 
@@ -183,7 +184,7 @@ look_at_slice(struct frontier_hand *hand)
         enum status status;
 
         prefetch(hand, at + PREFETCH_AHEAD);
-        status = eval_look(eval, object_of(eval, key), member_of(key), &found, &error);
+        status = eval_plain_look(eval, object_of(eval, key), member_of(key), &found, &error);
         if (status != BEHALF_OK)
             conclude(hand->frontier, OUTCOME_FAILED, status, &error);
         else if (found)
@@ -269,15 +270,12 @@ run_helper(struct engine_job *job, struct engine_worker *worker)
     struct helper *helper = (struct helper *)job;
     struct frontier *frontier = helper->frontier;
     const struct graph_view *asked = frontier->asker->view;
-    struct budget budget;
+    struct budget budget = frontier->empty;
     struct graph_view view;
     struct frontier_hand hand;
     struct error error;
     enum status status;
 
-    budget_init(&budget, asked->budget->env, 0, asked->budget->deadline_ns,
-                asked->budget->cancelled);
-    budget.shared = &frontier->edges;
     graph_view_init(&view, asked->graph, asked->store, asked->revision, asked->now, true, &budget);
     arena_reset(&worker->scratch, LIMIT_CHECK_ARENA);
     status = init_hand(&hand, frontier, &view, &worker->scratch, &error);
@@ -326,6 +324,7 @@ init_frontier(struct frontier *frontier, struct eval *eval)
     atomic_init(&frontier->edges, budget->edges_left);
     budget->edges_left = 0;
     budget->shared = &frontier->edges;
+    frontier->empty = *budget;
     pthread_mutex_init(&frontier->lock, NULL);
     pthread_cond_init(&frontier->changed, NULL);
 }

@@ -1,11 +1,10 @@
 /* frontier.h - a wide walk of unions, split over the threads of the pool.
  *
  * What is split is a frontier, never a subproblem: keys (object, member) that were reached and not
- * looked at yet. A thread takes a slice of them, looks at each with the evaluation core, whose
- * nodes it adds to the frontier instead of going into them, and takes the next slice. In a part of
- * unions of unconditional steps (binding.h) that is all there is to it: one key that holds the
- * subject by its own edges is an allow of the node asked; none among all that can be reached is a
- * deny of every one of them.
+ * looked at yet. A thread takes a slice of them, looks at each with the evaluation core, which puts
+ * what they lead to on the frontier, and takes the next slice. For plain members (plain.h) that is
+ * all there is to it: one key that holds the subject by its own edges is an allow of the node
+ * asked; none among all that can be reached is a deny of every one of them.
  *
  * Always true: one revision, one `now`, one schema and one subject, which are the asker's; what
  * happens first, an allow or an error, is what the walk comes to, and a deny only when every key
@@ -22,8 +21,8 @@
 
 struct frontier_hand;
 
-/* Walks from a member of unions (binding.h) on an object; eval->wide->visited is there and holds no key yet, or
- * only such as are known to deny, and then all that were looked at. */
+/* Walks from a node of a plain member. The keys of eval->wide->visited are known to deny; after a
+ * deny it has all that were looked at. */
 enum status frontier_walk(struct eval *eval, uint64_t object, uint32_t member, bool *found,
                           struct error *error) BEHALF_MUST_USE;
 

@@ -194,14 +194,21 @@ void
 graph_view_init(struct graph_view *view, struct graph *graph, struct store *store,
                 uint64_t revision, int64_t now, bool may_block, struct budget *budget)
 {
-    *view = (struct graph_view){
-        .graph = graph,
-        .store = store,
-        .revision = revision,
-        .now = now,
-        .may_block = may_block,
-        .budget = budget,
-    };
+    /* Field by field: compilers clear a struct of this size in a slow way. */
+    view->graph = graph;
+    view->store = store;
+    view->snapshot = NULL;
+    view->revision = revision;
+    view->now = now;
+    view->budget = budget;
+    view->reader = NULL;
+    view->held = NULL;
+    view->held_node = 0;
+    view->held_direction = EDGE_FORWARD;
+    view->steps = 0;
+    view->inside = false;
+    view->may_block = may_block;
+    view->traits = NULL;
 }
 
 bool
@@ -507,6 +514,19 @@ graph_view_contains(struct graph_view *view, const struct edge_key *key, bool *f
         return contains_after_load(view, key, forward, reverse, found, traits, error);
     *found = held_contains(view, key, traits);
     return BEHALF_OK;
+}
+
+/* --- kinds of edges --- */
+
+uint64_t
+graph_view_kinds(struct graph_view *view, uint64_t resource)
+{
+    if (NODE_IS_LOCAL(resource))
+        return 0;
+    if (BEHALF_UNLIKELY(!enter_step(view)) ||
+        find_set(view, resource, EDGE_FORWARD) != GRAPH_CACHE_SET)
+        return UINT64_MAX;
+    return edge_set_kinds(view->held);
 }
 
 /* --- ranges --- */

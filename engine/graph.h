@@ -140,6 +140,19 @@ enum status graph_view_contains(struct graph_view *view, const struct edge_key *
                                 const struct edge_traits **traits,
                                 struct error *error) BEHALF_MUST_USE;
 
+/* A bit for the kind of an edge: others may have the same. */
+static inline uint64_t
+graph_kind_bit(uint16_t relation, uint16_t subject_relation)
+{
+    return UINT64_C(1) << ((relation + 11u * subject_relation) % 64);
+}
+
+/* Bits of the kinds of edges that a resource has: one whose bit is missing it has not, at the
+ * view's revision. All bits where that is not at hand. Reads no storage and costs no edges: who
+ * leaves out a question for it pays for the question all the same, so that what a request costs
+ * does not depend on what is in memory. */
+uint64_t graph_view_kinds(struct graph_view *view, uint64_t resource);
+
 /* Nodes at the far end of `node`'s edges:
  *   EDGE_FORWARD: subjects of resource `node` on `relation` with `subject_relation`
  *   EDGE_REVERSE: resources on whose `relation` stands subject `node` with `subject_relation`

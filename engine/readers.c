@@ -97,6 +97,23 @@ reader_leave(struct reader *reader)
     atomic_store_explicit(&reader->section, PLACE_OUTSIDE, memory_order_release);
 }
 
+/* Takes a free place and begins a section in it at once, by one exchange: a place that holds an epoch
+ * is taken. Whether the epoch is still that one is looked at afterwards, as ever. */
+static bool
+claim_place(const struct readers *readers, struct reader *reader)
+{
+    uint64_t epoch = atomic_load(&readers->epoch);
+    uint64_t section = PLACE_FREE;
+
+    /* Relaxed: a look alone; the exchange decides. */
+    if (atomic_load_explicit(&reader->section, memory_order_relaxed) != PLACE_FREE ||
+        !atomic_compare_exchange_strong(&reader->section, &section, epoch))
+        return false;
+    if (BEHALF_UNLIKELY(atomic_load(&readers->epoch) != epoch))
+        reader_enter(readers, reader);
+    return true;
+}
+
 /* A thread asks from about the same frame each time, so it finds the place it had before. */
 struct reader *
 readers_claim(struct readers *readers, const void *hint, uint64_t revision)
@@ -105,15 +122,11 @@ readers_claim(struct readers *readers, const void *hint, uint64_t revision)
 
     for (uint64_t at = 0; at < READERS_MAX; at++) {
         struct reader *reader = &readers->places[(first + at) % READERS_MAX];
-        uint64_t section = PLACE_FREE;
 
-        /* Relaxed: a look alone; the exchange decides. */
-        if (atomic_load_explicit(&reader->section, memory_order_relaxed) != PLACE_FREE ||
-            !atomic_compare_exchange_strong(&reader->section, &section, PLACE_OUTSIDE))
+        if (!claim_place(readers, reader))
             continue;
         /* Relaxed: a pin that is seen late costs a read of storage, never an answer. */
         atomic_store_explicit(&reader->revision, revision, memory_order_relaxed);
-        reader_enter(readers, reader);
         return reader;
     }
     return NULL;

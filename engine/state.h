@@ -3,7 +3,10 @@
  * Always true: (revision, schema, token) are published together by one pointer, after the revision
  * is durable and the graph has its changes. A request takes its snapshot once and keeps it.
  * Threads: `current` is replaced by the writer under `lock`; a worker keeps a reference of its own
- * and looks at `publication` (one atomic load) to learn whether it is still the newest.
+ * and looks at `publication` (one atomic load) to learn whether it is still the newest. A request
+ * borrows from that reference and writes to nothing that another thread reads: a worker serves one
+ * request at a time, and only the beginning of the next one replaces what it holds. So what the
+ * request borrowed is there until it ends, whatever is published meanwhile.
  * Memory: `struct published` is reference counted. */
 #ifndef BEHALF_ENGINE_STATE_H
 #define BEHALF_ENGINE_STATE_H
@@ -50,7 +53,8 @@ struct engine {
 struct engine_worker {
     struct engine *engine;
     bool may_block;
-    struct published *published; /* the newest this worker has seen; one reference */
+    struct published *published; /* the newest this worker has seen; one reference, lent to the
+                                    request it serves */
     uint64_t publication;
     struct arena scratch; /* evaluation memory, reset by every request */
 };
@@ -65,7 +69,8 @@ void published_unref(struct published *published); /* accepts NULL */
 struct snapshot {
     struct engine *engine;
     const struct engine_request *request;
-    struct binding *binding; /* referenced */
+    const struct binding *binding; /* the worker's, or `older` */
+    struct binding *older;         /* of a past schema: one reference; else NULL */
     uint64_t revision;
     struct engine_token token;
     struct budget budget;

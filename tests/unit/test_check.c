@@ -9,18 +9,17 @@
 #define MANY 55000
 #define GROUPS_PER_WRITE 1000
 
-/* Groups of which some members expire are remembered one by one. */
-static const char banned_schema[] = "use expiration\n"
-                                    "definition user {}\n"
-                                    "definition group {\n"
-                                    "    relation member: user | user with expiration | "
-                                    "group#member\n"
-                                    "}\n"
-                                    "definition document {\n"
-                                    "    relation viewer: user\n"
-                                    "    relation banned: group#member\n"
-                                    "    permission view = viewer - banned\n"
-                                    "}\n";
+/* Under a condition that nobody has, so that each group is a node with a value of its own. */
+#define GROUPS                                                                                     \
+    "caveat open(hour int) { hour < 8 }\n"                                                         \
+    "definition user {}\n"                                                                         \
+    "definition group { relation member: user | user with open | group#member }\n"
+
+static const char banned_schema[] = GROUPS "definition document {\n"
+                                           "    relation viewer: user\n"
+                                           "    relation banned: group#member\n"
+                                           "    permission view = viewer - banned\n"
+                                           "}\n";
 
 /* A group of `count` groups without a user. */
 static void
@@ -120,19 +119,17 @@ Test(check, a_chain_is_decided_once_for_all_permissions)
     struct lookup_permissions_result result;
     struct error error;
 
-    rig_open(&rig, "definition user {}\n"
-                   "definition group { relation member: user | group#member }\n"
-                   "definition agent {\n"
-                   "    relation granted: user\n"
-                   "    relation revoked: group#member\n"
-                   "    permission acts_on_behalf_of = granted - revoked\n"
-                   "}\n"
-                   "definition document {\n"
-                   "    relation owner: user\n"
-                   "    permission view = owner\n    permission edit = owner\n"
-                   "    permission share = owner\n    permission move = owner\n"
-                   "    permission print = owner\n    permission delete = owner\n"
-                   "}\n");
+    rig_open(&rig, GROUPS "definition agent {\n"
+                          "    relation granted: user\n"
+                          "    relation revoked: group#member\n"
+                          "    permission acts_on_behalf_of = granted - revoked\n"
+                          "}\n"
+                          "definition document {\n"
+                          "    relation owner: user\n"
+                          "    permission view = owner\n    permission edit = owner\n"
+                          "    permission share = owner\n    permission move = owner\n"
+                          "    permission print = owner\n    permission delete = owner\n"
+                          "}\n");
     write_group(&rig, "many", MANY);
     (void)rig_do(&rig, "touch document:plan#owner@user:ann\n"
                        "touch agent:helper#granted@user:ann\n"

@@ -198,6 +198,7 @@ begin(const char *user, uint64_t edges)
     struct error error;
 
     request = harness_request(&side, NULL);
+    request.deadline_ns = env_monotonic_ns(env_system()) + INT64_C(100000000000);
     cr_assert_eq(snapshot_open(side.worker, &request, REQUEST_CHECK, 0, &snapshot, &error),
                  BEHALF_OK);
     cr_assert_eq(request_subject(&snapshot, &object, &subject, &error), BEHALF_OK);
@@ -248,7 +249,7 @@ Test(frontier, a_member_at_its_end_is_found, .init = open_plain)
 {
     begin("in", LIMIT_CHECK_EDGES);
     expect("wide", "view", true);
-    cr_assert_leq(eval.entry_count, 1, "no node is remembered but the one asked");
+    cr_assert_null(snapshot.wide.visited, "what was met says nothing any more");
     snapshot_close(&snapshot);
 }
 
@@ -257,7 +258,6 @@ Test(frontier, a_stranger_is_denied_when_all_was_looked_at, .init = open_plain)
     begin("out", LIMIT_CHECK_EDGES);
     expect("wide", "view", false);
     cr_assert_not_null(snapshot.wide.visited);
-    cr_assert_leq(eval.entry_count, 1);
     snapshot_close(&snapshot);
 }
 

@@ -575,3 +575,39 @@ Test(graph, loads_bring_the_look_at_the_deadline_nearer)
     cr_assert_eq(status, BEHALF_DEADLINE);
     memory_free(changes);
 }
+
+/* --- kinds of edges --- */
+
+static uint64_t
+kinds_at(uint64_t revision, uint64_t node)
+{
+    struct graph_view view;
+    uint64_t kinds;
+
+    graph_view_init(&view, w.graph, w.data.store, revision, 0, true, &w.budget);
+    kinds = graph_view_kinds(&view, node);
+    graph_view_release(&view);
+    return kinds;
+}
+
+Test(graph, kinds_are_those_of_the_revision_and_all_where_they_are_not_at_hand)
+{
+    struct edge_key first;
+    struct edge_key second;
+    uint64_t before;
+    bool found;
+
+    open_world(2, 2, PLENTY);
+    first = key_of(0, 0, 0);
+    second = key_of(0, 1, 1);
+    before = put(0, 0, 0);
+    cr_expect_eq(kinds_at(before, first.resource), UINT64_MAX); /* not in memory */
+    cr_assert_eq(ask(before, true, &first, &found), BEHALF_OK);
+    cr_expect_eq(kinds_at(before, first.resource),
+                 graph_kind_bit(first.relation, first.subject_relation));
+    (void)put(0, 1, 1);
+    cr_expect_eq(kinds_at(head(), first.resource),
+                 graph_kind_bit(first.relation, first.subject_relation) |
+                     graph_kind_bit(second.relation, second.subject_relation));
+    cr_expect_eq(kinds_at(head(), NODE_WILDCARD(1) | NODE_SEQUENCE_LOCAL), 0);
+}
