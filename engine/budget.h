@@ -1,6 +1,7 @@
 /* budget.h - how much of the graph one request may still visit, and until when.
  * Always true: a spent budget stays spent, so that every later step of the request fails as well.
- * Threads: one budget, one thread; several may share the edges of one request. The clock is read once every BUDGET_CLOCK_EDGES edges. */
+ * Threads: one budget, one thread; several may share the edges of one request. The clock is read
+ * once every BUDGET_CLOCK_EDGES edges. */
 #ifndef BEHALF_ENGINE_BUDGET_H
 #define BEHALF_ENGINE_BUDGET_H
 

@@ -22,8 +22,8 @@
 #define LIMIT_EDGE_BATCH_GROWN 1024 /* and once it has seen that there are many */
 /* Nodes that finding the subject's own side of a wide walk may visit, for each edge walked. */
 #define LIMIT_NARROW_FACTOR 4
-/* After so many edges a check is thought to be wide, and its largest part of unions is walked anew
- * as a frontier: some 400 microseconds, beside which what that costs is little. */
+/* A walk of a plain member that has seen so many edges is a wide one, and is begun anew: about a
+ * millisecond, beside which what that costs is little. */
 #define LIMIT_WIDE_EDGES 4096
 #define LIMIT_WIDE_KEYS 256 /* on the frontier: other threads may help */
 #define LIMIT_WIDE_SLICE 64 /* keys that a thread takes at a time: some 10 microseconds */

@@ -8,8 +8,9 @@
  * anything better to do may join. An offer delays no job that waits, and whoever made it never
  * depends on its being taken.
  *
- * Threads: pool_submit and the functions for offers from any thread; jobs run on the pool's threads, each with its own
- * engine_worker (may_block = true). pool_free runs what is queued, then joins. */
+ * Threads: pool_submit and the functions for offers from any thread; jobs run on the pool's
+ * threads, each with its own engine_worker (may_block = true). pool_free runs what is queued, then
+ * joins. */
 #ifndef BEHALF_ENGINE_POOL_H
 #define BEHALF_ENGINE_POOL_H
 
@@ -22,8 +23,8 @@ void pool_free(struct pool *pool); /* accepts NULL */
 enum status pool_submit(struct pool *pool, enum engine_class class, struct engine_job *job,
                         struct error *error) BEHALF_MUST_USE;
 
-/* Offers a job to a thread that has nothing else to do. It is run at most once, and the memory stays
- * the caller's until it was run or withdrawn. */
+/* Offers a job to a thread that has nothing else to do. It is run at most once; its memory has to
+ * stay until it was run or withdrawn. */
 void pool_offer(struct pool *pool, struct engine_job *job);
 /* True: the job was not begun and will not be. False: a thread has taken it. */
 bool pool_withdraw(struct pool *pool, struct engine_job *job);
