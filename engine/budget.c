@@ -28,12 +28,35 @@ exhausted(struct budget *budget, struct error *error)
     return BEHALF_BUDGET_EXHAUSTED;
 }
 
+/* Takes what is missing from the edges that are shared, and some more where there are more.
+ * Relaxed: it is a number, and nothing else is handed over by it. */
+static bool
+refill(struct budget *budget, uint64_t edges)
+{
+    uint64_t missing = edges - budget->edges_left;
+    uint64_t wanted = missing > BUDGET_CLOCK_EDGES ? missing : BUDGET_CLOCK_EDGES;
+    uint64_t left;
+    uint64_t taken;
+
+    if (budget->shared == NULL)
+        return false;
+    left = atomic_load_explicit(budget->shared, memory_order_relaxed);
+    do {
+        if (left < missing)
+            return false;
+        taken = left < wanted ? left : wanted;
+    } while (!atomic_compare_exchange_weak_explicit(budget->shared, &left, left - taken,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    budget->edges_left += taken;
+    return true;
+}
+
 enum status
 budget_spend_slow(struct budget *budget, uint64_t edges, struct error *error)
 {
     int64_t now;
 
-    if (edges > budget->edges_left)
+    if (edges > budget->edges_left && !refill(budget, edges))
         return exhausted(budget, error);
     if (budget->cancelled != NULL && atomic_load_explicit(budget->cancelled, memory_order_acquire))
         return error_set(error, BEHALF_DEADLINE, "the caller has gone");

@@ -1,6 +1,7 @@
 /* budget.h - how much of the graph one request may still visit, and until when.
  * Always true: a spent budget stays spent, so that every later step of the request fails as well.
- * Threads: one request, one thread. The clock is read once every BUDGET_CLOCK_EDGES edges. */
+ * Threads: one budget, one thread; several may share the edges of one request. The clock is read
+ * once every BUDGET_CLOCK_EDGES edges. */
 #ifndef BEHALF_ENGINE_BUDGET_H
 #define BEHALF_ENGINE_BUDGET_H
 
@@ -19,6 +20,9 @@ struct budget {
     int64_t span_ns;
     const struct env *env;
     const atomic_bool *cancelled; /* may be NULL */
+    /* NULL, or the edges left of a request that several threads work for: each takes them from
+     * there, BUDGET_CLOCK_EDGES at a time, and has a budget of its own. */
+    _Atomic uint64_t *shared;
     bool is_inline; /* on an event loop: a spent budget means WOULD_BLOCK, the pool goes on */
 };
 

@@ -104,6 +104,10 @@ init_eval(struct eval *eval, struct snapshot *snapshot, const struct question *q
 {
     eval_init(eval, VALUE_DECISION, snapshot->binding, &snapshot->view, snapshot->scratch,
               &question->subject, question->context);
+    eval_wide_release(&snapshot->wide);
+    /* What is explained is remembered node by node. */
+    if (snapshot->view.may_block && !question->explain)
+        eval->wide = &snapshot->wide;
 }
 
 enum status

@@ -30,6 +30,9 @@ eval_init(struct eval *eval, enum value_domain domain, const struct binding *bin
     eval->frame_count = eval->frame_size = 0;
     eval->narrows = NULL;
     eval->plain = NULL;
+    eval->wide = NULL;
+    eval->hand = NULL;
+    eval->visited = NULL;
     eval->free_small = eval->free_grown = NULL;
     eval->solving = false;
     eval->has_result = false;

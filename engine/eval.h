@@ -27,6 +27,7 @@
 #define BEHALF_ENGINE_EVAL_H
 
 #include "base/table.h"
+#include "engine/eval_wide.h"
 #include "engine/reverse.h"
 
 #define EVAL_NONE UINT32_MAX
@@ -88,6 +89,7 @@ struct eval_frame {
 
 struct batch_link;
 struct eval_narrow;
+struct frontier_hand;
 struct eval_plain;
 
 struct eval {
@@ -119,6 +121,12 @@ struct eval {
     struct eval_plain *plain;      /* NULL until a walk of eval_plain.c */
     struct batch_link *free_small; /* batches to use again */
     struct batch_link *free_grown;
+
+    /* Of eval_wide.c. Set behind eval_init by who wants wide walks to be shared: in the decision
+     * domain, with a view that may block. NULL: this thread alone does it all. */
+    struct eval_wide *wide;
+    struct frontier_hand *hand; /* NULL, or who looks at keys of a frontier by this evaluation */
+    struct key_set *visited;    /* by the frontier; without a hand, nodes that deny; NULL = none */
 
     bool solving;        /* eval_cycle.c is at work: every node it meets has an entry already */
     int64_t group_until; /* the earliest of all values met while solving */

@@ -66,6 +66,20 @@ eval_narrowed(struct eval *eval, uint32_t member, uint32_t walked,
 }
 
 enum status
+eval_narrow_share(struct eval *eval, const struct eval *other, struct error *error)
+{
+    for (const struct eval_narrow *row = other->narrows; row != NULL; row = row->next) {
+        struct eval_narrow *copy = row->walk.cut ? NULL : find_narrow(eval, row->member);
+
+        if (copy == NULL && !row->walk.cut)
+            return budget_memory_spent(error);
+        if (copy != NULL)
+            copy->walk = row->walk;
+    }
+    return BEHALF_OK;
+}
+
+enum status
 eval_narrow(struct eval *eval, struct eval_frame *frame, struct error *error)
 {
     struct eval_walk *walk = &frame->walk;

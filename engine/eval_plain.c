@@ -153,6 +153,13 @@ await(struct eval *eval, struct eval_plain *plain, uint64_t object, uint32_t mem
     struct waiting *queue;
 
     *holds = seen == NODE_HOLDS;
+    if (BEHALF_UNLIKELY(eval->visited != NULL)) {
+        bool taken;
+        enum status status = eval_visit(eval, object, member, &taken, error);
+
+        if (status != BEHALF_OK || taken)
+            return status;
+    }
     if (*holds || seen == plain->walk || (seen != TABLE_NONE && plain->denied[seen]))
         return BEHALF_OK;
     queue = arena_grow(eval->arena, plain->queue, plain->queue_count, &plain->queue_size,
@@ -195,7 +202,7 @@ take_far(struct eval *eval, struct eval_plain *plain, uint32_t member,
          const struct graph_batch *batch, bool *holds, struct error *error)
 {
     const struct plain_program *program = &eval->binding->plain[member];
-    bool further = leads_further(eval, program);
+    bool further = leads_further(eval, program) || eval->hand != NULL;
     enum status status = BEHALF_OK;
 
     for (size_t at = 0; status == BEHALF_OK && !*holds && at < batch->count; at++) {
@@ -369,6 +376,11 @@ walk_from(struct eval *eval, uint64_t object, uint32_t member, uint64_t kinds, b
         return status; /* it is known */
     status = follow_all(eval, plain, plain->queue[plain->queue_at++], kinds, holds, error);
     while (status == BEHALF_OK && !*holds && plain->queue_at < plain->queue_count) {
+        if (BEHALF_UNLIKELY(plain->walked > LIMIT_WIDE_EDGES) && eval->wide != NULL) {
+            status = eval_widen(eval, object, member, plain->walked, holds, error);
+            plain->queue_count = plain->queue_at = 1; /* of the way to an answer that is known */
+            break;
+        }
         fetch_ahead(eval, plain);
         status = ask_next(eval, plain, holds, error);
     }
@@ -387,4 +399,22 @@ eval_plain(struct eval *eval, uint64_t object, uint32_t member, bool *holds, str
     if (status != BEHALF_OK || *holds || !leads_further(eval, program))
         return status;
     return walk_from(eval, object, member, kinds, holds, error);
+}
+
+enum status
+eval_plain_look(struct eval *eval, uint64_t object, uint32_t member, bool *holds,
+                struct error *error)
+{
+    const struct waiting node = {.object = object, .member = (uint16_t)member};
+    struct eval_plain *plain = eval->plain != NULL ? eval->plain : begin(eval);
+    enum status status;
+
+    if (plain == NULL)
+        return budget_memory_spent(error);
+    plain->queue_count = plain->queue_at = plain->walked = 0;
+    *holds = false;
+    status = await_rest(eval, plain, &node, error);
+    while (status == BEHALF_OK && !*holds && plain->queue_at < plain->queue_count)
+        status = ask_next(eval, plain, holds, error);
+    return status;
 }

@@ -3,6 +3,7 @@
  *   eval_plain.c  nodes made of unions of unconditional edges alone
  *   eval_walk.c   leaves and walks: what is read from the graph
  *   eval_narrow.c the cheaper side of a wide walk
+ *   eval_wide.c   the same where a check turns out to be wide
  *   eval_cycle.c  components of nodes that wait for each other
  *   eval_doubt.c  what of such a component stays open, and why */
 #ifndef BEHALF_ENGINE_EVAL_PRIVATE_H
@@ -81,11 +82,32 @@ enum status eval_walk_next(struct eval *eval, struct eval_frame *frame, uint64_t
 enum status eval_plain(struct eval *eval, uint64_t object, uint32_t member, bool *holds,
                        struct error *error) BEHALF_MUST_USE;
 
+/* With eval->hand: whether a node holds the subject by its own edges; those it leads to go to the
+ * frontier. */
+enum status eval_plain_look(struct eval *eval, uint64_t object, uint32_t member, bool *holds,
+                            struct error *error) BEHALF_MUST_USE;
+
 /* eval_narrow.c */
 
 /* Behind a full batch: sets walk->narrow where the subject's side is the cheaper one. */
 enum status eval_narrow(struct eval *eval, struct eval_frame *frame,
                         struct error *error) BEHALF_MUST_USE;
+
+/* What another evaluation of the same question has found from the subject's side is known to this
+ * one too, as long as the other's memory stays. */
+enum status eval_narrow_share(struct eval *eval, const struct eval *other,
+                              struct error *error) BEHALF_MUST_USE;
+
+/* eval_wide.c */
+
+/* Decides a node of a plain member whose walk turned out to be wide. */
+enum status eval_widen(struct eval *eval, uint64_t object, uint32_t member, uint32_t walked,
+                       bool *holds, struct error *error) BEHALF_MUST_USE;
+
+/* With eval->visited, of a node of a plain member: *taken when a frontier has found that it denies,
+ * or will look at it. */
+enum status eval_visit(struct eval *eval, uint64_t object, uint32_t member, bool *taken,
+                       struct error *error) BEHALF_MUST_USE;
 
 /* eval_cycle.c */
 

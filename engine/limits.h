@@ -13,6 +13,10 @@
 #define LIMIT_CANDIDATES_WINDOW UINT32_C(3)
 #define LIMIT_PAGE_CACHE_BYTES ((size_t)2048)
 #define LIMIT_PAGE_WALK_ENTRIES ((size_t)6)
+#define LIMIT_WIDE_EDGES 0
+#define LIMIT_WIDE_KEYS 1
+#define LIMIT_WIDE_SLICE 1
+#define LIMIT_KEY_SET_BUCKETS 1
 #define LIMIT_EDGE_BATCH 1 /* a batch of one edge shows every mistake in resuming a walk */
 #define LIMIT_EDGE_BATCH_GROWN 2
 #define LIMIT_GRAPH_SET_BYTES ((size_t)4096)
@@ -33,6 +37,12 @@
 /* What lookups found beyond their pages, kept for the pages that follow: of all, and of one. */
 #define LIMIT_PAGE_CACHE_BYTES ((size_t)32 * 1024 * 1024)
 #define LIMIT_PAGE_WALK_ENTRIES ((size_t)LIMIT_CANDIDATES_WINDOW)
+/* A walk of a plain member that has seen so many edges is a wide one, and is begun anew: about a
+ * millisecond, beside which what that costs is little. */
+#define LIMIT_WIDE_EDGES 4096
+#define LIMIT_WIDE_KEYS 256 /* on the frontier: other threads may help */
+#define LIMIT_WIDE_SLICE 64 /* keys that a thread takes at a time: some 10 microseconds */
+#define LIMIT_KEY_SET_BUCKETS 512
 /* Of one set: some two million plain edges, which storage gives within the time of a check. */
 #define LIMIT_GRAPH_SET_BYTES ((size_t)16 * 1024 * 1024)
 /* A larger set of edges is kept in pieces, and a change copies one of them. */
@@ -45,6 +55,8 @@
 
 #define LIMIT_CHECK_EDGES UINT64_C(1000000)
 #define LIMIT_CHECK_ARENA ((size_t)16 * 1024 * 1024)
+#define LIMIT_WIDE_ARENA ((size_t)16 * 1024 * 1024) /* of nodes visited, beside LIMIT_CHECK_ARENA */
+#define LIMIT_WIDE_HELPERS 15
 #define LIMIT_CHECK_NS INT64_C(3000000000)
 #define LIMIT_LOOKUP_EDGES UINT64_C(100000000)
 #define LIMIT_LOOKUP_ARENA ((size_t)64 * 1024 * 1024)

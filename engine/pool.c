@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -13,6 +14,9 @@
 /* What a refused caller is told to wait. A queue of LIMIT_POOL_QUEUE checks of some ten
  * microseconds drains in about this time on one thread. */
 #define RETRY_AFTER_MS 100
+
+/* Offers stand behind the queues of the classes, and are taken last. */
+enum { OFFERS = ENGINE_CLASS_COUNT, QUEUE_COUNT };
 
 struct job_queue {
     struct engine_job *first;
@@ -29,17 +33,38 @@ struct pool {
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t work;
-    struct job_queue queues[ENGINE_CLASS_COUNT];
+    struct job_queue queues[QUEUE_COUNT];
     uint64_t refused;
     bool closing;
+    atomic_uint waiting; /* jobs in the queues of the classes; written under the lock */
 };
+
+static void
+append(struct job_queue *queue, struct engine_job *job)
+{
+    job->next = NULL;
+    if (queue->last != NULL)
+        queue->last->next = job;
+    else
+        queue->first = job;
+    queue->last = job;
+    queue->length++;
+}
+
+/* Relaxed: a hint to those who help. */
+static void
+count_waiting(struct pool *pool, int queue, int more)
+{
+    if (queue != OFFERS)
+        atomic_fetch_add_explicit(&pool->waiting, (unsigned)more, memory_order_relaxed);
+}
 
 /* A job that may start now, or NULL. Checks go first: they are short and somebody waits for
  * each. */
 static struct engine_job *
-take_job(struct pool *pool, enum engine_class *class)
+take_job(struct pool *pool, int *from)
 {
-    for (int at = 0; at < ENGINE_CLASS_COUNT; at++) {
+    for (int at = 0; at < QUEUE_COUNT; at++) {
         struct job_queue *queue = &pool->queues[at];
         struct engine_job *job = queue->first;
 
@@ -51,7 +76,8 @@ take_job(struct pool *pool, enum engine_class *class)
         queue->length--;
         queue->running++;
         job->next = NULL;
-        *class = (enum engine_class)at;
+        count_waiting(pool, at, -1);
+        *from = at;
         return job;
     }
     return NULL;
@@ -74,11 +100,11 @@ run_thread(void *argument)
 {
     struct pool *pool = argument;
     struct engine_worker *worker = NULL;
-    enum engine_class class;
+    int from;
 
     pthread_mutex_lock(&pool->lock);
     for (;;) {
-        struct engine_job *job = take_job(pool, &class);
+        struct engine_job *job = take_job(pool, &from);
 
         if (job == NULL) {
             if (pool->closing && is_drained(pool))
@@ -91,10 +117,10 @@ run_thread(void *argument)
             worker = engine_worker_new(pool->engine, true);
         job->run(job, worker); /* may free the job */
         pthread_mutex_lock(&pool->lock);
-        pool->queues[class].running--;
+        pool->queues[from].running--;
         /* The place this job held in its class may be what a queued one waits for, while this
          * thread may take one of another class. */
-        if (pool->queues[class].length > 0)
+        if (pool->queues[from].length > 0)
             pthread_cond_signal(&pool->work);
         if (pool->closing && is_drained(pool))
             pthread_cond_broadcast(&pool->work);
@@ -136,6 +162,8 @@ pool_new(struct engine *engine, unsigned threads)
     pthread_cond_init(&pool->work, NULL);
     pool->queues[ENGINE_CLASS_CHECK].running_max = threads;
     pool->queues[ENGINE_CLASS_LOOKUP].running_max = (threads + 1) / 2;
+    pool->queues[OFFERS].running_max = threads;
+    atomic_init(&pool->waiting, 0);
     start_threads(pool);
     return pool;
 }
@@ -164,17 +192,12 @@ pool_submit(struct pool *pool, enum engine_class class, struct engine_job *job, 
     struct job_queue *queue = &pool->queues[class];
     bool accepted;
 
-    job->next = NULL;
     pthread_mutex_lock(&pool->lock);
     BEHALF_ASSERT(!pool->closing);
     accepted = queue->length < LIMIT_POOL_QUEUE;
     if (accepted) {
-        if (queue->last != NULL)
-            queue->last->next = job;
-        else
-            queue->first = job;
-        queue->last = job;
-        queue->length++;
+        append(queue, job);
+        count_waiting(pool, (int)class, 1);
         pthread_cond_signal(&pool->work);
     } else {
         pool->refused++;
@@ -197,4 +220,50 @@ pool_stats_read(struct pool *pool, struct pool_stats *stats)
         stats->waiting[at] = pool->queues[at].length;
     stats->refused = pool->refused;
     pthread_mutex_unlock(&pool->lock);
+}
+
+/* --- offers --- */
+
+void
+pool_offer(struct pool *pool, struct engine_job *job)
+{
+    pthread_mutex_lock(&pool->lock);
+    append(&pool->queues[OFFERS], job);
+    pthread_cond_signal(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+bool
+pool_withdraw(struct pool *pool, struct engine_job *job)
+{
+    struct job_queue *offers = &pool->queues[OFFERS];
+    struct engine_job *before = NULL;
+    struct engine_job *at;
+
+    pthread_mutex_lock(&pool->lock);
+    for (at = offers->first; at != NULL && at != job; at = at->next)
+        before = at;
+    if (at != NULL) {
+        if (before == NULL)
+            offers->first = job->next;
+        else
+            before->next = job->next;
+        if (offers->last == job)
+            offers->last = before;
+        offers->length--;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return at != NULL;
+}
+
+bool
+pool_is_wanted(const struct pool *pool)
+{
+    return atomic_load_explicit(&pool->waiting, memory_order_relaxed) > 0;
+}
+
+unsigned
+pool_thread_count(const struct pool *pool)
+{
+    return pool->thread_count;
 }

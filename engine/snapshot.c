@@ -165,6 +165,7 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
     snapshot->older = NULL;
     snapshot->revision = revision;
     snapshot->scratch = &worker->scratch;
+    snapshot->wide = (struct eval_wide){.pool = engine->pool};
     snapshot->context_names = NULL;
     set_budget(worker, class, snapshot);
     graph_view_init(&snapshot->view, engine->graph, engine->store, revision, 0, worker->may_block,
@@ -184,6 +185,7 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
 void
 snapshot_close(struct snapshot *snapshot)
 {
+    eval_wide_release(&snapshot->wide);
     graph_view_release(&snapshot->view);
     binding_unref(snapshot->older);
 }

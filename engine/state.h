@@ -18,6 +18,7 @@
 #include "engine/budget.h"
 #include "engine/clock.h"
 #include "engine/engine.h"
+#include "engine/eval_wide.h"
 #include "engine/graph.h"
 #include "engine/limits.h"
 #include "engine/names.h"
@@ -103,6 +104,7 @@ struct snapshot {
     struct graph_view view;
     struct resolver resolver;
     struct arena *scratch;       /* the worker's, empty at the start */
+    struct eval_wide wide;       /* of checks, where they are evaluated */
     struct slice *context_names; /* verdict.c's copies, made when first needed */
 };
 

@@ -25,6 +25,8 @@ fails(struct fault_kv *kv)
 {
     struct kv_fault *control = kv->control;
 
+    if (control->home != NULL && !pthread_equal(*control->home, pthread_self()))
+        return true;
     control->operations++;
     if (control->fail_at == 0)
         return false;

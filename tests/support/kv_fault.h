@@ -3,9 +3,12 @@
  * scan_next, write, sync; closing and statistics never fail); the one whose number is `fail_at`
  * fails with `status` and does nothing below, unless `write_anyway` lets a failing write happen, as
  * a disk may. Closing it leaves the adapter below open, so that a test can open the store again.
- * Threads: one. Memory: the control and the adapter below outlive the handle. */
+ * Threads: one, and others as long as `home` tells them apart: they fail and are not counted.
+ * Memory: the control and the adapter below outlive the handle. */
 #ifndef BEHALF_TESTS_KV_FAULT_H
 #define BEHALF_TESTS_KV_FAULT_H
+
+#include <pthread.h>
 
 #include "storage/kv.h"
 
@@ -15,7 +18,8 @@ struct kv_fault {
     bool for_ever;       /* that one and all behind it */
     bool write_anyway;
     enum status status;
-    bool fail_writes; /* every write and sync, whatever its number */
+    const pthread_t *home; /* NULL, or every operation of another thread fails */
+    bool fail_writes;      /* every write and sync, whatever its number */
     bool fail_syncs;
     uint64_t free_bytes;    /* reported instead of the truth when not 0 */
     uint64_t reserve_bytes; /* likewise */

@@ -198,6 +198,74 @@ Test(pool, a_full_queue_refuses_with_a_retry_hint)
     memory_free(jobs);
 }
 
+/* --- offers --- */
+
+Test(pool, an_offer_is_taken_by_a_thread_that_has_nothing_to_do)
+{
+    struct gate gate = GATE_CLOSED;
+    struct gate_job offer = job_at(&gate);
+    struct pool *pool = pool_new(engine, 1);
+
+    gate.open = true;
+    pool_offer(pool, &offer.job);
+    gate_await(&gate, &gate.done, 1);
+    cr_assert_not(pool_withdraw(pool, &offer.job));
+    pool_free(pool);
+    cr_assert_eq(gate.done, 1);
+}
+
+Test(pool, what_was_withdrawn_is_never_run)
+{
+    enum { OFFERS = 5 };
+    struct gate gate = GATE_CLOSED;
+    struct gate offered = GATE_CLOSED;
+    struct gate_job job = job_at(&gate);
+    struct gate_job offers[OFFERS];
+    struct pool *pool = pool_new(engine, 1);
+
+    offered.open = true;
+    submit(pool, ENGINE_CLASS_CHECK, &job);
+    gate_await(&gate, &gate.waiting, 1);
+    for (uint32_t at = 0; at < OFFERS; at++) {
+        offers[at] = job_at(&offered);
+        pool_offer(pool, &offers[at].job);
+    }
+    /* From the middle, the end and the front; what comes behind is still found. */
+    cr_assert(pool_withdraw(pool, &offers[2].job));
+    cr_assert(pool_withdraw(pool, &offers[4].job));
+    cr_assert(pool_withdraw(pool, &offers[0].job));
+    cr_assert_not(pool_withdraw(pool, &offers[2].job));
+    pool_offer(pool, &offers[4].job);
+    gate_open(&gate);
+    gate_await(&offered, &offered.done, 3);
+    pool_free(pool);
+    cr_assert_eq(offered.done, 3);
+}
+
+Test(pool, an_offer_waits_behind_every_job)
+{
+    struct gate gate = GATE_CLOSED;
+    struct gate late = GATE_CLOSED;
+    struct gate offered = GATE_CLOSED;
+    struct gate_job jobs[2] = {job_at(&gate), job_at(&late)};
+    struct gate_job offer = job_at(&offered);
+    struct pool *pool = pool_new(engine, 1);
+
+    submit(pool, ENGINE_CLASS_CHECK, &jobs[0]);
+    gate_await(&gate, &gate.waiting, 1);
+    pool_offer(pool, &offer.job);
+    cr_assert_not(pool_is_wanted(pool), "an offer wants nobody");
+    submit(pool, ENGINE_CLASS_LOOKUP, &jobs[1]);
+    cr_assert(pool_is_wanted(pool));
+    gate_open(&gate);
+    gate_await(&late, &late.waiting, 1);
+    cr_assert_not(pool_is_wanted(pool));
+    cr_assert(pool_withdraw(pool, &offer.job), "the lookup came later and went first");
+    gate_open(&late);
+    pool_free(pool);
+    cr_assert_eq(offered.done, 0);
+}
+
 Test(pool, no_pool_can_be_freed)
 {
     pool_free(NULL);
