@@ -20,7 +20,7 @@
 
 /* With batches of an edge or two each walk asks its ranges, and the subject's side, more often. */
 #ifdef BEHALF_TORTURE
-#define SLACK 4
+#define SLACK 16
 #else
 #define SLACK 1
 #endif
