@@ -219,7 +219,7 @@ $(B)/behalf.pc: tools/behalf.pc.in FORCE
 
 # Criterion reports a leaking test as passed, so the sanitizers write files and any file fails.
 export BUILD := $(B)
-RUN_ENV = ASAN_OPTIONS=log_path=$(CURDIR)/$(B)/san:$(ASAN_OPTIONS) \
+RUN_ENV = ASAN_OPTIONS=log_path=$(abspath $(B))/san:$(ASAN_OPTIONS) \
   UBSAN_OPTIONS=print_stacktrace=1:$(UBSAN_OPTIONS) LSAN_OPTIONS=$(LSAN_OPTIONS) \
   TSAN_OPTIONS=suppressions=$(CURDIR)/tools/tsan.supp:exitcode=66:$(TSAN_OPTIONS)
 fresh = @rm -f $(B)/san.*

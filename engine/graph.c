@@ -673,7 +673,7 @@ read_block(struct graph_view *view, const struct edge_set *block, uint32_t group
     return BEHALF_OK;
 }
 
-/* Whether the range goes on in the block at this place. */
+/* Whether the range goes on in the block at this place, behind the one in which it begins. */
 static bool
 goes_on(const struct edge_set *set, uint32_t at, uint32_t group_key, uint64_t to)
 {
@@ -682,7 +682,7 @@ goes_on(const struct edge_set *set, uint32_t at, uint32_t group_key, uint64_t to
     if (at >= set->piece_count)
         return false;
     piece = &edge_set_directory(set)->pieces[at];
-    return piece->group_key < group_key || (piece->group_key == group_key && piece->first < to);
+    return piece->group_key == group_key && piece->first < to;
 }
 
 static enum status

@@ -255,27 +255,23 @@ answer_from_chain(struct graph_cache *cache, const struct chain *chain, uint64_t
     return GRAPH_CACHE_STORAGE;
 }
 
-/* One ask less; the last one takes the mark away. */
+/* One ask less, if nobody else counts at this moment; the last one takes the mark away. */
 static enum graph_cache_answer
-answer_direct(struct shard *shard, uint64_t key)
+answer_direct(struct shard *shard, uint64_t key, struct slot *slot, uint64_t value)
 {
-    enum graph_cache_answer answer = GRAPH_CACHE_STORAGE;
-    struct slot *slot;
-    uint64_t value;
+    uint64_t asks = version_payload(value);
 
+    if (asks > 0) {
+        slot_try_value(slot, value, version_payload_value(asks - 1, KIND_DIRECT));
+        return GRAPH_CACHE_STORAGE;
+    }
     pthread_mutex_lock(&shard->lock);
     slot = slot_table_find(&shard->table, key);
-    value = slot == NULL ? 0 : slot_value(slot);
-    if (value != 0 && version_kind(value) == KIND_DIRECT) {
-        if (version_payload(value) == 0) {
-            slot_table_remove(&shard->table, slot);
-            answer = GRAPH_CACHE_ABSENT;
-        } else {
-            slot_set_value(slot, version_payload_value(version_payload(value) - 1, KIND_DIRECT));
-        }
-    }
+    if (slot != NULL && version_kind(slot_value(slot)) == KIND_DIRECT &&
+        version_payload(slot_value(slot)) == 0)
+        slot_table_remove(&shard->table, slot);
     pthread_mutex_unlock(&shard->lock);
-    return answer;
+    return GRAPH_CACHE_ABSENT;
 }
 
 /* The value in the slot of the key, 0 when there is none. */
@@ -328,7 +324,7 @@ graph_cache_find(struct graph_cache *cache, uint64_t node, enum edge_direction d
         answer = answer_from_chain(cache, version_pointer(value), revision, set);
         break;
     case KIND_DIRECT:
-        return answer_direct(shard, key);
+        return answer_direct(shard, key, slot, value);
     case KIND_LOADING:
         return GRAPH_CACHE_STORAGE;
     }

@@ -6,7 +6,9 @@
  * The protocol that makes this true is argued at the top of graph_cache.c.
  *
  * Threads: find and load from any thread, within a section of readers.h; apply, trim and drop on
- * the writer thread. A find takes no lock, waits for nobody, and writes nothing but a used bit.
+ * the writer thread. A find takes no lock, waits for nobody, and writes nothing but a used bit
+ * and the count of asks for a node that is too large; but for the last of these, and where slots
+ * were moved under its eyes time and again.
  * One lock per shard orders loads, changes and evictions; nothing is read from storage under it.
  * Memory: the bytes of tables and sets, versions that were superseded included, are counted exactly
  * and brought under the budget at the end of each load and each change. What was taken out waits

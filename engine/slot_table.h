@@ -103,14 +103,22 @@ slot_table_prefetch(struct slot_table *table, uint64_t key)
                            ((uint32_t)digest_hash_u64(key) & slot_array_mask(array)));
 }
 
+/* Puts `next` in the place of a value, if the slot still has it. Only of a value that points to
+ * nothing, or to the same. */
+static inline void
+slot_try_value(struct slot *slot, uint64_t value, uint64_t next)
+{
+    /* Relaxed: it says nothing of what the value points to. */
+    (void)atomic_compare_exchange_strong_explicit(&slot->value, &value, next, memory_order_relaxed,
+                                                  memory_order_relaxed);
+}
+
 /* Gives the slot another chance, if it still has this value. */
 static inline void
 slot_mark_used(struct slot *slot, uint64_t value)
 {
-    /* Relaxed: the bit says nothing of what the value points to. */
     if ((value & SLOT_USED) == 0)
-        (void)atomic_compare_exchange_strong_explicit(&slot->value, &value, value | SLOT_USED,
-                                                      memory_order_relaxed, memory_order_relaxed);
+        slot_try_value(slot, value, value | SLOT_USED);
 }
 
 /* --- under the holder's lock --- */
