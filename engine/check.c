@@ -104,7 +104,6 @@ init_eval(struct eval *eval, struct snapshot *snapshot, const struct question *q
 {
     eval_init(eval, VALUE_DECISION, snapshot->binding, &snapshot->view, snapshot->scratch,
               &question->subject, question->context);
-    eval_wide_release(&snapshot->wide);
     /* What is explained is remembered node by node. */
     if (snapshot->view.may_block && !question->explain)
         eval->wide = &snapshot->wide;
@@ -166,6 +165,7 @@ share(struct shared_eval *shared, struct snapshot *snapshot, const struct questi
         shared->eval.scope.context == question->context)
         return true;
     arena_reset(snapshot->scratch, snapshot->scratch->cap_bytes);
+    eval_wide_release(&snapshot->wide);
     init_eval(&shared->eval, snapshot, question);
     shared->usable = true;
     return false;

@@ -21,7 +21,7 @@
 
 #include "base/arena.h"
 
-#define KEY_SET_LEVELS 8
+#define KEY_SET_LEVELS 10
 
 struct key_set {
     _Atomic(_Atomic uint64_t *) levels[KEY_SET_LEVELS]; /* NULL behind the last */

@@ -18,6 +18,13 @@
 #define FAN 8    /* of the tree of others: less than a batch */
 #define TEXT_SIZE 96
 
+/* With batches of an edge or two each walk asks its ranges, and the subject's side, more often. */
+#ifdef BEHALF_TORTURE
+#define SLACK 16
+#else
+#define SLACK 1
+#endif
+
 /* Groups that hold everybody but user:few: more than are looked at from the subject's side. */
 #define OTHERS ((LIMIT_WIDE_EDGES + 1024) * LIMIT_NARROW_FACTOR)
 
@@ -271,7 +278,7 @@ Test(frontier, what_it_denied_is_not_walked_again, .init = open_plain)
     expect("wide", "view", false);
     left = snapshot.budget.edges_left;
     expect("tail", "view", false);
-    cr_assert_lt(left - snapshot.budget.edges_left, 3 * INNER / 2);
+    cr_assert_lt(left - snapshot.budget.edges_left, SLACK * 3 * INNER / 2);
     snapshot_close(&snapshot);
 }
 
@@ -401,7 +408,7 @@ Test(frontier, edges_that_were_taken_and_not_used_are_given_back, .init = open_p
         least = left < least ? left : least;
         snapshot_close(&snapshot);
     }
-    cr_assert_lt(most - least, WORKERS * 160, "%lu edges", most - least);
+    cr_assert_lt(most - least, SLACK * WORKERS * 160, "%lu edges", most - least);
 }
 
 /* Lets time run out, or the caller go, at one look at the clock after the other. */
