@@ -460,6 +460,8 @@ walk_from(struct reverse_walk *walk, const struct eval_subject *subject, struct 
     const struct schema_type *type = &walk->scope.binding->schema->types[subject->type];
     enum status status;
 
+    if (subject->member != SCHEMA_NONE && walk->leads[subject->member] == LEADS_NOWHERE)
+        return BEHALF_OK;
     if (subject->member != SCHEMA_NONE)
         status = reach(walk, subject->node, subject->member, true, error);
     else

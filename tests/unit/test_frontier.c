@@ -323,6 +323,29 @@ Test(frontier, a_subject_that_reaches_little_is_asked_instead, .init = open_plai
     snapshot_close(&snapshot);
 }
 
+/* The very first of its nodes would be one of the resources asked about. */
+Test(frontier, a_userset_that_leads_nowhere_reaches_nothing, .init = open_plain)
+{
+    const struct schema *schema;
+    struct reverse_walk walk;
+    struct error error;
+    uint32_t document;
+
+    begin("few", LIMIT_CHECK_EDGES);
+    schema = snapshot.binding->schema;
+    document = schema_find_type(schema, slice_of("document"));
+    walk = (struct reverse_walk){
+        .view = &snapshot.view,
+        .scope = eval.scope,
+        .target = schema_find_member(schema, document, slice_of("viewer")),
+    };
+    eval.subject.type = document;
+    eval.subject.member = schema_find_member(schema, document, slice_of("less"));
+    cr_assert_eq(reverse_walk(&walk, &eval.subject, &error), BEHALF_OK);
+    cr_assert_eq(walk.found.count, 0);
+    snapshot_close(&snapshot);
+}
+
 Test(frontier, an_older_revision_is_walked_as_it_was, .init = open_plain)
 {
     struct check check = {.resource = {SLICE_LITERAL("document"), SLICE_LITERAL("wide")},
