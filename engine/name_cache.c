@@ -219,24 +219,36 @@ name_cache_prefetch(struct name_cache *cache, uint16_t type_label, struct slice 
         slot_table_prefetch(&shard_of(cache, hash)->table, hash);
 }
 
-/* First all slots, then all entries: the misses of each round overlap. */
+/* First all slots, then all entries: the misses of each round overlap. Where the first slot of the
+ * key is another's, or slots are being moved, the id is left to name_cache_find_id. */
 void
-name_cache_prefetch_ids(struct name_cache *cache, const uint64_t *nodes, size_t count)
+name_cache_find_ids(struct name_cache *cache, const uint64_t *nodes, size_t count,
+                    struct slice *ids)
 {
-    if (cache->shard_count == 0)
-        return;
-    for (size_t at = 0; at < count; at++) {
-        uint64_t key = node_hash(nodes[at]);
+    uint64_t values[NAME_CACHE_TOGETHER] = {0};
+    uint64_t keys[NAME_CACHE_TOGETHER];
 
-        slot_table_prefetch(&shard_of(cache, key)->table, key);
+    BEHALF_ASSERT(count <= NAME_CACHE_TOGETHER);
+    for (size_t at = 0; cache->shard_count > 0 && at < count; at++) {
+        keys[at] = node_hash(nodes[at]);
+        slot_table_prefetch(&shard_of(cache, keys[at])->table, keys[at]);
+    }
+    for (size_t at = 0; cache->shard_count > 0 && at < count; at++) {
+        struct slot *slot;
+
+        if (!slot_table_look(&shard_of(cache, keys[at])->table, keys[at], &slot, &values[at]))
+            values[at] = 0;
+        if (values[at] == 0)
+            continue;
+        slot_mark_used(slot, values[at]);
+        __builtin_prefetch(entry_of(values[at]));
     }
     for (size_t at = 0; at < count; at++) {
-        uint64_t key = node_hash(nodes[at]);
-        struct slot *slot;
-        uint64_t value;
+        const struct entry *entry = entry_of(values[at]);
+        bool found =
+            values[at] != 0 && kind_of(values[at]) == ENTRY_BY_NODE && entry->node == nodes[at];
 
-        if (slot_table_look(&shard_of(cache, key)->table, key, &slot, &value) && value != 0)
-            __builtin_prefetch(entry_of(value));
+        ids[at] = found ? (struct slice){entry->bytes, entry->size} : (struct slice){NULL, 0};
     }
 }
 
