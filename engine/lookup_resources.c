@@ -185,14 +185,32 @@ first_left(const struct page *page)
     return resource_set_lower_bound(page->found, page->last + 1);
 }
 
+/* Room for as many rows as what was found, from `first` on, can become. */
+static enum status
+make_room(struct page *page, uint32_t first, struct error *error)
+{
+    struct lookup_resources_result *result = page->result;
+    size_t left = page->found.count - first;
+    size_t size =
+        left < page->limit - result->resource_count ? result->resource_count + left : page->limit;
+    struct lookup_resource *rows = arena_take(page->results, size * sizeof *rows);
+
+    if (rows == NULL)
+        return budget_memory_spent(error);
+    if (result->resource_count > 0)
+        memcpy(rows, result->resources, result->resource_count * sizeof *rows);
+    result->resources = rows;
+    return BEHALF_OK;
+}
+
 /* In order of nodes, and one answer ahead to know whether another follows. */
 static enum status
 add_found(struct page *page, bool *full, struct error *error)
 {
-    enum status status = BEHALF_OK;
+    uint32_t first = first_left(page);
+    enum status status = make_room(page, first, error);
 
-    for (uint32_t at = first_left(page); status == BEHALF_OK && !*full && at < page->found.count;
-         at++) {
+    for (uint32_t at = first; status == BEHALF_OK && !*full && at < page->found.count; at++) {
         bool open = RESOURCE_OPEN(page->found.entries[at]);
 
         if (open && page->found.count - at > PREFETCHED)
@@ -280,26 +298,13 @@ fill_page(struct page *page, struct error *error)
     return status == BEHALF_OK ? name_rows(page, error) : status;
 }
 
-/* Rows that the page may have. */
-static size_t
-most_rows(const struct page *page)
-{
-    size_t left = page->found.count - first_left(page);
-
-    return page->to == RESOURCE_END && left < page->limit ? left : page->limit;
-}
-
 static enum status
 make_page(struct page *page, uint64_t digest, struct error *error)
 {
     struct lookup_resources_result *result = page->result;
     struct snapshot *snapshot = page->snapshot;
-    enum status status;
+    enum status status = fill_page(page, error);
 
-    result->resources = arena_take(page->results, most_rows(page) * sizeof *result->resources);
-    if (result->resources == NULL)
-        return budget_memory_spent(error);
-    status = fill_page(page, error);
     if (status == BEHALF_OK && !result->complete) {
         struct cursor cursor = {.revision = snapshot->revision, .request_digest = digest};
 

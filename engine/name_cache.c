@@ -228,14 +228,37 @@ name_cache_prefetch_entry(struct name_cache *cache, uint64_t hash)
         __builtin_prefetch(entry_of(value));
 }
 
-/* First all slots, then all entries: the misses of each round overlap. */
+/* First all slots, then all entries: the misses of each round overlap. Where the first slot of the
+ * key is another's, or slots are being moved, the id is left to name_cache_find_id. */
 void
-name_cache_prefetch_ids(struct name_cache *cache, const uint64_t *nodes, size_t count)
+name_cache_find_ids(struct name_cache *cache, const uint64_t *nodes, size_t count,
+                    struct slice *ids)
 {
-    for (size_t at = 0; at < count; at++)
-        name_cache_prefetch(cache, node_hash(nodes[at]));
-    for (size_t at = 0; at < count; at++)
-        name_cache_prefetch_entry(cache, node_hash(nodes[at]));
+    uint64_t values[NAME_CACHE_TOGETHER] = {0};
+    uint64_t keys[NAME_CACHE_TOGETHER];
+
+    BEHALF_ASSERT(count <= NAME_CACHE_TOGETHER);
+    for (size_t at = 0; cache->shard_count > 0 && at < count; at++) {
+        keys[at] = node_hash(nodes[at]);
+        slot_table_prefetch(&shard_of(cache, keys[at])->table, keys[at]);
+    }
+    for (size_t at = 0; cache->shard_count > 0 && at < count; at++) {
+        struct slot *slot;
+
+        if (!slot_table_look(&shard_of(cache, keys[at])->table, keys[at], &slot, &values[at]))
+            values[at] = 0;
+        if (values[at] == 0)
+            continue;
+        slot_mark_used(slot, values[at]);
+        __builtin_prefetch(entry_of(values[at]));
+    }
+    for (size_t at = 0; at < count; at++) {
+        const struct entry *entry = entry_of(values[at]);
+        bool found =
+            values[at] != 0 && kind_of(values[at]) == ENTRY_BY_NODE && entry->node == nodes[at];
+
+        ids[at] = found ? (struct slice){entry->bytes, entry->size} : (struct slice){NULL, 0};
+    }
 }
 
 /* Under the shard's lock. *same counts the slots of the same hash that were passed. */

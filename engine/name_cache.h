@@ -40,9 +40,11 @@ void name_cache_prefetch_entry(struct name_cache *cache, uint64_t hash);
 /* *id stays until the caller's section ends. */
 bool name_cache_find_id(struct name_cache *cache, uint64_t node, struct slice *id);
 
-/* Brings the ids of some nodes nearer, all at once, for a caller who asks for them next. Within the
- * caller's section. */
-void name_cache_prefetch_ids(struct name_cache *cache, const uint64_t *nodes, size_t count);
+/* The same of up to NAME_CACHE_TOGETHER nodes, whose misses overlap. data is NULL where there is
+ * none, or where it has to be looked for by itself. */
+#define NAME_CACHE_TOGETHER 16
+void name_cache_find_ids(struct name_cache *cache, const uint64_t *nodes, size_t count,
+                         struct slice *ids);
 
 /* A name of which it is known already that it was there earlier keeps the earlier `known_at`. */
 void name_cache_add_node(struct name_cache *cache, uint64_t node, struct slice id, uint64_t hash,

@@ -8,9 +8,6 @@
 /* Up to so many local names are found by walking them; more get a table. */
 #define LOCALS_WALKED 8
 
-/* Names brought nearer together: about as many misses as a core has under way. */
-#define IDS_AT_ONCE 16
-
 struct name_local {
     struct name_local *older;       /* in order of making */
     struct name_local *same_bucket; /* the next older one of equal hash */
@@ -253,17 +250,33 @@ resolver_id(struct resolver *resolver, uint64_t node, struct slice *id, struct e
     return id_from_storage(resolver, node, id, error);
 }
 
+static enum status
+ids_together(struct resolver *resolver, const uint64_t *nodes, size_t count, struct slice *ids,
+             struct error *error)
+{
+    struct slice cached[NAME_CACHE_TOGETHER] = {{NULL, 0}};
+    enum status status = BEHALF_OK;
+
+    if (graph_view_enter(resolver->view))
+        name_cache_find_ids(resolver->cache, nodes, count, cached);
+    for (size_t at = 0; status == BEHALF_OK && at < count; at++)
+        status = cached[at].data != NULL ? copy_to_arena(resolver, cached[at], &ids[at], error)
+                                         : resolver_id(resolver, nodes[at], &ids[at], error);
+    return status;
+}
+
 enum status
 resolver_ids(struct resolver *resolver, const uint64_t *nodes, size_t count, struct slice *ids,
              struct error *error)
 {
     enum status status = BEHALF_OK;
 
-    for (size_t at = 0; status == BEHALF_OK && at < count; at++) {
-        if (at % IDS_AT_ONCE == 0 && graph_view_enter(resolver->view))
-            name_cache_prefetch_ids(resolver->cache, nodes + at,
-                                    count - at < IDS_AT_ONCE ? count - at : IDS_AT_ONCE);
-        status = resolver_id(resolver, nodes[at], &ids[at], error);
+    for (size_t at = 0; status == BEHALF_OK && at < count; at += NAME_CACHE_TOGETHER) {
+        size_t left = count - at;
+
+        status =
+            ids_together(resolver, nodes + at,
+                         left < NAME_CACHE_TOGETHER ? left : NAME_CACHE_TOGETHER, ids + at, error);
     }
     return status;
 }
