@@ -102,6 +102,7 @@ run_thread(void *argument)
     struct engine_worker *worker = NULL;
     int from;
 
+    (void)pthread_setname_np(pthread_self(), "pool");
     pthread_mutex_lock(&pool->lock);
     for (;;) {
         struct engine_job *job = take_job(pool, &from);

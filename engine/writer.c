@@ -372,6 +372,7 @@ writer_run(void *argument)
     bool stopped = false;
     bool more = false;
 
+    (void)pthread_setname_np(pthread_self(), "writer");
     while (!stopped) {
         struct engine_write *first = take_group(writer, more, &stopped);
 

@@ -293,6 +293,7 @@ run(void *context)
 {
     struct loop *loop = context;
 
+    (void)pthread_setname_np(pthread_self(), "loop");
     loop->worker = engine_worker_new(loop->engine, false);
     (void)loop_read_clock(loop);
     (void)event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
