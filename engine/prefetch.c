@@ -15,13 +15,11 @@ struct wanted_name {
     uint64_t hash;
     uint64_t node; /* a wildcard: not known */
     uint16_t type_label;
-    enum edge_direction direction;
 };
 
 /* What is known without a section. False when the schema has no such type. */
 static bool
-want(const struct binding *binding, const struct object *object, enum edge_direction direction,
-     struct wanted_name *name)
+want(const struct binding *binding, const struct object *object, struct wanted_name *name)
 {
     uint32_t type = schema_find_type(binding->schema, object->type);
 
@@ -30,7 +28,6 @@ want(const struct binding *binding, const struct object *object, enum edge_direc
     name->id = object->id;
     name->type_label = binding->type_labels[type];
     name->hash = name_hash(name->type_label, object->id);
-    name->direction = direction;
     return true;
 }
 
@@ -43,22 +40,25 @@ find_node(struct engine *engine, struct wanted_name *name)
                               &known_at))
         name->node = NODE_WILDCARD(name->type_label);
     else if (!NODE_IS_WILDCARD(name->node))
-        graph_prefetch(engine->graph, name->node, name->direction);
+        graph_prefetch(engine->graph, name->node, EDGE_FORWARD);
 }
 
+/* Of subjects the names alone: their edges are looked at where a walk is wide, which is rare. */
 void
 prefetch_pairs(struct engine *engine, const struct binding *binding, uint64_t revision,
                const struct engine_pair *pairs, size_t count)
 {
     struct wanted_name names[NAMES_MAX];
     struct reader *reader;
-    size_t wanted = 0;
+    size_t resources = 0;
+    size_t wanted;
 
     BEHALF_ASSERT(count <= ENGINE_PREFETCH_MAX);
-    for (size_t at = 0; at < count; at++) {
-        wanted += want(binding, &pairs[at].resource, EDGE_FORWARD, &names[wanted]);
-        wanted += want(binding, &pairs[at].subject, EDGE_REVERSE, &names[wanted]);
-    }
+    for (size_t at = 0; at < count; at++)
+        resources += want(binding, &pairs[at].resource, &names[resources]);
+    wanted = resources;
+    for (size_t at = 0; at < count; at++)
+        wanted += want(binding, &pairs[at].subject, &names[wanted]);
     for (size_t at = 0; at < wanted; at++)
         name_cache_prefetch(engine->names, names[at].hash);
     reader = readers_claim(graph_readers(engine->graph), names, revision);
@@ -66,11 +66,11 @@ prefetch_pairs(struct engine *engine, const struct binding *binding, uint64_t re
         return;
     for (size_t at = 0; at < wanted; at++)
         name_cache_prefetch_entry(engine->names, names[at].hash);
-    for (size_t at = 0; at < wanted; at++)
+    for (size_t at = 0; at < resources; at++)
         find_node(engine, &names[at]);
-    for (size_t at = 0; at < wanted; at++) {
+    for (size_t at = 0; at < resources; at++) {
         if (!NODE_IS_WILDCARD(names[at].node))
-            graph_prefetch_edges(engine->graph, names[at].node, names[at].direction);
+            graph_prefetch_edges(engine->graph, names[at].node, EDGE_FORWARD);
     }
     reader_release(reader);
 }
