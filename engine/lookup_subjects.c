@@ -381,6 +381,8 @@ evaluate(struct answer *answer, struct error *error)
     answer->possible = value.upper_set;
     answer->to = UINT64_MAX;
     answer->until = answer->found_until = eval.earliest;
+    answer->met = NULL; /* of what was kept, where this is a page behind it */
+    answer->met_count = 0;
     if (answer->certain->wildcard != answer->possible->wildcard)
         sort_met(answer, eval.met, eval.met_count);
     return BEHALF_OK;

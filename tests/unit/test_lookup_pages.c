@@ -275,3 +275,23 @@ Test(lookup_pages, two_requests_do_not_share_their_pages)
     expect_page(&both, "4|");
     AGREED();
 }
+
+/* Where the wildcard hangs on a condition, all that were met are kept as well; a page behind what
+ * was kept finds them anew. */
+Test(lookup_pages, a_page_behind_what_was_kept_finds_all_that_were_met_anew)
+{
+    struct pages subjects = {.permission = "left", .subjects = true};
+
+    GIVEN("caveat open(x int) { x == 1 } definition user {} "
+          "definition doc { relation left: user | user:* with open }",
+          (const char *)NULL);
+    put((const char *const[]){"doc:1#left@user:*[open]", "doc:1#left@user:1", "doc:1#left@user:2",
+                              "doc:1#left@user:3", "doc:1#left@user:4", "doc:1#left@user:5",
+                              "doc:1#left@user:6", "doc:1#left@user:7", "doc:1#left@user:8",
+                              "doc:1#left@user:9", NULL});
+    expect_page(&subjects, "1"); /* behind the wildcard, which has no id */
+    expect_page(&subjects, "2 3");
+    expect_page(&subjects, "4 5");
+    expect_page(&subjects, "6 7");
+    expect_page(&subjects, "8 9|");
+}
