@@ -49,6 +49,7 @@
 
 #include "base/memory.h"
 #include "engine/graph_version.h"
+#include "engine/key_ring.h"
 #include "engine/limits.h"
 #include "engine/slot_table.h"
 
@@ -96,11 +97,8 @@ struct graph_cache {
     atomic_uint hand;                 /* the shard to be swept next */
 
     pthread_mutex_t trim_lock; /* guards those below; taken with a shard's lock held */
-    uint64_t *trim_keys;       /* a ring: keys that got a chain, oldest first */
-    size_t trim_first;
-    size_t trim_count;
-    size_t trim_capacity; /* a power of two */
-    size_t trim_added;    /* since the last trim */
+    struct key_ring chained;   /* keys that got a chain */
+    size_t trim_added;         /* since the last trim */
 };
 
 /* Bit 47 of a stored node is never set (NODE_IS_LOCAL), so it can carry the direction. */
@@ -185,7 +183,7 @@ graph_cache_free(struct graph_cache *cache)
     readers_retire(cache->readers, &retirees);
     edge_set_free(cache->empty);
     pthread_mutex_destroy(&cache->trim_lock);
-    memory_free(cache->trim_keys);
+    key_ring_release(&cache->chained);
     free(cache->shards);
     free(cache);
 }
@@ -467,25 +465,13 @@ add_slot(struct graph_cache *cache, struct shard *shard, uint64_t key, uint64_t 
 
 /* --- changing --- */
 
-/* Under the shard's lock: the key has a chain, which is looked at by the next trims; `added` when it
- * had none before. */
+/* Under the shard's lock: the key has a chain, which is looked at by the next trims; `added` when
+ * it had none before. */
 static void
 note_chain(struct graph_cache *cache, uint64_t key, bool added)
 {
     pthread_mutex_lock(&cache->trim_lock);
-    if (cache->trim_count == cache->trim_capacity) {
-        size_t capacity = cache->trim_capacity == 0 ? 64 : cache->trim_capacity * 2;
-        uint64_t *grown = memory_new_array(capacity, sizeof *grown);
-
-        for (size_t at = 0; at < cache->trim_count; at++)
-            grown[at] = cache->trim_keys[(cache->trim_first + at) & (cache->trim_capacity - 1)];
-        memory_free(cache->trim_keys);
-        cache->trim_keys = grown;
-        cache->trim_first = 0;
-        cache->trim_capacity = capacity;
-    }
-    cache->trim_keys[(cache->trim_first + cache->trim_count) & (cache->trim_capacity - 1)] = key;
-    cache->trim_count++;
+    key_ring_add(&cache->chained, key);
     cache->trim_added += added;
     pthread_mutex_unlock(&cache->trim_lock);
 }
@@ -496,12 +482,7 @@ take_trim_key(struct graph_cache *cache, uint64_t *key)
     bool found;
 
     pthread_mutex_lock(&cache->trim_lock);
-    found = cache->trim_count > 0;
-    if (found) {
-        *key = cache->trim_keys[cache->trim_first];
-        cache->trim_first = (cache->trim_first + 1) & (cache->trim_capacity - 1);
-        cache->trim_count--;
-    }
+    found = key_ring_take(&cache->chained, key);
     pthread_mutex_unlock(&cache->trim_lock);
     return found;
 }
@@ -645,8 +626,8 @@ graph_cache_trim(struct graph_cache *cache, uint64_t published, const struct rea
 
     pthread_mutex_lock(&cache->trim_lock);
     steps = 2 * cache->trim_added + TRIM_STEPS;
-    if (steps > cache->trim_count)
-        steps = cache->trim_count;
+    if (steps > cache->chained.count)
+        steps = cache->chained.count;
     cache->trim_added = 0;
     pthread_mutex_unlock(&cache->trim_lock);
     while (steps-- > 0 && take_trim_key(cache, &key))

@@ -8,8 +8,8 @@
  * Hits and misses come in a random order.
  *
  * Then the same probes while a writer adds and removes edges of the resources asked, in
- * transactions of ten at a fixed rate, against none; what a set of a million edges costs to load and
- * to change; and what the graph and the names of a store of some size take in memory. */
+ * transactions of ten at a fixed rate, against none; what a set of a million edges costs to load
+ * and to change; and what the graph and the names of a store of some size take in memory. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
 /* writes.c - what a durable write costs beyond what RocksDB costs.
  *
- * Method: WRITERS writers, each with one write of one new relationship in flight, ask an engine over
- * a store on disk; a thread of its own submits for all of them, as an event loop would. Every batch
- * that the store gives to the adapter is copied, and every sync noted. Then the same batches, synced
- * at the same places, are written straight to the adapter of an empty database. Each round does
- * both, on fresh directories; a figure is the median of ROUNDS ratios. The copying counts against
- * the engine. */
+ * Method: WRITERS writers, each with one write of one new relationship in flight, ask an engine
+ * over a store on disk; a thread of its own submits for all of them, as an event loop would. Every
+ * batch that the store gives to the adapter is copied, and every sync noted. Then the same batches,
+ * synced at the same places, are written straight to the adapter of an empty database. Each round
+ * does both, on fresh directories; a figure is the median of ROUNDS ratios. The copying counts
+ * against the engine. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -56,9 +56,9 @@ expect_plain(const char *text, const char *member, bool expected)
     done();
 }
 
-#define CONDITIONS                                                                                        \
-    "use expiration\nuse self\ncaveat open(hour int) { hour < 8 } definition user {} definition group { " \
-    "relation member: user | group#member relation guest: user with open "                                \
+#define CONDITIONS                                                                                 \
+    "use expiration\nuse self\ncaveat open(hour int) { hour < 8 } definition user {} "             \
+    "definition group { relation member: user | group#member relation guest: user with open "      \
     "relation temporary: user with expiration permission any = guest permission some = any }"
 
 Test(plain, unions_of_edges_without_conditions)
