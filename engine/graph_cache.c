@@ -467,8 +467,8 @@ add_slot(struct graph_cache *cache, struct shard *shard, uint64_t key, uint64_t 
 
 /* --- changing --- */
 
-/* Under the shard's lock: the key has a chain, which is looked at by the next trims; `added` when it
- * had none before. */
+/* Under the shard's lock: the key has a chain, which is looked at by the next trims; `added` when
+ * it had none before. */
 static void
 note_chain(struct graph_cache *cache, uint64_t key, bool added)
 {

@@ -32,8 +32,8 @@ uint64_t name_hash(uint16_t type_label, struct slice id);
 bool name_cache_find_node(struct name_cache *cache, uint16_t type_label, struct slice id,
                           uint64_t hash, uint64_t *node, uint64_t *known_at);
 
-/* For a find that comes soon: brings the place of a name nearer to the processor, and then what stands
- * there. The first needs no section. */
+/* For a find that comes soon: brings the place of a name nearer to the processor, and then what
+ * stands there. The first needs no section. */
 void name_cache_prefetch(struct name_cache *cache, uint64_t hash);
 void name_cache_prefetch_entry(struct name_cache *cache, uint64_t hash);
 

@@ -97,8 +97,8 @@ reader_leave(struct reader *reader)
     atomic_store_explicit(&reader->section, PLACE_OUTSIDE, memory_order_release);
 }
 
-/* Takes a free place and begins a section in it at once, by one exchange: a place that holds an epoch
- * is taken. Whether the epoch is still that one is looked at afterwards, as ever. */
+/* Takes a free place and begins a section in it at once, by one exchange: a place that holds an
+ * epoch is taken. Whether the epoch is still that one is looked at afterwards, as ever. */
 static bool
 claim_place(const struct readers *readers, struct reader *reader)
 {

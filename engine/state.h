@@ -45,7 +45,7 @@ struct engine {
     struct clock clock;
     int64_t sweep_every_ns; /* negative = never */
 
-    int64_t opened_ns;      /* monotonic */
+    int64_t opened_ns; /* monotonic */
 
     pthread_mutex_t lock; /* guards the three below */
     struct engine_worker *workers;

@@ -7,8 +7,8 @@
  * reader sees and no reply names a revision that is not durable. When the sync fails every
  * transaction of the group is OUTCOME_UNKNOWN, nothing of it is published, and later ones are
  * SERVICE_READ_ONLY.
- * Threads: writer_submit and writer_stats_read from any thread; all else on the writer thread. writer_free answers what
- * is queued, then joins. */
+ * Threads: writer_submit and writer_stats_read from any thread; all else on the writer thread.
+ * writer_free answers what is queued, then joins. */
 #ifndef BEHALF_ENGINE_WRITER_H
 #define BEHALF_ENGINE_WRITER_H
 
