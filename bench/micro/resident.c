@@ -182,7 +182,7 @@ main(int count, char **arguments)
 {
     uint64_t size = count > 1 ? strtoull(arguments[1], NULL, 10) : 100000;
     const char *name = count > 2 ? arguments[2] : "drive";
-    struct micro_directory directory;
+    struct micro_directory directory = {.path = ""};
     struct store_stats stats;
     struct micro_world world;
     struct workload workload;

@@ -131,7 +131,7 @@ spent_since(struct spent begun)
 static struct spent
 tape_replay(size_t *batches, size_t *syncs)
 {
-    struct micro_directory directory;
+    struct micro_directory directory = {.path = ""};
     struct error error;
     struct spent begun;
     struct spent spent;
@@ -274,7 +274,7 @@ measure_engine(size_t writer_count, size_t count)
     struct store_options stored = {.env = env_system()};
     struct engine_options options = {.env = env_system(), .workers = 1};
     struct engine *engine = NULL;
-    struct micro_directory directory;
+    struct micro_directory directory = {.path = ""};
     struct spent spent;
     struct error error;
     struct kv *kv;
