@@ -74,6 +74,7 @@ conclude(struct frontier *frontier, enum outcome outcome, enum status status,
         if (outcome == OUTCOME_FAILED)
             frontier->failure = *error;
         atomic_store(&frontier->outcome, (int)outcome);
+        pthread_cond_signal(&frontier->changed); /* the asker may wait */
     }
     pthread_mutex_unlock(&frontier->lock);
 }

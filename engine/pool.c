@@ -36,7 +36,8 @@ struct pool {
     struct job_queue queues[QUEUE_COUNT];
     uint64_t refused;
     bool closing;
-    atomic_uint waiting; /* jobs in the queues of the classes; written under the lock */
+    atomic_bool
+        wanted; /* a job of a class waits for nothing but a thread; written under the lock */
 };
 
 static void
@@ -51,12 +52,18 @@ append(struct job_queue *queue, struct engine_job *job)
     queue->length++;
 }
 
-/* Relaxed: a hint to those who help. */
+/* After each change of the queues. Relaxed: a hint to those who help. */
 static void
-count_waiting(struct pool *pool, int queue, int more)
+note_wanted(struct pool *pool)
 {
-    if (queue != OFFERS)
-        atomic_fetch_add_explicit(&pool->waiting, (unsigned)more, memory_order_relaxed);
+    bool wanted = false;
+
+    for (int at = 0; at < ENGINE_CLASS_COUNT; at++) {
+        const struct job_queue *queue = &pool->queues[at];
+
+        wanted = wanted || (queue->first != NULL && queue->running < queue->running_max);
+    }
+    atomic_store_explicit(&pool->wanted, wanted, memory_order_relaxed);
 }
 
 /* A job that may start now, or NULL. Checks go first: they are short and somebody waits for
@@ -76,7 +83,7 @@ take_job(struct pool *pool, int *from)
         queue->length--;
         queue->running++;
         job->next = NULL;
-        count_waiting(pool, at, -1);
+        note_wanted(pool);
         *from = at;
         return job;
     }
@@ -119,6 +126,7 @@ run_thread(void *argument)
         job->run(job, worker); /* may free the job */
         pthread_mutex_lock(&pool->lock);
         pool->queues[from].running--;
+        note_wanted(pool);
         /* The place this job held in its class may be what a queued one waits for, while this
          * thread may take one of another class. */
         if (pool->queues[from].length > 0)
@@ -164,7 +172,7 @@ pool_new(struct engine *engine, unsigned threads)
     pool->queues[ENGINE_CLASS_CHECK].running_max = threads;
     pool->queues[ENGINE_CLASS_LOOKUP].running_max = (threads + 1) / 2;
     pool->queues[OFFERS].running_max = threads;
-    atomic_init(&pool->waiting, 0);
+    atomic_init(&pool->wanted, false);
     start_threads(pool);
     return pool;
 }
@@ -198,7 +206,7 @@ pool_submit(struct pool *pool, enum engine_class class, struct engine_job *job, 
     accepted = queue->length < LIMIT_POOL_QUEUE;
     if (accepted) {
         append(queue, job);
-        count_waiting(pool, (int)class, 1);
+        note_wanted(pool);
         pthread_cond_signal(&pool->work);
     } else {
         pool->refused++;
@@ -260,7 +268,7 @@ pool_withdraw(struct pool *pool, struct engine_job *job)
 bool
 pool_is_wanted(const struct pool *pool)
 {
-    return atomic_load_explicit(&pool->waiting, memory_order_relaxed) > 0;
+    return atomic_load_explicit(&pool->wanted, memory_order_relaxed);
 }
 
 unsigned

@@ -36,7 +36,7 @@ enum status pool_submit(struct pool *pool, enum engine_class class, struct engin
 void pool_offer(struct pool *pool, struct engine_job *job);
 /* True: the job was not begun and will not be. False: a thread has taken it. */
 bool pool_withdraw(struct pool *pool, struct engine_job *job);
-/* Whether jobs wait for a thread: who helps should leave. A look, without the lock. */
+/* Whether jobs wait for nothing but a thread: who helps should leave. A look, without the lock. */
 bool pool_is_wanted(const struct pool *pool);
 unsigned pool_thread_count(const struct pool *pool);
 
