@@ -295,7 +295,7 @@ read_quoted(struct reader *reader, struct slice *id)
             return fail_at(reader, BEHALF_INVALID_OBJECT_ID, quote, 16);
         }
         if (at_byte(reader, '\\')) {
-            size_t added;
+            size_t added = 0;
 
             status = read_escape(reader, undone + size, &added);
             if (status != BEHALF_OK)

@@ -659,7 +659,7 @@ check_text(struct slice text, struct error *error)
                          "the schema has %zu bytes; at most %zu are allowed", text.size,
                          SCHEMA_TEXT_SIZE_MAX);
     while (place.offset < text.size) {
-        uint32_t point;
+        uint32_t point = 0;
         size_t size = utf8_decode(text.data + place.offset, text.size - place.offset, &point);
 
         if (size == 0 || point == 0) {

@@ -44,7 +44,7 @@ run(void *argument)
 
     arena_init(&arena, CAP);
     for (size_t number = 0; number < ROUNDS; number++) {
-        struct caveat_result result = {CAVEAT_UNKNOWN, 0};
+        struct caveat_result result = {.outcome = CAVEAT_UNKNOWN};
         bool expected = number % 2 == 0 || number % 100 == hours[number % BEHALF_COUNT_OF(zones)];
         enum status status;
 
