@@ -290,3 +290,18 @@ Test(scenarios_conditions, deep_siblings_do_not_starve_each_other)
     EXPECT("doc:1#viewer@user:u", "deny");
     AGREED();
 }
+
+/* The relation has a condition, so that it is no plain one. */
+Test(scenarios_conditions, a_userset_is_not_matched_by_a_wildcard_beside_a_condition)
+{
+    GIVEN("caveat if_open(open bool) { open } definition user {} definition group { relation "
+          "member: user } definition folder { relation viewer: group | group:* | group#member | "
+          "group with if_open }",
+          "folder:1#viewer@group:*", "group:1#member@user:u");
+    EXPECT("folder:1#viewer@group:1", "allow");
+    EXPECT("folder:1#viewer@group:1#member", "deny");
+    EXPECT("folder:1#viewer@user:u", "deny");
+    EXPECT_SUBJECTS("folder:1#viewer", "group", "*{}");
+    EXPECT_SUBJECTS("folder:1#viewer", "group#member", "");
+    AGREED();
+}
