@@ -36,8 +36,8 @@ log_state(const struct clock_reading *reading)
 {
     static const char *const events[] = {
         [ENGINE_CLOCK_AGREES] = "the clock is believed again",
-        [ENGINE_CLOCK_AHEAD] = "the clock ran ahead: expirations follow it, sweeping stops until "
-                               "the clock is confirmed or rejected",
+        [ENGINE_CLOCK_AHEAD] = ("the clock ran ahead: expirations follow it, sweeping stops until "
+                                "the clock is confirmed or rejected"),
         [ENGINE_CLOCK_REJECTED] = "the clock was rejected and is left out until it agrees again",
     };
     struct buffer wall;
