@@ -34,6 +34,17 @@ Test(eval_plain, a_node_on_the_way_to_an_answer_holds)
     AGREED();
 }
 
+Test(eval_plain, a_node_beside_the_way_to_an_answer_does_not_hold)
+{
+    GIVEN(groups, "doc:1#viewer@group:a#member", "doc:1#viewer@group:b#member",
+          "doc:1#viewer@group:c#member", "group:b#member@user:ann", "doc:1#editor@group:a#member",
+          "doc:1#editor@group:c#member");
+    EXPECT("doc:1#viewer@user:ann", "allow");
+    EXPECT("doc:1#both@user:ann", "deny");
+    EXPECT("doc:1#only@user:ann", "allow");
+    AGREED();
+}
+
 Test(eval_plain, a_node_that_holds_nothing_stays_so)
 {
     GIVEN(groups, "doc:1#viewer@user:ann", "doc:1#editor@group:a#member",

@@ -292,6 +292,23 @@ Test(frontier, what_it_met_before_an_allow_is_not_denied, .init = open_plain)
     snapshot_close(&snapshot);
 }
 
+/* The walk that became wide stood somewhere among the groups when the answer came. */
+Test(frontier, its_answer_says_nothing_of_where_the_walk_stood, .init = open_plain)
+{
+    char document[TEXT_SIZE];
+
+    for (unsigned outer = 0; outer < OUTER; outer++)
+        PUT("document:of%u#viewer@group:a%u#member", outer, outer);
+    flush();
+    begin("in", LIMIT_CHECK_EDGES);
+    expect("wide", "view", true);
+    for (unsigned outer = 0; outer < OUTER; outer++) {
+        (void)snprintf(document, sizeof document, "of%u", outer);
+        expect(document, "view", outer == OUTER / 2);
+    }
+    snapshot_close(&snapshot);
+}
+
 Test(frontier, parts_of_operators_are_walked_by_it, .init = open_plain)
 {
     expect_alone("in", "wide", "less", false);
