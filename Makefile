@@ -163,7 +163,8 @@ $(B)/obj/%.o: %.c $(B)/flags
 $(B)/obj/%.o: %.cc $(B)/flags
 	$(SAY) CXX $<
 	$(Q)mkdir -p $(@D) && $(COMPILE_CXX)
-$(B)/pic/%.o: PIC = -fPIC -fvisibility=hidden
+# The installed library is plain objects: others link it, whatever their compiler.
+$(B)/pic/%.o: PIC = -fPIC -fvisibility=hidden -fno-lto
 $(B)/pic/%.o: %.c $(B)/flags
 	$(SAY) CC '$< (pic)'
 	$(Q)mkdir -p $(@D) && $(COMPILE)
