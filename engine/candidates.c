@@ -273,13 +273,13 @@ find_intersection(struct candidates *candidates, uint32_t type, const struct rew
     uint32_t fewest;
     enum status status = find_fewest(candidates, type, row, bound, &fewest, operand, error);
 
-    for (uint32_t i = 0; status == BEHALF_OK && !operand->cut && operand->set.count > 0; i++) {
+    for (uint32_t i = 0; i < row->count; i++) {
         struct operand other;
 
+        if (status != BEHALF_OK || operand->cut || operand->set.count == 0)
+            break;
         if (i == fewest)
             continue;
-        if (i == row->count)
-            break;
         status = find_rewrite(candidates, type, schema_of(candidates)->operands[row->first + i],
                               bound_beside(bound, operand), &other, error);
         if (status == BEHALF_OK)

@@ -384,8 +384,9 @@ walk_from(struct eval *eval, uint64_t object, uint32_t member, uint64_t kinds, b
         fetch_ahead(eval, plain);
         status = ask_next(eval, plain, holds, error);
     }
-    plain->holds = *holds;
-    plain->denied[plain->walk] = !*holds;
+    /* A walk that failed has shown nothing. */
+    plain->holds = status == BEHALF_OK && *holds;
+    plain->denied[plain->walk] = status == BEHALF_OK && !*holds;
     return status;
 }
 

@@ -433,6 +433,22 @@ Test(frontier, a_spent_budget_is_an_error, .init = open_plain)
 }
 
 /* What differs is what each thread spends on looking from the subject's side. */
+/* Nobody goes on with an evaluation that failed; should somebody, it must not say more than was
+ * shown. Below an exclusion, a deny that was not would be an allow. */
+Test(frontier, a_walk_that_failed_has_shown_nothing, .init = open_plain)
+{
+    bool allowed;
+
+    for (uint64_t edges = 2; edges < 40; edges++) {
+        begin("in", edges);
+        eval.wide = NULL;
+        cr_assert_eq(ask("wide", "view", &allowed), BEHALF_BUDGET_EXHAUSTED);
+        snapshot.budget.edges_left = LIMIT_CHECK_EDGES;
+        expect("wide", "view", true);
+        snapshot_close(&snapshot);
+    }
+}
+
 Test(frontier, edges_that_were_taken_and_not_used_are_given_back, .init = open_plain)
 {
     uint64_t most = 0;
