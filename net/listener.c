@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -168,33 +169,99 @@ refused:
 
 /* --- Unix socket --- */
 
-/* The directory must be ours and closed; it is made when it does not exist. */
+#define SOCKET_PATH_MAX sizeof(((struct sockaddr_un *)NULL)->sun_path)
+
+/* Who may connect. */
+struct socket_access {
+    const char *path;
+    gid_t group;
+    mode_t mode;
+};
+
 static enum status
-check_directory(const char *path, struct error *error)
+find_group(const char *name, gid_t *group, struct error *error)
 {
-    char directory[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+    char text[4096];
+    struct group entry;
+    struct group *found = NULL;
+
+    *group = getegid();
+    if (name == NULL)
+        return BEHALF_OK;
+    if (getgrnam_r(name, &entry, text, sizeof text, &found) != 0 || found == NULL)
+        return error_set(error, BEHALF_MALFORMED_REQUEST, "there is no group '%.100s'", name);
+    *group = found->gr_gid;
+    return BEHALF_OK;
+}
+
+/* The directory of `path`: "." when it names none. */
+static void
+directory_of(const char *path, char directory[static SOCKET_PATH_MAX])
+{
     const char *slash = strrchr(path, '/');
     size_t size = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
-    struct stat info;
 
-    if (slash == NULL) {
-        memcpy(directory, ".", 2);
-    } else {
-        memcpy(directory, path, size);
-        directory[size] = '\0';
-    }
-    if (mkdir(directory, 0700) != 0 && errno != EEXIST)
+    memcpy(directory, slash == NULL ? "." : path, slash == NULL ? 1 : size);
+    directory[slash == NULL ? 1 : size] = '\0';
+}
+
+/* What those who may use the socket need of its directory: to pass through. */
+static mode_t
+directory_mode(const struct socket_access *access)
+{
+    return 0700 | ((access->mode & 060) != 0 ? 0010 : 0) | ((access->mode & 006) != 0 ? 0001 : 0);
+}
+
+static enum status
+make_directory(const char *directory, const struct socket_access *access, struct error *error)
+{
+    if (mkdir(directory, 0700) != 0) {
+        if (errno == EEXIST)
+            return BEHALF_OK;
         return error_set(error, BEHALF_OVERLOADED, "cannot make the directory '%s': %s", directory,
                          strerror(errno));
+    }
+    if (chown(directory, (uid_t)-1, access->group) != 0 ||
+        chmod(directory, directory_mode(access)) != 0)
+        return error_set(error, BEHALF_OVERLOADED, "cannot open the directory '%s' to clients: %s",
+                         directory, strerror(errno));
+    return BEHALF_OK;
+}
+
+/* The directory must be ours, and only those may pass through it who may use the socket; it is made
+ * when it does not exist. */
+static enum status
+check_directory(const struct socket_access *access, struct error *error)
+{
+    char directory[SOCKET_PATH_MAX];
+    mode_t wanted = directory_mode(access);
+    struct stat info;
+    enum status status;
+
+    directory_of(access->path, directory);
+    status = make_directory(directory, access, error);
+    if (status != BEHALF_OK)
+        return status;
     if (stat(directory, &info) != 0)
         return error_set(error, BEHALF_OVERLOADED, "cannot look at the directory '%s': %s",
                          directory, strerror(errno));
-    if (info.st_uid != geteuid() || (info.st_mode & 077) != 0) {
+    if (info.st_uid != geteuid() || (info.st_mode & 077 & ~(wanted | (wanted & 011) << 2)) != 0) {
         error_set(error, BEHALF_MALFORMED_REQUEST,
                   "cannot listen on '%s': its directory must belong to the server's user and be "
-                  "closed to all others",
-                  path);
-        error_hint(error, "chmod 700 %.200s, or choose a directory of its own", directory);
+                  "closed to all who may not use the socket",
+                  access->path);
+        error_hint(error, "chmod %o %.200s, or choose a directory of its own", (unsigned)wanted,
+                   directory);
+        return BEHALF_MALFORMED_REQUEST;
+    }
+    if ((info.st_mode & wanted) != wanted ||
+        ((wanted & 0010) != 0 && info.st_gid != access->group)) {
+        error_set(error, BEHALF_MALFORMED_REQUEST,
+                  "cannot listen on '%s': those who may use the socket cannot pass through its "
+                  "directory",
+                  access->path);
+        error_hint(error, "chgrp %u %.200s; chmod %o %.200s", (unsigned)access->group, directory,
+                   (unsigned)wanted, directory);
         return BEHALF_MALFORMED_REQUEST;
     }
     return BEHALF_OK;
@@ -227,29 +294,42 @@ remove_stale(const struct sockaddr_un *address, struct error *error)
     return BEHALF_OK;
 }
 
-enum status
-listener_open_unix(struct listener *listener, const char *path, struct error *error)
+/* The group is set before the mode: nobody else's group ever has the permissions of the mode. */
+static bool
+bind_unix(int fd, const struct sockaddr_un *address, const struct socket_access *access)
 {
+    return fd >= 0 &&
+           bind(fd, (const struct sockaddr *)(const void *)address, sizeof *address) == 0 &&
+           chown(access->path, (uid_t)-1, access->group) == 0 &&
+           chmod(access->path, access->mode) == 0 && listen(fd, BACKLOG) == 0;
+}
+
+enum status
+listener_open_unix(struct listener *listener, const struct server_options *options,
+                   struct error *error)
+{
+    const char *path = options->unix_path;
+    struct socket_access access = {.path = path, .mode = options->unix_mode};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     enum status status;
 
     listener_init(listener, false);
-    if (path[0] == '\0' || strlen(path) >= sizeof address.sun_path) {
+    if (path[0] == '\0' || strlen(path) >= SOCKET_PATH_MAX) {
         status = error_set(error, BEHALF_MALFORMED_REQUEST,
                            "cannot listen on '%.200s': a path must have 1 to %zu bytes", path,
-                           sizeof address.sun_path - 1);
+                           SOCKET_PATH_MAX - 1);
         goto done;
     }
     memcpy(address.sun_path, path, strlen(path));
-    status = check_directory(path, error);
+    status = find_group(options->unix_group, &access.group, error);
+    if (status == BEHALF_OK)
+        status = check_directory(&access, error);
     if (status == BEHALF_OK)
         status = remove_stale(&address, error);
     if (status != BEHALF_OK)
         goto done;
     listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (listener->fd < 0 ||
-        bind(listener->fd, (const struct sockaddr *)(const void *)&address, sizeof address) != 0 ||
-        chmod(path, 0600) != 0 || listen(listener->fd, BACKLOG) != 0) {
+    if (!bind_unix(listener->fd, &address, &access)) {
         status =
             error_set(error, BEHALF_OVERLOADED, "cannot listen on '%s': %s", path, strerror(errno));
         goto done;

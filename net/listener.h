@@ -1,8 +1,9 @@
 /* listener.h - sockets that listen, and what they may be bound to.
  *
- * Always true: TCP is bound to loopback only, as long as there are neither keys nor TLS; a Unix
- * socket has mode 0600 and stands in a directory that is ours and closed to others (a socket is
- * reachable between bind and chmod, so only the directory protects it). Above the limit of
+ * Always true: TCP is bound to loopback only, as long as there are neither keys nor TLS. A Unix
+ * socket is in a directory that is ours and that nobody passes through but those who may use the
+ * socket: a socket is reachable between bind and chmod, so the directory protects it. Its mode is
+ * 0600 unless the options name a group or a mode. Above the limit of
  * connections, and without descriptors, a client is accepted and closed: it must not wait for
  * nothing. Threads: opened before the loops start; afterwards its events run on the first loop. */
 #ifndef BEHALF_NET_LISTENER_H
@@ -31,7 +32,8 @@ struct listener {
  * refuses (taken, no permission). */
 enum status listener_open_tcp(struct listener *listener, const char *address,
                               struct error *error) BEHALF_MUST_USE;
-enum status listener_open_unix(struct listener *listener, const char *path,
+/* The path, the group and the mode of the options. */
+enum status listener_open_unix(struct listener *listener, const struct server_options *options,
                                struct error *error) BEHALF_MUST_USE;
 
 /* Connections go to `loops` in turn; the events run on the first. Before the loops start. */

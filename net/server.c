@@ -36,8 +36,7 @@ open_listeners(struct server *server, const struct server_options *options, stru
         server->listener_count++;
     }
     if (options->unix_path != NULL) {
-        status = listener_open_unix(&server->listeners[server->listener_count], options->unix_path,
-                                    error);
+        status = listener_open_unix(&server->listeners[server->listener_count], options, error);
         if (status != BEHALF_OK)
             return status;
         server->listener_count++;

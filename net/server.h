@@ -10,6 +10,7 @@
 #define BEHALF_NET_SERVER_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/env.h"
 #include "base/error.h"
@@ -23,7 +24,9 @@ struct server_options {
     struct engine *engine;
     const struct env *env;
     const char *listen_address; /* "127.0.0.1:23425", "[::1]:0" (any port), NULL = no TCP */
-    const char *unix_path;      /* NULL = none; its directory must be ours and closed to others */
+    const char *unix_path;      /* NULL = none; its directory: see listener.h */
+    const char *unix_group;     /* NULL = the group of the process */
+    mode_t unix_mode;           /* of the socket */
     unsigned loops;             /* 0 = half of the cores, at least 1 */
     unsigned connections;       /* 0 = LIMIT_CONNECTIONS */
     unsigned idle_s;            /* silence that closes a connection; 0 = never */

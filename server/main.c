@@ -177,6 +177,14 @@ serve(struct server *server, struct engine *engine, const struct options *option
     return EXIT_STOPPED;
 }
 
+static mode_t
+unix_mode(const struct options *options)
+{
+    if (options->unix_mode != OPTIONS_UNSET)
+        return (mode_t)options->unix_mode;
+    return options->unix_group[0] != '\0' ? 0660 : 0600;
+}
+
 static enum exit_code
 run(const struct options *options, const sigset_t *signals)
 {
@@ -194,6 +202,8 @@ run(const struct options *options, const sigset_t *signals)
         .env = env,
         .listen_address = strcmp(options->listen, "none") == 0 ? NULL : options->listen,
         .unix_path = options->unix_path[0] != '\0' ? options->unix_path : NULL,
+        .unix_group = options->unix_group[0] != '\0' ? options->unix_group : NULL,
+        .unix_mode = unix_mode(options),
         .loops = (unsigned)options->loops,
         .connections = (unsigned)options->connections,
         .idle_s = (unsigned)options->idle_timeout,

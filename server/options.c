@@ -20,6 +20,7 @@ enum option_kind {
     OPTION_THREADS,
     OPTION_SIZE,
     OPTION_LEVEL,
+    OPTION_MODE,
     OPTION_FLAG,
     OPTION_ACTION,
 };
@@ -99,6 +100,18 @@ parse_size(const char *text, uint64_t *size)
     return true;
 }
 
+/* Permissions of a file as chmod(1) takes them in octal: reading and writing, at most 0666. */
+static bool
+parse_mode(const char *text, uint64_t *mode)
+{
+    char *end = NULL;
+
+    if (!isdigit((unsigned char)text[0]))
+        return false;
+    *mode = strtoull(text, &end, 8);
+    return *end == '\0' && (*mode & ~(uint64_t)0666) == 0;
+}
+
 static bool
 parse_flag(const char *text, bool *flag)
 {
@@ -120,6 +133,8 @@ kind_text(enum option_kind kind)
         return "a number of bytes, with K, M or G behind it";
     case OPTION_LEVEL:
         return "debug, info, warn or error";
+    case OPTION_MODE:
+        return "a mode in octal, such as 0660";
     case OPTION_FLAG:
     case OPTION_ACTION:
         return "true or false";
@@ -144,6 +159,8 @@ store_value(struct options *options, const struct option *option, const char *te
         return parse_size(text, member);
     case OPTION_LEVEL:
         return log_level_parse(text, member);
+    case OPTION_MODE:
+        return parse_mode(text, member);
     case OPTION_FLAG:
     case OPTION_ACTION:
         return parse_flag(text, member);
@@ -167,7 +184,8 @@ set_defaults(struct options *options)
     for (size_t index = 0; index < OPTION_COUNT; index++) {
         const struct option *option = &table[index];
 
-        if (option->kind == OPTION_NUMBER && option->fallback[0] == '\0')
+        if ((option->kind == OPTION_NUMBER || option->kind == OPTION_MODE) &&
+            option->fallback[0] == '\0')
             *(uint64_t *)(void *)((char *)options + option->offset) = OPTIONS_UNSET;
         else if (option->kind != OPTION_ACTION && !store_value(options, option, option->fallback))
             BEHALF_UNREACHABLE(); /* the table holds a default that does not parse */
@@ -222,6 +240,26 @@ read_argument(struct reading *reading, int count, char *const *arguments, int *a
     return set_option(reading, index, arguments[*at], source);
 }
 
+/* The variables of the command line and the load tool, which share a shell with the server. */
+static bool
+is_variable_of_clients(const char *variable, size_t size)
+{
+    static const char endpoint[] = "BEHALF_ENDPOINT";
+
+    return size == sizeof endpoint - 1 && memcmp(variable, endpoint, size) == 0;
+}
+
+/* A misspelt variable must not start a server with defaults: BEHALF_LISTN, BEHALF_KEYFILE. */
+static enum status
+refuse_variable(struct reading *reading, const char *variable, size_t size)
+{
+    error_set(reading->error, BEHALF_MALFORMED_REQUEST,
+              "unknown variable '%.*s' in the environment", (int)(size < 100 ? size : 100),
+              variable);
+    error_hint(reading->error, "unset it; behalfd --help lists the variables");
+    return BEHALF_MALFORMED_REQUEST;
+}
+
 static enum status
 read_environment(struct reading *reading, char *const *environment)
 {
@@ -238,7 +276,8 @@ read_environment(struct reading *reading, char *const *environment)
         while (index < OPTION_COUNT && (strlen(table[index].environment) != size ||
                                         memcmp(table[index].environment, *environment, size) != 0))
             index++;
-        /* Other programs of the house have variables of their own (BEHALF_SEED, BEHALF_WORLDS). */
+        if (index == OPTION_COUNT && !is_variable_of_clients(*environment, size))
+            return refuse_variable(reading, *environment, size);
         if (index == OPTION_COUNT || reading->set[index])
             continue;
         status = set_option(reading, index, equals + 1, table[index].environment);

@@ -23,6 +23,7 @@ struct options {
 #define OPTION_THREADS(member) uint64_t member;
 #define OPTION_SIZE(member) uint64_t member;
 #define OPTION_LEVEL(member) enum log_level member;
+#define OPTION_MODE(member) uint64_t member;
 #define OPTION_FLAG(member) bool member;
 #define OPTION_ACTION(member) bool member;
 #define X(flag, environment, member, kind, fallback, value, help) OPTION_##kind(member)
@@ -33,6 +34,7 @@ struct options {
 #undef OPTION_THREADS
 #undef OPTION_SIZE
 #undef OPTION_LEVEL
+#undef OPTION_MODE
 #undef OPTION_FLAG
 #undef OPTION_ACTION
     char *file; /* bytes of the configuration file */

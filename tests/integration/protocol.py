@@ -2,6 +2,7 @@
 """The protocol, spoken by a MessagePack library that is not ours over a plain socket.
 
 Starts its own behalfd from $BUILD (build/release by default); prints one line per case."""
+import grp
 import os
 import random
 import resource
@@ -1110,7 +1111,15 @@ def starts_that_are_refused(client, server):
     os.mkdir(open_directory)
     os.chmod(open_directory, 0o755)
     refuses(2, "--data", fresh, "--listen", "none", "--unix", open_directory + "/s",
-            word="closed to all others")
+            word="closed to all who may not use the socket")
+    refuses(2, "--data", fresh, "--listen", "none", "--unix", scratch + "/s", "--unix-group",
+            "no-such-group", word="there is no group 'no-such-group'")
+    refuses(2, "--data", fresh, "--listen", "none", "--unix", scratch + "/s", "--unix-mode",
+            "0660", word="chmod 710 " + scratch)
+    os.chmod(open_directory, 0o771)  # a member of the group could put another socket in its place
+    refuses(2, "--data", fresh, "--listen", "none", "--unix", open_directory + "/s",
+            "--unix-mode", "0666", word="chmod 711 " + open_directory)
+    refuses(2, "--data", fresh, word="BEHALF_LISTN", environment={"BEHALF_LISTN": "127.0.0.1:1"})
     with open(os.path.join(scratch, "file"), "w") as file:
         file.write("x")
     refuses(3, "--data", os.path.join(scratch, "file"), word="file")
@@ -1147,6 +1156,23 @@ def unix_socket_and_config(client, server):
         assert other.connect().call("ping") == {}
         one.close()
     assert other.stop() == 0 and not os.path.exists(path)
+    shutil.rmtree(scratch)
+
+
+@case
+def a_unix_socket_is_open_to_a_group_or_to_all(client, server):
+    scratch = tempfile.mkdtemp()
+    group = grp.getgrgid(os.getegid()).gr_name
+    path = os.path.join(scratch, "run", "s")
+    for options, mode, directory in ((("--unix-group", group), 0o660, 0o710),
+                                     (("--unix-mode", "0666"), 0o666, 0o711),
+                                     (("--unix-group", group, "--unix-mode", "0600"), 0o600, 0o700)):
+        other = Server(os.path.join(scratch, "data"), "--unix", path, *options)
+        assert os.stat(path).st_mode & 0o777 == mode, (options, oct(os.stat(path).st_mode))
+        assert os.stat(os.path.dirname(path)).st_mode & 0o777 == directory, options
+        assert os.stat(path).st_gid == os.getegid()
+        assert other.stop() == 0
+        os.rmdir(os.path.dirname(path))
     shutil.rmtree(scratch)
 
 

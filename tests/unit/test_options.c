@@ -52,8 +52,8 @@ Test(options, flag_beats_environment_beats_file_beats_default)
 {
     char *path =
         write_file("# comment\n\n data = file \nloops=3\nworkers = 4\ngraph-memory = 2M\n");
-    char *environment[] = {TEXT("BEHALF_LOOPS=5"), TEXT("BEHALF_WORKERS=6"), TEXT("BEHALF_SEED=9"),
-                           TEXT("HOME=/"), NULL};
+    char *environment[] = {TEXT("BEHALF_LOOPS=5"), TEXT("BEHALF_WORKERS=6"),
+                           TEXT("BEHALF_ENDPOINT=9"), TEXT("HOME=/"), NULL};
     struct options options;
 
     cr_assert_eq(
@@ -119,6 +119,48 @@ Test(options, what_is_refused)
                  BEHALF_MALFORMED_REQUEST);
     cr_assert_eq(READ(&options, no_environment, TEXT("--config=/nonexistent")),
                  BEHALF_MALFORMED_REQUEST);
+}
+
+/* A server that was told something in a variable it does not know must not start with defaults. */
+Test(options, unknown_variables_of_the_house_are_refused)
+{
+    static const char *const unknown[] = {"BEHALF_LISTN=127.0.0.1:1", "BEHALF_=1",
+                                          "BEHALF_DATA2=d",           "BEHALF_listen=x",
+                                          "BEHALF_ENDPOINTS=x",       "BEHALF_HELP=1"};
+    char *clients[] = {TEXT("BEHALF_ENDPOINT=127.0.0.1:1"), TEXT("BEHALFD=x"), TEXT("BEHALF=1"),
+                       NULL};
+    struct options options;
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(unknown); index++) {
+        char *environment[] = {(char *)(uintptr_t)unknown[index], NULL};
+
+        cr_assert_eq(READ(&options, environment, TEXT("--data=d")), BEHALF_MALFORMED_REQUEST, "%s",
+                     unknown[index]);
+        cr_assert_not_null(strstr(error.message, "unknown variable 'BEHALF_"), "%s", error.message);
+    }
+    cr_assert_eq(READ(&options, clients, TEXT("--data=d")), BEHALF_OK, "%s", error.message);
+    options_release(&options);
+}
+
+Test(options, the_mode_of_the_socket_is_octal_and_has_no_execute_bits)
+{
+    static const char *const wrong[] = {"660x", "0888", "0770", "1660", "u=rw", "", "-1", "0x1b0"};
+    struct options options;
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(wrong); index++) {
+        char text[32];
+
+        (void)snprintf(text, sizeof text, "--unix-mode=%s", wrong[index]);
+        cr_assert_eq(READ(&options, no_environment, TEXT("--data=d"), text),
+                     BEHALF_MALFORMED_REQUEST, "%s", text);
+    }
+    cr_assert_eq(READ(&options, no_environment, TEXT("--data=d"), TEXT("--unix-mode=0660")),
+                 BEHALF_OK);
+    cr_assert_eq(options.unix_mode, 0660);
+    options_release(&options);
+    cr_assert_eq(READ(&options, no_environment, TEXT("--data=d")), BEHALF_OK);
+    cr_assert_eq(options.unix_mode, OPTIONS_UNSET);
+    options_release(&options);
 }
 
 Test(options, help_names_every_option)
