@@ -29,6 +29,7 @@ enum bench_exit {
 enum bench_output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_CSV };
 
 struct bench_options {
+    const char *command; /* the whole command line, for reports; NULL = not known */
     const char *endpoint;
     const char *workload; /* a shape or a directory; NULL for a ping without one */
     uint64_t size;        /* relationships of a shape */

@@ -5,6 +5,7 @@
 #include "base/datum.h"
 #include "bench/bench_report.h"
 
+#define RUNS_MIN 2 /* of a row: one run says nothing of its spread */
 #define ARENA_MAX ((size_t)64 * 1024 * 1024)
 
 static const char red[] = "\033[31m";
@@ -87,7 +88,52 @@ put_ratio(const struct comparison *comparison, const char *name, double before, 
                       colour, ratio, colour[0] != '\0' ? plain : "");
 }
 
-/* Whether the row got slower by more than the tolerance. */
+/* The figure in each of the row's runs: how many there are, the lowest and the highest. */
+struct spread {
+    size_t runs;
+    double lowest;
+    double highest;
+};
+
+static struct spread
+spread_of(const struct datum *row, const char *key)
+{
+    const struct datum *runs = datum_field(row, SLICE_LITERAL("runs"));
+    struct spread spread = {0};
+
+    if (runs == NULL || runs->kind != DATUM_LIST)
+        return spread;
+    for (size_t index = 0; index < runs->as.list.count; index++) {
+        const struct datum *run = runs->as.list.items[index];
+        double value = run->kind == DATUM_MAP ? number(run, key) : (double)NAN;
+
+        if (isnan(value))
+            continue;
+        spread.lowest = spread.runs == 0 || value < spread.lowest ? value : spread.lowest;
+        spread.highest = spread.runs == 0 || value > spread.highest ? value : spread.highest;
+        spread.runs++;
+    }
+    return spread;
+}
+
+/* A row that moved by more than the tolerance: is it the change, or the noise of the machine? */
+static void
+judge(const struct datum *before, const struct datum *after, bool open_loop,
+      struct report_judgement *judgement)
+{
+    const char *key = open_loop ? "p99_us" : "requests_per_second";
+    struct spread old = spread_of(before, key);
+    struct spread new = spread_of(after, key);
+
+    if (isnan(number(before, key)) || isnan(number(after, key)))
+        judgement->slower++; /* a figure that is missing is no proof of speed */
+    else if (old.runs < RUNS_MIN || new.runs < RUNS_MIN)
+        judgement->undecided++;
+    else if (open_loop ? new.lowest > old.highest : new.highest < old.lowest)
+        judgement->slower++;
+}
+
+/* Whether the median got worse by more than the tolerance. */
 static bool
 compare_row(const struct comparison *comparison, const struct datum *before,
             const struct datum *after, bool open_loop)
@@ -133,15 +179,14 @@ report_compare(struct slice before, struct slice after, double tolerance_percent
             const struct datum *row = rows[0]->as.list.items[index];
             const struct datum *other =
                 row->kind == DATUM_MAP ? find_row(rows[1], string(row, "name")) : NULL;
-            bool slower;
 
             if (other == NULL)
                 continue;
             judgement->compared++;
-            slower = compare_row(&comparison, row, other, open_loop);
             /* The echo tells of the machine, not of what was changed. */
-            if (!slice_equal(string(row, "name"), SLICE_LITERAL(REPORT_ECHO)))
-                judgement->slower += slower;
+            if (compare_row(&comparison, row, other, open_loop) &&
+                !slice_equal(string(row, "name"), SLICE_LITERAL(REPORT_ECHO)))
+                judge(row, other, open_loop, judgement);
         }
         if (judgement->compared == 0)
             buffer_add_text(problem, "the two reports have no row in common");

@@ -346,12 +346,14 @@ number_start(struct stage *stage, const char *number, const char *what, int sign
 {
     const struct behalf_question question = {
         .resource = "document:0-0", .permission = "view", .subject = "user:0-0"};
-    int64_t from_ns = bench_now_ns();
+    int64_t from_ns;
     struct behalf_client *client = NULL;
     struct behalf_answer answer;
     enum bench_exit outcome = BENCH_CONNECTION;
 
-    if (bench_serve_restart(&stage->server, signal_number)) {
+    bench_serve_end(&stage->server, signal_number);
+    from_ns = bench_now_ns();
+    if (bench_serve_restart(&stage->server)) {
         stage->options.endpoint = stage->server.endpoint;
         if (behalf_connect(stage->options.endpoint, NULL, &client, NULL) == BEHALF_SUCCESS &&
             behalf_check(client, NULL, &question, &answer, NULL, NULL) == BEHALF_SUCCESS)
@@ -411,7 +413,7 @@ number_starts(struct stage *stage)
     (void)snprintf(what, sizeof what, "  after kill -9 with a log of %.1f MB", bytes / 1e6);
     if (outcome == BENCH_OK)
         outcome = number_start(stage, "", what, SIGKILL, 2, &crashed);
-    if (outcome == BENCH_OK)
+    if (outcome == BENCH_OK && crashed > orderly)
         print_number("", "  so the log is replayed, and its sorted files written, at",
                      bytes / 1e6 / (crashed - orderly), AIM_NONE, 0, "MB/s");
     return outcome;

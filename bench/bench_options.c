@@ -21,7 +21,8 @@ const char bench_help[] =
     "it as large as a check: what the network and the server's loop cost alone. numbers prints\n"
     "the figures the project holds itself to, over servers of its own, and begins with --size\n"
     "medium --seconds 3 --repeat 3; --workload W prints those of one-hop, drive, github, agents\n"
-    "or delegated alone. compare sets two reports of --json side by side. generate writes a\n"
+    "or delegated alone. compare sets two reports of --json side by side; slower is what moved\n"
+    "by more than the tolerance and further than the runs of each differ. generate writes a\n"
     "built-in workload as files.\n"
     "\n"
     "what is asked:\n"
@@ -223,7 +224,6 @@ static const struct {
     {"generate", COMMAND_GENERATE, 1},   {"compare", COMMAND_COMPARE, 2},
     {"--compare", COMMAND_COMPARE, 2},   {"numbers", COMMAND_NUMBERS, 0},
     {"workloads", COMMAND_WORKLOADS, 0}, {"help", COMMAND_HELP, 0},
-    {"--help", COMMAND_HELP, 0},         {"-h", COMMAND_HELP, 0},
     {"--version", COMMAND_VERSION, 0},
 };
 
@@ -282,6 +282,16 @@ check_together(struct bench_command_line *line, struct buffer *problem)
     return problem->size == 0;
 }
 
+/* --help is taken wherever it is given, also after a command whose words are incomplete. */
+static bool
+asks_for_help(int count, char *const *arguments)
+{
+    for (int at = 0; at < count; at++)
+        if (strcmp(arguments[at], "--help") == 0 || strcmp(arguments[at], "-h") == 0)
+            return true;
+    return false;
+}
+
 bool
 bench_options_parse(int count, char *const *arguments, struct bench_command_line *line,
                     struct buffer *problem)
@@ -303,6 +313,10 @@ bench_options_parse(int count, char *const *arguments, struct bench_command_line
                     .warmup_seconds = 1,
                     .echo = true},
     };
+    if (asks_for_help(count, arguments)) {
+        line->command = COMMAND_HELP;
+        return true;
+    }
     if (!take_command(count, arguments, line, &at, problem))
         return false;
     if (line->command == COMMAND_NUMBERS) {

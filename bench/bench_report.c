@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 
@@ -23,13 +26,51 @@ report_latency_name(enum report_latency latency)
 
 /* --- figures ---------------------------------------------------------------------------------- */
 
+/* The processor's name as the kernel gives it on x86; empty elsewhere. */
+static void
+read_processor(char *name, size_t size)
+{
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    char line[256];
+
+    name[0] = '\0';
+    while (file != NULL && name[0] == '\0' && fgets(line, sizeof line, file) != NULL) {
+        const char *value = strchr(line, ':');
+
+        if (value == NULL || strncmp(line, "model name", strlen("model name")) != 0)
+            continue;
+        line[strcspn(line, "\n")] = '\0';
+        (void)snprintf(name, size, ", %s", value + strspn(value, ": "));
+    }
+    if (file != NULL)
+        (void)fclose(file);
+}
+
+static void
+note_circumstances(struct report *report)
+{
+    time_t now = time(NULL);
+    char processor[160];
+    struct utsname system;
+    struct tm utc;
+
+    if (gmtime_r(&now, &utc) != NULL)
+        (void)strftime(report->started, sizeof report->started, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    read_processor(processor, sizeof processor);
+    if (uname(&system) == 0)
+        (void)snprintf(report->machine, sizeof report->machine, "%.20s %.40s %.20s%s, %ld cores",
+                       system.sysname, system.release, system.machine, processor,
+                       sysconf(_SC_NPROCESSORS_ONLN));
+}
+
 struct report *
 report_new(const struct bench_options *options, const struct workload *workload)
 {
     struct report *report = memory_new(sizeof *report);
     struct buffer mix;
 
-    *report = (struct report){.zipf = options->zipf,
+    *report = (struct report){.command = options->command,
+                              .zipf = options->zipf,
                               .seed = options->seed,
                               .connections = options->connections,
                               .depth = options->depth,
@@ -41,6 +82,7 @@ report_new(const struct bench_options *options, const struct workload *workload)
         report->workload = workload->name;
         report->relationships = workload->relationships;
     }
+    note_circumstances(report);
     buffer_init(&mix);
     bench_mix_print(&options->mix, &mix);
     (void)snprintf(report->mix, sizeof report->mix, "%.*s", SLICE_PRINTF(buffer_slice(&mix)));
@@ -97,6 +139,7 @@ summarize(struct report_row *row)
     for (size_t index = 0; index < REPORT_LATENCIES; index++)
         median->latency_us[index] = median_of(
             row, offsetof(struct report_figures, latency_us) + index * sizeof(double), scratch);
+    median->latency_us[REPORT_MAX] = (double)row->latency_ns.max / 1000.0;
     /* Last: `scratch` is then sorted by throughput. */
     median->requests_per_second =
         median_of(row, offsetof(struct report_figures, requests_per_second), scratch);

@@ -2,9 +2,9 @@
  *
  * A report has a row per method, one over all of them when there are several, and one of the echo;
  * a row has a run per repeat. Figures of a row are medians over its runs, each figure by itself;
- * the histogram is that of all runs together.
+ * counts are sums, the largest latency and the histogram are those of all runs together.
  * Always true: a writer changes nothing, and what it writes depends on the report alone.
- * Memory: report_free. Threads: none. */
+ * Memory: report_free; `command` is borrowed. Threads: none. */
 #ifndef BEHALF_BENCH_REPORT_H
 #define BEHALF_BENCH_REPORT_H
 
@@ -43,7 +43,7 @@ struct report_row {
     const char *name; /* static */
     struct report_figures *runs;
     uint32_t run_count;
-    struct report_figures median; /* counts are sums */
+    struct report_figures median; /* counts are sums, the maximum that of all runs */
     double lowest;                /* requests a second of the slowest run */
     double highest;
     struct histogram latency_ns;
@@ -51,6 +51,9 @@ struct report_row {
 
 struct report {
     const char *workload; /* NULL = none */
+    const char *command;  /* the command line; NULL = not known */
+    char started[32];     /* UTC, "2026-01-31T10:20:30Z" */
+    char machine[256];    /* system, processor and cores of the load tool's machine */
     uint64_t relationships;
     uint64_t seed;
     double zipf;
@@ -107,13 +110,15 @@ void report_html(const struct report *report, struct buffer *out); /* needs noth
 /* --- comparing two JSON reports (bench_compare.c) --- */
 
 struct report_judgement {
-    uint32_t compared; /* rows that both have */
-    uint32_t slower;   /* of these, by more than the tolerance */
+    uint32_t compared;  /* rows that both have */
+    uint32_t slower;    /* of these, by more than the tolerance and the spread of the runs */
+    uint32_t undecided; /* slower by more than the tolerance, but with too few runs to tell */
 };
 
 /* Rows of both documents side by side, `after` over `before`. What counts as slower: throughput in
- * a closed loop, p99 in an open one. False, with the reason in `problem`, when a text is no report.
- */
+ * a closed loop, p99 in an open one. A row is slower when its median moved by more than the
+ * tolerance and its runs are all worse than all runs of the other report: that takes two runs of
+ * each. False, with the reason in `problem`, when a text is no report. */
 bool report_compare(struct slice before, struct slice after, double tolerance_percent, bool colour,
                     struct buffer *out, struct report_judgement *judgement,
                     struct buffer *problem) BEHALF_MUST_USE;

@@ -11,7 +11,7 @@
 #define LEFT 70.0 /* room for the numbers at the axes */
 #define BOTTOM 30.0
 #define TOP 10.0
-#define RIGHT 20.0
+#define RIGHT 40.0 /* half of the last label */
 #define TICKS 5
 #define PERCENTILE_STEPS 200
 #define NINES 5 /* the curve of latencies ends at 99.999 % */
@@ -19,8 +19,10 @@
 static const char style[] =
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
     "color:#222;background:#fff}"
+    "div{overflow-x:auto}code{overflow-wrap:anywhere}"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:1rem 0}"
     "th,td{padding:.25rem .7rem;text-align:right;border-bottom:1px solid #ccc}"
+    ".facts td{text-align:left}"
     "th:first-child,td:first-child{text-align:left}"
     ".bad{color:#b00020;font-weight:bold}"
     "svg{width:100%;height:auto}svg text{font-size:12px;fill:#666}"
@@ -61,13 +63,25 @@ put_fact(struct buffer *out, const char *name, int decimals, double value)
 }
 
 static void
+put_text_fact(struct buffer *out, const char *name, const char *value)
+{
+    buffer_add_format(out, "<tr><td>%s</td><td><code>", name);
+    put_text(out, value);
+    buffer_add_text(out, "</code></td></tr>\n");
+}
+
+static void
 put_facts(const struct report *report, struct buffer *out)
 {
     struct report_ratio ratio;
 
-    buffer_add_text(out, "<table>\n<tr><td>requests</td><td>");
-    put_text(out, report->mix);
-    buffer_add_text(out, "</td></tr>\n");
+    buffer_add_text(out, "<div><table class=\"facts\">\n");
+    put_text_fact(out, "started", report->started);
+    put_text_fact(out, "machine", report->machine);
+    if (report->command != NULL)
+        put_text_fact(out, "command", report->command);
+    put_text_fact(out, "requests", report->mix);
+    put_fact(out, "seed", 0, (double)report->seed);
     if (report->relationships > 0)
         put_fact(out, "relationships", 0, (double)report->relationships);
     put_fact(out, "connections", 0, report->connections);
@@ -83,13 +97,13 @@ put_facts(const struct report *report, struct buffer *out)
         put_fact(out, "of echo throughput", 3, ratio.median);
         put_fact(out, "p99 over echo's", 2, ratio.p99);
     }
-    buffer_add_text(out, "</table>\n");
+    buffer_add_text(out, "</table></div>\n");
 }
 
 static void
 put_rows(const struct report *report, struct buffer *out)
 {
-    buffer_add_text(out, "<table>\n<tr><th></th><th>requests/s</th><th>lowest</th>"
+    buffer_add_text(out, "<div><table>\n<tr><th></th><th>requests/s</th><th>lowest</th>"
                          "<th>highest</th>");
     for (size_t index = 0; index < REPORT_LATENCIES; index++)
         buffer_add_format(out, "<th>%s &#181;s</th>",
@@ -108,7 +122,7 @@ put_rows(const struct report *report, struct buffer *out)
                           (unsigned long long)row->median.errors, open,
                           (unsigned long long)row->median.wrong);
     }
-    buffer_add_text(out, "</table>\n");
+    buffer_add_text(out, "</table></div>\n");
 }
 
 /* --- curves ----------------------------------------------------------------------------------- */
@@ -139,18 +153,22 @@ round_up(double value)
 }
 
 static void
-open_chart(struct buffer *out, const char *title, double largest)
+open_chart(struct buffer *out, const char *title)
 {
     buffer_add_format(out, "<h2>%s</h2>\n<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\">\n", title,
                       WIDTH, HEIGHT);
-    for (int tick = 0; tick <= TICKS; tick++) {
-        double y = place_y((double)tick / TICKS);
+}
 
-        buffer_add_format(out,
-                          "<line class=\"axis\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>"
-                          "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%.0f</text>\n",
-                          LEFT, y, WIDTH - RIGHT, y, LEFT - 6, y + 4, largest * tick / TICKS);
-    }
+/* A line across the chart, with its value. */
+static void
+put_grid_line(struct buffer *out, double part, double value)
+{
+    double y = place_y(part);
+
+    buffer_add_format(out,
+                      "<line class=\"axis\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>"
+                      "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%.0f</text>\n",
+                      LEFT, y, WIDTH - RIGHT, y, LEFT - 6, y + 4, value);
 }
 
 static void
@@ -171,8 +189,9 @@ put_throughput(const struct report *report, struct buffer *out)
         if (report->samples[index].requests_per_second > largest)
             largest = report->samples[index].requests_per_second;
     largest = round_up(largest);
-    open_chart(out, "Requests per second, last run", largest);
+    open_chart(out, "Requests per second, last run");
     for (int tick = 0; tick <= TICKS; tick++) {
+        put_grid_line(out, (double)tick / TICKS, largest * tick / TICKS);
         (void)snprintf(text, sizeof text, "%.1f s", last * tick / TICKS);
         put_tick(out, (double)tick / TICKS, text);
     }
@@ -183,10 +202,16 @@ put_throughput(const struct report *report, struct buffer *out)
     buffer_add_text(out, "\"/>\n</svg>\n");
 }
 
+/* Decades of microseconds, from 1 on: a tail is a thousand times the median. */
+static double
+decades_of(double us)
+{
+    return us > 1 ? log10(us) : 0;
+}
+
 /* Percentiles on a scale of nines: 90, 99, 99.9 % are equally far apart, as tails are read. */
 static void
-put_latency_line(const struct report_row *row, const char *colour, double largest_us,
-                 struct buffer *out)
+put_latency_line(const struct report_row *row, const char *colour, int decades, struct buffer *out)
 {
     buffer_add_format(out, "<polyline class=\"line\" stroke=\"%s\" points=\"", colour);
     for (int step = 0; step <= PERCENTILE_STEPS; step++) {
@@ -194,7 +219,7 @@ put_latency_line(const struct report_row *row, const char *colour, double larges
         double percent = 100 - 100 * pow(10, -NINES * part);
         double us = (double)histogram_percentile(&row->latency_ns, percent) / 1000.0;
 
-        buffer_add_format(out, "%.1f,%.1f ", place_x(part), place_y(us / largest_us));
+        buffer_add_format(out, "%.1f,%.1f ", place_x(part), place_y(decades_of(us) / decades));
     }
     buffer_add_text(out, "\"/>\n");
 }
@@ -205,20 +230,23 @@ put_latencies(const struct report *report, struct buffer *out)
     static const char *const ticks[NINES + 1] = {"0 %",    "90 %",    "99 %",
                                                  "99.9 %", "99.99 %", "99.999 %"};
     double largest = 0;
+    int decades;
 
     for (uint32_t index = 0; index < report->row_count; index++) {
         double us = (double)histogram_percentile(&report->rows[index].latency_ns, 99.999) / 1000.0;
 
         largest = us > largest ? us : largest;
     }
-    largest = round_up(largest);
-    open_chart(out, "Latency by percentile, microseconds, all runs", largest);
+    decades = largest > 10 ? (int)ceil(log10(largest)) : 1;
+    open_chart(out, "Latency by percentile, microseconds, all runs");
+    for (int decade = 0; decade <= decades; decade++)
+        put_grid_line(out, (double)decade / decades, pow(10, decade));
     for (int tick = 0; tick <= NINES; tick++)
         put_tick(out, (double)tick / NINES, ticks[tick]);
     for (uint32_t index = 0; index < report->row_count; index++) {
         const char *colour = colours[index % BEHALF_COUNT_OF(colours)];
 
-        put_latency_line(&report->rows[index], colour, largest, out);
+        put_latency_line(&report->rows[index], colour, decades, out);
         buffer_add_format(out, "<text x=\"%.1f\" y=\"%.1f\" style=\"fill:%s\">%s</text>\n",
                           LEFT + 10, TOP + 14 + 16 * index, colour, report->rows[index].name);
     }
@@ -241,8 +269,10 @@ report_html(const struct report *report, struct buffer *out)
     if (report->sample_count > 0)
         put_throughput(report, out);
     put_latencies(report, out);
-    buffer_add_format(out,
-                      "<p>behalf-bench %s. Figures are medians over the runs.</p>\n"
-                      "</body>\n</html>\n",
-                      behalf_version());
+    buffer_add_format(
+        out,
+        "<p>behalf-bench %s. Figures are medians over the runs, max is the largest of "
+        "all.</p>\n"
+        "</body>\n</html>\n",
+        behalf_version());
 }

@@ -20,6 +20,15 @@ put_string(struct buffer *out, const char *text)
 }
 
 static void
+put_string_or_null(struct buffer *out, const char *text)
+{
+    if (text != NULL)
+        put_string(out, text);
+    else
+        buffer_add_text(out, "null");
+}
+
+static void
 put_figures(struct buffer *out, const struct report_figures *figures)
 {
     buffer_add_format(out, "\"requests_per_second\":%.1f,\"answers_per_second\":%.1f",
@@ -52,11 +61,13 @@ report_json(const struct report *report, struct buffer *out)
 {
     struct report_ratio ratio;
 
-    buffer_add_format(out, "{\"version\":\"%s\",\"workload\":", behalf_version());
-    if (report->workload != NULL)
-        put_string(out, report->workload);
-    else
-        buffer_add_text(out, "null");
+    buffer_add_format(out, "{\"version\":\"%s\",\"started\":\"%s\",\"machine\":", behalf_version(),
+                      report->started);
+    put_string(out, report->machine);
+    buffer_add_text(out, ",\"command\":");
+    put_string_or_null(out, report->command);
+    buffer_add_text(out, ",\"workload\":");
+    put_string_or_null(out, report->workload);
     buffer_add_format(out, ",\"relationships\":%llu,\"seed\":%llu,\"zipf\":%g,\"mix\":",
                       (unsigned long long)report->relationships, (unsigned long long)report->seed,
                       report->zipf);

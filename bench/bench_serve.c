@@ -198,10 +198,15 @@ bench_serve_start(struct bench_server *server, const char *program, const char *
     return true;
 }
 
-bool
-bench_serve_restart(struct bench_server *server, int signal_number)
+void
+bench_serve_end(struct bench_server *server, int signal_number)
 {
     end(server, signal_number);
+}
+
+bool
+bench_serve_restart(struct bench_server *server)
+{
     return start(server);
 }
 

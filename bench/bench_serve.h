@@ -32,8 +32,10 @@ struct bench_server {
 bool bench_serve_start(struct bench_server *server, const char *program,
                        const char *graph_memory) BEHALF_MUST_USE;
 
-/* Ends it by `signal_number` and starts another one over the same directory. */
-bool bench_serve_restart(struct bench_server *server, int signal_number) BEHALF_MUST_USE;
+/* Ends the server by `signal_number` and waits until it has ended; the directory stays. */
+void bench_serve_end(struct bench_server *server, int signal_number);
+/* Starts another one over the same directory; returns when it is ready. */
+bool bench_serve_restart(struct bench_server *server) BEHALF_MUST_USE;
 
 void bench_serve_stop(struct bench_server *server);
 

@@ -55,8 +55,12 @@ compare(const struct bench_command_line *line)
     }
     if (outcome != BENCH_USAGE) {
         (void)fwrite(table.data, 1, table.size, stdout);
-        (void)printf("%u of %u rows slower by more than %g %%\n", judgement.slower,
-                     judgement.compared, line->tolerance_percent);
+        if (judgement.undecided > 0)
+            (void)printf("%u row%s may be slower: give both reports --repeat 2 or more, so that "
+                         "their spread is known\n",
+                         judgement.undecided, judgement.undecided == 1 ? "" : "s");
+        (void)printf("%u of %u rows slower by more than %g %% and the spread of the runs\n",
+                     judgement.slower, judgement.compared, line->tolerance_percent);
     }
     buffer_release(&texts[0]);
     buffer_release(&texts[1]);
@@ -106,23 +110,36 @@ obey(const struct bench_command_line *line)
     return BENCH_USAGE;
 }
 
+static void
+print_command(int argc, char **argv, struct buffer *out)
+{
+    for (int index = 0; index < argc; index++)
+        buffer_add_format(out, index > 0 ? " %s" : "%s", argv[index]);
+    buffer_add_byte(out, '\0');
+}
+
 int
 main(int argc, char **argv)
 {
     struct bench_command_line line;
     enum bench_exit outcome = BENCH_USAGE;
+    struct buffer command;
     struct buffer problem;
 
     (void)signal(SIGPIPE, SIG_IGN);
+    buffer_init(&command);
     buffer_init(&problem);
+    print_command(argc, argv, &command);
     if (!bench_options_parse(argc - 1, argv + 1, &line, &problem)) {
         (void)fprintf(stderr, "behalf-bench: %.*s\nhint: see behalf-bench --help\n",
                       SLICE_PRINTF(buffer_slice(&problem)));
     } else {
+        line.options.command = command.data;
         if (line.options.endpoint == NULL)
             line.options.endpoint = getenv("BEHALF_ENDPOINT");
         outcome = obey(&line);
     }
+    buffer_release(&command);
     buffer_release(&problem);
     if (fflush(stdout) != 0)
         return BENCH_WRONG;

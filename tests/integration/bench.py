@@ -230,11 +230,12 @@ def formats():
     before, after = os.path.join(directory, "a.json"), os.path.join(directory, "b.json")
     for path, factor in ((before, 1), (after, 0.5)):
         for row in document["rows"]:
-            row["requests_per_second"] *= factor
+            for figures in [row] + row["runs"]:
+                figures["requests_per_second"] *= factor
         with open(path, "w") as file:
             json.dump(document, file)
-    assert bench("compare", before, before)[0].endswith("0 of 4 rows slower by more than 10 %\n")
-    assert bench("compare", before, after, code=4)[0].endswith("3 of 4 rows slower by more than 10 %\n")
+    assert bench("compare", before, before)[0].endswith("0 of 4 rows slower by more than 10 % and the spread of the runs\n")
+    assert bench("compare", before, after, code=4)[0].endswith("3 of 4 rows slower by more than 10 % and the spread of the runs\n")
     bench("--compare", after, before)
     bench("compare", before, after, "--tolerance", "60")
     assert "the second report is no JSON" in bench("compare", before, "/dev/null", code=1)[1]
