@@ -11,6 +11,9 @@
 #include "engine/write.h"
 
 #define ARENA_CAP ((size_t)16 * 1024 * 1024)
+/* Silence after which a burst has ended: longer than a client takes from a reply to its next write,
+ * so that a client that writes one after the other pays for one sync each, not for two. */
+#define SETTLE_MS 20
 #define RETRY_AFTER_MS 100 /* some groups later; a queue this long takes longer to empty */
 
 struct writer {
@@ -325,26 +328,26 @@ keep_up(struct writer *writer)
 
 /* On the clock of `wake`, which no env stands before: how often to look, not what is seen. */
 static struct timespec
-next_tick(void)
+tick_after(long wait_ms)
 {
     struct timespec tick;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &tick);
-    tick.tv_nsec += UPKEEP_TICK_MS % 1000 * 1000000L;
-    tick.tv_sec += UPKEEP_TICK_MS / 1000 + tick.tv_nsec / 1000000000;
+    tick.tv_nsec += wait_ms % 1000 * 1000000L;
+    tick.tv_sec += wait_ms / 1000 + tick.tv_nsec / 1000000000;
     tick.tv_nsec %= 1000000000;
     return tick;
 }
 
-/* Takes up to one group of what waits; NULL after a tick without any, or with `hurry` at once.
- * *stopped when nothing waits and nothing more will. */
+/* Takes up to one group of what waits; NULL when there is none for so long. *stopped when nothing
+ * waits and nothing more will. */
 static struct engine_write *
-take_group(struct writer *writer, bool hurry, bool *stopped)
+take_group(struct writer *writer, long wait_ms, bool *stopped)
 {
-    struct timespec tick = next_tick();
+    struct timespec tick = tick_after(wait_ms);
     struct engine_write *first;
     struct engine_write **end;
-    int waited = hurry ? ETIMEDOUT : 0;
+    int waited = wait_ms == 0 ? ETIMEDOUT : 0;
 
     pthread_mutex_lock(&writer->lock);
     while (writer->first == NULL && !writer->stopping && waited == 0)
@@ -370,17 +373,22 @@ writer_run(void *argument)
 {
     struct writer *writer = argument;
     bool stopped = false;
-    bool more = false;
+    long wait_ms = UPKEEP_TICK_MS;
 
     (void)pthread_setname_np(pthread_self(), "writer");
     while (!stopped) {
-        struct engine_write *first = take_group(writer, more, &stopped);
+        struct engine_write *first = take_group(writer, wait_ms, &stopped);
 
-        if (first != NULL)
+        wait_ms = UPKEEP_TICK_MS;
+        if (first != NULL) {
             run_group(writer, first);
-        else
+            wait_ms = SETTLE_MS;
+        } else {
+            store_settle(writer->engine->store);
             trim_graph(writer->engine);
-        more = !stopped && keep_up(writer);
+        }
+        if (!stopped && keep_up(writer))
+            wait_ms = 0;
     }
     upkeep_end(&writer->upkeep);
     return NULL;

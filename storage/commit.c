@@ -427,6 +427,14 @@ write_record(struct store *store, struct slice name, struct slice value, struct 
     return status;
 }
 
+/* Before anybody is told: whatever ends this process, the next one knows what was acknowledged. */
+static void
+mark_head(struct store *store)
+{
+    directory_set_mark(store->directory, store->head.revision, store->incarnation);
+    directory_sync_mark(store->directory, env_monotonic_ns(store->env), true);
+}
+
 enum status
 store_sync(struct store *store, struct error *error)
 {
@@ -445,9 +453,15 @@ store_sync(struct store *store, struct error *error)
     }
     atomic_fetch_add(&store->syncs, 1);
     if (store->directory != NULL)
-        directory_set_mark(store->directory, store->head.revision, store->incarnation,
-                           env_monotonic_ns(store->env), true);
+        mark_head(store);
     return BEHALF_OK;
+}
+
+void
+store_settle(struct store *store)
+{
+    if (store->directory != NULL)
+        directory_sync_mark(store->directory, env_monotonic_ns(store->env), false);
 }
 
 enum status

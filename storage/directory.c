@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/digest.h"
+#include "base/log.h"
 #include "base/memory.h"
 
 #define MARK_MAGIC "BHLFHWM1"
@@ -27,11 +28,14 @@ struct directory {
     int lock;
     int mark; /* open file, or -1 */
     bool marked;
-    int slot; /* where the newest mark stands: 0 or 1; the next goes to the other */
+    bool pending; /* the other slot holds a newer mark, whole but not synced */
+    bool complained;
+    int slot; /* of the newest mark that is synced: 0 or 1; the next goes to the other */
     uint64_t counter;
     uint64_t revision;
+    uint64_t synced_revision;
+    int64_t synced_ns; /* monotonic */
     uint8_t incarnation[INCARNATION_SIZE];
-    int64_t written_ns; /* monotonic */
 };
 
 static char *
@@ -52,6 +56,18 @@ failed(struct error *error, const char *what, const char *path)
                      strerror(errno));
 }
 
+/* Names made, renamed or removed in a directory are durable only afterwards. */
+static void
+directory_sync(const char *path)
+{
+    int file = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (file >= 0) {
+        (void)fsync(file);
+        (void)close(file);
+    }
+}
+
 /* --- high-water mark --- */
 
 static bool
@@ -68,6 +84,7 @@ slot_read(struct directory *directory, const char *slot, int number)
     directory->slot = number;
     directory->counter = counter;
     directory->revision = bytes_get_u64(slot + 16);
+    directory->synced_revision = directory->revision;
     memcpy(directory->incarnation, slot + 24, INCARNATION_SIZE);
     return true;
 }
@@ -92,7 +109,7 @@ mark_read(struct directory *directory, struct error *error)
     ssize_t size;
     bool any = false;
 
-    directory->mark = open(path, O_RDWR | O_CLOEXEC);
+    directory->mark = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (directory->mark < 0) {
         if (errno != ENOENT)
             status = failed(error, "open high-water mark", path);
@@ -117,25 +134,32 @@ done:
 }
 
 /* The first mark is written aside and renamed, so that the file is never seen without a slot. */
-static void
+static bool
 mark_create(struct directory *directory)
 {
     char slot[MARK_SLOT_SIZE];
     char *path = join(directory->path, "HWM");
     char *aside = join(directory->path, "HWM.new");
-    int file = open(aside, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool created = false;
+    int file;
 
+    /* Left by a stop in the middle, or put here to be written through. */
+    (void)unlink(aside);
+    file = open(aside, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     slot_fill(directory, slot);
     if (file >= 0 && pwrite(file, slot, sizeof slot, 0) == (ssize_t)sizeof slot &&
         fsync(file) == 0 && rename(aside, path) == 0) {
+        directory_sync(directory->path); /* the name of the database too, made before */
         directory->mark = file;
         directory->slot = 0;
-        file = -1;
-    }
-    if (file >= 0)
+        directory->synced_revision = directory->revision;
+        created = true;
+    } else if (file >= 0) {
         (void)close(file);
+    }
     memory_free(path);
     memory_free(aside);
+    return created;
 }
 
 bool
@@ -149,9 +173,18 @@ directory_mark(const struct directory *directory, uint64_t *revision,
     return true;
 }
 
+static void
+complain_of_mark(struct directory *directory)
+{
+    if (!directory->complained)
+        log_line(LOG_WARN, "cannot write the high-water mark", "path=\"%s\" reason=\"%s\"",
+                 directory->path, strerror(errno));
+    directory->complained = true;
+}
+
 void
 directory_set_mark(struct directory *directory, uint64_t revision,
-                   const uint8_t incarnation[INCARNATION_SIZE], int64_t monotonic_ns, bool lazy)
+                   const uint8_t incarnation[INCARNATION_SIZE])
 {
     char slot[MARK_SLOT_SIZE];
     int next = 1 - directory->slot;
@@ -159,24 +192,39 @@ directory_set_mark(struct directory *directory, uint64_t revision,
     if (directory->marked && directory->mark >= 0 && revision == directory->revision &&
         memcmp(incarnation, directory->incarnation, INCARNATION_SIZE) == 0)
         return;
-    if (lazy && directory->mark >= 0 && revision - directory->revision < MARK_REVISIONS &&
-        monotonic_ns - directory->written_ns < MARK_NS)
-        return;
     directory->marked = true;
     directory->revision = revision;
-    directory->written_ns = monotonic_ns;
     directory->counter++;
     memcpy(directory->incarnation, incarnation, INCARNATION_SIZE);
     if (directory->mark < 0) {
-        mark_create(directory);
+        if (!mark_create(directory))
+            complain_of_mark(directory);
         return;
     }
-    /* Never over the newest that is whole, also after a write that failed: a torn one leaves it. */
+    /* Never over the newest that is synced: a power cut may tear what is not. */
     slot_fill(directory, slot);
-    if (pwrite(directory->mark, slot, sizeof slot, (off_t)next * MARK_SLOT_SIZE) ==
-            (ssize_t)sizeof slot &&
-        fdatasync(directory->mark) == 0)
-        directory->slot = next;
+    directory->pending = pwrite(directory->mark, slot, sizeof slot, (off_t)next * MARK_SLOT_SIZE) ==
+                         (ssize_t)sizeof slot;
+    if (!directory->pending)
+        complain_of_mark(directory);
+}
+
+void
+directory_sync_mark(struct directory *directory, int64_t monotonic_ns, bool lazy)
+{
+    if (!directory->pending)
+        return;
+    if (lazy && directory->revision - directory->synced_revision < MARK_REVISIONS &&
+        monotonic_ns - directory->synced_ns < MARK_NS)
+        return;
+    directory->synced_ns = monotonic_ns;
+    if (fdatasync(directory->mark) != 0) {
+        complain_of_mark(directory);
+        return;
+    }
+    directory->pending = false;
+    directory->slot = 1 - directory->slot;
+    directory->synced_revision = directory->revision;
 }
 
 /* --- opening --- */
@@ -200,14 +248,12 @@ lock_take(struct directory *directory, struct error *error)
 }
 
 static void
-directory_sync(const struct directory *directory)
+sync_parent(const char *path)
 {
-    int file = open(directory->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char *parent = join(path, "..");
 
-    if (file >= 0) {
-        (void)fsync(file);
-        (void)close(file);
-    }
+    directory_sync(parent);
+    memory_free(parent);
 }
 
 /* A stop between the two renames of directory_salvage_accept left an accepted copy without its
@@ -233,7 +279,9 @@ directory_open(const char *path, struct directory **directory, struct error *err
     struct stat about;
     enum status status = BEHALF_OK;
 
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+    if (mkdir(path, 0700) == 0)
+        sync_parent(path);
+    else if (errno != EEXIST)
         return failed(error, "make data directory", path);
     if (stat(path, &about) != 0)
         return failed(error, "open data directory", path);
@@ -313,7 +361,7 @@ file_copy(const char *from, const char *to)
 {
     char block[16384];
     int source = open(from, O_RDONLY | O_CLOEXEC);
-    int target = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int target = open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     bool good = source >= 0 && target >= 0;
     ssize_t size = 1;
 
@@ -340,10 +388,11 @@ files_visit(const char *path, bool (*each)(const char *from, const char *name, c
 
     if (listing == NULL)
         return false;
-    while (good && (entry = readdir(listing)) != NULL) {
+    for (errno = 0; good && (entry = readdir(listing)) != NULL; errno = 0)
         if (entry->d_name[0] != '.')
             good = each(path, entry->d_name, to);
-    }
+    /* An error of readdir looks like the end: files would be missing from the copy. */
+    good = good && errno == 0;
     (void)closedir(listing);
     return good;
 }
@@ -379,12 +428,17 @@ unlink_file(const char *from, const char *name, const char *to)
     return good;
 }
 
+void
+directory_salvage_drop(struct directory *directory)
+{
+    if (files_visit(directory->salvage, unlink_file, NULL))
+        (void)rmdir(directory->salvage);
+}
+
 enum status
 directory_salvage_copy(struct directory *directory, const char **path, struct error *error)
 {
-    if (access(directory->salvage, F_OK) == 0 &&
-        (!files_visit(directory->salvage, unlink_file, NULL) || rmdir(directory->salvage) != 0))
-        return failed(error, "remove", directory->salvage);
+    directory_salvage_drop(directory);
     if (mkdir(directory->salvage, 0700) != 0 ||
         !files_visit(directory->database, salvage_file, directory->salvage))
         return failed(error, "copy the damaged store to", directory->salvage);
@@ -411,7 +465,7 @@ directory_salvage_accept(struct directory *directory, struct error *error)
         status = failed(error, "rename", directory->database);
     else if (rename(directory->salvage, directory->database) != 0)
         status = failed(error, "rename", directory->salvage);
-    directory_sync(directory);
+    directory_sync(directory->path);
     memory_free(damaged);
     return status;
 }

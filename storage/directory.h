@@ -1,12 +1,14 @@
 /* directory.h - the data directory: its lock and its high-water mark.
  *
  *   <path>/LOCK   held (flock) by the process that uses the directory
- *   <path>/HWM    two slots of 64 bytes, the older one overwritten:
+ *   <path>/HWM    two slots of 64 bytes, of which the one not synced last is overwritten:
  *                 magic(8) counter(8) revision(8) incarnation(16) zero(16) XXH3 of these 56(8)
  *   <path>/db/    the storage engine's own files
  *
  * Always true: the revision in HWM was durable when it was written. It is a lower bound of what was
- * acknowledged: a store that opens below it has lost acknowledged data.
+ * acknowledged: a store that opens below it has lost acknowledged data. After kill -9 it is exact:
+ * the mark is written before the replies leave. After a power cut it may be as old as the last
+ * directory_sync_mark.
  * Threads: one. Errors: STORAGE_FAILED with a message that names the path, STORAGE_CORRUPT. */
 #ifndef BEHALF_STORAGE_DIRECTORY_H
 #define BEHALF_STORAGE_DIRECTORY_H
@@ -33,15 +35,19 @@ bool directory_has_database(const struct directory *directory);
 bool directory_mark(const struct directory *directory, uint64_t *revision,
                     uint8_t incarnation[INCARNATION_SIZE]);
 
-/* Sets the mark. `lazy` skips the write unless 1,000 revisions or a second passed since the last.
- * A failure is forgotten: the old mark is still a true lower bound. */
+/* Sets the mark: one pwrite, no sync. Whoever kills the process afterwards finds it. A failure is
+ * logged once: the old mark is still a true lower bound. */
 void directory_set_mark(struct directory *directory, uint64_t revision,
-                        const uint8_t incarnation[INCARNATION_SIZE], int64_t monotonic_ns,
-                        bool lazy);
+                        const uint8_t incarnation[INCARNATION_SIZE]);
+/* Makes the mark outlive the machine. `lazy` skips it unless 1,000 revisions or a second passed
+ * since the last. */
+void directory_sync_mark(struct directory *directory, int64_t monotonic_ns, bool lazy);
 
 /* A copy of the database beside it, to open without touching the original. */
 enum status directory_salvage_copy(struct directory *directory, const char **path,
                                    struct error *error) BEHALF_MUST_USE;
+/* Removes it; what cannot be removed is in the way of nothing. */
+void directory_salvage_drop(struct directory *directory);
 /* Puts the copy in place of the database, which is kept as <path>/db.damaged-<n>. */
 enum status directory_salvage_accept(struct directory *directory,
                                      struct error *error) BEHALF_MUST_USE;

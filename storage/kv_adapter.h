@@ -41,4 +41,9 @@ struct kv_scan {
     struct kv *kv;
 };
 
+/* The C interface of RocksDB gives text only. What kind of failure it tells of, and in `why`
+ * (borrowed from the text, or static) what to show. The words looked for are RocksDB's own, of 7.8,
+ * and the kernel's. */
+enum status kv_rocksdb_classify(const char *text, const char **why);
+
 #endif

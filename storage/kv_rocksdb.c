@@ -86,23 +86,36 @@ struct rocks_scan {
 
 /* --- errors --- */
 
-/* The C interface gives text only. The words looked for are RocksDB's own and the kernel's. */
+enum status
+kv_rocksdb_classify(const char *text, const char **why)
+{
+    *why = text;
+    /* First: a text of corruption may hold any other word ("block checksum mismatch"). */
+    if (strncmp(text, "Corruption", 10) == 0)
+        return BEHALF_STORAGE_CORRUPT;
+    if (strstr(text, "No space left on device") != NULL) {
+        *why = "the disk is full";
+    } else if (strstr(text, "lock hold by current process") != NULL ||
+               strstr(text, "While lock file") != NULL) {
+        *why = "used by another process";
+    } else if (strncmp(text, "Invalid argument: Column famil", 30) == 0) {
+        *why = "its parts are those of another format";
+    } else if (strstr(text, "No such file or directory") != NULL) {
+        /* A file that another one names, such as the manifest by CURRENT. */
+        return BEHALF_STORAGE_CORRUPT;
+    }
+    return BEHALF_STORAGE_FAILED;
+}
+
 static enum status
 translate(const struct rocks_kv *kv, const char *what, char *errptr, struct error *error)
 {
-    enum status status = BEHALF_STORAGE_FAILED;
-    const char *why = errptr;
+    const char *why;
+    enum status status;
 
     if (errptr == NULL)
         return BEHALF_OK;
-    if (strstr(errptr, "No space left") != NULL)
-        why = "the disk is full";
-    else if (strstr(errptr, "lock ") != NULL || strstr(errptr, "LOCK:") != NULL)
-        why = "used by another process";
-    else if (strncmp(errptr, "Invalid argument: Column famil", 30) == 0)
-        why = "its parts are those of another format";
-    else if (strncmp(errptr, "Corruption", 10) == 0)
-        status = BEHALF_STORAGE_CORRUPT;
+    status = kv_rocksdb_classify(errptr, &why);
     (void)error_set(error, status, "cannot %s '%s': %s", what, kv->path, why);
     rocksdb_free(errptr);
     return status;

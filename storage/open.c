@@ -253,17 +253,17 @@ check_mark(const struct store *store, const struct directory *directory, struct 
     if (!directory_mark(directory, &revision, incarnation))
         return BEHALF_OK;
     if (memcmp(incarnation, store->incarnation, INCARNATION_SIZE) != 0)
-        return error_set(error, BEHALF_STORAGE_FAILED,
+        return error_set(error, BEHALF_STORAGE_CORRUPT,
                          "cannot open store '%s': its data and its high-water mark come from "
                          "different stores",
                          directory_path(directory));
     if (store->head.revision < revision) {
-        (void)error_set(error, BEHALF_STORAGE_FAILED,
+        (void)error_set(error, BEHALF_STORAGE_CORRUPT,
                         "cannot open store '%s': acknowledged data lost: it ends at revision "
                         "%" PRIu64 ", but revision %" PRIu64 " was durable",
                         directory_path(directory), store->head.revision, revision);
-        error_hint(error, "restore a backup, or rebuild from a replica");
-        return BEHALF_STORAGE_FAILED;
+        error_hint(error, "restore a backup: docs/backup.md");
+        return BEHALF_STORAGE_CORRUPT;
     }
     return BEHALF_OK;
 }
@@ -333,7 +333,7 @@ check_not_emptied(struct kv *kv, const struct directory *directory, struct error
     if (directory_mark(directory, &revision, incarnation))
         status = kv_get(kv, NULL, KV_META, META_FORMAT, &value, &found, error);
     if (status == BEHALF_OK && !found)
-        status = error_set(error, BEHALF_STORAGE_FAILED,
+        status = error_set(error, BEHALF_STORAGE_CORRUPT,
                            "cannot open store '%s': acknowledged data lost: revision %" PRIu64
                            " was durable, but nothing is left",
                            directory_path(directory), revision);
@@ -341,20 +341,29 @@ check_not_emptied(struct kv *kv, const struct directory *directory, struct error
     return status;
 }
 
+/* What an attempt to open a database found. */
+struct attempt {
+    const char *path; /* of the database */
+    bool create;
+    bool drop_damaged_tail;
+    bool unreadable; /* set: the storage engine itself refused its files */
+};
+
 static enum status
-open_at(const struct store_options *options, const struct directory *directory, const char *path,
-        bool create, bool drop_damaged_tail, struct store **store, struct error *error)
+open_at(const struct store_options *options, const struct directory *directory,
+        struct attempt *attempt, struct store **store, struct error *error)
 {
     const struct kv_options kv_options = {
-        .path = path,
-        .create_if_missing = create,
-        .drop_damaged_tail = drop_damaged_tail,
+        .path = attempt->path,
+        .create_if_missing = attempt->create,
+        .drop_damaged_tail = attempt->drop_damaged_tail,
         .cache_size_bytes = options->cache_size_bytes,
     };
     struct store *result = NULL;
     struct kv *kv = NULL;
     enum status status = kv_open_rocksdb(&kv_options, &kv, error);
 
+    attempt->unreadable = status == BEHALF_STORAGE_CORRUPT;
     if (status == BEHALF_OK) {
         status = check_not_emptied(kv, directory, error);
         if (status != BEHALF_OK)
@@ -372,35 +381,51 @@ open_at(const struct store_options *options, const struct directory *directory, 
     return BEHALF_OK;
 }
 
-/* The log is damaged somewhere. If everything up to the mark stands before the damage, the damage
- * is taken for a tail that was never synced, and the copy without it becomes the store. That is a
- * guess for what was acknowledged since the mark (at most a second, or 1,000 revisions), hence the
- * warning with both revisions. */
+/* The copy shows how far the data goes without what follows the damage. */
+static enum status
+try_salvage(const struct store_options *options, struct directory *directory, struct error *error)
+{
+    const struct error refusal = *error;
+    struct attempt attempt = {.drop_damaged_tail = true};
+    struct store *copy = NULL;
+    enum status status = directory_salvage_copy(directory, &attempt.path, error);
+
+    if (status == BEHALF_OK)
+        status = open_at(options, directory, &attempt, &copy, error);
+    store_close(copy);
+    if (status == BEHALF_OK)
+        return directory_salvage_accept(directory, error);
+    directory_salvage_drop(directory);
+    /* More than the log is damaged: the message is about the file that the user has. */
+    if (attempt.unreadable)
+        *error = refusal;
+    return attempt.unreadable ? refusal.status : status;
+}
+
+/* The log is damaged somewhere. If everything up to the mark is before the damage, the damage is a
+ * tail that was never synced, and the copy without it becomes the store. The mark is written before
+ * a reply leaves, so after a kill nothing acknowledged is above it. A power cut may have taken the
+ * newest mark (of a pause's length, or of a second under load) while a synced byte of the log went
+ * bad as well: hence the warning with both revisions. */
 static enum status
 open_salvaged(const struct store_options *options, struct directory *directory,
               struct store **store, struct error *error)
 {
-    struct store *copy = NULL;
-    const char *path;
+    struct attempt attempt = {.path = directory_database(directory)};
     uint64_t revision;
     uint8_t incarnation[INCARNATION_SIZE];
     enum status status;
 
     /* Without a mark nothing tells a torn tail from lost data. */
-    if (!directory_mark(directory, &revision, incarnation))
+    if (!directory_mark(directory, &revision, incarnation)) {
+        const struct error refusal = *error;
+
         return error_set(error, BEHALF_STORAGE_CORRUPT,
-                         "cannot open store '%s': its log is damaged and no high-water mark says "
-                         "what was acknowledged",
-                         options->path);
-    status = directory_salvage_copy(directory, &path, error);
+                         "%s; and no high-water mark says what was acknowledged", refusal.message);
+    }
+    status = try_salvage(options, directory, error);
     if (status == BEHALF_OK)
-        status = open_at(options, directory, path, false, true, &copy, error);
-    store_close(copy);
-    if (status == BEHALF_OK)
-        status = directory_salvage_accept(directory, error);
-    if (status == BEHALF_OK)
-        status =
-            open_at(options, directory, directory_database(directory), false, false, store, error);
+        status = open_at(options, directory, &attempt, store, error);
     if (status == BEHALF_OK)
         log_line(LOG_WARN, "storage dropped a damaged tail of its log",
                  "revision=%" PRIu64 " marked=%" PRIu64 " path=\"%s\"", (*store)->head.revision,
@@ -412,19 +437,19 @@ static enum status
 open_in(const struct store_options *options, struct directory *directory, struct store **store,
         struct error *error)
 {
-    const char *path = directory_database(directory);
-    bool create = !directory_has_database(directory);
+    struct attempt attempt = {.path = directory_database(directory),
+                              .create = !directory_has_database(directory)};
     uint64_t revision;
     uint8_t incarnation[INCARNATION_SIZE];
     enum status status;
 
-    if (create && directory_mark(directory, &revision, incarnation))
-        return error_set(error, BEHALF_STORAGE_FAILED,
+    if (attempt.create && directory_mark(directory, &revision, incarnation))
+        return error_set(error, BEHALF_STORAGE_CORRUPT,
                          "cannot open store '%s': acknowledged data lost: revision %" PRIu64
                          " was durable, but '%s' is gone",
-                         options->path, revision, path);
-    status = open_at(options, directory, path, create, false, store, error);
-    if (status == BEHALF_STORAGE_CORRUPT && !create)
+                         options->path, revision, attempt.path);
+    status = open_at(options, directory, &attempt, store, error);
+    if (attempt.unreadable && !attempt.create)
         status = open_salvaged(options, directory, store, error);
     return status;
 }
@@ -450,8 +475,8 @@ store_open(const struct store_options *options, struct store **store, struct err
     }
     BEHALF_ASSERT(result != NULL);
     result->directory = directory;
-    directory_set_mark(directory, result->head.revision, result->incarnation,
-                       env_monotonic_ns(result->env), false);
+    directory_set_mark(directory, result->head.revision, result->incarnation);
+    store_settle(result);
     *store = result;
     return BEHALF_OK;
 }
@@ -462,6 +487,7 @@ store_close(struct store *store)
     if (store == NULL)
         return;
     BEHALF_ASSERT(store->transaction == NULL);
+    store_settle(store);
     kv_close(store->kv);
     directory_close(store->directory); /* the lock goes last */
     labels_free(store->labels);

@@ -253,6 +253,11 @@ enum status store_transaction_commit(struct store_transaction *transaction, int6
  * is reopened. */
 enum status store_sync(struct store *store, struct error *error) BEHALF_MUST_USE;
 
+/* What a pause between writes is for: makes the high-water mark outlive a power cut as the data
+ * does. store_sync has written it already, so that a kill finds it; a second sync for each write
+ * would halve what a single client can write. The writer thread, when nothing waits. */
+void store_settle(struct store *store);
+
 /* Gives up the exactness of reads older than `revision`: durable before anything may be dropped. */
 enum status store_set_horizon(struct store *store, uint64_t revision,
                               struct error *error) BEHALF_MUST_USE;
