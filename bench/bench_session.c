@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "bench/bench.h"
 #include "bench/bench_report.h"
@@ -100,20 +101,16 @@ bench_measure(const struct bench_options *options, const struct workload *worklo
 static enum bench_exit
 write_html(const struct report *report, const char *path)
 {
-    FILE *file = fopen(path, "wb");
     struct buffer text;
-    bool bad = file == NULL;
+    bool good;
 
     buffer_init(&text);
     report_html(report, &text);
-    if (file != NULL) {
-        bad = fwrite(text.data, 1, text.size, file) != text.size;
-        bad = fclose(file) != 0 || bad;
-    }
+    good = file_replace(path, buffer_slice(&text));
     buffer_release(&text);
-    if (bad)
+    if (!good)
         (void)fprintf(stderr, "behalf-bench: cannot write '%s': %s\n", path, strerror(errno));
-    return bad ? BENCH_USAGE : BENCH_OK;
+    return good ? BENCH_OK : BENCH_USAGE;
 }
 
 static enum bench_exit

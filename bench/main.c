@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "bench/bench_options.h"
 #include "bench/bench_report.h"
 
@@ -126,6 +127,7 @@ main(int argc, char **argv)
     struct buffer command;
     struct buffer problem;
 
+    file_occupy_standard();
     (void)signal(SIGPIPE, SIG_IGN);
     buffer_init(&command);
     buffer_init(&problem);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/env.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "engine/engine.h"
 #include "net/server.h"
@@ -59,20 +60,6 @@ close_up(void)
 #ifndef BEHALF_DEBUG /* which stays open to debuggers and to the leak checker of sanitizers */
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
-}
-
-/* A standard descriptor that is closed would become a file of the store, and what is logged or
- * printed would be written into it. */
-static void
-occupy_standard_descriptors(void)
-{
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        (void)close(fd);
 }
 
 /* Blocked here and so in every thread started later; main waits for them. */
@@ -251,7 +238,7 @@ main(int count, char **arguments)
     sigset_t signals;
     enum exit_code code;
 
-    occupy_standard_descriptors();
+    file_occupy_standard();
     close_up();
     if (options_read(&options, count, arguments, environ, &error) != BEHALF_OK) {
         complain(&error);
