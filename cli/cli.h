@@ -1,8 +1,9 @@
 /* cli.h - what the command families of `behalf` share.
  *
  * Always true: a decision is told by exit codes that nothing else uses (0, 10, 11), so that no
- * failure can be read as an answer. Answers go to standard output, everything else to standard
- * error. Text that came over the wire reaches a terminal only without control characters.
+ * failure can be read as an answer, and what is not whole never ends with 0. Answers go to standard
+ * output, everything else to standard error. Text that came over the wire reaches a terminal only
+ * without control characters.
  * Threads: one. Memory: a struct cli and its arena live as long as the process. */
 #ifndef BEHALF_CLI_CLI_H
 #define BEHALF_CLI_CLI_H
@@ -20,13 +21,10 @@
 #include "client/behalf.h"
 
 enum cli_exit {
-    CLI_OK = 0, /* and: allowed */
-    CLI_USAGE = 1,
-    CLI_CONNECTION = 2,
-    CLI_SERVER = 3,
-    CLI_NOT_AS_EXPECTED = 3, /* what was tested is wrong: check-bulk, validate */
-    CLI_DENIED = 10,
-    CLI_CONDITIONAL = 11,
+#define X(name, code, text) CLI_##name = (code),
+#include "cli/exit_codes.def"
+#undef X
+    CLI_NOT_AS_EXPECTED = CLI_SERVER, /* what was tested is wrong: check-bulk, validate */
 };
 
 #define CLI_ACTORS_MAX 64 /* the server's own limit is lower and gives the better message */
@@ -37,8 +35,8 @@ enum cli_exit {
 enum cli_option {
     OPTION_READ = 1U << 0, /* --consistency, --token */
     OPTION_ACTOR = 1U << 1,
-    OPTION_LIMIT = 1U << 2,
-    OPTION_PAGE = 1U << 3, /* --cursor, --all */
+    OPTION_CURSOR = 1U << 2,
+    OPTION_PAGE = 1U << 3, /* --limit, --all */
     OPTION_FILTER = 1U << 4,
     OPTION_DEPTH = 1U << 5,
     OPTION_CHECK = 1U << 6,
@@ -46,12 +44,13 @@ enum cli_option {
     OPTION_STRICT = 1U << 8,
     OPTION_FROM = 1U << 9,
     OPTION_KEY = 1U << 10,
-    OPTION_VALIDATE = 1U << 11, /* --junit, --update */
+    OPTION_UPDATE = 1U << 11,
     OPTION_YES = 1U << 12,
     OPTION_CONTEXT = 1U << 13,
     OPTION_EXPLAIN = 1U << 14,
     DECIDES = 1U << 15, /* no option: the exit code is a decision */
     OPTION_COMMON = 1U << 16,
+    OPTION_JUNIT = 1U << 17,
 };
 
 struct cli;
@@ -85,6 +84,7 @@ struct cli {
     const char *endpoint;
     uint32_t timeout_ms;
     bool json;
+    bool json_errors; /* --json stands somewhere: a wrong command line is reported as JSON too */
     bool help;
     unsigned options_seen; /* bit n: row n of the table of options */
     struct behalf_read read;
@@ -105,6 +105,7 @@ struct cli {
     const char *context; /* JSON text that was read once already */
     bool explain;
 
+    int ended_by; /* the signal that interrupted the command; 0 = none */
     bool color;
     bool lines; /* standard output is a terminal that shows box lines */
     struct arena arena;
@@ -131,14 +132,18 @@ bool cli_filter_parse(struct arena *arena, const char *text, struct behalf_filte
 
 /* --- files (cli_text.c) ----------------------------------------------------------------------- */
 
-/* Reads a whole file, "-" is standard input; says what is wrong on standard error. */
-bool cli_file_read(const char *path, struct buffer *out) BEHALF_MUST_USE;
+#define CLI_FILE_SIZE_MAX ((size_t)64 << 20) /* what never ends is refused before memory does */
 
-/* As cli_file_read, but says nothing: `problem` is the errno of a failure. */
+/* Reads a whole file, "-" is standard input; says what is wrong on standard error. */
+bool cli_file_read(struct cli *cli, const char *path, struct buffer *out) BEHALF_MUST_USE;
+
+/* As cli_file_read, but says nothing: `problem` is the errno of a failure; EFBIG means more than
+ * CLI_FILE_SIZE_MAX. */
 bool cli_file_load(const char *path, struct buffer *out, int *problem) BEHALF_MUST_USE;
 
-/* Writes a whole file anew; a failure leaves the old text and is said on standard error. */
-bool cli_file_replace(const char *path, struct slice text) BEHALF_MUST_USE;
+/* Writes a whole file anew (base/file.h), "-" is standard output; says what is wrong on standard
+ * error. */
+bool cli_file_replace(struct cli *cli, const char *path, struct slice text) BEHALF_MUST_USE;
 
 /* Takes the next line off `rest`, without its end (\n or \r\n). False at the end. */
 bool cli_line_next(struct slice *rest, struct slice *line);
@@ -176,8 +181,16 @@ enum cli_exit cli_fail_source(struct cli *cli, const char *path, struct slice te
 /* An error of a floor below as one of the client's, so that both print alike. */
 void cli_adopt_error(struct cli *cli, const struct error *error);
 
-/* A usage error found by a command itself. */
+/* Something that is wrong on this side: says `behalf: MESSAGE` and, unless it is NULL, the hint, as
+ * one line of JSON with --json. Gives `code`. */
+enum cli_exit cli_problem(struct cli *cli, enum cli_exit code, const char *hint, const char *format,
+                          ...) BEHALF_PRINTF(4, 5);
+
+/* A usage error, with the command's --help as the hint. */
 enum cli_exit cli_usage(struct cli *cli, const char *format, ...) BEHALF_PRINTF(2, 3);
+
+/* A reply that is not what the protocol promises. */
+enum cli_exit cli_fail_reply(struct cli *cli, const char *action, const char *what);
 
 /* One line of a source with a caret below it. */
 void cli_show_source(FILE *out, const char *path, struct slice text, uint32_t line, uint32_t column,
@@ -190,6 +203,35 @@ enum cli_exit cli_connect(struct cli *cli) BEHALF_MUST_USE;
 /* One call with the arguments of a writer, which it frees. */
 enum cli_exit cli_call(struct cli *cli, const char *action, const char *method,
                        struct behalf_writer *writer, struct behalf_reply **reply) BEHALF_MUST_USE;
+
+/* --- lists in pages (cli_pages.c) ------------------------------------------------------------- */
+
+/* A list that the server gives in pages. `request` is handed to both functions. */
+struct cli_list {
+    const char *action; /* for messages: "look up resources" */
+    const char *member; /* of the result, with the items */
+    enum behalf_status (*ask)(struct cli *cli, const void *request, const struct behalf_page *page,
+                              struct behalf_reply **reply);
+    void (*print)(struct cli *cli, const void *request, struct behalf_value item);
+    const void *request;
+};
+
+/* What every such command says in its --help. */
+#define CLI_LIST_HELP                                                                              \
+    "Without --limit all of it is printed, in pages of 1,000 (with --json a document each);\n"     \
+    "with --limit one page, and where more follows exit code 4 and the cursor.\n"
+
+/* Prints all of the list, a page in memory at a time; with --limit and without --all one page.
+ * CLI_INCOMPLETE when more follows or something is undecided. */
+enum cli_exit cli_list_print(struct cli *cli, const struct cli_list *list) BEHALF_MUST_USE;
+
+/* Says which items of `undecided` (or of a list of items with `error`) have no decision, naming
+ * them by `name`; gives how many there are. */
+uint32_t cli_say_undecided(struct cli *cli, struct behalf_value items, const char *name);
+
+/* "valid until T" on standard error: beside the answer, whose lines are results and nothing else.
+ * Nothing when the text is empty. */
+void cli_say_until(struct slice until);
 
 /* --- printing (cli_print.c, cli_table.c, cli_json.c) ------------------------------------------ */
 
@@ -247,15 +289,17 @@ struct cli_tree {
 
 void cli_tree_prefix(const struct cli_tree *tree, FILE *out);
 
-/* Any value as JSON. Values JSON does not have become strings (binary as UTF-8 with '?'); what is
- * nested beyond CLI_JSON_DEPTH_MAX becomes null. */
-#define CLI_JSON_DEPTH_MAX 1000
+/* Any value as JSON, however deep. Values JSON does not have become strings or null. */
 void cli_json_value(struct buffer *out, struct behalf_value value);
 void cli_json_string(struct buffer *out, struct slice text);
 void cli_json_error(struct buffer *out, const struct behalf_error *error);
 
 /* Prints a result as one line of JSON. */
 void cli_print_json(struct behalf_value value);
+
+/* What tells relationships apart: the text without caveat and expiration, in one spelling. */
+enum status cli_relationship_identity(struct arena *arena, struct slice text,
+                                      struct slice *identity, struct error *error) BEHALF_MUST_USE;
 
 /* A relationship as it came: its text, or the text of its map. */
 void cli_relationship_text(struct behalf_value value, struct buffer *out);

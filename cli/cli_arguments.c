@@ -48,14 +48,15 @@ struct option_row {
 static const struct option_row option_rows[] = {
     {"--actor", "A[,A...]", KIND_ACTOR, OPTION_ACTOR,
      "who really calls, on the subject's behalf; a chain, the first acts for the subject"},
-    {"--all", NULL, KIND_ALL, OPTION_PAGE, "follow the cursors to the end"},
+    {"--all", NULL, KIND_ALL, OPTION_PAGE,
+     "all of it, also with --limit, which is then the size of a page"},
     {"--check", NULL, KIND_CHECK, OPTION_CHECK,
      "write nothing; exit code 1 when the text would change"},
     {"--consistency", "MODE", KIND_CONSISTENCY, OPTION_READ,
      "full, minimize-latency, at-least-as-fresh or at-exact-snapshot"},
     {"--context", "JSON|@FILE", KIND_CONTEXT, OPTION_CONTEXT,
      "values for the parameters of caveats: a JSON object"},
-    {"--cursor", "CURSOR", KIND_CURSOR, OPTION_PAGE, "go on where a page ended"},
+    {"--cursor", "CURSOR", KIND_CURSOR, OPTION_CURSOR, "go on where a page ended"},
     {"--depth", "N", KIND_DEPTH, OPTION_DEPTH, "levels of usersets to open (default 1, 0 = all)"},
     {"--endpoint", "ENDPOINT", KIND_ENDPOINT, OPTION_COMMON,
      "ADDRESS:PORT or unix:PATH (default 127.0.0.1:23425, or BEHALF_ENDPOINT)"},
@@ -68,13 +69,13 @@ static const struct option_row option_rows[] = {
     {"--idempotency-key", "KEY", KIND_KEY, OPTION_KEY,
      "repeat a write safely: the same key never writes twice"},
     {"--json", NULL, KIND_JSON, OPTION_COMMON, "one JSON document a line, for programs"},
-    {"--junit", "FILE", KIND_JUNIT, OPTION_VALIDATE, "write the results as JUnit XML too"},
-    {"--limit", "N", KIND_LIMIT, OPTION_LIMIT, "results of a page (default 1,000)"},
+    {"--junit", "FILE", KIND_JUNIT, OPTION_JUNIT, "write the results as JUnit XML too"},
+    {"--limit", "N", KIND_LIMIT, OPTION_PAGE, "at most so many; exit code 4 when more follow"},
     {"--timeout", "SECONDS", KIND_TIMEOUT, OPTION_COMMON,
      "how long to wait for the server (default 30)"},
     {"--token", "TOKEN", KIND_TOKEN, OPTION_READ,
      "for at-least-as-fresh (taken when no mode is given) and at-exact-snapshot"},
-    {"--update", NULL, KIND_UPDATE, OPTION_VALIDATE,
+    {"--update", NULL, KIND_UPDATE, OPTION_UPDATE,
      "rewrite the expected relations of the files as they are found"},
     {"--write", NULL, KIND_WRITE, OPTION_WRITE, "rewrite the file in place"},
     {"--yes", NULL, KIND_YES, OPTION_YES, "do not ask"},
@@ -136,6 +137,23 @@ put_option(const struct option_row *row, FILE *out)
     (void)fprintf(out, "  %-24s %s\n", head, row->help);
 }
 
+static void
+put_exit_codes(FILE *out)
+{
+    static const struct {
+        enum cli_exit code;
+        const char *text;
+    } rows[] = {
+#define X(name, code, text) {CLI_##name, text},
+#include "cli/exit_codes.def"
+#undef X
+    };
+
+    (void)fputs("\nexit codes:\n", out);
+    for (size_t index = 0; index < BEHALF_COUNT_OF(rows); index++)
+        (void)fprintf(out, "  %3d  %s\n", rows[index].code, rows[index].text);
+}
+
 void
 cli_help_command(const struct command *command, FILE *out)
 {
@@ -147,6 +165,7 @@ cli_help_command(const struct command *command, FILE *out)
             put_option(&option_rows[index], out);
     if (command->details != NULL)
         (void)fprintf(out, "\n%s", command->details);
+    put_exit_codes(out);
 }
 
 void
@@ -169,11 +188,8 @@ cli_help_all(FILE *out)
     for (size_t index = 0; index < BEHALF_COUNT_OF(option_rows); index++)
         if (option_rows[index].group == OPTION_COMMON)
             put_option(&option_rows[index], out);
-    (void)fputs(
-        "\nexit codes: 0 done or allowed, 10 denied, 11 conditional, 1 usage or bad input,\n"
-        "2 no connection, 3 the server refused, or something is not as expected.\n"
-        "`behalf COMMAND --help` says more.\n",
-        out);
+    put_exit_codes(out);
+    (void)fputs("\n`behalf COMMAND --help` says more.\n", out);
 }
 
 /* --- values ----------------------------------------------------------------------------------- */
@@ -278,7 +294,7 @@ take_option(struct cli *cli, const struct option_row *row, const char *value)
     case KIND_ACTOR:
         return parse_actors(cli, value);
     case KIND_LIMIT:
-        return parse_u32(value, &cli->page.limit);
+        return parse_u32(value, &cli->page.limit) && cli->page.limit > 0;
     case KIND_CURSOR:
         cli->page.cursor = value;
         return value[0] != '\0';
@@ -407,6 +423,16 @@ check_arguments(struct cli *cli)
     return cli->context != NULL ? cli_context_read(cli, cli->context) : CLI_OK;
 }
 
+/* A wrong command line is reported as JSON when --json is anywhere on it. */
+static bool
+asks_for_json(int count, char *const *words)
+{
+    for (int at = 0; at < count && strcmp(words[at], "--") != 0; at++)
+        if (strcmp(words[at], "--json") == 0)
+            return true;
+    return false;
+}
+
 enum cli_exit
 cli_arguments_parse(struct cli *cli, int count, char *const *words)
 {
@@ -417,6 +443,7 @@ cli_arguments_parse(struct cli *cli, int count, char *const *words)
 
     BEHALF_ASSERT(arguments != NULL);
     cli->arguments = arguments;
+    cli->json_errors = asks_for_json(count, words);
     while (at < count && result == CLI_OK) {
         if (!options_end && strcmp(words[at], "--") == 0) {
             options_end = true;
@@ -432,7 +459,10 @@ cli_arguments_parse(struct cli *cli, int count, char *const *words)
     }
     if (result != CLI_OK)
         return result;
-    if (cli->command == NULL)
-        return cli->help ? CLI_OK : cli_usage(cli, "no command");
-    return check_arguments(cli);
+    if (cli->command == NULL && !cli->help)
+        return cli_usage(cli, "no command");
+    if (cli->command != NULL)
+        result = check_arguments(cli);
+    cli->json_errors = cli->json;
+    return result;
 }

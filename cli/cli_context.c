@@ -42,11 +42,12 @@ read_file(struct cli *cli, const char *path)
     struct buffer bytes;
 
     buffer_init(&bytes);
-    if (cli_file_read(path, &bytes)) {
+    if (cli_file_read(cli, path, &bytes)) {
         if (strlen(bytes.data) == bytes.size)
             text = cli_copy(cli, buffer_slice(&bytes));
         else
-            (void)fprintf(stderr, "behalf: cannot read '%s': a NUL is no part of JSON\n", path);
+            (void)cli_problem(cli, CLI_USAGE, NULL, "cannot read '%s': a NUL is no part of JSON",
+                              path);
     }
     buffer_release(&bytes);
     return text;

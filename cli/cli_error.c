@@ -36,10 +36,19 @@ cli_adopt_error(struct cli *cli, const struct error *error)
     (void)snprintf(to->text, sizeof to->text, "%s", error->text);
 }
 
-static enum cli_exit
-exit_of(enum behalf_status status)
+/* An invalid schema is an invalid input, whoever found out. One that is valid and does not suit
+ * what is stored has no place in its text that is wrong. */
+static bool
+is_invalid_schema(const struct behalf_error *error)
 {
-    switch (status) {
+    return strcmp(error->reason, "SCHEMA_PARSE_ERROR") == 0 ||
+           (strcmp(error->reason, "SCHEMA_TYPE_ERROR") == 0 && error->line > 0);
+}
+
+static enum cli_exit
+exit_of(const struct behalf_error *error)
+{
+    switch (error->status) {
     case BEHALF_SUCCESS:
         return CLI_OK;
     case BEHALF_FAILED_USAGE:
@@ -49,8 +58,9 @@ exit_of(enum behalf_status status)
     case BEHALF_FAILED_PROTOCOL:
         return CLI_CONNECTION;
     case BEHALF_FAILED_MEMORY:
-    case BEHALF_FAILED_SERVER:
         return CLI_SERVER;
+    case BEHALF_FAILED_SERVER:
+        return is_invalid_schema(error) ? CLI_USAGE : CLI_SERVER;
     }
     return CLI_SERVER;
 }
@@ -114,7 +124,7 @@ cli_fail(struct cli *cli, const char *format, ...)
         if (cli->error.retry_after_ms > 0)
             (void)fprintf(stderr, "hint: try again in %u ms\n", cli->error.retry_after_ms);
     }
-    return exit_of(cli->error.status);
+    return exit_of(&cli->error);
 }
 
 enum cli_exit
@@ -129,27 +139,67 @@ cli_fail_source(struct cli *cli, const char *path, struct slice text, const char
                             cli_text_width(slice_of(cli->error.text)), color_on_errors(cli));
         put_hint(color_on_errors(cli), cli->error.hint);
     }
-    return exit_of(cli->error.status);
+    return exit_of(&cli->error);
+}
+
+static enum cli_exit
+fail_plainly(struct cli *cli, enum cli_exit code, const char *hint, const char *format,
+             va_list arguments)
+{
+    bool color = color_on_errors(cli);
+
+    (void)fflush(stdout);
+    cli->error = (struct behalf_error){.status = BEHALF_FAILED_USAGE, .index = -1};
+    (void)vsnprintf(cli->error.message, sizeof cli->error.message, format, arguments);
+    if (hint != NULL)
+        (void)snprintf(cli->error.hint, sizeof cli->error.hint, "%s", hint);
+    if (cli->json || cli->json_errors) {
+        put_json(cli);
+        return code;
+    }
+    (void)fprintf(stderr, "%sbehalf:%s ", cli_color(color, COLOR_BAD),
+                  cli_color(color, COLOR_NONE));
+    cli_put_safe(stderr, slice_of(cli->error.message));
+    (void)fputc('\n', stderr);
+    put_hint(color, cli->error.hint);
+    return code;
+}
+
+enum cli_exit
+cli_problem(struct cli *cli, enum cli_exit code, const char *hint, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    code = fail_plainly(cli, code, hint, format, arguments);
+    va_end(arguments);
+    return code;
 }
 
 enum cli_exit
 cli_usage(struct cli *cli, const char *format, ...)
 {
     const struct command *command = cli->command;
+    char hint[ACTION_SIZE] = "see behalf --help";
     va_list arguments;
 
-    (void)fputs("behalf: ", stderr);
+    if (command != NULL)
+        (void)snprintf(hint, sizeof hint, "see behalf %s%s%s --help",
+                       command->family != NULL ? command->family : "",
+                       command->family != NULL ? " " : "", command->name);
     va_start(arguments, format);
-    (void)vfprintf(stderr, format, arguments);
+    (void)fail_plainly(cli, CLI_USAGE, hint, format, arguments);
     va_end(arguments);
-    (void)fputc('\n', stderr);
-    if (command == NULL)
-        (void)fputs("hint: see behalf --help\n", stderr);
-    else
-        (void)fprintf(stderr, "hint: see behalf %s%s%s --help\n",
-                      command->family != NULL ? command->family : "",
-                      command->family != NULL ? " " : "", command->name);
     return CLI_USAGE;
+}
+
+enum cli_exit
+cli_fail_reply(struct cli *cli, const char *action, const char *what)
+{
+    cli->error = (struct behalf_error){.status = BEHALF_FAILED_PROTOCOL, .index = -1};
+    (void)snprintf(cli->error.message, sizeof cli->error.message,
+                   "the reply has no '%s' that can be read", what);
+    return cli_fail(cli, "%s", action);
 }
 
 void

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
 
@@ -77,53 +78,84 @@ put_scalar(struct buffer *out, struct behalf_value value)
         buffer_add_text(out, "null");
 }
 
-static void
-put_value(struct buffer *out, struct behalf_value value, unsigned depth)
-{
-    enum behalf_type type = behalf_value_type(value);
-    struct behalf_value rest;
-    struct behalf_value item;
-    struct slice key;
-    uint32_t count;
+/* A container that is being printed. */
+struct level {
+    uint32_t left; /* items, or pairs */
+    bool is_map;
+    bool first;
+};
 
-    if (type != BEHALF_TYPE_ARRAY && type != BEHALF_TYPE_MAP) {
-        put_scalar(out, value);
+/* `rest` begins with the value to print next; all values lie one behind the other, so each byte is
+ * read once, however deep it is. */
+struct printer {
+    struct buffer *out;
+    struct behalf_value rest;
+    struct level *levels;
+    size_t count;
+    size_t capacity;
+};
+
+/* A container is opened and stays to be printed, anything else is printed at once. */
+static void
+put_start(struct printer *printer)
+{
+    struct behalf_value item = {NULL, 0};
+    struct level level = {.first = true};
+
+    if (behalf_value_map(printer->rest, &level.left, &printer->rest)) {
+        level.is_map = true;
+    } else if (!behalf_value_array(printer->rest, &level.left, &printer->rest)) {
+        if (!behalf_value_next(&printer->rest, &item))
+            printer->rest = item;
+        put_scalar(printer->out, item);
         return;
     }
-    if (depth == 0) {
-        buffer_add_text(out, "null");
+    buffer_add_byte(printer->out, level.is_map ? '{' : '[');
+    if (printer->count == printer->capacity) {
+        printer->capacity = printer->capacity > 0 ? 2 * printer->capacity : 32;
+        printer->levels =
+            memory_resize(printer->levels, printer->capacity, sizeof *printer->levels);
+    }
+    printer->levels[printer->count++] = level;
+}
+
+/* The next item of the innermost container, or its end. */
+static void
+put_next(struct printer *printer)
+{
+    struct level *level = &printer->levels[printer->count - 1];
+    struct behalf_value name;
+    struct slice key = SLICE_LITERAL("?");
+
+    if (level->left == 0 || printer->rest.size == 0) {
+        buffer_add_byte(printer->out, level->is_map ? '}' : ']');
+        printer->count--;
         return;
     }
-    if (type == BEHALF_TYPE_ARRAY && behalf_value_array(value, &count, &rest)) {
-        buffer_add_byte(out, '[');
-        for (uint32_t index = 0; index < count && behalf_value_next(&rest, &item); index++) {
-            if (index > 0)
-                buffer_add_byte(out, ',');
-            put_value(out, item, depth - 1);
-        }
-        buffer_add_byte(out, ']');
-        return;
+    level->left--;
+    if (!level->first)
+        buffer_add_byte(printer->out, ',');
+    level->first = false;
+    if (level->is_map) {
+        if (behalf_value_next(&printer->rest, &name))
+            (void)behalf_value_string(name, &key.data, &key.size);
+        else
+            printer->rest = (struct behalf_value){NULL, 0};
+        cli_json_string(printer->out, key);
+        buffer_add_byte(printer->out, ':');
     }
-    buffer_add_byte(out, '{');
-    if (behalf_value_map(value, &count, &rest))
-        for (uint32_t index = 0; index < count && behalf_value_next(&rest, &item); index++) {
-            if (index > 0)
-                buffer_add_byte(out, ',');
-            if (!behalf_value_string(item, &key.data, &key.size))
-                key = SLICE_LITERAL("?");
-            cli_json_string(out, key);
-            buffer_add_byte(out, ':');
-            if (!behalf_value_next(&rest, &item))
-                item = (struct behalf_value){NULL, 0};
-            put_value(out, item, depth - 1);
-        }
-    buffer_add_byte(out, '}');
+    put_start(printer);
 }
 
 void
 cli_json_value(struct buffer *out, struct behalf_value value)
 {
-    put_value(out, value, CLI_JSON_DEPTH_MAX);
+    struct printer printer = {.out = out, .rest = value};
+
+    put_start(&printer);
+    while (printer.count > 0)
+        put_next(&printer);
+    memory_free(printer.levels);
 }
 
 static void

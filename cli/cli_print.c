@@ -172,3 +172,24 @@ cli_relationship_text(struct behalf_value value, struct buffer *out)
     relationship_print(&relationship, out);
     cli_condition_text(value, out);
 }
+
+enum status
+cli_relationship_identity(struct arena *arena, struct slice text, struct slice *identity,
+                          struct error *error)
+{
+    struct relationship relationship;
+    struct buffer printed;
+    enum status status = relationship_parse(text, arena, &relationship, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    relationship.caveat = relationship.context = (struct slice){NULL, 0};
+    relationship.expires_at = 0;
+    buffer_init(&printed);
+    relationship_print(&relationship, &printed);
+    *identity = arena_copy(arena, buffer_slice(&printed));
+    buffer_release(&printed);
+    if (identity->data == NULL)
+        status = error_set(error, BEHALF_MALFORMED_REQUEST, "the relationship is too large");
+    return status;
+}

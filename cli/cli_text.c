@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "cli/cli.h"
 
 #define READ_SIZE ((size_t)64 * 1024)
@@ -14,7 +14,6 @@ cli_file_load(const char *path, struct buffer *out, int *problem)
     bool standard = strcmp(path, "-") == 0;
     FILE *file = standard ? stdin : fopen(path, "rb");
     size_t count;
-    bool good;
 
     *problem = errno;
     if (file == NULL)
@@ -23,47 +22,37 @@ cli_file_load(const char *path, struct buffer *out, int *problem)
     do {
         count = fread(buffer_reserve(out, READ_SIZE), 1, READ_SIZE, file);
         buffer_added(out, count);
-    } while (count > 0);
-    good = ferror(file) == 0;
-    *problem = errno;
+    } while (count > 0 && out->size <= CLI_FILE_SIZE_MAX);
+    *problem = ferror(file) != 0 ? errno : out->size > CLI_FILE_SIZE_MAX ? EFBIG : 0;
     if (!standard)
         (void)fclose(file);
-    return good;
+    return *problem == 0;
 }
 
 bool
-cli_file_read(const char *path, struct buffer *out)
+cli_file_read(struct cli *cli, const char *path, struct buffer *out)
 {
     int problem;
 
     if (cli_file_load(path, out, &problem))
         return true;
-    (void)fprintf(stderr, "behalf: cannot read '%s': %s\n", path, strerror(problem));
+    if (problem == EFBIG)
+        (void)cli_problem(cli, CLI_USAGE, NULL, "cannot read '%s': it has more than %zu MiB", path,
+                          CLI_FILE_SIZE_MAX >> 20);
+    else
+        (void)cli_problem(cli, CLI_USAGE, NULL, "cannot read '%s': %s", path, strerror(problem));
     return false;
 }
 
-/* Through a file beside it, so that a failure leaves the old text. */
 bool
-cli_file_replace(const char *path, struct slice text)
+cli_file_replace(struct cli *cli, const char *path, struct slice text)
 {
-    struct buffer beside;
-    FILE *file;
-    bool good;
-
-    buffer_init(&beside);
-    buffer_add_format(&beside, "%s.new", path);
-    file = fopen(beside.data, "wbx");
-    good = file != NULL && fwrite(text.data, 1, text.size, file) == text.size;
-    if (file != NULL && fclose(file) != 0)
-        good = false;
-    if (!good || rename(beside.data, path) != 0) {
-        (void)fprintf(stderr, "behalf: cannot write '%s': %s\n", path, strerror(errno));
-        if (file != NULL)
-            (void)unlink(beside.data);
-        good = false;
-    }
-    buffer_release(&beside);
-    return good;
+    if (strcmp(path, "-") == 0)
+        return fwrite(text.data, 1, text.size, stdout) == text.size; /* main says what is wrong */
+    if (file_replace(path, text))
+        return true;
+    (void)cli_problem(cli, CLI_USAGE, NULL, "cannot write '%s': %s", path, strerror(errno));
+    return false;
 }
 
 bool

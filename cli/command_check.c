@@ -90,10 +90,8 @@ print_answer(struct cli *cli, struct behalf_value result)
     struct slice until = cli_get_text(result, "valid_until");
     struct behalf_value trace = behalf_value_get(result, "trace");
 
-    if (code == CLI_SERVER) {
-        (void)fprintf(stderr, "behalf: cannot check: the server sent no decision\n");
-        return CLI_SERVER;
-    }
+    if (code == CLI_SERVER)
+        return cli_problem(cli, CLI_SERVER, NULL, "cannot check: the server sent no decision");
     if (cli->json) {
         cli_print_json(result);
         return code;
@@ -342,9 +340,8 @@ bulk_ask(struct cli *cli, struct bulk *bulk, size_t from, size_t count, struct c
         cli_print_json(behalf_reply_result(reply));
     if (!behalf_value_array(behalf_value_get(behalf_reply_result(reply), "results"), &got, &rest) ||
         got != count) {
-        (void)fprintf(stderr, "behalf: cannot check: the server sent %s results\n",
-                      "another number of");
-        result = CLI_SERVER;
+        result = cli_problem(cli, CLI_SERVER, NULL,
+                             "cannot check: the server sent another number of results");
     }
     for (size_t index = from; result == CLI_OK && index < from + count; index++)
         if (behalf_value_next(&rest, &one))
@@ -369,7 +366,7 @@ run_check_bulk(struct cli *cli)
     cli_table_cell(&table, slice_of("decision"));
     cli_table_cell(&table, slice_of("until"));
     cli_table_cell(&table, slice_of("note"));
-    if (cli_file_read(path, &text))
+    if (cli_file_read(cli, path, &text))
         result = bulk_parse(cli, path, buffer_slice(&text), &bulk);
     if (result == CLI_OK)
         result = cli_connect(cli);
@@ -380,10 +377,10 @@ run_check_bulk(struct cli *cli)
     if (result == CLI_OK && !cli->json)
         cli_table_print(&table, stdout);
     if (result == CLI_OK && bulk.wrong > 0)
-        (void)fprintf(stderr, "behalf: %zu of %zu answers are not as expected\n", bulk.wrong,
-                      bulk.count);
-    if (result == CLI_OK && (bulk.errors > 0 || bulk.wrong > 0))
-        result = CLI_SERVER;
+        result = cli_problem(cli, CLI_NOT_AS_EXPECTED, NULL,
+                             "%zu of %zu answers are not as expected", bulk.wrong, bulk.count);
+    else if (result == CLI_OK && bulk.errors > 0)
+        result = CLI_NOT_AS_EXPECTED;
     cli_table_release(&table);
     buffer_release(&text);
     memory_free(bulk.items);

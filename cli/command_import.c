@@ -1,43 +1,213 @@
 /* command_import.c - import: a file of relationships, one a line, in batches of touches.
- * Always true: when it fails, every line before the line it names is stored; touching again what is
- * stored changes nothing, so to run the same import again is safe. */
+ * Always true: when it does not end well, every line before the line it names is stored; touching
+ * again what is stored changes nothing, so to run the same import again is safe. */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "cli/cli.h"
+#include "cli/import_batch.h"
 
-#define BATCH_SIZE 1000
 #define BATCHES_IN_FLIGHT 8 /* enough to keep the server's writer busy while lines are read */
 #define BAR_WIDTH 40
-
-struct batch {
-    uint32_t id;
-    bool waiting;
-    uint64_t first_line;
-    uint32_t count;
-    uint64_t lines[BATCH_SIZE];
-};
+#define READ_SIZE ((size_t)64 * 1024)
+#define LINE_SIZE_MAX ((size_t)1 << 20) /* a relationship has some kilobytes at most */
 
 struct import {
     struct cli *cli;
     const char *path;
-    FILE *file;
+    int descriptor;
     uint64_t size_bytes; /* 0 when unknown */
     uint64_t read_bytes;
+    struct buffer input; /* from `input_at` on what was read and not taken */
+    size_t input_at;
+    bool at_end;
     uint64_t line; /* number of the last line read */
     uint64_t stored;
     uint64_t start_line; /* the first line that holds a relationship; 0 before it is read */
-    struct behalf_writer *items;
+    struct slice ahead;  /* the line that did not fit into the last batch; in `input` */
     struct behalf_writer *arguments;
-    struct batch *batches; /* BATCHES_IN_FLIGHT */
-    uint64_t failed_line;  /* 0, or the lowest line that is not stored */
-    uint64_t culprit_line; /* the line the server named, 0 when none */
+    struct import_batch *batches; /* BATCHES_IN_FLIGHT */
+    uint64_t failed_line;         /* 0, or the lowest line that is not stored */
+    uint64_t culprit_line;        /* the line that is wrong, 0 when none is known to be */
     struct behalf_error failure;
     bool bar;
 };
+
+/* --- interruption --- */
+
+static volatile sig_atomic_t interrupted_by;
+
+static void
+note_signal(int number)
+{
+    interrupted_by = number;
+}
+
+/* The first one ends the import in order, a second one at once. Reads are not begun again. */
+static void
+watch_signals(void)
+{
+    struct sigaction action = {.sa_handler = note_signal, .sa_flags = (int)SA_RESETHAND};
+
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+}
+
+/* --- failures --- */
+
+static void
+note_failure(struct import *import, uint64_t line, uint64_t culprit,
+             const struct behalf_error *error)
+{
+    if (import->failed_line != 0 && import->failed_line <= line)
+        return;
+    import->failed_line = line;
+    import->failure = *error;
+    import->culprit_line = culprit;
+}
+
+static void
+note_batch_failure(struct import *import, const struct import_batch *batch,
+                   const struct behalf_error *error)
+{
+    bool named = error->index >= 0 && error->index < (int64_t)batch->count;
+
+    note_failure(import, batch->first_line, named ? batch->lines[error->index].number : 0, error);
+}
+
+/* What a file is that is not one of relationships; NULL when that cannot be told. */
+static const char *
+hint_for(struct slice text)
+{
+    static const char *const yaml[] = {
+        "schema:", "schemaFile:", "relationships:", "assertions:", "validation:", "---"};
+    static const char *const schema[] = {"definition ", "caveat ", "use ", "import ", "partial "};
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(yaml); index++)
+        if (slice_starts_with(text, slice_of(yaml[index])))
+            return "this is a validation file, for behalf validate; import takes the lines under "
+                   "its relationships, in a file of their own";
+    for (size_t index = 0; index < BEHALF_COUNT_OF(schema); index++)
+        if (slice_starts_with(text, slice_of(schema[index])))
+            return "this is a schema: behalf schema write FILE";
+    return NULL;
+}
+
+/* A line that this side knows to be wrong; the lines before it are still sent. */
+static void
+note_bad_line(struct import *import, const char *message, const char *hint)
+{
+    struct behalf_error error = {.status = BEHALF_FAILED_USAGE, .index = -1};
+
+    (void)snprintf(error.message, sizeof error.message, "%s", message);
+    (void)snprintf(error.hint, sizeof error.hint, "%s", hint != NULL ? hint : "");
+    note_failure(import, import->line, import->line, &error);
+}
+
+/* --- lines --- */
+
+static bool
+read_more(struct import *import)
+{
+    ssize_t size;
+
+    buffer_drop(&import->input, import->input_at);
+    import->input_at = 0;
+    size = read(import->descriptor, buffer_reserve(&import->input, READ_SIZE), READ_SIZE);
+    if (size < 0 && errno == EINTR)
+        return true; /* whoever asks looks at interrupted_by */
+    if (size < 0) {
+        import->line++;
+        note_bad_line(import, strerror(errno), NULL);
+        return false;
+    }
+    buffer_added(&import->input, (size_t)size);
+    import->read_bytes += (uint64_t)size;
+    import->at_end = size == 0;
+    return true;
+}
+
+/* The next line as it stands; false at the end, at a failure, and when interrupted. */
+static bool
+next_line(struct import *import, struct slice *line)
+{
+    while (interrupted_by == 0) {
+        struct slice rest = {import->input.data + import->input_at,
+                             import->input.size - import->input_at};
+        const char *end = memchr(rest.data, '\n', rest.size);
+
+        if ((end != NULL ? (size_t)(end - rest.data) : rest.size) > LINE_SIZE_MAX) {
+            import->line++;
+            note_bad_line(import, "the line has more than 1 MiB, and no relationship has that much",
+                          NULL);
+            return false;
+        }
+        if (end != NULL || (import->at_end && rest.size > 0)) {
+            bool taken = cli_line_next(&rest, line);
+
+            BEHALF_ASSERT(taken);
+            import->input_at = import->input.size - rest.size;
+            import->line++;
+            return true;
+        }
+        if (import->at_end || !read_more(import))
+            return false;
+    }
+    return false;
+}
+
+/* The next line that holds a relationship. */
+static bool
+next_relationship(struct import *import, struct slice *text)
+{
+    if (import->ahead.data != NULL) {
+        *text = import->ahead;
+        import->ahead = (struct slice){NULL, 0};
+        return true;
+    }
+    while (next_line(import, text)) {
+        *text = cli_trim(*text);
+        if (import->line < import->cli->from_line || text->size == 0 ||
+            slice_starts_with(*text, SLICE_LITERAL("//")))
+            continue;
+        if (import->start_line == 0)
+            import->start_line = import->line;
+        return true;
+    }
+    return false;
+}
+
+/* Reads lines into a batch until it is full. False when no more come. */
+static bool
+fill_batch(struct import *import, struct import_batch *batch)
+{
+    struct slice text;
+
+    import_batch_clear(batch);
+    while (next_relationship(import, &text)) {
+        struct error error;
+        enum status status = import_batch_add(batch, import->line, text, &error);
+
+        if (status == BEHALF_DONE) {
+            import->ahead = text;
+            return true;
+        }
+        if (status != BEHALF_OK) {
+            note_bad_line(import, error.message, hint_for(text));
+            return false;
+        }
+    }
+    return false;
+}
+
+/* --- batches --- */
 
 static void
 draw_bar(const struct import *import)
@@ -55,17 +225,6 @@ draw_bar(const struct import *import)
     (void)fflush(stderr);
 }
 
-static void
-note_failure(struct import *import, const struct batch *batch, const struct behalf_error *error)
-{
-    if (import->failed_line != 0 && import->failed_line <= batch->first_line)
-        return;
-    import->failed_line = batch->first_line;
-    import->failure = *error;
-    import->culprit_line = error->index >= 0 && error->index < (int64_t)batch->count
-                               ? batch->lines[error->index] : 0;
-}
-
 /* Takes one reply. False when the connection is gone: then nothing in flight is known. */
 static bool
 take_reply(struct import *import)
@@ -77,26 +236,26 @@ take_reply(struct import *import)
     if (status != BEHALF_SUCCESS) {
         for (size_t index = 0; index < BATCHES_IN_FLIGHT; index++)
             if (import->batches[index].waiting)
-                note_failure(import, &import->batches[index], &error);
+                note_batch_failure(import, &import->batches[index], &error);
         return false;
     }
     for (size_t index = 0; index < BATCHES_IN_FLIGHT; index++) {
-        struct batch *batch = &import->batches[index];
+        struct import_batch *batch = &import->batches[index];
 
         if (!batch->waiting || batch->id != behalf_reply_id(reply))
             continue;
         batch->waiting = false;
         if (behalf_reply_check(reply, &error) == BEHALF_SUCCESS)
-            import->stored += batch->count;
+            import->stored += batch->taken;
         else
-            note_failure(import, batch, &error);
+            note_batch_failure(import, batch, &error);
     }
     behalf_reply_free(reply);
     draw_bar(import);
     return true;
 }
 
-static struct batch *
+static struct import_batch *
 free_batch(struct import *import)
 {
     for (size_t index = 0; index < BATCHES_IN_FLIGHT; index++)
@@ -105,157 +264,145 @@ free_batch(struct import *import)
     return NULL;
 }
 
-/* Reads lines into a batch until it is full or the file ends. */
 static bool
-fill_batch(struct import *import, struct batch *batch, char **line, size_t *capacity)
+send_batch(struct import *import, struct import_batch *batch)
 {
-    behalf_writer_clear(import->items);
-    batch->count = 0;
-    while (batch->count < BATCH_SIZE) {
-        ssize_t size = getline(line, capacity, import->file);
-        struct slice text;
-
-        if (size < 0)
-            return false;
-        import->read_bytes += (uint64_t)size;
-        import->line++;
-        text = (struct slice){*line, (size_t)size};
-        while (text.size > 0 &&
-               (text.data[text.size - 1] == '\n' || text.data[text.size - 1] == '\r'))
-            text.size--;
-        text = cli_trim(text);
-        if (import->line < import->cli->from_line || text.size == 0 ||
-            slice_starts_with(text, SLICE_LITERAL("//")))
-            continue;
-        if (import->start_line == 0)
-            import->start_line = import->line;
-        if (batch->count == 0)
-            batch->first_line = import->line;
-        batch->lines[batch->count++] = import->line;
-        behalf_write_map(import->items, 2);
-        behalf_write_text(import->items, "op");
-        behalf_write_text(import->items, "touch");
-        behalf_write_text(import->items, "relationship");
-        behalf_write_string(import->items, text.data, text.size);
-    }
-    return true;
-}
-
-static bool
-send_batch(struct import *import, struct batch *batch)
-{
-    const unsigned char *bytes;
     struct behalf_error error;
-    size_t size;
 
-    bytes = behalf_writer_bytes(import->items, &size);
-    BEHALF_ASSERT(bytes != NULL);
-    behalf_writer_clear(import->arguments);
-    behalf_write_map(import->arguments, 1);
-    behalf_write_text(import->arguments, "updates");
-    behalf_write_array(import->arguments, batch->count);
-    behalf_write_raw(import->arguments, bytes, size);
+    import_batch_write(batch, import->arguments);
     batch->waiting = true;
     if (behalf_submit(import->cli->client, "relationships.write", import->arguments, &batch->id,
-                      &error) != BEHALF_SUCCESS ||
-        behalf_flush(import->cli->client, &error) != BEHALF_SUCCESS) {
-        note_failure(import, batch, &error);
-        return false;
-    }
-    return true;
+                      &error) == BEHALF_SUCCESS &&
+        behalf_flush(import->cli->client, &error) == BEHALF_SUCCESS)
+        return true;
+    note_batch_failure(import, batch, &error);
+    return false;
 }
 
 static void
 run_batches(struct import *import)
 {
-    char *line = NULL;
-    size_t capacity = 0;
     bool connected = true;
     bool more = true;
 
     while (more && connected && import->failed_line == 0) {
-        struct batch *batch = free_batch(import);
+        struct import_batch *batch = free_batch(import);
 
         if (batch == NULL) {
             connected = take_reply(import);
             continue;
         }
-        more = fill_batch(import, batch, &line, &capacity);
-        if (batch->count > 0)
+        more = fill_batch(import, batch);
+        if (batch->taken > 0)
             connected = send_batch(import, batch);
     }
     while (connected && behalf_in_flight(import->cli->client) > 0)
         connected = take_reply(import);
-    free(line);
+}
+
+/* --- the command --- */
+
+/* Where to go on, as a hint: with --json there is one line. */
+static void
+say_progress(const struct import *import, uint64_t line, char *out, size_t size)
+{
+    if (import->start_line == 0 || line <= import->start_line)
+        (void)snprintf(out, size, "nothing was stored");
+    else
+        (void)snprintf(out, size, "the lines before %llu are stored; go on with --from-line %llu",
+                       (unsigned long long)line, (unsigned long long)line);
+}
+
+static enum cli_exit
+report_failure(struct import *import)
+{
+    struct cli *cli = import->cli;
+    char progress[128];
+    uint64_t named = import->culprit_line > 0 ? import->culprit_line : import->failed_line;
+
+    say_progress(import, import->failed_line, progress, sizeof progress);
+    cli->error = import->failure;
+    if (!cli->json)
+        (void)fprintf(stderr, "behalf: %s\n", progress);
+    else if (cli->error.hint[0] == '\0')
+        (void)snprintf(cli->error.hint, sizeof cli->error.hint, "%s", progress);
+    else
+        (void)snprintf(cli->error.hint + strlen(cli->error.hint),
+                       sizeof cli->error.hint - strlen(cli->error.hint), "; %s", progress);
+    return cli_fail(cli, "import line %llu of '%s'", (unsigned long long)named, import->path);
 }
 
 static enum cli_exit
 report(struct import *import)
 {
     struct cli *cli = import->cli;
+    char progress[128];
 
     if (import->bar)
         (void)fputc('\n', stderr);
-    if (import->failed_line == 0 && ferror(import->file)) {
-        (void)fprintf(stderr, "behalf: cannot read '%s': %s\n", import->path, strerror(errno));
-        return CLI_USAGE;
+    if (import->failed_line != 0)
+        return report_failure(import);
+    if (interrupted_by != 0 && !(import->at_end && import->input_at == import->input.size)) {
+        cli->ended_by = interrupted_by;
+        say_progress(import, import->line + 1, progress, sizeof progress);
+        return cli_problem(cli, CLI_INTERRUPTED, progress, "interrupted at line %llu of '%s'",
+                           (unsigned long long)import->line, import->path);
     }
-    if (import->failed_line == 0) {
-        if (cli->json)
-            (void)printf("{\"imported\":%llu,\"lines\":%llu}\n", (unsigned long long)import->stored,
-                         (unsigned long long)import->line);
-        else
-            (void)printf("imported %llu\n", (unsigned long long)import->stored);
-        return CLI_OK;
-    }
-    cli->error = import->failure;
-    if (import->failed_line <= import->start_line)
-        (void)fputs("behalf: nothing was stored\n", stderr);
+    if (cli->json)
+        (void)printf("{\"imported\":%llu,\"lines\":%llu}\n", (unsigned long long)import->stored,
+                     (unsigned long long)import->line);
     else
-        (void)fprintf(
-            stderr, "behalf: the lines before %llu are stored; go on with --from-line %llu\n",
-            (unsigned long long)import->failed_line, (unsigned long long)import->failed_line);
-    return cli_fail(
-        cli, "import line %llu of '%s'",
-        (unsigned long long)(import->culprit_line > 0 ? import->culprit_line : import->failed_line),
-        import->path);
+        (void)printf("imported %llu\n", (unsigned long long)import->stored);
+    return CLI_OK;
+}
+
+static enum cli_exit
+import_file(struct cli *cli, int descriptor)
+{
+    struct import import = {.cli = cli, .path = cli->arguments[0], .descriptor = descriptor};
+    struct stat facts;
+    enum cli_exit result;
+
+    if (fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode))
+        import.size_bytes = (uint64_t)facts.st_size;
+    import.bar = isatty(STDERR_FILENO) && !cli->json;
+    import.arguments = behalf_writer_new();
+    import.batches = memory_new_array(BATCHES_IN_FLIGHT, sizeof *import.batches);
+    BEHALF_ASSERT(import.arguments != NULL);
+    buffer_init(&import.input);
+    watch_signals();
+    run_batches(&import);
+    result = report(&import);
+    buffer_release(&import.input);
+    behalf_writer_free(import.arguments);
+    for (size_t index = 0; index < BATCHES_IN_FLIGHT; index++)
+        import_batch_release(&import.batches[index]);
+    memory_free(import.batches);
+    return result;
 }
 
 static enum cli_exit
 run_import(struct cli *cli)
 {
-    struct import import = {.cli = cli, .path = cli->arguments[0]};
-    bool standard = strcmp(import.path, "-") == 0;
-    struct stat facts;
-    enum cli_exit result = cli_connect(cli);
+    const char *path = cli->arguments[0];
+    bool standard = strcmp(path, "-") == 0;
+    int descriptor = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    enum cli_exit result;
 
-    if (result != CLI_OK)
-        return result;
-    import.file = standard ? stdin : fopen(import.path, "rb");
-    if (import.file == NULL) {
-        (void)fprintf(stderr, "behalf: cannot read '%s': %s\n", import.path, strerror(errno));
-        return CLI_USAGE;
-    }
-    if (fstat(fileno(import.file), &facts) == 0 && S_ISREG(facts.st_mode))
-        import.size_bytes = (uint64_t)facts.st_size;
-    import.bar = isatty(STDERR_FILENO) && !cli->json;
-    import.items = behalf_writer_new();
-    import.arguments = behalf_writer_new();
-    import.batches = calloc(BATCHES_IN_FLIGHT, sizeof *import.batches);
-    BEHALF_ASSERT(import.items != NULL && import.arguments != NULL && import.batches != NULL);
-    run_batches(&import);
-    result = report(&import);
+    if (descriptor < 0)
+        return cli_problem(cli, CLI_USAGE, NULL, "cannot read '%s': %s", path, strerror(errno));
+    result = cli_connect(cli);
+    if (result == CLI_OK)
+        result = import_file(cli, descriptor);
     if (!standard)
-        (void)fclose(import.file);
-    behalf_writer_free(import.items);
-    behalf_writer_free(import.arguments);
-    free(import.batches);
+        (void)close(descriptor);
     return result;
 }
 
 const struct command cli_import_commands[] = {
     {NULL, "import", "FILE|-", "touch every relationship of a file, one a line",
-     "Lines that begin with // are comments. Batches of 1,000 are sent ahead; when one fails, the\n"
+     "Lines that begin with // are comments; of lines that name the same relationship the last\n"
+     "counts. Batches of 1,000 are sent ahead; when one fails, or the import is interrupted, the\n"
      "message names the line to go on from.\n",
      OPTION_FROM, 1, 1, run_import},
     {.name = NULL},

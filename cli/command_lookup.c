@@ -5,38 +5,6 @@
 #include "base/relationship.h"
 #include "cli/cli.h"
 
-/* --- pages ------------------------------------------------------------------------------------ */
-
-/* Sends one page's request with this page. */
-typedef enum behalf_status page_ask(struct cli *cli, const struct behalf_page *page,
-                                    struct behalf_reply **reply);
-/* Prints one page's result. */
-typedef void page_print(struct cli *cli, struct behalf_value result);
-
-static void
-warn_incomplete(struct cli *cli, struct behalf_value result, const char *cursor)
-{
-    struct behalf_value undecided = behalf_value_get(result, "undecided");
-    struct behalf_value rest;
-    struct behalf_value one;
-    uint32_t count;
-
-    if (behalf_value_array(undecided, &count, &rest))
-        for (uint32_t index = 0; index < count && behalf_value_next(&rest, &one); index++) {
-            struct behalf_value problem = behalf_value_get(one, "error");
-
-            (void)fputs("behalf: undecided: ", stderr);
-            cli_put_safe(stderr, cli_get_text(one, "id"));
-            (void)fputs(": ", stderr);
-            cli_put_safe(stderr, cli_get_text(problem, "message"));
-            (void)fputs(" (", stderr);
-            cli_put_safe(stderr, cli_get_text(problem, "reason"));
-            (void)fputs(")\n", stderr);
-        }
-    if (cursor[0] != '\0' && !cli->json)
-        (void)fprintf(stderr, "more: --cursor %s (or --all)\n", cursor);
-}
-
 /* "  conditional (missing: hour)" behind a result that is not a plain allow. */
 static void
 put_condition(struct cli *cli, struct behalf_value item)
@@ -45,54 +13,6 @@ put_condition(struct cli *cli, struct behalf_value item)
         return;
     (void)fputs("  ", stdout);
     cli_put_decision(cli, item, stdout);
-}
-
-/* Beside the answer, so that lines of the answer are results and nothing else. */
-static void
-say_until(struct behalf_value result)
-{
-    struct slice until = cli_get_text(result, "valid_until");
-
-    if (until.size == 0)
-        return;
-    (void)fputs("valid until ", stderr);
-    cli_put_safe(stderr, until);
-    (void)fputc('\n', stderr);
-}
-
-static enum cli_exit
-run_pages(struct cli *cli, const char *action, page_ask *ask, page_print *print)
-{
-    struct behalf_page page = cli->page;
-    char cursor[BEHALF_TOKEN_SIZE];
-    enum cli_exit result = cli_connect(cli);
-    bool more = true;
-
-    while (result == CLI_OK && more) {
-        struct behalf_reply *reply;
-        struct behalf_value value;
-        struct slice next;
-
-        if (ask(cli, &page, &reply) != BEHALF_SUCCESS)
-            return cli_fail(cli, "%s", action);
-        value = behalf_reply_result(reply);
-        if (cli->json) {
-            cli_print_json(value);
-        } else {
-            print(cli, value);
-            say_until(value);
-        }
-        next = cli_get_text(value, "cursor");
-        if (next.size >= sizeof cursor)
-            next.size = 0;
-        memcpy(cursor, next.data, next.size);
-        cursor[next.size] = '\0';
-        page.cursor = cursor;
-        more = cli->all && cursor[0] != '\0';
-        warn_incomplete(cli, value, more ? "" : cursor);
-        behalf_reply_free(reply);
-    }
-    return result;
 }
 
 /* Ids come bare; printed as objects they can be pasted into the next command. */
@@ -113,57 +33,50 @@ put_object(const char *type, struct slice id, const char *relation)
 /* --- lookup-resources ------------------------------------------------------------------------- */
 
 static enum behalf_status
-ask_resources(struct cli *cli, const struct behalf_page *page, struct behalf_reply **reply)
+ask_resources(struct cli *cli, const void *request, const struct behalf_page *page,
+              struct behalf_reply **reply)
 {
+    (void)request;
     return behalf_lookup_resources(cli->client, &cli->read, cli->arguments[0], cli->arguments[1],
                                    cli->arguments[2], cli->actors, cli->actor_count, cli->context,
                                    page, reply, &cli->error);
 }
 
 static void
-print_resources(struct cli *cli, struct behalf_value result)
+print_resource(struct cli *cli, const void *request, struct behalf_value item)
 {
-    struct behalf_value rest;
-    struct behalf_value one;
-    uint32_t count;
-
-    if (!behalf_value_array(behalf_value_get(result, "resources"), &count, &rest))
-        return;
-    for (uint32_t index = 0; index < count && behalf_value_next(&rest, &one); index++) {
-        put_object(cli->arguments[0], cli_get_text(one, "id"), NULL);
-        put_condition(cli, one);
-        (void)putchar('\n');
-    }
+    (void)request;
+    put_object(cli->arguments[0], cli_get_text(item, "id"), NULL);
+    put_condition(cli, item);
+    (void)putchar('\n');
 }
 
 static enum cli_exit
 run_lookup_resources(struct cli *cli)
 {
-    return run_pages(cli, "look up resources", ask_resources, print_resources);
+    return cli_list_print(cli, &(struct cli_list){.action = "look up resources",
+                                                  .member = "resources",
+                                                  .ask = ask_resources,
+                                                  .print = print_resource});
 }
 
 /* --- lookup-subjects -------------------------------------------------------------------------- */
 
 /* TYPE or TYPE#RELATION of the third argument. */
-static void
-subject_type(struct cli *cli, const char **type, const char **relation)
-{
-    const char *text = cli->arguments[2];
-    const char *hash = strchr(text, '#');
-
-    *type = hash == NULL ? text : cli_copy(cli, (struct slice){text, (size_t)(hash - text)});
-    *relation = hash == NULL ? NULL : hash + 1;
-}
+struct subject_kind {
+    const char *type;
+    const char *relation; /* NULL = plain subjects */
+};
 
 static enum behalf_status
-ask_subjects(struct cli *cli, const struct behalf_page *page, struct behalf_reply **reply)
+ask_subjects(struct cli *cli, const void *request, const struct behalf_page *page,
+             struct behalf_reply **reply)
 {
-    const char *type;
-    const char *relation;
+    const struct subject_kind *kind = request;
 
-    subject_type(cli, &type, &relation);
     return behalf_lookup_subjects(cli->client, &cli->read, cli->arguments[0], cli->arguments[1],
-                                  type, relation, cli->context, page, reply, &cli->error);
+                                  kind->type, kind->relation, cli->context, page, reply,
+                                  &cli->error);
 }
 
 static void
@@ -185,66 +98,65 @@ put_excluded(const char *type, struct behalf_value excluded)
 }
 
 static void
-print_subjects(struct cli *cli, struct behalf_value result)
+print_subject(struct cli *cli, const void *request, struct behalf_value item)
 {
-    struct behalf_value rest;
-    struct behalf_value one;
-    const char *type;
-    const char *relation;
-    uint32_t count;
+    const struct subject_kind *kind = request;
+    bool wildcard = false;
 
-    subject_type(cli, &type, &relation);
-    if (!behalf_value_array(behalf_value_get(result, "subjects"), &count, &rest))
-        return;
-    for (uint32_t index = 0; index < count && behalf_value_next(&rest, &one); index++) {
-        bool wildcard = false;
-
-        (void)behalf_value_bool(behalf_value_get(one, "wildcard"), &wildcard);
-        if (wildcard)
-            (void)printf("%s:*", type);
-        else
-            put_object(type, cli_get_text(one, "id"), relation);
-        put_condition(cli, one);
-        put_excluded(type, behalf_value_get(one, "excluded"));
-        (void)putchar('\n');
-    }
+    (void)behalf_value_bool(behalf_value_get(item, "wildcard"), &wildcard);
+    if (wildcard)
+        (void)printf("%s:*", kind->type);
+    else
+        put_object(kind->type, cli_get_text(item, "id"), kind->relation);
+    put_condition(cli, item);
+    put_excluded(kind->type, behalf_value_get(item, "excluded"));
+    (void)putchar('\n');
 }
 
 static enum cli_exit
 run_lookup_subjects(struct cli *cli)
 {
-    return run_pages(cli, "look up subjects", ask_subjects, print_subjects);
+    const char *text = cli->arguments[2];
+    const char *hash = strchr(text, '#');
+    struct subject_kind kind = {.type = text};
+
+    if (hash != NULL) {
+        kind.type = cli_copy(cli, (struct slice){text, (size_t)(hash - text)});
+        kind.relation = hash + 1;
+    }
+    return cli_list_print(cli, &(struct cli_list){.action = "look up subjects",
+                                                  .member = "subjects",
+                                                  .ask = ask_subjects,
+                                                  .print = print_subject,
+                                                  .request = &kind});
 }
 
 /* --- lookup-permissions ----------------------------------------------------------------------- */
 
 static void
-print_permissions(struct behalf_value result)
+print_permissions(uint32_t count, struct behalf_value rest)
 {
-    struct behalf_value rest;
     struct behalf_value one;
     struct cli_table table;
     struct buffer decision;
-    uint32_t count;
 
     cli_table_init(&table, 3);
     cli_table_cell(&table, slice_of("permission"));
     cli_table_cell(&table, slice_of("decision"));
     cli_table_cell(&table, slice_of("until"));
     buffer_init(&decision);
-    if (behalf_value_array(behalf_value_get(result, "permissions"), &count, &rest))
-        while (count-- > 0 && behalf_value_next(&rest, &one)) {
-            struct behalf_value problem = behalf_value_get(one, "error");
+    while (count-- > 0 && behalf_value_next(&rest, &one)) {
+        struct behalf_value problem = behalf_value_get(one, "error");
 
-            buffer_clear(&decision);
-            if (problem.bytes != NULL)
-                buffer_add_slice(&decision, cli_get_text(problem, "reason"));
-            else
-                cli_decision_text(one, &decision);
-            cli_table_cell(&table, cli_get_text(one, "permission"));
-            cli_table_cell(&table, buffer_slice(&decision));
-            cli_table_cell(&table, cli_get_text(one, "valid_until"));
-        }
+        buffer_clear(&decision);
+        if (problem.bytes != NULL)
+            buffer_add_slice(&decision, cli_get_text(problem, "reason"));
+        else
+            cli_decision_text(one, &decision);
+        cli_table_cell(&table, cli_get_text(one, "permission"));
+        cli_table_cell(&table, buffer_slice(&decision));
+        cli_table_cell(&table, cli_get_text(one, "valid_until"));
+    }
     cli_table_print(&table, stdout);
     cli_table_release(&table);
     buffer_release(&decision);
@@ -253,8 +165,11 @@ print_permissions(struct behalf_value result)
 static enum cli_exit
 run_lookup_permissions(struct cli *cli)
 {
+    struct behalf_value permissions;
+    struct behalf_value rest;
     struct behalf_reply *reply;
     enum cli_exit result = cli_connect(cli);
+    uint32_t count;
 
     if (result != CLI_OK)
         return result;
@@ -262,12 +177,19 @@ run_lookup_permissions(struct cli *cli)
                                   cli->actors, cli->actor_count, cli->context, &reply,
                                   &cli->error) != BEHALF_SUCCESS)
         return cli_fail(cli, "look up permissions");
-    if (cli->json)
-        cli_print_json(behalf_reply_result(reply));
-    else
-        print_permissions(behalf_reply_result(reply));
+    permissions = behalf_value_get(behalf_reply_result(reply), "permissions");
+    if (!behalf_value_array(permissions, &count, &rest)) {
+        result = cli_fail_reply(cli, "look up permissions", "permissions");
+    } else {
+        if (cli->json)
+            cli_print_json(behalf_reply_result(reply));
+        else
+            print_permissions(count, rest);
+        if (cli_say_undecided(cli, permissions, "permission") > 0)
+            result = CLI_INCOMPLETE;
+    }
     behalf_reply_free(reply);
-    return CLI_OK;
+    return result;
 }
 
 /* --- expand ----------------------------------------------------------------------------------- */
@@ -330,14 +252,16 @@ put_branch(struct cli *cli, const struct cli_tree *tree)
     (void)fputs(cli_color(cli->color, COLOR_NONE), stdout);
 }
 
-/* Recursion ends at CLI_TREE_DEPTH_MAX; what is below is shown as one line. */
-static void
+/* Recursion ends at CLI_TREE_DEPTH_MAX; what is below is shown as one line. Whether all was
+ * shown. */
+static bool
 put_node(struct cli *cli, struct cli_tree *tree, struct behalf_value node)
 {
     struct behalf_value rest;
     struct behalf_value one;
     struct slice relation = cli_get_text(node, "relation");
     uint32_t count = 0;
+    bool whole = true;
 
     put_branch(cli, tree);
     put_node_object(behalf_value_get(node, "object"));
@@ -359,10 +283,11 @@ put_node(struct cli *cli, struct cli_tree *tree, struct behalf_value node)
         for (uint32_t index = 0; index < count && behalf_value_next(&rest, &one); index++) {
             tree->last[tree->depth - 1] = index + 1 == count;
             if (tree->depth < CLI_TREE_DEPTH_MAX) {
-                put_node(cli, tree, one);
+                whole = put_node(cli, tree, one) && whole;
             } else {
                 put_branch(cli, tree);
                 (void)puts("... deeper than can be shown; use --json");
+                whole = false;
             }
         }
     if (behalf_value_array(behalf_value_get(node, "subjects"), &count, &rest))
@@ -372,12 +297,14 @@ put_node(struct cli *cli, struct cli_tree *tree, struct behalf_value node)
             put_node_subject(cli, one);
         }
     tree->depth--;
+    return whole;
 }
 
 static enum cli_exit
 run_expand(struct cli *cli)
 {
     struct cli_tree tree = {.depth = 0};
+    struct behalf_value root;
     struct behalf_reply *reply;
     enum cli_exit result = cli_connect(cli);
 
@@ -386,29 +313,33 @@ run_expand(struct cli *cli)
     if (behalf_expand(cli->client, &cli->read, cli->arguments[0], cli->arguments[1], cli->depth,
                       &reply, &cli->error) != BEHALF_SUCCESS)
         return cli_fail(cli, "expand");
-    if (cli->json) {
+    root = behalf_value_get(behalf_reply_result(reply), "tree");
+    if (behalf_value_type(root) != BEHALF_TYPE_MAP) {
+        result = cli_fail_reply(cli, "expand", "tree");
+    } else if (cli->json) {
         cli_print_json(behalf_reply_result(reply));
     } else {
-        put_node(cli, &tree, behalf_value_get(behalf_reply_result(reply), "tree"));
-        say_until(behalf_reply_result(reply));
+        result = put_node(cli, &tree, root) ? CLI_OK : CLI_INCOMPLETE;
+        cli_say_until(cli_get_text(behalf_reply_result(reply), "valid_until"));
     }
     behalf_reply_free(reply);
-    return CLI_OK;
+    return result;
 }
 
 const struct command cli_lookup_commands[] = {
     {NULL, "expand", "RESOURCE PERMISSION", "the tree of subjects behind a permission",
-     "Conditions are shown behind what they hold for; nothing of them is evaluated.\n",
+     "Conditions are shown behind what they hold for; nothing of them is evaluated.\n"
+     "Exit code 4 when the tree is deeper than can be drawn; --json has all of it.\n",
      OPTION_READ | OPTION_DEPTH, 2, 2, run_expand},
     {NULL, "lookup-resources", "TYPE PERMISSION SUBJECT",
      "all resources of a type on which the subject has the permission",
-     "One resource a line; a conditional one says so behind it.\n",
-     OPTION_READ | OPTION_ACTOR | OPTION_CONTEXT | OPTION_LIMIT | OPTION_PAGE, 3, 3,
+     "One resource a line; a conditional one says so behind it. " CLI_LIST_HELP,
+     OPTION_READ | OPTION_ACTOR | OPTION_CONTEXT | OPTION_PAGE | OPTION_CURSOR, 3, 3,
      run_lookup_resources},
     {NULL, "lookup-subjects", "RESOURCE PERMISSION TYPE[#RELATION]",
      "all subjects of a type that have the permission",
-     "One subject a line; `type:*` stands for everybody but those listed behind `except`.\n",
-     OPTION_READ | OPTION_CONTEXT | OPTION_LIMIT | OPTION_PAGE, 3, 3, run_lookup_subjects},
+     "One subject a line; `type:*` is everybody but those behind `except`.\n" CLI_LIST_HELP,
+     OPTION_READ | OPTION_CONTEXT | OPTION_PAGE | OPTION_CURSOR, 3, 3, run_lookup_subjects},
     {NULL, "lookup-permissions", "RESOURCE SUBJECT",
      "every permission of a resource with its decision for the subject", NULL,
      OPTION_READ | OPTION_ACTOR | OPTION_CONTEXT, 2, 2, run_lookup_permissions},

@@ -42,6 +42,41 @@ line_of_error(const struct transaction *transaction, const struct behalf_error *
     return lines[error->index];
 }
 
+/* The index of the update before `index` that names the same relationship; `index` if none does. */
+static size_t
+find_twin(struct cli *cli, const struct transaction *transaction, size_t index)
+{
+    struct slice wanted;
+    struct slice other;
+    struct error error;
+
+    if (cli_relationship_identity(&cli->arena, slice_of(transaction->updates[index].relationship),
+                                  &wanted, &error) != BEHALF_OK)
+        return index;
+    for (size_t at = 0; at < index; at++)
+        if (cli_relationship_identity(&cli->arena, slice_of(transaction->updates[at].relationship),
+                                      &other, &error) == BEHALF_OK &&
+            slice_equal(wanted, other))
+            return at;
+    return index;
+}
+
+/* The server knows updates, whoever reads the message lines. */
+static void
+name_lines(struct cli *cli, const struct transaction *transaction)
+{
+    size_t twin;
+
+    if (strcmp(cli->error.reason, "UPDATES_ON_SAME_RELATIONSHIP") != 0)
+        return;
+    twin = find_twin(cli, transaction, (size_t)cli->error.index);
+    (void)snprintf(cli->error.message, sizeof cli->error.message,
+                   "the relationship '%s' stands in line %zu already",
+                   transaction->updates[cli->error.index].relationship,
+                   transaction->update_lines[twin]);
+    cli->error.hint[0] = '\0';
+}
+
 static enum cli_exit
 send_transaction(struct cli *cli, const struct transaction *transaction, const char *path)
 {
@@ -61,6 +96,7 @@ send_transaction(struct cli *cli, const struct transaction *transaction, const c
     line = path != NULL ? line_of_error(transaction, &cli->error) : 0;
     if (line == 0)
         return cli_fail(cli, "write relationships");
+    name_lines(cli, transaction);
     return cli_fail(cli, "write line %zu of '%s'", line, path);
 }
 
@@ -121,20 +157,21 @@ delete_by_filter(struct cli *cli)
         if (behalf_relationships_delete(cli->client, &filter, cli->page.limit, &count, &complete,
                                         token, &cli->error) != BEHALF_SUCCESS) {
             if (total > 0)
-                (void)fprintf(stderr, "behalf: %llu relationships were deleted before\n",
-                              (unsigned long long)total);
+                (void)snprintf(cli->error.hint, sizeof cli->error.hint,
+                               "%llu were deleted before; run it again for the others",
+                               (unsigned long long)total);
             return cli_fail(cli, "delete relationships");
         }
         total += count;
-    } while (cli->all && !complete);
+    } while (!complete && count > 0 && (cli->page.limit == 0 || cli->all));
     if (cli->json)
         (void)printf("{\"deleted_at\":\"%s\",\"count\":%llu,\"complete\":%s}\n", token,
                      (unsigned long long)total, complete ? "true" : "false");
     else
         (void)printf("deleted %llu\ndeleted_at %s\n", (unsigned long long)total, token);
     if (!complete && !cli->json)
-        (void)fputs("more match: run it again, or with --all\n", stderr);
-    return CLI_OK;
+        (void)fputs("more match: run it again, or without --limit\n", stderr);
+    return complete ? CLI_OK : CLI_INCOMPLETE;
 }
 
 static enum cli_exit
@@ -142,8 +179,6 @@ run_delete(struct cli *cli)
 {
     if (cli->filter != NULL && cli->argument_count > 0)
         return cli_usage(cli, "either --filter or relationships");
-    if (cli->page.cursor != NULL)
-        return cli_usage(cli, "a delete has no cursor: what is left is found again");
     if (cli->filter != NULL && cli->idempotency_key != NULL)
         return cli_usage(cli, "--idempotency-key does not go with --filter");
     if (cli->filter != NULL)
@@ -221,7 +256,7 @@ run_write(struct cli *cli)
     enum cli_exit result = CLI_OK;
 
     buffer_init(&text);
-    if (!cli_file_read(path, &text)) {
+    if (!cli_file_read(cli, path, &text)) {
         buffer_release(&text);
         return CLI_USAGE;
     }
@@ -247,63 +282,43 @@ run_write(struct cli *cli)
 
 /* --- read ------------------------------------------------------------------------------------- */
 
-static void
-print_relationships(struct behalf_value result)
+static enum behalf_status
+ask_relationships(struct cli *cli, const void *request, const struct behalf_page *page,
+                  struct behalf_reply **reply)
 {
-    struct behalf_value rest;
-    struct behalf_value one;
-    struct buffer text;
-    uint32_t count;
+    return behalf_relationships_read(cli->client, &cli->read, request, page, reply, &cli->error);
+}
 
-    if (!behalf_value_array(behalf_value_get(result, "relationships"), &count, &rest))
-        return;
+static void
+print_relationship(struct cli *cli, const void *request, struct behalf_value item)
+{
+    struct buffer text;
+
+    (void)cli;
+    (void)request;
     buffer_init(&text);
-    while (count-- > 0 && behalf_value_next(&rest, &one)) {
-        buffer_clear(&text);
-        cli_relationship_text(one, &text);
-        cli_put_safe(stdout, buffer_slice(&text));
-        (void)putchar('\n');
-    }
+    cli_relationship_text(item, &text);
+    cli_put_safe(stdout, buffer_slice(&text));
+    (void)putchar('\n');
     buffer_release(&text);
 }
 
 static enum cli_exit
 run_read(struct cli *cli)
 {
-    struct behalf_page page = cli->page;
-    char cursor[BEHALF_TOKEN_SIZE] = "";
     struct behalf_filter filter;
     enum cli_exit result;
-    bool more = true;
 
     if ((cli->filter != NULL) == (cli->argument_count > 0))
         return cli_usage(cli, "read needs one FILTER");
     result = parse_filter(cli, cli->filter != NULL ? cli->filter : cli->arguments[0], &filter);
-    if (result == CLI_OK)
-        result = cli_connect(cli);
-    while (result == CLI_OK && more) {
-        struct behalf_reply *reply;
-        struct slice next;
-
-        if (behalf_relationships_read(cli->client, &cli->read, &filter, &page, &reply,
-                                      &cli->error) != BEHALF_SUCCESS)
-            return cli_fail(cli, "read relationships");
-        if (cli->json)
-            cli_print_json(behalf_reply_result(reply));
-        else
-            print_relationships(behalf_reply_result(reply));
-        next = cli_get_text(behalf_reply_result(reply), "cursor");
-        if (next.size >= sizeof cursor)
-            next.size = 0;
-        memcpy(cursor, next.data, next.size);
-        cursor[next.size] = '\0';
-        behalf_reply_free(reply);
-        page.cursor = cursor;
-        more = cli->all && cursor[0] != '\0';
-    }
-    if (result == CLI_OK && cursor[0] != '\0' && !cli->json)
-        (void)fprintf(stderr, "more: --cursor %s (or --all)\n", cursor);
-    return result;
+    if (result != CLI_OK)
+        return result;
+    return cli_list_print(cli, &(struct cli_list){.action = "read relationships",
+                                                  .member = "relationships",
+                                                  .ask = ask_relationships,
+                                                  .print = print_relationship,
+                                                  .request = &filter});
 }
 
 #define FILTER_HELP                                                                                \
@@ -326,14 +341,16 @@ const struct command cli_relationship_commands[] = {
      "All in one transaction.\n", OPTION_KEY, 1, CLI_UPDATES_MAX, run_touch},
     {"relationship", "delete", "RELATIONSHIP...",
      "delete relationships, or all that --filter selects",
-     "By filter at most --limit (default 1,000) are deleted in one transaction; --all repeats\n"
-     "until none is left.\n\n" FILTER_HELP,
-     OPTION_FILTER | OPTION_LIMIT | OPTION_PAGE | OPTION_KEY, 0, CLI_UPDATES_MAX, run_delete},
+     "By filter all that matches is deleted, in transactions of 1,000. With --limit it is one\n"
+     "transaction of at most so many, and exit code 4 when more match; with --all too, --limit\n"
+     "is the size of a transaction.\n\n" FILTER_HELP,
+     OPTION_FILTER | OPTION_PAGE | OPTION_KEY, 0, CLI_UPDATES_MAX, run_delete},
     {"relationship", "write", "FILE|-", "one transaction from a file",
      "Lines: create|touch|delete RELATIONSHIP, must-match FILTER, must-not-match FILTER;\n"
      "// begins a comment line.\n\n" FILTER_HELP,
      OPTION_KEY, 1, 1, run_write},
-    {"relationship", "read", "FILTER", "the relationships a filter selects", FILTER_HELP,
-     OPTION_READ | OPTION_FILTER | OPTION_LIMIT | OPTION_PAGE, 0, 1, run_read},
+    {"relationship", "read", "FILTER", "the relationships a filter selects",
+     CLI_LIST_HELP "\n" FILTER_HELP, OPTION_READ | OPTION_FILTER | OPTION_PAGE | OPTION_CURSOR, 0,
+     1, run_read},
     {.name = NULL},
 };

@@ -39,7 +39,7 @@ run_schema_write(struct cli *cli)
     enum cli_exit result;
 
     buffer_init(&text);
-    if (!cli_file_read(path, &text)) {
+    if (!cli_file_read(cli, path, &text)) {
         buffer_release(&text);
         return CLI_USAGE;
     }
@@ -145,6 +145,7 @@ format_text(struct cli *cli, const char *path, struct slice text)
 {
     struct buffer formatted;
     struct error error;
+    char hint[512];
     enum cli_exit result = CLI_OK;
     bool changes;
 
@@ -156,11 +157,11 @@ format_text(struct cli *cli, const char *path, struct slice text)
     }
     changes = !slice_equal(text, buffer_slice(&formatted));
     if (cli->check && changes) {
-        (void)fprintf(stderr, "behalf: '%s' is not formatted\nhint: behalf schema fmt --write %s\n",
-                      path, path);
-        result = CLI_USAGE;
+        (void)snprintf(hint, sizeof hint, "behalf schema fmt --write %s", path);
+        result = cli_problem(cli, CLI_USAGE, hint, "'%s' is not formatted", path);
     } else if (cli->write && !cli->check) {
-        result = !changes || cli_file_replace(path, buffer_slice(&formatted)) ? CLI_OK : CLI_USAGE;
+        result =
+            !changes || cli_file_replace(cli, path, buffer_slice(&formatted)) ? CLI_OK : CLI_USAGE;
     } else if (!cli->check) {
         (void)fwrite(formatted.data, 1, formatted.size, stdout);
     }
@@ -180,7 +181,7 @@ run_schema_fmt(struct cli *cli)
     if (cli->write && strcmp(path, "-") == 0)
         return cli_usage(cli, "--write needs a file");
     buffer_init(&text);
-    if (cli_file_read(path, &text))
+    if (cli_file_read(cli, path, &text))
         result = format_text(cli, path, buffer_slice(&text));
     buffer_release(&text);
     return result;

@@ -331,8 +331,8 @@ is_of_variant(struct plan *plan, struct slice text, const struct schema_variant 
            (relationship.expires_at != 0) == variant->expiring;
 }
 
-/* A filter cannot tell a wildcard or a condition from plain subjects, so each is looked at. */
-static void
+/* A filter cannot tell a condition from plain subjects, so each is looked at. */
+static bool
 count_page(struct plan *plan, struct behalf_value result, const struct schema_variant *variant,
            struct blocker *blocker)
 {
@@ -342,7 +342,7 @@ count_page(struct plan *plan, struct behalf_value result, const struct schema_va
     uint32_t count;
 
     if (!behalf_value_array(behalf_value_get(result, "relationships"), &count, &rest))
-        return;
+        return false;
     buffer_init(&text);
     while (count-- > 0 && behalf_value_next(&rest, &one)) {
         buffer_clear(&text);
@@ -355,6 +355,7 @@ count_page(struct plan *plan, struct behalf_value result, const struct schema_va
                 slice_of(cli_copy(plan->cli, buffer_slice(&text)));
     }
     buffer_release(&text);
+    return true;
 }
 
 static enum cli_exit
@@ -379,7 +380,10 @@ count_variant(struct plan *plan, const struct schema_variant *variant, struct bl
         if (behalf_relationships_read(cli->client, &cli->read, &filter, &page, &reply,
                                       &cli->error) != BEHALF_SUCCESS)
             return cli_fail(cli, "read relationships");
-        count_page(plan, behalf_reply_result(reply), variant, blocker);
+        if (!count_page(plan, behalf_reply_result(reply), variant, blocker)) {
+            behalf_reply_free(reply);
+            return cli_fail_reply(cli, "read relationships", "relationships");
+        }
         cursor = cli_get_text(behalf_reply_result(reply), "cursor");
         page.cursor = cursor.size > 0 ? cli_copy(cli, cursor) : NULL;
         behalf_reply_free(reply);
@@ -588,8 +592,7 @@ run_apply(struct cli *cli)
         if (confirmed(cli)) {
             result = write_schema(cli, &comparison);
         } else {
-            (void)fputs("behalf: nothing was written\n", stderr);
-            result = CLI_USAGE;
+            result = cli_problem(cli, CLI_USAGE, NULL, "nothing was written");
         }
     }
     comparison_release(&comparison);

@@ -1,6 +1,6 @@
 /* main.c - `behalf`, the command line of the server.
- * Always true: standard output that cannot be written (a full disk, a closed pipe) is exit code 3,
- * never a success. */
+ * Always true: standard output that cannot be written (a full disk) is exit code 3, never a
+ * success; a reader of it that went away ends the program by SIGPIPE, quietly, as others end. */
 #include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -9,9 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "cli/cli.h"
 
-#define ARENA_SIZE ((size_t)1 << 30) /* bounds what one command keeps; pages are not kept */
+#define ARENA_SIZE ((size_t)2 << 30) /* bounds what one command keeps; pages are not kept */
 
 int
 main(int argc, char **argv)
@@ -20,7 +21,8 @@ main(int argc, char **argv)
     const char *no_color = getenv("NO_COLOR");
     enum cli_exit result;
 
-    (void)signal(SIGPIPE, SIG_IGN);
+    file_occupy_standard();
+    (void)signal(SIGPIPE, SIG_DFL); /* may come ignored; sockets are written without it */
     if (cli.endpoint == NULL || cli.endpoint[0] == '\0')
         cli.endpoint = BEHALF_DEFAULT_ENDPOINT;
     (void)setlocale(LC_CTYPE, "");
@@ -42,11 +44,15 @@ main(int argc, char **argv)
         result = cli.command->run(&cli);
     }
     behalf_close(cli.client);
-    arena_release(&cli.arena);
     errno = 0;
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        (void)fprintf(stderr, "behalf: cannot write the output: %s\n", strerror(errno));
-        return CLI_SERVER;
+    if (fflush(stdout) != 0 || ferror(stdout))
+        result = cli_problem(&cli, CLI_SERVER, NULL, "cannot write the output%s%s",
+                             errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+    arena_release(&cli.arena);
+    if (result == CLI_INTERRUPTED) {
+        /* Whoever waits, a shell's loop above all, learns that it was a signal. */
+        (void)signal(cli.ended_by, SIG_DFL);
+        (void)raise(cli.ended_by);
     }
     return (int)result;
 }

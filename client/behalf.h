@@ -38,7 +38,8 @@ extern "C" {
 
 #define BEHALF_DEFAULT_ENDPOINT "127.0.0.1:23425"
 #define BEHALF_DEFAULT_TIMEOUT_MS 30000
-#define BEHALF_TOKEN_SIZE 129 /* a token or cursor with its NUL */
+#define BEHALF_TOKEN_SIZE 129             /* a token or cursor with its NUL */
+#define BEHALF_REQUEST_SIZE_MAX (4 << 20) /* bytes of a call; what is larger is not sent */
 
 /* --- errors --- */
 

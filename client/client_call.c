@@ -3,6 +3,7 @@
  * id is in flight; anything else breaks the connection for good. Ids are given in order, so the
  * requests in flight lie in one window of ids, kept as a ring of one byte each. */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -342,13 +343,13 @@ turn(struct behalf_client *client, int64_t deadline_ms, struct behalf_error *err
 
     if (client->out_sent < client->out.size)
         watched.events |= POLLOUT;
-    ready = poll(&watched, 1, left_ms > 0 ? (int)left_ms : 0);
+    ready = poll(&watched, 1, client_poll_ms(left_ms));
     if (ready < 0 && errno != EINTR)
         return break_off(client, BEHALF_FAILED_CONNECTION, strerror(errno), error);
-    if (ready == 0)
+    if (ready == 0 && left_ms <= INT_MAX)
         return client_error_set(error, BEHALF_FAILED_TIMEOUT, "no reply within %u ms",
                                 client->timeout_ms);
-    if (ready < 0)
+    if (ready <= 0)
         return BEHALF_SUCCESS;
     if (watched.revents & POLLOUT)
         status = transmit(client, error);
@@ -404,10 +405,16 @@ behalf_submit(struct behalf_client *client, const char *method,
     behalf_write_text(&head, method);
     behalf_write_array(&head, 1);
     behalf_write_raw(&head, bytes, size);
-    if (head.failed) {
+    if (head.failed || head.bytes.size - client->out.size > BEHALF_REQUEST_SIZE_MAX) {
         head.bytes.size = client->out.size;
         client->out = head.bytes;
-        return client_error_set(error, BEHALF_FAILED_MEMORY, "cannot call '%s': no memory", method);
+        if (head.failed)
+            return client_error_set(error, BEHALF_FAILED_MEMORY, "cannot call '%s': no memory",
+                                    method);
+        return client_error_set(error, BEHALF_FAILED_USAGE,
+                                "cannot call '%s': the request has %zu bytes, and the server takes "
+                                "at most %d MiB",
+                                method, size, BEHALF_REQUEST_SIZE_MAX >> 20);
     }
     client->out = head.bytes;
     client->next_id++;

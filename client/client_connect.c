@@ -2,6 +2,7 @@
  * Always true: the socket is non-blocking and closed on exec; every address a name resolves to is
  * tried within one common deadline. */
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -30,6 +31,14 @@ client_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int
+client_poll_ms(int64_t left_ms)
+{
+    if (left_ms <= 0)
+        return 0;
+    return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
+}
+
 /* 0, or an errno. */
 static int
 wait_connected(int descriptor, int64_t deadline_ms)
@@ -40,13 +49,13 @@ wait_connected(int descriptor, int64_t deadline_ms)
 
     for (;;) {
         int64_t left_ms = deadline_ms - client_now_ms();
-        int ready = poll(&watched, 1, left_ms > 0 ? (int)left_ms : 0);
+        int ready = poll(&watched, 1, client_poll_ms(left_ms));
 
         if (ready > 0)
             break;
-        if (ready == 0)
+        if (ready == 0 && left_ms <= INT_MAX)
             return ETIMEDOUT;
-        if (errno != EINTR)
+        if (ready < 0 && errno != EINTR)
             return errno;
     }
     if (getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &problem, &size) != 0)

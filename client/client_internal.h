@@ -65,4 +65,7 @@ enum behalf_status client_socket_open(const char *endpoint, uint32_t timeout_ms,
 
 int64_t client_now_ms(void);
 
+/* What poll takes for a time that is left: a negative number would wait for ever. */
+int client_poll_ms(int64_t left_ms);
+
 #endif

@@ -109,7 +109,7 @@ def schema(ask, files):
     bad = files("bad.zed", SCHEMA.replace("user:*", "usr"))
     caret = ("  %s:13:29\n  13 |     relation viewer: user | usr | group#member\n"
              "     |                             ^^^\nhint: did you mean 'user'?\n" % bad)
-    ask.expect(["schema", "write", bad], 3, "",
+    ask.expect(["schema", "write", bad], 1, "",
                "behalf: cannot write the schema '%s': there is no definition 'usr' "
                "(SCHEMA_TYPE_ERROR)\n" % bad + caret)
     ask.expect(["schema", "validate", bad], 1, "",
@@ -157,12 +157,12 @@ def relationships(ask, files):
                "document:plan#owner@user:ann\ndocument:plan#viewer@group:eng#member\n")
     ask.expect("relationship read document#owner@user#", 0,
                'document:plan#owner@user:ann\ndocument:"a b"#owner@user:ann\n')
-    ask.expect("relationship read document --limit 2", 0,
+    ask.expect("relationship read document --limit 2", 4,
                "document:plan#owner@user:ann\ndocument:plan#viewer@group:eng#member\n",
                "more: --cursor TOKEN (or --all)\n")
     every = ask.expect("relationship read document --limit 2 --all", 0)
     assert len(every.splitlines()) == 5, every
-    first = ask.json("relationship read document --limit 3")
+    first = ask.json("relationship read document --limit 3", 4)
     rest = ask.json("relationship read document --limit 3 --cursor " + first["cursor"])
     assert first["relationships"] + rest["relationships"] == every.splitlines()
     assert rest["cursor"] is None and rest["complete"] is True
@@ -282,7 +282,7 @@ def lookups(ask, files):
     ask.expect("lookup-resources document view user:bob --actor agent:bot", 0,
                "document:plan\ndocument:open\n")
     ask.expect("lookup-resources document view user:ann --actor agent:bot", 0, "")
-    ask.expect("lookup-resources document edit user:ann --limit 1", 0, "document:plan\n",
+    ask.expect("lookup-resources document edit user:ann --limit 1", 4, "document:plan\n",
                "more: --cursor TOKEN (or --all)\n")
     ask.expect("lookup-resources document edit user:ann --limit 1 --all", 0,
                'document:plan\ndocument:"a b"\n')
@@ -342,6 +342,194 @@ def imports(ask, files):
     ask.expect(["import", "-"], 0, "imported 1\n", text="group:g1#member@user:z")
     ask.expect("import /nowhere", 1, "", None)
     ask.expect("relationship delete --filter group --all", 0, None)
+
+
+def repeated_lines(ask, files):
+    """Of lines that name one relationship the last counts, however far apart; a write refuses."""
+    scratch = tempfile.mkdtemp(prefix="behalf-repeated.")
+    server = Server(scratch)
+    try:
+        other = Asker(server.address)
+        other.expect(["schema", "write", "-"], 0, None, text="use expiration\ndefinition user {}\n"
+                     "definition doc { relation reader: user | user with expiration }\n")
+        for distance in (2, 900, 2900):
+            lines = ["doc:d%d#reader@user:a" % n for n in range(3000)]
+            lines[10] = "doc:twice#reader@user:a"
+            lines[10 + distance] = 'doc:"twice"#reader@user:a[expiration:2262-01-01T00:00:00Z]'
+            other.expect(["import", "-"], 0, "imported 3000\n", text="\n".join(lines))
+            other.expect("relationship read doc:twice", 0,
+                         "doc:twice#reader@user:a[expiration:2262-01-01T00:00:00Z]\n")
+        other.expect(["relationship", "write", "-"], 3, "",
+                     "behalf: cannot write line 4 of '-': the relationship 'doc:1#reader@user:a' "
+                     "stands in line 2 already (UPDATES_ON_SAME_RELATIONSHIP)\n",
+                     text="// first\ntouch doc:1#reader@user:a\ntouch doc:2#reader@user:a\n"
+                          "delete doc:1#reader@user:a\n")
+    finally:
+        server.stop()
+        shutil.rmtree(scratch)
+
+
+def bad_imports(ask, files):
+    """What is no file of relationships, and what never ends."""
+    good = "group:g1#member@user:a\n"
+    ask.expect(["import", "-"], 1, "", "behalf: the lines before 3 are stored; go on with --from-line 3\n"
+               "behalf: cannot import line 3 of '-': expected '@' and a subject behind the relation, "
+               "found the end of the text\n",
+               text="// one\n" + good + "group:g1#member\n")
+    for text, hint in (
+            ("schema: |-\n  definition user {}\n", "this is a validation file, for behalf validate; "
+             "import takes the lines under its relationships, in a file of their own"),
+            ("definition user {}\n", "this is a schema: behalf schema write FILE")):
+        code, out, err = run(["import", "-"], ask.endpoint, text)
+        assert (code, out) == (1, "") and err.startswith("behalf: nothing was stored\n"), err
+        assert err.endswith("\nhint: %s\n" % hint), err
+        error = json.loads(run(["import", "-", "--json"], ask.endpoint, text)[2])["error"]
+        assert error["hint"] == hint + "; nothing was stored", error
+    ask.expect(["import", "-"], 1, "", "behalf: the lines before 2 are stored; go on with --from-line 2\n"
+               "behalf: cannot import line 2 of '-': the line has more than 1 MiB, and no relationship "
+               "has that much\n", text=good + "group:" + "x" * 5000000 + "#member@user:a\n" + good)
+    ask.expect("import /dev/zero", 1, "", "behalf: nothing was stored\nbehalf: cannot import line 1 "
+               "of '/dev/zero': the line has more than 1 MiB, and no relationship has that much\n")
+    ask.expect("import /", 1, "", "behalf: nothing was stored\n"
+               "behalf: cannot import line 1 of '/': Is a directory\n")
+    for line in ("schema write", "schema validate", "check-bulk", "relationship write"):
+        assert "it has more than 64 MiB" in run(line.split() + ["/dev/zero"], ask.endpoint)[2] or \
+            "File too large" in run(line.split() + ["/dev/zero"], ask.endpoint)[2], line
+    ask.expect("relationship delete --filter group:g1", 0, None)
+
+
+def interrupted_import(ask, files):
+    """Ctrl-C ends by the signal, and says where to go on."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        environment = dict(os.environ, BEHALF_ENDPOINT=ask.endpoint)
+        process = subprocess.Popen([BEHALF, "import", "-"], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   env=environment)
+        process.stdin.write("".join("group:i%d#member@user:a\n" % n for n in range(2500)))
+        process.stdin.flush()
+        while run(["check", "group:i1999", "member", "user:a"], ask.endpoint)[0] != 0:
+            pass
+        process.send_signal(number)
+        process.wait(PATIENCE)
+        out, err = process.communicate()
+        assert (process.returncode, out) == (-number, ""), (process.returncode, out, err)
+        assert err == ("behalf: interrupted at line 2500 of '-'\nhint: the lines before 2501 are "
+                       "stored; go on with --from-line 2501\n"), err
+        ask.expect("check group:i2499 member user:a", 0, "allow\n")
+        ask.expect("relationship delete --filter group", 0, "deleted 2500\ndeleted_at TOKEN\n")
+
+
+def whole(ask, files):
+    """What was not shown or done whole ends with 4; without --limit nothing is cut."""
+    scratch = tempfile.mkdtemp(prefix="behalf-whole.")
+    server = Server(scratch)
+    try:
+        other = Asker(server.address)
+        other.expect(["schema", "write", "-"], 0, None, text="""definition user {}
+caveat ratio(total int, part int) { total / part > 2 }
+definition doc {
+    relation reader: user
+    relation extra: user with ratio
+    permission view = reader + extra
+}
+""")
+        rows = ["doc:d%04d#reader@user:%s" % (n, "left" if n < 2500 else "m") for n in range(2503)]
+        rows.append('doc:bad#extra@user:m[ratio:{"part":0}]')
+        other.expect(["import", "-"], 0, None, text="\n".join(rows))
+        every = other.expect("relationship read @user:left", 0)
+        assert every.splitlines() == rows[:2500], len(every)
+        out = run(["relationship", "read", "@user:left", "--json"], other.endpoint)[1]
+        pages = [json.loads(line) for line in out.splitlines()]
+        assert [len(page["relationships"]) for page in pages] == [1000, 1000, 500]
+        assert [page["complete"] for page in pages] == [False, False, True]
+        found = other.expect("lookup-resources doc view user:left", 0)
+        assert sorted(found.splitlines()) == [row.split("#")[0] for row in rows[:2500]]
+        first = other.expect("relationship read @user:left --limit 2000", 4, None, None)
+        cursor = run(["relationship", "read", "@user:left", "--limit", "2000"], other.endpoint)[2].split()[2]
+        rest = other.expect(["relationship", "read", "@user:left", "--cursor", cursor], 0)
+        assert first + rest == every
+        other.expect(["lookup-resources", "doc", "view", "user:m", "--context", '{"total":9}'], 4,
+                     "doc:d2500\ndoc:d2501\ndoc:d2502\n", "behalf: undecided: bad: " +
+                     "cannot evaluate caveat 'ratio': division by zero (CAVEAT_EVALUATION_ERROR)\n")
+        assert other.json('lookup-resources doc view user:m --context {"total":9}', 4)["complete"] is False
+        other.expect(["lookup-permissions", "doc:bad", "user:m", "--context", '{"total":9}'], 4, None, None)
+        other.expect("relationship delete --filter @user:left --limit 100", 4,
+                     "deleted 100\ndeleted_at TOKEN\n", "more match: run it again, or without --limit\n")
+        assert other.json("relationship delete --filter @user:left --limit 100", 4)["complete"] is False
+        other.expect("relationship delete --filter @user:left", 0, "deleted 2300\ndeleted_at TOKEN\n")
+        other.expect("relationship delete --filter @user:left", 0, "deleted 0\ndeleted_at TOKEN\n")
+    finally:
+        server.stop()
+        shutil.rmtree(scratch)
+    for reply in ({}, {"resources": [], "cursor": None}, {"resources": 1, "complete": True},
+                  {"resources": [], "complete": True, "cursor": "x" * 200}):
+        code, out, err = run(["lookup-resources", "doc", "view", "user:a"], answers(reply))
+        assert (code, out) == (2, "") and "the reply has no" in err, (reply, code, err)
+    code, out, err = run(["lookup-resources", "doc", "view", "user:a"],
+                         answers({"resources": [], "complete": False, "cursor": None}))
+    assert code == 4, (code, err)
+
+
+def deep_trees(ask, files):
+    """A tree that is deeper than can be drawn is not whole; JSON has all of it."""
+    node = {"object": "group:g", "relation": "member", "op": "leaf", "subjects": ["user:a"]}
+    for _ in range(230):
+        node = {"object": "group:g", "relation": "member", "op": "union", "children": [node]}
+    reply = {"tree": node, "valid_until": None, "expanded_at": "T"}
+    other = Asker(answers(reply, reply, {"expanded_at": "T"}))
+    assert "deeper than can be shown" in other.expect("expand group:g member", 4, None)
+    assert other.expect("expand group:g member --json", 0).count("children") == 230
+    other.expect("expand group:g member", 2, "", None)
+
+
+def usage_as_json(ask, files):
+    """With --json what is wrong is one line of JSON, a wrong command line too."""
+    for line in ("check --json", "check --json a b c d e", "--json", "frob --json", "schema --json",
+                 "check doc:1 view user:a --json --bogus", "check doc:1 view user:a --bogus --json",
+                 "lookup-resources --json", "schema validate --json", "ping x --json",
+                 "check doc:1 view user:a --json --limit", "schema validate /nowhere --json",
+                 "check doc:1 view user:a --json --timeout x", "import /nowhere --json",
+                 "validate /nowhere.yaml --json", "check-bulk /nowhere --json",
+                 "relationship read doc:x:y@ --json", "check a b c --context {x --json"):
+        code, _, err = run(line.split(), ask.endpoint)
+        assert code == 1 and err.count("\n") == 1 and json.loads(err)["error"]["message"], (line, err)
+    # A word that only looks like the option.
+    assert run(["check", "--bogus", "--", "--json"], ask.endpoint)[2].startswith("behalf: ")
+
+
+def exit_codes(ask, files):
+    """One table, in the code, in the help and in both pages."""
+    with open("cli/exit_codes.def") as file:
+        rows = re.findall(r'^X\(\w+, +(\d+), +"(.*)"\)$', file.read(), re.M)
+    assert len(rows) == 8, rows
+    text = "exit codes:\n" + "".join("  %3s  %s\n" % row for row in rows)
+    for line in ("--help", "help import", "help check"):
+        assert text in ask.expect(line, 0), line
+    with open("docs/cli.md") as file:
+        assert "".join("| %s | %s |\n" % row for row in rows) in file.read()
+    with open("docs/man/behalf.1") as file:
+        assert "".join(".TP\n.B %s\n%s\n" % row for row in rows) in file.read()
+
+
+def closed_pipes(ask, files):
+    """A reader that leaves ends the program quietly; closed descriptors are no sockets."""
+    lines = "\n".join("group:p%d#member@user:a" % n for n in range(3000))
+    ask.expect(["import", "-"], 0, None, text=lines)
+    for ignored in (False, True):
+        reader, writer = os.pipe()
+        os.close(reader)
+        if ignored:
+            signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        done = subprocess.run([BEHALF, "relationship", "read", "group"], stdout=writer,
+                              stderr=subprocess.PIPE, timeout=PATIENCE, restore_signals=not ignored,
+                              env=dict(os.environ, BEHALF_ENDPOINT=ask.endpoint))
+        os.close(writer)
+        assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b""), done
+    ask.expect("relationship delete --filter group", 0, None)
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        done = subprocess.run(["sh", "-c", '"$0" ping ' + closed, BEHALF], capture_output=True,
+                              env=dict(os.environ, BEHALF_ENDPOINT=ask.endpoint), timeout=PATIENCE)
+        assert done.returncode == (3 if ">&-" in closed.replace("2>&-", "") else 0), (closed, done)
 
 
 def server_commands(ask, files):
@@ -606,7 +794,9 @@ def main():
         ask = Asker(server.address)
         for group in (schema, formatting, relationships, transactions, checks, contexts, conditions,
                       conditional_relationships,
-                      bulk, lookups, expansion, wrong_bench, imports, server_commands, bad_servers, examples):
+                      bulk, lookups, expansion, wrong_bench, imports, repeated_lines, bad_imports,
+                      interrupted_import, whole, deep_trees, usage_as_json, exit_codes,
+                      closed_pipes, server_commands, bad_servers, examples):
             group(ask, files)
             print("cli: %s" % group.__name__, flush=True)
     finally:

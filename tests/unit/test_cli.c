@@ -362,7 +362,7 @@ Test(cli, json_of_every_kind_of_value)
     behalf_writer_free(writer);
 }
 
-Test(cli, json_nested_too_deep_ends_in_null)
+Test(cli, json_is_whole_however_deep)
 {
     struct behalf_writer *writer = behalf_writer_new();
     struct behalf_value value;
@@ -374,7 +374,7 @@ Test(cli, json_nested_too_deep_ends_in_null)
     value.bytes = behalf_writer_bytes(writer, &value.size);
     buffer_init(&out);
     cli_json_value(&out, value);
-    cr_assert_eq(out.size, 2 * CLI_JSON_DEPTH_MAX + strlen("null"));
+    cr_assert_eq(out.size, 2 * 100000 + strlen("null"));
     buffer_release(&out);
     behalf_writer_free(writer);
 }
