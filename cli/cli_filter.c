@@ -5,9 +5,10 @@
  *   document:read*                 resource ids that start so
  *   @user:ann                      of one subject
  *   @group:eng#member              of one userset
- *   document#viewer@user#          plain subjects of a type only
+ *   @user:*                        of the wildcard, and nothing else
+ *   document#viewer@user#          plain subjects of a type only, without the wildcard
  *
- * An id may be a JSON string, as in a relationship. The wildcard has no filter of its own. */
+ * An id may be a JSON string, as in a relationship. */
 #include <string.h>
 
 #include "base/relationship.h"
@@ -19,6 +20,7 @@ struct side {
     const char *id;
     const char *prefix;
     const char *relation; /* "" for a `#` with nothing behind it */
+    bool wildcard;
 };
 
 /* Offset of `wanted` outside of quotes, or the size. */
@@ -60,8 +62,7 @@ parse_id(struct arena *arena, struct slice id, const char **out, struct error *e
     buffer_add_text(&text, "any:");
     buffer_add_slice(&text, id);
     status = object_parse(buffer_slice(&text), arena, &object, error);
-    if (status == BEHALF_OK && object.wildcard)
-        status = error_set(error, BEHALF_MALFORMED_REQUEST, "a filter cannot select the wildcard");
+    BEHALF_ASSERT(status != BEHALF_OK || !object.wildcard);
     if (status == BEHALF_OK)
         *out = copy(arena, object.id);
     buffer_release(&text);
@@ -83,6 +84,10 @@ parse_side(struct arena *arena, struct slice text, struct side *side, struct err
     if (colon >= object.size)
         return true;
     id = (struct slice){object.data + colon + 1, object.size - colon - 1};
+    if (slice_equal(id, SLICE_LITERAL("*"))) {
+        side->wildcard = true;
+        return true;
+    }
     if (id.size > 1 && id.data[id.size - 1] == '*') {
         id.size--;
         return parse_id(arena, id, &side->prefix, error);
@@ -111,6 +116,10 @@ cli_filter_parse(struct arena *arena, const char *text, struct behalf_filter *fi
         wrong = "it is empty";
     else if (at < whole.size && subject.type == NULL)
         wrong = "a subject type is missing behind '@'";
+    else if (resource.wildcard)
+        wrong = "only a subject can be the wildcard; leave the id out for all resources of a type";
+    else if (subject.wildcard && subject.relation != NULL)
+        wrong = "the wildcard has no relation";
     else if (subject.prefix != NULL)
         wrong = "only resource ids can be selected by prefix";
     else if (resource.relation != NULL && resource.relation[0] == '\0')
@@ -125,6 +134,7 @@ cli_filter_parse(struct arena *arena, const char *text, struct behalf_filter *fi
                                      .relation = resource.relation,
                                      .subject_type = subject.type,
                                      .subject_id = subject.id,
-                                     .subject_relation = subject.relation};
+                                     .subject_relation = subject.relation,
+                                     .subject_wildcard = subject.wildcard};
     return true;
 }

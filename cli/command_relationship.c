@@ -328,7 +328,8 @@ run_read(struct cli *cli)
     "  document:read*              of resource ids that begin so\n"                                \
     "  @user:ann                   of one subject\n"                                               \
     "  @group:eng#member           of one userset\n"                                               \
-    "  document#viewer@user#       plain subjects only\n"
+    "  @user:*                     of the wildcard: what everybody was given\n"                    \
+    "  document#viewer@user#       plain subjects only, without the wildcard\n"
 
 const struct command cli_relationship_commands[] = {
     {"relationship", "create", "RELATIONSHIP...", "write relationships that must not exist yet",

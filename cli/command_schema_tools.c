@@ -367,13 +367,15 @@ count_variant(struct plan *plan, const struct schema_variant *variant, struct bl
         .resource_type = cli_copy(cli, blocker->change->type),
         .relation = cli_copy(cli, blocker->change->member),
         .subject_type = cli_copy(cli, schema->types[variant->type].name),
-        .subject_relation = variant->relation == SCHEMA_NONE
-                                ? ""
-                                : cli_copy(cli, schema->members[variant->relation].name),
+        .subject_wildcard = variant->wildcard,
     };
     struct behalf_page page = {.limit = PAGE_SIZE};
     struct behalf_reply *reply;
 
+    if (variant->relation != SCHEMA_NONE)
+        filter.subject_relation = cli_copy(cli, schema->members[variant->relation].name);
+    else if (!variant->wildcard)
+        filter.subject_relation = "";
     do {
         struct slice cursor;
 

@@ -312,7 +312,8 @@ struct behalf_filter {
     const char *relation;
     const char *subject_type; /* needed for the two below */
     const char *subject_id;
-    const char *subject_relation; /* "" = plain subjects only */
+    const char *subject_relation; /* "" = plain subjects only, not the wildcard either */
+    bool subject_wildcard;        /* the wildcard of the type alone; without id and relation */
 };
 
 enum behalf_operation { BEHALF_CREATE = 0, BEHALF_TOUCH, BEHALF_DELETE };

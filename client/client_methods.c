@@ -105,7 +105,8 @@ behalf_write_filter(struct behalf_writer *writer, const struct behalf_filter *fi
     struct member subject[] = {{"type", filter->subject_type},
                                {"id", filter->subject_id},
                                {"relation", filter->subject_relation}};
-    uint32_t subject_members = count_members(subject, BEHALF_COUNT_OF(subject));
+    uint32_t subject_members =
+        count_members(subject, BEHALF_COUNT_OF(subject)) + (filter->subject_wildcard ? 1 : 0);
 
     behalf_write_map(writer, count_members(fields, BEHALF_COUNT_OF(fields)) +
                                  (subject_members > 0 ? 1 : 0));
@@ -114,6 +115,10 @@ behalf_write_filter(struct behalf_writer *writer, const struct behalf_filter *fi
         behalf_write_text(writer, "subject");
         behalf_write_map(writer, subject_members);
         write_members(writer, subject, BEHALF_COUNT_OF(subject));
+        if (filter->subject_wildcard) {
+            behalf_write_text(writer, "wildcard");
+            behalf_write_bool(writer, true);
+        }
     }
 }
 

@@ -367,7 +367,9 @@ struct relationship_filter {
     struct slice subject_type; /* set when the filter has a subject part */
     struct slice subject_id;
     struct slice subject_relation;
-    bool has_subject_relation; /* with an empty subject_relation: plain subjects only */
+    bool has_subject_relation; /* with an empty subject_relation: plain subjects only, neither
+                                * usersets nor the wildcard */
+    bool subject_wildcard;     /* exactly the wildcard of subject_type; excludes id and relation */
 };
 
 struct relationships_read {

@@ -33,6 +33,7 @@ struct filter_scan {
     uint16_t subject_relation;
     bool has_subject;
     bool has_subject_relation;
+    bool plain_only; /* not the wildcard, whose edges have no subject relation either */
 
     /* Where the walk is. */
     uint16_t *types; /* ascending labels, for the forward ways */
@@ -155,7 +156,8 @@ filter_is_empty(const struct relationship_filter *filter)
     return filter->resource_type.size == 0 && filter->resource_id.size == 0 &&
            filter->resource_id_prefix.size == 0 && filter->relation.size == 0 &&
            filter->subject_type.size == 0 && filter->subject_id.size == 0 &&
-           filter->subject_relation.size == 0 && !filter->has_subject_relation;
+           filter->subject_relation.size == 0 && !filter->has_subject_relation &&
+           !filter->subject_wildcard;
 }
 
 static enum status
@@ -173,9 +175,13 @@ check_shape(const struct relationship_filter *filter, struct error *error)
                          "resource_id and resource_id_prefix exclude each other");
     if (filter->subject_type.size == 0 &&
         (filter->subject_id.size > 0 || filter->subject_relation.size > 0 ||
-         filter->has_subject_relation))
+         filter->has_subject_relation || filter->subject_wildcard))
         return error_set(error, BEHALF_INVALID_FILTER,
                          "the subject part of a filter needs a subject type");
+    if (filter->subject_wildcard && (filter->subject_id.size > 0 || filter->has_subject_relation ||
+                                     filter->subject_relation.size > 0))
+        return error_set(error, BEHALF_INVALID_FILTER,
+                         "the wildcard of a filter has neither an id nor a relation");
     if (filter->resource_id_prefix.size > OBJECT_ID_SIZE_MAX)
         return error_set(error, BEHALF_INVALID_OBJECT_ID,
                          "resource_id_prefix is longer than the %d bytes of an object id",
@@ -276,7 +282,14 @@ bind_subject(struct filter_scan *scan, const struct relationship_filter *filter,
     if (status != BEHALF_OK)
         return status;
     scan->subject_type = scan->view.binding->type_labels[type];
+    if (filter->subject_wildcard) {
+        scan->subject = NODE_WILDCARD(scan->subject_type);
+        scan->has_subject = true;
+        scan->has_subject_relation = true;
+        return BEHALF_OK;
+    }
     scan->has_subject_relation = filter->has_subject_relation || filter->subject_relation.size > 0;
+    scan->plain_only = scan->has_subject_relation && filter->subject_relation.size == 0;
     if (filter->subject_relation.size > 0)
         status = find_relation(scan->view.binding, type, filter->subject_relation,
                                &scan->subject_relation, error);
@@ -491,6 +504,7 @@ matches(struct filter_scan *scan, const struct edge *edge, bool *match, struct e
         (scan->relation == LABEL_NONE || scan->relation == key->relation) &&
         (scan->subject_type == LABEL_NONE || scan->subject_type == NODE_TYPE(key->subject)) &&
         (!scan->has_subject || scan->subject == key->subject) &&
+        (!scan->plain_only || !NODE_IS_WILDCARD(key->subject)) &&
         (!scan->has_subject_relation || scan->subject_relation == key->subject_relation);
     if (!*match || scan->prefix.size == 0 || scan->way != WAY_SUBJECT)
         return BEHALF_OK;

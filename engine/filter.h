@@ -3,10 +3,12 @@
  * Always true: a filter that names a type, id or relation that was never stored matches nothing
  * (and is not an error, unless the schema has no such definition or relation: UNKNOWN_DEFINITION,
  * UNKNOWN_RELATION_OR_PERMISSION); an empty or contradictory one is INVALID_FILTER.
+ * The wildcard is a subject of its own: subject_wildcard selects it alone, an id never, and a
+ * filter for plain subjects leaves it out.
  * A relationship that has expired at the view's `now` matches nothing.
  * The cheapest index is chosen by the filter alone: forward for a resource id, else reverse for a
- * subject id, else forward for a resource's prefix or type, else reverse for a subject's type; what
- * the index cannot express is filtered edge by edge.
+ * subject id or the wildcard, else forward for a resource's prefix or type, else reverse for a
+ * subject's type; what the index cannot express is filtered edge by edge.
  * Threads: none of its own; reads one store snapshot at one revision and one time. */
 #ifndef BEHALF_ENGINE_FILTER_H
 #define BEHALF_ENGINE_FILTER_H

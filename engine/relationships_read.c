@@ -46,6 +46,7 @@ filter_digest(const struct relationship_filter *filter)
         filter->subject_id,
         filter->subject_relation,
         {"+", filter->has_subject_relation ? 1 : 0},
+        {"*", filter->subject_wildcard ? 1 : 0},
     };
 
     return cursor_request_digest(parts, BEHALF_COUNT_OF(parts), NULL);

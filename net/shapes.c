@@ -590,12 +590,16 @@ decode_subject_filter(struct decoder *decoder, void *into)
         FIELD(relationship_filter, subject_id, "id", decode_object_id, FIELD_OPTIONAL),
         FIELD(relationship_filter, subject_relation, "relation", decode_subject_relation,
               FIELD_OPTIONAL),
+        FIELD(relationship_filter, subject_wildcard, "wildcard", decode_true, FIELD_OPTIONAL),
     };
     struct relationship_filter *filter = into;
     uint32_t seen = 0;
     enum status status = DECODE_MAP(decoder, fields, filter, &seen);
 
     filter->has_subject_relation = (seen & 4) != 0;
+    if (status == BEHALF_OK && filter->subject_wildcard && (seen & (2 | 4)) != 0)
+        return decoder_refuse(decoder, BEHALF_INVALID_FILTER,
+                              "the wildcard has neither an id nor a relation");
     return status;
 }
 

@@ -168,9 +168,34 @@ def relationships(ask, files):
     assert rest["cursor"] is None and rest["complete"] is True
     ask.expect("relationship read", 1, "", "behalf: read needs one FILTER\n"
                "hint: see behalf relationship read --help\n")
-    ask.expect("relationship read @user:*", 1, "",
-               "behalf: cannot read the filter '@user:*': a filter cannot select the wildcard\n"
-               "hint: see behalf relationship read --help\n")
+    for text, why in (("document:*", "only a subject can be the wildcard; leave the id out for all "
+                       "resources of a type"), ("@user:*#", "the wildcard has no relation"),
+                      ("@user:a*", "only resource ids can be selected by prefix")):
+        ask.expect("relationship read " + text, 1, "", "behalf: cannot read the filter '%s': %s\n"
+                   "hint: see behalf relationship read --help\n" % (text, why))
+
+
+def public_grants(ask, files):
+    """What everybody was given is listed, guarded and taken back by filter; plain subjects are not."""
+    ask.expect("relationship touch document:w1#viewer@user:* document:w1#viewer@user:ann "
+               "document:w2#viewer@user:* document:w2#viewer@group:eng#member", 0, None)
+    ask.expect("relationship read @user:*", 0, "document:open#viewer@user:*\n"
+               "document:w1#viewer@user:*\ndocument:w2#viewer@user:*\n")
+    ask.expect("relationship read document:w1@user:*", 0, "document:w1#viewer@user:*\n")
+    ask.expect("relationship read document:w*#viewer@user:*", 0,
+               "document:w1#viewer@user:*\ndocument:w2#viewer@user:*\n")
+    ask.expect("relationship read document:w*@user#", 0, "document:w1#viewer@user:ann\n")
+    ask.expect("relationship read document:w1@user", 0,
+               "document:w1#viewer@user:*\ndocument:w1#viewer@user:ann\n")
+    ask.expect('relationship read @user:"*"', 1, "", None)
+    ask.expect(["relationship", "write", "-"], 3, "", None,
+               text="must-not-match document:w1@user:*\ntouch document:w1#owner@user:ann\n")
+    ask.expect(["relationship", "write", "-"], 0, None,
+               text="must-match document:w1@user:*\ntouch document:w1#owner@user:ann\n")
+    ask.expect("relationship delete --filter document:w1@user:*", 0, "deleted 1\ndeleted_at TOKEN\n")
+    ask.expect("check document:w1 view user:zoe", 10, "deny\n")
+    ask.expect("check document:w2 view user:zoe", 0, "allow\n")
+    ask.expect("relationship delete --filter document:w*", 0, "deleted 4\ndeleted_at TOKEN\n")
 
 
 def transactions(ask, files):
@@ -792,7 +817,7 @@ def main():
 
     try:
         ask = Asker(server.address)
-        for group in (schema, formatting, relationships, transactions, checks, contexts, conditions,
+        for group in (schema, formatting, relationships, public_grants, transactions, checks, contexts, conditions,
                       conditional_relationships,
                       bulk, lookups, expansion, wrong_bench, imports, repeated_lines, bad_imports,
                       interrupted_import, whole, deep_trees, usage_as_json, exit_codes,

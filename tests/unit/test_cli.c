@@ -218,7 +218,7 @@ Test(cli, bad_filters_are_refused)
 {
     static const char *const texts[] = {
         "",      "document:", "document:\"x", "document#",    "@",           "@:x",
-        "@#rel", "@user:a*",  "@user:*",      "document:a b", "@user:\"*\"",
+        "@#rel", "@user:a*",  "@user:*#",     "document:a b", "@user:\"*\"", "document:*",
     };
     struct behalf_filter filter;
     char problem[256];

@@ -88,8 +88,10 @@ naive_match(const struct relationship_filter *filter, const struct relationship 
            field_matches(filter->relation, row->resource.relation) &&
            field_matches(filter->subject_type, row->subject.type) &&
            field_matches(filter->subject_id, row->subject.id) &&
+           (!filter->subject_wildcard || row->subject.wildcard) &&
            (!filter->has_subject_relation ||
-            slice_equal(filter->subject_relation, row->subject.relation));
+            (slice_equal(filter->subject_relation, row->subject.relation) &&
+             !row->subject.wildcard));
 }
 
 static int
@@ -156,7 +158,8 @@ has_relation(struct slice type, struct slice relation)
 static const char *
 naive_refusal(const struct relationship_filter *filter)
 {
-    bool subject = filter->subject_id.size > 0 || filter->has_subject_relation;
+    bool narrow = filter->subject_id.size > 0 || filter->has_subject_relation;
+    bool subject = narrow || filter->subject_wildcard;
 
     if (filter->resource_type.size == 0 && filter->resource_id.size == 0 &&
         filter->resource_id_prefix.size == 0 && filter->relation.size == 0 &&
@@ -165,6 +168,8 @@ naive_refusal(const struct relationship_filter *filter)
     if (filter->resource_id.size > 0 && filter->resource_id_prefix.size > 0)
         return "INVALID_FILTER";
     if (subject && filter->subject_type.size == 0)
+        return "INVALID_FILTER";
+    if (narrow && filter->subject_wildcard)
         return "INVALID_FILTER";
     if (filter->relation.size > 0 && !has_relation(filter->resource_type, filter->relation))
         return "UNKNOWN_RELATION_OR_PERMISSION";
@@ -215,7 +220,7 @@ Test(filter, every_combination_of_fields, .timeout = 120)
     size_t matched = 0;
 
     world_open(&world);
-    for (unsigned code = 0; code < 1U << 14; code++) {
+    for (unsigned code = 0; code < 1U << 15; code++) {
         const char *subject_relation = subject_relations[code >> 12 & 3];
         struct relationship_filter filter = {
             .resource_type = slice_of(types[code & 3]),
@@ -225,15 +230,18 @@ Test(filter, every_combination_of_fields, .timeout = 120)
             .subject_type = slice_of(subject_types[code >> 8 & 3]),
             .subject_id = slice_of(subject_ids[code >> 10 & 3]),
             .subject_relation = slice_of(subject_relation == NULL ? "" : subject_relation),
-            .has_subject_relation = code >> 12 != 0, /* NULL: present and empty */
+            .has_subject_relation = (code >> 12 & 3) != 0, /* NULL: present and empty */
+            .subject_wildcard = code >> 14 != 0,
         };
 
         if (filter.resource_id.size > 0 && filter.resource_id_prefix.size > 0 && code % 5 != 0)
             continue; /* refused; a fifth of them will do */
+        if (filter.subject_wildcard && (code >> 10 & 15) != 0 && code % 5 != 0)
+            continue; /* likewise */
         compare(&world, &filter, &matched);
         arena_reset(&world.rig.arena, (size_t)1 << 30);
     }
-    cr_assert_gt(matched, 300, "filters that match: %zu", matched);
+    cr_assert_gt(matched, 330, "filters that match: %zu", matched);
     rig_close(&world.rig);
     arena_release(&world.arena);
 }
@@ -332,5 +340,47 @@ Test(filter, a_budget_bounds_the_walk)
     binding_unref(binding);
     store_snapshot_close(snapshot);
     rig_close(&world.rig);
+    arena_release(&world.arena);
+}
+
+/* What is public can be found among many grants at the price of what is found. */
+Test(filter, the_wildcard_costs_what_it_finds)
+{
+    static struct world world;
+    struct relationship_filter filters[] = {
+        {.subject_type = SLICE_LITERAL("user"), .subject_wildcard = true},
+        {.resource_type = SLICE_LITERAL("folder"),
+         .relation = SLICE_LITERAL("member"),
+         .subject_type = SLICE_LITERAL("user"),
+         .subject_wildcard = true},
+    };
+    struct rig *rig = &world.rig;
+
+    world_open(&world);
+    for (size_t at = 0; at < BEHALF_COUNT_OF(filters); at++) {
+        struct filter_view view = {.revision = 2};
+        struct binding *binding = NULL;
+        struct store_snapshot *snapshot = NULL;
+        struct filter_scan *scan = NULL;
+        struct budget budget;
+        struct edge edge;
+        size_t matched = 0;
+
+        cr_assert_eq(store_snapshot_open(rig->store, &snapshot, NULL), BEHALF_OK);
+        cr_assert_eq(binding_load(rig->store, snapshot, 2, &binding, NULL), BEHALF_OK);
+        view.binding = binding;
+        view.snapshot = snapshot;
+        budget_init(&budget, env_system(), 3, INT64_MAX, NULL); /* one range, two edges */
+        cr_assert_eq(filter_scan_open(&filters[at], &view, NULL, &rig->arena, &scan, NULL),
+                     BEHALF_OK);
+        filter_scan_pay(scan, &budget);
+        while (filter_scan_next(scan, &edge, NULL) == BEHALF_OK)
+            matched++;
+        filter_scan_close(scan);
+        cr_expect_eq(matched, 2, "%zu", at);
+        binding_unref(binding);
+        store_snapshot_close(snapshot);
+    }
+    rig_close(rig);
     arena_release(&world.arena);
 }

@@ -196,7 +196,17 @@ Test(net_shapes, filters)
     cr_assert(filter.has_subject_relation && filter.subject_relation.size == 0);
     cr_assert_eq(DECODE("filter", decode_filter, "\x81\xA7subject\x81\xA4type\xA4user", &filter),
                  BEHALF_OK);
-    cr_assert_not(filter.has_subject_relation);
+    cr_assert_not(filter.has_subject_relation || filter.subject_wildcard);
+    cr_assert_eq(DECODE("filter", decode_filter,
+                        "\x81\xA7subject\x82\xA4type\xA4user\xA8wildcard\xC3", &filter),
+                 BEHALF_OK);
+    cr_assert(filter.subject_wildcard && !filter.has_subject_relation);
+    cr_assert_eq(DECODE("filter", decode_filter,
+                        "\x81\xA7subject\x82\xA4type\xA4user\xA8wildcard\xC2", &filter),
+                 BEHALF_MALFORMED_REQUEST);
+    cr_assert_eq(DECODE("filter", decode_filter,
+                        "\x81\xA7subject\x83\xA4type\xA4user\xA8wildcard\xC3\xA2id\xA1x", &filter),
+                 BEHALF_INVALID_FILTER);
     cr_assert_eq(DECODE("filter", decode_filter, "\x80", &filter), BEHALF_INVALID_FILTER);
     cr_assert_eq(DECODE("filter", decode_filter,
                         "\x82\xABresource_id\xA1x\xB2resource_id_prefix\xA1x", &filter),
