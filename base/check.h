@@ -1,6 +1,8 @@
 /* check.h - assertions and the few compiler extensions the house allows itself.
  * Always true: BEHALF_ASSERT stays on in release builds; a crash is better than a wrong yes.
- * Bad input, full disks and spent budgets are statuses, never asserts. */
+ * Bad input, full disks and spent budgets are statuses, never asserts. Neither is an invariant that
+ * the data of a request could break: that is BEHALF_INTERNAL (error_internal), and fails the one
+ * request. */
 #ifndef BEHALF_BASE_CHECK_H
 #define BEHALF_BASE_CHECK_H
 

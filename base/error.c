@@ -78,6 +78,23 @@ error_set(struct error *error, enum status status, const char *format, ...)
     return status;
 }
 
+enum status
+error_internal(struct error *error, const char *violated, const char *file, int line,
+               const char *context, ...)
+{
+    char where[ERROR_MESSAGE_SIZE / 2];
+    va_list arguments;
+
+    va_start(arguments, context);
+    (void)vsnprintf(where, sizeof where, context, arguments);
+    va_end(arguments);
+    error_set(error, BEHALF_INTERNAL,
+              "an invariant of the server does not hold: %.120s (%.60s:%d)%s%s", violated, file,
+              line, where[0] != '\0' ? " at " : "", where);
+    error_hint(error, "this is a defect of the server: report it with the line of its log");
+    return BEHALF_INTERNAL;
+}
+
 void
 error_hint(struct error *error, const char *format, ...)
 {

@@ -53,6 +53,11 @@ const char *status_text(enum status status);
 enum status error_set(struct error *error, enum status status, const char *format, ...)
     BEHALF_PRINTF(3, 4);
 
+/* An invariant that depends on data does not hold: the request that met it fails, and nothing that
+ * it computed is used. `context` says where in the data (may be empty). Returns BEHALF_INTERNAL. */
+enum status error_internal(struct error *error, const char *violated, const char *file, int line,
+                           const char *context, ...) BEHALF_PRINTF(5, 6);
+
 /* These add to an error that was set before; each accepts NULL. */
 void error_hint(struct error *error, const char *format, ...) BEHALF_PRINTF(2, 3);
 void error_at(struct error *error, uint32_t line, uint32_t column, struct slice text);

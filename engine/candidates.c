@@ -439,7 +439,11 @@ candidates_find(struct candidates *candidates, uint32_t member, struct resource_
     status = find_member(candidates, member, (struct bound){0, false}, &operand, error);
     if (status != BEHALF_OK)
         return status;
-    BEHALF_ASSERT(!operand.cut);
+    if (BEHALF_UNLIKELY(operand.cut))
+        return error_internal(error, "an unbounded walk is not cut", __FILE__, __LINE__,
+                              "revision %llu, schema revision %llu",
+                              (unsigned long long)candidates->view->revision,
+                              (unsigned long long)candidates->scope.binding->revision);
     *set = operand.set;
     *to = operand.to;
     return BEHALF_OK;

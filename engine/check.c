@@ -196,7 +196,7 @@ ends_request(enum status status)
 {
     return status == BEHALF_WOULD_BLOCK || status == BEHALF_DEADLINE ||
            status == BEHALF_STORAGE_FAILED || status == BEHALF_STORAGE_CORRUPT ||
-           status == BEHALF_REVISION_EXPIRED;
+           status == BEHALF_REVISION_EXPIRED || status == BEHALF_INTERNAL;
 }
 
 static enum status

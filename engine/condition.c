@@ -30,7 +30,9 @@ missing_value(const struct condition_scope *scope, const struct schema_caveat *c
         items[place] = numbers[at];
         count++;
     }
-    BEHALF_ASSERT(count > 0);
+    if (BEHALF_UNLIKELY(count == 0))
+        return error_internal(error, "an unknown caveat misses a parameter", __FILE__, __LINE__,
+                              "schema revision %llu", (unsigned long long)scope->binding->revision);
     *doubt = (struct doubt){.items = items, .count = count};
     *value = value_open(doubt);
     return BEHALF_OK;
@@ -100,7 +102,10 @@ condition_value(const struct condition_scope *scope, const struct edge_traits *t
     if (traits->caveat != LABEL_NONE) {
         uint32_t caveat = binding_caveat(binding, traits->caveat);
 
-        BEHALF_ASSERT(caveat != SCHEMA_NONE);
+        if (BEHALF_UNLIKELY(caveat == SCHEMA_NONE))
+            return error_internal(error, "a caveat that a relation allows is bound", __FILE__,
+                                  __LINE__, "schema revision %llu",
+                                  (unsigned long long)binding->revision);
         status =
             caveat_value(scope, &binding->schema->caveats[caveat], traits->context, value, error);
     }

@@ -54,9 +54,11 @@ void engine_close(struct engine *engine); /* accepts NULL */
 struct engine_worker *engine_worker_new(struct engine *engine, bool may_block);
 void engine_worker_free(struct engine_worker *worker); /* accepts NULL */
 
-/* What became of a read that gave no answer, for the statistics: an error, or BEHALF_WOULD_BLOCK.
- * By the worker's thread. */
-void engine_worker_note(struct engine_worker *worker, enum status status);
+/* What became of a request of `method` that gave no answer, for the statistics: an error, or
+ * BEHALF_WOULD_BLOCK, which has no `error`. INTERNAL is logged with the error's message, at most
+ * one line a second. By the worker's thread. */
+void engine_worker_note(struct engine_worker *worker, const char *method, enum status status,
+                        const struct error *error);
 
 /* --- what every read carries --- */
 
@@ -525,6 +527,7 @@ struct engine_reads {
     uint64_t lookups;   /* and of the others */
     uint64_t handed_on; /* given up by a worker that may not block, to be run again */
     uint64_t errors;    /* answered with an error (engine_worker_note) */
+    uint64_t internal;  /* of these with INTERNAL */
 };
 
 struct engine_stats {

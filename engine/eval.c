@@ -38,6 +38,21 @@ eval_init(struct eval *eval, enum value_domain domain, const struct binding *bin
     eval->has_result = false;
 }
 
+enum status
+eval_broken(const struct eval *eval, uint64_t object, uint32_t member, const char *violated,
+            const char *file, int line, struct error *error)
+{
+    const struct schema_member *row =
+        member < eval->schema->member_count ? &eval->schema->members[member] : NULL;
+    struct slice type = row == NULL ? slice_of("?") : eval->schema->types[row->type].name;
+    struct slice name = row == NULL ? slice_of("?") : row->name;
+
+    return error_internal(
+        error, violated, file, line, "node %#llx (%.*s#%.*s), revision %llu, schema revision %llu",
+        (unsigned long long)object, (int)type.size, type.data, (int)name.size, name.data,
+        (unsigned long long)eval->view->revision, (unsigned long long)eval->binding->revision);
+}
+
 /* --- nodes --- */
 
 static enum status
@@ -136,7 +151,8 @@ push_node(struct eval *eval, uint64_t object, uint32_t member, const struct valu
     uint32_t entry = EVAL_NONE;
     enum status status;
 
-    BEHALF_ASSERT(!eval->solving);
+    if (BEHALF_UNLIKELY(eval->solving))
+        return EVAL_BROKEN(eval, object, member, "a cycle meets no node for the first time", error);
     status = add_entry(eval, object, member, &entry, error);
     if (status == BEHALF_OK)
         status = eval_push(eval, object, eval->schema->members[member].root, entry, false, error);
@@ -555,6 +571,23 @@ eval_run(struct eval *eval, uint32_t floor, struct error *error)
     return status;
 }
 
+/* Whether an evaluation may begin: nothing is on the stack, nothing waits for a cycle to close. */
+static bool
+is_idle(const struct eval *eval)
+{
+    return eval->frame_count == 0 && eval->pending_count == 0;
+}
+
+/* The end of an evaluation: its value is final, or the request fails. */
+static enum status
+settle(const struct eval *eval, uint64_t object, uint32_t member, const struct value *value,
+       enum status status, struct error *error)
+{
+    if (status == BEHALF_OK && BEHALF_UNLIKELY(!is_idle(eval) || value->provisional))
+        return EVAL_BROKEN(eval, object, member, "an evaluation ends with a final value", error);
+    return status;
+}
+
 enum status
 eval_node(struct eval *eval, uint64_t object, uint32_t member, struct value *value,
           struct error *error)
@@ -563,14 +596,14 @@ eval_node(struct eval *eval, uint64_t object, uint32_t member, struct value *val
     bool done;
     enum status status;
 
-    BEHALF_ASSERT(eval->frame_count == 0 && eval->pending_count == 0);
+    if (BEHALF_UNLIKELY(!is_idle(eval)))
+        return EVAL_BROKEN(eval, object, member, "an evaluation begins with an empty stack", error);
     status = eval_ask(eval, object, member, &done, value, &low, error);
     if (status == BEHALF_OK && !done) {
         status = eval_run(eval, 0, error);
         *value = eval->result;
     }
-    BEHALF_ASSERT(status != BEHALF_OK || (eval->pending_count == 0 && !value->provisional));
-    return status;
+    return settle(eval, object, member, value, status, error);
 }
 
 enum status
@@ -583,11 +616,12 @@ eval_operand(struct eval *eval, uint64_t object, uint32_t rewrite, struct value 
     /* A relation is asked as a node: its edges are read before any walk. */
     if (row->op == REWRITE_STORED)
         return eval_node(eval, object, row->member, value, error);
-    BEHALF_ASSERT(eval->frame_count == 0 && eval->pending_count == 0);
+    if (BEHALF_UNLIKELY(!is_idle(eval)))
+        return EVAL_BROKEN(eval, object, row->member, "an evaluation begins with an empty stack",
+                           error);
     status = eval_push(eval, object, rewrite, EVAL_NONE, false, error);
     if (status == BEHALF_OK)
         status = eval_run(eval, 0, error);
     *value = eval->result;
-    BEHALF_ASSERT(status != BEHALF_OK || (eval->pending_count == 0 && !value->provisional));
-    return status;
+    return settle(eval, object, row->member, value, status, error);
 }

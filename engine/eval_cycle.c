@@ -42,7 +42,9 @@ eval_again(struct eval *eval, const struct eval_entry *entry, struct value *valu
     if (status != BEHALF_OK)
         return status;
     *value = eval->result;
-    BEHALF_ASSERT(!value->provisional);
+    if (BEHALF_UNLIKELY(value->provisional))
+        return EVAL_BROKEN(eval, entry->object, entry->member,
+                           "a cycle is solved with values of its own round", error);
     return eval_add_identity(eval, entry, value, error);
 }
 
@@ -196,7 +198,8 @@ eval_solve(struct eval *eval, uint32_t base, struct error *error)
     bool again = eval->pending_count > base;
     enum status status = BEHALF_OK;
 
-    BEHALF_ASSERT(!eval->solving);
+    if (BEHALF_UNLIKELY(eval->solving))
+        return EVAL_BROKEN(eval, 0, SCHEMA_NONE, "cycles are solved one at a time", error);
     begin(eval, base);
     eval->solving = true;
     eval->group_until = VALUE_FOR_EVER;

@@ -82,6 +82,20 @@ collect(struct classifier *classifier, uint32_t base, struct error *error)
     return status;
 }
 
+/* Whether all nodes that the doubt refers to are open nodes of this group. */
+static bool
+refers_inside(const struct classifier *classifier, const struct doubt *doubt)
+{
+    for (uint32_t i = 0; i < doubt->count; i++) {
+        uint32_t item = doubt->items[i];
+
+        if (DOUBT_IS_REFERENCE(item) &&
+            table_find(&classifier->places, DOUBT_ENTRY(item)) == TABLE_NONE)
+            return false;
+    }
+    return true;
+}
+
 static enum status
 find_doubts(struct classifier *classifier, struct error *error)
 {
@@ -96,7 +110,14 @@ find_doubts(struct classifier *classifier, struct error *error)
             status = eval_again(eval, &eval->entries[node->entry], &value, error);
         if (status != BEHALF_OK)
             return status;
-        BEHALF_ASSERT(is_open(&value) && value.doubt != NULL);
+        if (BEHALF_UNLIKELY(!is_open(&value) || value.doubt == NULL))
+            return EVAL_BROKEN(eval, eval->entries[node->entry].object,
+                               eval->entries[node->entry].member,
+                               "an open node of a cycle has a doubt", error);
+        if (BEHALF_UNLIKELY(!refers_inside(classifier, value.doubt)))
+            return EVAL_BROKEN(eval, eval->entries[node->entry].object,
+                               eval->entries[node->entry].member,
+                               "a doubt refers to open nodes of its own cycle", error);
         node->doubt = value.doubt;
     }
     return BEHALF_OK;
@@ -198,7 +219,12 @@ finish_component(struct classifier *classifier, uint32_t at, struct error *error
         if (sum == NULL)
             return budget_memory_spent(error);
     }
-    BEHALF_ASSERT(sum != NULL);
+    if (BEHALF_UNLIKELY(sum == NULL)) {
+        const struct eval_entry *entry = &classifier->eval->entries[classifier->nodes[at].entry];
+
+        return EVAL_BROKEN(classifier->eval, entry->object, entry->member,
+                           "an open component of a cycle has a doubt", error);
+    }
     for (uint32_t i = base; i < classifier->stack_count; i++) {
         struct open_node *node = &classifier->nodes[classifier->stack[i]];
 

@@ -11,6 +11,14 @@
 
 #include "engine/eval.h"
 
+/* The request met a state that no data should lead to: it ends with INTERNAL, and nobody uses its
+ * value. `object` and `member` say where the evaluation was. */
+#define EVAL_BROKEN(eval, object, member, violated, error)                                         \
+    eval_broken((eval), (object), (member), (violated), __FILE__, __LINE__, (error))
+enum status eval_broken(const struct eval *eval, uint64_t object, uint32_t member,
+                        const char *violated, const char *file, int line,
+                        struct error *error) BEHALF_MUST_USE;
+
 static inline struct eval_frame *
 eval_top(struct eval *eval)
 {

@@ -229,6 +229,16 @@ read_subjects(struct eval *eval, uint32_t relation, const struct allowed_kinds *
     return BEHALF_OK;
 }
 
+static bool
+ascends(const uint64_t *sequences, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (sequences[i - 1] >= sequences[i])
+            return false;
+    }
+    return true;
+}
+
 /* All plain subjects of the kind asked for; usersets of that kind come from the walk, by
  * identity. */
 static enum status
@@ -255,6 +265,9 @@ direct_subjects(struct eval *eval, uint64_t object, uint32_t relation, struct va
     status = read_subjects(eval, relation, &kinds, range, &lists, error);
     if (status != BEHALF_OK)
         return status;
+    if (BEHALF_UNLIKELY(!ascends(lists.possible, lists.count)))
+        return EVAL_BROKEN(eval, object, relation, "a range is read in order, each edge once",
+                           error);
     value->lower_set = subject_set_new(eval->arena, lists.certain, lists.certain_count);
     value->upper_set = lists.certain_count == lists.count
                            ? value->lower_set

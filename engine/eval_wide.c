@@ -50,8 +50,13 @@ ask_reverse(struct eval *eval, uint64_t object, uint32_t member, uint32_t walked
     if (!*known)
         return status;
     at = reverse_lower_bound(walk, object);
-    *holds = at < walk->found.count && reverse_node(walk, at) == object;
-    BEHALF_ASSERT(!*holds || !RESOURCE_OPEN(walk->found.entries[at]));
+    if (at == walk->found.count || reverse_node(walk, at) != object) {
+        *holds = false;
+        return BEHALF_OK;
+    }
+    if (BEHALF_UNLIKELY(RESOURCE_OPEN(walk->found.entries[at])))
+        return EVAL_BROKEN(eval, object, member, "what reaches a plain member is certain", error);
+    *holds = true;
     return BEHALF_OK;
 }
 

@@ -340,6 +340,16 @@ release_frontier(struct frontier *frontier, struct budget *budget)
     memory_free(frontier->waiting);
 }
 
+/* What the walk came to, once nobody works for it any more. */
+static enum status
+take_outcome(const struct frontier *frontier, bool *found, struct error *error)
+{
+    *found = atomic_load(&frontier->outcome) == OUTCOME_FOUND;
+    if (frontier->status != BEHALF_OK)
+        *error = frontier->failure;
+    return frontier->status;
+}
+
 enum status
 frontier_walk(struct eval *eval, uint64_t object, uint32_t member, bool *found, struct error *error)
 {
@@ -357,11 +367,10 @@ frontier_walk(struct eval *eval, uint64_t object, uint32_t member, bool *found, 
         pthread_mutex_unlock(&frontier.lock);
         work(&hand, true);
         end_help(&frontier);
-        BEHALF_ASSERT(!is_open(&frontier) || frontier.waiting_count == 0);
-        status = frontier.status;
-        *found = atomic_load(&frontier.outcome) == OUTCOME_FOUND;
-        if (status != BEHALF_OK)
-            *error = frontier.failure;
+        if (BEHALF_UNLIKELY(is_open(&frontier) && frontier.waiting_count != 0))
+            status = EVAL_BROKEN(eval, object, member, "a deny needs all keys looked at", error);
+        else
+            status = take_outcome(&frontier, found, error);
     }
     release_frontier(&frontier, eval->view->budget);
     return status;

@@ -237,12 +237,16 @@ resolver_id(struct resolver *resolver, uint64_t node, struct slice *id, struct e
 {
     struct slice cached;
 
-    BEHALF_ASSERT(!NODE_IS_WILDCARD(node));
+    if (BEHALF_UNLIKELY(NODE_IS_WILDCARD(node)))
+        return error_internal(error, "a wildcard has no id", __FILE__, __LINE__, "node %#llx",
+                              (unsigned long long)node);
     if (NODE_IS_LOCAL(node)) {
         uint64_t sequence = (node & NODE_SEQUENCE_MASK) - NODE_SEQUENCE_LOCAL;
 
-        BEHALF_ASSERT(sequence < resolver->local_count);
-        BEHALF_ASSERT(resolver->local_at[sequence]->node == node);
+        if (BEHALF_UNLIKELY(sequence >= resolver->local_count ||
+                            resolver->local_at[sequence]->node != node))
+            return error_internal(error, "a node without a number is of this request", __FILE__,
+                                  __LINE__, "node %#llx", (unsigned long long)node);
         return copy_to_arena(resolver, resolver->local_at[sequence]->id, id, error);
     }
     if (graph_view_enter(resolver->view) && name_cache_find_id(resolver->cache, node, &cached))

@@ -389,7 +389,12 @@ reach_by_relation(struct reverse_walk *walk, struct reverse_edge *step, uint32_t
 
     step->variant =
         find_variant(walk->scope.binding->schema, step->relation, type, source, wildcard);
-    BEHALF_ASSERT(step->variant != NULL);
+    if (BEHALF_UNLIKELY(step->variant == NULL))
+        return error_internal(error, "the schema's reachability graph follows its variants",
+                              __FILE__, __LINE__, "node %#llx, revision %llu, schema revision %llu",
+                              (unsigned long long)step->subject,
+                              (unsigned long long)walk->view->revision,
+                              (unsigned long long)walk->scope.binding->revision);
     if (wildcard)
         step->subject = NODE_WILDCARD(NODE_TYPE(step->subject));
     return reach_resources(walk, step, error);

@@ -45,7 +45,9 @@ struct engine {
     struct clock clock;
     int64_t sweep_every_ns; /* negative = never */
 
-    int64_t opened_ns; /* monotonic */
+    int64_t opened_ns;                  /* monotonic */
+    _Atomic int64_t internal_logged_ns; /* when an INTERNAL was logged last; 0 = never */
+    _Atomic uint64_t internal_unlogged; /* since then */
 
     pthread_mutex_t lock; /* guards the three below */
     struct engine_worker *workers;
@@ -62,6 +64,7 @@ struct worker_counts {
     _Atomic uint64_t begun[REQUEST_LOOKUP + 1]; /* requests, by class */
     _Atomic uint64_t handed_on;
     _Atomic uint64_t failed;
+    _Atomic uint64_t internal; /* of these with INTERNAL */
 };
 
 static inline void

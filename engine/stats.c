@@ -1,12 +1,41 @@
 /* stats.c - what an operator may want to see of a running engine, put together on demand. */
+#include "base/log.h"
 #include "engine/pool.h"
 #include "engine/state.h"
 #include "engine/writer.h"
 
-void
-engine_worker_note(struct engine_worker *worker, enum status status)
+#define INTERNAL_LOG_NS INT64_C(1000000000)
+
+/* A defect that every request meets must not fill the disk with its log. */
+static void
+log_internal(struct engine *engine, const char *method, const struct error *error)
 {
-    worker_count(status == BEHALF_WOULD_BLOCK ? &worker->counts.handed_on : &worker->counts.failed);
+    int64_t now = env_monotonic_ns(engine->env);
+    int64_t last = atomic_load(&engine->internal_logged_ns);
+
+    if ((last != 0 && now - last < INTERNAL_LOG_NS) ||
+        !atomic_compare_exchange_strong(&engine->internal_logged_ns, &last, now)) {
+        atomic_fetch_add(&engine->internal_unlogged, 1);
+        return;
+    }
+    log_line(LOG_ERROR, "a request met a defect of the server",
+             "method=%s what=\"%s\" unlogged=%llu", method, error->message,
+             (unsigned long long)atomic_exchange(&engine->internal_unlogged, 0));
+}
+
+void
+engine_worker_note(struct engine_worker *worker, const char *method, enum status status,
+                   const struct error *error)
+{
+    if (status == BEHALF_WOULD_BLOCK) {
+        worker_count(&worker->counts.handed_on);
+        return;
+    }
+    worker_count(&worker->counts.failed);
+    if (status != BEHALF_INTERNAL)
+        return;
+    worker_count(&worker->counts.internal);
+    log_internal(worker->engine, method, error);
 }
 
 static void
@@ -18,6 +47,7 @@ add_worker(const struct engine_worker *worker, struct engine_reads *reads)
     reads->lookups += atomic_load_explicit(&counts->begun[REQUEST_LOOKUP], memory_order_relaxed);
     reads->handed_on += atomic_load_explicit(&counts->handed_on, memory_order_relaxed);
     reads->errors += atomic_load_explicit(&counts->failed, memory_order_relaxed);
+    reads->internal += atomic_load_explicit(&counts->internal, memory_order_relaxed);
 }
 
 static void

@@ -119,7 +119,6 @@ subject_set_new(struct arena *arena, const uint64_t *sequences, size_t count)
         return NULL;
     *set = (struct subject_set){.entries = entries};
     for (size_t i = 0; i < count; i++) {
-        BEHALF_ASSERT(i == 0 || sequences[i - 1] < sequences[i]);
         if (sequences[i] == 0)
             set->wildcard = true;
         else

@@ -22,15 +22,25 @@ name_of(struct snapshot *snapshot, uint32_t number, struct slice *name, struct e
 }
 
 static enum status
+broken(const struct snapshot *snapshot, const char *violated, int line, struct error *error)
+{
+    return error_internal(error, violated, __FILE__, line, "revision %llu, schema revision %llu",
+                          (unsigned long long)snapshot->revision,
+                          (unsigned long long)snapshot->binding->revision);
+}
+
+static enum status
 name_missing(struct snapshot *snapshot, const struct doubt *doubt, struct missing_context *missing,
              struct error *error)
 {
     struct slice *names = arena_take_array(snapshot->request->arena, doubt->count, sizeof *names);
     enum status status = names != NULL ? BEHALF_OK : budget_memory_spent(error);
 
-    BEHALF_ASSERT(doubt->count > 0);
+    if (BEHALF_UNLIKELY(doubt->count == 0))
+        return broken(snapshot, "a conditional value misses context", __LINE__, error);
     for (uint32_t i = 0; status == BEHALF_OK && i < doubt->count; i++) {
-        BEHALF_ASSERT(!DOUBT_IS_REFERENCE(doubt->items[i]));
+        if (BEHALF_UNLIKELY(doubt->items[i] >= snapshot->binding->schema->context_name_count))
+            return broken(snapshot, "missing context has a name", __LINE__, error);
         status = name_of(snapshot, doubt->items[i], &names[i], error);
     }
     *missing = (struct missing_context){.names = names, .count = doubt->count};
@@ -41,13 +51,15 @@ enum status
 verdict_of(struct snapshot *snapshot, const struct value *value, struct verdict *verdict,
            struct error *error)
 {
-    BEHALF_ASSERT(!value->provisional);
+    if (BEHALF_UNLIKELY(value->provisional))
+        return broken(snapshot, "a verdict is of a final value", __LINE__, error);
     *verdict = (struct verdict){.valid_until = verdict_time(value->until)};
     if (value->lower == value->upper) {
         verdict->decision = value->lower ? DECISION_ALLOW : DECISION_DENY;
         return BEHALF_OK;
     }
-    BEHALF_ASSERT(value->doubt != NULL);
+    if (BEHALF_UNLIKELY(value->doubt == NULL))
+        return broken(snapshot, "an open value says why", __LINE__, error);
     if (value->doubt->fault != NULL) {
         *error = *value->doubt->fault;
         return error->status;

@@ -68,7 +68,7 @@ run_on_pool(struct engine_job *job, struct engine_worker *worker)
 
     if (!atomic_load(&call->connection->gone) &&
         !dispatch_run(&context, &call->request, &call->reply))
-        BEHALF_UNREACHABLE(); /* a worker of the pool may block */
+        dispatch_stuck(&context, &call->request, &call->reply);
     arena_release(&call->arena);
     loop_send(call->loop, &call->message);
 }
@@ -124,7 +124,7 @@ void
 call_finish(struct call *call, struct buffer *out)
 {
     if (out != NULL && call->is_write)
-        dispatch_written(&call->request, &call->write, out);
+        dispatch_written(call->loop->worker, &call->request, &call->write, out);
     else if (out != NULL)
         buffer_add_slice(out, buffer_slice(&call->reply));
     call_free(call);

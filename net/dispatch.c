@@ -145,6 +145,17 @@ read_call(struct reader *reader, struct request *request, struct error *error)
 
 /* --- running --- */
 
+/* A failure says what it is. One that does not, or a reply without a value, is a defect of the
+ * method: it must fail the request, and only the request. */
+static enum status
+described(enum status status, struct error *error)
+{
+    if (status != BEHALF_OK && status == error->status)
+        return status;
+    return error_internal(error, "a method answers or says why not", __FILE__, __LINE__,
+                          "status %d, described as %d", (int)status, (int)error->status);
+}
+
 bool
 dispatch_run(const struct method_context *context, const struct request *request,
              struct buffer *out)
@@ -163,17 +174,28 @@ dispatch_run(const struct method_context *context, const struct request *request
                            "the reply would be larger than a message may be (4 MiB)");
         error_hint(&error, "ask for less at once, with limit and cursor");
     }
-    if (status == BEHALF_OK) {
-        BEHALF_ASSERT(out->size > body);
+    if (status == BEHALF_OK && out->size > body)
         return true;
-    }
     cut_back(out, mark);
-    engine_worker_note(context->worker, status);
+    if (status != BEHALF_WOULD_BLOCK)
+        status = described(status, &error);
+    engine_worker_note(context->worker, request->method->name, status, &error);
     if (status == BEHALF_WOULD_BLOCK)
         return false;
-    BEHALF_ASSERT(error.status == status);
     dispatch_refuse(request->id, &error, out);
     return true;
+}
+
+void
+dispatch_stuck(const struct method_context *context, const struct request *request,
+               struct buffer *out)
+{
+    struct error error;
+    enum status status =
+        error_internal(&error, "a worker of the pool may block", __FILE__, __LINE__, "%s", "");
+
+    engine_worker_note(context->worker, request->method->name, status, &error);
+    dispatch_refuse(request->id, &error, out);
 }
 
 enum dispatch_outcome
@@ -194,9 +216,7 @@ dispatch_frame(const struct method_context *context, struct slice frame, struct 
     }
     switch (request->method->class) {
     case METHOD_TRIVIAL:
-        if (!dispatch_run(context, request, out))
-            BEHALF_UNREACHABLE();
-        return DISPATCH_REPLIED;
+        return dispatch_run(context, request, out) ? DISPATCH_REPLIED : DISPATCH_POOL;
     case METHOD_INLINE:
         if (frame.size <= LIMIT_INLINE_FRAME && dispatch_run(context, request, out))
             return DISPATCH_REPLIED;
@@ -227,12 +247,15 @@ dispatch_prepare(const struct method_context *context, const struct request *req
 }
 
 void
-dispatch_written(const struct request *request, const struct engine_write *write,
-                 struct buffer *out)
+dispatch_written(struct engine_worker *worker, const struct request *request,
+                 const struct engine_write *write, struct buffer *out)
 {
     if (write->status != BEHALF_OK) {
-        BEHALF_ASSERT(write->error.status == write->status);
-        dispatch_refuse(request->id, &write->error, out);
+        struct error error = write->error;
+
+        if (described(write->status, &error) == BEHALF_INTERNAL)
+            engine_worker_note(worker, request->method->name, BEHALF_INTERNAL, &error);
+        dispatch_refuse(request->id, &error, out);
         return;
     }
     put_result_head(request->id, out);

@@ -38,9 +38,13 @@ bool dispatch_run(const struct method_context *context, const struct request *re
 bool dispatch_prepare(const struct method_context *context, const struct request *request,
                       struct engine_write *write, struct buffer *out) BEHALF_MUST_USE;
 
-/* The reply of a write that came back. */
-void dispatch_written(const struct request *request, const struct engine_write *write,
-                      struct buffer *out);
+/* The reply of a write that came back, on the thread of `worker`. */
+void dispatch_written(struct engine_worker *worker, const struct request *request,
+                      const struct engine_write *write, struct buffer *out);
+
+/* The reply to a read whose worker said that it would have to block although it may. */
+void dispatch_stuck(const struct method_context *context, const struct request *request,
+                    struct buffer *out);
 
 /* An error reply to a request. */
 void dispatch_refuse(uint32_t id, const struct error *error, struct buffer *out);

@@ -223,11 +223,13 @@ put_reads(struct buffer *out, const struct engine_stats *stats)
         {"checks", stats->loops.checks},
         {"handed_on", stats->loops.handed_on},
         {"errors", stats->loops.errors},
+        {"internal", stats->loops.internal},
     };
     const struct count_row pool[] = {
         {"checks", stats->pool.checks},
         {"lookups", stats->pool.lookups},
         {"errors", stats->pool.errors},
+        {"internal", stats->pool.internal},
         {"checks_waiting", stats->waiting.checks},
         {"lookups_waiting", stats->waiting.lookups},
         {"refused", stats->waiting.refused},

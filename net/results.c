@@ -6,9 +6,15 @@
 void
 result_put_error(struct buffer *out, const struct error *error)
 {
+    struct error unknown;
     size_t count = 3;
 
-    BEHALF_ASSERT(error->status > BEHALF_WOULD_BLOCK && error->status < BEHALF_STATUS_COUNT);
+    if (BEHALF_UNLIKELY(error->status <= BEHALF_WOULD_BLOCK ||
+                        error->status >= BEHALF_STATUS_COUNT)) {
+        error_internal(&unknown, "an error has a reason", __FILE__, __LINE__, "status %d",
+                       (int)error->status);
+        error = &unknown;
+    }
     count += error->hint[0] != '\0';
     count += error->line > 0;
     count += error->index != ERROR_NO_INDEX;

@@ -158,7 +158,7 @@ run_write(const struct method_context *context, const struct request *request, s
         dispatch_refuse(request->id,
                         &(struct error){.status = BEHALF_OVERLOADED, .index = ERROR_NO_INDEX}, out);
     else
-        dispatch_written(request, &write, out);
+        dispatch_written(context->worker, request, &write, out);
 }
 
 static bool

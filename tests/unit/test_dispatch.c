@@ -1,0 +1,80 @@
+/* test_dispatch.c - a method that breaks its contract fails the one request with INTERNAL, which is
+ * counted, and none of what it wrote is sent. */
+#include <criterion/criterion.h>
+
+#include <string.h>
+
+#include "net/dispatch.h"
+#include "tests/support/harness.h"
+
+static struct harness_engine side;
+static struct error error;
+
+static void
+begin(void)
+{
+    harness_engine_open(&side, 0);
+}
+
+static void
+end(void)
+{
+    harness_engine_close(&side);
+}
+
+TestSuite(dispatch, .init = begin, .fini = end);
+
+static enum status
+says_nothing(const struct method_context *context, struct reader arguments, struct buffer *out,
+             struct error *problem)
+{
+    (void)context;
+    (void)arguments;
+    (void)out;
+    (void)problem;
+    return BEHALF_OK;
+}
+
+static enum status
+fails_without_a_reason(const struct method_context *context, struct reader arguments,
+                       struct buffer *out, struct error *problem)
+{
+    (void)context;
+    (void)arguments;
+    (void)problem;
+    buffer_add_slice(out, SLICE_LITERAL("half an answer"));
+    return BEHALF_DEADLINE;
+}
+
+static uint64_t
+internal_count(void)
+{
+    struct engine_stats stats;
+
+    cr_assert_eq(engine_stats_read(side.engine, &stats, &error), BEHALF_OK);
+    return stats.pool.internal;
+}
+
+static void
+expect_refused(method_run *run)
+{
+    const struct method method = {.name = "check", .name_size = 5, .run = run};
+    const struct method_context context = {.engine = side.engine, .worker = side.worker};
+    const struct request call = {.id = 7, .method = &method, .arguments = SLICE_LITERAL("\x80")};
+    uint64_t before = internal_count();
+    struct buffer out;
+
+    buffer_init(&out);
+    cr_assert(dispatch_run(&context, &call, &out));
+    cr_assert(memmem(out.data, out.size, "INTERNAL", 8) != NULL);
+    cr_assert(memmem(out.data, out.size, "half an answer", 14) == NULL);
+    cr_assert(memmem(out.data, out.size, "allow", 5) == NULL);
+    cr_assert_eq(internal_count(), before + 1);
+    buffer_release(&out);
+}
+
+Test(dispatch, a_method_without_an_answer_or_a_reason_fails_the_one_request)
+{
+    expect_refused(says_nothing);
+    expect_refused(fails_without_a_reason);
+}
