@@ -25,6 +25,7 @@ struct directory {
     char *path;
     char *database;
     char *salvage;
+    char *unfinished; /* where a new database is made */
     int lock;
     int mark; /* open file, or -1 */
     bool marked;
@@ -294,6 +295,7 @@ directory_open(const char *path, struct directory **directory, struct error *err
     result->path = memory_copy(path, strlen(path) + 1);
     result->database = join(path, "db");
     result->salvage = join(path, "db.salvage");
+    result->unfinished = join(path, "db.new");
     result->lock = -1;
     result->mark = -1;
     status = lock_take(result, error);
@@ -320,6 +322,7 @@ directory_close(struct directory *directory)
     memory_free(directory->path);
     memory_free(directory->database);
     memory_free(directory->salvage);
+    memory_free(directory->unfinished);
     memory_free(directory);
 }
 
@@ -426,6 +429,27 @@ unlink_file(const char *from, const char *name, const char *to)
     (void)to;
     memory_free(path);
     return good;
+}
+
+enum status
+directory_create(struct directory *directory, const char **path, struct error *error)
+{
+    if (files_visit(directory->unfinished, unlink_file, NULL))
+        (void)rmdir(directory->unfinished);
+    if (mkdir(directory->unfinished, 0700) != 0)
+        return failed(error, "make the store in", directory->unfinished);
+    *path = directory->unfinished;
+    return BEHALF_OK;
+}
+
+enum status
+directory_created(struct directory *directory, struct error *error)
+{
+    /* Fails when a database stands there that has lost its CURRENT: nothing is put over it. */
+    if (rename(directory->unfinished, directory->database) != 0)
+        return failed(error, "put the new store in place at", directory->database);
+    directory_sync(directory->path);
+    return BEHALF_OK;
 }
 
 void

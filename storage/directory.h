@@ -31,6 +31,12 @@ const char *directory_path(const struct directory *directory);
 const char *directory_database(const struct directory *directory); /* <path>/db */
 bool directory_has_database(const struct directory *directory);
 
+/* An empty folder beside the database, to make a new one in: what a start that was interrupted left
+ * there is removed. directory_created puts it in place, so that <path>/db is whole or not there. */
+enum status directory_create(struct directory *directory, const char **path,
+                             struct error *error) BEHALF_MUST_USE;
+enum status directory_created(struct directory *directory, struct error *error) BEHALF_MUST_USE;
+
 /* What the mark says; false when there is none (a directory that was never used). */
 bool directory_mark(const struct directory *directory, uint64_t *revision,
                     uint8_t incarnation[INCARNATION_SIZE]);

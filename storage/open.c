@@ -433,23 +433,40 @@ open_salvaged(const struct store_options *options, struct directory *directory,
     return status;
 }
 
+/* A first start makes the database aside: one that is cut off leaves nothing in its place. */
+static enum status
+make_database(const struct store_options *options, struct directory *directory, struct error *error)
+{
+    struct attempt attempt = {.create = true};
+    struct store *made = NULL;
+    enum status status = directory_create(directory, &attempt.path, error);
+
+    if (status == BEHALF_OK)
+        status = open_at(options, directory, &attempt, &made, error);
+    store_close(made);
+    return status == BEHALF_OK ? directory_created(directory, error) : status;
+}
+
 static enum status
 open_in(const struct store_options *options, struct directory *directory, struct store **store,
         struct error *error)
 {
-    struct attempt attempt = {.path = directory_database(directory),
-                              .create = !directory_has_database(directory)};
+    struct attempt attempt = {.path = directory_database(directory)};
     uint64_t revision;
     uint8_t incarnation[INCARNATION_SIZE];
-    enum status status;
+    enum status status = BEHALF_OK;
 
-    if (attempt.create && directory_mark(directory, &revision, incarnation))
-        return error_set(error, BEHALF_STORAGE_CORRUPT,
-                         "cannot open store '%s': acknowledged data lost: revision %" PRIu64
-                         " was durable, but '%s' is gone",
-                         options->path, revision, attempt.path);
-    status = open_at(options, directory, &attempt, store, error);
-    if (attempt.unreadable && !attempt.create)
+    if (!directory_has_database(directory)) {
+        if (directory_mark(directory, &revision, incarnation))
+            return error_set(error, BEHALF_STORAGE_CORRUPT,
+                             "cannot open store '%s': acknowledged data lost: revision %" PRIu64
+                             " was durable, but '%s' is gone",
+                             options->path, revision, attempt.path);
+        status = make_database(options, directory, error);
+    }
+    if (status == BEHALF_OK)
+        status = open_at(options, directory, &attempt, store, error);
+    if (attempt.unreadable)
         status = open_salvaged(options, directory, store, error);
     return status;
 }

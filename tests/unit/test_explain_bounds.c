@@ -192,7 +192,7 @@ Test(explain_bounds, a_chain_of_ten_thousand_levels_is_cut)
     touch_numbers(0, 10000, "group:g", "#member@group:g", 1, "#member");
     cr_assert_eq(rig_do(&rig, "touch group:g10000#member@user:ann\n")->status, BEHALF_OK);
     root = explain("group:g0#member@user:ann", DECISION_ALLOW);
-#ifndef BEHALF_TORTURE /* where the search visits more than LIMIT_CHECK_EDGES first */
+#ifndef BEHALF_SHRUNK /* where the search visits more than LIMIT_CHECK_EDGES first */
     cr_expect_eq(explanation_count(root), EXPLAIN_NODES_MAX);
 #endif
     last = last_of(root);

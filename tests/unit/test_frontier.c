@@ -19,7 +19,7 @@
 #define TEXT_SIZE 96
 
 /* With batches of an edge or two each walk asks its ranges, and the subject's side, more often. */
-#ifdef BEHALF_TORTURE
+#ifdef BEHALF_SHRUNK
 #define SLACK 16
 #else
 #define SLACK 1

@@ -407,7 +407,7 @@ Test(graph, a_large_set_stays_in_memory_while_it_is_written)
     check_large(PLENTY, true);
 }
 
-#ifndef BEHALF_TORTURE
+#ifndef BEHALF_SHRUNK
 Test(graph, a_set_beyond_its_part_of_the_budget_is_read_from_storage)
 {
     check_large(sizeof(uint64_t) * 4 * LIMIT_GRAPH_PIECE_EDGES + 4096, false);

@@ -458,7 +458,7 @@ Test(graph_cache, too_many_loads_at_once_are_refused)
     }
 }
 
-#ifndef BEHALF_TORTURE
+#ifndef BEHALF_SHRUNK
 static void
 put_many(uint32_t resource, uint32_t count)
 {

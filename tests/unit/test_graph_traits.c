@@ -515,7 +515,7 @@ ParameterizedTest(size_t *memory_bytes, graph_traits, a_batch_too_large_for_its_
     memory_free(batch.nodes);
 }
 
-#ifndef BEHALF_TORTURE
+#ifndef BEHALF_SHRUNK
 /* Some megabytes of contexts, in memory or in storage as the budget allows. */
 static void
 check_long_contexts(size_t memory_bytes, bool resident)

@@ -154,6 +154,40 @@ Test(store_open, the_directory_is_the_owners_alone, .init = make, .fini = clean)
     cr_assert_eq(about.st_mode & 0777, 0700);
 }
 
+/* Ends a first start after so many of its files came into being. */
+static bool
+start_is_cut_off_after(rlim_t descriptors)
+{
+    const struct store_options options = {.path = path, .env = store_test_env()};
+    const struct rlimit limit = {descriptors, descriptors};
+    struct store *store = NULL;
+    pid_t child = fork();
+    int result = 0;
+
+    cr_assert_geq(child, 0);
+    if (child == 0) {
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        if (store_open(&options, &store, &store_error) == BEHALF_OK)
+            _exit(0);
+        (void)kill(getpid(), SIGKILL);
+    }
+    cr_assert_eq(waitpid(child, &result, 0), child);
+    return WIFSIGNALED(result);
+}
+
+Test(store_open, a_first_start_that_is_cut_off_is_begun_again, .init = make, .fini = clean)
+{
+    unsigned cut_off = 0;
+
+    for (rlim_t descriptors = 3; start_is_cut_off_after(descriptors); descriptors++) {
+        cut_off++;
+        store_close(store_test_open(path));
+        store_test_directory_remove(path);
+        store_test_directory(path);
+    }
+    cr_assert_gt(cut_off, 5);
+}
+
 Test(store_open, a_second_opener_is_refused_and_the_first_goes_on, .init = make, .fini = clean)
 {
     struct store *store = store_test_open(path);
