@@ -4,7 +4,7 @@
 # CC, CFLAGS, CPPFLAGS, LDFLAGS and LDLIBS belong to the user and come last on each line.
 # pkg-config is asked when the first recipe needs it: `clean`, `help` and `deps` work without.
 
-VARIANT ?= release#   release debug asan tsan ubsan fuzz cov torture
+VARIANT ?= release#   release debug asan tsan ubsan fuzz cov shrunk
 O       ?= build#     root of everything that is built
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
@@ -67,7 +67,7 @@ HARDEN = -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE \
 SANITIZE.asan    := -fsanitize=address,undefined -fno-sanitize-recover=all
 SANITIZE.ubsan   := -fsanitize=undefined -fno-sanitize-recover=all
 SANITIZE.tsan    := -fsanitize=thread
-SANITIZE.torture := $(SANITIZE.asan)
+SANITIZE.shrunk  := $(SANITIZE.asan)
 SANITIZE.fuzz    := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 SANITIZE := $(SANITIZE.$(VARIANT))
 OPTIMIZE.release = -O2 $(HARDEN) $(if $(FAT),-flto=auto -ffat-lto-objects)
@@ -76,10 +76,10 @@ OPTIMIZE.asan    := -O1 -DBEHALF_DEBUG
 OPTIMIZE.ubsan   := -O1 -DBEHALF_DEBUG
 OPTIMIZE.tsan    := -O1 -DBEHALF_DEBUG
 OPTIMIZE.fuzz    := -O1 -DBEHALF_DEBUG
-OPTIMIZE.torture := -O1 -DBEHALF_DEBUG -DBEHALF_TORTURE
+OPTIMIZE.shrunk  := -O1 -DBEHALF_DEBUG -DBEHALF_SHRUNK
 OPTIMIZE.cov     := -O0 --coverage
 ifeq ($(origin OPTIMIZE.$(VARIANT)),undefined)
-$(error VARIANT=$(VARIANT) is not one of: release debug asan tsan ubsan fuzz cov torture)
+$(error VARIANT=$(VARIANT) is not one of: release debug asan tsan ubsan fuzz cov shrunk)
 endif
 
 MY_CPPFLAGS = -I. -D_GNU_SOURCE -DBEHALF_VERSION='"$(VERSION)"' -DBEHALF_VARIANT='"$(VARIANT)"' \
@@ -232,15 +232,18 @@ RUN_ENV = ASAN_OPTIONS=log_path=$(abspath $(B))/san:$(ASAN_OPTIONS) \
 fresh = @rm -f $(B)/san.*
 clean_run = @if ls $(B)/san.* >/dev/null 2>&1; then cat $(B)/san.* >&2; \
   echo 'sanitizer reports: $(B)/san.*' >&2; exit 1; fi
-each = for p in $(1); do echo "  RUN     $${p\#$(B)/}"; $(RUN_ENV) $(2) $$p || exit 1; done
+# All of them run, so that one failure tells no less than it can.
+each = s=0; for p in $(1); do echo "  RUN     $${p\#$(B)/}"; $(RUN_ENV) $(2) $$p || \
+  { s=1; echo "  FAILED  $${p\#$(B)/}" >&2; }; done; [ $$s = 0 ]
 PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
 .PHONY: test unit property stress integration build-tests suite
-test: deps ## installs what is missing, then property, integration and unit tests
+test: deps ## installs what is missing, then property, integration and unit tests, and some torture
 	@$(MAKE) $(PARALLEL) all build-tests
 	@$(MAKE) property
 	@$(MAKE) integration
 	@$(MAKE) unit
+	@$(MAKE) torture-quick
 build-tests: $(UNIT) $(PROPERTY)
 unit: $(UNIT) ## unit tests; T='schema/*' filters, TEST_ARGS goes to Criterion
 	$(fresh)
@@ -262,12 +265,27 @@ integration: $(PROGRAMS) ## black-box tests over a socket
 	@if [ -x tests/integration/run.sh ]; then $(RUN_ENV) tests/integration/run.sh; else \
 	  $(call each,$(filter-out %/lib%.py %/_%.py,$(wildcard tests/integration/*.py)),/usr/bin/python3); fi
 	$(clean_run)
-suite: ; @$(MAKE) $(PARALLEL) all build-tests && $(MAKE) property && $(MAKE) integration && $(MAKE) unit
+suite:
+	@$(MAKE) $(PARALLEL) all build-tests
+	@s=0; for t in property integration unit; do $(MAKE) $$t || s=1; done; exit $$s
 
-.PHONY: asan ubsan torture tsan valgrind fuzz coverage mutants
+# The harness needs a server without a sanitizer: strace and a preloaded library go with no other.
+FAULTS := $(B)/torture-faults.so
+$(FAULTS): tests/torture/faults.c $(B)/flags
+	$(SAY) LINK $(@F)
+	$(Q)$(CC) $(MY_CPPFLAGS) $(filter-out -flto% -Wredundant-decls,$(MY_CFLAGS)) -Wno-pedantic -fPIC -shared \
+	  $(CPPFLAGS) $(CFLAGS) -o $@ $< -ldl
+.PHONY: torture torture-quick
+torture: deps ## faults against a server; about 15 minutes on two cores; TORTURE_ARGS='--seed N --only kills'
+	@$(MAKE) $(PARALLEL) all $(FAULTS)
+	@/usr/bin/python3 tests/torture/run.py $(TORTURE_ARGS)
+torture-quick: $(PROGRAMS) $(FAULTS) ## a part of it that ends within 90 seconds
+	@$(if $(SANITIZE),echo "  skipped  torture: not with a sanitizer",/usr/bin/python3 tests/torture/run.py --quick $(TORTURE_ARGS))
+
+.PHONY: asan ubsan shrunk tsan valgrind fuzz coverage mutants
 asan: ; @$(MAKE) VARIANT=asan suite ## the tests with AddressSanitizer and UBSan
 ubsan: ; @$(MAKE) VARIANT=ubsan suite ## the tests with UBSan alone
-torture: ; @$(MAKE) VARIANT=torture suite ## the tests with every limit shrunk
+shrunk: ; @$(MAKE) VARIANT=shrunk suite ## the tests with every limit shrunk
 tsan: ## threaded programs and properties with ThreadSanitizer (Criterion cannot)
 	@$(MAKE) $(PARALLEL) VARIANT=tsan tsan-build
 	@$(MAKE) VARIANT=tsan stress && $(MAKE) VARIANT=tsan property
@@ -283,8 +301,8 @@ fuzz: ## each fuzzer for FUZZ_TIME seconds, from tests/fuzz/corpus; F=name for o
 fuzz-build: $(FUZZERS)
 coverage: ## lines reached by the tests, floor by floor
 	@find $(strip $(O))/cov -name '*.gcda' -delete 2>/dev/null || true
-	@$(MAKE) VARIANT=cov suite
-	@tools/coverage.sh $(strip $(O))/cov
+	@s=0; $(MAKE) VARIANT=cov suite || s=$$?; tools/coverage.sh $(strip $(O))/cov || s=$$?; \
+	  [ $$s = 0 ] || echo 'coverage: a test failed; the figures are those of what ran' >&2; exit $$s
 mutants: ## breaks the code on purpose and counts what the tests notice
 	@tests/mutants/run.sh
 .PHONY: tsan-build valgrind-run fuzz-build
@@ -292,7 +310,8 @@ mutants: ## breaks the code on purpose and counts what the tests notice
 # ---- Checking ----------------------------------------------------------------------------------
 
 .PHONY: check lint format format-check headers floors tidy cppcheck clang-tidy docs-check
-check: ## what a commit must pass
+check: ## what a commit must pass; about 25 minutes on two cores
+	@echo 'check: about 25 minutes on two cores'
 	@tools/install-deps.sh check
 	@$(MAKE) format-check floors docs-check
 	@$(MAKE) $(PARALLEL) headers lint
@@ -329,7 +348,8 @@ docs-check: ; @tools/docs-check.sh ## docs name each method, option and error
 
 .PHONY: deps demo bench install uninstall dist clean help
 deps: ; @tools/install-deps.sh build ## installs the Debian packages that are missing
-demo: deps ## builds all, starts a server, asks it something
+demo: deps ## builds all, starts a server, asks it something; about 2 minutes on two cores
+	@echo 'demo: about 2 minutes on two cores, nearly all of it to build; seconds once that is done'
 	@$(MAKE) $(PARALLEL) all
 	@examples/agents/demo.sh
 bench: all $(MICROS) ## micro benches, then the figures of docs/performance.md
@@ -357,6 +377,6 @@ dist: ## source archive of the last commit
 	git archive --prefix=behalf-$(VERSION)/ HEAD | gzip -9n >$(strip $(O))/behalf-$(VERSION).tar.gz
 clean: ; @rm -rf $(strip $(O)) ## removes everything that was built
 help: ## this list
-	@echo 'make [TARGET] [VARIANT=release|debug|asan|tsan|ubsan|fuzz|cov|torture] [V=1] [WERROR=1]'
+	@echo 'make [TARGET] [VARIANT=release|debug|asan|tsan|ubsan|fuzz|cov|shrunk] [V=1] [WERROR=1]'
 	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) \
 	  | sort | expand -t 18

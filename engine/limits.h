@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef BEHALF_TORTURE
+#ifdef BEHALF_SHRUNK
 #define LIMIT_NARROW_FACTOR 2
 #define LIMIT_CANDIDATES_FIRST UINT32_C(2)
 #define LIMIT_CANDIDATES_GROWTH 2

@@ -26,6 +26,7 @@ libyaml-dev           module:yaml-0.1             validation files
 libcriterion-dev      module:criterion            unit tests
 python3               program:/usr/bin/python3    integration tests
 python3-msgpack       python:msgpack              integration tests
+strace                program:strace              kills at system calls (make torture)
 '
 check_set='
 clang                 program:clang               fuzzers, second compiler

@@ -12,7 +12,7 @@ BUILD = os.environ.get("BUILD", "build/release")
 CC = os.environ.get("CC", "cc").split()
 PATIENCE = 120
 # A library built with a sanitizer needs it in the program too.
-SANITIZE = {"asan": ["-fsanitize=address,undefined"], "torture": ["-fsanitize=address,undefined"],
+SANITIZE = {"asan": ["-fsanitize=address,undefined"], "shrunk": ["-fsanitize=address,undefined"],
             "ubsan": ["-fsanitize=undefined"], "tsan": ["-fsanitize=thread"],
             "cov": ["--coverage"]}.get(os.path.basename(BUILD), [])
 

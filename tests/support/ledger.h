@@ -19,7 +19,7 @@
 
 #include "engine/engine.h"
 
-#ifdef BEHALF_TORTURE /* where three edges are a piece, and large sets are not kept at all */
+#ifdef BEHALF_SHRUNK /* where three edges are a piece, and large sets are not kept at all */
 #define LEDGER_CROWD 240
 #define LEDGER_CROWD_FEWER 8
 #else
