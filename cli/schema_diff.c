@@ -419,15 +419,18 @@ same_expression(struct differ *differ, const struct caveat *old, const struct ca
     struct buffer after;
     struct slice nothing = {NULL, 0};
     struct error ignored;
+    uint32_t steps;
     bool same = slice_equal(caveat_text(old), caveat_text(new));
 
     if (same)
         return true;
     buffer_init(&before);
     buffer_init(&after);
-    same = caveat_residual(old, nothing, NULL, differ->arena, &before, &ignored) == BEHALF_OK &&
-           caveat_residual(new, nothing, NULL, differ->arena, &after, &ignored) == BEHALF_OK &&
-           slice_equal(buffer_slice(&before), buffer_slice(&after));
+    same =
+        caveat_residual(old, nothing, NULL, differ->arena, &before, &steps, &ignored) ==
+            BEHALF_OK &&
+        caveat_residual(new, nothing, NULL, differ->arena, &after, &steps, &ignored) == BEHALF_OK &&
+        slice_equal(buffer_slice(&before), buffer_slice(&after));
     buffer_release(&before);
     buffer_release(&after);
     return same;

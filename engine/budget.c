@@ -15,17 +15,33 @@ budget_init(struct budget *budget, const struct env *env, uint64_t edges, int64_
     };
 }
 
-static enum status
-exhausted(struct budget *budget, struct error *error)
+void
+budget_renew(struct budget *budget, uint64_t edges)
 {
+    if (budget->ended == BEHALF_DEADLINE)
+        return;
+    budget->ended = BEHALF_OK;
+    budget->edges_left = edges;
+}
+
+/* From here on every call comes here again, and ends in the same way. */
+static enum status
+end(struct budget *budget, enum status status, struct error *error)
+{
+    budget->ended = status;
     budget->edges_left = 0;
     budget->edges_until_clock = 0;
-    if (budget->is_inline)
-        return BEHALF_WOULD_BLOCK;
-    error_set(error, BEHALF_BUDGET_EXHAUSTED,
-              "the request visited more relationships than its budget allows");
-    error_hint(error, "ask for a narrower resource or subject, or split the request");
-    return BEHALF_BUDGET_EXHAUSTED;
+    switch ((int)status) {
+    case BEHALF_WOULD_BLOCK:
+        break;
+    case BEHALF_DEADLINE:
+        error_set(error, status, "the request did not end before its deadline");
+        break;
+    default:
+        error_set(error, status, "the request visited more relationships than its budget allows");
+        error_hint(error, "ask for a narrower resource or subject, or split the request");
+    }
+    return status;
 }
 
 /* Takes what is missing from the edges that are shared, and some more where there are more.
@@ -56,15 +72,18 @@ budget_spend_slow(struct budget *budget, uint64_t edges, struct error *error)
 {
     int64_t now;
 
+    if (budget->ended != BEHALF_OK)
+        return end(budget, budget->ended, error);
     if (edges > budget->edges_left && !refill(budget, edges))
-        return exhausted(budget, error);
+        return end(budget, budget->is_inline ? BEHALF_WOULD_BLOCK : BEHALF_BUDGET_EXHAUSTED, error);
+    /* Nobody reads what is said to a caller that has gone. */
     if (budget->cancelled != NULL && atomic_load_explicit(budget->cancelled, memory_order_acquire))
-        return error_set(error, BEHALF_DEADLINE, "the caller has gone");
+        return end(budget, BEHALF_DEADLINE, error);
     now = env_monotonic_ns(budget->env);
     if (budget->deadline_ns == 0)
         budget->deadline_ns = now + budget->span_ns;
     if (now >= budget->deadline_ns)
-        return error_set(error, BEHALF_DEADLINE, "the request did not end before its deadline");
+        return end(budget, BEHALF_DEADLINE, error);
     budget->edges_left -= edges;
     budget->edges_until_clock = BUDGET_CLOCK_EDGES;
     return BEHALF_OK;

@@ -23,11 +23,15 @@ struct budget {
     /* NULL, or the edges left of a request that several threads work for: each takes them from
      * there, BUDGET_CLOCK_EDGES at a time, and has a budget of its own. */
     _Atomic uint64_t *shared;
-    bool is_inline; /* on an event loop: a spent budget means WOULD_BLOCK, the pool goes on */
+    enum status ended; /* why nothing more may be spent; BEHALF_OK = it may */
+    bool is_inline;    /* on an event loop: a spent budget means WOULD_BLOCK, the pool goes on */
 };
 
 void budget_init(struct budget *budget, const struct env *env, uint64_t edges, int64_t deadline_ns,
                  const atomic_bool *cancelled);
+
+/* Gives another part of the request edges of its own; a deadline that has passed stays passed. */
+void budget_renew(struct budget *budget, uint64_t edges);
 
 /* The slow half of budget_spend: reads the clock and says which bound was reached. */
 enum status budget_spend_slow(struct budget *budget, uint64_t edges,

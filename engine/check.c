@@ -228,7 +228,7 @@ decide_item(struct snapshot *snapshot, struct shared_eval *shared, const struct 
     enum status status;
 
     if (!snapshot->budget.is_inline)
-        snapshot->budget.edges_left = LIMIT_CHECK_EDGES;
+        budget_renew(&snapshot->budget, LIMIT_CHECK_EDGES);
     status = bind_question(snapshot, check, &question, &problem);
     if (status == BEHALF_OK)
         status = decide_shared(snapshot, shared, &question, &verdict, &problem);

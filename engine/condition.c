@@ -3,10 +3,13 @@
 
 #include "schema/caveat.h"
 
-/* An evaluation takes as long as visiting some edges does. On an event loop it is paid for like
- * them, so that a loop soon gives the request to the pool; on the pool the clock is looked at the
- * sooner. */
+/* An evaluation takes as long as visiting some edges, and its steps are paid for like edges. On an
+ * event loop both are dear, so that a loop soon gives the request to the pool: 2,000 edges are at
+ * most 20,000 steps. On the pool the steps alone are paid for: a condition that takes all that it
+ * may makes the budget look at the clock. */
 #define CONDITION_EDGES 16
+#define STEPS_PER_EDGE_INLINE 10
+#define STEPS_PER_EDGE 64
 
 /* The names behind the bits of `missing`, as numbers that all caveats of the schema share. */
 static enum status
@@ -53,28 +56,49 @@ fault_value(const struct condition_scope *scope, const struct error *problem, st
     return BEHALF_OK;
 }
 
+static uint32_t
+steps_allowed(const struct budget *budget)
+{
+    if (!budget->is_inline || budget->edges_left >= CAVEAT_STEPS_MAX / STEPS_PER_EDGE_INLINE)
+        return CAVEAT_STEPS_MAX;
+    return (uint32_t)budget->edges_left * STEPS_PER_EDGE_INLINE;
+}
+
 static enum status
-pay(struct budget *budget, struct error *error)
+pay(struct budget *budget, uint32_t steps, struct error *error)
 {
     if (budget->is_inline)
-        return budget_spend(budget, CONDITION_EDGES, error);
+        return budget_spend(budget, CONDITION_EDGES + steps / STEPS_PER_EDGE_INLINE, error);
     budget_note_load(budget, CONDITION_EDGES);
-    return BEHALF_OK;
+    return budget_spend(budget, steps / STEPS_PER_EDGE, error);
+}
+
+void
+condition_note_steps(struct budget *budget, uint32_t steps)
+{
+    struct error spent;
+
+    (void)!pay(budget, steps, &spent);
 }
 
 static enum status
 caveat_value(const struct condition_scope *scope, const struct schema_caveat *caveat,
              struct slice context, struct value *value, struct error *error)
 {
+    uint32_t steps = steps_allowed(scope->budget);
     struct caveat_result result;
     struct error problem;
     enum status status;
+    enum status paid;
 
-    status = pay(scope->budget, error);
-    if (status != BEHALF_OK)
-        return status;
-    status =
-        caveat_evaluate(caveat->compiled, context, scope->context, scope->arena, &result, &problem);
+    status = caveat_evaluate(caveat->compiled, context, scope->context, steps, scope->arena,
+                             &result, &problem);
+    paid = pay(scope->budget, result.steps, error);
+    if (paid != BEHALF_OK)
+        return paid;
+    /* Less than all was allowed: how far the whole would go is for the pool to find out. */
+    if (status == BEHALF_BUDGET_EXHAUSTED && result.too_long && steps < CAVEAT_STEPS_MAX)
+        return BEHALF_WOULD_BLOCK;
     /* A caveat that takes too long does so for this question alone: it is its error, not the end of
      * the request. */
     if (status == BEHALF_BUDGET_EXHAUSTED && result.too_long)

@@ -44,4 +44,7 @@ condition_allows(const struct binding *binding, uint32_t relation,
 enum status condition_value(const struct condition_scope *scope, const struct edge_traits *traits,
                             struct value *value, struct error *error) BEHALF_MUST_USE;
 
+/* Takes the steps of a residual from the budget; one that ends with them says so the next time. */
+void condition_note_steps(struct budget *budget, uint32_t steps);
+
 #endif

@@ -125,11 +125,18 @@ print_residual(struct builder *builder, const struct caveat *caveat, struct slic
                struct slice *text, struct error *error)
 {
     const struct datum *request = builder->search->scopes[0].eval->scope.context;
+    struct budget *budget = &builder->snapshot->budget;
+    struct error spent;
     struct buffer out;
+    uint32_t steps = 0;
     enum status status;
 
+    /* What the check left of its budget pays for it too; the answer does without. */
+    if (budget_spend(budget, 1, &spent) != BEHALF_OK)
+        return BEHALF_OK;
     buffer_init(&out);
-    status = caveat_residual(caveat, stored, request, builder->arena, &out, error);
+    status = caveat_residual(caveat, stored, request, builder->arena, &out, &steps, error);
+    condition_note_steps(budget, steps);
     if (status == BEHALF_OK)
         return keep_text(builder, &out, text, error);
     buffer_release(&out);

@@ -217,8 +217,8 @@ static const char *const type_forms[CAVEAT_IPADDRESS + 1] = {
 };
 
 static enum status
-wrong_type(const struct caveat *caveat, const struct caveat_parameter *parameter,
-           const struct datum *datum, struct error *error)
+wrong_type(struct caveat_run *run, const struct caveat *caveat,
+           const struct caveat_parameter *parameter, const struct datum *datum, struct error *error)
 {
     const struct caveat_type *innermost = &parameter->type;
     struct buffer type;
@@ -228,6 +228,8 @@ wrong_type(const struct caveat *caveat, const struct caveat_parameter *parameter
     buffer_init(&found);
     caveat_type_print(&parameter->type, &type);
     datum_print_json(datum, &found);
+    /* As large as a context may be: the loop that prints one after the other has to stop. */
+    (void)cel_charge_reading(&run->machine, found.size);
     (void)error_set(error, BEHALF_CAVEAT_PARAMETER_TYPE_ERROR,
                     "parameter '%.*s' of caveat '%.*s' expects %s, found %s%s%.*s%s",
                     SLICE_PRINTF(parameter->name), SLICE_PRINTF(caveat->name), type.data,
@@ -250,7 +252,7 @@ put_datum(struct caveat_run *run, const struct caveat *caveat, size_t index,
     const struct caveat_parameter *parameter = &caveat->parameters[index];
 
     if (!cel_convert_datum(&run->machine, &parameter->type, datum, &run->parameters[index]))
-        return wrong_type(caveat, parameter, datum, error);
+        return wrong_type(run, caveat, parameter, datum, error);
     return run->machine.status == BEHALF_OK ? BEHALF_OK : caveat_run_spent(caveat, error);
 }
 
@@ -308,19 +310,26 @@ put_stored_context(struct caveat_run *run, const struct caveat *caveat, struct s
 
 enum status
 caveat_run_begin(struct caveat_run *run, const struct caveat *caveat, struct slice stored,
-                 const struct datum *request, struct arena *arena, struct error *error)
+                 const struct datum *request, uint32_t steps, struct arena *arena,
+                 struct error *error)
 {
     uint32_t given = 0;
+
+    BEHALF_ASSERT(steps <= CAVEAT_STEPS_MAX);
 
     run->machine.arena = arena;
     run->machine.parameters = run->parameters;
     run->machine.patterns = caveat->patterns;
     run->machine.last_pattern = (struct slice){NULL, 0};
     run->machine.last_regex = NULL;
-    run->machine.steps = CAVEAT_STEPS_MAX;
+    run->machine.steps = steps;
     run->machine.status = BEHALF_OK;
     if (stored.size > 0) {
-        enum status status = put_stored_context(run, caveat, stored, &given, error);
+        enum status status;
+
+        if (!cel_charge_bytes(&run->machine, stored.size))
+            return caveat_run_spent(caveat, error);
+        status = put_stored_context(run, caveat, stored, &given, error);
 
         if (status != BEHALF_OK)
             return status;
@@ -346,23 +355,27 @@ caveat_run_begin(struct caveat_run *run, const struct caveat *caveat, struct sli
 
 enum status
 caveat_evaluate(const struct caveat *caveat, struct slice stored, const struct datum *request,
-                struct arena *arena, struct caveat_result *result, struct error *error)
+                uint32_t steps, struct arena *arena, struct caveat_result *result,
+                struct error *error)
 {
     const struct cel_node *root = &caveat->nodes[caveat->node_count - 1];
     struct cel_value value;
     struct caveat_run run;
-    enum status status = caveat_run_begin(&run, caveat, stored, request, arena, error);
+    enum status status = caveat_run_begin(&run, caveat, stored, request, steps, arena, error);
 
+    if (status == BEHALF_OK) {
+        cel_evaluate(&run.machine, caveat, root, &value);
+        cel_machine_end(&run.machine);
+    }
+    result->steps = steps - run.machine.steps;
     result->too_long = run.machine.steps == 0;
     if (status != BEHALF_OK)
         return status;
-    cel_evaluate(&run.machine, caveat, root, &value);
-    cel_machine_end(&run.machine);
-    result->too_long = run.machine.steps == 0;
     if (run.machine.status != BEHALF_OK)
         return caveat_run_spent(caveat, error);
     if (value.kind == CEL_UNKNOWN) {
-        *result = (struct caveat_result){.outcome = CAVEAT_UNKNOWN, .missing = value.as.missing};
+        result->outcome = CAVEAT_UNKNOWN;
+        result->missing = value.as.missing;
         return BEHALF_OK;
     }
     if (value.kind != CEL_BOOL) {
@@ -370,7 +383,8 @@ caveat_evaluate(const struct caveat *caveat, struct slice stored, const struct d
             value = cel_error("the result is no bool");
         return caveat_run_failed(caveat, &value, error);
     }
-    *result = (struct caveat_result){.outcome = value.as.boolean ? CAVEAT_TRUE : CAVEAT_FALSE};
+    result->outcome = value.as.boolean ? CAVEAT_TRUE : CAVEAT_FALSE;
+    result->missing = 0;
     return BEHALF_OK;
 }
 
@@ -410,5 +424,6 @@ caveat_check_context(const struct caveat *caveat, const struct datum *context, s
         if (!known)
             return unknown_name(caveat, key, error);
     }
-    return caveat_run_begin(&run, caveat, (struct slice){NULL, 0}, context, arena, error);
+    return caveat_run_begin(&run, caveat, (struct slice){NULL, 0}, context, CAVEAT_STEPS_MAX, arena,
+                            error);
 }

@@ -76,23 +76,27 @@ enum caveat_outcome { CAVEAT_FALSE, CAVEAT_UNKNOWN, CAVEAT_TRUE };
 struct caveat_result {
     enum caveat_outcome outcome;
     uint32_t missing; /* CAVEAT_UNKNOWN: bit i for parameter i that the outcome depends on */
+    uint32_t steps;   /* that were taken, also where the status is an error */
     bool too_long;    /* with BUDGET_EXHAUSTED: its steps ran out, not the memory */
 };
 
-/* `stored` is the canonical bytes of a map (base/datum.h), read in place, or nothing; `request` is
+/* At most `steps` are taken, of CAVEAT_STEPS_MAX. What a function looks at is what it is charged
+ * for, so that a step takes some nanoseconds, whatever the values are: bench/micro/caveat prints
+ * the price of a step of each function at its worst.
+ * `stored` is the canonical bytes of a map (base/datum.h), read in place, or nothing; `request` is
  * a map or NULL. Where both have a name, stored wins. Names that are no parameters are ignored.
  * What the contexts give is converted even where it cannot matter: a wrong type is always said.
  * Bytes that are damaged are STORAGE_CORRUPT. A decided simple comparison allocates nothing. */
 enum status caveat_evaluate(const struct caveat *caveat, struct slice stored,
-                            const struct datum *request, struct arena *arena,
+                            const struct datum *request, uint32_t steps, struct arena *arena,
                             struct caveat_result *result, struct error *error) BEHALF_MUST_USE;
 
 /* What is left of the condition when the known values are put in, as CEL text ("count < 4"). With
  * the values that were missing it gives what the whole gives. A part that fails stays as it is
- * written. */
+ * written. `steps` gets those that were taken. */
 enum status caveat_residual(const struct caveat *caveat, struct slice stored,
                             const struct datum *request, struct arena *arena, struct buffer *out,
-                            struct error *error) BEHALF_MUST_USE;
+                            uint32_t *steps, struct error *error) BEHALF_MUST_USE;
 
 /* A context about to be stored: a map, only names of parameters, each value of its type. */
 enum status caveat_check_context(const struct caveat *caveat, const struct datum *context,

@@ -26,7 +26,8 @@ caveat_type_print(const struct caveat_type *type, struct buffer *out)
 }
 
 static bool
-convert_int(const struct datum *datum, bool natural, struct cel_value *value)
+convert_int(struct cel_machine *machine, const struct datum *datum, bool natural,
+            struct cel_value *value)
 {
     int64_t whole = 0;
 
@@ -37,7 +38,11 @@ convert_int(const struct datum *datum, bool natural, struct cel_value *value)
             whole = INT64_MIN;
         else if (!cel_double_to_int(datum->as.real, &whole) || (double)whole != datum->as.real)
             return false;
-    } else if (datum->kind != DATUM_STRING || !cel_read_int(datum->as.string, &whole)) {
+    } else if (datum->kind != DATUM_STRING) {
+        return false;
+    } else if (!cel_charge_reading(machine, datum->as.string.size)) {
+        return true; /* the machine knows */
+    } else if (!cel_read_int(datum->as.string, &whole)) {
         return false;
     }
     *value = cel_int(whole);
@@ -45,7 +50,7 @@ convert_int(const struct datum *datum, bool natural, struct cel_value *value)
 }
 
 static bool
-convert_double(const struct datum *datum, struct cel_value *value)
+convert_double(struct cel_machine *machine, const struct datum *datum, struct cel_value *value)
 {
     double real = 0;
 
@@ -53,7 +58,11 @@ convert_double(const struct datum *datum, struct cel_value *value)
         real = (double)datum->as.integer;
     else if (datum->kind == DATUM_DOUBLE)
         real = datum->as.real;
-    else if (datum->kind != DATUM_STRING || !cel_read_double(datum->as.string, &real))
+    else if (datum->kind != DATUM_STRING)
+        return false;
+    else if (!cel_charge_reading(machine, datum->as.string.size))
+        return true;
+    else if (!cel_read_double(datum->as.string, &real))
         return false;
     *value = cel_double(real);
     return true;
@@ -78,8 +87,11 @@ convert_list(struct cel_machine *machine, const struct caveat_type *element,
              const struct datum *datum, struct cel_value *value)
 {
     size_t count = datum->as.list.count;
-    struct cel_value *items = cel_take(machine, count, sizeof *items);
+    struct cel_value *items;
 
+    if (!cel_charge(machine, count))
+        return true;
+    items = cel_take(machine, count, sizeof *items);
     if (items == NULL)
         return true;
     for (size_t index = 0; index < count && machine->status == BEHALF_OK; index++)
@@ -95,8 +107,11 @@ convert_map(struct cel_machine *machine, const struct caveat_type *element,
             const struct datum *datum, struct cel_value *value)
 {
     size_t count = datum->as.map.count;
-    struct cel_entry *entries = cel_take(machine, count, sizeof *entries);
+    struct cel_entry *entries;
 
+    if (!cel_charge(machine, count))
+        return true;
+    entries = cel_take(machine, count, sizeof *entries);
     if (entries == NULL)
         return true;
     for (size_t index = 0; index < count && machine->status == BEHALF_OK; index++) {
@@ -148,6 +163,8 @@ convert_text(struct cel_machine *machine, enum caveat_type_kind kind, struct sli
 
     if (kind == CAVEAT_STRING)
         *value = cel_text(CEL_STRING, text);
+    else if (!cel_charge_reading(machine, text.size))
+        return true;
     else if (kind == CAVEAT_BYTES)
         return convert_bytes(machine, text, value);
     else if (kind == CAVEAT_TIMESTAMP)
@@ -176,9 +193,9 @@ cel_convert_datum(struct cel_machine *machine, const struct caveat_type *type,
         return datum->kind == DATUM_BOOL;
     case CAVEAT_INT:
     case CAVEAT_UINT:
-        return convert_int(datum, type->kind == CAVEAT_UINT, value);
+        return convert_int(machine, datum, type->kind == CAVEAT_UINT, value);
     case CAVEAT_DOUBLE:
-        return convert_double(datum, value);
+        return convert_double(machine, datum, value);
     case CAVEAT_STRING:
     case CAVEAT_BYTES:
     case CAVEAT_DURATION:

@@ -537,15 +537,18 @@ print_node(struct printer *printer, const struct cel_node *node, enum level want
 
 enum status
 caveat_residual(const struct caveat *caveat, struct slice stored, const struct datum *request,
-                struct arena *arena, struct buffer *out, struct error *error)
+                struct arena *arena, struct buffer *out, uint32_t *steps, struct error *error)
 {
     struct printer printer = {.caveat = caveat, .out = out};
     size_t start = out->size;
-    enum status status = caveat_run_begin(&printer.run, caveat, stored, request, arena, error);
+    enum status status =
+        caveat_run_begin(&printer.run, caveat, stored, request, CAVEAT_STEPS_MAX, arena, error);
 
+    if (status == BEHALF_OK)
+        print_node(&printer, &caveat->nodes[caveat->node_count - 1], LEVEL_CONDITION);
+    *steps = CAVEAT_STEPS_MAX - printer.run.machine.steps;
     if (status != BEHALF_OK)
         return status;
-    print_node(&printer, &caveat->nodes[caveat->node_count - 1], LEVEL_CONDITION);
     cel_machine_end(&printer.run.machine);
     if (printer.run.machine.status == BEHALF_OK)
         return BEHALF_OK;

@@ -6,6 +6,8 @@
 #include "schema/cel_convert.h"
 #include "schema/cel_functions.h"
 
+#define READ_STEPS 2
+
 #define TEXT_SIZE_MAX 64
 
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
@@ -107,10 +109,12 @@ cel_in_cidr(struct cel_machine *machine, const struct cel_value *arguments, size
     uint32_t bits;
     uint32_t prefix;
 
-    (void)machine;
     (void)count;
     if (arguments[0].kind != CEL_IPADDRESS || arguments[1].kind != CEL_STRING)
         *result = cel_error(CEL_NO_OVERLOAD);
+    else if (!cel_charge(machine, READ_STEPS) ||
+             !cel_charge_bytes(machine, arguments[1].as.text.size))
+        return;
     else if (!read_range(arguments[1].as.text, address, &bits, &prefix))
         *result = cel_error("the text is no range of addresses in CIDR notation");
     else
@@ -122,10 +126,12 @@ void
 cel_to_ipaddress(struct cel_machine *machine, const struct cel_value *arguments, size_t count,
                  struct cel_value *result)
 {
-    (void)machine;
     (void)count;
     if (arguments[0].kind != CEL_STRING)
         *result = cel_error(CEL_NO_OVERLOAD);
+    else if (!cel_charge(machine, READ_STEPS) ||
+             !cel_charge_bytes(machine, arguments[0].as.text.size))
+        return;
     else if (!cel_read_address(arguments[0].as.text, result))
         *result = cel_error("the text is no IP address");
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "schema/cel_node.h"
+#include "schema/cel_zone.h"
 #include "schema/regex.h"
 
 struct checker {
@@ -218,6 +219,14 @@ check_pattern(struct checker *checker, const struct cel_node *node)
     return fail_node(checker, pattern);
 }
 
+/* t.getHours(zone) and its like. */
+static bool
+asks_zone(const struct cel_node *node)
+{
+    return node->count == 2 &&
+           slice_starts_with(slice_of(cel_overloads[node->overload].name), SLICE_LITERAL("get"));
+}
+
 static const struct cel_type *element_of(const struct cel_type *type);
 
 static enum status
@@ -259,6 +268,8 @@ check_call(struct checker *checker, struct cel_node *node)
     if (result == NULL)
         return no_overload(checker, node);
     node->type = result;
+    if (asks_zone(node))
+        cel_zones_load();
     return node->count == 2 ? check_pattern(checker, node) : BEHALF_OK;
 }
 

@@ -8,7 +8,7 @@ cel_in(struct cel_machine *machine, const struct cel_value *arguments, size_t co
 {
     (void)count;
     if (arguments[1].kind == CEL_MAP) {
-        *result = cel_bool(cel_map_find(arguments[1].as.map, &arguments[0]) != NULL);
+        *result = cel_bool(cel_map_find(machine, arguments[1].as.map, &arguments[0]) != NULL);
         return;
     }
     if (arguments[1].kind != CEL_LIST) {
@@ -48,7 +48,8 @@ list_item(const struct cel_list *list, const struct cel_value *key, struct cel_v
 }
 
 static void
-item_of(const struct cel_value *container, const struct cel_value *key, struct cel_value *result)
+item_of(struct cel_machine *machine, const struct cel_value *container, const struct cel_value *key,
+        struct cel_value *result)
 {
     const struct cel_value *found;
 
@@ -60,7 +61,7 @@ item_of(const struct cel_value *container, const struct cel_value *key, struct c
         *result = cel_error("only lists and maps have elements");
         return;
     }
-    found = cel_map_find(container->as.map, key);
+    found = cel_map_find(machine, container->as.map, key);
     *result = found != NULL ? *found : cel_error("the map has no such key");
 }
 
@@ -73,13 +74,13 @@ cel_index(struct cel_machine *machine, const struct cel_value *arguments, size_t
 
     (void)count;
     if (arguments[0].kind != CEL_OPTIONAL) {
-        item_of(&arguments[0], &arguments[1], result);
+        item_of(machine, &arguments[0], &arguments[1], result);
         return;
     }
     *result = (struct cel_value){.kind = CEL_OPTIONAL};
     if (arguments[0].as.optional == NULL)
         return;
-    item_of(arguments[0].as.optional, &arguments[1], &item);
+    item_of(machine, arguments[0].as.optional, &arguments[1], &item);
     if (item.kind != CEL_ERROR)
         cel_give_optional(machine, &item, result);
 }
@@ -124,7 +125,7 @@ is_subtree(struct cel_machine *machine, const struct cel_map *small, const struc
         return false;
     for (size_t index = 0; index < small->count; index++) {
         const struct cel_value *value = &small->entries[index].value;
-        const struct cel_value *other = cel_map_find(large, &small->entries[index].key);
+        const struct cel_value *other = cel_map_find(machine, large, &small->entries[index].key);
 
         if (other == NULL)
             return false;

@@ -5,7 +5,17 @@
 #include "schema/cel_functions.h"
 
 #define NO_FIT "the value does not fit the type"
+#define READ_STEPS 2
+#define PRINT_STEPS 8 /* a double takes most of a microsecond */
 #define NO_TEXT "the text is no such value"
+
+/* A text that is read as a value, whatever comes of it. */
+static bool
+charge_text(struct cel_machine *machine, const struct cel_value *value)
+{
+    return value->kind != CEL_STRING ||
+           (cel_charge(machine, READ_STEPS) && cel_charge_reading(machine, value->as.text.size));
+}
 
 void
 cel_to_bool(struct cel_machine *machine, const struct cel_value *arguments, size_t count,
@@ -38,8 +48,9 @@ cel_to_int(struct cel_machine *machine, const struct cel_value *arguments, size_
     const struct cel_value *from = &arguments[0];
     int64_t value = 0;
 
-    (void)machine;
     (void)count;
+    if (!charge_text(machine, from))
+        return;
     if (from->kind == CEL_INT)
         *result = *from;
     else if (from->kind == CEL_TIMESTAMP)
@@ -62,8 +73,9 @@ cel_to_uint(struct cel_machine *machine, const struct cel_value *arguments, size
     const struct cel_value *from = &arguments[0];
     uint64_t value = 0;
 
-    (void)machine;
     (void)count;
+    if (!charge_text(machine, from))
+        return;
     if (from->kind == CEL_UINT)
         *result = *from;
     else if (from->kind == CEL_INT)
@@ -83,8 +95,9 @@ cel_to_double(struct cel_machine *machine, const struct cel_value *arguments, si
     const struct cel_value *from = &arguments[0];
     double value = 0;
 
-    (void)machine;
     (void)count;
+    if (!charge_text(machine, from))
+        return;
     if (from->kind == CEL_DOUBLE)
         *result = *from;
     else if (from->kind == CEL_INT)
@@ -165,12 +178,14 @@ cel_to_string(struct cel_machine *machine, const struct cel_value *arguments, si
         return;
     }
     if (from->kind == CEL_BYTES) {
-        if (!cel_charge_bytes(machine, from->as.text.size))
+        if (!cel_charge_reading(machine, from->as.text.size))
             return;
         *result = is_utf8(from->as.text) ? cel_text(CEL_STRING, from->as.text)
                                          : cel_error("the bytes are not UTF-8");
         return;
     }
+    if (!cel_charge(machine, PRINT_STEPS))
+        return;
     buffer_init(&text);
     if (print_value(from, &text)) {
         struct slice copy = arena_copy(machine->arena, buffer_slice(&text));
@@ -202,8 +217,11 @@ cel_to_duration(struct cel_machine *machine, const struct cel_value *arguments, 
 {
     int64_t nanoseconds = 0;
 
-    (void)machine;
     (void)count;
+    /* A part of a duration has a unit, and may have a fraction: some 20 ns a byte. */
+    for (int times = 0; times < 4; times++)
+        if (!charge_text(machine, &arguments[0]))
+            return;
     if (arguments[0].kind == CEL_DURATION)
         *result = arguments[0];
     else if (arguments[0].kind != CEL_STRING)
@@ -219,8 +237,9 @@ cel_to_timestamp(struct cel_machine *machine, const struct cel_value *arguments,
 {
     const struct cel_value *from = &arguments[0];
 
-    (void)machine;
     (void)count;
+    if (!charge_text(machine, from))
+        return;
     if (from->kind == CEL_TIMESTAMP) {
         *result = *from;
     } else if (from->kind == CEL_INT) {

@@ -121,7 +121,7 @@ give_field(struct cel_machine *machine, const struct cel_node *node,
         *result = cel_error("only a map has fields");
         return;
     }
-    found = cel_map_find(operand->as.map, key);
+    found = cel_map_find(machine, operand->as.map, key);
     if (node->op == CEL_OP_HAS)
         *result = cel_bool(found != NULL);
     else if (maybe && found == NULL)

@@ -2,7 +2,12 @@
 #include "schema/cel_functions.h"
 #include "schema/regex.h"
 
-#define COMPILE_STEPS 100 /* of a pattern, beside those for its size */
+/* Compiling a pattern, beside what its size costs; and what it may cost in all, which is taken for
+ * one that turns out to be none. What cannot be paid for is not begun: on an event loop never. */
+#define COMPILE_STEPS 100
+#define COMPILE_STEPS_MAX (COMPILE_STEPS + 2 * REGEX_COST_MAX)
+#define SHORT_MAX 256
+#define PARTS_PER_STEP 16
 
 /* False when one of the two is no string or steps are spent. */
 static bool
@@ -16,18 +21,57 @@ two_strings(struct cel_machine *machine, const struct cel_value *arguments,
     return cel_charge_bytes(machine, arguments[0].as.text.size + arguments[1].as.text.size);
 }
 
+/* Knuth, Morris and Pratt, "Fast pattern matching in strings" (1977): borders[i] is the length of
+ * the longest proper border of the first i bytes. */
+static bool
+find_short(struct slice text, struct slice part)
+{
+    uint16_t borders[SHORT_MAX + 1];
+    size_t matched = 0;
+
+    borders[0] = 0;
+    borders[1] = 0;
+    for (size_t at = 1; at < part.size; at++) {
+        while (matched > 0 && part.data[at] != part.data[matched])
+            matched = borders[matched];
+        matched += part.data[at] == part.data[matched];
+        borders[at + 1] = (uint16_t)matched;
+    }
+    matched = 0;
+    for (size_t at = 0; at < text.size; at++) {
+        while (matched > 0 && text.data[at] != part.data[matched])
+            matched = borders[matched];
+        matched += text.data[at] == part.data[matched];
+        if (matched == part.size)
+            return true;
+    }
+    return false;
+}
+
+/* Linear, whatever the two are: for short parts memmem is not ("aaa..." and "aa..ab" take the
+ * product of their sizes), for long ones it is (two-way). */
+static bool
+find(struct slice text, struct slice part)
+{
+    if (part.size == 0)
+        return true;
+    if (text.size < part.size)
+        return false;
+    if (part.size == 1)
+        return memchr(text.data, part.data[0], text.size) != NULL;
+    if (part.size <= SHORT_MAX)
+        return find_short(text, part);
+    return memmem(text.data, text.size, part.data, part.size) != NULL;
+}
+
 void
 cel_contains(struct cel_machine *machine, const struct cel_value *arguments, size_t count,
              struct cel_value *result)
 {
-    struct slice text = arguments[0].as.text;
-    struct slice part = arguments[1].as.text;
-
     (void)count;
-    if (two_strings(machine, arguments, result))
-        *result = cel_bool(
-            part.size == 0 ||
-            (text.size >= part.size && memmem(text.data, text.size, part.data, part.size) != NULL));
+    if (two_strings(machine, arguments, result) &&
+        cel_charge_reading(machine, arguments[0].as.text.size + arguments[1].as.text.size))
+        *result = cel_bool(find(arguments[0].as.text, arguments[1].as.text));
 }
 
 void
@@ -73,12 +117,14 @@ find_pattern(struct cel_machine *machine, struct slice pattern)
 
     if (machine->last_pattern.data != NULL && slice_equal(machine->last_pattern, pattern))
         return true;
+    if (machine->steps < COMPILE_STEPS_MAX)
+        return cel_charge(machine, COMPILE_STEPS_MAX);
     cel_machine_end(machine);
     machine->last_regex = regex_compile(pattern, reason, sizeof reason);
     machine->last_pattern = pattern;
-    return cel_charge(machine,
-                      COMPILE_STEPS + (machine->last_regex != NULL ? regex_cost(machine->last_regex)
-                                                                   : REGEX_COST_MAX / 4));
+    return cel_charge(machine, machine->last_regex != NULL
+                                   ? COMPILE_STEPS + 2 * regex_cost(machine->last_regex)
+                                   : COMPILE_STEPS_MAX / 2);
 }
 
 void
@@ -94,6 +140,11 @@ cel_matches(struct cel_machine *machine, const struct cel_value *arguments, size
     if (pattern->extra == 0 && !find_pattern(machine, pattern->as.text))
         return;
     regex = pattern->extra == 0 ? machine->last_regex : machine->patterns[pattern->extra - 1];
+    /* An automaton that does not fit into its memory is walked state by state: then a byte costs as
+     * much as the pattern has parts. */
+    if (regex != NULL &&
+        !cel_charge(machine, arguments[0].as.text.size * regex_cost(regex) / PARTS_PER_STEP))
+        return;
     *result = regex == NULL ? cel_error("the pattern is no regular expression")
                             : cel_bool(regex_search(regex, arguments[0].as.text));
 }

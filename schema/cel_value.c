@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define BYTES_PER_STEP 64
+#define BYTES_READ_PER_STEP 8
 
 static const char *const kind_names[] = {
     [CEL_NULL] = "null_type",
@@ -49,6 +50,12 @@ bool
 cel_charge_bytes(struct cel_machine *machine, size_t bytes)
 {
     return cel_charge(machine, bytes / BYTES_PER_STEP);
+}
+
+bool
+cel_charge_reading(struct cel_machine *machine, size_t bytes)
+{
+    return cel_charge(machine, bytes / BYTES_READ_PER_STEP);
 }
 
 void *
@@ -206,6 +213,14 @@ same_lists(struct cel_machine *machine, const struct cel_list *a, const struct c
     return true;
 }
 
+/* A comparison of keys takes as long as what they have in common. */
+static bool
+charge_key(struct cel_machine *machine, const struct cel_value *key)
+{
+    return cel_charge(machine,
+                      1 + (key->kind == CEL_STRING ? key->as.text.size / BYTES_PER_STEP : 0));
+}
+
 static bool
 same_maps(struct cel_machine *machine, const struct cel_map *a, const struct cel_map *b,
           size_t depth)
@@ -216,7 +231,7 @@ same_maps(struct cel_machine *machine, const struct cel_map *a, const struct cel
         const struct cel_entry *left = &a->entries[index];
         const struct cel_entry *right = &b->entries[index];
 
-        if (cel_key_order(&left->key, &right->key) != 0 ||
+        if (!charge_key(machine, &left->key) || cel_key_order(&left->key, &right->key) != 0 ||
             !same_at(machine, &left->value, &right->value, depth + 1))
             return false;
     }
@@ -297,19 +312,33 @@ compare_entries(const void *a, const void *b)
     return cel_key_order(&left->key, &right->key);
 }
 
-bool
-cel_sort_entries(struct cel_entry *entries, size_t count)
+/* Keys of contexts come sorted; literals may not. False: steps are spent, or a key is there twice,
+ * which *twice tells. */
+static bool
+sort_entries(struct cel_machine *machine, struct cel_entry *entries, size_t count, bool *twice)
 {
-    if (count > 1)
-        qsort(entries, count, sizeof *entries, compare_entries);
-    for (size_t index = 1; index < count; index++)
-        if (cel_key_order(&entries[index - 1].key, &entries[index].key) == 0)
+    bool sorted = true;
+
+    *twice = false;
+    for (size_t index = 1; index < count && sorted; index++) {
+        if (!charge_key(machine, &entries[index].key))
             return false;
-    return true;
+        sorted = cel_key_order(&entries[index - 1].key, &entries[index].key) < 0;
+    }
+    if (sorted)
+        return true;
+    for (size_t index = 0; index < count; index++)
+        for (size_t half = count; half > 0; half /= 2)
+            if (!charge_key(machine, &entries[index].key))
+                return false;
+    qsort(entries, count, sizeof *entries, compare_entries);
+    for (size_t index = 1; index < count; index++)
+        *twice = *twice || cel_key_order(&entries[index - 1].key, &entries[index].key) == 0;
+    return !*twice;
 }
 
 const struct cel_value *
-cel_map_find(const struct cel_map *map, const struct cel_value *key)
+cel_map_find(struct cel_machine *machine, const struct cel_map *map, const struct cel_value *key)
 {
     size_t low = 0;
     size_t high = map->count;
@@ -318,10 +347,15 @@ cel_map_find(const struct cel_map *map, const struct cel_value *key)
         return NULL;
     if (key->kind == CEL_DOUBLE && key->as.real != key->as.real)
         return NULL;
+    if (!cel_charge(machine, 1))
+        return NULL;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = cel_key_order(&map->entries[middle].key, key);
+        int order;
 
+        if (key->kind == CEL_STRING && !cel_charge_bytes(machine, key->as.text.size))
+            return NULL;
+        order = cel_key_order(&map->entries[middle].key, key);
         if (order == 0)
             return &map->entries[middle].value;
         if (order < 0)
@@ -349,11 +383,13 @@ cel_give_map(struct cel_machine *machine, struct cel_entry *entries, size_t coun
              struct cel_value *result)
 {
     struct cel_map *map = cel_take(machine, 1, sizeof *map);
+    bool twice;
 
     if (map == NULL)
         return;
-    if (!cel_sort_entries(entries, count)) {
-        *result = cel_error("a key of a map stands twice");
+    if (!sort_entries(machine, entries, count, &twice)) {
+        if (twice)
+            *result = cel_error("a key of a map stands twice");
         return;
     }
     *map = (struct cel_map){entries, count};

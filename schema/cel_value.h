@@ -141,8 +141,10 @@ void cel_machine_end(struct cel_machine *machine);
 /* Takes steps; false when too few are left. */
 bool cel_charge(struct cel_machine *machine, size_t steps);
 
-/* Takes the steps that looking at so many bytes costs. */
+/* Takes the steps that looking at so many bytes costs: to compare or copy them; or to read them as
+ * a value, byte by byte. */
 bool cel_charge_bytes(struct cel_machine *machine, size_t bytes);
+bool cel_charge_reading(struct cel_machine *machine, size_t bytes);
 
 /* Zeroed memory for `count` things; NULL when the arena is spent, which the machine then knows. */
 void *cel_take(struct cel_machine *machine, size_t count, size_t size) BEHALF_MUST_USE;
@@ -160,11 +162,9 @@ bool cel_same(struct cel_machine *machine, const struct cel_value *a, const stru
 /* Total order of what may be a key: booleans, numbers, strings. */
 int cel_key_order(const struct cel_value *a, const struct cel_value *b);
 
-/* Sorts entries; false when a key stands twice. */
-bool cel_sort_entries(struct cel_entry *entries, size_t count);
-
-/* The value under a key, or NULL. */
-const struct cel_value *cel_map_find(const struct cel_map *map, const struct cel_value *key);
+/* The value under a key, or NULL: also when steps are spent, which the machine then knows. */
+const struct cel_value *cel_map_find(struct cel_machine *machine, const struct cel_map *map,
+                                     const struct cel_value *key);
 
 /* Gives a list or map of what was built; an optional of a copy of the value. */
 void cel_give_list(struct cel_machine *machine, const struct cel_value *items, size_t count,

@@ -6,17 +6,21 @@
  * not needed. Behind the last moment the TZ string rules. Files with leap seconds are refused. */
 #include "schema/cel_zone.h"
 
+#include <dirent.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/bytes.h"
 #include "base/calendar.h"
 #include "base/memory.h"
 #include "schema/cel_convert.h"
 
-#define FOLDER "/usr/share/zoneinfo/"
+#define FOLDER "/usr/share/zoneinfo"
+#define FOLDER_DEPTH 3
 #define NAME_SIZE_MAX 64
+#define PATH_SIZE_MAX 256
 #define FILE_SIZE_MAX ((size_t)64 * 1024)
 #define HEADER_SIZE 44
 
@@ -30,7 +34,6 @@ struct rule {
 };
 
 struct zone {
-    struct zone *next;
     struct slice name;
     const char *moments; /* 8 bytes each, ascending */
     const char *indexes; /* of types */
@@ -45,9 +48,9 @@ struct zone {
     struct rule ends;
 };
 
-static _Atomic(struct zone *) zones;
-static pthread_mutex_t growing = PTHREAD_MUTEX_INITIALIZER; /* guards the growth of the list */
-static size_t zone_count;                                   /* under `growing` */
+/* All of the database, sorted by name; written once. */
+static struct zone *zones;
+static size_t zone_count;
 
 struct reader {
     const char *at;
@@ -301,7 +304,7 @@ offset_of(const struct zone *zone, int64_t seconds)
 bool
 cel_zone_offset_in(struct slice file, int64_t seconds, int64_t *offset)
 {
-    struct zone zone = {.next = NULL};
+    struct zone zone = {.moments = NULL};
 
     if (!read_zone(file, &zone))
         return false;
@@ -309,86 +312,109 @@ cel_zone_offset_in(struct slice file, int64_t seconds, int64_t *offset)
     return true;
 }
 
-static const struct zone *
-find_known(struct slice name)
-{
-    const struct zone *zone = atomic_load_explicit(&zones, memory_order_acquire);
+/* --- the database --- */
 
-    while (zone != NULL && !slice_equal(zone->name, name))
-        zone = zone->next;
-    return zone;
-}
-
-/* Only names that stay inside of the folder. */
 static bool
-is_zone_name(struct slice name)
+load_zone(const char *path, struct zone *zone)
 {
-    if (name.size == 0 || name.size > NAME_SIZE_MAX || name.data[0] == '/')
-        return false;
-    for (size_t index = 0; index < name.size; index++) {
-        char byte = name.data[index];
-
-        if (!(byte >= 'a' && byte <= 'z') && !(byte >= 'A' && byte <= 'Z') &&
-            !(byte >= '0' && byte <= '9') && byte != '_' && byte != '+' && byte != '-' &&
-            byte != '/')
-            return false;
-    }
-    return true;
-}
-
-static struct zone *
-load(struct slice name)
-{
-    char path[sizeof FOLDER + NAME_SIZE_MAX];
-    struct zone *zone = NULL;
+    FILE *file = fopen(path, "rbe");
     char *data;
-    FILE *file;
     size_t size;
+    bool good;
 
-    (void)snprintf(path, sizeof path, FOLDER "%.*s", SLICE_PRINTF(name));
-    file = fopen(path, "rbe");
     if (file == NULL)
-        return NULL;
+        return false;
     data = memory_new(FILE_SIZE_MAX);
     size = fread(data, 1, FILE_SIZE_MAX, file);
     (void)fclose(file);
-    if (size < FILE_SIZE_MAX) {
+    *zone = (struct zone){.moments = NULL};
+    good = size < FILE_SIZE_MAX && read_zone((struct slice){data, size}, zone);
+    if (good) {
         char *copy = memory_copy(data, size + 1);
 
-        zone = memory_new(sizeof *zone);
-        if (read_zone((struct slice){copy, size}, zone)) {
-            zone->name = (struct slice){memory_copy(name.data, name.size), name.size};
-        } else {
-            memory_free(copy);
-            memory_free(zone);
-            zone = NULL;
-        }
+        good = read_zone((struct slice){copy, size}, zone);
+        BEHALF_ASSERT(good);
     }
     memory_free(data);
-    return zone;
+    return good;
 }
 
-/* Reading the file under the mutex keeps a zone from being loaded twice; it happens once a name. */
-static const struct zone *
-find_or_load(struct slice name)
+static void
+add_zone(const char *path, const char *name)
 {
-    const struct zone *known = find_known(name);
-    struct zone *loaded = NULL;
+    struct zone zone;
 
-    if (known != NULL || !is_zone_name(name))
-        return known;
-    (void)pthread_mutex_lock(&growing);
-    known = find_known(name);
-    if (known == NULL && zone_count < CEL_ZONES_MAX)
-        loaded = load(name);
-    if (loaded != NULL) {
-        zone_count++;
-        loaded->next = atomic_load_explicit(&zones, memory_order_relaxed); /* under the mutex */
-        atomic_store_explicit(&zones, loaded, memory_order_release);
-        known = loaded;
+    if (zone_count == CEL_ZONES_MAX || !load_zone(path, &zone))
+        return;
+    zone.name = (struct slice){memory_copy(name, strlen(name) + 1), strlen(name)};
+    zones[zone_count++] = zone;
+}
+
+/* "posix" is the database once more, "right" counts leap seconds. */
+static bool
+is_skipped(const char *name)
+{
+    return name[0] == '.' || strcmp(name, "posix") == 0 || strcmp(name, "right") == 0;
+}
+
+/* Recursion: names of zones have at most FOLDER_DEPTH parts ("America/Argentina/Salta"). */
+static void
+load_folder(const char *folder, const char *prefix, int depth)
+{
+    DIR *listing = opendir(folder);
+    const struct dirent *entry;
+
+    while (listing != NULL && (entry = readdir(listing)) != NULL) {
+        char path[PATH_SIZE_MAX];
+        char name[NAME_SIZE_MAX];
+        struct stat about;
+        bool fits =
+            snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) < (int)sizeof path &&
+            snprintf(name, sizeof name, "%s%s", prefix, entry->d_name) < (int)sizeof name;
+
+        if (!fits || is_skipped(entry->d_name) || stat(path, &about) != 0)
+            continue;
+        if (S_ISREG(about.st_mode)) {
+            add_zone(path, name);
+        } else if (S_ISDIR(about.st_mode) && depth < FOLDER_DEPTH &&
+                   strlen(name) + 1 < sizeof name) {
+            memcpy(name + strlen(name), "/", 2);
+            load_folder(path, name, depth + 1);
+        }
     }
-    (void)pthread_mutex_unlock(&growing);
-    return known;
+    if (listing != NULL)
+        (void)closedir(listing);
+}
+
+static int
+compare_zones(const void *a, const void *b)
+{
+    return slice_compare(((const struct zone *)a)->name, ((const struct zone *)b)->name);
+}
+
+static void
+load_database(void)
+{
+    zones = memory_new_array(CEL_ZONES_MAX, sizeof *zones);
+    load_folder(FOLDER, "", 1);
+    qsort(zones, zone_count, sizeof *zones, compare_zones);
+}
+
+void
+cel_zones_load(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, load_database);
+}
+
+static const struct zone *
+find_zone(struct slice name)
+{
+    const struct zone key = {.name = name};
+
+    cel_zones_load();
+    return bsearch(&key, zones, zone_count, sizeof *zones, compare_zones);
 }
 
 bool
@@ -403,7 +429,7 @@ cel_zone_offset(struct slice name, int64_t seconds, int64_t *offset)
     }
     if (memchr(name.data, ':', name.size) != NULL)
         return name.size <= 6 && read_clock(&reader, 23, offset) && reader.at == reader.end;
-    zone = find_or_load(name);
+    zone = find_zone(name);
     if (zone == NULL)
         return false;
     *offset = offset_of(zone, seconds);

@@ -1,9 +1,9 @@
 /* cel_zone.h - time zones by the names of the IANA database, without the C library's global state.
  *
- * Always true: a zone never changes once found and lives as long as the process; at most
- * CEL_ZONES_MAX are kept, further names are as unknown ones. The TZif files (RFC 8536) are those of
- * the system, read once each.
- * Threads: any; found zones are in a list that only grows, read without a lock. */
+ * Always true: the TZif files (RFC 8536) of the system are all read at once, for the life of the
+ * process, and afterwards nothing is: a name is found among them or is that of no zone. So no name
+ * that a client sends costs a file, a lock or memory.
+ * Threads: any; after cel_zones_load nobody waits. */
 #ifndef BEHALF_SCHEMA_CEL_ZONE_H
 #define BEHALF_SCHEMA_CEL_ZONE_H
 
@@ -12,7 +12,11 @@
 
 #include "base/slice.h"
 
-#define CEL_ZONES_MAX 1024
+#define CEL_ZONES_MAX 2048
+
+/* Reads the database, some 600 files, unless it was read before: when a condition that asks for a
+ * zone is compiled, so that no evaluation has to. */
+void cel_zones_load(void);
 
 /* What to add to UTC, in seconds, at a moment in a zone: "UTC", "Europe/Berlin", "+05:30", "-8:00".
  * False when there is no such zone. */

@@ -134,7 +134,7 @@ measure(const struct subject *subject)
     const struct datum *request = NULL;
     struct arena arena;
     struct arena scratch;
-    struct caveat_result result = {CAVEAT_FALSE, 0};
+    struct caveat_result result = {.outcome = CAVEAT_FALSE};
     struct slice nothing = {NULL, 0};
     struct buffer stored;
     double rounds[ROUNDS];
@@ -156,7 +156,7 @@ measure(const struct subject *subject)
         for (int count = 0; count < EVALUATIONS; count++) {
             arena_reset(&scratch, CAP);
             must(caveat_evaluate(caveat, datum->as.map.count > 0 ? buffer_slice(&stored) : nothing,
-                                 request, &scratch, &result, &error),
+                                 request, CAVEAT_STEPS_MAX, &scratch, &result, &error),
                  &error);
         }
         rounds[round] = (double)(thread_cpu_ns() - begun) / EVALUATIONS;
@@ -175,10 +175,206 @@ measure(const struct subject *subject)
     arena_release(&arena);
 }
 
+/* --- the price of a step ---------------------------------------------------------------------- */
+
+#define TEXT_SIZE 60000 /* nearly what a context may have */
+
+/* Inputs that make a function take as long as it can, for what it is charged. */
+static void
+fill_text(struct buffer *out, const char *unit, size_t size)
+{
+    size_t start = out->size;
+
+    while (out->size - start < size)
+        buffer_add_text(out, unit);
+    out->size = start + size;
+}
+
+/* Texts that no automaton has seen a part of: x and y at random. */
+static void
+fill_random(struct buffer *out, size_t size)
+{
+    uint64_t random = 88172645463325252;
+
+    for (size_t index = 0; index < size; index++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        buffer_add_byte(out, (random & 1) != 0 ? 'x' : 'y');
+    }
+}
+
+/* {"a": text of `unit`, "b": shorter text and its end} */
+static void
+put_texts(struct buffer *out, const char *unit, size_t part, const char *end)
+{
+    buffer_add_text(out, "{\"a\":\"");
+    if (unit == NULL)
+        fill_random(out, TEXT_SIZE);
+    else
+        fill_text(out, unit, TEXT_SIZE - part);
+    buffer_add_text(out, "\",\"b\":\"");
+    if (unit != NULL)
+        fill_text(out, unit, part);
+    buffer_add_text(out, end);
+    buffer_add_text(out, "\"}");
+}
+
+/* {"l": [item, ...]} */
+static void
+put_list(struct buffer *out, const char *item, size_t count)
+{
+    buffer_add_text(out, "{\"l\":[");
+    for (size_t index = 0; index < count; index++) {
+        buffer_add_text(out, index > 0 ? "," : "");
+        buffer_add_text(out, item);
+    }
+    buffer_add_text(out, "]}");
+}
+
+/* {"m": {long key 0: 0, ...}, "n": the same} */
+static void
+put_maps(struct buffer *out, size_t key_size, size_t count)
+{
+    for (int map = 0; map < 2; map++) {
+        buffer_add_text(out, map == 0 ? "{\"m\":{" : "},\"n\":{");
+        for (size_t index = 0; index < count; index++) {
+            buffer_add_text(out, index > 0 ? ",\"" : "\"");
+            fill_text(out, "k", key_size);
+            buffer_add_format(out, "%05zu\":0", index);
+        }
+    }
+    buffer_add_text(out, "}}");
+}
+
+#define A PARAMETER("a", STRING)
+#define BB PARAMETER("b", STRING)
+#define L PARAMETER("l", LIST)
+#define M PARAMETER("m", MAP)
+#define N PARAMETER("n", MAP)
+
+static const struct price {
+    const char *text;
+    struct caveat_parameter parameters[2];
+    size_t count;
+    enum { GIVE_TEXTS, GIVE_LIST, GIVE_MAPS } give;
+    const char *unit;
+    size_t part;
+    const char *end;
+} prices[] = {
+    {"a.contains(b)", {A, BB}, 2, GIVE_TEXTS, "a", 250, "b"},
+    {"a.contains(b)", {A, BB}, 2, GIVE_TEXTS, "a", 20000, "b"},
+    {"a.contains(b)", {A, BB}, 2, GIVE_TEXTS, "ab", 200, "aa"},
+    {"a.startsWith(b) || a.endsWith(b)", {A, BB}, 2, GIVE_TEXTS, "a", 20000, "b"},
+    {"a == b || a < b", {A, BB}, 2, GIVE_TEXTS, "a", 29999, "b"},
+    {"size(a) + size(b) == 0", {A, BB}, 2, GIVE_TEXTS, "a", 10, ""},
+    {"(a + b + a + b + a + b).size() == 0", {A, BB}, 2, GIVE_TEXTS, "a", 30000, ""},
+    {"a.matches(b)", {A, BB}, 2, GIVE_TEXTS, "ab", 0, "(a|b)*a(a|b){12}c"},
+    {"a.matches(b)", {A, BB}, 2, GIVE_TEXTS, "a", 0, "((a{0,30}b{0,30}){0,20}k)"},
+    {"a.matches('(x|y)*x(x|y){14}z') || b == ''", {A, BB}, 2, GIVE_TEXTS, NULL, 0, ""},
+    {"a.matches('(x|y)*x(x|y){60}z') || b == ''", {A, BB}, 2, GIVE_TEXTS, NULL, 0, ""},
+    {"a.matches('((x|y){0,30}(x|yx){0,30}){0,6}z') || b == ''",
+     {A, BB},
+     2,
+     GIVE_TEXTS,
+     NULL,
+     0,
+     ""},
+    {"a.matches('(x|y)*x(x|y){200}z') || b == ''", {A, BB}, 2, GIVE_TEXTS, NULL, 0, ""},
+    {"a.matches('(x|y)*x(x|y){10}(x|y)*y(x|y){30}z') || b == ''",
+     {A, BB},
+     2,
+     GIVE_TEXTS,
+     NULL,
+     0,
+     ""},
+    {"b.matches(a)", {A, BB}, 2, GIVE_TEXTS, "a", 56000, "b"},
+    {"a.matches('(x+x+)+y|z{0,100}') || b == ''", {A, BB}, 2, GIVE_TEXTS, "x", 0, ""},
+    {"int(a) == 1 || double(a) == 1.0 || b == ''", {A, BB}, 2, GIVE_TEXTS, "0", 0, ""},
+    {"double(a) == 1.0 || b == ''", {A, BB}, 2, GIVE_TEXTS, "1", 0, ""},
+    {"duration(a) > duration('1h') || b == ''", {A, BB}, 2, GIVE_TEXTS, "0h", 0, ""},
+    {"timestamp(a) > timestamp(0) || b == ''", {A, BB}, 2, GIVE_TEXTS, "0", 0, ""},
+    {"string(bytes(a)) == b", {A, BB}, 2, GIVE_TEXTS, "\303\244", 0, ""},
+    {"l.all(x, x != 1)", {L}, 1, GIVE_LIST, "0", 20000, ""},
+    {"l.exists(x, x in l)", {L}, 1, GIVE_LIST, "1.5", 200, ""},
+    {"l.all(x, string(x) != 'x')", {L}, 1, GIVE_LIST, "1.2345678901234e-300", 1000, ""},
+    {"l.all(x, timestamp(x).getHours('Pacific/Auckland') >= 0)",
+     {L},
+     1,
+     GIVE_LIST,
+     "1700000000",
+     2000,
+     ""},
+    {"l.all(x, ipaddress('1.2.3.4').in_cidr('1.2.3.0/24'))", {L}, 1, GIVE_LIST, "1", 2000, ""},
+    {"l.all(x, {'a': x, 'c': x, 'b': x}.size() > 0)", {L}, 1, GIVE_LIST, "1", 2000, ""},
+    {"l.all(x, (l + l).size() > 0)", {L}, 1, GIVE_LIST, "1", 150, ""},
+    {"l.map(x, l.map(y, y)).size() > 0", {L}, 1, GIVE_LIST, "1", 150, ""},
+    {"m.isSubtreeOf(n)", {M, N}, 2, GIVE_MAPS, NULL, 4, "3000"},
+    {"m.isSubtreeOf(n)", {M, N}, 2, GIVE_MAPS, NULL, 1000, "25"},
+    {"m == n", {M, N}, 2, GIVE_MAPS, NULL, 1000, "25"},
+    {"m.all(k, k in n)", {M, N}, 2, GIVE_MAPS, NULL, 4, "2000"},
+};
+
+static void
+put_context(const struct price *price, struct buffer *out)
+{
+    switch (price->give) {
+    case GIVE_TEXTS:
+        put_texts(out, price->unit, price->part, price->end);
+        break;
+    case GIVE_LIST:
+        put_list(out, price->unit, price->part);
+        break;
+    case GIVE_MAPS:
+        put_maps(out, price->part, (size_t)strtoul(price->end, NULL, 10));
+        break;
+    }
+}
+
+static void
+measure_price(const struct price *price)
+{
+    const struct caveat *caveat = NULL;
+    const struct datum *request = NULL;
+    struct caveat_result result = {.steps = 0};
+    struct arena arena;
+    struct arena scratch;
+    struct buffer json;
+    struct error error;
+    enum status status = BEHALF_OK;
+    int64_t ns = INT64_MAX;
+
+    arena_init(&arena, CAP);
+    arena_init(&scratch, CAP);
+    buffer_init(&json);
+    must(caveat_compile(SLICE_LITERAL("c"), price->parameters, price->count, slice_of(price->text),
+                        1, 1, &arena, &caveat, &error),
+         &error);
+    put_context(price, &json);
+    must(datum_parse_json(buffer_slice(&json), &arena, &request, &error), &error);
+    for (int round = 0; round < ROUNDS; round++) {
+        int64_t begun = thread_cpu_ns();
+
+        arena_reset(&scratch, CAP);
+        status = caveat_evaluate(caveat, (struct slice){NULL, 0}, request, CAVEAT_STEPS_MAX,
+                                 &scratch, &result, &error);
+        begun = thread_cpu_ns() - begun;
+        ns = begun < ns ? begun : ns;
+    }
+    printf("%-60s %8.1f us %6u steps %7.1f ns a step  %s\n", price->text, (double)ns / 1000,
+           result.steps, (double)ns / result.steps, status == BEHALF_OK ? "" : status_name(status));
+    buffer_release(&json);
+    caveat_release(caveat);
+    arena_release(&scratch);
+    arena_release(&arena);
+}
+
 int
 main(void)
 {
     for (size_t index = 0; index < BEHALF_COUNT_OF(subjects); index++)
         measure(&subjects[index]);
+    for (size_t index = 0; index < BEHALF_COUNT_OF(prices); index++)
+        measure_price(&prices[index]);
     return 0;
 }

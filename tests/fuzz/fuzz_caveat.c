@@ -35,13 +35,15 @@ static const char whole_context[] =
 static void
 check_residual(const struct caveat *caveat, const struct datum *part, struct arena *arena)
 {
+    uint32_t steps;
     const struct caveat *rest = NULL;
     struct buffer text;
     struct error error;
 
     buffer_init(&text);
     buffer_add_byte(&text, '(');
-    if (caveat_residual(caveat, (struct slice){NULL, 0}, part, arena, &text, &error) == BEHALF_OK) {
+    if (caveat_residual(caveat, (struct slice){NULL, 0}, part, arena, &text, &steps, &error) ==
+        BEHALF_OK) {
         enum status status;
 
         buffer_add_text(&text, usage);
@@ -71,8 +73,10 @@ check_evaluation(const struct caveat *caveat, const struct datum *context, struc
     part.as.map.count /= 2;
     buffer_init(&stored);
     datum_encode(&part, &stored);
-    less_status = caveat_evaluate(caveat, buffer_slice(&stored), NULL, arena, &less, &error);
-    status = caveat_evaluate(caveat, buffer_slice(&stored), context, arena, &all, &error);
+    less_status = caveat_evaluate(caveat, buffer_slice(&stored), NULL, CAVEAT_STEPS_MAX, arena,
+                                  &less, &error);
+    status = caveat_evaluate(caveat, buffer_slice(&stored), context, CAVEAT_STEPS_MAX, arena, &all,
+                             &error);
     buffer_release(&stored);
     if (less_status == BEHALF_OK && less.outcome != CAVEAT_UNKNOWN && status == BEHALF_OK)
         BEHALF_ASSERT(less.outcome == all.outcome);

@@ -49,8 +49,8 @@ run(void *argument)
         enum status status;
 
         arena_reset(&arena, CAP);
-        status = caveat_evaluate(caveat, (struct slice){NULL, 0}, context(&arena, number), &arena,
-                                 &result, NULL);
+        status = caveat_evaluate(caveat, (struct slice){NULL, 0}, context(&arena, number),
+                                 CAVEAT_STEPS_MAX, &arena, &result, NULL);
         if (status != BEHALF_OK || result.outcome != (expected ? CAVEAT_TRUE : CAVEAT_FALSE))
             (*wrong)++;
     }

@@ -147,7 +147,8 @@ oracle_caveat_evaluate(const struct caveat *caveat, struct slice stored,
     if (context != NULL)
         datum_encode(context, &bytes);
     if (status == BEHALF_OK)
-        status = caveat_evaluate(caveat, buffer_slice(&bytes), request, arena, result, error);
+        status = caveat_evaluate(caveat, buffer_slice(&bytes), request, CAVEAT_STEPS_MAX, arena,
+                                 result, error);
     buffer_release(&bytes);
     return status;
 }

@@ -63,7 +63,7 @@ evaluate(const struct caveat *caveat, const char *stored, const char *request)
     cr_assert_eq(
         caveat_evaluate(caveat, bytes_of(stored),
                         request == NULL ? NULL : caveat_test_json(&arena, slice_of(request)),
-                        &arena, &result, &error),
+                        CAVEAT_STEPS_MAX, &arena, &result, &error),
         BEHALF_OK, "%s", error.message);
     return result;
 }
@@ -134,11 +134,12 @@ Test(caveat, stored_bytes_that_are_damaged_are_no_answer)
     struct caveat_result result = {.outcome = CAVEAT_UNKNOWN};
     struct error error;
 
-    cr_expect_eq(caveat_evaluate(caveat, bytes, NULL, &arena, &result, &error), BEHALF_OK);
+    cr_expect_eq(caveat_evaluate(caveat, bytes, NULL, CAVEAT_STEPS_MAX, &arena, &result, &error),
+                 BEHALF_OK);
     cr_expect_eq(result.outcome, CAVEAT_TRUE);
     for (size_t size = 1; size < bytes.size; size++)
-        cr_expect_eq(caveat_evaluate(caveat, (struct slice){bytes.data, size}, NULL, &arena,
-                                     &result, &error),
+        cr_expect_eq(caveat_evaluate(caveat, (struct slice){bytes.data, size}, NULL,
+                                     CAVEAT_STEPS_MAX, &arena, &result, &error),
                      BEHALF_STORAGE_CORRUPT, "%zu bytes", size);
 }
 
@@ -166,8 +167,8 @@ Test(caveat, a_value_of_the_wrong_type_is_said_with_both_types)
         (void)snprintf(text, sizeof text, "a %s", cases[index].type);
         (void)snprintf(json, sizeof json, "{\"a\":%s}", cases[index].json);
         cr_expect_eq(caveat_evaluate(compile(text, "dyn(a) == 1"), nothing,
-                                     caveat_test_json(&arena, slice_of(json)), &arena, &result,
-                                     &error),
+                                     caveat_test_json(&arena, slice_of(json)), CAVEAT_STEPS_MAX,
+                                     &arena, &result, &error),
                      BEHALF_CAVEAT_PARAMETER_TYPE_ERROR);
         (void)snprintf(text, sizeof text, "parameter 'a' of caveat 'c' expects %s",
                        cases[index].message);
@@ -184,7 +185,7 @@ Test(caveat, a_wrong_type_is_found_where_it_cannot_matter)
 
     cr_expect_eq(caveat_evaluate(caveat, nothing,
                                  caveat_test_json(&arena, SLICE_LITERAL("{\"a\":true,\"b\":[]}")),
-                                 &arena, &result, &error),
+                                 CAVEAT_STEPS_MAX, &arena, &result, &error),
                  BEHALF_CAVEAT_PARAMETER_TYPE_ERROR);
 }
 
@@ -207,7 +208,7 @@ Test(caveat, evaluation_errors_have_a_place)
 
     cr_expect_eq(caveat_evaluate(caveat, nothing,
                                  caveat_test_json(&arena, SLICE_LITERAL("{\"a\":1,\"b\":0}")),
-                                 &arena, &result, &error),
+                                 CAVEAT_STEPS_MAX, &arena, &result, &error),
                  BEHALF_CAVEAT_EVALUATION_ERROR);
     cr_expect_str_eq(error.message, "cannot evaluate caveat 'c': division by zero");
     cr_expect_str_eq(error.text, "10 / b");
@@ -254,12 +255,14 @@ Test(caveat, an_unknown_name_in_a_stored_context_is_said_with_the_nearest)
 static void
 expect_residual(const char *parameters, const char *text, const char *json, const char *expected)
 {
+    uint32_t steps;
     const struct caveat *caveat = compile(parameters, text);
     struct buffer out;
     struct error error;
 
     buffer_init(&out);
-    cr_expect_eq(caveat_residual(caveat, bytes_of(json), NULL, &arena, &out, &error), BEHALF_OK);
+    cr_expect_eq(caveat_residual(caveat, bytes_of(json), NULL, &arena, &out, &steps, &error),
+                 BEHALF_OK);
     cr_expect_str_eq(out.data, expected, "%s: %s", text, out.data);
     buffer_release(&out);
 }
@@ -356,7 +359,7 @@ Test(caveat, work_is_limited)
         buffer_add_text(&json, ",1");
     buffer_add_text(&json, "]}");
     cr_expect_eq(caveat_evaluate(cubic, nothing, caveat_test_json(&arena, buffer_slice(&json)),
-                                 &arena, &result, &error),
+                                 CAVEAT_STEPS_MAX, &arena, &result, &error),
                  BEHALF_BUDGET_EXHAUSTED);
     cr_expect(result.too_long);
     buffer_clear(&json);
@@ -365,7 +368,7 @@ Test(caveat, work_is_limited)
         buffer_add_byte(&json, 'x');
     buffer_add_text(&json, "\"}");
     cr_expect_eq(caveat_evaluate(growing, nothing, caveat_test_json(&arena, buffer_slice(&json)),
-                                 &arena, &result, &error),
+                                 CAVEAT_STEPS_MAX, &arena, &result, &error),
                  BEHALF_BUDGET_EXHAUSTED);
     buffer_release(&json);
 }
@@ -390,12 +393,13 @@ Test(caveat, a_simple_comparison_takes_no_memory)
         struct arena none = {.cap_bytes = 0};
         struct caveat_result result = {.outcome = CAVEAT_FALSE};
 
-        cr_expect_eq(caveat_evaluate(caveat, nothing, context, &none, &result, NULL), BEHALF_OK,
-                     "%s", cases[index].text);
+        cr_expect_eq(
+            caveat_evaluate(caveat, nothing, context, CAVEAT_STEPS_MAX, &none, &result, NULL),
+            BEHALF_OK, "%s", cases[index].text);
         cr_expect_eq(result.outcome, CAVEAT_TRUE, "%s", cases[index].text);
         result.outcome = CAVEAT_FALSE;
-        cr_expect_eq(caveat_evaluate(caveat, stored, NULL, &none, &result, NULL), BEHALF_OK, "%s",
-                     cases[index].text);
+        cr_expect_eq(caveat_evaluate(caveat, stored, NULL, CAVEAT_STEPS_MAX, &none, &result, NULL),
+                     BEHALF_OK, "%s", cases[index].text);
         cr_expect_eq(result.outcome, CAVEAT_TRUE, "%s", cases[index].text);
         cr_expect_null(none.chunks, "%s", cases[index].text);
     }
@@ -453,7 +457,7 @@ Test(caveat, compiling_patterns_costs_steps)
         buffer_add_format(&json, ",\"x%d\"", count);
     buffer_add_text(&json, "]}");
     cr_expect_eq(caveat_evaluate(caveat, nothing, caveat_test_json(&arena, buffer_slice(&json)),
-                                 &arena, &result, &error),
+                                 CAVEAT_STEPS_MAX, &arena, &result, &error),
                  BEHALF_BUDGET_EXHAUSTED);
     buffer_release(&json);
 }
@@ -508,4 +512,161 @@ Test(caveat, parameters_are_checked)
                                 &caveat, &error),
                  BEHALF_SCHEMA_TYPE_ERROR);
     cr_expect_null(caveat);
+}
+
+/* --- what steps are taken for --- */
+
+static uint32_t
+steps_of(const char *parameters, const char *text, const struct datum *context, enum status *status)
+{
+    struct caveat_result result = {.outcome = CAVEAT_UNKNOWN};
+    struct error error;
+
+    *status = caveat_evaluate(compile(parameters, text), nothing, context, CAVEAT_STEPS_MAX, &arena,
+                              &result, &error);
+    return result.steps;
+}
+
+static const struct datum *
+context_of(const char *name, const char *unit, size_t times, const char *other)
+{
+    const struct datum *context;
+    struct buffer json;
+
+    buffer_init(&json);
+    buffer_add_format(&json, "{\"%s\":\"", name);
+    while (times-- > 0)
+        buffer_add_text(&json, unit);
+    buffer_add_format(&json, "\"%s}", other);
+    context = caveat_test_json(&arena, buffer_slice(&json));
+    buffer_release(&json);
+    return context;
+}
+
+Test(caveat, a_function_takes_steps_for_each_byte_it_reads)
+{
+    static const struct {
+        const char *text;
+        const char *unit;
+    } rows[] = {
+        {"a.contains('x') || b", "a"},
+        {"b || a.contains('aaaaaaaaaaaaaaaab')", "a"},
+        {"b || duration(a) > duration('1h')", "0h"},
+        {"b || int(a) == 7", "0"},
+        {"b || double(a) == 7.0", "0"},
+        {"b || a.matches('^[a-c]+$')", "ab"},
+        {"b || string(bytes(a)) == 'x'", "a"},
+        {"b || a in {'x': 1, 'y': 2}", "a"},
+    };
+
+    for (size_t row = 0; row < BEHALF_COUNT_OF(rows); row++) {
+        enum status status;
+        uint32_t few = steps_of("a string, b bool", rows[row].text,
+                                context_of("a", rows[row].unit, 100, ",\"b\":false"), &status);
+        uint32_t many = steps_of("a string, b bool", rows[row].text,
+                                 context_of("a", rows[row].unit, 6400, ",\"b\":false"), &status);
+
+        cr_expect_gt(many, few + 90, "%s: %u and %u steps", rows[row].text, few, many);
+    }
+}
+
+Test(caveat, values_of_a_context_take_steps_to_be_read)
+{
+    enum status status;
+    struct buffer json;
+
+    buffer_init(&json);
+    buffer_add_text(&json, "{\"l\":[0");
+    for (int count = 1; count < 20000; count++)
+        buffer_add_text(&json, ",0");
+    buffer_add_text(&json, "]}");
+    cr_expect_geq(steps_of("l list<any>", "size(l) > 0",
+                           caveat_test_json(&arena, buffer_slice(&json)), &status),
+                  20000);
+    cr_expect_eq(status, BEHALF_OK);
+    buffer_release(&json);
+}
+
+/* A pattern of the request is compiled only by those who can pay for the largest one: an event loop
+ * allows less. */
+Test(caveat, a_pattern_of_the_context_is_not_compiled_with_few_steps)
+{
+    const struct caveat *caveat = compile("p string", "'abc'.matches(p)");
+    const struct datum *context = caveat_test_json(&arena, SLICE_LITERAL("{\"p\":\"b\"}"));
+    struct caveat_result result = {.outcome = CAVEAT_UNKNOWN};
+    struct error error;
+
+    cr_expect_eq(caveat_evaluate(caveat, nothing, context, 20000, &arena, &result, &error),
+                 BEHALF_BUDGET_EXHAUSTED);
+    cr_expect(result.too_long);
+    cr_expect_eq(
+        caveat_evaluate(caveat, nothing, context, CAVEAT_STEPS_MAX, &arena, &result, &error),
+        BEHALF_OK);
+    cr_expect_eq(result.outcome, CAVEAT_TRUE);
+    cr_expect_lt(result.steps, 1000);
+}
+
+/* Against a search that looks at every place, over texts of two letters that repeat a lot. */
+Test(caveat, contains_finds_what_is_there_and_nothing_else)
+{
+    uint32_t random = 7;
+    unsigned found = 0;
+
+    for (int round = 0; round < 3000; round++) {
+        char json[256];
+        char text[64];
+        char part[64];
+        size_t sizes[2];
+        struct caveat_result result;
+
+        for (int which = 0; which < 2; which++) {
+            char *to = which == 0 ? text : part;
+
+            random = random * 1664525 + 1013904223;
+            sizes[which] = (random >> 16) % (which == 0 ? 40 : 9);
+            for (size_t at = 0; at < sizes[which]; at++) {
+                random = random * 1664525 + 1013904223;
+                to[at] = (random >> 20) % 5 == 0 ? 'b' : 'a';
+            }
+            to[sizes[which]] = '\0';
+        }
+        (void)snprintf(json, sizeof json, "{\"a\":\"%s\",\"b\":\"%s\"}", text, part);
+        result = evaluate(compile("a string, b string", "a.contains(b)"), NULL, json);
+        cr_assert_eq(result.outcome == CAVEAT_TRUE, strstr(text, part) != NULL, "%s in %s", part,
+                     text);
+        found += result.outcome == CAVEAT_TRUE;
+    }
+    cr_assert_gt(found, 300);
+    cr_assert_lt(found, 2700);
+}
+
+Test(caveat, spellings_of_a_zone_are_no_zones)
+{
+    static const char *const names[] = {"Europe//Berlin",      "Europe/Berlin/", "/Europe/Berlin",
+                                        "Europe/./Berlin",     "europe/berlin",  "Europe",
+                                        "posix/Europe/Berlin", "zone.tab",       "../zoneinfo/UTC"};
+    static const char text[] = "timestamp(0).getHours(z) == 1";
+    const struct caveat *caveat = compile("z string", text);
+    struct error error;
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(names); index++) {
+        struct caveat_result result = {.outcome = CAVEAT_UNKNOWN};
+
+        cr_expect_eq(caveat_evaluate(caveat, nothing, context_of("z", names[index], 1, ""),
+                                     CAVEAT_STEPS_MAX, &arena, &result, &error),
+                     BEHALF_CAVEAT_EVALUATION_ERROR, "%s", names[index]);
+    }
+    /* However many of them were asked for, every zone is still there. */
+    for (int spelling = 0; spelling < 3000; spelling++) {
+        struct caveat_result result = {.outcome = CAVEAT_UNKNOWN};
+        char name[32];
+
+        (void)snprintf(name, sizeof name, "Europe/City%d", spelling);
+        cr_expect_eq(caveat_evaluate(caveat, nothing, context_of("z", name, 1, ""),
+                                     CAVEAT_STEPS_MAX, &arena, &result, &error),
+                     BEHALF_CAVEAT_EVALUATION_ERROR);
+    }
+    cr_expect_eq(evaluate(caveat, NULL, "{\"z\":\"Europe/Rome\"}").outcome, CAVEAT_TRUE);
+    cr_expect_eq(evaluate(caveat, NULL, "{\"z\":\"America/Argentina/Salta\"}").outcome,
+                 CAVEAT_FALSE);
 }

@@ -67,10 +67,10 @@ ask(struct line *line, const struct caveat *caveat, const struct datum *context)
     struct answer answer = {.status = BEHALF_OK};
     struct answer stored = {.status = BEHALF_OK};
 
-    answer.status =
-        caveat_evaluate(caveat, nothing, context, &line->arena, &answer.result, &answer.error);
-    stored.status =
-        caveat_evaluate(caveat, bytes, NULL, &line->arena, &stored.result, &stored.error);
+    answer.status = caveat_evaluate(caveat, nothing, context, CAVEAT_STEPS_MAX, &line->arena,
+                                    &answer.result, &answer.error);
+    stored.status = caveat_evaluate(caveat, bytes, NULL, CAVEAT_STEPS_MAX, &line->arena,
+                                    &stored.result, &stored.error);
     cr_expect_eq(stored.status, answer.status, "%s:%d: stored", line->file, line->number);
     if (answer.status == BEHALF_OK && stored.status == BEHALF_OK) {
         cr_expect_eq(stored.result.outcome, answer.result.outcome, "%s:%d: stored", line->file,
@@ -125,6 +125,7 @@ static void
 check_residual(struct line *line, const struct caveat *caveat, const struct datum *part,
                const struct datum *context, const struct answer *full)
 {
+    uint32_t steps;
     struct caveat_parameter parameters[CAVEAT_PARAMETERS_MAX];
     const struct caveat *rest = NULL;
     struct answer again;
@@ -135,8 +136,8 @@ check_residual(struct line *line, const struct caveat *caveat, const struct datu
 
     buffer_init(&text);
     buffer_add_byte(&text, '(');
-    cr_assert_eq(caveat_residual(caveat, nothing, part, &line->arena, &text, &error), BEHALF_OK,
-                 "%s:%d: %s", line->file, line->number, error.message);
+    cr_assert_eq(caveat_residual(caveat, nothing, part, &line->arena, &text, &steps, &error),
+                 BEHALF_OK, "%s:%d: %s", line->file, line->number, error.message);
     buffer_add_byte(&text, ')');
     /* Every parameter must be used, so each stands behind something that is true anyhow. */
     for (size_t index = 0; index < caveat_parameter_count(caveat); index++) {

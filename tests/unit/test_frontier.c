@@ -211,7 +211,7 @@ begin(const char *user, uint64_t edges)
     cr_assert_eq(snapshot_open(side.worker, &request, REQUEST_CHECK, 0, &snapshot, &error),
                  BEHALF_OK);
     cr_assert_eq(request_subject(&snapshot, &object, &subject, &error), BEHALF_OK);
-    snapshot.budget.edges_left = edges;
+    budget_renew(&snapshot.budget, edges);
     eval_init(&eval, VALUE_DECISION, snapshot.binding, &snapshot.view, snapshot.scratch, &subject,
               NULL);
     eval.wide = &snapshot.wide;
@@ -443,7 +443,7 @@ Test(frontier, a_walk_that_failed_has_shown_nothing, .init = open_plain)
         begin("in", edges);
         eval.wide = NULL;
         cr_assert_eq(ask("wide", "view", &allowed), BEHALF_BUDGET_EXHAUSTED);
-        snapshot.budget.edges_left = LIMIT_CHECK_EDGES;
+        budget_renew(&snapshot.budget, LIMIT_CHECK_EDGES);
         expect("wide", "view", true);
         snapshot_close(&snapshot);
     }

@@ -54,7 +54,7 @@ Test(schema_conditions, a_compiled_caveat_lives_as_long_as_its_schema)
                                   &context, &error),
                  BEHALF_OK);
     cr_assert_eq(caveat_evaluate(schema->caveats[0].compiled, (struct slice){NULL, 0}, context,
-                                 &arena, &result, &error),
+                                 CAVEAT_STEPS_MAX, &arena, &result, &error),
                  BEHALF_OK, "%s", error.message);
     cr_expect_eq(result.outcome, CAVEAT_TRUE);
     arena_release(&arena);
