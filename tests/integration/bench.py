@@ -16,6 +16,8 @@ import sys
 import tempfile
 import threading
 import time
+
+import lib_process
 import xml.etree.ElementTree
 
 BUILD = os.environ.get("BUILD", "build/release")
@@ -31,7 +33,7 @@ class Server:
     def __enter__(self):
         self.directory = tempfile.mkdtemp(prefix="behalf-bench-test.")
         ready, child = os.pipe()
-        self.process = subprocess.Popen(
+        self.process = lib_process.spawn(
             [os.path.join(BUILD, "behalfd"), "--data", self.directory, "--listen", "127.0.0.1:0",
              "--ready-fd", str(child), "--log-level", "warn"],
             pass_fds=[child], stdout=subprocess.DEVNULL)
@@ -252,7 +254,7 @@ def own_server():
     out, _ = bench("--workload", "one-hop", "--serve", "--json", *QUICK)
     assert rows(json.loads(out))["check"]["verified"] > 0
     assert leftovers() == before
-    running = subprocess.Popen([BENCH, "--workload", "one-hop", "--serve", "--seconds", "60"],
+    running = lib_process.spawn([BENCH, "--workload", "one-hop", "--serve", "--seconds", "60"],
                                stdout=subprocess.DEVNULL)
     while leftovers() == before:
         time.sleep(0.01)

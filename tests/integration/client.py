@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 
+import lib_process
+
 BUILD = os.environ.get("BUILD", "build/release")
 CC = os.environ.get("CC", "cc").split()
 PATIENCE = 120
@@ -51,7 +53,7 @@ def main():
         run(*CC, "-std=c99", *include, *SANITIZE, "tests/integration/client.c", "-o", program,
             *library)
         ready, child = os.pipe()
-        server = subprocess.Popen(
+        server = lib_process.spawn(
             [os.path.join(BUILD, "behalfd"), "--data", os.path.join(scratch, "data-" + name),
              "--listen", "127.0.0.1:0", "--ready-fd", str(child), "--log-level", "warn"],
             pass_fds=[child], stdout=subprocess.DEVNULL)

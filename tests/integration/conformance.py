@@ -20,6 +20,8 @@ import tempfile
 
 import msgpack
 
+import lib_process
+
 BUILD = os.environ.get("BUILD", "build/release")
 PATIENCE = 60
 BULK = 500
@@ -81,7 +83,7 @@ def read_case(path):
 class Server:
     def __init__(self, data):
         ready, child = os.pipe()
-        self.process = subprocess.Popen(
+        self.process = lib_process.spawn(
             [os.path.join(BUILD, "behalfd"), "--data", data, "--listen", "127.0.0.1:0",
              "--ready-fd", str(child), "--log-level", "error"],
             pass_fds=[child], stdout=subprocess.DEVNULL)

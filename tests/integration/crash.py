@@ -22,6 +22,8 @@ import time
 
 import msgpack
 
+import lib_process
+
 BUILD = os.environ.get("BUILD", "build/release")
 CRASHES = int(os.environ.get("BEHALF_CRASHES", "5"))
 SEED = int(os.environ.get("BEHALF_SEED", str(random.SystemRandom().randrange(1 << 32))))
@@ -39,7 +41,7 @@ definition record {
 class Server:
     def __init__(self, directory):
         ready, child = os.pipe()
-        self.process = subprocess.Popen(
+        self.process = lib_process.spawn(
             [os.path.join(BUILD, "behalfd"), "--data", directory, "--listen", "127.0.0.1:0",
              "--ready-fd", str(child), "--log-level", "warn"],
             pass_fds=[child], stdout=subprocess.DEVNULL)

@@ -12,6 +12,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+
+import lib_process
 import xml.etree.ElementTree
 
 BUILD = os.environ.get("BUILD", "build/release")
@@ -402,7 +404,7 @@ def schema_server(folder):
     expect(["schema", "apply", old], 1, "", "behalf: apply asks at a terminal; elsewhere it needs "
            "--yes\nhint: see behalf schema apply --help\n")
     ready, child = os.pipe()
-    server = subprocess.Popen(
+    server = lib_process.spawn(
         [os.path.join(BUILD, "behalfd"), "--data", os.path.join(folder.path, "data"), "--listen",
          "127.0.0.1:0", "--ready-fd", str(child), "--log-level", "warn"],
         pass_fds=[child], stdout=subprocess.DEVNULL)

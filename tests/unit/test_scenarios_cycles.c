@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buffer.h"
 
@@ -199,13 +198,11 @@ Test(scenarios_cycles, negation_on_one_object_is_refused_and_through_data_is_exa
     AGREED();
 }
 
-/* What a lint may say of each pair of permissions must not cost a walk of each pair of paths. */
-Test(scenarios_cycles, wide_permissions_are_validated_in_no_time)
+/* What a lint may say of each pair of permissions must not cost a walk of each pair of paths: that
+ * would take hours. */
+Test(scenarios_cycles, wide_permissions_are_validated_without_walking_all_paths, .timeout = 120)
 {
     struct buffer text = {0};
-    struct timespec start;
-    struct timespec end;
-    int64_t took_ms;
 
     GIVEN(NULL, (const char *)NULL);
     buffer_init(&text);
@@ -214,12 +211,7 @@ Test(scenarios_cycles, wide_permissions_are_validated_in_no_time)
         buffer_add_format(&text, "permission perm%d = perm%d & perm%d & perm%d\n", i, (i + 1) % 25,
                           (i + 2) % 25, (i + 3) % 25);
     buffer_add_text(&text, "}\n");
-    clock_gettime(CLOCK_MONOTONIC, &start);
     cr_expect_eq(harness_schema(&scenario, text.data), BEHALF_OK);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    took_ms = (int64_t)(end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000;
-    /* Generous: sanitizers and busy machines share this bound; an exponential walk takes hours. */
-    cr_expect_lt(took_ms, 5000);
     buffer_release(&text);
     AGREED();
 }
