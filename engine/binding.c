@@ -153,7 +153,7 @@ binding_load(struct store *store, const struct store_snapshot *snapshot, uint64_
     buffer_init(&text);
     status = store_schema_read(snapshot, revision, &text, &schema_revision, error);
     if (status == BEHALF_OK)
-        status = schema_compile(buffer_slice(&text), &schema, error);
+        status = schema_compile_stored(buffer_slice(&text), &schema, error);
     if (status == BEHALF_OK)
         status = binding_new(schema, schema_revision, store, binding, error);
     schema_unref(schema);

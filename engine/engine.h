@@ -444,6 +444,7 @@ struct engine_write {
     struct relationship_filter filter; /* WRITE_DELETE */
     uint32_t limit;                    /* WRITE_DELETE, WRITE_SWEEP; 0 = default */
     struct slice schema_text;          /* WRITE_SCHEMA */
+    struct schema *compiled; /* WRITE_SCHEMA: engine_write_prepare made it; the engine's */
     struct slice metadata;
     struct slice idempotency_key; /* empty = none */
     uint8_t request_digest[32];   /* SHA-256 of the request's bytes, when there is a key */
@@ -459,6 +460,13 @@ struct engine_write {
     void *owner;
     struct engine_write *next; /* the engine's, while queued */
 };
+
+/* Does what a write needs and what needs nothing of the store's state, so that the writer, on whom
+ * everybody waits, does not: compiles a schema. On a thread of the pool, before engine_write_submit;
+ * without it the writer does the same. When it fails, the status and the error are the write's. */
+enum status engine_write_prepare(struct engine_write *write) BEHALF_MUST_USE;
+/* Frees what was prepared of a write that was not submitted. */
+void engine_write_abandon(struct engine_write *write);
 
 /* OVERLOADED when the writer's queue is full; then `done` is not called. */
 enum status engine_write_submit(struct engine *engine, struct engine_write *write,

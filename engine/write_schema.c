@@ -314,6 +314,24 @@ check_caveats(const struct schema *last, const struct schema *next, struct error
     return status;
 }
 
+/* --- before the writer --- */
+
+enum status
+engine_write_prepare(struct engine_write *write)
+{
+    BEHALF_ASSERT(write->kind == WRITE_SCHEMA && write->compiled == NULL);
+    write->error = (struct error){.status = BEHALF_OK, .index = ERROR_NO_INDEX};
+    write->status = schema_compile(write->schema_text, &write->compiled, &write->error);
+    return write->status;
+}
+
+void
+engine_write_abandon(struct engine_write *write)
+{
+    schema_unref(write->compiled);
+    write->compiled = NULL;
+}
+
 /* --- the whole write --- */
 
 /* Every name that requests and edges can use gets its label in the transaction of the schema. */
@@ -347,10 +365,14 @@ write_schema(struct write_group *group, struct store_transaction *transaction,
         .status = BEHALF_OK,
         .error = &write->error,
     };
-    enum status status = schema_compile(write->schema_text, &group->compiled, &write->error);
+    enum status status = BEHALF_OK;
 
+    if (write->compiled == NULL)
+        status = engine_write_prepare(write);
     if (status != BEHALF_OK)
         return status;
+    group->compiled = write->compiled;
+    write->compiled = NULL;
     if (group->compiled->type_count == 0) {
         error_set(&write->error, BEHALF_SCHEMA_TYPE_ERROR, "the schema has no definition");
         error_hint(&write->error, "an empty schema would leave nothing to write or ask");

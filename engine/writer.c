@@ -284,6 +284,7 @@ run_group(struct writer *writer, struct engine_write *first)
     for (struct engine_write *write = first; write != NULL; write = write->next) {
         write->error = (struct error){.status = BEHALF_OK, .index = ERROR_NO_INDEX};
         write->status = run_one(writer, write);
+        engine_write_abandon(write); /* of one that was refused before it was looked at */
     }
     if (writer->last_revision != 0)
         status = store_sync(engine->store, &error);

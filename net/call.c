@@ -99,6 +99,34 @@ give_back_write(struct engine_write *write)
     loop_send(call->loop, &call->message);
 }
 
+/* On a thread of the pool: a schema is compiled before the writer sees it. */
+static void
+prepare_write(struct engine_job *job, struct engine_worker *worker)
+{
+    struct call *call = (struct call *)(void *)((char *)job - offsetof(struct call, job));
+    struct engine_write *write = &call->write;
+
+    (void)worker;
+    if (engine_write_prepare(write) == BEHALF_OK) {
+        enum status status = engine_write_submit(call->loop->engine, write, &write->error);
+
+        if (status == BEHALF_OK)
+            return; /* the writer gives the call back: it may be freed by now */
+        write->status = status;
+        engine_write_abandon(write);
+    }
+    loop_send(call->loop, &call->message);
+}
+
+static enum status
+submit_write(struct call *call, struct error *error)
+{
+    if (call->write.kind != WRITE_SCHEMA)
+        return engine_write_submit(call->loop->engine, &call->write, error);
+    call->job.run = prepare_write;
+    return engine_submit(call->loop->engine, ENGINE_CLASS_LOOKUP, &call->job, error);
+}
+
 void
 call_write(struct connection *connection, const struct request *request, struct slice frame,
            int64_t arrived_ns, struct buffer *out)
@@ -114,7 +142,7 @@ call_write(struct connection *connection, const struct request *request, struct 
         call_free(call);
         return;
     }
-    if (engine_write_submit(call->loop->engine, &call->write, &error) != BEHALF_OK) {
+    if (submit_write(call, &error) != BEHALF_OK) {
         dispatch_refuse(request->id, &error, out);
         call_free(call);
     }

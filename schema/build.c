@@ -108,7 +108,7 @@ build_add_member(struct build *build, const struct schema_member *member,
 }
 
 enum status
-build_schema(struct build *build, struct slice text, struct arena *arena,
+build_schema(struct build *build, struct slice text, size_t *pattern_parts, struct arena *arena,
              struct arena *caveat_arena, struct error *error)
 {
     struct ast_file *file;
@@ -116,8 +116,11 @@ build_schema(struct build *build, struct slice text, struct arena *arena,
 
     if (status != BEHALF_OK)
         return status;
-    *build =
-        (struct build){.arena = arena, .caveat_arena = caveat_arena, .error = error, .file = file};
+    *build = (struct build){.arena = arena,
+                            .caveat_arena = caveat_arena,
+                            .pattern_parts = pattern_parts,
+                            .error = error,
+                            .file = file};
     status = resolve_names(build);
     if (status == BEHALF_OK)
         status = build_conditions(build);

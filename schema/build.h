@@ -74,6 +74,7 @@ struct build_components {
 struct build {
     struct arena *arena;
     struct arena *caveat_arena;
+    size_t *pattern_parts; /* left for the patterns of caveats; NULL = no bound */
     struct error *error;
     const struct ast_file *file;
 
@@ -135,8 +136,9 @@ struct build {
 
 /* Parses and runs all passes. `text` and the arenas outlive the build; they may be the same. A
  * build that failed holds nothing; another is released, or its caveats are kept. */
-enum status build_schema(struct build *build, struct slice text, struct arena *arena,
-                         struct arena *caveat_arena, struct error *error) BEHALF_MUST_USE;
+enum status build_schema(struct build *build, struct slice text, size_t *pattern_parts,
+                         struct arena *arena, struct arena *caveat_arena,
+                         struct error *error) BEHALF_MUST_USE;
 
 void build_release(struct build *build);
 

@@ -95,8 +95,8 @@ check_used(const struct caveat *caveat, uint32_t used, struct error *error)
 
 enum status
 caveat_compile(struct slice name, const struct caveat_parameter *parameters, size_t parameter_count,
-               struct slice text, uint32_t line, uint32_t column, struct arena *arena,
-               const struct caveat **caveat, struct error *error)
+               struct slice text, uint32_t line, uint32_t column, size_t *pattern_parts,
+               struct arena *arena, const struct caveat **caveat, struct error *error)
 {
     struct caveat *result = arena_take_array(arena, 1, sizeof *result);
     struct cel_node *nodes;
@@ -105,7 +105,8 @@ caveat_compile(struct slice name, const struct caveat_parameter *parameters, siz
 
     if (result == NULL)
         return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the caveat is too large");
-    *result = (struct caveat){.name = name, .line = line, .column = column};
+    *result = (struct caveat){
+        .name = name, .line = line, .column = column, .pattern_parts = pattern_parts};
     if (text.size > CAVEAT_TEXT_MAX) {
         (void)error_set(error, BEHALF_SCHEMA_PARSE_ERROR,
                         "the expression of caveat '%.*s' is longer than %d bytes",
@@ -130,13 +131,16 @@ caveat_compile(struct slice name, const struct caveat_parameter *parameters, siz
     status = cel_check(result, nodes, arena, error);
     if (status == BEHALF_OK)
         status = check_used(result, used, error);
-    if (status != BEHALF_OK)
+    if (status != BEHALF_OK) {
+        caveat_release(result);
         return status;
+    }
     cel_fold(result, nodes, arena);
     if (!cel_keep_patterns(result, nodes, arena)) {
         caveat_release(result);
         return too_large(result, error);
     }
+    result->pattern_parts = NULL;
     *caveat = result;
     return BEHALF_OK;
 }

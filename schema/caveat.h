@@ -23,6 +23,9 @@
 #define CAVEAT_PARAMETERS_MAX 20
 #define CAVEAT_TEXT_MAX 100000
 #define CAVEAT_STEPS_MAX 100000
+/* Parts of the automata of all patterns of a schema, each of which counts for at least 1,000: some
+ * 100 ms to compile, and at most 256 patterns, which keep up to 512 KiB each while they are used. */
+#define CAVEAT_PATTERN_PARTS_MAX ((size_t)256000)
 
 struct caveat;
 
@@ -54,11 +57,13 @@ struct caveat_parameter {
 
 /* Compiles and type-checks. `line` and `column` say where the text begins in its file, so that
  * errors (SCHEMA_PARSE_ERROR, SCHEMA_TYPE_ERROR: position, expected and found type) point there.
- * The result type must be bool and every parameter used. The arena lives as long as the caveat. */
+ * The result type must be bool and every parameter used. The arena lives as long as the caveat.
+ * `pattern_parts` is what the patterns of `matches` may still take of a bound that all caveats of a
+ * schema share (CAVEAT_PATTERN_PARTS_MAX at first), and is taken from; NULL = no bound. */
 enum status caveat_compile(struct slice name, const struct caveat_parameter *parameters,
                            size_t parameter_count, struct slice text, uint32_t line,
-                           uint32_t column, struct arena *arena, const struct caveat **caveat,
-                           struct error *error) BEHALF_MUST_USE;
+                           uint32_t column, size_t *pattern_parts, struct arena *arena,
+                           const struct caveat **caveat, struct error *error) BEHALF_MUST_USE;
 
 void caveat_release(const struct caveat *caveat); /* accepts NULL */
 

@@ -7,7 +7,7 @@
 #include "schema/regex.h"
 
 struct checker {
-    const struct caveat *caveat;
+    struct caveat *caveat;
     struct cel_node *nodes;
     struct arena *arena;
     struct error *error;
@@ -203,7 +203,7 @@ no_overload(struct checker *checker, const struct cel_node *node)
 static enum status
 check_pattern(struct checker *checker, const struct cel_node *node)
 {
-    const struct cel_node *pattern = cel_child(checker->caveat, node, 1);
+    struct cel_node *pattern = &checker->nodes[checker->caveat->operands[node->first + 1]];
     struct regex *regex;
     char reason[128];
 
@@ -211,12 +211,27 @@ check_pattern(struct checker *checker, const struct cel_node *node)
         pattern->constant->kind != CEL_STRING)
         return BEHALF_OK;
     regex = regex_compile(pattern->constant->as.text, reason, sizeof reason);
-    regex_free(regex);
-    if (regex != NULL)
+    if (regex == NULL) {
+        (void)error_set(checker->error, BEHALF_SCHEMA_TYPE_ERROR,
+                        "the pattern is no regular expression: %s", reason);
+        return fail_node(checker, pattern);
+    }
+    if (!cel_pay_pattern(checker->caveat, regex_cost(regex))) {
+        (void)error_set(checker->error, BEHALF_SCHEMA_TYPE_ERROR,
+                        "the patterns of the schema are too large: with this one, of %zu parts, "
+                        "they have more than %zu",
+                        regex_cost(regex), CAVEAT_PATTERN_PARTS_MAX);
+        error_hint(checker->error, "a part is a letter, a class or a repetition; x{0,30} is thirty "
+                                   "of them, and each pattern counts for at least 1,000");
+        regex_free(regex);
+        return fail_node(checker, pattern);
+    }
+    if (checker->caveat->pattern_count == CEL_PATTERNS_MAX || pattern->constant->extra != 0) {
+        regex_free(regex);
         return BEHALF_OK;
-    (void)error_set(checker->error, BEHALF_SCHEMA_TYPE_ERROR,
-                    "the pattern is no regular expression: %s", reason);
-    return fail_node(checker, pattern);
+    }
+    return cel_keep_pattern(checker->caveat, pattern, regex, checker->arena) ? BEHALF_OK
+                                                                             : too_large(checker);
 }
 
 /* t.getHours(zone) and its like. */

@@ -2,6 +2,8 @@
 #include "schema/cel_node.h"
 #include "schema/regex.h"
 
+#define PATTERN_PARTS_MIN 1000
+
 static bool
 all_constant(const struct caveat *caveat, const struct cel_node *node)
 {
@@ -15,7 +17,8 @@ all_constant(const struct caveat *caveat, const struct cel_node *node)
 void
 cel_fold(const struct caveat *caveat, struct cel_node *nodes, struct arena *arena)
 {
-    struct cel_machine machine = {.arena = arena, .steps = CAVEAT_STEPS_MAX};
+    struct cel_machine machine = {
+        .arena = arena, .patterns = caveat->patterns, .steps = CAVEAT_STEPS_MAX};
 
     for (uint32_t index = 0; index < caveat->node_count; index++) {
         struct cel_node *node = &nodes[index];
@@ -52,11 +55,39 @@ has_new_pattern(const struct caveat *caveat, const struct cel_node *node)
 }
 
 bool
+cel_pay_pattern(struct caveat *caveat, size_t parts)
+{
+    if (parts < PATTERN_PARTS_MIN)
+        parts = PATTERN_PARTS_MIN;
+    if (caveat->pattern_parts == NULL)
+        return true;
+    if (*caveat->pattern_parts < parts)
+        return false;
+    *caveat->pattern_parts -= parts;
+    return true;
+}
+
+bool
+cel_keep_pattern(struct caveat *caveat, struct cel_node *pattern, struct regex *regex,
+                 struct arena *arena)
+{
+    struct cel_value *marked = arena_take(arena, sizeof *marked);
+
+    BEHALF_ASSERT(caveat->pattern_count < CEL_PATTERNS_MAX);
+    caveat->patterns[caveat->pattern_count++] = regex;
+    if (marked == NULL)
+        return false;
+    *marked = *pattern->constant;
+    marked->extra = caveat->pattern_count;
+    pattern->constant = marked;
+    return true;
+}
+
+bool
 cel_keep_patterns(struct caveat *caveat, struct cel_node *nodes, struct arena *arena)
 {
     for (uint32_t index = 0; index < caveat->node_count; index++) {
         struct cel_node *pattern;
-        struct cel_value *marked;
         struct regex *regex;
         char reason[8];
 
@@ -64,15 +95,12 @@ cel_keep_patterns(struct caveat *caveat, struct cel_node *nodes, struct arena *a
             continue;
         pattern = &nodes[caveat->operands[nodes[index].first + 1]];
         regex = regex_compile(pattern->constant->as.text, reason, sizeof reason);
-        if (regex == NULL) /* what was computed of constants fails when it is asked for */
-            continue;
-        caveat->patterns[caveat->pattern_count++] = regex;
-        marked = arena_take(arena, sizeof *marked);
-        if (marked == NULL)
+        /* What was computed of constants: a bad one fails when it is asked for, and one that there
+         * is no room for is compiled then. */
+        if (regex == NULL || !cel_pay_pattern(caveat, regex_cost(regex)))
+            regex_free(regex);
+        else if (!cel_keep_pattern(caveat, pattern, regex, arena))
             return false;
-        *marked = *pattern->constant;
-        marked->extra = caveat->pattern_count;
-        pattern->constant = marked;
     }
     return true;
 }

@@ -68,6 +68,7 @@ struct caveat {
     const uint32_t *operands;
     struct regex *patterns[CEL_PATTERNS_MAX];
     uint32_t pattern_count;
+    size_t *pattern_parts; /* left for patterns; NULL = no bound, and after compiling */
 };
 
 static inline const struct cel_node *
@@ -88,6 +89,14 @@ enum status cel_check(struct caveat *caveat, struct cel_node *nodes, struct aren
 
 /* Calls of constants become constants, where they do not fail. */
 void cel_fold(const struct caveat *caveat, struct cel_node *nodes, struct arena *arena);
+
+/* Takes a pattern of that many parts from what is left for all. */
+bool cel_pay_pattern(struct caveat *caveat, size_t parts) BEHALF_MUST_USE;
+
+/* Makes the pattern one of the caveat, which then owns it, and marks its constant. False when the
+ * arena is spent. */
+bool cel_keep_pattern(struct caveat *caveat, struct cel_node *pattern, struct regex *regex,
+                      struct arena *arena) BEHALF_MUST_USE;
 
 /* Compiles the patterns that are constants by now, and marks their values. False when the arena is
  * spent. */

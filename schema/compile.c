@@ -174,8 +174,8 @@ freeze(struct frozen_schema *frozen, struct build *build)
     return copied ? BEHALF_OK : build_too_large(build);
 }
 
-enum status
-schema_compile(struct slice text, struct schema **schema, struct error *error)
+static enum status
+compile(struct slice text, size_t *pattern_parts, struct schema **schema, struct error *error)
 {
     struct frozen_schema *frozen;
     struct arena arena;
@@ -192,7 +192,8 @@ schema_compile(struct slice text, struct schema **schema, struct error *error)
     arena_init(&frozen->arena, BUILD_ARENA_MAX);
     frozen->schema.text = arena_copy(&frozen->arena, text);
     BEHALF_ASSERT(frozen->schema.text.data != NULL);
-    status = build_schema(&build, frozen->schema.text, &arena, &frozen->arena, error);
+    status =
+        build_schema(&build, frozen->schema.text, pattern_parts, &arena, &frozen->arena, error);
     if (status == BEHALF_OK) {
         status = freeze(frozen, &build);
         if (status != BEHALF_OK)
@@ -204,6 +205,20 @@ schema_compile(struct slice text, struct schema **schema, struct error *error)
         schema_unref(&frozen->schema);
     arena_release(&arena);
     return status;
+}
+
+enum status
+schema_compile(struct slice text, struct schema **schema, struct error *error)
+{
+    size_t pattern_parts = CAVEAT_PATTERN_PARTS_MAX;
+
+    return compile(text, &pattern_parts, schema, error);
+}
+
+enum status
+schema_compile_stored(struct slice text, struct schema **schema, struct error *error)
+{
+    return compile(text, NULL, schema, error);
 }
 
 /* Only these two change a schema that is shared: its count, through the constant pointer that its

@@ -113,7 +113,8 @@ compile_caveat(struct build *build, const struct ast_item *item, const struct ca
     if (status != BEHALF_OK)
         return status;
     status = caveat_compile(item->name.text, parameters, count, item->body, item->body_line,
-                            item->body_column, build->caveat_arena, caveat, build->error);
+                            item->body_column, build->pattern_parts, build->caveat_arena, caveat,
+                            build->error);
     return status == BEHALF_BUDGET_EXHAUSTED ? build_too_large(build) : status;
 }
 

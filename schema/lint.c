@@ -327,7 +327,7 @@ schema_lint(struct slice text, struct schema_lint **lints, size_t *count, struct
     enum status status;
 
     arena_init(&arena, BUILD_ARENA_MAX);
-    status = build_schema(&build, text, &arena, &arena, error);
+    status = build_schema(&build, text, NULL, &arena, &arena, error);
     if (status == BEHALF_OK) {
         status = run_lints(&linter, &build);
         build_release(&build);

@@ -177,6 +177,11 @@ struct schema {
 /* `text` is copied. Partials are expanded; `import` is refused (the command line resolves it). */
 enum status schema_compile(struct slice text, struct schema **schema,
                            struct error *error) BEHALF_MUST_USE;
+
+/* The same for a text that was accepted once, perhaps by an earlier version: bounds of what
+ * compiling may take do not apply, so that a store always opens. */
+enum status schema_compile_stored(struct slice text, struct schema **schema,
+                                  struct error *error) BEHALF_MUST_USE;
 struct schema *schema_ref(const struct schema *schema);
 void schema_unref(const struct schema *schema); /* accepts NULL */
 

@@ -144,7 +144,7 @@ measure(const struct subject *subject)
     arena_init(&arena, CAP);
     arena_init(&scratch, CAP);
     must(caveat_compile(SLICE_LITERAL("c"), subject->parameters, subject->count,
-                        slice_of(subject->text), 1, 1, &arena, &caveat, &error),
+                        slice_of(subject->text), 1, 1, NULL, &arena, &caveat, &error),
          &error);
     must(datum_parse_json(slice_of(subject->stored), &arena, &datum, &error), &error);
     buffer_init(&stored);
@@ -348,7 +348,7 @@ measure_price(const struct price *price)
     arena_init(&scratch, CAP);
     buffer_init(&json);
     must(caveat_compile(SLICE_LITERAL("c"), price->parameters, price->count, slice_of(price->text),
-                        1, 1, &arena, &caveat, &error),
+                        1, 1, NULL, &arena, &caveat, &error),
          &error);
     put_context(price, &json);
     must(datum_parse_json(buffer_slice(&json), &arena, &request, &error), &error);

@@ -48,7 +48,7 @@ check_residual(const struct caveat *caveat, const struct datum *part, struct are
 
         buffer_add_text(&text, usage);
         status = caveat_compile(SLICE_LITERAL("c"), parameters, BEHALF_COUNT_OF(parameters),
-                                buffer_slice(&text), 1, 1, arena, &rest, &error);
+                                buffer_slice(&text), 1, 1, NULL, arena, &rest, &error);
         /* Printing can make a text longer, and values deeper, than the limits. */
         BEHALF_ASSERT(status == BEHALF_OK || status == BEHALF_SCHEMA_PARSE_ERROR ||
                       status == BEHALF_BUDGET_EXHAUSTED || status == BEHALF_SCHEMA_TYPE_ERROR);
@@ -113,7 +113,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buffer_add_byte(&text, '\n'); /* ends a comment */
     buffer_add_text(&text, usage);
     if (caveat_compile(SLICE_LITERAL("c"), parameters, BEHALF_COUNT_OF(parameters),
-                       buffer_slice(&text), 1, 1, &arena, &caveat, &error) != BEHALF_OK)
+                       buffer_slice(&text), 1, 1, NULL, &arena, &caveat, &error) != BEHALF_OK)
         BEHALF_ASSERT(error.status == BEHALF_BUDGET_EXHAUSTED ||
                       (error.line > 0 && error.column > 0));
     else if (datum_parse_json(json, &arena, &context, &error) == BEHALF_OK)

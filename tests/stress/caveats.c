@@ -75,7 +75,7 @@ main(void)
 
     arena_init(&arena, CAP);
     status = caveat_compile(SLICE_LITERAL("c"), parameters, BEHALF_COUNT_OF(parameters),
-                            slice_of(text), 1, 1, &arena, &caveat, NULL);
+                            slice_of(text), 1, 1, NULL, &arena, &caveat, NULL);
     BEHALF_ASSERT(status == BEHALF_OK);
     for (size_t index = 0; index < THREADS; index++)
         BEHALF_ASSERT(pthread_create(&threads[index], NULL, run, &wrong[index]) == 0);

@@ -69,7 +69,7 @@ compile(struct oracle_caveats *caveats, const struct world_caveat *source)
         add_name(caveats, source->parameters[i].name);
     }
     if (caveat_compile(slice_of(source->name), parameters, (size_t)source->parameter_count,
-                       slice_of(source->condition), 1, 1, &caveats->arena, &compiled,
+                       slice_of(source->condition), 1, 1, NULL, &caveats->arena, &compiled,
                        &error) != BEHALF_OK)
         give_up("the condition", source->condition, &error);
     return compiled;

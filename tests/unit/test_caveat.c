@@ -100,12 +100,12 @@ Test(caveat, places_are_those_of_the_file)
     struct error error;
 
     cr_expect_eq(caveat_compile(SLICE_LITERAL("c"), &parameter, 1, SLICE_LITERAL(" b == 1"), 7, 20,
-                                &arena, &caveat, &error),
+                                NULL, &arena, &caveat, &error),
                  BEHALF_SCHEMA_TYPE_ERROR);
     cr_expect_eq(error.line, 7);
     cr_expect_eq(error.column, 21);
     cr_expect_eq(caveat_compile(SLICE_LITERAL("c"), &parameter, 1, SLICE_LITERAL("\n  b == 1"), 7,
-                                20, &arena, &caveat, &error),
+                                20, NULL, &arena, &caveat, &error),
                  BEHALF_SCHEMA_TYPE_ERROR);
     cr_expect_eq(error.line, 8);
     cr_expect_eq(error.column, 3);
@@ -482,9 +482,9 @@ Test(caveat, a_compiled_caveat_keeps_nothing_of_its_callers)
     const struct caveat *caveat = NULL;
     struct error error;
 
-    cr_assert_eq(
-        caveat_compile(slice_of(name), &declared, 1, slice_of(text), 1, 1, &arena, &caveat, &error),
-        BEHALF_OK);
+    cr_assert_eq(caveat_compile(slice_of(name), &declared, 1, slice_of(text), 1, 1, NULL, &arena,
+                                &caveat, &error),
+                 BEHALF_OK);
     memset(name, '?', 1);
     memset(text, '?', sizeof text - 1);
     memset(parameter, '?', 3);
@@ -503,13 +503,13 @@ Test(caveat, parameters_are_checked)
     for (size_t index = 0; index < BEHALF_COUNT_OF(many); index++)
         many[index] = (struct caveat_parameter){SLICE_LITERAL("a"), {CAVEAT_INT, NULL}};
     cr_expect_eq(caveat_compile(SLICE_LITERAL("c"), many, BEHALF_COUNT_OF(many),
-                                SLICE_LITERAL("true"), 1, 1, &arena, &caveat, &error),
+                                SLICE_LITERAL("true"), 1, 1, NULL, &arena, &caveat, &error),
                  BEHALF_SCHEMA_TYPE_ERROR);
-    cr_expect_eq(caveat_compile(SLICE_LITERAL("c"), many, 0, SLICE_LITERAL("true"), 1, 1, &arena,
-                                &caveat, &error),
+    cr_expect_eq(caveat_compile(SLICE_LITERAL("c"), many, 0, SLICE_LITERAL("true"), 1, 1, NULL,
+                                &arena, &caveat, &error),
                  BEHALF_SCHEMA_TYPE_ERROR);
-    cr_expect_eq(caveat_compile(SLICE_LITERAL("c"), &odd, 1, SLICE_LITERAL("true"), 1, 1, &arena,
-                                &caveat, &error),
+    cr_expect_eq(caveat_compile(SLICE_LITERAL("c"), &odd, 1, SLICE_LITERAL("true"), 1, 1, NULL,
+                                &arena, &caveat, &error),
                  BEHALF_SCHEMA_TYPE_ERROR);
     cr_expect_null(caveat);
 }

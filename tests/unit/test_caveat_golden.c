@@ -145,7 +145,7 @@ check_residual(struct line *line, const struct caveat *caveat, const struct datu
         buffer_add_format(&text, " && (true || dyn(%.*s) == null)",
                           SLICE_PRINTF(parameters[index].name));
     }
-    status = caveat_compile(SLICE_LITERAL("c"), parameters, count, buffer_slice(&text), 1, 1,
+    status = caveat_compile(SLICE_LITERAL("c"), parameters, count, buffer_slice(&text), 1, 1, NULL,
                             &line->arena, &rest, &error);
     cr_expect_eq(status, BEHALF_OK, "%s:%d: residual %s: %s %s", line->file, line->number,
                  text.data, error.message, error.hint);
@@ -215,7 +215,7 @@ check_line(struct line *line)
                                    parameters);
     context = caveat_test_json(&line->arena, bare ? SLICE_LITERAL("{\"zz\":true}") : line->context);
     answer.status = caveat_compile(SLICE_LITERAL("c"), parameters, count, buffer_slice(&text), 1, 1,
-                                   &line->arena, &caveat, &answer.error);
+                                   NULL, &line->arena, &caveat, &answer.error);
     if (answer.status == BEHALF_OK) {
         answer = ask(line, caveat, context);
         print_answer(caveat, &answer, &found);

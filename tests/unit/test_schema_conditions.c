@@ -170,3 +170,48 @@ Test(schema_conditions, strings_without_an_end_are_found)
                  "SCHEMA_TYPE_ERROR 2:8 [\"a\\\"] imports are not resolved here | the command line "
                  "puts imported files into one text before it writes a schema");
 }
+
+/* The patterns of all caveats share one bound: each takes time to compile, and memory. */
+Test(schema_conditions, patterns_that_are_too_large_together_are_refused_and_named)
+{
+    static const char pattern[] = "(a{0,30}b{0,30}){0,30}k";
+    struct schema *schema = NULL;
+    struct error error;
+    struct buffer text;
+
+    buffer_init(&text);
+    buffer_add_text(&text, "definition user {}\n");
+    for (int count = 0; count < 60; count++)
+        buffer_add_format(&text,
+                          "caveat large_%d(s string) { s.matches('%s') || s.matches('x%s') }\n",
+                          count, pattern, pattern);
+    cr_assert_eq(schema_compile(buffer_slice(&text), &schema, &error), BEHALF_SCHEMA_TYPE_ERROR);
+    cr_expect_not_null(strstr(error.message, "the patterns of the schema are too large"), "%s",
+                       error.message);
+    cr_expect_eq(error.text[0], '\'', "%s", error.text);
+    cr_expect_gt(error.line, 1);
+    /* A store that took it before must open all the same. */
+    cr_assert_eq(schema_compile_stored(buffer_slice(&text), &schema, &error), BEHALF_OK, "%s",
+                 error.message);
+    schema_unref(schema);
+    buffer_release(&text);
+}
+
+Test(schema_conditions, small_patterns_fit_by_the_hundred)
+{
+    struct schema *schema = NULL;
+    struct error error;
+    struct buffer text;
+
+    buffer_init(&text);
+    buffer_add_text(&text, "definition user {}\n");
+    for (int count = 0; count < 256; count++)
+        buffer_add_format(&text, "caveat small_%d(s string) { s.matches('^name-[0-9]+$') }\n",
+                          count);
+    cr_assert_eq(schema_compile(buffer_slice(&text), &schema, &error), BEHALF_OK, "%s",
+                 error.message);
+    schema_unref(schema);
+    buffer_add_text(&text, "caveat one_more(s string) { s.matches('a') }\n");
+    cr_assert_eq(schema_compile(buffer_slice(&text), &schema, &error), BEHALF_SCHEMA_TYPE_ERROR);
+    buffer_release(&text);
+}
