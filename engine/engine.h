@@ -462,8 +462,9 @@ struct engine_write {
 };
 
 /* Does what a write needs and what needs nothing of the store's state, so that the writer, on whom
- * everybody waits, does not: compiles a schema. On a thread of the pool, before engine_write_submit;
- * without it the writer does the same. When it fails, the status and the error are the write's. */
+ * everybody waits, does not: compiles a schema. On a thread of the pool, before
+ * engine_write_submit; without it the writer does the same. When it fails, the status and the error
+ * are the write's. */
 enum status engine_write_prepare(struct engine_write *write) BEHALF_MUST_USE;
 /* Frees what was prepared of a write that was not submitted. */
 void engine_write_abandon(struct engine_write *write);

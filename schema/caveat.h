@@ -24,7 +24,8 @@
 #define CAVEAT_TEXT_MAX 100000
 #define CAVEAT_STEPS_MAX 100000
 /* Parts of the automata of all patterns of a schema, each of which counts for at least 1,000: some
- * 100 ms to compile, and at most 256 patterns, which keep up to 512 KiB each while they are used. */
+ * 100 ms to compile, and at most 256 patterns, which keep up to 512 KiB each while they are in
+ * use. */
 #define CAVEAT_PATTERN_PARTS_MAX ((size_t)256000)
 
 struct caveat;
