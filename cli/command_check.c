@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/relationship.h"
 #include "cli/cli.h"
+#include "cli/validation.h"
 
 /* `RESOURCE#PERMISSION@SUBJECT` into its three texts. */
 static bool
@@ -161,6 +162,7 @@ struct bulk {
     size_t capacity;
     size_t errors;
     size_t wrong;
+    struct validation_result tested; /* the same for --junit */
 };
 
 static bool
@@ -278,10 +280,21 @@ expectation_word(enum expectation expected)
     return expected == EXPECT_ALLOW ? "allow" : expected == EXPECT_DENY ? "deny" : "conditional";
 }
 
+static void
+bulk_note(struct cli *cli, struct bulk *bulk, const struct bulk_item *item, struct slice note)
+{
+    struct validation_case *made =
+        validation_case_add(&bulk->tested, VALIDATION_ASSERTION,
+                            note.size > 0 ? VALIDATION_FAILED : VALIDATION_PASSED, item->text);
+
+    made->line = (uint32_t)item->line;
+    made->message = validation_keep(&cli->arena, note);
+}
+
 /* Adds one row: question, actor, decision, until, note. */
 static void
-bulk_row(struct bulk *bulk, const struct bulk_item *item, struct behalf_value result,
-         struct cli_table *table)
+bulk_row(struct cli *cli, struct bulk *bulk, const struct bulk_item *item,
+         struct behalf_value result, struct cli_table *table)
 {
     struct behalf_value problem = behalf_value_get(result, "error");
     enum cli_exit code = decision_exit(result);
@@ -309,6 +322,7 @@ bulk_row(struct bulk *bulk, const struct bulk_item *item, struct behalf_value re
     cli_table_cell(table, buffer_slice(&decision));
     cli_table_cell(table, cli_get_text(result, "valid_until"));
     cli_table_cell(table, buffer_slice(&note));
+    bulk_note(cli, bulk, item, buffer_slice(&note));
     buffer_release(&decision);
     buffer_release(&note);
 }
@@ -345,16 +359,29 @@ bulk_ask(struct cli *cli, struct bulk *bulk, size_t from, size_t count, struct c
     }
     for (size_t index = from; result == CLI_OK && index < from + count; index++)
         if (behalf_value_next(&rest, &one))
-            bulk_row(bulk, &bulk->items[index], one, table);
+            bulk_row(cli, bulk, &bulk->items[index], one, table);
     behalf_reply_free(reply);
     return result;
+}
+
+static bool
+bulk_junit(struct cli *cli, const struct bulk *bulk)
+{
+    struct buffer text;
+    bool good;
+
+    buffer_init(&text);
+    validation_junit("check-bulk", &bulk->tested, 1, &text);
+    good = cli_file_replace(cli, cli->junit, buffer_slice(&text));
+    buffer_release(&text);
+    return good;
 }
 
 static enum cli_exit
 run_check_bulk(struct cli *cli)
 {
     const char *path = cli->arguments[0];
-    struct bulk bulk = {0};
+    struct bulk bulk = {.tested.path = path};
     struct cli_table table;
     struct buffer text;
     enum cli_exit result = CLI_USAGE;
@@ -376,6 +403,8 @@ run_check_bulk(struct cli *cli)
                           &table);
     if (result == CLI_OK && !cli->json)
         cli_table_print(&table, stdout);
+    if (result == CLI_OK && cli->junit != NULL && !bulk_junit(cli, &bulk))
+        result = CLI_USAGE;
     if (result == CLI_OK && bulk.wrong > 0)
         result = cli_problem(cli, CLI_NOT_AS_EXPECTED, NULL,
                              "%zu of %zu answers are not as expected", bulk.wrong, bulk.count);
@@ -384,6 +413,7 @@ run_check_bulk(struct cli *cli)
     cli_table_release(&table);
     buffer_release(&text);
     memory_free(bulk.items);
+    memory_free(bulk.tested.cases);
     return result;
 }
 
@@ -403,6 +433,6 @@ const struct command cli_check_commands[] = {
      "(actor=A[,A...]), what is expected (true, false or conditional) and, last, a context for\n"
      "this question alone (with {JSON}); --context is for those that have none. Lines that begin\n"
      "with // are comments. Exits with 3 when an answer is an error or not as expected.\n",
-     OPTION_READ | OPTION_CONTEXT, 1, 1, run_check_bulk},
+     OPTION_READ | OPTION_CONTEXT | OPTION_JUNIT, 1, 1, run_check_bulk},
     {.name = NULL},
 };

@@ -65,7 +65,7 @@ write_junit(struct cli *cli, const struct validation_result *results, size_t cou
     bool good;
 
     buffer_init(&text);
-    validation_junit(results, count, &text);
+    validation_junit("validate", results, count, &text);
     good = cli_file_replace(cli, cli->junit, buffer_slice(&text));
     buffer_release(&text);
     return good;

@@ -44,7 +44,7 @@ _behalf()
     esac
     case $command in
         check) options="$read --actor --context --explain" ;;
-        check-bulk) options="$read --context" ;;
+        check-bulk) options="$read --context --junit" ;;
         expand) options="$read --depth" ;;
         lookup-resources) options="$read --actor --context --limit --cursor --all" ;;
         lookup-subjects) options="$read --context --limit --cursor --all" ;;

@@ -168,7 +168,7 @@ struct validation_tree {
     struct arena work; /* of the subject being followed */
     struct spot *spots;
     size_t spot_count;
-    struct listing *listings; /* every stored subject, each place */
+    struct listing *listings; /* every stored subject, each place; in the order of subjects */
     uint32_t listing_count;
     uint32_t listing_capacity;
     struct way_back *ways_back;
@@ -304,6 +304,7 @@ enum status validation_rewrite(struct slice text, const struct validation_file *
 void validation_print(const struct validation_result *result, bool color);
 void validation_print_total(const struct validation_result *results, size_t count);
 void validation_print_json(const struct validation_result *results, size_t count);
-void validation_junit(const struct validation_result *results, size_t count, struct buffer *out);
+void validation_junit(const char *command, const struct validation_result *results, size_t count,
+                      struct buffer *out);
 
 #endif

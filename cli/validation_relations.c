@@ -3,6 +3,7 @@
  * and nobody else. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/validation.h"
 
@@ -51,48 +52,64 @@ same_object(const struct object *a, const struct object *b)
            slice_equal(a->id, b->id) && slice_equal(a->relation, b->relation);
 }
 
-static bool
-contains(const struct object *objects, size_t count, const struct object *one)
+/* Sorts what a file lists in any order, perhaps twice; what is found stands in order already. Gives
+ * how many different ones there are. */
+static uint32_t
+sort_holders(struct object *holders, uint32_t count)
 {
-    for (size_t index = 0; index < count; index++)
-        if (same_object(&objects[index], one))
-            return true;
-    return false;
+    uint32_t kept = 0;
+
+    if (count > 0)
+        qsort(holders, count, sizeof *holders, validation_object_compare);
+    for (uint32_t index = 0; index < count; index++)
+        if (kept == 0 || !same_object(&holders[kept - 1], &holders[index]))
+            holders[kept++] = holders[index];
+    return kept;
 }
 
-/* As sets; found holders stand once each, expected ones perhaps twice. */
-static bool
-same_holders(const struct listed_subject *expected, const struct listed_subject *found)
+static int
+compare_marked(const void *left, const void *right)
 {
-    for (uint32_t index = 0; index < expected->holder_count; index++)
-        if (!contains(found->holders, found->holder_count, &expected->holders[index]))
-            return false;
-    for (uint32_t index = 0; index < found->holder_count; index++)
-        if (!contains(expected->holders, expected->holder_count, &found->holders[index]))
-            return false;
-    return true;
+    const struct marked_subject *a = left;
+    const struct marked_subject *b = right;
+    int order = validation_object_compare(&a->subject, &b->subject);
+
+    return order != 0 ? order : (int)a->conditional - (int)b->conditional;
+}
+
+static uint32_t
+sort_exceptions(struct marked_subject *exceptions, uint32_t count)
+{
+    uint32_t kept = 0;
+
+    if (count > 0)
+        qsort(exceptions, count, sizeof *exceptions, compare_marked);
+    for (uint32_t index = 0; index < count; index++)
+        if (kept == 0 || compare_marked(&exceptions[kept - 1], &exceptions[index]) != 0)
+            exceptions[kept++] = exceptions[index];
+    return kept;
 }
 
 static bool
-has_exception(const struct listed_subject *listed, const struct marked_subject *one)
+same_holders(struct listed_subject *expected, const struct listed_subject *found)
 {
-    for (uint32_t index = 0; index < listed->exception_count; index++)
-        if (same_object(&listed->exceptions[index].subject, &one->subject) &&
-            listed->exceptions[index].conditional == one->conditional)
-            return true;
-    return false;
+    uint32_t count = sort_holders(expected->holders, expected->holder_count);
+    bool same = count == found->holder_count;
+
+    for (uint32_t index = 0; same && index < count; index++)
+        same = same_object(&expected->holders[index], &found->holders[index]);
+    return same;
 }
 
 static bool
-same_exceptions(const struct listed_subject *expected, const struct listed_subject *found)
+same_exceptions(struct listed_subject *expected, const struct listed_subject *found)
 {
-    for (uint32_t index = 0; index < expected->exception_count; index++)
-        if (!has_exception(found, &expected->exceptions[index]))
-            return false;
-    for (uint32_t index = 0; index < found->exception_count; index++)
-        if (!has_exception(expected, &found->exceptions[index]))
-            return false;
-    return true;
+    uint32_t count = sort_exceptions(expected->exceptions, expected->exception_count);
+    bool same = count == found->exception_count;
+
+    for (uint32_t index = 0; same && index < count; index++)
+        same = compare_marked(&expected->exceptions[index], &found->exceptions[index]) == 0;
+    return same;
 }
 
 static struct slice
@@ -108,9 +125,20 @@ found_text(struct comparison *comparison, const struct listed_subject *found)
     return kept;
 }
 
+static int
+compare_to_found(const void *wanted, const void *found)
+{
+    const struct listed_subject *listed = found;
+
+    return validation_object_compare(wanted, &listed->who.subject);
+}
+
+/* Found subjects stand in the order of validation_object_compare. */
 static void
 compare_subject(struct comparison *comparison, const struct validation_scalar *source)
 {
+    const struct listed_subject *found;
+    bool *met;
     struct listed_subject expected;
     struct error error;
     struct slice nothing = {"", 0};
@@ -121,25 +149,27 @@ compare_subject(struct comparison *comparison, const struct validation_scalar *s
                error.message);
         return;
     }
-    for (uint32_t index = 0; index < comparison->found_count; index++) {
-        const struct listed_subject *found = &comparison->found[index];
-        struct slice text;
-
-        if (!same_object(&found->who.subject, &expected.who.subject))
-            continue;
-        text = found_text(comparison, found);
-        if (comparison->met[index])
-            differ(comparison, source->line, nothing, "'%.*s' is expected twice",
-                   SLICE_PRINTF(source->text));
-        else if (expected.who.conditional != found->who.conditional ||
-                 !same_exceptions(&expected, found) || !same_holders(&expected, found))
-            differ(comparison, source->line, nothing, "expected '%.*s', found '%.*s'",
-                   SLICE_PRINTF(source->text), SLICE_PRINTF(text));
-        comparison->met[index] = true;
+    found = comparison->found_count == 0
+                ? NULL
+                : bsearch(&expected.who.subject, comparison->found, comparison->found_count,
+                          sizeof *found, compare_to_found);
+    if (found == NULL) {
+        differ(comparison, source->line, nothing, "expected '%.*s', not found",
+               SLICE_PRINTF(source->text));
         return;
     }
-    differ(comparison, source->line, nothing, "expected '%.*s', not found",
-           SLICE_PRINTF(source->text));
+    met = &comparison->met[found - comparison->found];
+    if (*met) {
+        differ(comparison, source->line, nothing, "'%.*s' is expected twice",
+               SLICE_PRINTF(source->text));
+    } else if (expected.who.conditional != found->who.conditional ||
+               !same_exceptions(&expected, found) || !same_holders(&expected, found)) {
+        struct slice text = found_text(comparison, found);
+
+        differ(comparison, source->line, nothing, "expected '%.*s', found '%.*s'",
+               SLICE_PRINTF(source->text), SLICE_PRINTF(text));
+    }
+    *met = true;
 }
 
 static void

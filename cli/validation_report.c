@@ -254,14 +254,15 @@ xml_case(struct buffer *out, const struct validation_case *one)
 }
 
 void
-validation_junit(const struct validation_result *results, size_t count, struct buffer *out)
+validation_junit(const char *command, const struct validation_result *results, size_t count,
+                 struct buffer *out)
 {
     struct validation_result total = sum(results, count);
 
     buffer_add_format(out,
                       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                      "<testsuites name=\"behalf validate\" tests=\"%u\" failures=\"%u\">\n",
-                      total.case_count, total.failed_count);
+                      "<testsuites name=\"behalf %s\" tests=\"%u\" failures=\"%u\">\n",
+                      command, total.case_count, total.failed_count);
     for (size_t index = 0; index < count; index++) {
         const struct validation_result *result = &results[index];
 

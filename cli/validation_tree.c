@@ -244,6 +244,19 @@ list_stored(struct validation_tree *tree, size_t at, struct error *error)
     return status;
 }
 
+/* Of one subject at one spot the unconditional place comes last, and so counts. */
+static int
+compare_listings(const void *left, const void *right)
+{
+    const struct listing *a = left;
+    const struct listing *b = right;
+    int order = validation_object_compare(&a->subject, &b->subject);
+
+    if (order == 0)
+        order = (a->spot > b->spot) - (a->spot < b->spot);
+    return order != 0 ? order : (int)b->conditional - (int)a->conditional;
+}
+
 enum status
 validation_tree_open(struct validation_tree *tree, const struct schema *schema,
                      const struct expand_node *root, struct arena *arena, struct error *error)
@@ -272,6 +285,8 @@ validation_tree_open(struct validation_tree *tree, const struct schema *schema,
         else if (spot->kind == SPOT_WAY_BACK)
             status = add_way_back(tree, at, &spot->node->subjects[0], error);
     }
+    if (tree->listing_count > 0)
+        qsort(tree->listings, tree->listing_count, sizeof *tree->listings, compare_listings);
     return status;
 }
 
@@ -485,6 +500,40 @@ run_round(struct validation_tree *tree)
     return settled;
 }
 
+/* The first listing that is not before the subject. */
+static uint32_t
+find_listing(const struct validation_tree *tree, const struct object *subject)
+{
+    uint32_t from = 0;
+    uint32_t to = tree->listing_count;
+
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+
+        if (validation_object_compare(&tree->listings[middle].subject, subject) < 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+/* Where the subject stands, and where the wildcard of its type does. */
+static void
+mark_listings(struct validation_tree *tree, const struct object *subject)
+{
+    for (uint32_t index = find_listing(tree, subject);
+         index < tree->listing_count && same_object(&tree->listings[index].subject, subject);
+         index++) {
+        const struct listing *listing = &tree->listings[index];
+        struct membership *stored = &tree->spots[listing->spot].stored;
+        struct belonging here = {listing->conditional ? CERTAINTY_PERHAPS : CERTAINTY_YES,
+                                 source_of(tree, listing->spot)};
+
+        *(subject->wildcard ? &stored->covered : &stored->named) = here;
+    }
+}
+
 static void
 mark_stored(struct validation_tree *tree, const struct object *subject)
 {
@@ -492,18 +541,9 @@ mark_stored(struct validation_tree *tree, const struct object *subject)
 
     for (size_t at = 0; at < tree->spot_count; at++)
         tree->spots[at].stored = tree->spots[at].before = none;
-    for (uint32_t index = 0; index < tree->listing_count; index++) {
-        const struct listing *listing = &tree->listings[index];
-        struct membership *stored = &tree->spots[listing->spot].stored;
-        struct belonging here = {listing->conditional ? CERTAINTY_PERHAPS : CERTAINTY_YES, NULL};
-
-        if (listing->subject.wildcard
-                ? subject->relation.size == 0 && slice_equal(listing->subject.type, subject->type)
-                : same_object(&listing->subject, subject)) {
-            here.source = source_of(tree, listing->spot);
-            *(listing->subject.wildcard ? &stored->covered : &stored->named) = here;
-        }
-    }
+    mark_listings(tree, subject);
+    if (!subject->wildcard && subject->relation.size == 0)
+        mark_listings(tree, &(struct object){.type = subject->type, .wildcard = true});
 }
 
 enum status

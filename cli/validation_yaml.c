@@ -3,7 +3,16 @@
  * second document are errors; an unknown key of the file is kept for a warning. */
 #include <yaml.h>
 
+#include "base/digest.h"
+#include "base/table.h"
+#include "cli/cli.h"
 #include "cli/validation.h"
+
+/* A validation file needs three levels, no anchors and no directives; libyaml takes time in the
+ * square of each. */
+#define NESTING_MAX 64
+#define ANCHORS_MAX 1000
+#define DIRECTIVES_MAX 16
 
 struct reader {
     yaml_document_t *document;
@@ -82,10 +91,8 @@ read_text(struct reader *reader, const yaml_node_t *node, const char *what,
 typedef enum status (*pair_function)(struct reader *reader, const yaml_node_t *key,
                                      const yaml_node_t *value);
 
-/* A key once only: the second one would silently win. Keys are few, so looking back is cheap;
- * `validation` may have many, and then it is still a sum of small numbers. */
 static bool
-key_is_repeated(struct reader *reader, const yaml_node_t *mapping, const yaml_node_pair_t *pair)
+stands_before(struct reader *reader, const yaml_node_t *mapping, const yaml_node_pair_t *pair)
 {
     const yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
 
@@ -98,25 +105,44 @@ key_is_repeated(struct reader *reader, const yaml_node_t *mapping, const yaml_no
     return false;
 }
 
+/* A key once only: the second one would silently win. Looking back is for hashes met before. */
+static enum status
+check_key(struct reader *reader, const yaml_node_t *mapping, const yaml_node_pair_t *pair,
+          struct table *seen)
+{
+    const yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
+    uint64_t hash;
+
+    if (key->type != YAML_SCALAR_NODE)
+        return fail_at(reader, key->start_mark, "a key must be text");
+    hash = digest_hash(text_of(key));
+    if (table_find(seen, hash) == TABLE_NONE)
+        return table_add(seen, hash, 0) ? BEHALF_OK : spent(reader);
+    if (stands_before(reader, mapping, pair))
+        return fail_at(reader, key->start_mark, "the key stands here a second time");
+    return BEHALF_OK;
+}
+
 static enum status
 each_pair(struct reader *reader, const yaml_node_t *mapping, const char *what,
           pair_function function)
 {
+    struct table seen;
+
     if (is_null(mapping))
         return BEHALF_OK;
     if (mapping->type != YAML_MAPPING_NODE)
         return fail_at(reader, mapping->start_mark, what);
+    if (!table_init(&seen, reader->arena, 16))
+        return spent(reader);
     for (const yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
          pair < mapping->data.mapping.pairs.top; pair++) {
         const yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
         const yaml_node_t *value = yaml_document_get_node(reader->document, pair->value);
-        enum status status;
+        enum status status = check_key(reader, mapping, pair, &seen);
 
-        if (key->type != YAML_SCALAR_NODE)
-            return fail_at(reader, key->start_mark, "a key must be text");
-        if (key_is_repeated(reader, mapping, pair))
-            return fail_at(reader, key->start_mark, "the key stands here a second time");
-        status = function(reader, key, value);
+        if (status == BEHALF_OK)
+            status = function(reader, key, value);
         if (status != BEHALF_OK)
             return status;
     }
@@ -331,6 +357,75 @@ expect_end(yaml_parser_t *parser, struct error *error)
     return BEHALF_MALFORMED_REQUEST;
 }
 
+static bool
+has_anchor(const yaml_event_t *event)
+{
+    return (event->type == YAML_SCALAR_EVENT && event->data.scalar.anchor != NULL) ||
+           (event->type == YAML_SEQUENCE_START_EVENT &&
+            event->data.sequence_start.anchor != NULL) ||
+           (event->type == YAML_MAPPING_START_EVENT && event->data.mapping_start.anchor != NULL);
+}
+
+/* Lines that begin with %, which nothing else but a directive does outside of a scalar. */
+static bool
+has_many_directives(struct slice text)
+{
+    struct slice line;
+    unsigned count = 0;
+
+    while (cli_line_next(&text, &line) && count <= DIRECTIVES_MAX)
+        count += line.size > 0 && line.data[0] == '%';
+    return count > DIRECTIVES_MAX;
+}
+
+static enum status
+walk_events(yaml_parser_t *parser, struct error *error)
+{
+    int depth = 0;
+    int anchors = 0;
+    bool more = true;
+    yaml_mark_t mark = {.line = 0};
+
+    while (more && depth <= NESTING_MAX && anchors <= ANCHORS_MAX) {
+        yaml_event_t event;
+
+        if (yaml_parser_parse(parser, &event) == 0)
+            return BEHALF_OK; /* what is wrong is said when the tree is made */
+        more = event.type != YAML_STREAM_END_EVENT;
+        anchors += has_anchor(&event);
+        if (event.type == YAML_SEQUENCE_START_EVENT || event.type == YAML_MAPPING_START_EVENT)
+            depth++;
+        if (event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT)
+            depth--;
+        mark = event.start_mark;
+        yaml_event_delete(&event);
+    }
+    if (depth <= NESTING_MAX && anchors <= ANCHORS_MAX)
+        return BEHALF_OK;
+    error_set(error, BEHALF_MALFORMED_REQUEST, "%s",
+              depth > NESTING_MAX ? "nested more than 64 deep" : "more than 1,000 anchors");
+    error_at(error, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1, (struct slice){"", 0});
+    return BEHALF_MALFORMED_REQUEST;
+}
+
+/* Before a tree is made of the text. */
+static enum status
+check_bounds(struct slice text, struct error *error)
+{
+    yaml_parser_t parser;
+    enum status status;
+
+    if (has_many_directives(text))
+        return error_set(error, BEHALF_MALFORMED_REQUEST, "more than 16 lines begin with '%%'");
+    if (yaml_parser_initialize(&parser) == 0)
+        return error_set(error, BEHALF_MALFORMED_REQUEST, "no memory for reading YAML");
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text.data, text.size);
+    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    status = walk_events(&parser, error);
+    yaml_parser_delete(&parser);
+    return status;
+}
+
 enum status
 validation_yaml_read(struct slice text, struct arena *arena, struct validation_file *file,
                      struct error *error)
@@ -342,6 +437,9 @@ validation_yaml_read(struct slice text, struct arena *arena, struct validation_f
     const yaml_node_t *root;
     enum status status;
 
+    status = check_bounds(text, error);
+    if (status != BEHALF_OK)
+        return status;
     if (yaml_parser_initialize(&parser) == 0)
         return error_set(error, BEHALF_MALFORMED_REQUEST, "no memory for reading YAML");
     yaml_parser_set_input_string(&parser, (const unsigned char *)text.data, text.size);

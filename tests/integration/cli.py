@@ -283,6 +283,15 @@ def bulk(ask, files):
                          "document:plan#view@user:bob\tfalse\n")
     assert code == 3 and "WRONG, line 1 expects deny" in out, out
     assert err == "behalf: 1 of 1 answers are not as expected\n", err
+    report = files("report.xml", "")
+    ask.expect(["check-bulk", "-", "--junit", report], 3, None, None,
+               text="document:plan#view@user:bob false\ndocument:plan#frob@user:bob\n"
+                    "document:plan#view@user:bob true\n")
+    with open(report) as file:
+        got = file.read()
+    assert '<testsuites name="behalf check-bulk" tests="3" failures="2">' in got, got
+    assert ('name="document:plan#view@user:bob" file="-" line="1">\n      '
+            '<failure message="WRONG, line 1 expects deny"></failure>') in got, got
     code, out, _ = run(["check-bulk", "-"], ask.endpoint,
                        "document:plan#frob@user:bob\ndocument:plan#view@user:bob\n")
     assert code == 3 and "UNKNOWN_RELATION_OR_PERMISSION" in out, out

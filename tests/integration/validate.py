@@ -257,6 +257,59 @@ def unreadable(folder):
         expect(["validate", "odd.yaml"], 1 if "schema: *a" in text else 3, None, folder=folder.path)
 
 
+def bounded(folder):
+    """What would take time in its square is refused, and many subjects are compared in no time."""
+    for text, message in (("[" * 60000, "nested more than 64 deep"),
+                          ("{a: " * 60000, "nested more than 64 deep"),
+                          ("- " * 60000, "nested more than 64 deep"),
+                          ("- &a%d x\n" * 1001 % tuple(range(1001)), "more than 1,000 anchors"),
+                          ("%%TAG !a%d! x\n" * 60000 % tuple(range(60000)) + "---\na\n",
+                           "more than 16 lines begin with '%'")):
+        folder.put("big.yaml", text)
+        assert message in expect(["validate", "big.yaml"], 3, folder=folder.path), text[:40]
+    expect(["validate", "/dev/zero"], 1, "", "behalf: '/dev/zero' is no .yaml, .yml, .zaml or .zed "
+           "file\nhint: see behalf validate --help\n")
+    os.symlink("/dev/zero", os.path.join(folder.path, "zero.yaml"))
+    expect(["validate", "zero.yaml"], 1, "",
+           "behalf: cannot read 'zero.yaml': it has more than 64 MiB\n", folder=folder.path)
+    head = "schema: |-\n  definition user {}\n  definition doc { relation reader: user }\n"
+    names = ["u%d" % n for n in range(20000)]
+    relationships = "relationships: |-\n" + "".join("  doc:1#reader@user:%s\n" % n for n in names)
+    lines = ['    - "[user:%s] is <doc:1#reader>"\n' % n for n in names]
+    folder.put("many.yaml", head + relationships + "validation:\n  doc:1#reader:\n" + "".join(lines))
+    expect(["validate", "many.yaml"], 0, None, folder=folder.path)
+    folder.put("less.yaml", head + relationships + "validation:\n  doc:1#reader:\n" +
+               "".join(lines[1:] + ['    - "[user:x] is <doc:1#reader>"\n']))
+    out = expect(["validate", "less.yaml"], 3, folder=folder.path)
+    assert out.endswith("expected '[user:x] is <doc:1#reader>', not found\n"
+                        "  failed less.yaml:20006: doc:1#reader\n"
+                        "    found '[user:u0] is <doc:1#reader>', not expected\n"), out
+
+
+def standard_input(folder):
+    expect(["validate", "-"], 0, "ok -: %s\n" % COUNTS, text=GOOD)
+    expect(["validate", "-", "--update"], 1, "", None, text=GOOD)
+
+
+def written_files(folder):
+    """What is written stays what it was."""
+    path = folder.put("real.yaml", GOOD.replace("{user:mallory}", "{user:old}"))
+    os.chmod(path, 0o640)
+    os.symlink("real.yaml", os.path.join(folder.path, "link.yaml"))
+    expect(["validate", "--update", "link.yaml"], 0, None, folder=folder.path)
+    assert os.path.islink(os.path.join(folder.path, "link.yaml"))
+    assert os.stat(path).st_mode & 0o777 == 0o640 and open(path).read() == GOOD
+    got = run(["validate", "real.yaml", "--junit", "/dev/stdout"], folder=folder.path)
+    assert got[0] == 0 and "</testsuites>\n" in got[1], got
+    with open(os.path.join(folder.path, "all"), "w") as out:
+        subprocess.run([os.path.abspath(BEHALF), "validate", "real.yaml", "--junit", "/dev/stdout"],
+                       stdout=out, cwd=folder.path, check=True, timeout=PATIENCE)
+    text = open(os.path.join(folder.path, "all")).read()
+    assert text.startswith("ok real.yaml") and text.endswith("</testsuites>\n"), text
+    assert run(["validate", "real.yaml", "--junit", "-"], folder=folder.path)[1] == text
+    assert sorted(os.listdir(folder.path)) == ["all", "link.yaml", "real.yaml"]
+
+
 def warnings(folder):
     folder.put("warn.yaml", GOOD.replace("read", "note") + "more: 1\n")
     text = expect(["validate", "warn.yaml"], 0, folder=folder.path)
@@ -444,10 +497,13 @@ def main():
     os.environ["NO_COLOR"] = "1"
     folder = Folder()
     try:
-        for group in (conformance, passing, failing, conditions, unreadable, warnings, junit, update,
-                      schema_files, schema_server):
+        for group in (conformance, passing, failing, conditions, unreadable, bounded, standard_input,
+                      warnings, junit, update, schema_files, schema_server):
             group(folder)
             print("validate: %s" % group.__name__, flush=True)
+        alone = Folder()
+        written_files(alone)
+        shutil.rmtree(alone.path)
     finally:
         shutil.rmtree(folder.path)
     sys.exit(1 if wrong else 0)
