@@ -276,7 +276,7 @@ $(FAULTS): tests/torture/faults.c $(B)/flags
 	$(Q)$(CC) $(MY_CPPFLAGS) $(filter-out -flto% -Wredundant-decls,$(MY_CFLAGS)) -Wno-pedantic -fPIC -shared \
 	  $(CPPFLAGS) $(CFLAGS) -o $@ $< -ldl
 .PHONY: torture torture-quick
-torture: deps ## faults against a server; about 15 minutes on two cores; TORTURE_ARGS='--seed N --only kills'
+torture: deps ## faults against a server; about 12 minutes on two cores; TORTURE_ARGS='--seed N --only kills'
 	@$(MAKE) $(PARALLEL) all $(FAULTS)
 	@/usr/bin/python3 tests/torture/run.py $(TORTURE_ARGS)
 torture-quick: $(PROGRAMS) $(FAULTS) ## a part of it that ends within 90 seconds

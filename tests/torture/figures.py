@@ -6,11 +6,15 @@ VERDICTS = ("lost", "partial", "wrong", "hung")
 class Figures:
     def __init__(self):
         self.counts = {}
+        self.peaks = {}
         self.verdicts = dict.fromkeys(VERDICTS, 0)
         self.problems = []
 
     def count(self, what, number=1):
         self.counts[what] = self.counts.get(what, 0) + number
+
+    def most(self, what, number):
+        self.peaks[what] = max(self.peaks.get(what, 0), number)
 
     def blame(self, verdict, text):
         """lost: acknowledged and gone. partial: a transaction is there in part. wrong: an answer, an
@@ -21,6 +25,8 @@ class Figures:
     def add(self, other):
         for what, number in other.counts.items():
             self.count(what, number)
+        for what, number in other.peaks.items():
+            self.most(what, number)
         for verdict, number in other.verdicts.items():
             self.verdicts[verdict] += number
         self.problems += other.problems

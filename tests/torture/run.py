@@ -27,6 +27,7 @@ PIECES = (
     Piece("clocks", "clock jumps", 300, 50, 10),
     Piece("frames", "malformed frames", 1000000, 50000, 20000),
     Piece("bombs", "bombs", 70, 14, 7),
+    Piece("greedy", "greedy attacks", 36, 6, 6),
 )
 
 
@@ -111,7 +112,8 @@ def table(pieces, sums, arguments):
 def details(pieces, sums):
     print("\nBeside these:")
     for piece in pieces:
-        for what, number in sorted(sums[piece.name][0].counts.items()):
+        figures = sums[piece.name][0]
+        for what, number in sorted([*figures.counts.items(), *figures.peaks.items()]):
             if what != piece.counted:
                 print("  %-12s %-52s %10d" % (piece.name, what, number))
 
@@ -136,7 +138,7 @@ def main():
     # The quick part ends by its clock, whatever the machine does: shards stop after their cycle.
     end = time.monotonic() + (75 if arguments.quick else 10 ** 6)
     print("torture: seed %d, %s" % (arguments.seed, "at most 90 s" if arguments.quick else
-                                    "about %d minutes on two cores" % max(1, 15 * arguments.scale)),
+                                    "about %d minutes on two cores" % max(1, 12 * arguments.scale)),
           flush=True)
     jobs = interleave([shards(piece, arguments, end) for piece in pieces])
     sums = {piece.name: [Figures(), None, 0.0] for piece in pieces}
