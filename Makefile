@@ -358,7 +358,9 @@ bench: all $(MICROS) ## micro benches, then the figures of docs/performance.md
 
 I = $(DESTDIR)
 MAN1 := $(wildcard docs/man/*.1)
+MAN3 := $(wildcard docs/man/*.3)
 MAN8 := $(wildcard docs/man/*.8)
+COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
 install: all $(B)/behalf.pc ## into $(DESTDIR)$(PREFIX)
 	install -d $I$(BINDIR) $I$(LIBDIR)/pkgconfig $I$(INCDIR)
 	$(if $(PROGRAMS),install -m 755 $(PROGRAMS) $I$(BINDIR))
@@ -367,14 +369,21 @@ install: all $(B)/behalf.pc ## into $(DESTDIR)$(PREFIX)
 	$(if $(LIBRARIES),ln -sf libbehalf.so.0 $I$(LIBDIR)/libbehalf.so)
 	$(if $(LIBRARIES),install -m 644 $(B)/behalf.pc $I$(LIBDIR)/pkgconfig/behalf.pc)
 	$(if $(MAN1),install -D -m 644 -t $I$(MANDIR)/man1 $(MAN1))
+	$(if $(MAN3),install -D -m 644 -t $I$(MANDIR)/man3 $(MAN3))
 	$(if $(MAN8),install -D -m 644 -t $I$(MANDIR)/man8 $(MAN8))
+	install -D -m 644 cli/completion.bash $I$(COMPLETIONS)/behalf
+	@$(if $(DESTDIR),,echo 'install: run ldconfig (as root) before programs are linked with libbehalf.so')
 uninstall: ## removes what install put there
 	rm -f $(addprefix $I$(BINDIR)/,behalfd behalf behalf-bench) $I$(INCDIR)/behalf.h
 	rm -f $(addprefix $I$(LIBDIR)/,libbehalf.a libbehalf.so libbehalf.so.0 pkgconfig/behalf.pc)
 	rm -f $(addprefix $I$(MANDIR)/man1/,$(notdir $(MAN1))) $(addprefix $I$(MANDIR)/man8/,$(notdir $(MAN8)))
+	rm -f $(addprefix $I$(MANDIR)/man3/,$(notdir $(MAN3))) $I$(COMPLETIONS)/behalf
 dist: ## source archive of the last commit
+	@git rev-parse --verify --quiet HEAD >/dev/null || { \
+	  echo 'dist: needs git and a clone with its history; this is neither' >&2; exit 1; }
 	@mkdir -p $(strip $(O))
-	git archive --prefix=behalf-$(VERSION)/ HEAD | gzip -9n >$(strip $(O))/behalf-$(VERSION).tar.gz
+	git archive --prefix=behalf-$(VERSION)/ --output=$(strip $(O))/behalf-$(VERSION).tar HEAD
+	gzip -9nf $(strip $(O))/behalf-$(VERSION).tar
 clean: ; @rm -rf $(strip $(O)) ## removes everything that was built
 help: ## this list
 	@echo 'make [TARGET] [VARIANT=release|debug|asan|tsan|ubsan|fuzz|cov|shrunk] [V=1] [WERROR=1]'

@@ -51,6 +51,7 @@ enum cli_option {
     DECIDES = 1U << 15, /* no option: the exit code is a decision */
     OPTION_COMMON = 1U << 16,
     OPTION_JUNIT = 1U << 17,
+    OPTION_WAIT = 1U << 18,
 };
 
 struct cli;
@@ -83,6 +84,7 @@ struct cli {
 
     const char *endpoint;
     uint32_t timeout_ms;
+    uint32_t wait_ms; /* for a server that is starting; 0 = not at all */
     bool json;
     bool json_errors; /* --json stands somewhere: a wrong command line is reported as JSON too */
     bool help;

@@ -12,6 +12,8 @@ static const struct command *const families[] = {
     cli_schema_tool_commands, cli_validate_commands, cli_import_commands,       cli_server_commands,
 };
 
+#define WAIT_DEFAULT_MS 10000
+
 enum option_kind {
     KIND_ENDPOINT,
     KIND_TIMEOUT,
@@ -35,11 +37,12 @@ enum option_kind {
     KIND_YES,
     KIND_CONTEXT,
     KIND_EXPLAIN,
+    KIND_WAIT,
 };
 
 struct option_row {
     const char *name;
-    const char *value; /* what follows; NULL for a switch */
+    const char *value; /* what follows; NULL for a switch, "[=...]" for what may be left out */
     enum option_kind kind;
     unsigned group; /* enum cli_option */
     const char *help;
@@ -77,6 +80,8 @@ static const struct option_row option_rows[] = {
      "for at-least-as-fresh (taken when no mode is given) and at-exact-snapshot"},
     {"--update", NULL, KIND_UPDATE, OPTION_UPDATE,
      "rewrite the expected relations of the files as they are found"},
+    {"--wait", "[=SECONDS]", KIND_WAIT, OPTION_WAIT,
+     "try again until the server is there (default 10 seconds)"},
     {"--write", NULL, KIND_WRITE, OPTION_WRITE, "rewrite the file in place"},
     {"--yes", NULL, KIND_YES, OPTION_YES, "do not ask"},
 };
@@ -132,7 +137,8 @@ put_option(const struct option_row *row, FILE *out)
 {
     char head[64];
 
-    (void)snprintf(head, sizeof head, "%s%s%s", row->name, row->value != NULL ? " " : "",
+    (void)snprintf(head, sizeof head, "%s%s%s", row->name,
+                   row->value != NULL && row->value[0] != '[' ? " " : "",
                    row->value != NULL ? row->value : "");
     (void)fprintf(out, "  %-24s %s\n", head, row->help);
 }
@@ -332,6 +338,9 @@ take_option(struct cli *cli, const struct option_row *row, const char *value)
     case KIND_EXPLAIN:
         cli->explain = true;
         return true;
+    case KIND_WAIT:
+        cli->wait_ms = WAIT_DEFAULT_MS;
+        return value[0] == '\0' || parse_seconds(value, &cli->wait_ms);
     case KIND_KEY:
         cli->idempotency_key = value;
         return value[0] != '\0';
@@ -369,6 +378,8 @@ parse_option(struct cli *cli, int count, char *const *words, int *at)
     if (row->value != NULL) {
         if (equals != NULL)
             value = equals + 1;
+        else if (row->value[0] == '[')
+            value = "";
         else if (*at + 1 < count)
             value = words[++*at];
         else

@@ -196,10 +196,32 @@ now_us(void)
     return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
+/* Connects, again and again for as long as --wait says: a server that starts is not there yet. */
+static enum cli_exit
+connect_in_time(struct cli *cli)
+{
+    static const struct timespec pause = {.tv_nsec = 50000000};
+    struct behalf_options options = {.timeout_ms = cli->timeout_ms,
+                                     .connect_timeout_ms = cli->timeout_ms};
+    double end_us = now_us() + cli->wait_ms * 1e3;
+
+    while (now_us() < end_us) {
+        enum behalf_status status =
+            behalf_connect(cli->endpoint, &options, &cli->client, &cli->error);
+
+        if (status == BEHALF_SUCCESS)
+            return CLI_OK;
+        if (status != BEHALF_FAILED_CONNECTION)
+            break;
+        (void)nanosleep(&pause, NULL);
+    }
+    return cli_connect(cli);
+}
+
 static enum cli_exit
 run_ping(struct cli *cli)
 {
-    enum cli_exit result = cli_connect(cli);
+    enum cli_exit result = connect_in_time(cli);
     double start_us = now_us();
 
     if (result != CLI_OK)
@@ -248,7 +270,9 @@ const struct command cli_server_commands[] = {
     {"server", "stats", "", "memory, queues and counters of the server",
      "What the rows mean stands in protocol.md; counters begin when the server starts.\n", 0, 0, 0,
      run_stats},
-    {NULL, "ping", "", "ask whether the server answers, and how fast", NULL, 0, 0, 0, run_ping},
+    {NULL, "ping", "", "ask whether the server answers, and how fast",
+     "  behalfd --data ./data & behalf ping --wait && behalf schema write plan.zed\n", OPTION_WAIT,
+     0, 0, run_ping},
     {NULL, "version", "", "the version of this program", NULL, 0, 0, 0, run_version},
     {NULL, "help", "[COMMAND...]", "this list, or the help of one command", NULL, 0, 0, 2,
      run_help},

@@ -58,6 +58,7 @@ _behalf()
         validate) options='--fail-on-warn --junit --update' ;;
         'schema fmt') options='--check --write' ;;
         import) options='--from-line' ;;
+        ping) options='--wait' ;;
     esac
     case $current in
         -*) COMPREPLY=($(compgen -W "$options $common" -- "$current")) ;;

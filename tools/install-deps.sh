@@ -82,7 +82,7 @@ fi
 as_root=
 if [ "$(id -u)" != 0 ]; then
     if ! command -v sudo >/dev/null 2>&1; then
-        echo "Please run as root: apt-get install $packages" >&2
+        echo "Please run as root: apt-get update && apt-get install $packages" >&2
         exit 1
     fi
     as_root=sudo
