@@ -428,11 +428,17 @@ write_record(struct store *store, struct slice name, struct slice value, struct 
 }
 
 /* Before anybody is told: whatever ends this process, the next one knows what was acknowledged. */
-static void
-mark_head(struct store *store)
+static enum status
+mark_head(struct store *store, struct error *error)
 {
-    directory_set_mark(store->directory, store->head.revision, store->incarnation);
-    directory_sync_mark(store->directory, env_monotonic_ns(store->env), true);
+    enum status status = BEHALF_OK;
+
+    if (store->directory == NULL)
+        return BEHALF_OK;
+    status = directory_set_mark(store->directory, store->head.revision, store->incarnation, error);
+    if (status == BEHALF_OK)
+        directory_sync_mark(store->directory, env_monotonic_ns(store->env), true);
+    return status;
 }
 
 enum status
@@ -444,6 +450,8 @@ store_sync(struct store *store, struct error *error)
         return error_set(error, BEHALF_OUTCOME_UNKNOWN,
                          "an earlier write failed: the store is read-only until it is reopened");
     status = kv_sync(store->kv, error);
+    if (status == BEHALF_OK)
+        status = mark_head(store, error);
     if (status != BEHALF_OK) {
         /* Never sync again and believe it: the kernel reports a lost page once. */
         atomic_store(&store->failed, true);
@@ -452,8 +460,6 @@ store_sync(struct store *store, struct error *error)
         return BEHALF_OUTCOME_UNKNOWN;
     }
     atomic_fetch_add(&store->syncs, 1);
-    if (store->directory != NULL)
-        mark_head(store);
     return BEHALF_OK;
 }
 

@@ -117,7 +117,9 @@ mark_read(struct directory *directory, struct error *error)
         goto done;
     }
     size = pread(directory->mark, slots, sizeof slots, 0);
-    if (size < 0) {
+    /* After a kill the newest slot may be in the page cache only: it is on the disk before the
+     * other one is overwritten. */
+    if (size < 0 || fdatasync(directory->mark) != 0) {
         status = failed(error, "read high-water mark", path);
         goto done;
     }
@@ -174,40 +176,35 @@ directory_mark(const struct directory *directory, uint64_t *revision,
     return true;
 }
 
-static void
-complain_of_mark(struct directory *directory)
-{
-    if (!directory->complained)
-        log_line(LOG_WARN, "cannot write the high-water mark", "path=\"%s\" reason=\"%s\"",
-                 directory->path, strerror(errno));
-    directory->complained = true;
-}
-
-void
-directory_set_mark(struct directory *directory, uint64_t revision,
-                   const uint8_t incarnation[INCARNATION_SIZE])
+/* Never over the newest that is synced: a power cut may tear what is not. */
+static bool
+slot_write(struct directory *directory)
 {
     char slot[MARK_SLOT_SIZE];
     int next = 1 - directory->slot;
 
-    if (directory->marked && directory->mark >= 0 && revision == directory->revision &&
+    slot_fill(directory, slot);
+    return pwrite(directory->mark, slot, sizeof slot, (off_t)next * MARK_SLOT_SIZE) ==
+           (ssize_t)sizeof slot;
+}
+
+enum status
+directory_set_mark(struct directory *directory, uint64_t revision,
+                   const uint8_t incarnation[INCARNATION_SIZE], struct error *error)
+{
+    bool created = directory->mark < 0;
+
+    if (directory->marked && !created && revision == directory->revision &&
         memcmp(incarnation, directory->incarnation, INCARNATION_SIZE) == 0)
-        return;
+        return BEHALF_OK;
     directory->marked = true;
     directory->revision = revision;
     directory->counter++;
     memcpy(directory->incarnation, incarnation, INCARNATION_SIZE);
-    if (directory->mark < 0) {
-        if (!mark_create(directory))
-            complain_of_mark(directory);
-        return;
-    }
-    /* Never over the newest that is synced: a power cut may tear what is not. */
-    slot_fill(directory, slot);
-    directory->pending = pwrite(directory->mark, slot, sizeof slot, (off_t)next * MARK_SLOT_SIZE) ==
-                         (ssize_t)sizeof slot;
-    if (!directory->pending)
-        complain_of_mark(directory);
+    if (created ? !mark_create(directory) : !slot_write(directory))
+        return failed(error, "write the high-water mark of", directory->path);
+    directory->pending = !created;
+    return BEHALF_OK;
 }
 
 void
@@ -219,8 +216,12 @@ directory_sync_mark(struct directory *directory, int64_t monotonic_ns, bool lazy
         monotonic_ns - directory->synced_ns < MARK_NS)
         return;
     directory->synced_ns = monotonic_ns;
-    if (fdatasync(directory->mark) != 0) {
-        complain_of_mark(directory);
+    /* Written again: the kernel may have thrown away the bytes of a sync that failed before. */
+    if (!slot_write(directory) || fdatasync(directory->mark) != 0) {
+        if (!directory->complained)
+            log_line(LOG_WARN, "cannot sync the high-water mark", "path=\"%s\" reason=\"%s\"",
+                     directory->path, strerror(errno));
+        directory->complained = true;
         return;
     }
     directory->pending = false;
@@ -236,7 +237,7 @@ lock_take(struct directory *directory, struct error *error)
     char *path = join(directory->path, "LOCK");
     enum status status = BEHALF_OK;
 
-    directory->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    directory->lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (directory->lock < 0)
         status = failed(error, "open lock", path);
     else if (flock(directory->lock, LOCK_EX | LOCK_NB) != 0)
@@ -273,6 +274,21 @@ salvage_finish(struct directory *directory, struct error *error)
     return status;
 }
 
+/* Who may write here could put a link in place of a file; who may read has the key that tokens are
+ * signed with. */
+static enum status
+check_owner(const char *path, const struct stat *about, struct error *error)
+{
+    if (about->st_uid == geteuid() && (about->st_mode & 077) == 0)
+        return BEHALF_OK;
+    (void)error_set(error, BEHALF_STORAGE_FAILED,
+                    "cannot open store '%s': its directory must belong to the server's user and be "
+                    "closed to all others; it belongs to user %ju and has mode %04o",
+                    path, (uintmax_t)about->st_uid, (unsigned)about->st_mode & 07777);
+    error_hint(error, "chown it to the user that the server runs as, and chmod 700 %.200s", path);
+    return BEHALF_STORAGE_FAILED;
+}
+
 enum status
 directory_open(const char *path, struct directory **directory, struct error *error)
 {
@@ -289,6 +305,9 @@ directory_open(const char *path, struct directory **directory, struct error *err
     if (!S_ISDIR(about.st_mode))
         return error_set(error, BEHALF_STORAGE_FAILED, "cannot open store '%s': not a directory",
                          path);
+    status = check_owner(path, &about, error);
+    if (status != BEHALF_OK)
+        return status;
     if (access(path, R_OK | W_OK | X_OK) != 0)
         return failed(error, "use data directory", path);
     result = memory_new(sizeof *result);

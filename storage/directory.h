@@ -22,7 +22,8 @@
 
 struct directory;
 
-/* Makes the directory (0700) when it is missing, and locks it. */
+/* Makes the directory (0700) when it is missing, and locks it. One that belongs to another user, or
+ * that others may use, is refused. */
 enum status directory_open(const char *path, struct directory **directory,
                            struct error *error) BEHALF_MUST_USE;
 void directory_close(struct directory *directory); /* accepts NULL */
@@ -41,12 +42,13 @@ enum status directory_created(struct directory *directory, struct error *error) 
 bool directory_mark(const struct directory *directory, uint64_t *revision,
                     uint8_t incarnation[INCARNATION_SIZE]);
 
-/* Sets the mark: one pwrite, no sync. Whoever kills the process afterwards finds it. A failure is
- * logged once: the old mark is still a true lower bound. */
-void directory_set_mark(struct directory *directory, uint64_t revision,
-                        const uint8_t incarnation[INCARNATION_SIZE]);
+/* Sets the mark: one pwrite, no sync. Whoever kills the process afterwards finds it. After a
+ * failure the old mark is still a true lower bound, and nothing above it may be acknowledged. */
+enum status directory_set_mark(struct directory *directory, uint64_t revision,
+                               const uint8_t incarnation[INCARNATION_SIZE],
+                               struct error *error) BEHALF_MUST_USE;
 /* Makes the mark outlive the machine. `lazy` skips it unless 1,000 revisions or a second passed
- * since the last. */
+ * since the last. A failure is logged once and tried again. */
 void directory_sync_mark(struct directory *directory, int64_t monotonic_ns, bool lazy);
 
 /* A copy of the database beside it, to open without touching the original. */

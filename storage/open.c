@@ -492,7 +492,11 @@ store_open(const struct store_options *options, struct store **store, struct err
     }
     BEHALF_ASSERT(result != NULL);
     result->directory = directory;
-    directory_set_mark(directory, result->head.revision, result->incarnation);
+    status = directory_set_mark(directory, result->head.revision, result->incarnation, error);
+    if (status != BEHALF_OK) {
+        store_close(result);
+        return status;
+    }
     store_settle(result);
     *store = result;
     return BEHALF_OK;

@@ -446,9 +446,10 @@ Test(store_open, a_damaged_mark_is_refused_but_one_torn_slot_is_not, .init = mak
 }
 
 /* Marks a revision while files may not grow beyond `size` bytes. */
-static void
+static enum status
 mark_within(struct directory *directory, uint64_t revision, rlim_t size)
 {
+    enum status status;
     static const uint8_t incarnation[INCARNATION_SIZE] = {1};
     struct rlimit before;
     struct rlimit small;
@@ -456,9 +457,10 @@ mark_within(struct directory *directory, uint64_t revision, rlim_t size)
     cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
     small = (struct rlimit){size, before.rlim_max};
     cr_assert_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
-    directory_set_mark(directory, revision, incarnation);
+    status = directory_set_mark(directory, revision, incarnation, &store_error);
     directory_sync_mark(directory, 0, false);
     cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    return status;
 }
 
 Test(store_open, marks_that_fail_one_after_the_other_leave_the_last_whole_one, .init = make,
@@ -470,12 +472,82 @@ Test(store_open, marks_that_fail_one_after_the_other_leave_the_last_whole_one, .
 
     (void)signal(SIGXFSZ, SIG_IGN);
     OK(directory_open(path, &directory, &store_error));
-    mark_within(directory, 1, 1024);
-    mark_within(directory, 2, 64 + 10);
-    mark_within(directory, 3, 16); /* magic and counter */
+    OK(mark_within(directory, 1, 1024));
+    FAILS(mark_within(directory, 2, 64 + 10), BEHALF_STORAGE_FAILED);
+    FAILS(mark_within(directory, 3, 16), BEHALF_STORAGE_FAILED); /* magic and counter */
     directory_close(directory);
     OK(directory_open(path, &directory, &store_error));
     cr_assert(directory_mark(directory, &revision, incarnation));
     cr_assert_eq(revision, 1);
     directory_close(directory);
+}
+
+Test(store_open, what_the_mark_cannot_cover_is_not_acknowledged, .init = make, .fini = clean)
+{
+    struct store *store = store_test_open(path);
+    char name[96];
+    int file;
+
+    (void)store_test_write(store, "doc:a", "viewer", "user:1");
+    OK(store_sync(store, &store_error));
+    (void)snprintf(name, sizeof name, "%s/HWM", path);
+    file = open(name, O_RDONLY | O_CLOEXEC); /* in place of the store's own: not to be written */
+    cr_assert_geq(file, 0);
+    for (int number = 3; number < 64; number++) {
+        struct stat mark;
+        struct stat about;
+
+        if (number != file && fstat(file, &mark) == 0 && fstat(number, &about) == 0 &&
+            mark.st_ino == about.st_ino && mark.st_dev == about.st_dev)
+            cr_assert_eq(dup2(file, number), number);
+    }
+    (void)close(file);
+    (void)store_test_write(store, "doc:b", "viewer", "user:1");
+    FAILS(store_sync(store, &store_error), BEHALF_OUTCOME_UNKNOWN);
+    cr_assert_not_null(strstr(store_error.message, "high-water mark"), "%s", store_error.message);
+    store_close(store);
+}
+
+Test(store_open, a_directory_that_others_may_use_is_refused, .init = make, .fini = clean)
+{
+    static const mode_t open_modes[] = {0701, 0710, 0750, 0755, 0770, 0777, 01777};
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(open_modes); index++) {
+        cr_assert_eq(chmod(path, open_modes[index]), 0);
+        expect_refused(BEHALF_STORAGE_FAILED, "closed to all others");
+    }
+    cr_assert_eq(chmod(path, 0700), 0);
+    store_close(store_test_open(path));
+}
+
+Test(store_open, the_directory_of_another_user_is_refused, .init = make, .fini = clean)
+{
+    if (geteuid() != 0)
+        cr_skip("only root gives directories away");
+    cr_assert_eq(chown(path, 12345, (gid_t)-1), 0);
+    expect_refused(BEHALF_STORAGE_FAILED, "belongs to user 12345");
+}
+
+Test(store_open, nothing_is_written_through_a_planted_link, .init = make, .fini = clean)
+{
+    static const char *const planted[] = {"HWM.new", "HWM", "LOCK"};
+    char victim[96];
+    char name[96];
+
+    (void)snprintf(victim, sizeof victim, "%s/victim", path);
+    for (size_t index = 0; index < BEHALF_COUNT_OF(planted); index++) {
+        const struct store_options options = {.path = path, .env = store_test_env()};
+        struct store *store = NULL;
+        int file = open(victim, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
+
+        cr_assert_eq(write(file, "kept", 4), 4);
+        (void)close(file);
+        (void)snprintf(name, sizeof name, "%s/%s", path, planted[index]);
+        (void)unlink(name);
+        cr_assert_eq(symlink(victim, name), 0);
+        if (store_open(&options, &store, &store_error) == BEHALF_OK)
+            store_close(store);
+        cr_assert_eq(size_of(victim), 4, "%s", planted[index]);
+        (void)unlink(name);
+    }
 }
