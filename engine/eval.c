@@ -1,5 +1,6 @@
 /* eval.c - the machine of the evaluation core. eval.h says what is always true. */
 #include "engine/eval_private.h"
+#include "engine/subject_walk.h"
 
 #define FIRST_SIZE 16 /* of the index of nodes: enough for most checks */
 
@@ -20,6 +21,7 @@ eval_init(struct eval *eval, enum value_domain domain, const struct binding *bin
     eval->scope = (struct condition_scope){binding, context, arena, view->budget};
     eval->met = NULL;
     eval->met_count = eval->met_size = 0;
+    eval->flat = false;
     eval->earliest = VALUE_FOR_EVER;
     eval->index.slots = NULL;
     eval->entries = NULL;
@@ -173,6 +175,33 @@ plain_value(struct eval *eval, uint64_t object, uint32_t member, struct value *v
     return status;
 }
 
+/* Subjects domain: the set of a node of a plain member, identity and all. */
+static enum status
+flat_value(struct eval *eval, uint64_t object, uint32_t member, struct value *value,
+           struct error *error)
+{
+    struct subject_walk walk = {
+        .binding = eval->binding,
+        .view = eval->view,
+        .arena = eval->arena,
+        .kind = eval->subject,
+    };
+    struct subject_set *set = arena_take(eval->arena, sizeof *set);
+    uint32_t entry = EVAL_NONE;
+    enum status status =
+        set == NULL ? budget_memory_spent(error) : subject_walk(&walk, object, member, error);
+
+    if (status == BEHALF_OK)
+        status = add_entry(eval, object, member, &entry, error);
+    if (status != BEHALF_OK)
+        return status;
+    *set = walk.found;
+    *value = value_set(set);
+    eval->entries[entry].value = *value;
+    eval->entries[entry].state = ENTRY_FINAL;
+    return BEHALF_OK;
+}
+
 enum status
 eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct value *value,
          uint32_t *low, struct error *error)
@@ -200,6 +229,8 @@ eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct
             return BEHALF_OK;
         }
     }
+    if (BEHALF_UNLIKELY(eval->flat) && eval->binding->plain[member].plain)
+        return flat_value(eval, object, member, value, error);
     if (asks) {
         status = eval_direct(eval, object, member, value, error);
         if (status != BEHALF_OK || !row->has_usersets ||

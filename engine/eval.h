@@ -105,6 +105,10 @@ struct eval {
         *met; /* subjects domain, where the schema has caveats: sequences of all subjects read */
     uint32_t met_count;
     uint32_t met_size;
+    /* Subjects domain: the set of a plain member is found by one search (subject_walk.h) instead
+     * of from a set for each node. Slower where many nodes share such members, but in little
+     * memory. */
+    bool flat;
     int64_t earliest; /* expiration of all edges seen so far; VALUE_FOR_EVER when none expires */
 
     struct table index; /* node key -> entry; made when the first entry is */

@@ -14,12 +14,21 @@
 #include "base/datum.h"
 #include "engine/page_cache.h"
 #include "engine/request.h"
+#include "engine/subject_walk.h"
 #include "engine/token.h"
 
 /* A subject that no request can name: local nodes are numbered from the other end. */
 #define SEQUENCE_NOBODY NODE_SEQUENCE_MASK
 
 #define ROWS_AT_ONCE 64
+
+#ifdef BEHALF_TORTURE
+#define ALWAYS_FLAT true
+#else
+#define ALWAYS_FLAT false /* sets of nodes are shared, as long as there is memory for them */
+#endif
+
+enum kept_list { KEPT_CERTAIN, KEPT_POSSIBLE, KEPT_MET };
 
 struct answer {
     struct snapshot *snapshot;
@@ -33,9 +42,9 @@ struct answer {
     size_t met_count;
     uint64_t to; /* nothing is said here of subjects behind this sequence */
     struct page_key key;
-    const struct page_walk *kept; /* where the sets stand; NULL: in the request's memory */
-    struct subject_set kept_sets[2];
-    struct arena memory; /* of the decisions */
+    const struct page_walk *kept;    /* where the sets stand; NULL: in the request's memory */
+    struct subject_set kept_sets[2]; /* of `kept`, or of a walk (subject_walk.h) */
+    struct arena memory;             /* of the decisions */
     int64_t until;
     int64_t found_until; /* the earliest expiration met by finding the sets */
     uint16_t type_label;
@@ -211,6 +220,8 @@ list_excluded(struct answer *answer, struct lookup_subject *row, struct error *e
     struct subject_cursor cursor = {.sequence = 0};
     enum status status = BEHALF_OK;
 
+    if (answer->snapshot->binding->plain[answer->member].plain)
+        return BEHALF_OK; /* no operator takes anybody away */
     row->excluded =
         arena_take_array(answer->snapshot->request->arena,
                          answer->certain->count + answer->possible->count + answer->met_count,
@@ -364,6 +375,33 @@ sort_met(struct answer *answer, uint64_t *met, size_t count)
     answer->met = met;
 }
 
+/* Where all are certain: as many as a page and its successors need. */
+static enum status
+walk_plain(struct answer *answer, struct error *error)
+{
+    struct snapshot *snapshot = answer->snapshot;
+    struct subject_walk walk = {
+        .binding = snapshot->binding,
+        .view = &snapshot->view,
+        .arena = snapshot->scratch,
+        .kind = answer->kind,
+        .after = answer->last,
+        .window = answer->limit < LIMIT_CANDIDATES_WINDOW ? LIMIT_CANDIDATES_WINDOW
+                                                          : (uint32_t)answer->limit + 1,
+    };
+    enum status status = subject_walk(&walk, answer->resource, answer->member, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    answer->kept_sets[KEPT_CERTAIN] = walk.found;
+    answer->certain = answer->possible = &answer->kept_sets[KEPT_CERTAIN];
+    answer->to = walk.to == RESOURCE_END ? UINT64_MAX : walk.to;
+    answer->until = answer->found_until = VALUE_FOR_EVER;
+    answer->met = NULL;
+    answer->met_count = 0;
+    return BEHALF_OK;
+}
+
 static enum status
 evaluate(struct answer *answer, struct error *error)
 {
@@ -372,9 +410,19 @@ evaluate(struct answer *answer, struct error *error)
     struct value value;
     enum status status;
 
+    if (snapshot->binding->plain[answer->member].plain)
+        return walk_plain(answer, error);
     eval_init(&eval, VALUE_SUBJECTS, snapshot->binding, &snapshot->view, snapshot->scratch,
               &answer->kind, answer->context);
+    eval.flat = ALWAYS_FLAT;
     status = eval_node(&eval, answer->resource, answer->member, &value, error);
+    if (status == BEHALF_BUDGET_EXHAUSTED && snapshot->budget.edges_left > 0 && !eval.flat) {
+        arena_reset(snapshot->scratch, snapshot->scratch->cap_bytes);
+        eval_init(&eval, VALUE_SUBJECTS, snapshot->binding, &snapshot->view, snapshot->scratch,
+                  &answer->kind, answer->context);
+        eval.flat = true;
+        status = eval_node(&eval, answer->resource, answer->member, &value, error);
+    }
     if (status != BEHALF_OK)
         return status;
     answer->certain = value.lower_set;
@@ -389,8 +437,6 @@ evaluate(struct answer *answer, struct error *error)
 }
 
 /* --- from page to page --- */
-
-enum kept_list { KEPT_CERTAIN, KEPT_POSSIBLE, KEPT_MET };
 
 #define KEPT_CERTAIN_WILDCARD UINT64_C(1)
 #define KEPT_POSSIBLE_WILDCARD UINT64_C(2)
@@ -442,8 +488,10 @@ keep_behind(struct page_list *list, uint64_t sequence, unsigned shift)
 static void
 keep_share(struct page_walk *walk)
 {
-    const size_t share = LIMIT_PAGE_WALK_ENTRIES / PAGE_WALK_LISTS;
+    size_t share = LIMIT_PAGE_WALK_ENTRIES / PAGE_WALK_LISTS;
 
+    if ((walk->flags & KEPT_SAME) != 0 && walk->lists[KEPT_MET].count == 0)
+        share = LIMIT_PAGE_WALK_ENTRIES;
     for (size_t i = 0; i < PAGE_WALK_LISTS; i++) {
         const struct page_list *list = &walk->lists[i];
         unsigned shift = i == KEPT_MET ? 0 : ENTRY_SHIFT;

@@ -4,6 +4,7 @@
 #include "tests/unit/test_scenarios_support.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/page_cache.h"
@@ -294,4 +295,75 @@ Test(lookup_pages, a_page_behind_what_was_kept_finds_all_that_were_met_anew)
     expect_page(&subjects, "4 5");
     expect_page(&subjects, "6 7");
     expect_page(&subjects, "8 9|");
+}
+
+/* --- many nodes --- */
+
+#define CHAIN 5000 /* groups: with a set of subjects for each, more than a lookup may hold */
+
+static const char NESTED[] = "definition user {} definition group { relation member: user | "
+                             "group#member } definition doc { relation viewer: group#member "
+                             "relation banned: user permission less = viewer - banned }";
+
+/* group:N holds group:N+1 and user:N. */
+static void
+nest(void)
+{
+    char left[64];
+    char right[64];
+
+    GIVEN(NESTED, "doc:1#viewer@group:0#member", "doc:1#banned@user:2");
+    harness_touch_range(&scenario, "group:0#member@user:", 0, 1, "");
+    for (unsigned at = 0; at < CHAIN; at++) {
+        (void)snprintf(left, sizeof left, "group:%u#member@user:", at);
+        harness_touch_range(&scenario, left, at, at + 1, "");
+        (void)snprintf(right, sizeof right, "group:%u#member@group:", at);
+        harness_touch_range(&scenario, right, (at + 1) % CHAIN, (at + 1) % CHAIN + 1, "#member");
+    }
+}
+
+/* Every user of the chain but those that are left out, each once, in order. */
+static void
+expect_chain(const char *permission, size_t left_out)
+{
+    struct harness_engine *side = &scenario.sides[0];
+    struct engine_token cursor = {.text = ""};
+    size_t found = 0;
+    long last = -1;
+
+    do {
+        struct engine_request request = harness_request(side, NULL);
+        struct lookup_subjects lookup = {
+            .resource = {SLICE_LITERAL("doc"), SLICE_LITERAL("1"), {0}},
+            .permission = slice_of(permission),
+            .subject_type = SLICE_LITERAL("user"),
+            .limit = 999,
+            .cursor = slice_of(cursor.text)};
+        struct lookup_subjects_result result;
+        struct error error;
+
+        cr_assert_eq(engine_lookup_subjects(side->worker, &request, &lookup, &result, &error),
+                     BEHALF_OK, "%s", error.message);
+        for (size_t i = 0; i < result.subject_count; i++, found++) {
+            long id = strtol(result.subjects[i].id.data, NULL, 10);
+
+            cr_assert_eq(result.subjects[i].decision, DECISION_ALLOW);
+            cr_assert(id != last && (left_out == 0 || id != 2));
+            last = id;
+        }
+        cursor = result.cursor;
+    } while (cursor.text[0] != '\0');
+    cr_expect_eq(found, CHAIN - left_out, "%zu", found);
+}
+
+Test(lookup_pages, subjects_of_groups_in_groups_take_no_set_for_each_group)
+{
+    nest();
+    expect_chain("viewer", 0);
+}
+
+Test(lookup_pages, so_do_those_from_which_others_are_taken_away)
+{
+    nest();
+    expect_chain("less", 1);
 }
