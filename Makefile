@@ -270,8 +270,8 @@ suite:
 	@s=0; for t in property integration unit; do $(MAKE) $$t || s=1; done; exit $$s
 
 # The harness needs a server without a sanitizer: strace and a preloaded library go with no other.
-FAULTS := $(B)/torture-faults.so
-$(FAULTS): tests/torture/faults.c $(B)/flags
+FAULTS := $(B)/torture-faults.so $(B)/torture-recorder.so
+$(FAULTS): $(B)/torture-%.so: tests/torture/%.c $(B)/flags
 	$(SAY) LINK $(@F)
 	$(Q)$(CC) $(MY_CPPFLAGS) $(filter-out -flto% -Wredundant-decls,$(MY_CFLAGS)) -Wno-pedantic -fPIC -shared \
 	  $(CPPFLAGS) $(CFLAGS) -o $@ $< -ldl

@@ -21,6 +21,7 @@ Piece = collections.namedtuple("Piece", "name counted floor shard quick")
 PIECES = (
     Piece("kills", "kill -9 cycles", 500, 25, 20),
     Piece("strikes", "kill points struck", 1000, 50, 40),
+    Piece("powercut", "power-cut states", 1000, 50, 30),
     Piece("ioerrors", "I/O error points", 300, 25, 20),
     Piece("damage", "damaged files", 1000, 50, 60),
     Piece("fulldisk", "full disks", 50, 10, 2),
@@ -104,8 +105,9 @@ def table(pieces, sums, arguments):
         if figures.failed():
             good = False
         elif reached < wanted and arguments.shard is None:
-            good = False
-            print("    too few")
+            # A machine that is too busy for a piece of the quick part has found nothing.
+            good = good and arguments.quick
+            print("    cut short by the clock" if arguments.quick else "    too few")
     return good
 
 
