@@ -88,6 +88,7 @@ struct cli {
     bool json;
     bool json_errors; /* --json stands somewhere: a wrong command line is reported as JSON too */
     bool help;
+    struct slice meant;    /* what a wrong word was perhaps meant to be */
     unsigned options_seen; /* bit n: row n of the table of options */
     struct behalf_read read;
     const char *actors[CLI_ACTORS_MAX];
@@ -124,6 +125,10 @@ enum cli_exit cli_arguments_parse(struct cli *cli, int count, char *const *words
 
 void cli_help_all(FILE *out);
 void cli_help_command(const struct command *command, FILE *out);
+
+/* For cli_usage: notes in `cli->meant` the word that `word` is a slip of: of the commands of
+ * `family`, or with NULL of the first words. */
+void cli_suggest_command(struct cli *cli, const char *family, const char *word);
 
 /* The command called `name` (of `family`, or NULL); NULL when there is none. */
 const struct command *cli_command_find(const char *family, const char *name);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "cli/cli.h"
 
 static const struct command *const families[] = {
@@ -101,6 +102,33 @@ cli_command_find(const char *family, const char *name)
                 return one;
         }
     return NULL;
+}
+
+void
+cli_suggest_command(struct cli *cli, const char *family, const char *word)
+{
+    uint32_t distance = UINT32_MAX;
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(families); index++)
+        for (const struct command *one = families[index]; one->name != NULL; one++) {
+            if (family == NULL)
+                suggest(slice_of(word), slice_of(one->family != NULL ? one->family : one->name),
+                        &cli->meant, &distance);
+            else if (one->family != NULL && strcmp(one->family, family) == 0)
+                suggest(slice_of(word), slice_of(one->name), &cli->meant, &distance);
+        }
+}
+
+/* Of the options that go with the command, or of all before it is known. */
+static void
+suggest_option(struct cli *cli, struct slice name)
+{
+    uint32_t distance = UINT32_MAX;
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(option_rows); index++)
+        if (cli->command == NULL ||
+            (option_rows[index].group & (cli->command->options | OPTION_COMMON)) != 0)
+            suggest(name, slice_of(option_rows[index].name), &cli->meant, &distance);
 }
 
 static bool
@@ -364,8 +392,10 @@ parse_option(struct cli *cli, int count, char *const *words, int *at)
     if (strcmp(word, "-h") == 0)
         name = SLICE_LITERAL("--help");
     row = find_option(name);
-    if (row == NULL)
+    if (row == NULL) {
+        suggest_option(cli, name);
         return cli_usage(cli, "no option '%.*s'", SLICE_PRINTF(name));
+    }
     if (row->group != OPTION_COMMON &&
         (cli->command == NULL || (row->group & cli->command->options) == 0))
         return cli_usage(cli, "option '%s' does not go with this command", row->name);
@@ -399,16 +429,20 @@ parse_command(struct cli *cli, int count, char *const *words, int *at)
     if (!is_family(first)) {
         cli->command = cli_command_find(NULL, first);
         ++*at;
-        if (cli->command == NULL)
+        if (cli->command == NULL) {
+            cli_suggest_command(cli, NULL, first);
             return cli_usage(cli, "no command '%s'", first);
+        }
         return CLI_OK;
     }
     ++*at;
     if (*at >= count || words[*at][0] == '-')
         return cli_usage(cli, "'%s' needs a second word", first);
     cli->command = cli_command_find(first, words[*at]);
-    if (cli->command == NULL)
+    if (cli->command == NULL) {
+        cli_suggest_command(cli, first, words[*at]);
         return cli_usage(cli, "no command '%s %s'", first, words[*at]);
+    }
     ++*at;
     return CLI_OK;
 }

@@ -183,7 +183,9 @@ cli_usage(struct cli *cli, const char *format, ...)
     char hint[ACTION_SIZE] = "see behalf --help";
     va_list arguments;
 
-    if (command != NULL)
+    if (cli->meant.size > 0)
+        (void)snprintf(hint, sizeof hint, "did you mean '%.*s'?", SLICE_PRINTF(cli->meant));
+    else if (command != NULL)
         (void)snprintf(hint, sizeof hint, "see behalf %s%s%s --help",
                        command->family != NULL ? command->family : "",
                        command->family != NULL ? " " : "", command->name);

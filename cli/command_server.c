@@ -251,6 +251,10 @@ run_help(struct cli *cli)
     }
     wanted = cli->argument_count == 1 ? cli_command_find(NULL, cli->arguments[0])
                                       : cli_command_find(cli->arguments[0], cli->arguments[1]);
+    if (wanted == NULL && cli->argument_count == 1)
+        cli_suggest_command(cli, NULL, cli->arguments[0]);
+    else if (wanted == NULL)
+        cli_suggest_command(cli, cli->arguments[0], cli->arguments[1]);
     if (wanted == NULL)
         return cli_usage(cli, "no command '%s%s%s'", cli->arguments[0],
                          cli->argument_count > 1 ? " " : "",

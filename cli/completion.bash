@@ -34,10 +34,11 @@ _behalf()
             server) options='clock stats' ;;
             help) options=$commands ;;
         esac
-        if [ -n "$options" ]; then
+        if [ -n "$options" ] && [[ $current != -* ]]; then
             COMPREPLY=($(compgen -W "$options" -- "$current"))
             return
         fi
+        options=
     fi
     case $command in
         relationship|schema|server) command="$command ${COMP_WORDS[2]:-}" ;;

@@ -197,10 +197,12 @@ static enum status
 find_type(const struct binding *binding, struct slice name, uint32_t *type, struct error *error)
 {
     *type = schema_find_type(binding->schema, name);
-    if (*type == SCHEMA_NONE)
-        return error_set(error, BEHALF_UNKNOWN_DEFINITION, "the schema has no definition '%.*s'",
-                         SLICE_PRINTF(name));
-    return BEHALF_OK;
+    if (*type != SCHEMA_NONE)
+        return BEHALF_OK;
+    error_set(error, BEHALF_UNKNOWN_DEFINITION, "the schema has no definition '%.*s'",
+              SLICE_PRINTF(name));
+    schema_hint_type(binding->schema, name, error);
+    return BEHALF_UNKNOWN_DEFINITION;
 }
 
 static enum status
@@ -209,10 +211,13 @@ find_relation(const struct binding *binding, uint32_t type, struct slice name, u
 {
     uint32_t member = schema_find_member(binding->schema, type, name);
 
-    if (member == SCHEMA_NONE)
-        return error_set(error, BEHALF_UNKNOWN_RELATION_OR_PERMISSION,
-                         "definition '%.*s' has no relation '%.*s'",
-                         SLICE_PRINTF(binding->schema->types[type].name), SLICE_PRINTF(name));
+    if (member == SCHEMA_NONE) {
+        error_set(error, BEHALF_UNKNOWN_RELATION_OR_PERMISSION,
+                  "definition '%.*s' has no relation '%.*s'",
+                  SLICE_PRINTF(binding->schema->types[type].name), SLICE_PRINTF(name));
+        schema_hint_member(binding->schema, type, name, error);
+        return BEHALF_UNKNOWN_RELATION_OR_PERMISSION;
+    }
     *label = binding->member_labels[member];
     return BEHALF_OK;
 }

@@ -15,6 +15,7 @@ request_type(const struct snapshot *snapshot, struct slice name, uint32_t *type,
     error_set(error, BEHALF_UNKNOWN_DEFINITION, "the schema has no definition '%.*s'",
               SLICE_PRINTF(name));
     error_hint(error, "list the definitions with: behalf schema read");
+    schema_hint_type(snapshot->binding->schema, name, error);
     return BEHALF_UNKNOWN_DEFINITION;
 }
 
@@ -27,9 +28,11 @@ request_member(const struct snapshot *snapshot, uint32_t type, struct slice name
     *member = schema_find_member(schema, type, name);
     if (*member != SCHEMA_NONE)
         return BEHALF_OK;
-    return error_set(error, BEHALF_UNKNOWN_RELATION_OR_PERMISSION,
-                     "definition '%.*s' has no relation or permission '%.*s'",
-                     SLICE_PRINTF(schema->types[type].name), SLICE_PRINTF(name));
+    error_set(error, BEHALF_UNKNOWN_RELATION_OR_PERMISSION,
+              "definition '%.*s' has no relation or permission '%.*s'",
+              SLICE_PRINTF(schema->types[type].name), SLICE_PRINTF(name));
+    schema_hint_member(schema, type, name, error);
+    return BEHALF_UNKNOWN_RELATION_OR_PERMISSION;
 }
 
 /* A name that is stored was checked when it was written; any other is checked here. */

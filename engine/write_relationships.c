@@ -25,10 +25,12 @@ static enum status
 find_type(const struct schema *schema, struct slice name, uint32_t *type, struct error *error)
 {
     *type = schema_find_type(schema, name);
-    if (*type == SCHEMA_NONE)
-        return error_set(error, BEHALF_UNKNOWN_DEFINITION, "the schema has no definition '%.*s'",
-                         SLICE_PRINTF(name));
-    return BEHALF_OK;
+    if (*type != SCHEMA_NONE)
+        return BEHALF_OK;
+    error_set(error, BEHALF_UNKNOWN_DEFINITION, "the schema has no definition '%.*s'",
+              SLICE_PRINTF(name));
+    schema_hint_type(schema, name, error);
+    return BEHALF_UNKNOWN_DEFINITION;
 }
 
 static enum status
@@ -36,11 +38,13 @@ find_member(const struct schema *schema, uint32_t type, struct slice name, uint3
             struct error *error)
 {
     *member = schema_find_member(schema, type, name);
-    if (*member == SCHEMA_NONE)
-        return error_set(error, BEHALF_UNKNOWN_RELATION_OR_PERMISSION,
-                         "definition '%.*s' has no relation '%.*s'",
-                         SLICE_PRINTF(schema->types[type].name), SLICE_PRINTF(name));
-    return BEHALF_OK;
+    if (*member != SCHEMA_NONE)
+        return BEHALF_OK;
+    error_set(error, BEHALF_UNKNOWN_RELATION_OR_PERMISSION,
+              "definition '%.*s' has no relation '%.*s'", SLICE_PRINTF(schema->types[type].name),
+              SLICE_PRINTF(name));
+    schema_hint_member(schema, type, name, error);
+    return BEHALF_UNKNOWN_RELATION_OR_PERMISSION;
 }
 
 static enum status

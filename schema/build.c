@@ -1,6 +1,7 @@
 /* build.c - the order of the passes, and what they share. */
 #include "schema/build.h"
 
+#include "base/suggest.h"
 #include "schema/caveat.h"
 #include "schema/parse.h"
 
@@ -59,7 +60,7 @@ build_suggest_type(struct build *build, struct slice wanted)
     uint32_t distance = UINT32_MAX;
 
     for (uint32_t type = 0; type < build->type_count; type++)
-        names_suggest(wanted, build_type_name(build, type), &nearest, &distance);
+        suggest(wanted, build_type_name(build, type), &nearest, &distance);
     hint_nearest(build, nearest);
 }
 
@@ -70,7 +71,7 @@ build_suggest_caveat(struct build *build, struct slice wanted)
     uint32_t distance = UINT32_MAX;
 
     for (uint32_t caveat = 0; caveat < build->caveat_count; caveat++)
-        names_suggest(wanted, build->caveat_items[caveat]->name.text, &nearest, &distance);
+        suggest(wanted, build->caveat_items[caveat]->name.text, &nearest, &distance);
     hint_nearest(build, nearest);
 }
 
@@ -82,7 +83,7 @@ build_suggest_member(struct build *build, uint32_t type, struct slice wanted)
     uint32_t distance = UINT32_MAX;
 
     for (uint32_t at = 0; at < owner->member_count; at++)
-        names_suggest(wanted, build->members[owner->first_member + at].name, &nearest, &distance);
+        suggest(wanted, build->members[owner->first_member + at].name, &nearest, &distance);
     hint_nearest(build, nearest);
 }
 

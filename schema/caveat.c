@@ -1,6 +1,7 @@
 /* caveat.c - conditions: compiling, evaluating, checking contexts. */
 #include "schema/caveat_run.h"
 
+#include "base/suggest.h"
 #include "schema/cel_lex.h"
 #include "schema/names.h"
 #include "schema/regex.h"
@@ -402,7 +403,7 @@ unknown_name(const struct caveat *caveat, struct slice name, struct error *error
                     "caveat '%.*s' has no parameter '%.*s'", SLICE_PRINTF(caveat->name),
                     (int)(name.size < 64 ? name.size : 64), name.size > 0 ? name.data : "");
     for (size_t index = 0; index < caveat->parameter_count; index++)
-        names_suggest(name, caveat->parameters[index].name, &nearest, &distance);
+        suggest(name, caveat->parameters[index].name, &nearest, &distance);
     if (nearest.size > 0)
         error_hint(error, "did you mean '%.*s'?", SLICE_PRINTF(nearest));
     return BEHALF_CAVEAT_PARAMETER_TYPE_ERROR;

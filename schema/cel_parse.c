@@ -2,6 +2,8 @@
  * Names are resolved on the way: a variable is known before the text in which it may stand. Chains
  * of `&&` and `||` become one node, so that long conditions are not deep ones. */
 #include "schema/cel_parser.h"
+
+#include "base/suggest.h"
 #include "schema/names.h"
 
 struct macro {
@@ -76,10 +78,10 @@ no_function(struct cel_parser *parser, struct slice name, uint32_t offset, enum 
             continue;
         known = known || (cel_overloads[index].style == style && slice_equal(candidate, name));
         elsewhere = elsewhere || slice_equal(candidate, name);
-        names_suggest(name, candidate, &best, &distance);
+        suggest(name, candidate, &best, &distance);
     }
     for (size_t index = 0; index < BEHALF_COUNT_OF(macros); index++)
-        names_suggest(name, slice_of(macros[index].name), &best, &distance);
+        suggest(name, slice_of(macros[index].name), &best, &distance);
     if (known)
         (void)error_set(parser->error, BEHALF_SCHEMA_TYPE_ERROR,
                         "'%.*s' does not take %zu argument%s", SLICE_PRINTF(name),
@@ -122,9 +124,9 @@ undeclared(struct cel_parser *parser, const struct cel_token *name)
     uint32_t distance = UINT32_MAX;
 
     for (size_t index = 0; index < parser->caveat->parameter_count; index++)
-        names_suggest(name->text, parser->caveat->parameters[index].name, &best, &distance);
+        suggest(name->text, parser->caveat->parameters[index].name, &best, &distance);
     for (uint32_t index = 0; index < parser->local_count; index++)
-        names_suggest(name->text, parser->locals[index].name, &best, &distance);
+        suggest(name->text, parser->locals[index].name, &best, &distance);
     (void)error_set(parser->error, BEHALF_SCHEMA_TYPE_ERROR, "'%.*s' is no parameter of the caveat",
                     SLICE_PRINTF(name->text));
     if (best.size > 0)

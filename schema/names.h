@@ -36,9 +36,4 @@ uint32_t names_find(const struct names *names, uint32_t scope, struct slice name
 bool names_add(struct names *names, uint32_t scope, struct slice name,
                uint32_t value) BEHALF_MUST_USE;
 
-/* For "did you mean": keeps in `best` the candidate that is nearest to `wanted` by edits, if it is
- * near enough to be a slip. `*distance` begins as UINT32_MAX. */
-void names_suggest(struct slice wanted, struct slice candidate, struct slice *best,
-                   uint32_t *distance);
-
 #endif

@@ -190,6 +190,12 @@ uint32_t schema_find_type(const struct schema *schema, struct slice name);
 uint32_t schema_find_member(const struct schema *schema, uint32_t type, struct slice name);
 uint32_t schema_find_caveat(const struct schema *schema, struct slice name);
 
+/* Hints "did you mean" for a name that was not found, where one is near. Looks at a bounded number
+ * of names, so that a flood of wrong ones costs little. */
+void schema_hint_type(const struct schema *schema, struct slice name, struct error *error);
+void schema_hint_member(const struct schema *schema, uint32_t type, struct slice name,
+                        struct error *error);
+
 /* Whether a subject of `subject_type` (plain, or a userset of that type when `userset`) can be a
  * subject of `member` for any stored tuples at all, identity of a userset with a member included.
  * False prunes; true promises nothing. One bit test. */

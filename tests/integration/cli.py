@@ -244,6 +244,15 @@ def checks(ask, files):
     ask.expect("check document:plan view user:bob --actor agent:sub", 10, "deny\n")
     ask.expect("check document:plan view user:ann --actor agent:bot", 10, "deny\n")
     ask.expect("check document:plan frob user:bob", 3, "", None)
+    for line, meant in (("check document:plan veiw user:bob", "view"),
+                        ("check documnt:plan view user:bob", "document"),
+                        ("lookup-resources document vew user:bob", "view"),
+                        ("relationship touch document:plan#viewr@user:bob", "viewer"),
+                        ("relationship touch document:plan#viewer@usr:bob", "user"),
+                        ("relationship touch document:plan#viewer@group:eng#membr", "member"),
+                        ("relationship read document#viewr", "viewer")):
+        code, out, err = run(line.split(), ask.endpoint)
+        assert (code, out) == (3, "") and err.endswith("\nhint: did you mean '%s'?\n" % meant), err
     ask.expect("check document:plan view user:*", 3, "", None)
     ask.expect("check nonsense view user:bob", 3, "", None)
     # A word from elsewhere that is an option must not read as "allowed".

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
+#include "base/suggest.h"
 #include "schema/names.h"
 #include "schema/schema.h"
 
@@ -57,7 +58,7 @@ nearest(const char *wanted)
     uint32_t distance = UINT32_MAX;
 
     for (size_t index = 0; index < BEHALF_COUNT_OF(candidates); index++)
-        names_suggest(slice_of(wanted), slice_of(candidates[index]), &best, &distance);
+        suggest(slice_of(wanted), slice_of(candidates[index]), &best, &distance);
     return best.data;
 }
 
