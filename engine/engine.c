@@ -125,6 +125,9 @@ engine_open(const struct engine_options *options, struct engine **engine, struct
                                                                     : LIMIT_PAGE_CACHE_BYTES);
     made->sweep_every_ns =
         options->sweep_every_ns == 0 ? ENGINE_SWEEP_EVERY_NS : options->sweep_every_ns;
+    made->history_ns = options->history_ns == 0 ? ENGINE_HISTORY_NS : options->history_ns;
+    made->history_bytes =
+        options->history_bytes == 0 ? ENGINE_HISTORY_BYTES : options->history_bytes;
     status = start_clock(made, error);
     if (status == BEHALF_OK)
         status = publish_stored(made, error);

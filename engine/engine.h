@@ -40,8 +40,13 @@ struct engine_options {
     size_t graph_memory_bytes; /* for edge sets and names; 0 = default, 1 = as good as none. Beside
                                   it a 32nd part for the next pages of lookups */
     int64_t sweep_every_ns;    /* how often expired relationships are removed; 0 = default */
+    int64_t history_ns;        /* how long past states can be read; 0 = default */
+    uint64_t history_bytes;    /* that they may take on the disk; 0 = default */
 };
 
+#define ENGINE_HISTORY_NS (INT64_C(7) * 24 * 3600 * 1000000000) /* the default */
+#define ENGINE_HISTORY_BYTES (UINT64_C(8) << 30)                /* the default */
+#define ENGINE_HISTORY_FOREVER INT64_C(-1)
 #define ENGINE_SWEEP_EVERY_NS (INT64_C(5) * 1000000000) /* the default */
 #define ENGINE_SWEEP_NEVER INT64_C(-1)                  /* only by a WRITE_SWEEP */
 

@@ -44,6 +44,8 @@ struct engine {
     struct writer *writer;
     struct clock clock;
     int64_t sweep_every_ns; /* negative = never */
+    int64_t history_ns;     /* negative = for ever */
+    uint64_t history_bytes;
 
     int64_t opened_ns;                  /* monotonic */
     _Atomic int64_t internal_logged_ns; /* when an INTERNAL was logged last; 0 = never */

@@ -1,4 +1,4 @@
-/* upkeep.c - the clock is watched and kept, sweeps are timed. */
+/* upkeep.c - the clock is watched and kept, history is trimmed, sweeps are timed. */
 #include "engine/upkeep.h"
 
 #include <inttypes.h>
@@ -6,6 +6,7 @@
 #include "base/log.h"
 
 #define CLOCK_KEPT_EVERY_NS (INT64_C(10) * 1000000000)
+#define TRIM_EVERY_NS (INT64_C(60) * 1000000000)
 #define CLOCK_KEPT_RARELY_NS (INT64_C(3600) * 1000000000) /* when nothing can expire */
 
 static bool
@@ -28,6 +29,7 @@ upkeep_init(struct upkeep *upkeep, struct engine *engine)
         .state = ENGINE_CLOCK_AGREES,
         .keep_due_ns = now + CLOCK_KEPT_EVERY_NS,
         .sweep_due_ns = now + engine->sweep_every_ns,
+        .trim_due_ns = now + TRIM_EVERY_NS,
     };
 }
 
@@ -66,6 +68,23 @@ keep_clock(struct upkeep *upkeep, const struct clock_reading *reading)
     upkeep->keep_failed = failed;
 }
 
+/* Never by a clock that is not believed: what was given up does not come back. */
+static void
+trim_history(struct upkeep *upkeep, const struct clock_reading *reading)
+{
+    struct engine *engine = upkeep->engine;
+    int64_t since = INT64_MIN;
+    struct error error;
+    bool failed;
+
+    if (engine->history_ns >= 0 && reading->state == ENGINE_CLOCK_AGREES)
+        since = reading->kept - engine->history_ns;
+    failed = store_trim_history(engine->store, since, engine->history_bytes, &error) != BEHALF_OK;
+    if (failed && !upkeep->trim_failed)
+        log_line(LOG_WARN, "cannot give up old history", "reason=\"%s\"", error.message);
+    upkeep->trim_failed = failed;
+}
+
 bool
 upkeep_step(struct upkeep *upkeep)
 {
@@ -83,6 +102,10 @@ upkeep_step(struct upkeep *upkeep)
     if (changed || now >= upkeep->keep_due_ns || upkeep->keep_due_ns > now + every) {
         upkeep->keep_due_ns = now + every;
         keep_clock(upkeep, &reading);
+    }
+    if (now >= upkeep->trim_due_ns) {
+        upkeep->trim_due_ns = now + TRIM_EVERY_NS;
+        trim_history(upkeep, &reading);
     }
     return engine->sweep_every_ns > 0 && now >= upkeep->sweep_due_ns && can_expire(engine);
 }

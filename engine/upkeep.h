@@ -1,5 +1,5 @@
-/* upkeep.h - what the writer thread does that nobody asked for: watch and keep the clock, and say
- * when a sweep is due.
+/* upkeep.h - what the writer thread does that nobody asked for: watch and keep the clock, give up
+ * history that is older than it is kept, and say when a sweep is due.
  *
  * Always true: it is asked at least every UPKEEP_TICK_MS; a change of the clock's state is logged
  * and kept at once, the clock otherwise every 10 s while relationships can expire.
@@ -16,7 +16,9 @@ struct upkeep {
     enum engine_clock_state state; /* the last that was seen */
     int64_t keep_due_ns;           /* monotonic */
     int64_t sweep_due_ns;          /* monotonic */
+    int64_t trim_due_ns;           /* monotonic */
     bool keep_failed;              /* and was logged */
+    bool trim_failed;
     bool sweep_failed;
 };
 

@@ -184,6 +184,10 @@ run(const struct options *options, const sigset_t *signals)
         .sweep_every_ns = options->sweep_interval == 0
                               ? ENGINE_SWEEP_NEVER
                               : (int64_t)options->sweep_interval * 1000000000,
+        .history_ns = options->history_retention == 0
+                          ? ENGINE_HISTORY_FOREVER
+                          : (int64_t)options->history_retention * 3600 * 1000000000,
+        .history_bytes = options->history_size,
     };
     struct server_options server_options = {
         .env = env,

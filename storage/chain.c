@@ -36,6 +36,7 @@ store_chain_check(const struct store_snapshot *snapshot, uint64_t count, size_t 
     uint8_t expected[DIGEST_SIZE];
     uint8_t behind[DIGEST_SIZE];
     uint64_t revision = snapshot->head.revision;
+    uint64_t horizon = store_horizon(snapshot->store);
     struct changelog_header header;
     struct buffer entry;
     size_t bytes = 0;
@@ -43,7 +44,7 @@ store_chain_check(const struct store_snapshot *snapshot, uint64_t count, size_t 
 
     buffer_init(&entry);
     memcpy(expected, snapshot->head.chain, DIGEST_SIZE);
-    for (; revision > 0 && count > 0 && bytes <= bytes_max; revision--, count--) {
+    for (; revision > horizon && count > 0 && bytes <= bytes_max; revision--, count--) {
         status = link_read(snapshot, revision, &entry, &header, behind, error);
         if (status != BEHALF_OK)
             goto done;

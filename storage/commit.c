@@ -486,6 +486,7 @@ store_set_horizon(struct store *store, uint64_t revision, struct error *error)
     /* Readers learn it before anything is dropped: they compare again after they have read. */
     atomic_store(&store->horizon, revision);
     kv_drop_hint(store->kv, KV_HISTORY, revision);
+    kv_drop_hint(store->kv, KV_CHANGELOG, revision);
     return BEHALF_OK;
 }
 

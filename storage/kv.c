@@ -10,6 +10,12 @@ kv_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon)
 }
 
 void
+kv_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to)
+{
+    kv->operations->compact(kv, keyspace, from, to);
+}
+
+void
 kv_close(struct kv *kv)
 {
     if (kv != NULL)

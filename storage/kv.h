@@ -60,6 +60,10 @@ struct kv_change {
  * horizon themselves; the hint frees space, it never decides an answer. */
 void kv_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon);
 
+/* Asks for the range to be rewritten in the background, so that what was removed from it, or may be
+ * dropped, costs neither room nor the time of scans. Returns at once; closing breaks it off. */
+void kv_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to);
+
 enum status kv_open_rocksdb(const struct kv_options *options, struct kv **kv,
                             struct error *error) BEHALF_MUST_USE;
 enum status kv_open_memory(struct kv **kv, struct error *error) BEHALF_MUST_USE;
@@ -106,6 +110,8 @@ struct kv_stats {
     uint64_t data_bytes;
     uint64_t free_bytes;    /* of the file system; UINT64_MAX when unbounded */
     uint64_t reserve_bytes; /* with less free than this, writing should stop before it must */
+    uint64_t past_bytes;    /* of history and changelog */
+    bool compacting;        /* something asked for by kv_compact is not done yet */
     bool healthy;           /* false after an error that stopped background work */
 };
 

@@ -464,6 +464,16 @@ memory_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon)
     roots_swap(memory, roots);
 }
 
+/* Nothing lingers here. */
+static void
+memory_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to)
+{
+    (void)kv;
+    (void)keyspace;
+    (void)from;
+    (void)to;
+}
+
 static void
 memory_stats_read(struct kv *kv, struct kv_stats *stats)
 {
@@ -493,6 +503,7 @@ memory_close(struct kv *kv)
 static const struct kv_operations memory_operations = {
     .close = memory_close,
     .drop_hint = memory_drop_hint,
+    .compact = memory_compact,
     .snapshot_open = memory_snapshot_open,
     .snapshot_close = memory_snapshot_close,
     .get = memory_get,

@@ -51,6 +51,13 @@ struct drop_rule {
     rocksdb_compactionfilter_t *filter; /* NULL until a rule is needed */
 };
 
+/* A part of a keyspace that is to be rewritten. */
+struct compaction {
+    bool wanted;
+    struct buffer from;
+    struct buffer to; /* empty = no end */
+};
+
 struct rocks_kv {
     struct kv base;
     char *path;
@@ -65,6 +72,14 @@ struct rocks_kv {
     rocksdb_writeoptions_t *write_lazy;
     rocksdb_writeoptions_t *write_durable;
     uint64_t bulk_files;
+    /* Compactions that were asked for: one thread takes them, keyspace by keyspace. */
+    pthread_mutex_t compact_lock; /* guards the three below */
+    pthread_cond_t compact_wake;
+    struct compaction compactions[KV_KEYSPACE_COUNT];
+    bool compacting;
+    bool closing;
+    pthread_t compactor;
+    bool has_compactor;
     atomic_bool failed; /* a write or sync failed: what follows cannot be trusted until reopened */
 };
 
@@ -386,6 +401,113 @@ rocks_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon)
     atomic_store(&rocks->rules[keyspace].horizon, horizon);
 }
 
+/* --- compactions that were asked for --- */
+
+static void
+rocks_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to)
+{
+    struct rocks_kv *rocks = (struct rocks_kv *)kv;
+    struct compaction *compaction = &rocks->compactions[keyspace];
+
+    pthread_mutex_lock(&rocks->compact_lock);
+    if (!compaction->wanted || slice_compare(from, buffer_slice(&compaction->from)) < 0) {
+        buffer_clear(&compaction->from);
+        buffer_add_slice(&compaction->from, from);
+    }
+    if (!compaction->wanted || to.size == 0 ||
+        (compaction->to.size > 0 && slice_compare(to, buffer_slice(&compaction->to)) > 0)) {
+        buffer_clear(&compaction->to);
+        buffer_add_slice(&compaction->to, to);
+    }
+    compaction->wanted = true;
+    pthread_cond_signal(&rocks->compact_wake);
+    pthread_mutex_unlock(&rocks->compact_lock);
+}
+
+/* The next keyspace, lowest first; false when the map is closed. */
+static bool
+compaction_take(struct rocks_kv *kv, struct compaction *next, size_t *keyspace)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&kv->compact_lock);
+    kv->compacting = false;
+    while (!found && !kv->closing) {
+        for (size_t index = 0; index < KV_KEYSPACE_COUNT && !found; index++) {
+            struct compaction *compaction = &kv->compactions[index];
+
+            if (!compaction->wanted)
+                continue;
+            buffer_clear(&next->from);
+            buffer_clear(&next->to);
+            buffer_add_slice(&next->from, buffer_slice(&compaction->from));
+            buffer_add_slice(&next->to, buffer_slice(&compaction->to));
+            compaction->wanted = false;
+            *keyspace = index;
+            found = true;
+        }
+        if (!found)
+            pthread_cond_wait(&kv->compact_wake, &kv->compact_lock);
+    }
+    kv->compacting = found;
+    pthread_mutex_unlock(&kv->compact_lock);
+    return found;
+}
+
+static void *
+compactor_run(void *argument)
+{
+    struct rocks_kv *kv = argument;
+    rocksdb_compactoptions_t *options = rocksdb_compactoptions_create();
+    struct compaction next = {.wanted = true};
+    size_t keyspace = 0;
+
+    (void)pthread_setname_np(pthread_self(), "compactor");
+    buffer_init(&next.from);
+    buffer_init(&next.to);
+    /* Others go on beside it: flushes and what the load makes necessary. */
+    rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0);
+    while (compaction_take(kv, &next, &keyspace)) {
+        rocksdb_compact_range_cf_opt(kv->database, kv->families[keyspace], options,
+                                     next.from.size > 0 ? next.from.data : NULL, next.from.size,
+                                     next.to.size > 0 ? next.to.data : NULL, next.to.size);
+    }
+    buffer_release(&next.from);
+    buffer_release(&next.to);
+    rocksdb_compactoptions_destroy(options);
+    return NULL;
+}
+
+static void
+compactor_start(struct rocks_kv *kv)
+{
+    pthread_mutex_init(&kv->compact_lock, NULL);
+    pthread_cond_init(&kv->compact_wake, NULL);
+    for (size_t index = 0; index < KV_KEYSPACE_COUNT; index++) {
+        buffer_init(&kv->compactions[index].from);
+        buffer_init(&kv->compactions[index].to);
+    }
+}
+
+static void
+compactor_stop(struct rocks_kv *kv)
+{
+    pthread_mutex_lock(&kv->compact_lock);
+    kv->closing = true;
+    pthread_cond_signal(&kv->compact_wake);
+    pthread_mutex_unlock(&kv->compact_lock);
+    if (kv->has_compactor) {
+        rocksdb_disable_manual_compaction(kv->database);
+        pthread_join(kv->compactor, NULL);
+    }
+    for (size_t index = 0; index < KV_KEYSPACE_COUNT; index++) {
+        buffer_release(&kv->compactions[index].from);
+        buffer_release(&kv->compactions[index].to);
+    }
+    pthread_cond_destroy(&kv->compact_wake);
+    pthread_mutex_destroy(&kv->compact_lock);
+}
+
 /* --- upkeep --- */
 
 static void
@@ -403,10 +525,19 @@ rocks_stats_read(struct kv *kv, struct kv_stats *stats)
         if (rocksdb_property_int_cf(rocks->database, rocks->families[index],
                                     "rocksdb.total-sst-files-size", &value) == 0)
             stats->data_bytes += value;
+        if ((index == KV_HISTORY || index == KV_CHANGELOG) &&
+            rocksdb_property_int_cf(rocks->database, rocks->families[index],
+                                    "rocksdb.live-sst-files-size", &value) == 0)
+            stats->past_bytes += value;
     }
     if (rocksdb_property_int(rocks->database, "rocksdb.background-errors", &value) == 0 &&
         value > 0)
         stats->healthy = false;
+    pthread_mutex_lock(&rocks->compact_lock);
+    stats->compacting = rocks->compacting;
+    for (size_t index = 0; index < KV_KEYSPACE_COUNT; index++)
+        stats->compacting = stats->compacting || rocks->compactions[index].wanted;
+    pthread_mutex_unlock(&rocks->compact_lock);
     if (statvfs(rocks->path, &disk) == 0)
         stats->free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
 }
@@ -450,6 +581,7 @@ rocks_close(struct kv *kv)
 {
     struct rocks_kv *rocks = (struct rocks_kv *)kv;
 
+    compactor_stop(rocks);
     if (rocks->database != NULL && !atomic_load(&rocks->failed))
         flush_all(rocks);
     for (size_t index = 0; index < FAMILY_COUNT; index++) {
@@ -476,6 +608,7 @@ rocks_close(struct kv *kv)
 static const struct kv_operations rocks_operations = {
     .close = rocks_close,
     .drop_hint = rocks_drop_hint,
+    .compact = rocks_compact,
     .snapshot_open = rocks_snapshot_open,
     .snapshot_close = rocks_snapshot_close,
     .get = rocks_get,
@@ -610,7 +743,7 @@ options_make(struct rocks_kv *kv, const struct kv_options *wanted)
         kv->options[index] = rocksdb_options_create();
         database_options_set(kv->options[index], wanted);
         family_options_set(kv->options[index], kv->cache, index);
-        if (index == KV_HISTORY || index == KV_REQUESTS) {
+        if (index == KV_HISTORY || index == KV_CHANGELOG || index == KV_REQUESTS) {
             struct drop_rule *rule = &kv->rules[index];
 
             rule->filter =
@@ -641,6 +774,7 @@ kv_open_rocksdb(const struct kv_options *options, struct kv **kv, struct error *
     result->base.operations = &rocks_operations;
     result->path = memory_copy(options->path, strlen(options->path) + 1);
     options_make(result, options);
+    compactor_start(result);
     result->database = rocksdb_open_column_families(
         result->options[0], options->path, FAMILY_COUNT, family_names,
         (const rocksdb_options_t *const *)result->options, result->families, &errptr);
@@ -649,6 +783,7 @@ kv_open_rocksdb(const struct kv_options *options, struct kv **kv, struct error *
         rocks_close(&result->base);
         return status;
     }
+    result->has_compactor = pthread_create(&result->compactor, NULL, compactor_run, result) == 0;
     *kv = &result->base;
     return BEHALF_OK;
 }

@@ -125,6 +125,7 @@ load_horizon(struct store *store, struct error *error)
         atomic_store(&store->horizon, horizon);
         /* The record is durable, so what stands behind it may be dropped again. */
         kv_drop_hint(store->kv, KV_HISTORY, horizon);
+        kv_drop_hint(store->kv, KV_CHANGELOG, horizon);
     }
     return status;
 }

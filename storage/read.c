@@ -227,6 +227,11 @@ store_changelog_read(const struct store_snapshot *snapshot, uint64_t revision, s
     bytes_put_u64(key, revision);
     status = kv_get(snapshot->store->kv, snapshot->kv, KV_CHANGELOG,
                     (struct slice){key, sizeof key}, entry, &found, error);
+    /* Afterwards: what was there is given up whether it was dropped already or not. */
+    if (status == BEHALF_OK && revision <= store_horizon(snapshot->store) && revision > 0)
+        return error_set(error, BEHALF_REVISION_EXPIRED,
+                         "the changelog is kept from revision %" PRIu64 " on, %" PRIu64 " is older",
+                         store_horizon(snapshot->store) + 1, revision);
     if (status == BEHALF_OK && !found)
         status = error_set(error, BEHALF_REVISION_UNKNOWN, "the changelog has no revision %" PRIu64,
                            revision);

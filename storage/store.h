@@ -4,7 +4,8 @@
  * (dense, from 1); a refused one takes none and changes nothing. What was synced survives a crash.
  * A reader at revision R sees exactly the state after transaction R, however many came since, or
  * gets REVISION_EXPIRED, never a shorter list. Every edge stands in both indexes. Ids and labels
- * are never used twice. The changelog is a hash chain and replays to the same bytes.
+ * are never used twice. The changelog is a hash chain from the horizon to the head; one that was
+ * never cut replays to the same bytes.
  * The key layout is drawn in storage/keys.h; the keyspaces are those of docs/storage-format.md.
  *
  * Ids. A node is 64 bits: type label (16) | sequence (48). Sequence 0 is the type's wildcard.
@@ -176,7 +177,7 @@ enum status store_schema_read(const struct store_snapshot *snapshot, uint64_t re
                               struct error *error) BEHALF_MUST_USE;
 
 /* The raw changelog entry of a revision (storage/changelog.h says its bytes); REVISION_UNKNOWN when
- * there is none. */
+ * there is none, REVISION_EXPIRED up to the horizon. */
 enum status store_changelog_read(const struct store_snapshot *snapshot, uint64_t revision,
                                  struct buffer *entry, struct error *error) BEHALF_MUST_USE;
 
@@ -258,10 +259,17 @@ enum status store_sync(struct store *store, struct error *error) BEHALF_MUST_USE
  * would halve what a single client can write. The writer thread, when nothing waits. */
 void store_settle(struct store *store);
 
-/* Gives up the exactness of reads older than `revision`: durable before anything may be dropped. */
+/* Gives up the exactness of reads older than `revision`, and the changelog up to it: durable before
+ * anything may be dropped. */
 enum status store_set_horizon(struct store *store, uint64_t revision,
                               struct error *error) BEHALF_MUST_USE;
 uint64_t store_horizon(struct store *store);
+
+/* Moves the horizon to the state that was in force at `since_ns` by commit times, and beyond while
+ * history and changelog take more than `bytes_max` on the disk; lets what was given up be dropped
+ * in the background when it is worth it. One short step: call it again from time to time. */
+enum status store_trim_history(struct store *store, int64_t since_ns, uint64_t bytes_max,
+                               struct error *error) BEHALF_MUST_USE;
 
 /* --- upkeep --- */
 

@@ -132,16 +132,22 @@ entry_visit(struct verifier *verifier, struct slice key, struct slice value, str
     struct changelog_header header;
     struct changelog_record record;
     uint64_t revision = 0;
+    uint64_t horizon = store_horizon(verifier->store); /* may move while this runs */
     enum status status = number_decode("changelog key", key, &revision, error);
 
-    if (status != BEHALF_OK)
+    if (status != BEHALF_OK || revision <= horizon)
         return status;
+    if (verifier->next_revision <= horizon)
+        verifier->next_revision = horizon + 1;
     if (revision != verifier->next_revision)
         return entry_wrong(error, verifier->next_revision, "is missing");
     verifier->next_revision++;
     status = changelog_open(value, &reader, &header, error);
     if (status != BEHALF_OK)
         return status;
+    /* The first that is kept: nothing says any more what came before. */
+    if (horizon > 0 && revision == horizon + 1)
+        memcpy(verifier->chain, header.previous, DIGEST_SIZE);
     if (header.revision != revision || memcmp(header.previous, verifier->chain, DIGEST_SIZE) != 0)
         return entry_wrong(error, revision, "does not continue the chain");
     changelog_chain(verifier->chain, value, verifier->chain);
@@ -184,7 +190,7 @@ schema_visit(struct verifier *verifier, struct slice key, struct slice value, st
     if (status == BEHALF_OK && found)
         status = record_find(buffer_slice(&verifier->other), CHANGELOG_SCHEMA, &header, &record,
                              &found, error);
-    if (status == BEHALF_OK && !found)
+    if (status == BEHALF_OK && !found && revision > store_horizon(verifier->store))
         status = error_set(error, BEHALF_STORAGE_CORRUPT,
                            "schemas: no transaction %" PRIu64 " wrote a schema", revision);
     return status;
@@ -208,7 +214,8 @@ request_visit(struct verifier *verifier, struct slice key, struct slice value, s
     if (status == BEHALF_OK && found)
         status = record_find(buffer_slice(&verifier->other), CHANGELOG_REQUEST, &header, &record,
                              &found, error);
-    if (status != BEHALF_OK)
+    if (status != BEHALF_OK ||
+        (request.revision > 0 && request.revision <= store_horizon(verifier->store)))
         return status;
     if (!found || header.time_ns != request.time_ns ||
         memcmp(record.bytes.data, key.data, REQUEST_DIGEST_SIZE) != 0 ||
@@ -225,11 +232,13 @@ verify_changelog(struct verifier *verifier, struct error *error)
     const struct store_head *head = &verifier->snapshot->head;
     enum status status = verify_each(verifier, KV_CHANGELOG, entry_visit, error);
 
+    bool kept = head->revision > store_horizon(verifier->store);
+
     if (status != BEHALF_OK)
         return status;
-    if (verifier->next_revision != head->revision + 1)
+    if (kept && verifier->next_revision != head->revision + 1)
         return entry_wrong(error, head->revision, "is the head, but the changelog ends elsewhere");
-    if (memcmp(verifier->chain, head->chain, DIGEST_SIZE) != 0)
+    if (kept && memcmp(verifier->chain, head->chain, DIGEST_SIZE) != 0)
         return entry_wrong(error, head->revision, "does not have the hash of the head record");
     status = verify_each(verifier, KV_SCHEMAS, schema_visit, error);
     if (status == BEHALF_OK)

@@ -161,6 +161,12 @@ fault_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon)
 }
 
 static void
+fault_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to)
+{
+    kv_compact(((struct fault_kv *)kv)->below, keyspace, from, to);
+}
+
+static void
 fault_stats_read(struct kv *kv, struct kv_stats *stats)
 {
     struct fault_kv *own = (struct fault_kv *)kv;
@@ -187,6 +193,7 @@ fault_close(struct kv *kv)
 static const struct kv_operations fault_operations = {
     .close = fault_close,
     .drop_hint = fault_drop_hint,
+    .compact = fault_compact,
     .snapshot_open = fault_snapshot_open,
     .snapshot_close = fault_snapshot_close,
     .get = fault_get,

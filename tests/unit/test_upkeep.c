@@ -286,3 +286,24 @@ Test(upkeep, a_restart_does_not_make_a_clock_believed_that_was_not)
     cr_assert_eq(clock_state(&rig), ENGINE_CLOCK_AHEAD);
     rig_close(&rig);
 }
+
+/* --- history --- */
+
+Test(upkeep, what_is_older_than_history_is_kept_is_given_up_and_the_rest_is_not)
+{
+    struct rig rig;
+
+    rig_open(&rig, schema_text);
+    cr_assert_eq(rig_do(&rig, "touch document:1#viewer@user:ann")->status, BEHALF_OK);
+    rig_pass(&rig, 6 * 24 * HOUR);
+    cr_assert_eq(rig_do(&rig, "touch document:2#viewer@user:ann")->status, BEHALF_OK);
+    cr_assert_eq(rig_do(&rig, "touch document:3#viewer@user:ann")->status, BEHALF_OK);
+    cr_assert_eq(store_horizon(rig.store), 0);
+    rig_pass(&rig, 2 * 24 * HOUR);
+    cr_assert_eq(rig_do(&rig, "touch document:4#viewer@user:ann")->status, BEHALF_OK);
+    cr_assert_eq(rig_do(&rig, "touch document:5#viewer@user:ann")->status, BEHALF_OK);
+    cr_assert_eq(store_horizon(rig.store), 2); /* in force seven days ago */
+    cr_assert_eq(rig_count(&rig), 5);
+    cr_assert_eq(store_verify(rig.store, NULL), BEHALF_OK);
+    rig_close(&rig);
+}

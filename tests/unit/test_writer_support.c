@@ -51,6 +51,12 @@ pass_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon)
     kv_drop_hint(storage_of(kv)->inner, keyspace, horizon);
 }
 
+static void
+pass_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to)
+{
+    kv_compact(storage_of(kv)->inner, keyspace, from, to);
+}
+
 static enum status
 pass_snapshot_open(struct kv *kv, struct kv_snapshot **snapshot, struct error *error)
 {
@@ -98,6 +104,7 @@ pass_stats_read(struct kv *kv, struct kv_stats *stats)
 static const struct kv_operations pass_operations = {
     .close = pass_close,
     .drop_hint = pass_drop_hint,
+    .compact = pass_compact,
     .snapshot_open = pass_snapshot_open,
     .get = pass_get,
     .scan_open = pass_scan_open,

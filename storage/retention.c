@@ -1,0 +1,114 @@
+/* retention.c - how much of the past is kept, by time and by size.
+ *
+ * Always true: the horizon only grows and never passes the head, so reads at the newest revision
+ * and writes never notice. What the changelog still holds up to the horizon tells how much there is
+ * to drop: it is compacted after history, so one that was broken off is asked for again. */
+#include "storage/store_internal.h"
+
+/* A compaction rewrites what is kept: it is worth it once an eighth of it could go. */
+#define KEPT_PER_DROPPED 8
+
+/* The newest state, with no snapshot of the adapter behind it: the writer reads it. */
+static struct store_snapshot
+newest(struct store *store)
+{
+    return (struct store_snapshot){.store = store, .head = store->head};
+}
+
+static enum status
+commit_time(struct store *store, uint64_t revision, struct buffer *entry, int64_t *time_ns,
+            struct error *error)
+{
+    const struct store_snapshot snapshot = newest(store);
+    struct changelog_reader reader;
+    struct changelog_header header = {.revision = 0};
+    enum status status = store_changelog_read(&snapshot, revision, entry, error);
+
+    if (status == BEHALF_OK)
+        status = changelog_open(buffer_slice(entry), &reader, &header, error);
+    *time_ns = header.time_ns;
+    return status;
+}
+
+/* The newest revision that was committed by `since_ns`; the horizon when there is none above it.
+ * Commit times never run backwards. */
+static enum status
+revision_at(struct store *store, int64_t since_ns, uint64_t *revision, struct error *error)
+{
+    uint64_t low = store_horizon(store);
+    uint64_t high = store->head.revision;
+    struct buffer entry;
+    enum status status = BEHALF_OK;
+
+    buffer_init(&entry);
+    while (status == BEHALF_OK && low < high) {
+        uint64_t middle = high - (high - low) / 2;
+        int64_t time_ns = 0;
+
+        status = commit_time(store, middle, &entry, &time_ns, error);
+        if (time_ns <= since_ns)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    buffer_release(&entry);
+    *revision = low;
+    return status;
+}
+
+/* The oldest revision that the changelog still holds; above the head when it holds none. */
+static enum status
+oldest_entry(struct store *store, uint64_t *revision, struct error *error)
+{
+    const struct kv_range range = {.keyspace = KV_CHANGELOG};
+    struct kv_scan *scan;
+    struct slice key;
+    struct slice value;
+    enum status status = kv_scan_open(store->kv, NULL, &range, &scan, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    status = kv_scan_next(scan, &key, &value, error);
+    *revision = store->head.revision + 1;
+    if (status == BEHALF_OK)
+        status = number_decode("changelog key", key, revision, error);
+    kv_scan_close(scan);
+    return status == BEHALF_DONE ? BEHALF_OK : status;
+}
+
+static void
+drop_past(struct store *store, uint64_t horizon)
+{
+    const struct slice unbounded = {NULL, 0};
+    char end[REVISION_KEY_SIZE];
+
+    bytes_put_u64(end, horizon + 1);
+    kv_compact(store->kv, KV_HISTORY, unbounded, unbounded);
+    kv_compact(store->kv, KV_CHANGELOG, unbounded, (struct slice){end, sizeof end});
+}
+
+enum status
+store_trim_history(struct store *store, int64_t since_ns, uint64_t bytes_max, struct error *error)
+{
+    struct kv_stats stats;
+    uint64_t horizon = 0;
+    uint64_t oldest = 0;
+    uint64_t kept;
+    enum status status = revision_at(store, since_ns, &horizon, error);
+
+    if (status == BEHALF_OK)
+        status = oldest_entry(store, &oldest, error);
+    if (status != BEHALF_OK)
+        return status;
+    kv_stats_read(store->kv, &stats);
+    kept = store->head.revision - horizon;
+    /* The size tells of what is there, so nothing is judged by it that may still be dropped. */
+    if (stats.past_bytes > bytes_max && !stats.compacting && oldest > horizon)
+        horizon += kept - (uint64_t)((double)kept * (double)bytes_max / (double)stats.past_bytes);
+    status = store_set_horizon(store, horizon, error);
+    kept = store->head.revision - horizon;
+    if (status == BEHALF_OK && !stats.compacting && oldest <= horizon &&
+        (horizon - oldest + 1) * KEPT_PER_DROPPED >= kept)
+        drop_past(store, horizon);
+    return status;
+}
