@@ -95,6 +95,18 @@ type_name_is_valid(struct slice name)
                             RELATION_NAME_SIZE_MAX);
 }
 
+bool
+caveat_name_is_valid(struct slice name)
+{
+    if (name.size == 0 || name.size > CAVEAT_NAME_SIZE_MAX)
+        return false;
+    for (size_t index = 0; index < name.size; index++)
+        if (!(class_of(name.data[index]) & BYTE_ID) || name.data[index] == '+' ||
+            name.data[index] == '=')
+            return false;
+    return name.data[0] != '/' && name.data[0] != '|' && name.data[0] != '-';
+}
+
 static bool
 is_control(uint32_t point)
 {
@@ -513,8 +525,7 @@ read_expiration(struct reader *reader, int64_t *expires_at)
     size_t start = reader->at;
     struct slice text = take_run(reader, BYTE_TIME);
 
-    /* 0 means "never" inside, so the first nanosecond of 1970 cannot be an expiration. */
-    if (text.size > TIME_TEXT_SIZE_MAX || !time_parse(text, expires_at) || *expires_at == 0) {
+    if (text.size > TIME_TEXT_SIZE_MAX || !expiration_parse(text, expires_at)) {
         error_set(reader->error, BEHALF_MALFORMED_REQUEST,
                   "the expiration is not a time from 1970 to 9999");
         error_hint(reader->error, "times are in UTC, as 2027-01-01T00:00:00Z");
@@ -533,6 +544,29 @@ close_bracket(struct reader *reader)
     return BEHALF_OK;
 }
 
+/* A name of the alphabet of ids, with or without quotes; the cursor stops behind it. */
+static enum status
+read_caveat_name(struct reader *reader, struct slice *name)
+{
+    bool quoted = at_byte(reader, '"');
+    size_t start = reader->at;
+
+    reader->at += quoted ? 1 : 0;
+    *name = take_run(reader, BYTE_ID);
+    if (name->size == 0 || (quoted && !at_byte(reader, '"')))
+        return expected(reader, name->size == 0 ? "a caveat name or 'expiration:'"
+                                                : "'\"' behind the name of the caveat");
+    reader->at += quoted ? 1 : 0;
+    if (caveat_name_is_valid(*name))
+        return BEHALF_OK;
+    error_set(reader->error, BEHALF_MALFORMED_REQUEST, "not a valid name of a caveat");
+    error_hint(reader->error,
+               "names of caveats have 1 to %d characters of A-Z, a-z, 0-9, _, / "
+               "and begin with no /",
+               CAVEAT_NAME_SIZE_MAX);
+    return fail_at(reader, BEHALF_MALFORMED_REQUEST, start, reader->at - start);
+}
+
 /* One `[...]`: a caveat, or an expiration. A caveat may be called `expiration`; what tells them
  * apart is the time behind the colon. */
 static enum status
@@ -540,7 +574,8 @@ read_bracket(struct reader *reader, struct relationship *relationship)
 {
     size_t start = reader->at++;
     struct slice name;
-    enum status status = read_type(reader, "a caveat name or 'expiration:'", &name);
+    bool quoted = at_byte(reader, '"');
+    enum status status = read_caveat_name(reader, &name);
     bool colon;
 
     if (status != BEHALF_OK)
@@ -548,7 +583,8 @@ read_bracket(struct reader *reader, struct relationship *relationship)
     colon = at_byte(reader, ':');
     if (colon)
         reader->at++;
-    if (colon && !at_byte(reader, '{') && slice_equal(name, SLICE_LITERAL("expiration"))) {
+    if (colon && !quoted && !at_byte(reader, '{') &&
+        slice_equal(name, SLICE_LITERAL("expiration"))) {
         status = read_expiration(reader, &relationship->expires_at);
         return status == BEHALF_OK ? close_bracket(reader) : status;
     }
@@ -671,6 +707,16 @@ object_print(const struct object *object, struct buffer *out)
 }
 
 void
+caveat_name_print(struct slice name, struct buffer *out)
+{
+    const char *quote = type_name_is_valid(name) ? "" : "\"";
+
+    buffer_add_text(out, quote);
+    buffer_add_slice(out, name);
+    buffer_add_text(out, quote);
+}
+
+void
 relationship_print(const struct relationship *relationship, struct buffer *out)
 {
     object_print(&relationship->resource, out);
@@ -678,7 +724,7 @@ relationship_print(const struct relationship *relationship, struct buffer *out)
     object_print(&relationship->subject, out);
     if (relationship->caveat.size > 0) {
         buffer_add_byte(out, '[');
-        buffer_add_slice(out, relationship->caveat);
+        caveat_name_print(relationship->caveat, out);
         if (relationship->context.size > 2) { /* `{}` is written as no context */
             buffer_add_byte(out, ':');
             buffer_add_slice(out, relationship->context);

@@ -8,8 +8,10 @@
  *
  * Always true: an id is 1 to 1,024 bytes of UTF-8 without control characters and is not "*"; ids
  * are compared byte for byte. In text an id of the plain alphabet (letters, digits, / _ | - = +)
- * stands as it is, any other as a JSON string; printing quotes only where it must, and
- * parse(print(x)) = x. `#...` behind a subject means no subject relation and is never printed.
+ * stands as it is, any other as a JSON string; the name of a caveat stands as it is where a type
+ * could be called so, and in quotes where not (both are read for each); printing quotes only where
+ * it must, and parse(print(x)) = x. `#...` behind a subject means no subject relation and is never
+ * printed.
  * Memory: parsed slices point into the text, or into the arena where an escape had to be undone.
  * Threads: none; pure functions. Errors: MALFORMED_REQUEST (does not parse), INVALID_OBJECT_ID,
  * WILDCARD_NOT_ALLOWED, each with the column in `error->column` and the offending text. */
@@ -27,6 +29,7 @@
 #define OBJECT_ID_SIZE_MAX 1024
 #define TYPE_NAME_SIZE_MAX 128
 #define RELATION_NAME_SIZE_MAX 64
+#define CAVEAT_NAME_SIZE_MAX 128
 
 struct object {
     struct slice type;
@@ -53,9 +56,14 @@ enum status relationship_parse(struct slice text, struct arena *arena,
                                struct error *error) BEHALF_MUST_USE;
 void relationship_print(const struct relationship *relationship, struct buffer *out);
 
-/* The name patterns of types, relations (and permissions), and caveats. */
+/* The name of a caveat as `[` is followed by it. */
+void caveat_name_print(struct slice name, struct buffer *out);
+
+/* The name patterns of types, relations (and permissions), and caveats. A caveat's is wider, as in
+ * SpiceDB: letters of both cases, digits and _ in any place, / | - in any but the first. */
 bool type_name_is_valid(struct slice name);
 bool relation_name_is_valid(struct slice name);
+bool caveat_name_is_valid(struct slice name);
 
 /* BEHALF_OK, or INVALID_OBJECT_ID with a message that says which byte is wrong. */
 enum status object_id_check(struct slice id, struct error *error) BEHALF_MUST_USE;
@@ -65,6 +73,11 @@ enum status object_id_check(struct slice id, struct error *error) BEHALF_MUST_US
  * taken as that moment: "for ever" is written as some far year, and ending earlier allows nothing.
  * The printed form has no fraction where the fraction is zero. */
 bool time_parse(struct slice text, int64_t *time_ns);
+
+/* The same for an expiration, of which 0 means none: the first nanosecond of 1970 is read as the
+ * second, and nobody asks so early. */
+bool expiration_parse(struct slice text, int64_t *expires_at);
+
 void time_print(int64_t time_ns, struct buffer *out);
 
 #endif

@@ -101,6 +101,16 @@ time_parse(struct slice text, int64_t *time_ns)
     return true;
 }
 
+bool
+expiration_parse(struct slice text, int64_t *expires_at)
+{
+    if (!time_parse(text, expires_at))
+        return false;
+    if (*expires_at == 0)
+        *expires_at = 1;
+    return true;
+}
+
 void
 time_print(int64_t time_ns, struct buffer *out)
 {

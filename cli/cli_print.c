@@ -119,7 +119,7 @@ cli_condition_text(struct behalf_value value, struct buffer *out)
 
     if (caveat.bytes != NULL) {
         buffer_add_byte(out, '[');
-        buffer_add_slice(out, cli_get_text(caveat, "name"));
+        caveat_name_print(cli_get_text(caveat, "name"), out);
         if (context.bytes != NULL) {
             buffer_add_byte(out, ':');
             cli_json_value(out, context);

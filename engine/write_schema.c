@@ -373,11 +373,6 @@ write_schema(struct write_group *group, struct store_transaction *transaction,
         return status;
     group->compiled = write->compiled;
     write->compiled = NULL;
-    if (group->compiled->type_count == 0) {
-        error_set(&write->error, BEHALF_SCHEMA_TYPE_ERROR, "the schema has no definition");
-        error_hint(&write->error, "an empty schema would leave nothing to write or ask");
-        return BEHALF_SCHEMA_TYPE_ERROR;
-    }
     guard.schema = group->compiled;
     if (group->binding != NULL)
         status = check_caveats(group->binding->schema, group->compiled, &write->error);

@@ -89,8 +89,18 @@ check_type_name(struct decoder *decoder, struct slice name)
 {
     if (type_name_is_valid(name))
         return BEHALF_OK;
-    return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
-                          "not a valid name of a definition or caveat");
+    return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "not a valid name of a definition");
+}
+
+static enum status
+decode_caveat_name(struct decoder *decoder, void *into)
+{
+    struct slice *name = into;
+    enum status status = decode_text(decoder, name);
+
+    if (status != BEHALF_OK || caveat_name_is_valid(*name))
+        return status;
+    return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "not a valid name of a caveat");
 }
 
 enum status
@@ -444,8 +454,7 @@ decode_time(struct decoder *decoder, void *into)
 
     if (status != BEHALF_OK)
         return status;
-    /* 0 means "never" inside, so the first nanosecond of 1970 cannot be an expiration. */
-    if (!time_parse(text, expires_at) || *expires_at == 0)
+    if (!expiration_parse(text, expires_at))
         return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
                               "not a time like 2027-01-01T00:00:00Z, from 1970 to 9999");
     return BEHALF_OK;
@@ -455,7 +464,7 @@ static enum status
 decode_caveat(struct decoder *decoder, void *into)
 {
     static const struct field fields[] = {
-        FIELD(relationship, caveat, "name", decode_type_name, FIELD_REQUIRED),
+        FIELD(relationship, caveat, "name", decode_caveat_name, FIELD_REQUIRED),
         FIELD(relationship, context, "context", decode_stored_context, FIELD_OPTIONAL),
     };
 

@@ -34,9 +34,8 @@ convert_int(struct cel_machine *machine, const struct datum *datum, bool natural
     if (datum->kind == DATUM_INT)
         whole = datum->as.integer;
     else if (datum->kind == DATUM_DOUBLE) {
-        if (datum->as.real == -CEL_TWO_63) /* no int() of a double gives it, but it is whole */
-            whole = INT64_MIN;
-        else if (!cel_double_to_int(datum->as.real, &whole) || (double)whole != datum->as.real)
+        /* Not -2^63 either: integers below it, which are no ints, are read as that double too. */
+        if (!cel_double_to_int(datum->as.real, &whole) || (double)whole != datum->as.real)
             return false;
     } else if (datum->kind != DATUM_STRING) {
         return false;
@@ -138,8 +137,8 @@ convert_any(struct cel_machine *machine, const struct datum *datum, struct cel_v
     case DATUM_BOOL:
         *value = cel_bool(datum->as.boolean);
         return true;
-    case DATUM_INT:
-        *value = cel_int(datum->as.integer);
+    case DATUM_INT: /* SpiceDB's contexts have no other numbers than doubles */
+        *value = cel_double((double)datum->as.integer);
         return true;
     case DATUM_DOUBLE:
         *value = cel_double(datum->as.real);

@@ -10,6 +10,23 @@ both(const struct cel_value *arguments, enum cel_kind kind)
     return arguments[0].kind == kind && arguments[1].kind == kind;
 }
 
+/* Where one is an int and the other a whole double, both as ints: only a dyn hides such a pair, and
+ * a whole number of the context under `any` counts as an int beside one. */
+static bool
+as_ints(const struct cel_value *arguments, struct cel_value *ints)
+{
+    size_t real = arguments[0].kind == CEL_DOUBLE ? 0 : 1;
+    int64_t whole;
+
+    if (arguments[real].kind != CEL_DOUBLE || arguments[1 - real].kind != CEL_INT ||
+        !cel_double_to_int(arguments[real].as.real, &whole) ||
+        (double)whole != arguments[real].as.real)
+        return false;
+    ints[real] = cel_int(whole);
+    ints[1 - real] = arguments[1 - real];
+    return true;
+}
+
 void
 cel_equal(struct cel_machine *machine, const struct cel_value *arguments, size_t count,
           struct cel_value *result)
@@ -151,8 +168,8 @@ cel_add(struct cel_machine *machine, const struct cel_value *arguments, size_t c
 {
     int64_t sum = 0;
     uint64_t natural = 0;
+    struct cel_value ints[2];
 
-    (void)count;
     if (both(arguments, CEL_INT) || both(arguments, CEL_DURATION)) {
         if (__builtin_add_overflow(arguments[0].as.integer, arguments[1].as.integer, &sum))
             *result = cel_error(OVERFLOWS);
@@ -173,6 +190,8 @@ cel_add(struct cel_machine *machine, const struct cel_value *arguments, size_t c
         *result = shift(&arguments[0], arguments[1].as.integer);
     } else if (arguments[0].kind == CEL_DURATION && arguments[1].kind == CEL_TIMESTAMP) {
         *result = shift(&arguments[1], arguments[0].as.integer);
+    } else if (as_ints(arguments, ints)) {
+        cel_add(machine, ints, count, result);
     } else {
         *result = cel_error(CEL_NO_OVERLOAD);
     }
@@ -196,9 +215,8 @@ cel_subtract(struct cel_machine *machine, const struct cel_value *arguments, siz
 {
     int64_t difference = 0;
     uint64_t natural = 0;
+    struct cel_value ints[2];
 
-    (void)machine;
-    (void)count;
     if (both(arguments, CEL_INT) || both(arguments, CEL_DURATION)) {
         if (__builtin_sub_overflow(arguments[0].as.integer, arguments[1].as.integer, &difference))
             *result = cel_error(OVERFLOWS);
@@ -217,6 +235,8 @@ cel_subtract(struct cel_machine *machine, const struct cel_value *arguments, siz
         *result = arguments[1].as.integer == INT64_MIN
                       ? cel_error(OVERFLOWS)
                       : shift(&arguments[0], -arguments[1].as.integer);
+    } else if (as_ints(arguments, ints)) {
+        cel_subtract(machine, ints, count, result);
     } else {
         *result = cel_error(CEL_NO_OVERLOAD);
     }
@@ -228,9 +248,8 @@ cel_multiply(struct cel_machine *machine, const struct cel_value *arguments, siz
 {
     int64_t product = 0;
     uint64_t natural = 0;
+    struct cel_value ints[2];
 
-    (void)machine;
-    (void)count;
     if (both(arguments, CEL_INT)) {
         bool over =
             __builtin_mul_overflow(arguments[0].as.integer, arguments[1].as.integer, &product);
@@ -243,6 +262,8 @@ cel_multiply(struct cel_machine *machine, const struct cel_value *arguments, siz
         *result = over ? cel_error(OVERFLOWS) : cel_uint(natural);
     } else if (both(arguments, CEL_DOUBLE)) {
         *result = cel_double(arguments[0].as.real * arguments[1].as.real);
+    } else if (as_ints(arguments, ints)) {
+        cel_multiply(machine, ints, count, result);
     } else {
         *result = cel_error(CEL_NO_OVERLOAD);
     }
@@ -264,12 +285,15 @@ void
 cel_divide(struct cel_machine *machine, const struct cel_value *arguments, size_t count,
            struct cel_value *result)
 {
+    struct cel_value ints[2];
     const char *fault;
 
-    (void)machine;
-    (void)count;
     if (both(arguments, CEL_DOUBLE)) {
         *result = cel_double(arguments[0].as.real / arguments[1].as.real);
+        return;
+    }
+    if (as_ints(arguments, ints)) {
+        cel_divide(machine, ints, count, result);
         return;
     }
     if (!both(arguments, CEL_INT) && !both(arguments, CEL_UINT)) {
@@ -289,10 +313,13 @@ void
 cel_modulo(struct cel_machine *machine, const struct cel_value *arguments, size_t count,
            struct cel_value *result)
 {
+    struct cel_value ints[2];
     const char *fault;
 
-    (void)machine;
-    (void)count;
+    if (as_ints(arguments, ints)) {
+        cel_modulo(machine, ints, count, result);
+        return;
+    }
     if (!both(arguments, CEL_INT) && !both(arguments, CEL_UINT)) {
         *result = cel_error(CEL_NO_OVERLOAD);
         return;

@@ -2,6 +2,8 @@
  * A function over an ERROR is that error, whatever else is missing: no value could mend it.
  * Otherwise one over an UNKNOWN is unknown. `&&`, `||`, `?:` and the macros built on them absorb
  * both where the outcome is certain. */
+#include <math.h>
+
 #include "schema/cel_node.h"
 
 static void
@@ -225,11 +227,13 @@ make_list(struct cel_machine *machine, const struct caveat *caveat, const struct
         cel_give_list(machine, items, count, result);
 }
 
+/* A whole double too, where the checker saw a dyn: a number of the context. */
 static bool
-is_key(enum cel_kind kind)
+is_key(const struct cel_value *key)
 {
-    return kind == CEL_BOOL || kind == CEL_INT || kind == CEL_UINT || kind == CEL_STRING ||
-           kind == CEL_UNKNOWN || kind == CEL_ERROR;
+    return key->kind == CEL_BOOL || key->kind == CEL_INT || key->kind == CEL_UINT ||
+           key->kind == CEL_STRING || key->kind == CEL_UNKNOWN || key->kind == CEL_ERROR ||
+           (key->kind == CEL_DOUBLE && trunc(key->as.real) == key->as.real);
 }
 
 static void
@@ -249,7 +253,7 @@ make_map(struct cel_machine *machine, const struct caveat *caveat, const struct 
         bool present;
         bool fine = entry(machine, caveat, key, &made->key, &missing, &present);
 
-        if (machine->status == BEHALF_OK && !is_key(made->key.kind)) {
+        if (machine->status == BEHALF_OK && !is_key(&made->key)) {
             made->key = cel_error("a value of this type is no key of a map");
             mark(caveat, key, &made->key);
             fine = false;

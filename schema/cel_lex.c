@@ -20,6 +20,16 @@ peek(const struct cel_lexer *lexer, size_t ahead)
     return text.data[lexer->at + ahead];
 }
 
+/* Behind the comment that begins at the cursor; 0 when it has no end. */
+static uint32_t
+end_of_block(const struct cel_lexer *lexer)
+{
+    struct slice text = lexer->caveat->text;
+    const char *end = memmem(text.data + lexer->at + 2, text.size - lexer->at - 2, "*/", 2);
+
+    return end == NULL ? 0 : (uint32_t)(end + 2 - text.data);
+}
+
 static void
 skip_blanks(struct cel_lexer *lexer)
 {
@@ -31,6 +41,8 @@ skip_blanks(struct cel_lexer *lexer)
         if (byte == '/' && peek(lexer, 1) == '/') {
             while (lexer->at < size && peek(lexer, 0) != '\n' && peek(lexer, 0) != '\r')
                 lexer->at++;
+        } else if (byte == '/' && peek(lexer, 1) == '*' && end_of_block(lexer) > 0) {
+            lexer->at = end_of_block(lexer);
         } else if (byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r' || byte == '\f') {
             lexer->at++;
         } else {

@@ -1,5 +1,5 @@
 /* cel_value.c - equality, order and containers. */
-#include "schema/cel_value.h"
+#include "schema/cel_convert.h"
 
 #include <stdlib.h>
 
@@ -230,9 +230,13 @@ same_maps(struct cel_machine *machine, const struct cel_map *a, const struct cel
     for (size_t index = 0; index < a->count; index++) {
         const struct cel_entry *left = &a->entries[index];
         const struct cel_entry *right = &b->entries[index];
+        const struct cel_value *other = &right->value;
 
-        if (!charge_key(machine, &left->key) || cel_key_order(&left->key, &right->key) != 0 ||
-            !same_at(machine, &left->value, &right->value, depth + 1))
+        if (!charge_key(machine, &left->key))
+            return false;
+        if (cel_key_order(&left->key, &right->key) != 0) /* or a double that is an integer there */
+            other = cel_map_find(machine, b, &left->key);
+        if (other == NULL || !same_at(machine, &left->value, other, depth + 1))
             return false;
     }
     return true;
@@ -288,11 +292,27 @@ cel_same(struct cel_machine *machine, const struct cel_value *a, const struct ce
     return same_at(machine, a, b, 0);
 }
 
-/* 0 for booleans, 1 for numbers, 2 for strings. */
+/* The integer that a double is: an int where it fits one, else a uint. */
+static bool
+whole_of(double real, struct cel_value *whole)
+{
+    int64_t integer;
+    uint64_t natural;
+
+    if (cel_double_to_int(real, &integer) && (double)integer == real)
+        *whole = cel_int(integer);
+    else if (cel_double_to_uint(real, &natural) && (double)natural == real)
+        *whole = cel_uint(natural);
+    else
+        return false;
+    return true;
+}
+
+/* 0 for booleans, 1 for integers, 2 for doubles, 3 for strings. */
 static int
 key_class(enum cel_kind kind)
 {
-    return kind == CEL_BOOL ? 0 : kind == CEL_STRING ? 2 : 1;
+    return kind == CEL_BOOL ? 0 : kind == CEL_STRING ? 3 : kind == CEL_DOUBLE ? 2 : 1;
 }
 
 int
@@ -337,16 +357,12 @@ sort_entries(struct cel_machine *machine, struct cel_entry *entries, size_t coun
     return !*twice;
 }
 
-const struct cel_value *
-cel_map_find(struct cel_machine *machine, const struct cel_map *map, const struct cel_value *key)
+static const struct cel_value *
+find_key(struct cel_machine *machine, const struct cel_map *map, const struct cel_value *key)
 {
     size_t low = 0;
     size_t high = map->count;
 
-    if (key->kind != CEL_BOOL && key->kind != CEL_STRING && !is_number(key->kind))
-        return NULL;
-    if (key->kind == CEL_DOUBLE && key->as.real != key->as.real)
-        return NULL;
     if (!cel_charge(machine, 1))
         return NULL;
     while (low < high) {
@@ -364,6 +380,25 @@ cel_map_find(struct cel_machine *machine, const struct cel_map *map, const struc
             high = middle;
     }
     return NULL;
+}
+
+/* A double finds the integer that it is, exactly; an integer finds no double. */
+const struct cel_value *
+cel_map_find(struct cel_machine *machine, const struct cel_map *map, const struct cel_value *key)
+{
+    const struct cel_value *found;
+    struct cel_value whole;
+
+    if (key->kind == CEL_DOUBLE) {
+        if (key->as.real != key->as.real)
+            return NULL;
+        found = find_key(machine, map, key);
+        return found != NULL || !whole_of(key->as.real, &whole) ? found
+                                                                : find_key(machine, map, &whole);
+    }
+    if (key->kind != CEL_BOOL && key->kind != CEL_STRING && !is_number(key->kind))
+        return NULL;
+    return find_key(machine, map, key);
 }
 
 void

@@ -125,13 +125,16 @@ take_identifier(struct parser *parser, const char *what, struct ast_name *name)
     return parser_advance(parser);
 }
 
+#define NAME_HINT                                                                                  \
+    "names have 3 to 64 characters of a-z, 0-9 and _, begin with a letter and end in a letter or " \
+    "digit"
+
 static enum status
-bad_name(struct parser *parser, const struct ast_name *name, const char *what)
+bad_name(struct parser *parser, const struct ast_name *name, const char *what, const char *hint)
 {
     error_set(parser->error, BEHALF_SCHEMA_PARSE_ERROR, "'%.*s' cannot be %s",
               (int)(name->text.size < 140 ? name->text.size : 140), name->text.data, what);
-    error_hint(parser->error, "names have 3 to 64 characters of a-z, 0-9 and _, begin with a "
-                              "letter and end in a letter or digit");
+    error_hint(parser->error, "%s", hint);
     return schema_error_at(parser->error, BEHALF_SCHEMA_PARSE_ERROR, parser->lexer.text,
                            name->place);
 }
@@ -143,7 +146,7 @@ parser_take_name(struct parser *parser, const char *what, struct ast_name *name)
 
     if (status != BEHALF_OK || relation_name_is_valid(name->text))
         return status;
-    return bad_name(parser, name, "the name of a relation or permission");
+    return bad_name(parser, name, "the name of a relation or permission", NAME_HINT);
 }
 
 /* The pattern of a definition: every segment is like a relation name. It lets a prefix of 64
@@ -163,11 +166,11 @@ path_is_valid(struct slice path)
     return path.size <= TYPE_NAME_SIZE_MAX;
 }
 
-/* Name segments with slashes between, written with or without blanks. */
+/* Name segments with slashes between, written with or without blanks; no pattern is applied. */
 static enum status
-take_path(struct parser *parser, const char *what, struct ast_name *path)
+take_segments(struct parser *parser, const char *what, struct ast_name *path)
 {
-    char joined[TYPE_NAME_SIZE_MAX + 2];
+    char joined[TYPE_NAME_SIZE_MAX + 1];
     struct ast_name segment;
     enum status status = take_identifier(parser, what, path);
     bool long_path = path->text.size > TYPE_NAME_SIZE_MAX;
@@ -194,14 +197,31 @@ take_path(struct parser *parser, const char *what, struct ast_name *path)
     }
     path->place.size = parser->last_end - path->place.offset;
     path->text.size = path->place.size;
-    if (long_path || !path_is_valid((struct slice){joined, size}))
-        return bad_name(parser, path, "the name of a definition, partial or caveat");
-    if (size != path->text.size) {
-        path->text = arena_copy(parser->arena, (struct slice){joined, size});
-        if (path->text.data == NULL)
-            return parser_too_large(parser);
-    }
-    return BEHALF_OK;
+    if (long_path || size == path->text.size) /* what is too long fits no pattern either way */
+        return BEHALF_OK;
+    path->text = arena_copy(parser->arena, (struct slice){joined, size});
+    return path->text.data == NULL ? parser_too_large(parser) : BEHALF_OK;
+}
+
+static enum status
+take_path(struct parser *parser, const char *what, struct ast_name *path)
+{
+    enum status status = take_segments(parser, what, path);
+
+    if (status != BEHALF_OK || path_is_valid(path->text))
+        return status;
+    return bad_name(parser, path, "the name of a definition or partial", NAME_HINT);
+}
+
+static enum status
+take_caveat_name(struct parser *parser, struct ast_name *name)
+{
+    enum status status = take_segments(parser, "the name of a caveat", name);
+
+    if (status != BEHALF_OK || caveat_name_is_valid(name->text))
+        return status;
+    return bad_name(parser, name, "the name of a caveat",
+                    "names of caveats have up to 128 characters of A-Z, a-z, 0-9, _ and /");
 }
 
 static struct comment_list
@@ -289,7 +309,7 @@ parse_traits(struct parser *parser, struct ast_type_reference *reference)
     enum status status;
 
     if (!parser_at_flag_word(parser, "expiration", AST_FLAG_EXPIRATION)) {
-        status = take_path(parser, "the name of a caveat", &reference->caveat);
+        status = take_caveat_name(parser, &reference->caveat);
         if (status != BEHALF_OK || !parser_at_flag_word(parser, "and", AST_FLAG_EXPIRATION))
             return status;
         status = parser_advance(parser);
@@ -594,7 +614,7 @@ parse_use(struct parser *parser, struct ast_item *item)
 static enum status
 parse_caveat(struct parser *parser, struct ast_item *item)
 {
-    enum status status = take_path(parser, "the name of the caveat", &item->name);
+    enum status status = take_caveat_name(parser, &item->name);
 
     if (status == BEHALF_OK)
         status = parse_parameters(parser, item);

@@ -62,6 +62,7 @@ check_relationship(struct slice text, struct arena *arena, struct buffer *out)
     BEHALF_ASSERT(relationship_parse(buffer_slice(out), arena, &second, &error) == BEHALF_OK);
     BEHALF_ASSERT(same_object(&first.resource, &second.resource));
     BEHALF_ASSERT(same_object(&first.subject, &second.subject));
+    BEHALF_ASSERT(first.caveat.size == 0 || caveat_name_is_valid(first.caveat));
     BEHALF_ASSERT(slice_equal(first.caveat, second.caveat));
     BEHALF_ASSERT(slice_equal(first.context, second.context));
     BEHALF_ASSERT(first.expires_at == second.expires_at);

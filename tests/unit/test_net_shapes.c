@@ -180,8 +180,28 @@ Test(net_shapes, an_expiration_at_the_epoch_is_not_never)
                         "expires_at\xB4"
                         "1970-01-01T00:00:00Z",
                         &relationship),
+                 BEHALF_OK);
+    cr_assert_eq(relationship.expires_at, 1);
+}
+
+Test(net_shapes, a_caveat_is_named_by_its_own_pattern)
+{
+    struct relationship relationship;
+
+    cr_assert_eq(DECODE("relationship", decode_relationship,
+                        "\x84\xA8resource\xAA"
+                        "document:a\xA8relation\xA6viewer\xA7subject\xA9user:anne\xA6"
+                        "caveat\x81\xA4name\xACX/is_Open-1|",
+                        &relationship),
+                 BEHALF_OK);
+    cr_assert(slice_equal(relationship.caveat, SLICE_LITERAL("X/is_Open-1|")));
+    cr_assert_eq(DECODE("relationship", decode_relationship,
+                        "\x84\xA8resource\xAA"
+                        "document:a\xA8relation\xA6viewer\xA7subject\xA9user:anne\xA6"
+                        "caveat\x81\xA4name\xA2-a",
+                        &relationship),
                  BEHALF_MALFORMED_REQUEST);
-    cr_assert_not_null(strstr(error.message, "'relationship.expires_at'"), "%s", error.message);
+    cr_assert_not_null(strstr(error.message, "'relationship.caveat.name'"), "%s", error.message);
 }
 
 Test(net_shapes, filters)

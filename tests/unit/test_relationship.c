@@ -270,6 +270,50 @@ Test(relationship, caveat_may_be_called_expiration)
     expect_same("doc:d#viewer@user:u[expiration:{\"a\":1}][expiration:2027-01-01T00:00:00Z]");
 }
 
+Test(relationship, names_of_caveats_are_wider_and_quoted_where_no_type_has_them)
+{
+    static const char *const names[] = {
+        "isOpen", "ab",  "_private", "9lives", "UPPER",      "a",    "9",  "a__", "acme/isOpen",
+        "X/y/Z",  "a-b", "a|b",      "with",   "definition", "a//b", "a/", "_/_", "Expiration"};
+    char text[512];
+    char plain[512];
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(names); index++) {
+        bool quotes = !type_name_is_valid(slice_of(names[index]));
+
+        cr_expect(caveat_name_is_valid(slice_of(names[index])), "%s", names[index]);
+        snprintf(plain, sizeof plain, "doc:d#viewer@user:u[%s:{\"a\":1}]", names[index]);
+        snprintf(text, sizeof text, "doc:d#viewer@user:u[\"%s\":{\"a\":1}]", names[index]);
+        expect_relationship(text, quotes ? text : plain);
+        expect_relationship(plain, quotes ? text : plain);
+        snprintf(plain, sizeof plain, "doc:d#viewer@user:u[%s][expiration:2027-01-01T00:00:00Z]",
+                 names[index]);
+        snprintf(text, sizeof text, "doc:d#viewer@user:u[\"%s\"][expiration:2027-01-01T00:00:00Z]",
+                 names[index]);
+        expect_relationship(text, quotes ? text : plain);
+        expect_relationship(plain, quotes ? text : plain);
+    }
+    snprintf(text, sizeof text, "doc:d#viewer@user:u[\"A%0127d\"]", 0);
+    expect_same(text);
+    snprintf(text, sizeof text, "A%0128d", 0);
+    cr_expect_not(caveat_name_is_valid(slice_of(text)));
+}
+
+Test(relationship, what_is_no_name_of_a_caveat)
+{
+    expect_relationship("doc:d#viewer@user:u[]", "MALFORMED_REQUEST 21 []]");
+    expect_relationship("doc:d#viewer@user:u[\"\"]", "MALFORMED_REQUEST 22 [\"]]");
+    expect_relationship("doc:d#viewer@user:u[\"aaa]", "MALFORMED_REQUEST 25 []]");
+    expect_relationship("doc:d#viewer@user:u[\"a b\"]", "MALFORMED_REQUEST 23 [ b\"]]");
+    expect_relationship("doc:d#viewer@user:u[/abc]", "MALFORMED_REQUEST 21 [/abc]");
+    expect_relationship("doc:d#viewer@user:u[a+b]", "MALFORMED_REQUEST 21 [a+b]");
+    expect_relationship("doc:d#viewer@user:u[caf\xC3\xA9]", "MALFORMED_REQUEST 24 [\xC3\xA9]]");
+    /* In quotes it is a caveat, never an expiration. */
+    expect_relationship("doc:d#viewer@user:u[\"expiration\":2027-01-01T00:00:00Z]",
+                        "MALFORMED_REQUEST 34 [2027-01-01T00:00]");
+    expect_relationship("doc:d#viewer@user:u[\"expiration\"]", "doc:d#viewer@user:u[expiration]");
+}
+
 Test(relationship, caveat_comes_before_expiration)
 {
     expect_relationship("doc:d#viewer@user:u[expiration:2027-01-01T00:00:00Z][cav]",
@@ -283,9 +327,11 @@ Test(relationship, expiration_is_a_time_that_fits)
                         "MALFORMED_REQUEST 32 [2027-01-01]");
     expect_relationship("doc:d#viewer@user:u[expiration:tomorrow]",
                         "MALFORMED_REQUEST 32 [tomorrow]]");
-    /* The first moment of 1970 would mean "never". */
+    /* Inside, the first moment of 1970 means "never". */
     expect_relationship("doc:d#viewer@user:u[expiration:1970-01-01T00:00:00Z]",
-                        "MALFORMED_REQUEST 32 [1970-01-01T00:00:00Z]");
+                        "doc:d#viewer@user:u[expiration:1970-01-01T00:00:00.000000001Z]");
+    expect_relationship("doc:d#viewer@user:u[expiration:1969-12-31T23:59:59Z]",
+                        "MALFORMED_REQUEST 32 [1969-12-31T23:59:59Z]");
     expect_relationship("doc:d#viewer@user:u[expiration:2263-01-01T00:00:00Z]",
                         "doc:d#viewer@user:u[expiration:2262-04-11T23:47:16.854775807Z]");
     expect_relationship("doc:d#viewer@user:u[expiration:2027-01-01T00:00:00-01:30]",

@@ -1,4 +1,5 @@
 /* test_schema_parse.c - precedence, statements, and the errors of the grammar. */
+#include "base/relationship.h"
 #include "tests/unit/test_schema_support.h"
 
 #define RELATIONS "relation aaa: user\nrelation bbb: user\nrelation ccc: user\nrelation ddd: user\n"
@@ -224,12 +225,63 @@ Test(schema_parse, body_of_a_caveat_ends_at_its_own_brace)
                                            "parameter, found ')'");
 }
 
+static void
+expect_refused_name(const char *text)
+{
+    struct schema *schema = NULL;
+    struct error error;
+
+    cr_expect_eq(schema_compile(slice_of(text), &schema, &error), BEHALF_SCHEMA_PARSE_ERROR, "%s",
+                 text);
+    cr_expect_not_null(strstr(error.message, "cannot be the name of a caveat"), "%s",
+                       error.message);
+}
+
+Test(schema_parse, names_of_caveats_are_those_of_spicedb)
+{
+    static const char *const names[] = {"isOpen",      "ab", "_private", "9lives",       "UPPER",
+                                        "acme/isOpen", "x",  "a__",      "Acme / isOpen"};
+    char text[512];
+    struct schema *schema;
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(names); index++) {
+        snprintf(text, sizeof text,
+                 "use expiration\ncaveat %s(day string) { day == 'tue' }\ndefinition user {}\n"
+                 "definition doc {\n relation viewer: user with %s | user with %s and expiration\n"
+                 "}\n",
+                 names[index], names[index], names[index]);
+        schema = schema_given(text);
+        cr_expect_eq(schema->caveat_count, 1);
+        cr_expect(caveat_name_is_valid(schema->caveats[0].name));
+        schema_unref(schema);
+    }
+    snprintf(text, sizeof text, "caveat N%0127d(aaa int) { aaa == 1 }", 0);
+    schema_unref(schema_given(text));
+    snprintf(text, sizeof text, "caveat a%0128d(aaa int) { aaa == 1 }", 0);
+    expect_refused_name(text);
+    expect_refused_name("caveat caf\xC3\xA9(aaa int) { aaa == 1 }");
+    /* Types keep their pattern. */
+    expect_error(
+        "definition Doc {}",
+        "SCHEMA_PARSE_ERROR 1:12 [Doc] 'Doc' cannot be the name of a definition or partial "
+        "| names have 3 to 64 characters of a-z, 0-9 and _, begin with a letter and end in "
+        "a letter or digit");
+}
+
+Test(schema_parse, comments_in_a_condition)
+{
+    schema_unref(schema_given("caveat cond(/* a */ aaa /* b */ int /* c */) /* d */ { /* } */ aaa "
+                              "/* { */ == // }\n /* \" */ 1 // \"\n }\ndefinition user {}"));
+    expect_error("caveat cond(aaa int) { aaa == 1 /* }",
+                 "SCHEMA_PARSE_ERROR 1:33 [/*] the comment has no end");
+}
+
 Test(schema_parse, text_must_be_utf8_without_zero_bytes)
 {
     expect_error("// a\n// \xFF", "SCHEMA_PARSE_ERROR 2:4 [] the schema is not UTF-8 here");
     expect_error("definition us\xC3\xA9r {}",
                  "SCHEMA_PARSE_ERROR 1:12 [us\xC3\xA9r] 'us\xC3\xA9r' cannot be the name of a "
-                 "definition, partial or caveat | names have 3 to 64 characters of a-z, 0-9 and "
+                 "definition or partial | names have 3 to 64 characters of a-z, 0-9 and "
                  "_, begin with a letter and end in a letter or digit");
 }
 

@@ -202,8 +202,6 @@ Test(writer_schema, a_refused_schema_leaves_the_one_in_force)
         {"definition user {", BEHALF_SCHEMA_PARSE_ERROR},
         {"definition document {\n    relation viewer: nosuch\n}\n", BEHALF_SCHEMA_TYPE_ERROR},
         {"definition user {}\ndefinition user {}\n", BEHALF_SCHEMA_TYPE_ERROR},
-        {"", BEHALF_SCHEMA_TYPE_ERROR},
-        {"// nothing\n", BEHALF_SCHEMA_TYPE_ERROR},
     };
     struct rig rig;
 
@@ -216,10 +214,52 @@ Test(writer_schema, a_refused_schema_leaves_the_one_in_force)
         cr_assert(write->status == broken[row].status ||
                       (row == 3 && write->status == BEHALF_SCHEMA_PARSE_ERROR),
                   "%s: %s", broken[row].text, status_name(write->status));
-        cr_assert(write->error.line > 0 || row >= 4, "%s", broken[row].text);
+        cr_assert(write->error.line > 0, "%s", broken[row].text);
         cr_assert_eq(rig_revision(&rig), 1);
     }
     cr_assert_eq(rig_do(&rig, "touch document:1#viewer@user:a")->status, BEHALF_OK);
+    rig_close(&rig);
+}
+
+static const char *const without_types[] = {
+    "",
+    "// nothing\n",
+    "caveat tuesday(day string) { day == \"tue\" }\n",
+    "use partial\npartial owned {\n    relation owner: user\n}\n",
+};
+
+/* A file of caveats or partials alone is a part of a schema, and so is nothing. */
+Test(writer_schema, a_schema_needs_no_definition_where_nothing_is_stored)
+{
+    struct rig rig;
+
+    rig_open(&rig, rig_schema);
+    for (size_t row = 0; row < BEHALF_COUNT_OF(without_types); row++) {
+        struct engine_write *write = rig_schema_write(&rig, without_types[row]);
+
+        cr_assert_eq(rig_run(&rig, write), BEHALF_OK, "%s: %s", without_types[row],
+                     write->error.message);
+        cr_assert_eq(rig_do(&rig, "touch document:1#viewer@user:a")->status,
+                     BEHALF_UNKNOWN_DEFINITION);
+    }
+    cr_assert_eq(rig_run(&rig, rig_schema_write(&rig, rig_schema)), BEHALF_OK);
+    cr_assert_eq(rig_do(&rig, "touch document:1#viewer@user:a")->status, BEHALF_OK);
+    rig_close(&rig);
+}
+
+Test(writer_schema, a_schema_without_definitions_strands_what_is_stored)
+{
+    struct rig rig;
+
+    rig_open(&rig, rig_schema);
+    cr_assert_eq(rig_do(&rig, "touch document:1#viewer@user:a")->status, BEHALF_OK);
+    for (size_t row = 0; row < BEHALF_COUNT_OF(without_types); row++) {
+        struct engine_write *write = rig_schema_write(&rig, without_types[row]);
+
+        cr_assert_neq(rig_run(&rig, write), BEHALF_OK, "%s", without_types[row]);
+        cr_assert_not_null(strstr(write->error.message, "document"), "%s", write->error.message);
+    }
+    cr_assert_eq(rig_do(&rig, "touch document:2#viewer@user:a")->status, BEHALF_OK);
     rig_close(&rig);
 }
 
