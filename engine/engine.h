@@ -437,10 +437,28 @@ enum engine_write_kind {
     WRITE_SWEEP, /* removes what has expired; nothing, and no revision, when nothing has */
 };
 
+/* --- waiting --- */
+
+/* A caller, for queues that are fair to callers: zero at first, and where it is while anything of
+ * its own is queued. A flow belongs to one queue: the pool's of one class, or the writer's. */
+struct engine_flow {
+    struct engine_queued *first; /* all of it the engine's */
+    struct engine_queued *last;
+    struct engine_flow *next;
+    uint32_t length;
+};
+
+struct engine_queued {
+    struct engine_flow *flow;   /* NULL = all that have none are one caller */
+    int64_t deadline_ns;        /* monotonic; 0 = none */
+    struct engine_queued *next; /* the engine's, while queued */
+};
+
 /* One transaction on its way. Filled by the submitter, answered by the writer thread, which calls
  * `done` last and touches the struct no more. `done` runs on the writer thread and must not
  * block. */
 struct engine_write {
+    struct engine_queued queued; /* first */
     enum engine_write_kind kind;
     const struct update *updates; /* WRITE_RELATIONSHIPS */
     size_t update_count;
@@ -463,7 +481,7 @@ struct engine_write {
 
     void (*done)(struct engine_write *write);
     void *owner;
-    struct engine_write *next; /* the engine's, while queued */
+    struct engine_write *next; /* the engine's, in a group */
 };
 
 /* Does what a write needs and what needs nothing of the store's state, so that the writer, on whom
@@ -474,22 +492,34 @@ enum status engine_write_prepare(struct engine_write *write) BEHALF_MUST_USE;
 /* Frees what was prepared of a write that was not submitted. */
 void engine_write_abandon(struct engine_write *write);
 
-/* OVERLOADED when the writer's queue is full; then `done` is not called. */
+/* OVERLOADED, with retry_after_ms, when the write would wait for more than a second, or when the
+ * writer's queue is full; then `done` is not called. */
 enum status engine_write_submit(struct engine *engine, struct engine_write *write,
                                 struct error *error) BEHALF_MUST_USE;
 
 /* --- the pool --- */
 
-/* Lookups and expands have a class of their own, and at most half of the threads (at least one), so
- * that they cannot starve checks. */
-enum engine_class { ENGINE_CLASS_CHECK, ENGINE_CLASS_LOOKUP, ENGINE_CLASS_COUNT };
-
-struct engine_job {
-    void (*run)(struct engine_job *job, struct engine_worker *worker);
-    struct engine_job *next; /* the engine's, while queued */
+/* Checks that must wait for storage or are too large for an event loop; lookups, expands, reads and
+ * large bulks, which take long; and what an operator asks of a server that is busy. A class has
+ * threads that the others cannot take: the first two at least one each, if there are two, the third
+ * one of its own. */
+enum engine_class {
+    ENGINE_CLASS_CHECK,
+    ENGINE_CLASS_LOOKUP,
+    ENGINE_CLASS_ADMIN,
+    ENGINE_CLASS_COUNT
 };
 
-/* Runs the job on some thread of the pool. OVERLOADED when the queue is full. */
+struct engine_job {
+    struct engine_queued queued; /* first */
+    void (*run)(struct engine_job *job, struct engine_worker *worker);
+    /* Called instead, on some thread of the pool, when the deadline came while the job was queued.
+     * NULL: it is run all the same. */
+    void (*expire)(struct engine_job *job);
+};
+
+/* Runs the job on some thread of the pool. OVERLOADED, with retry_after_ms, when it would wait
+ * beyond half of the time that is left until its deadline, or when the queue is full. */
 enum status engine_submit(struct engine *engine, enum engine_class class, struct engine_job *job,
                           struct error *error) BEHALF_MUST_USE;
 

@@ -1,8 +1,12 @@
-/* pool.h - worker threads with a bounded queue per class of work.
+/* pool.h - worker threads with a fair, bounded queue per class of work.
  *
- * Always true: a full queue refuses (OVERLOADED, with retry_after_ms) and never waits; jobs do not
- * submit jobs and wait for them; lookups run on at most half of the threads, rounded up, so that
- * they cannot starve checks.
+ * Always true: a job that would wait beyond half of the time it has left is refused (OVERLOADED,
+ * with retry_after_ms: when it would be taken), as is one that finds its queue full; nobody waits
+ * to submit. Within a class callers are served in turn (fair_queue.h). Lookups run on at most half
+ * of the threads, rounded up, and checks leave one to them, so that neither starves the other; with
+ * one thread they take turns. ENGINE_CLASS_ADMIN has a thread of its own, beside those that are
+ * asked for. A queued job whose deadline comes is told within 20 ms, whatever runs. Jobs do not
+ * submit jobs and wait for them.
  *
  * Beside the queues stand offers: work that somebody does himself, and in which a thread without
  * anything better to do may join. An offer delays no job that waits, and whoever made it never
@@ -23,7 +27,8 @@ void pool_free(struct pool *pool); /* accepts NULL */
 
 struct pool_stats {
     uint32_t waiting[ENGINE_CLASS_COUNT]; /* jobs */
-    uint64_t refused;                     /* jobs that found their queue full */
+    uint64_t refused;                     /* jobs that found their queue too long */
+    uint64_t expired;                     /* jobs whose deadline came while they were queued */
 };
 
 void pool_stats_read(struct pool *pool, struct pool_stats *stats); /* from any thread */

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "base/memory.h"
+#include "engine/fair_queue.h"
 #include "engine/state.h"
 #include "engine/token.h"
 #include "engine/upkeep.h"
@@ -14,16 +15,20 @@
 /* Silence after which a burst has ended: longer than a client takes from a reply to its next write,
  * so that a client that writes one after the other pays for one sync each, not for two. */
 #define SETTLE_MS 20
-#define RETRY_AFTER_MS 100 /* some groups later; a queue this long takes longer to empty */
+/* A write that would wait longer is refused: its caller is told while that is still of use, and the
+ * time of those that are taken goes to answers that somebody waits for. */
+#define WAIT_MAX_NS INT64_C(1000000000)
+#define RETRY_AFTER_MS_MIN 1
+#define RETRY_AFTER_MS_MAX 10000
+#define SERVICE_WEIGHT 8 /* of the mean, against the last group */
 
 struct writer {
     struct engine *engine;
     pthread_t thread;
     pthread_mutex_t lock; /* guards the six below */
     pthread_cond_t wake;
-    struct engine_write *first;
-    struct engine_write **end; /* where the next write is hung */
-    size_t queued;
+    struct fair_queue queue;
+    int64_t service_ns; /* mean time a write took lately, its part of the sync included */
     uint64_t groups;
     uint64_t refused;
     bool stopping;
@@ -234,15 +239,19 @@ fail_group(struct engine_write *first, uint64_t published, const struct error *e
 }
 
 static void
-count_group(struct writer *writer, const struct engine_write *first)
+count_group(struct writer *writer, const struct engine_write *first, int64_t took_ns)
 {
     uint64_t refused = 0;
+    int64_t count = 0;
 
-    for (const struct engine_write *write = first; write != NULL; write = write->next)
+    for (const struct engine_write *write = first; write != NULL; write = write->next) {
         refused += write->status != BEHALF_OK;
+        count++;
+    }
     pthread_mutex_lock(&writer->lock);
     writer->groups++;
     writer->refused += refused;
+    writer->service_ns += (took_ns / count - writer->service_ns) / SERVICE_WEIGHT;
     pthread_mutex_unlock(&writer->lock);
 }
 
@@ -276,6 +285,7 @@ run_group(struct writer *writer, struct engine_write *first)
     struct published *published = engine_published(engine);
     struct error error = {.status = BEHALF_OK};
     enum status status = BEHALF_OK;
+    int64_t begun = env_monotonic_ns(engine->env);
 
     writer->changed_count = 0;
     arena_reset(&writer->contexts, SIZE_MAX / 2);
@@ -300,7 +310,7 @@ run_group(struct writer *writer, struct engine_write *first)
         binding_unref(writer->group.binding);
     writer->group.binding = NULL;
     published_unref(published);
-    count_group(writer, first);
+    count_group(writer, first, env_monotonic_ns(engine->env) - begun);
     answer_group(writer, first);
     trim_graph(engine);
 }
@@ -346,24 +356,18 @@ static struct engine_write *
 take_group(struct writer *writer, long wait_ms, bool *stopped)
 {
     struct timespec tick = tick_after(wait_ms);
-    struct engine_write *first;
-    struct engine_write **end;
+    struct engine_write *first = NULL;
+    struct engine_write **end = &first;
     int waited = wait_ms == 0 ? ETIMEDOUT : 0;
 
     pthread_mutex_lock(&writer->lock);
-    while (writer->first == NULL && !writer->stopping && waited == 0)
+    while (writer->queue.length == 0 && !writer->stopping && waited == 0)
         waited = pthread_cond_timedwait(&writer->wake, &writer->lock, &tick);
-    first = writer->first;
-    end = &writer->first;
-    for (size_t count = 0; count < LIMIT_WRITE_GROUP && *end != NULL; count++) {
+    for (size_t count = 0; count < LIMIT_WRITE_GROUP && writer->queue.length > 0; count++) {
+        *end = (struct engine_write *)(void *)fair_queue_pop(&writer->queue);
         end = &(*end)->next;
-        writer->queued--;
     }
-    writer->first = *end;
-    if (writer->first == NULL)
-        writer->end = &writer->first;
-    if (first != NULL)
-        *end = NULL;
+    *end = NULL;
     *stopped = first == NULL && writer->stopping;
     pthread_mutex_unlock(&writer->lock);
     return first;
@@ -403,7 +407,6 @@ writer_new(struct engine *engine)
     int failure;
 
     writer->engine = engine;
-    writer->end = &writer->first;
     writer->group.engine = engine;
     arena_init(&writer->group.arena, ARENA_CAP);
     arena_init(&writer->contexts, SIZE_MAX / 2);
@@ -428,7 +431,7 @@ writer_free(struct writer *writer)
     pthread_cond_signal(&writer->wake);
     pthread_mutex_unlock(&writer->lock);
     pthread_join(writer->thread, NULL);
-    BEHALF_ASSERT(writer->first == NULL);
+    BEHALF_ASSERT(writer->queue.length == 0);
     pthread_cond_destroy(&writer->wake);
     pthread_mutex_destroy(&writer->lock);
     arena_release(&writer->group.arena);
@@ -437,34 +440,48 @@ writer_free(struct writer *writer)
     memory_free(writer);
 }
 
+static enum status
+refuse(int64_t wait_ns, uint32_t length, struct error *error)
+{
+    int64_t retry_ms = wait_ns / 1000000;
+
+    error_set(error, BEHALF_OVERLOADED, "%u writes are waiting; this one would wait too long",
+              length);
+    error_hint(error, "repeat it after retry_after_ms, or put more updates into fewer writes");
+    if (error != NULL)
+        error->retry_after_ms = (uint32_t)(retry_ms < RETRY_AFTER_MS_MIN   ? RETRY_AFTER_MS_MIN
+                                           : retry_ms > RETRY_AFTER_MS_MAX ? RETRY_AFTER_MS_MAX
+                                                                           : retry_ms);
+    return BEHALF_OVERLOADED;
+}
+
 enum status
 writer_submit(struct writer *writer, struct engine_write *write, struct error *error)
 {
-    enum status status = BEHALF_OK;
+    uint32_t length;
+    int64_t wait;
+    bool accepted;
 
     write->next = NULL;
     pthread_mutex_lock(&writer->lock);
     BEHALF_ASSERT(!writer->stopping);
-    if (writer->queued == LIMIT_WRITE_QUEUE) {
-        status =
-            error_set(error, BEHALF_OVERLOADED, "%d writes are waiting already", LIMIT_WRITE_QUEUE);
-        if (error != NULL)
-            error->retry_after_ms = RETRY_AFTER_MS;
-        writer->refused++;
-    } else {
-        *writer->end = write;
-        writer->end = &write->next;
-        writer->queued++;
+    length = writer->queue.length;
+    wait = (int64_t)fair_queue_ahead(&writer->queue, write->queued.flow) * writer->service_ns;
+    accepted = length < LIMIT_WRITE_QUEUE && wait <= WAIT_MAX_NS;
+    if (accepted) {
+        fair_queue_push(&writer->queue, &write->queued);
         pthread_cond_signal(&writer->wake);
+    } else {
+        writer->refused++;
     }
     pthread_mutex_unlock(&writer->lock);
-    return status;
+    return accepted ? BEHALF_OK : refuse(wait, length, error);
 }
 
 void
 writer_stats_read(struct writer *writer, struct writer_stats *stats)
 {
     pthread_mutex_lock(&writer->lock);
-    *stats = (struct writer_stats){writer->queued, writer->groups, writer->refused};
+    *stats = (struct writer_stats){writer->queue.length, writer->groups, writer->refused};
     pthread_mutex_unlock(&writer->lock);
 }

@@ -73,18 +73,50 @@ run_on_pool(struct engine_job *job, struct engine_worker *worker)
     loop_send(call->loop, &call->message);
 }
 
+/* On a thread of the pool: the deadline came while the call was queued. */
+static void
+expire_on_pool(struct engine_job *job)
+{
+    struct call *call = (struct call *)(void *)((char *)job - offsetof(struct call, job));
+    struct error error;
+
+    error_set(&error, BEHALF_DEADLINE, "the request did not begin before its deadline");
+    error_hint(&error, "the server is busy: send less at a time, or allow more time");
+    dispatch_refuse(call->request.id, &error, &call->reply);
+    loop_send(call->loop, &call->message);
+}
+
+/* What takes long by its size is among the lookups: it must not keep short checks waiting. */
+static enum engine_class
+class_of(const struct request *request, struct slice frame)
+{
+    switch (request->method->class) {
+    case METHOD_ADMIN:
+        return ENGINE_CLASS_ADMIN;
+    case METHOD_LOOKUP:
+        return ENGINE_CLASS_LOOKUP;
+    case METHOD_TRIVIAL:
+    case METHOD_INLINE:
+    case METHOD_WRITE:
+        break;
+    }
+    return frame.size > LIMIT_INLINE_FRAME ? ENGINE_CLASS_LOOKUP : ENGINE_CLASS_CHECK;
+}
+
 void
 call_read(struct connection *connection, const struct request *request, struct slice frame,
           int64_t arrived_ns, struct buffer *out)
 {
+    enum engine_class class = class_of(request, frame);
     struct call *call = call_new(connection, request, frame, arrived_ns);
     struct error error;
 
     call->job.run = run_on_pool;
-    if (engine_submit(call->loop->engine,
-                      request->method->class == METHOD_LOOKUP ? ENGINE_CLASS_LOOKUP
-                                                              : ENGINE_CLASS_CHECK,
-                      &call->job, &error) != BEHALF_OK) {
+    call->job.expire = expire_on_pool;
+    call->job.queued.flow = &connection->flows[class];
+    call->job.queued.deadline_ns =
+        method_deadline_ns(request->method, request->arguments, arrived_ns);
+    if (engine_submit(call->loop->engine, class, &call->job, &error) != BEHALF_OK) {
         dispatch_refuse(request->id, &error, out);
         call_free(call);
     }
@@ -121,9 +153,11 @@ prepare_write(struct engine_job *job, struct engine_worker *worker)
 static enum status
 submit_write(struct call *call, struct error *error)
 {
+    call->write.queued.flow = &call->connection->writes;
     if (call->write.kind != WRITE_SCHEMA)
         return engine_write_submit(call->loop->engine, &call->write, error);
     call->job.run = prepare_write;
+    call->job.queued.flow = &call->connection->flows[ENGINE_CLASS_LOOKUP];
     return engine_submit(call->loop->engine, ENGINE_CLASS_LOOKUP, &call->job, error);
 }
 

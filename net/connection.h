@@ -42,6 +42,8 @@ struct connection {
     struct buffer output;
     size_t output_sent;
 
+    struct engine_flow flows[ENGINE_CLASS_COUNT]; /* of its calls on the pool, by class */
+    struct engine_flow writes;
     unsigned calls; /* elsewhere */
     atomic_bool gone;
 

@@ -221,7 +221,7 @@ dispatch_frame(const struct method_context *context, struct slice frame, struct 
         if (frame.size <= LIMIT_INLINE_FRAME && dispatch_run(context, request, out))
             return DISPATCH_REPLIED;
         return DISPATCH_POOL;
-    case METHOD_POOL:
+    case METHOD_ADMIN:
     case METHOD_LOOKUP:
         return DISPATCH_POOL;
     case METHOD_WRITE:

@@ -40,6 +40,30 @@ method_decode(const struct method_context *context, struct reader arguments,
     return decode_map(&decoder, fields, count, into, NULL);
 }
 
+int64_t
+method_deadline_ns(const struct method *method, struct slice arguments, int64_t arrived_ns)
+{
+    uint32_t deadline_ms =
+        method->class == METHOD_LOOKUP ? LIMIT_LOOKUP_DEADLINE_MS : LIMIT_CHECK_DEADLINE_MS;
+    struct reader reader = reader_of(arguments);
+    struct value map;
+    struct value value;
+    struct slice skipped;
+    bool good = reader_next(&reader, &map) && map.kind == VALUE_MAP;
+
+    for (uint64_t left = good ? map.number : 0; good && left > 0; left--) {
+        good = reader_next(&reader, &value) && value.kind == VALUE_TEXT;
+        if (good && slice_equal(value.bytes, SLICE_LITERAL("deadline_ms"))) {
+            if (reader_next(&reader, &value) && value.kind == VALUE_UNSIGNED && value.number > 0 &&
+                value.number <= LIMIT_DEADLINE_MS)
+                deadline_ms = (uint32_t)value.number;
+            break;
+        }
+        good = good && reader_skip(&reader, &skipped);
+    }
+    return arrived_ns + (int64_t)deadline_ms * 1000000;
+}
+
 struct engine_request
 method_request(const struct method_context *context, const struct read_arguments *read,
                uint32_t default_ms)

@@ -15,7 +15,7 @@
 
 #define PROTOCOL_VERSION 1
 
-enum method_class { METHOD_TRIVIAL, METHOD_INLINE, METHOD_POOL, METHOD_LOOKUP, METHOD_WRITE };
+enum method_class { METHOD_TRIVIAL, METHOD_INLINE, METHOD_ADMIN, METHOD_LOOKUP, METHOD_WRITE };
 
 struct method_context {
     struct engine *engine;
@@ -63,6 +63,10 @@ enum status method_decode(const struct method_context *context, struct reader ar
                           struct error *error) BEHALF_MUST_USE;
 #define METHOD_DECODE(context, arguments, fields, into, error)                                     \
     method_decode((context), (arguments), (fields), BEHALF_COUNT_OF(fields), (into), (error))
+
+/* When a read that arrived then has to be answered, without decoding the rest of its arguments;
+ * what is wrong with them is found by whoever decodes them. */
+int64_t method_deadline_ns(const struct method *method, struct slice arguments, int64_t arrived_ns);
 
 /* What the engine wants to know of a read; `default_ms` when it names no deadline. */
 struct engine_request method_request(const struct method_context *context,

@@ -2,6 +2,8 @@
 #include <criterion/criterion.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "engine/limits.h"
@@ -196,6 +198,189 @@ Test(pool, a_full_queue_refuses_with_a_retry_hint)
     pool_free(pool);
     cr_assert_eq(gate.done, LIMIT_POOL_QUEUE + 2);
     memory_free(jobs);
+}
+
+/* --- fairness, waiting and deadlines --- */
+
+/* Checks hold all that they may; a lookup that comes last still runs. */
+Test(pool, checks_leave_a_thread_to_lookups)
+{
+    enum { CHECKS = 20 };
+    struct gate_job checks[CHECKS];
+    struct gate gate = GATE_CLOSED;
+    struct gate lookups = GATE_CLOSED;
+    struct gate_job lookup = job_at(&lookups);
+    struct pool *pool = pool_new(engine, 3);
+
+    for (uint32_t at = 0; at < CHECKS; at++) {
+        checks[at] = job_at(&gate);
+        submit(pool, ENGINE_CLASS_CHECK, &checks[at]);
+    }
+    gate_await(&gate, &gate.waiting, 2);
+    lookups.open = true;
+    submit(pool, ENGINE_CLASS_LOOKUP, &lookup);
+    gate_await(&lookups, &lookups.done, 1);
+    gate_open(&gate);
+    pool_free(pool);
+    cr_assert_eq(gate.waiting_most, 2);
+}
+
+Test(pool, an_operator_is_answered_while_all_threads_are_taken)
+{
+    struct gate gate = GATE_CLOSED;
+    struct gate admin = GATE_CLOSED;
+    struct gate_job jobs[2] = {job_at(&gate), job_at(&gate)};
+    struct gate_job question = job_at(&admin);
+    struct pool *pool = pool_new(engine, 1);
+
+    submit(pool, ENGINE_CLASS_CHECK, &jobs[0]);
+    submit(pool, ENGINE_CLASS_LOOKUP, &jobs[1]);
+    gate_await(&gate, &gate.waiting, 1);
+    admin.open = true;
+    submit(pool, ENGINE_CLASS_ADMIN, &question);
+    gate_await(&admin, &admin.done, 1);
+    gate_open(&gate);
+    pool_free(pool);
+    cr_assert_eq(gate.done, 2);
+}
+
+/* In which order jobs of two callers ran. */
+struct ordered_job {
+    struct gate_job at_gate;
+    unsigned *next;
+    unsigned place;
+};
+
+static void
+run_ordered(struct engine_job *job, struct engine_worker *worker)
+{
+    struct ordered_job *ordered = (struct ordered_job *)job;
+
+    (void)worker;
+    ordered->place = (*ordered->next)++;
+}
+
+Test(pool, a_caller_with_one_job_waits_for_one_of_a_caller_with_many)
+{
+    enum { MANY = 50 };
+    struct engine_flow flows[2] = {{NULL}, {NULL}};
+    struct ordered_job many[MANY];
+    struct ordered_job one;
+    struct gate gate = GATE_CLOSED;
+    struct gate_job first = job_at(&gate);
+    struct pool *pool = pool_new(engine, 1);
+    unsigned next = 0;
+
+    submit(pool, ENGINE_CLASS_CHECK, &first);
+    gate_await(&gate, &gate.waiting, 1);
+    for (uint32_t at = 0; at < MANY; at++) {
+        many[at] = (struct ordered_job){
+            .at_gate.job = {.queued.flow = &flows[0], .run = run_ordered}, .next = &next};
+        submit(pool, ENGINE_CLASS_CHECK, &many[at].at_gate);
+    }
+    one = (struct ordered_job){.at_gate.job = {.queued.flow = &flows[1], .run = run_ordered},
+                               .next = &next};
+    submit(pool, ENGINE_CLASS_CHECK, &one.at_gate);
+    gate_open(&gate);
+    pool_free(pool);
+    cr_assert_eq(one.place, 1);
+    for (uint32_t at = 0; at < MANY; at++)
+        cr_assert_eq(many[at].place, at == 0 ? 0 : at + 1);
+}
+
+struct mortal_job {
+    struct gate_job at_gate;
+    atomic_uint expired;
+};
+
+static void
+note_expired(struct engine_job *job)
+{
+    atomic_fetch_add(&((struct mortal_job *)job)->expired, 1);
+}
+
+static void
+never(struct engine_job *job, struct engine_worker *worker)
+{
+    (void)job;
+    (void)worker;
+    cr_assert_fail("a job whose deadline came was run");
+}
+
+/* Nobody has to finish for that: the thread that could run it is taken all the time. */
+Test(pool, a_queued_job_whose_deadline_comes_is_told_and_not_run)
+{
+    struct gate gate = GATE_CLOSED;
+    struct gate_job first = job_at(&gate);
+    struct mortal_job mortal = {.expired = 0};
+    struct pool *pool = pool_new(engine, 1);
+    struct pool_stats stats;
+
+    submit(pool, ENGINE_CLASS_LOOKUP, &first);
+    gate_await(&gate, &gate.waiting, 1);
+    mortal.at_gate.job =
+        (struct engine_job){.queued.deadline_ns = env_monotonic_ns(env_system()) + 50000000,
+                            .run = never,
+                            .expire = note_expired};
+    submit(pool, ENGINE_CLASS_LOOKUP, &mortal.at_gate);
+    while (atomic_load(&mortal.expired) == 0)
+        (void)usleep(1000);
+    pool_stats_read(pool, &stats);
+    cr_assert_eq(stats.expired, 1);
+    cr_assert_eq(stats.waiting[ENGINE_CLASS_LOOKUP], 0);
+    gate_open(&gate);
+    pool_free(pool);
+    cr_assert_eq(atomic_load(&mortal.expired), 1);
+}
+
+static void
+note_nothing(struct engine_job *job)
+{
+    (void)job;
+}
+
+static void
+run_slowly(struct engine_job *job, struct engine_worker *worker)
+{
+    (void)job;
+    (void)worker;
+    (void)usleep(20000);
+}
+
+/* Jobs of 20 ms are known to take that long; with a deadline of 200 ms some ten could be served in
+ * time, and the queue is not let grow beyond half of them. */
+Test(pool, a_job_that_would_wait_too_long_is_refused_with_a_true_hint)
+{
+    enum { JOBS = 60 };
+    struct engine_job jobs[JOBS];
+    struct pool *pool = pool_new(engine, 1);
+    struct error error = {.status = BEHALF_OK};
+    unsigned accepted = 0;
+    unsigned refused = 0;
+
+    for (int round = 0; round < 8; round++) { /* so that the mean is known */
+        jobs[0] = (struct engine_job){.run = run_slowly};
+        cr_assert_eq(pool_submit(pool, ENGINE_CLASS_LOOKUP, &jobs[0], &error), BEHALF_OK);
+        (void)usleep(30000);
+    }
+    for (int at = 0; at < JOBS; at++) {
+        jobs[at] =
+            (struct engine_job){.queued.deadline_ns = env_monotonic_ns(env_system()) + 200000000,
+                                .run = run_slowly,
+                                .expire = note_nothing};
+        if (pool_submit(pool, ENGINE_CLASS_LOOKUP, &jobs[at], &error) == BEHALF_OK) {
+            accepted++;
+        } else {
+            cr_assert_eq(error.status, BEHALF_OVERLOADED);
+            cr_assert_geq(error.retry_after_ms, 50);
+            cr_assert_leq(error.retry_after_ms, 1000);
+            refused++;
+        }
+    }
+    cr_assert_geq(accepted, 2);
+    cr_assert_leq(accepted, 12);
+    cr_assert_gt(refused, 40);
+    pool_free(pool);
 }
 
 /* --- offers --- */
