@@ -1,5 +1,6 @@
 /* The client's MessagePack: what is written reads back, and no bytes are read beyond their end. */
 #include <criterion/criterion.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,4 +274,12 @@ Test(client_msgpack, anything_else_in_the_place_of_an_error_is_an_error)
         cr_assert_eq(error.index, -1);
     }
     cr_assert_str_eq(error.message, "bad");
+}
+
+Test(client, a_time_that_is_left_is_never_for_ever)
+{
+    cr_expect_eq(client_poll_ms(-1), 0);
+    cr_expect_eq(client_poll_ms(0), 0);
+    cr_expect_eq(client_poll_ms(30000), 30000);
+    cr_expect_eq(client_poll_ms(UINT32_MAX), INT_MAX);
 }
