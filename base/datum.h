@@ -74,6 +74,9 @@ enum status datum_parse_json(struct slice text, struct arena *arena, const struc
                              struct error *error) BEHALF_MUST_USE;
 void datum_print_json(const struct datum *datum, struct buffer *out);
 
+/* The first `size` bytes of that and some more, for messages. Takes as long as they do. */
+void datum_print_json_start(const struct datum *datum, size_t size, struct buffer *out);
+
 /* The canonical bytes for storage; every number is big-endian:
  *
  *   00                      null          05 size(4) bytes             string

@@ -246,11 +246,12 @@ done:
     return status;
 }
 
+/* Like all that prints, it ends once the buffer has `end` bytes. */
 static void
-print_string(struct slice text, struct buffer *out)
+print_string(struct slice text, size_t end, struct buffer *out)
 {
     buffer_add_byte(out, '"');
-    for (size_t index = 0; index < text.size; index++) {
+    for (size_t index = 0; index < text.size && out->size < end; index++) {
         char byte = text.data[index];
 
         if (byte == '"' || byte == '\\') {
@@ -289,7 +290,7 @@ print_double(double value, struct buffer *out)
 }
 
 static void
-print_at(const struct datum *datum, size_t depth, struct buffer *out)
+print_at(const struct datum *datum, size_t depth, size_t end, struct buffer *out)
 {
     BEHALF_ASSERT(depth <= DATUM_DEPTH_MAX);
     switch (datum->kind) {
@@ -306,25 +307,25 @@ print_at(const struct datum *datum, size_t depth, struct buffer *out)
         print_double(datum->as.real, out);
         break;
     case DATUM_STRING:
-        print_string(datum->as.string, out);
+        print_string(datum->as.string, end, out);
         break;
     case DATUM_LIST:
         buffer_add_byte(out, '[');
-        for (size_t index = 0; index < datum->as.list.count; index++) {
+        for (size_t index = 0; index < datum->as.list.count && out->size < end; index++) {
             if (index > 0)
                 buffer_add_byte(out, ',');
-            print_at(datum->as.list.items[index], depth + 1, out);
+            print_at(datum->as.list.items[index], depth + 1, end, out);
         }
         buffer_add_byte(out, ']');
         break;
     case DATUM_MAP:
         buffer_add_byte(out, '{');
-        for (size_t index = 0; index < datum->as.map.count; index++) {
+        for (size_t index = 0; index < datum->as.map.count && out->size < end; index++) {
             if (index > 0)
                 buffer_add_byte(out, ',');
-            print_string(datum->as.map.fields[index].key, out);
+            print_string(datum->as.map.fields[index].key, end, out);
             buffer_add_byte(out, ':');
-            print_at(datum->as.map.fields[index].value, depth + 1, out);
+            print_at(datum->as.map.fields[index].value, depth + 1, end, out);
         }
         buffer_add_byte(out, '}');
         break;
@@ -334,5 +335,11 @@ print_at(const struct datum *datum, size_t depth, struct buffer *out)
 void
 datum_print_json(const struct datum *datum, struct buffer *out)
 {
-    print_at(datum, 0, out);
+    print_at(datum, 0, SIZE_MAX, out);
+}
+
+void
+datum_print_json_start(const struct datum *datum, size_t size, struct buffer *out)
+{
+    print_at(datum, 0, out->size + size, out);
 }

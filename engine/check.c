@@ -74,8 +74,11 @@ explain_value(struct snapshot *snapshot, struct eval *eval, struct question *que
         .value = *value,
     };
     struct error problem;
-    enum status status = explain(snapshot, &asked, &question->explanation, &problem);
+    enum status status;
 
+    if (snapshot->budget.is_inline) /* texts and patterns take too long for an event loop */
+        return BEHALF_WOULD_BLOCK;
+    status = explain(snapshot, &asked, &question->explanation, &problem);
     if (status == BEHALF_OK)
         return verdict;
     *error = problem;

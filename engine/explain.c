@@ -9,6 +9,7 @@
 
 /* Bytes of contexts and residuals in one tree: it has to fit a reply. */
 #define TEXT_MAX ((size_t)512 * 1024)
+#define BYTES_PER_STEP 8 /* of a context that is printed */
 
 static const char told_already[] = "explained elsewhere in this tree";
 static const char too_large[] = "not explained further: the tree is as large as it may be";
@@ -83,14 +84,26 @@ keep_text(struct builder *builder, struct buffer *text, struct slice *kept, stru
     return status;
 }
 
+/* What the check left of its budget pays for texts too; the answer does without. */
+static bool
+may_print(const struct builder *builder)
+{
+    struct error spent;
+
+    return budget_spend(&builder->snapshot->budget, 1, &spent) == BEHALF_OK;
+}
+
 static enum status
 print_context(struct builder *builder, const struct datum *context, struct slice *text,
               struct error *error)
 {
     struct buffer out;
 
+    if (!may_print(builder))
+        return BEHALF_OK;
     buffer_init(&out);
     datum_print_json(context, &out);
+    condition_note_steps(&builder->snapshot->budget, (uint32_t)out.size / BYTES_PER_STEP);
     return keep_text(builder, &out, text, error);
 }
 
@@ -125,22 +138,20 @@ print_residual(struct builder *builder, const struct caveat *caveat, struct slic
                struct slice *text, struct error *error)
 {
     const struct datum *request = builder->search->scopes[0].eval->scope.context;
-    struct budget *budget = &builder->snapshot->budget;
-    struct error spent;
     struct buffer out;
     uint32_t steps = 0;
     enum status status;
 
-    /* What the check left of its budget pays for it too; the answer does without. */
-    if (budget_spend(budget, 1, &spent) != BEHALF_OK)
+    if (!may_print(builder))
         return BEHALF_OK;
     buffer_init(&out);
     status = caveat_residual(caveat, stored, request, builder->arena, &out, &steps, error);
-    condition_note_steps(budget, steps);
+    condition_note_steps(&builder->snapshot->budget, steps);
     if (status == BEHALF_OK)
         return keep_text(builder, &out, text, error);
     buffer_release(&out);
-    return status;
+    /* A text that would take too long is left out like one that is too large. */
+    return status == BEHALF_BUDGET_EXHAUSTED ? BEHALF_OK : status;
 }
 
 static enum status

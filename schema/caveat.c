@@ -6,6 +6,8 @@
 #include "schema/names.h"
 #include "schema/regex.h"
 
+#define FOUND_SIZE_MAX 64 /* of a value, in a message */
+
 void
 cel_error_at(const struct caveat *caveat, uint32_t offset, uint32_t size, struct error *error)
 {
@@ -137,10 +139,6 @@ caveat_compile(struct slice name, const struct caveat_parameter *parameters, siz
         return status;
     }
     cel_fold(result, nodes, arena);
-    if (!cel_keep_patterns(result, nodes, arena)) {
-        caveat_release(result);
-        return too_large(result, error);
-    }
     result->pattern_parts = NULL;
     *caveat = result;
     return BEHALF_OK;
@@ -192,14 +190,17 @@ caveat_run_spent(const struct caveat *caveat, struct error *error)
                      SLICE_PRINTF(caveat->name));
 }
 
-enum status
-caveat_run_failed(const struct caveat *caveat, const struct cel_value *value, struct error *error)
+static enum status
+run_failed(struct caveat_run *run, const struct caveat *caveat, const struct cel_value *value,
+           struct error *error)
 {
     (void)error_set(error, BEHALF_CAVEAT_EVALUATION_ERROR, "cannot evaluate caveat '%.*s': %s",
                     SLICE_PRINTF(caveat->name), value->as.reason);
     if (value->extra > 0) {
         const struct cel_node *node = &caveat->nodes[value->extra - 1];
 
+        /* The lines in front of the place are counted. */
+        (void)cel_charge_bytes(&run->machine, node->offset);
         cel_error_at(caveat, node->offset, node->size, error);
     }
     return BEHALF_CAVEAT_EVALUATION_ERROR;
@@ -222,8 +223,8 @@ static const char *const type_forms[CAVEAT_IPADDRESS + 1] = {
 };
 
 static enum status
-wrong_type(struct caveat_run *run, const struct caveat *caveat,
-           const struct caveat_parameter *parameter, const struct datum *datum, struct error *error)
+wrong_type(const struct caveat *caveat, const struct caveat_parameter *parameter,
+           const struct datum *datum, struct error *error)
 {
     const struct caveat_type *innermost = &parameter->type;
     struct buffer type;
@@ -232,15 +233,15 @@ wrong_type(struct caveat_run *run, const struct caveat *caveat,
     buffer_init(&type);
     buffer_init(&found);
     caveat_type_print(&parameter->type, &type);
-    datum_print_json(datum, &found);
-    /* As large as a context may be: the loop that prints one after the other has to stop. */
-    (void)cel_charge_reading(&run->machine, found.size);
+    datum_print_json_start(datum, FOUND_SIZE_MAX + 1, &found);
     (void)error_set(error, BEHALF_CAVEAT_PARAMETER_TYPE_ERROR,
                     "parameter '%.*s' of caveat '%.*s' expects %s, found %s%s%.*s%s",
                     SLICE_PRINTF(parameter->name), SLICE_PRINTF(caveat->name), type.data,
                     datum_kinds[datum->kind], datum->kind == DATUM_NULL ? "" : " ",
-                    datum->kind == DATUM_NULL ? 0 : (int)(found.size < 64 ? found.size : 64),
-                    found.data, found.size > 64 ? "..." : "");
+                    datum->kind == DATUM_NULL
+                        ? 0
+                        : (int)(found.size < FOUND_SIZE_MAX ? found.size : FOUND_SIZE_MAX),
+                    found.data, found.size > FOUND_SIZE_MAX ? "..." : "");
     while (innermost->element != NULL)
         innermost = innermost->element;
     if (type_forms[innermost->kind] != NULL)
@@ -257,7 +258,7 @@ put_datum(struct caveat_run *run, const struct caveat *caveat, size_t index,
     const struct caveat_parameter *parameter = &caveat->parameters[index];
 
     if (!cel_convert_datum(&run->machine, &parameter->type, datum, &run->parameters[index]))
-        return wrong_type(run, caveat, parameter, datum, error);
+        return wrong_type(caveat, parameter, datum, error);
     return run->machine.status == BEHALF_OK ? BEHALF_OK : caveat_run_spent(caveat, error);
 }
 
@@ -272,6 +273,8 @@ put_stored(struct caveat_run *run, const struct caveat *caveat, size_t index, st
 
     if (datum_read_scalar(bytes, &scalar))
         return put_datum(run, caveat, index, &scalar, error);
+    if (!cel_charge_reading(&run->machine, bytes.size))
+        return caveat_run_spent(caveat, error);
     status = datum_decode(bytes, run->machine.arena, &decoded, error);
     return status == BEHALF_OK ? put_datum(run, caveat, index, decoded, error) : status;
 }
@@ -358,6 +361,25 @@ caveat_run_begin(struct caveat_run *run, const struct caveat *caveat, struct sli
     return BEHALF_OK;
 }
 
+static enum status
+give_outcome(struct caveat_run *run, const struct caveat *caveat, struct cel_value *value,
+             struct caveat_result *result, struct error *error)
+{
+    if (value->kind == CEL_UNKNOWN) {
+        result->outcome = CAVEAT_UNKNOWN;
+        result->missing = value->as.missing;
+        return BEHALF_OK;
+    }
+    if (value->kind == CEL_BOOL) {
+        result->outcome = value->as.boolean ? CAVEAT_TRUE : CAVEAT_FALSE;
+        result->missing = 0;
+        return BEHALF_OK;
+    }
+    if (value->kind != CEL_ERROR)
+        *value = cel_error("the result is no bool");
+    return run_failed(run, caveat, value, error);
+}
+
 enum status
 caveat_evaluate(const struct caveat *caveat, struct slice stored, const struct datum *request,
                 uint32_t steps, struct arena *arena, struct caveat_result *result,
@@ -371,26 +393,12 @@ caveat_evaluate(const struct caveat *caveat, struct slice stored, const struct d
     if (status == BEHALF_OK) {
         cel_evaluate(&run.machine, caveat, root, &value);
         cel_machine_end(&run.machine);
+        status = run.machine.status == BEHALF_OK ? give_outcome(&run, caveat, &value, result, error)
+                                                 : caveat_run_spent(caveat, error);
     }
     result->steps = steps - run.machine.steps;
     result->too_long = run.machine.steps == 0;
-    if (status != BEHALF_OK)
-        return status;
-    if (run.machine.status != BEHALF_OK)
-        return caveat_run_spent(caveat, error);
-    if (value.kind == CEL_UNKNOWN) {
-        result->outcome = CAVEAT_UNKNOWN;
-        result->missing = value.as.missing;
-        return BEHALF_OK;
-    }
-    if (value.kind != CEL_BOOL) {
-        if (value.kind != CEL_ERROR)
-            value = cel_error("the result is no bool");
-        return caveat_run_failed(caveat, &value, error);
-    }
-    result->outcome = value.as.boolean ? CAVEAT_TRUE : CAVEAT_FALSE;
-    result->missing = 0;
-    return BEHALF_OK;
+    return status;
 }
 
 static enum status

@@ -2,6 +2,8 @@
 #include "schema/cel_convert.h"
 #include "schema/cel_node.h"
 
+#define READ_STEPS 2 /* a text as a value, beside what its size costs */
+
 static const char *const type_names[] = {
     [CAVEAT_ANY] = "any",     [CAVEAT_BOOL] = "bool",         [CAVEAT_STRING] = "string",
     [CAVEAT_INT] = "int",     [CAVEAT_UINT] = "uint",         [CAVEAT_DOUBLE] = "double",
@@ -25,6 +27,13 @@ caveat_type_print(const struct caveat_type *type, struct buffer *out)
         buffer_add_byte(out, '>');
 }
 
+/* A text that is read as a value, whatever comes of it. */
+static bool
+charge_text(struct cel_machine *machine, struct slice text)
+{
+    return cel_charge(machine, READ_STEPS) && cel_charge_reading(machine, text.size);
+}
+
 static bool
 convert_int(struct cel_machine *machine, const struct datum *datum, bool natural,
             struct cel_value *value)
@@ -39,7 +48,7 @@ convert_int(struct cel_machine *machine, const struct datum *datum, bool natural
             return false;
     } else if (datum->kind != DATUM_STRING) {
         return false;
-    } else if (!cel_charge_reading(machine, datum->as.string.size)) {
+    } else if (!charge_text(machine, datum->as.string)) {
         return true; /* the machine knows */
     } else if (!cel_read_int(datum->as.string, &whole)) {
         return false;
@@ -59,7 +68,7 @@ convert_double(struct cel_machine *machine, const struct datum *datum, struct ce
         real = datum->as.real;
     else if (datum->kind != DATUM_STRING)
         return false;
-    else if (!cel_charge_reading(machine, datum->as.string.size))
+    else if (!charge_text(machine, datum->as.string))
         return true;
     else if (!cel_read_double(datum->as.string, &real))
         return false;
@@ -162,7 +171,7 @@ convert_text(struct cel_machine *machine, enum caveat_type_kind kind, struct sli
 
     if (kind == CAVEAT_STRING)
         *value = cel_text(CEL_STRING, text);
-    else if (!cel_charge_reading(machine, text.size))
+    else if (!charge_text(machine, text))
         return true;
     else if (kind == CAVEAT_BYTES)
         return convert_bytes(machine, text, value);
@@ -170,6 +179,8 @@ convert_text(struct cel_machine *machine, enum caveat_type_kind kind, struct sli
         return cel_read_timestamp(text, value);
     else if (kind == CAVEAT_IPADDRESS)
         return cel_read_address(text, value);
+    else if (!cel_charge_reading(machine, CEL_DURATION_PRICE * text.size))
+        return true;
     else if (!cel_read_duration(text, &nanoseconds))
         return false;
     else

@@ -6,9 +6,10 @@
 
 #include "schema/caveat_run.h"
 #include "schema/cel_convert.h"
-#include "schema/regex.h"
 
 #define LOCAL_BIT (UINT32_C(1) << 31)
+#define PRINT_STEPS 4
+#define PRINT_DOUBLE_STEPS 16
 
 _Static_assert(CAVEAT_PARAMETERS_MAX <= 31, "the last bit is for the variables of macros");
 
@@ -31,11 +32,12 @@ struct printer {
 };
 
 static void print_node(struct printer *printer, const struct cel_node *node, enum level level);
-static bool print_value(const struct cel_value *value, size_t depth, struct buffer *out);
+static bool print_value(struct printer *printer, const struct cel_value *value, size_t depth);
 
 static void
 print_text(const struct cel_value *value, struct buffer *out)
 {
+    static const char hex[] = "0123456789abcdef";
     bool bytes = value->kind == CEL_BYTES;
 
     buffer_add_text(out, bytes ? "b\"" : "\"");
@@ -43,9 +45,9 @@ print_text(const struct cel_value *value, struct buffer *out)
         unsigned char byte = (unsigned char)value->as.text.data[index];
 
         if (byte == '"' || byte == '\\')
-            buffer_add_format(out, "\\%c", byte);
+            buffer_add(out, (char[]){'\\', (char)byte}, 2);
         else if (byte < 0x20 || byte == 0x7F || (bytes && byte >= 0x80))
-            buffer_add_format(out, "\\x%02x", byte);
+            buffer_add(out, (char[]){'\\', 'x', hex[byte >> 4], hex[byte & 15]}, 4);
         else
             buffer_add_byte(out, (char)byte);
     }
@@ -69,32 +71,34 @@ print_double_literal(double value, struct buffer *out)
 }
 
 static bool
-print_list(const struct cel_list *list, size_t depth, struct buffer *out)
+print_list(struct printer *printer, const struct cel_list *list, size_t depth)
 {
+    struct buffer *out = printer->out;
     bool printed = true;
 
     buffer_add_byte(out, '[');
     for (size_t index = 0; index < list->count && printed; index++) {
         if (index > 0)
             buffer_add_text(out, ", ");
-        printed = print_value(&list->items[index], depth + 1, out);
+        printed = print_value(printer, &list->items[index], depth + 1);
     }
     buffer_add_byte(out, ']');
     return printed;
 }
 
 static bool
-print_map(const struct cel_map *map, size_t depth, struct buffer *out)
+print_map(struct printer *printer, const struct cel_map *map, size_t depth)
 {
+    struct buffer *out = printer->out;
     bool printed = true;
 
     buffer_add_byte(out, '{');
     for (size_t index = 0; index < map->count && printed; index++) {
         if (index > 0)
             buffer_add_text(out, ", ");
-        printed = print_value(&map->entries[index].key, depth + 1, out);
+        printed = print_value(printer, &map->entries[index].key, depth + 1);
         buffer_add_text(out, ": ");
-        printed = printed && print_value(&map->entries[index].value, depth + 1, out);
+        printed = printed && print_value(printer, &map->entries[index].value, depth + 1);
     }
     buffer_add_byte(out, '}');
     return printed;
@@ -125,11 +129,45 @@ print_call(const char *name, const struct cel_value *value, struct buffer *out)
     return true;
 }
 
-/* A value as an expression that gives it. False: it has none, or is nested too deep for one. */
+/* The text of a value is charged while it grows: lists that share their elements are small in
+ * memory and may have a text of any size. */
 static bool
-print_value(const struct cel_value *value, size_t depth, struct buffer *out)
+charge_value(struct cel_machine *machine, const struct cel_value *value)
 {
-    if (depth > CEL_DEPTH_MAX / 4)
+    switch (value->kind) {
+    case CEL_STRING:
+    case CEL_BYTES:
+        return cel_charge(machine, PRINT_STEPS) && cel_charge_reading(machine, value->as.text.size);
+    case CEL_INT:
+    case CEL_UINT:
+    case CEL_DURATION:
+    case CEL_TIMESTAMP:
+    case CEL_IPADDRESS:
+        return cel_charge(machine, PRINT_STEPS);
+    case CEL_DOUBLE:
+        return cel_charge(machine, PRINT_DOUBLE_STEPS);
+    case CEL_NULL:
+    case CEL_BOOL:
+    case CEL_LIST:
+    case CEL_MAP:
+    case CEL_TYPE:
+    case CEL_OPTIONAL:
+    case CEL_DYN:
+    case CEL_UNKNOWN:
+    case CEL_ERROR:
+        break;
+    }
+    return cel_charge(machine, 1);
+}
+
+/* A value as an expression that gives it. False: it has none, or is nested too deep for one, or
+ * steps are spent. */
+static bool
+print_value(struct printer *printer, const struct cel_value *value, size_t depth)
+{
+    struct buffer *out = printer->out;
+
+    if (depth > CEL_DEPTH_MAX / 4 || !charge_value(&printer->run.machine, value))
         return false;
     switch (value->kind) {
     case CEL_NULL:
@@ -158,9 +196,9 @@ print_value(const struct cel_value *value, size_t depth, struct buffer *out)
     case CEL_IPADDRESS:
         return print_call("ipaddress", value, out);
     case CEL_LIST:
-        return print_list(value->as.list, depth, out);
+        return print_list(printer, value->as.list, depth);
     case CEL_MAP:
-        return print_map(value->as.map, depth, out);
+        return print_map(printer, value->as.map, depth);
     case CEL_TYPE:
         return print_type(value->as.type, out);
     case CEL_OPTIONAL:
@@ -169,7 +207,7 @@ print_value(const struct cel_value *value, size_t depth, struct buffer *out)
             return true;
         }
         buffer_add_text(out, "optional.of(");
-        if (!print_value(value->as.optional, depth + 1, out))
+        if (!print_value(printer, value->as.optional, depth + 1))
             return false;
         buffer_add_byte(out, ')');
         return true;
@@ -334,15 +372,10 @@ static bool
 is_bad_pattern(struct printer *printer, const struct cel_node *node)
 {
     struct cel_value value;
-    struct regex *regex;
-    char reason[8];
 
-    if (cel_overloads[node->overload].run != cel_matches ||
-        !is_known(printer, cel_child(printer->caveat, node, 1), &value) || value.kind != CEL_STRING)
-        return false;
-    regex = regex_compile(value.as.text, reason, sizeof reason);
-    regex_free(regex);
-    return regex == NULL;
+    return cel_overloads[node->overload].run == cel_matches &&
+           is_known(printer, cel_child(printer->caveat, node, 1), &value) &&
+           value.kind == CEL_STRING && cel_pattern(&printer->run.machine, &value) == NULL;
 }
 
 static void
@@ -468,13 +501,14 @@ print_known(struct printer *printer, const struct cel_node *node, enum level wan
     open_at(printer, negative ? LEVEL_UNARY : LEVEL_MEMBER, wanted);
     if (has_dyn(node->type))
         buffer_add_text(printer->out, "dyn(");
-    printed = print_value(&value, 0, printer->out);
+    printed = print_value(printer, &value, 0);
     if (has_dyn(node->type))
         buffer_add_byte(printer->out, ')');
     close_at(printer, negative ? LEVEL_UNARY : LEVEL_MEMBER, wanted);
     if (!printed) {
         printer->out->size = start;
-        printer->out->data[start] = '\0';
+        if (printer->out->capacity > 0)
+            printer->out->data[start] = '\0';
     }
     return printed;
 }

@@ -19,8 +19,4 @@ enum status caveat_run_begin(struct caveat_run *run, const struct caveat *caveat
 /* BUDGET_EXHAUSTED, with a message. */
 enum status caveat_run_spent(const struct caveat *caveat, struct error *error);
 
-/* CAVEAT_EVALUATION_ERROR for an ERROR, with its place. */
-enum status caveat_run_failed(const struct caveat *caveat, const struct cel_value *value,
-                              struct error *error);
-
 #endif

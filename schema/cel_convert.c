@@ -218,10 +218,10 @@ cel_to_duration(struct cel_machine *machine, const struct cel_value *arguments, 
     int64_t nanoseconds = 0;
 
     (void)count;
-    /* A part of a duration has a unit, and may have a fraction: some 20 ns a byte. */
-    for (int times = 0; times < 4; times++)
-        if (!charge_text(machine, &arguments[0]))
-            return;
+    if (!charge_text(machine, &arguments[0]) ||
+        (arguments[0].kind == CEL_STRING &&
+         !cel_charge_reading(machine, CEL_DURATION_PRICE * arguments[0].as.text.size)))
+        return;
     if (arguments[0].kind == CEL_DURATION)
         *result = arguments[0];
     else if (arguments[0].kind != CEL_STRING)

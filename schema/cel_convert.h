@@ -7,6 +7,9 @@
 #include "base/buffer.h"
 #include "schema/cel_value.h"
 
+/* A part of a duration has a unit, and may have a fraction: some 20 ns a byte, which are paid for
+ * beside reading it. */
+#define CEL_DURATION_PRICE 3
 #define CEL_NANOSECONDS INT64_C(1000000000)
 #define CEL_SECONDS_MIN INT64_C(-62135596800) /* 0001-01-01T00:00:00Z */
 #define CEL_SECONDS_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59Z */

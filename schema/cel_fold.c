@@ -1,4 +1,5 @@
-/* cel_fold.c - what an expression knows without any context: constants, and compiled patterns. */
+/* cel_fold.c - what an expression knows without any context: constants, and the patterns that stand
+ * in its text. */
 #include "schema/cel_node.h"
 #include "schema/regex.h"
 
@@ -11,6 +12,14 @@ all_constant(const struct caveat *caveat, const struct cel_node *node)
         if (cel_child(caveat, node, index)->op != CEL_OP_CONSTANT)
             return false;
     return true;
+}
+
+/* Folding would compile a pattern that nobody has paid for. */
+static bool
+asks_other_pattern(const struct caveat *caveat, const struct cel_node *node)
+{
+    return node->op == CEL_OP_CALL && cel_overloads[node->overload].run == cel_matches &&
+           cel_child(caveat, node, 1)->constant->extra == 0;
 }
 
 /* What fails, or takes too long, stays as it is: its outcome may never be asked for. */
@@ -26,10 +35,9 @@ cel_fold(const struct caveat *caveat, struct cel_node *nodes, struct arena *aren
         struct cel_value *constant;
 
         if ((node->op != CEL_OP_CALL && node->op != CEL_OP_LIST && node->op != CEL_OP_MAP) ||
-            !all_constant(caveat, node))
+            !all_constant(caveat, node) || asks_other_pattern(caveat, node))
             continue;
         cel_evaluate(&machine, caveat, node, &value);
-        cel_machine_end(&machine);
         if (machine.status != BEHALF_OK)
             return;
         constant = value.kind == CEL_ERROR ? NULL : arena_take(arena, sizeof *constant);
@@ -39,19 +47,6 @@ cel_fold(const struct caveat *caveat, struct cel_node *nodes, struct arena *aren
         node->constant = constant;
         node->op = CEL_OP_CONSTANT;
     }
-}
-
-/* Whether the node asks a constant pattern that has no number yet. */
-static bool
-has_new_pattern(const struct caveat *caveat, const struct cel_node *node)
-{
-    const struct cel_node *pattern;
-
-    if (node->op != CEL_OP_CALL || cel_overloads[node->overload].run != cel_matches)
-        return false;
-    pattern = cel_child(caveat, node, 1);
-    return pattern->op == CEL_OP_CONSTANT && pattern->constant->kind == CEL_STRING &&
-           pattern->constant->extra == 0;
 }
 
 bool
@@ -80,27 +75,5 @@ cel_keep_pattern(struct caveat *caveat, struct cel_node *pattern, struct regex *
     *marked = *pattern->constant;
     marked->extra = caveat->pattern_count;
     pattern->constant = marked;
-    return true;
-}
-
-bool
-cel_keep_patterns(struct caveat *caveat, struct cel_node *nodes, struct arena *arena)
-{
-    for (uint32_t index = 0; index < caveat->node_count; index++) {
-        struct cel_node *pattern;
-        struct regex *regex;
-        char reason[8];
-
-        if (!has_new_pattern(caveat, &nodes[index]) || caveat->pattern_count == CEL_PATTERNS_MAX)
-            continue;
-        pattern = &nodes[caveat->operands[nodes[index].first + 1]];
-        regex = regex_compile(pattern->constant->as.text, reason, sizeof reason);
-        /* What was computed of constants: a bad one fails when it is asked for, and one that there
-         * is no room for is compiled then. */
-        if (regex == NULL || !cel_pay_pattern(caveat, regex_cost(regex)))
-            regex_free(regex);
-        else if (!cel_keep_pattern(caveat, pattern, regex, arena))
-            return false;
-    }
     return true;
 }

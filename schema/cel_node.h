@@ -98,11 +98,6 @@ bool cel_pay_pattern(struct caveat *caveat, size_t parts) BEHALF_MUST_USE;
 bool cel_keep_pattern(struct caveat *caveat, struct cel_node *pattern, struct regex *regex,
                       struct arena *arena) BEHALF_MUST_USE;
 
-/* Compiles the patterns that are constants by now, and marks their values. False when the arena is
- * spent. */
-bool cel_keep_patterns(struct caveat *caveat, struct cel_node *nodes,
-                       struct arena *arena) BEHALF_MUST_USE;
-
 /* The value of a node; recursion is as deep as the node is high. */
 void cel_evaluate(struct cel_machine *machine, const struct caveat *caveat,
                   const struct cel_node *node, struct cel_value *result);

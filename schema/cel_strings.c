@@ -108,38 +108,44 @@ cel_machine_end(struct cel_machine *machine)
     machine->last_pattern = (struct slice){NULL, 0};
 }
 
-/* A pattern that is a value of the context. The last one is kept: a macro asks for the same again
- * and again. False when steps are spent. */
-static bool
-find_pattern(struct cel_machine *machine, struct slice pattern)
+/* The last pattern of a context is kept: a macro asks for the same again and again. */
+const struct regex *
+cel_pattern(struct cel_machine *machine, const struct cel_value *pattern)
 {
+    struct slice text = pattern->as.text;
     char reason[8];
 
-    if (machine->last_pattern.data != NULL && slice_equal(machine->last_pattern, pattern))
-        return true;
-    if (machine->steps < COMPILE_STEPS_MAX)
-        return cel_charge(machine, COMPILE_STEPS_MAX);
+    if (pattern->extra != 0)
+        return machine->patterns[pattern->extra - 1];
+    if (!cel_charge_bytes(machine, text.size))
+        return NULL;
+    if (machine->last_pattern.data != NULL && slice_equal(machine->last_pattern, text))
+        return machine->last_regex;
+    if (machine->steps < COMPILE_STEPS_MAX) {
+        (void)cel_charge(machine, COMPILE_STEPS_MAX);
+        return NULL;
+    }
     cel_machine_end(machine);
-    machine->last_regex = regex_compile(pattern, reason, sizeof reason);
-    machine->last_pattern = pattern;
-    return cel_charge(machine, machine->last_regex != NULL
-                                   ? COMPILE_STEPS + 2 * regex_cost(machine->last_regex)
-                                   : COMPILE_STEPS_MAX / 2);
+    machine->last_regex = regex_compile(text, reason, sizeof reason);
+    machine->last_pattern = text;
+    (void)cel_charge(machine, machine->last_regex != NULL
+                                  ? COMPILE_STEPS + 2 * regex_cost(machine->last_regex)
+                                  : COMPILE_STEPS_MAX / 2);
+    return machine->last_regex;
 }
 
 void
 cel_matches(struct cel_machine *machine, const struct cel_value *arguments, size_t count,
             struct cel_value *result)
 {
-    const struct cel_value *pattern = &arguments[1];
     const struct regex *regex;
 
     (void)count;
     if (!two_strings(machine, arguments, result))
         return;
-    if (pattern->extra == 0 && !find_pattern(machine, pattern->as.text))
+    regex = cel_pattern(machine, &arguments[1]);
+    if (machine->status != BEHALF_OK)
         return;
-    regex = pattern->extra == 0 ? machine->last_regex : machine->patterns[pattern->extra - 1];
     /* An automaton that does not fit into its memory is walked state by state: then a byte costs as
      * much as the pattern has parts. */
     if (regex != NULL &&

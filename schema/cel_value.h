@@ -135,6 +135,10 @@ cel_error(const char *reason)
     return (struct cel_value){.kind = CEL_ERROR, .as.reason = reason};
 }
 
+/* The pattern that a STRING is, owned by the machine or the caveat; compiling it takes steps. NULL:
+ * it is none, or steps are spent, which the machine then knows. */
+const struct regex *cel_pattern(struct cel_machine *machine, const struct cel_value *pattern);
+
 /* Releases what the machine holds beside its arena. */
 void cel_machine_end(struct cel_machine *machine);
 

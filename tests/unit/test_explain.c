@@ -132,6 +132,26 @@ Test(explain, is_not_given_unasked)
     done();
 }
 
+/* Texts of conditions and searches beside the answer are too much for an event loop. */
+Test(explain, is_left_to_the_pool)
+{
+    struct engine_request request = {.arena = &rig.arena};
+    struct engine_worker *loop;
+    struct check_result result;
+    struct check check;
+    struct error error;
+
+    given(union_schema, "document:plan#owner@user:ann\n");
+    loop = engine_worker_new(rig.engine, false);
+    check = question("document:plan#view@user:ann", NULL, NULL);
+    cr_assert_eq(engine_check(rig.worker, &request, &check, &result, &error), BEHALF_OK);
+    cr_expect_eq(engine_check(loop, &request, &check, &result, &error), BEHALF_WOULD_BLOCK);
+    check.explain = false;
+    cr_expect_eq(engine_check(loop, &request, &check, &result, &error), BEHALF_OK);
+    engine_worker_free(loop);
+    done();
+}
+
 Test(explain, an_allow_by_the_branch_that_allows)
 {
     given(union_schema, "document:plan#viewer@user:ann\n");
