@@ -121,7 +121,7 @@ ALL_SRC   := $(CORE_SRC) $(CLIENT_SRC) $(SERVER_SRC) $(CLI_SRC) $(BENCH_SRC) $(M
 OWN       := base schema storage engine net server client cli bench bench/micro tests \
              tests/unit tests/support tests/property tests/stress tests/fuzz
 HEADERS   := $(wildcard $(OWN:%=%/*.h))
-TEXTS     := $(ALL_SRC) $(CXX_SRC) $(HEADERS) $(wildcard tests/torture/*.c)
+TEXTS     := $(ALL_SRC) $(CXX_SRC) $(HEADERS)
 
 obj  = $(patsubst %.c,$(B)/obj/%.o,$(1))
 pic  = $(patsubst %.c,$(B)/pic/%.o,$(1))
@@ -342,7 +342,9 @@ format-check: ; @clang-format --dry-run --Werror $(TEXTS)
 headers: $(B)/flags ## each header compiles alone
 	@CC='$(CC)' tools/headers.sh $(call quote,$(MY_CPPFLAGS) -std=c17 $(WARNINGS)) $(HEADERS)
 floors: ; @tools/floors.sh ## who may include whom
-docs-check: ; @tools/docs-check.sh ## docs name each method, option and error
+docs-check: $(PROGRAMS) ## docs name each method, option and error; their transcripts are run
+	@tools/docs-check.sh
+	@/usr/bin/python3 tests/integration/transcripts.py
 
 # ---- The rest ----------------------------------------------------------------------------------
 
