@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "net/server.h"
+#include "server/offline.h"
 #include "server/options.h"
 #include "storage/store.h"
 
@@ -29,6 +30,12 @@ enum exit_code {
     EXIT_DATA = 4,
     EXIT_LISTEN = 5,
 };
+
+static enum exit_code
+code_of_store(enum status status)
+{
+    return status == BEHALF_STORAGE_CORRUPT ? EXIT_DATA : EXIT_STORE;
+}
 
 static void
 complain(const struct error *error)
@@ -209,7 +216,7 @@ run(const struct options *options, const sigset_t *signals)
 
     status = store_open(&store_options, &store, &error);
     if (status != BEHALF_OK) {
-        code = status == BEHALF_STORAGE_CORRUPT ? EXIT_DATA : EXIT_STORE;
+        code = code_of_store(status);
         goto done;
     }
     engine_options.store = store;
@@ -257,6 +264,16 @@ main(int count, char **arguments)
         print_version();
         options_release(&options);
         return EXIT_STOPPED;
+    }
+    if (options.verify || options.new_incarnation) {
+        enum status status = options.verify ? offline_verify(options.data, &error)
+                                            : offline_renew(options.data, &error);
+
+        if (status != BEHALF_OK)
+            complain(&error);
+        options_release(&options);
+        code = status == BEHALF_OK ? EXIT_STOPPED : code_of_store(status);
+        return code;
     }
     if (!ready_fd_is_open(&options)) {
         options_release(&options);

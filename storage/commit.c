@@ -497,6 +497,35 @@ store_horizon(struct store *store)
 }
 
 enum status
+store_renew(struct store *store, struct error *error)
+{
+    uint8_t incarnation[INCARNATION_SIZE];
+    uint8_t secret[STORE_SECRET_SIZE];
+    const struct kv_change changes[] = {
+        {KV_META, false, META_INCARNATION, {(const char *)incarnation, sizeof incarnation}},
+        {KV_META, false, META_SECRET, {(const char *)secret, sizeof secret}},
+    };
+    enum status status = BEHALF_OK;
+
+    store->env->random_bytes(store->env->context, incarnation, sizeof incarnation);
+    store->env->random_bytes(store->env->context, secret, sizeof secret);
+    /* First: a mark of the old incarnation beside the new one would be refused. */
+    if (store->directory != NULL)
+        status = directory_drop_mark(store->directory, error);
+    if (status == BEHALF_OK)
+        status = kv_write(store->kv, changes, BEHALF_COUNT_OF(changes), true, error);
+    if (status == BEHALF_OK) {
+        memcpy(store->incarnation, incarnation, sizeof incarnation);
+        memcpy(store->secret, secret, sizeof secret);
+        status = mark_head(store, error);
+    }
+    explicit_bzero(secret, sizeof secret);
+    if (status != BEHALF_OK)
+        atomic_store(&store->failed, true);
+    return status;
+}
+
+enum status
 store_set_clock(struct store *store, const struct store_clock *clock, struct error *error)
 {
     char bytes[CLOCK_SIZE];

@@ -102,7 +102,7 @@ slot_fill(const struct directory *directory, char slot[MARK_SLOT_SIZE])
 }
 
 static enum status
-mark_read(struct directory *directory, struct error *error)
+mark_read(struct directory *directory, int mode, struct error *error)
 {
     char *path = join(directory->path, "HWM");
     char slots[2 * MARK_SLOT_SIZE];
@@ -110,7 +110,7 @@ mark_read(struct directory *directory, struct error *error)
     ssize_t size;
     bool any = false;
 
-    directory->mark = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    directory->mark = open(path, mode | O_NOFOLLOW | O_CLOEXEC);
     if (directory->mark < 0) {
         if (errno != ENOENT)
             status = failed(error, "open high-water mark", path);
@@ -119,7 +119,7 @@ mark_read(struct directory *directory, struct error *error)
     size = pread(directory->mark, slots, sizeof slots, 0);
     /* After a kill the newest slot may be in the page cache only: it is on the disk before the
      * other one is overwritten. */
-    if (size < 0 || fdatasync(directory->mark) != 0) {
+    if (size < 0 || (mode != O_RDONLY && fdatasync(directory->mark) != 0)) {
         status = failed(error, "read high-water mark", path);
         goto done;
     }
@@ -207,6 +207,26 @@ directory_set_mark(struct directory *directory, uint64_t revision,
     return BEHALF_OK;
 }
 
+enum status
+directory_drop_mark(struct directory *directory, struct error *error)
+{
+    char *path = join(directory->path, "HWM");
+    enum status status = BEHALF_OK;
+
+    if (unlink(path) != 0 && errno != ENOENT)
+        status = failed(error, "remove", path);
+    memory_free(path);
+    if (status != BEHALF_OK)
+        return status;
+    directory_sync(directory->path);
+    if (directory->mark >= 0)
+        (void)close(directory->mark);
+    directory->mark = -1;
+    directory->marked = false;
+    directory->pending = false;
+    return BEHALF_OK;
+}
+
 void
 directory_sync_mark(struct directory *directory, int64_t monotonic_ns, bool lazy)
 {
@@ -232,12 +252,12 @@ directory_sync_mark(struct directory *directory, int64_t monotonic_ns, bool lazy
 /* --- opening --- */
 
 static enum status
-lock_take(struct directory *directory, struct error *error)
+lock_take(struct directory *directory, int mode, struct error *error)
 {
     char *path = join(directory->path, "LOCK");
     enum status status = BEHALF_OK;
 
-    directory->lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    directory->lock = open(path, mode | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (directory->lock < 0)
         status = failed(error, "open lock", path);
     else if (flock(directory->lock, LOCK_EX | LOCK_NB) != 0)
@@ -289,6 +309,35 @@ check_owner(const char *path, const struct stat *about, struct error *error)
     return BEHALF_STORAGE_FAILED;
 }
 
+static struct directory *
+directory_new(const char *path)
+{
+    struct directory *result = memory_new(sizeof *result);
+
+    result->path = memory_copy(path, strlen(path) + 1);
+    result->database = join(path, "db");
+    result->salvage = join(path, "db.salvage");
+    result->unfinished = join(path, "db.new");
+    result->lock = -1;
+    result->mark = -1;
+    return result;
+}
+
+enum status
+directory_open_to_read(const char *path, struct directory **directory, struct error *error)
+{
+    struct directory *result = directory_new(path);
+    enum status status = lock_take(result, O_RDONLY, error);
+
+    if (status == BEHALF_OK)
+        status = mark_read(result, O_RDONLY, error);
+    if (status != BEHALF_OK)
+        directory_close(result);
+    else
+        *directory = result;
+    return status;
+}
+
 enum status
 directory_open(const char *path, struct directory **directory, struct error *error)
 {
@@ -310,16 +359,10 @@ directory_open(const char *path, struct directory **directory, struct error *err
         return status;
     if (access(path, R_OK | W_OK | X_OK) != 0)
         return failed(error, "use data directory", path);
-    result = memory_new(sizeof *result);
-    result->path = memory_copy(path, strlen(path) + 1);
-    result->database = join(path, "db");
-    result->salvage = join(path, "db.salvage");
-    result->unfinished = join(path, "db.new");
-    result->lock = -1;
-    result->mark = -1;
-    status = lock_take(result, error);
+    result = directory_new(path);
+    status = lock_take(result, O_RDWR | O_CREAT, error);
     if (status == BEHALF_OK)
-        status = mark_read(result, error);
+        status = mark_read(result, O_RDWR, error);
     if (status == BEHALF_OK)
         status = salvage_finish(result, error);
     if (status != BEHALF_OK)

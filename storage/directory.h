@@ -26,6 +26,9 @@ struct directory;
  * that others may use, is refused. */
 enum status directory_open(const char *path, struct directory **directory,
                            struct error *error) BEHALF_MUST_USE;
+/* Locks a directory that exists and changes nothing in it; whose it is does not matter. */
+enum status directory_open_to_read(const char *path, struct directory **directory,
+                                   struct error *error) BEHALF_MUST_USE;
 void directory_close(struct directory *directory); /* accepts NULL */
 
 const char *directory_path(const struct directory *directory);
@@ -47,6 +50,8 @@ bool directory_mark(const struct directory *directory, uint64_t *revision,
 enum status directory_set_mark(struct directory *directory, uint64_t revision,
                                const uint8_t incarnation[INCARNATION_SIZE],
                                struct error *error) BEHALF_MUST_USE;
+/* Removes the mark, durably: the next is the first. */
+enum status directory_drop_mark(struct directory *directory, struct error *error) BEHALF_MUST_USE;
 /* Makes the mark outlive the machine. `lazy` skips it unless 1,000 revisions or a second passed
  * since the last. A failure is logged once and tried again. */
 void directory_sync_mark(struct directory *directory, int64_t monotonic_ns, bool lazy);

@@ -80,6 +80,7 @@ struct rocks_kv {
     bool closing;
     pthread_t compactor;
     bool has_compactor;
+    bool read_only;
     atomic_bool failed; /* a write or sync failed: what follows cannot be trusted until reopened */
 };
 
@@ -582,7 +583,7 @@ rocks_close(struct kv *kv)
     struct rocks_kv *rocks = (struct rocks_kv *)kv;
 
     compactor_stop(rocks);
-    if (rocks->database != NULL && !atomic_load(&rocks->failed))
+    if (rocks->database != NULL && !rocks->read_only && !atomic_load(&rocks->failed))
         flush_all(rocks);
     for (size_t index = 0; index < FAMILY_COUNT; index++) {
         if (rocks->families[index] != NULL)
@@ -775,15 +776,22 @@ kv_open_rocksdb(const struct kv_options *options, struct kv **kv, struct error *
     result->path = memory_copy(options->path, strlen(options->path) + 1);
     options_make(result, options);
     compactor_start(result);
-    result->database = rocksdb_open_column_families(
-        result->options[0], options->path, FAMILY_COUNT, family_names,
-        (const rocksdb_options_t *const *)result->options, result->families, &errptr);
+    result->read_only = options->read_only;
+    if (options->read_only)
+        result->database = rocksdb_open_for_read_only_column_families(
+            result->options[0], options->path, FAMILY_COUNT, family_names,
+            (const rocksdb_options_t *const *)result->options, result->families, 0, &errptr);
+    else
+        result->database = rocksdb_open_column_families(
+            result->options[0], options->path, FAMILY_COUNT, family_names,
+            (const rocksdb_options_t *const *)result->options, result->families, &errptr);
     status = translate(result, "open", errptr, error);
     if (status != BEHALF_OK) {
         rocks_close(&result->base);
         return status;
     }
-    result->has_compactor = pthread_create(&result->compactor, NULL, compactor_run, result) == 0;
+    result->has_compactor =
+        !options->read_only && pthread_create(&result->compactor, NULL, compactor_run, result) == 0;
     *kv = &result->base;
     return BEHALF_OK;
 }

@@ -357,6 +357,7 @@ open_at(const struct store_options *options, const struct directory *directory,
     const struct kv_options kv_options = {
         .path = attempt->path,
         .create_if_missing = attempt->create,
+        .read_only = options->read_only,
         .drop_damaged_tail = attempt->drop_damaged_tail,
         .cache_size_bytes = options->cache_size_bytes,
     };
@@ -463,11 +464,14 @@ open_in(const struct store_options *options, struct directory *directory, struct
                              "cannot open store '%s': acknowledged data lost: revision %" PRIu64
                              " was durable, but '%s' is gone",
                              options->path, revision, attempt.path);
+        if (options->read_only)
+            return error_set(error, BEHALF_STORAGE_FAILED,
+                             "cannot open store '%s': there is no store in it", options->path);
         status = make_database(options, directory, error);
     }
     if (status == BEHALF_OK)
         status = open_at(options, directory, &attempt, store, error);
-    if (attempt.unreadable)
+    if (attempt.unreadable && !options->read_only)
         status = open_salvaged(options, directory, store, error);
     return status;
 }
@@ -484,7 +488,8 @@ store_open(const struct store_options *options, struct store **store, struct err
         status = kv_open_memory(&kv, error);
         return status == BEHALF_OK ? store_open_on(kv, options, store, error) : status;
     }
-    status = directory_open(options->path, &directory, error);
+    status = options->read_only ? directory_open_to_read(options->path, &directory, error)
+                                : directory_open(options->path, &directory, error);
     if (status == BEHALF_OK)
         status = open_in(options, directory, &result, error);
     if (status != BEHALF_OK) {
@@ -493,6 +498,10 @@ store_open(const struct store_options *options, struct store **store, struct err
     }
     BEHALF_ASSERT(result != NULL);
     result->directory = directory;
+    if (options->read_only) {
+        *store = result;
+        return BEHALF_OK;
+    }
     status = directory_set_mark(directory, result->head.revision, result->incarnation, error);
     if (status != BEHALF_OK) {
         store_close(result);

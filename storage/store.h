@@ -54,6 +54,7 @@ struct store_options {
     const char *path;        /* data directory (made 0700 when missing); NULL = in memory */
     const struct env *env;   /* borrowed */
     size_t cache_size_bytes; /* of the storage engine; 0 = default */
+    bool read_only;          /* of a store that exists: no file is made, changed or removed */
 };
 
 /* Opens or makes the store and checks it: format version, lock, high-water mark, head against
@@ -311,5 +312,19 @@ enum status store_replay(struct store *store, struct slice entry,
 /* fsck over every keyspace: mirror images, names and nodes, counts, dense chained changelog,
  * history order, head. STORAGE_CORRUPT with a message that names the first thing that is wrong. */
 enum status store_verify(struct store *store, struct error *error) BEHALF_MUST_USE;
+
+/* As store_verify, and says how far it is: `entries` of the family were looked at. */
+struct store_progress {
+    void (*show)(void *context, const char *family, uint64_t entries);
+    void *context;
+};
+
+enum status store_verify_showing(struct store *store, const struct store_progress *progress,
+                                 struct error *error) BEHALF_MUST_USE;
+
+/* Gives the store a secret and an incarnation of its own, durably: a copy that goes another way
+ * than its original takes no tokens of it and gives none that it would take. Writer thread, before
+ * anybody uses the store. After a failure it still opens, with the old ones or the new. */
+enum status store_renew(struct store *store, struct error *error) BEHALF_MUST_USE;
 
 #endif

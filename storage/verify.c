@@ -6,6 +6,23 @@
 
 #include "base/memory.h"
 
+#define PROGRESS_ENTRIES 16384 /* between two that are shown */
+
+/* In the order of enum kv_keyspace. */
+static const char *const families[KV_KEYSPACE_COUNT] = {
+    "meta",    "names",     "nodes",   "forward", "reverse",
+    "history", "changelog", "schemas", "expiry",  "requests",
+};
+
+static void
+show_progress(const struct verifier *verifier, enum kv_keyspace keyspace, uint64_t entries)
+{
+    const struct store_progress *progress = verifier->progress;
+
+    if (progress != NULL && entries % PROGRESS_ENTRIES == 0)
+        progress->show(progress->context, families[keyspace], entries);
+}
+
 enum status
 verify_each(struct verifier *verifier, enum kv_keyspace keyspace, verify_visit *visit,
             struct error *error)
@@ -14,12 +31,14 @@ verify_each(struct verifier *verifier, enum kv_keyspace keyspace, verify_visit *
     struct kv_scan *scan;
     struct slice key;
     struct slice value;
+    uint64_t entries = 0;
     enum status status =
         kv_scan_open(verifier->store->kv, verifier->snapshot->kv, &range, &scan, error);
 
     if (status != BEHALF_OK)
         return status;
     while ((status = kv_scan_next(scan, &key, &value, error)) == BEHALF_OK) {
+        show_progress(verifier, keyspace, entries++);
         status = visit(verifier, key, value, error);
         if (status != BEHALF_OK)
             break;
@@ -193,7 +212,14 @@ verify_names(struct verifier *verifier, struct error *error)
 enum status
 store_verify(struct store *store, struct error *error)
 {
-    struct verifier verifier = {.store = store, .next_revision = 1};
+    return store_verify_showing(store, NULL, error);
+}
+
+enum status
+store_verify_showing(struct store *store, const struct store_progress *progress,
+                     struct error *error)
+{
+    struct verifier verifier = {.store = store, .next_revision = 1, .progress = progress};
     struct store_snapshot *snapshot = NULL;
     enum status status;
 

@@ -19,6 +19,7 @@ struct verifier {
     uint64_t horizon; /* read behind the snapshot: what was dropped under it is at or below */
     struct buffer value;
     struct buffer other;
+    const struct store_progress *progress; /* NULL = nobody looks */
 
     /* Edges found in forward, by variant. */
     struct verify_count *counts;

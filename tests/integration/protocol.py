@@ -1114,6 +1114,11 @@ def starts_that_are_refused(client, server):
     refuses(2, "--data", fresh, "--listen", "localhost:0", word="not an address")
     refuses(5, "--data", fresh, "--listen", server.address, word="another program")
     refuses(2, word="--data")
+    refuses(3, "--data", server.directory, "--verify", word="another process")
+    refuses(3, "--data", server.directory, "--new-incarnation", word="another process")
+    refuses(3, "--data", fresh + "-none", "--verify", word="No such file")
+    refuses(3, "--data", fresh + "-none", "--new-incarnation", word="no store")
+    assert not os.path.exists(fresh + "-none")
     refuses(2, "--data", fresh, "--nonesuch", word="unknown argument")
     refuses(2, "--data", fresh, "--loops", "many", word="--loops")
     # It might become a file of the store, which would then begin with an address.

@@ -551,3 +551,40 @@ Test(store_open, nothing_is_written_through_a_planted_link, .init = make, .fini 
         (void)unlink(name);
     }
 }
+
+Test(store_open, a_store_opened_to_read_is_whole_and_takes_no_write, .init = make, .fini = clean)
+{
+    const struct store_options options = {.path = path, .env = store_test_env(), .read_only = true};
+    const struct store_clock clock = {.floor_ns = 1};
+    struct store *store = NULL;
+
+    FAILS(store_open(&options, &store, &store_error), BEHALF_STORAGE_FAILED);
+    cr_assert_eq(rmdir(path), 0); /* still empty */
+    write_ten(10);
+    OK(store_open(&options, &store, &store_error));
+    cr_assert_eq(store_head_revision(store), 10);
+    OK(store_verify(store, &store_error));
+    cr_assert_neq(store_set_clock(store, &clock, &store_error), BEHALF_OK);
+    expect_refused(BEHALF_STORAGE_FAILED, "used by another process");
+    store_close(store);
+}
+
+Test(store_open, a_renewed_store_has_another_key_and_the_same_data, .init = make, .fini = clean)
+{
+    struct store *store;
+    uint8_t incarnation[INCARNATION_SIZE];
+    uint8_t secret[STORE_SECRET_SIZE];
+
+    write_ten(10);
+    store = store_test_open(path);
+    memcpy(incarnation, store_incarnation(store).data, sizeof incarnation);
+    memcpy(secret, store_secret(store).data, sizeof secret);
+    OK(store_renew(store, &store_error));
+    store_close(store);
+    store = store_test_open(path);
+    cr_assert_neq(memcmp(incarnation, store_incarnation(store).data, sizeof incarnation), 0);
+    cr_assert_neq(memcmp(secret, store_secret(store).data, sizeof secret), 0);
+    cr_assert_eq(store_head_revision(store), 10);
+    OK(store_verify(store, &store_error));
+    store_close(store);
+}
