@@ -263,7 +263,7 @@ stress: $(STRESS) ## programs with many threads
 integration: $(PROGRAMS) ## black-box tests over a socket
 	$(fresh)
 	@if [ -x tests/integration/run.sh ]; then $(RUN_ENV) tests/integration/run.sh; else \
-	  $(call each,$(filter-out %/lib%.py %/_%.py,$(wildcard tests/integration/*.py)),/usr/bin/python3); fi
+	  $(call each,$(filter-out tests/integration/lib_%,$(wildcard tests/integration/*.py)),/usr/bin/python3); fi
 	$(clean_run)
 suite:
 	@$(MAKE) $(PARALLEL) all build-tests
