@@ -67,9 +67,20 @@ enum status validation_yaml_read(struct slice text, struct arena *arena,
 
 /* --- the little languages inside it (validation_parse.c) -------------------------------------- */
 
-/* `resource#permission@subject`, perhaps ` with {json}`: *context is that map, or NULL. */
+/* What an assertion asks: the parts of a check. */
+struct validation_question {
+    struct relationship asked; /* its relation is the permission; no caveat, no expiration */
+    struct object *actors;     /* in the order of struct check */
+    uint32_t *actor_columns;   /* the column of each in the text, from 1 */
+    uint32_t actor_count;
+    const struct datum *context; /* a map, or NULL */
+};
+
+/* `resource#permission@subject`, then perhaps ` actor=type:id[,type:id...]`, then perhaps
+ * ` with {json}`: the words of a line of `behalf check-bulk`. `error->column` is one of `text`.
+ * Whether the actors may stand in a chain is decided by the engine. */
 enum status validation_assertion_parse(struct slice text, struct arena *arena,
-                                       struct relationship *question, const struct datum **context,
+                                       struct validation_question *question,
                                        struct error *error) BEHALF_MUST_USE;
 
 /* A subject, marked `[...]` where it hangs on a condition. */
@@ -121,10 +132,10 @@ enum status validation_world_schema(struct validation_world *world, struct slice
 enum status validation_world_write(struct validation_world *world, const struct update *updates,
                                    size_t count, struct error *error) BEHALF_MUST_USE;
 
-/* Asks with `context`, which may be NULL, and for an explanation when `explain`. */
+/* The check of the server; with an explanation when `explain`. */
 enum status validation_world_check(struct validation_world *world, struct arena *arena,
-                                   const struct relationship *question, const struct datum *context,
-                                   bool explain, struct check_result *result,
+                                   const struct validation_question *question, bool explain,
+                                   struct check_result *result,
                                    struct error *error) BEHALF_MUST_USE;
 
 enum status validation_world_expand(struct validation_world *world, struct arena *arena,

@@ -132,13 +132,12 @@ expect_answers(struct validation_world *world, const struct object *resource,
     enum status status = BEHALF_OK;
 
     for (uint32_t index = 0; status == BEHALF_OK && index < tree->listing_count; index++) {
-        struct relationship question = {.resource = *resource,
-                                        .subject = tree->listings[index].subject};
+        struct validation_question question = {
+            .asked = {.resource = *resource, .subject = tree->listings[index].subject}};
         struct check_result result;
 
-        if (!question.subject.wildcard)
-            status =
-                validation_world_check(world, tree->arena, &question, NULL, false, &result, error);
+        if (!question.asked.subject.wildcard)
+            status = validation_world_check(world, tree->arena, &question, false, &result, error);
     }
     return status;
 }

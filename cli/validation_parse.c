@@ -1,6 +1,6 @@
 /* validation_parse.c - assertions and expected subjects.
  *
- *   note:n1#read@user:ann with {"day": "monday"}
+ *   note:n1#read@user:ann actor=agent:bot,agent:helper with {"day": "monday"}
  *   [user:* - {user:a, user:b[...]}] is <note:n1#owner>/<group:eng#member>
  *
  * Ids may be JSON strings here as everywhere, so no bracket or blank inside of quotes ends
@@ -59,6 +59,18 @@ malformed(struct error *error, const char *message)
 
 /* --- assertions ------------------------------------------------------------------------------- */
 
+#define ACTOR SLICE_LITERAL("actor=")
+#define WITH SLICE_LITERAL("with ")
+
+/* Moves the place of an error in `part` to the text that it is a part of. */
+static enum status
+place(struct slice text, struct slice part, enum status status, struct error *error)
+{
+    if (status != BEHALF_OK)
+        error->column = (uint32_t)(part.data - text.data) + (error->column > 0 ? error->column : 1);
+    return status;
+}
+
 static enum status
 parse_context(struct slice json, struct arena *arena, const struct datum **context,
               struct error *error)
@@ -70,39 +82,104 @@ parse_context(struct slice json, struct arena *arena, const struct datum **conte
     return status;
 }
 
-/* Bytes before the first ` with ` that is not inside a JSON string; all when there is none. */
+/* Bytes before the first ` actor=` or ` with ` that is not inside a JSON string; all when there is
+ * none. */
 static size_t
 question_size(struct slice text)
 {
     size_t at = 0;
 
     for (;;) {
+        struct slice behind;
+
         at += span(skip(text, at), " ");
-        if (at == text.size || slice_starts_with(skip(text, at), SLICE_LITERAL(" with ")))
+        if (at == text.size)
+            return at;
+        behind = skip(text, at + 1);
+        if (slice_starts_with(behind, ACTOR) || slice_starts_with(behind, WITH))
             return at;
         at++;
     }
 }
 
-enum status
-validation_assertion_parse(struct slice text, struct arena *arena, struct relationship *question,
-                           const struct datum **context, struct error *error)
+static enum status
+parse_question(struct slice text, struct arena *arena, struct relationship *asked,
+               struct error *error)
 {
-    struct slice asked = trim(text);
-    size_t size = question_size(asked);
-    struct slice behind = skip(asked, size);
-    enum status status =
-        relationship_parse(trim((struct slice){asked.data, size}), arena, question, error);
+    enum status status = relationship_parse(text, arena, asked, error);
 
-    *context = NULL;
     if (status != BEHALF_OK)
         return status;
-    if (question->caveat.size > 0)
+    if (asked->caveat.size > 0)
         return malformed(error, "an assertion carries no caveat; its context stands behind 'with'");
-    if (question->expires_at != 0)
+    if (asked->expires_at != 0)
         return malformed(error, "an assertion carries no expiration");
-    return behind.size > 0 ? parse_context(trim(skip(behind, 6)), arena, context, error)
-                           : BEHALF_OK;
+    return BEHALF_OK;
+}
+
+static enum status
+parse_actor(struct slice name, struct arena *arena, struct object *actor, struct error *error)
+{
+    if (name.size == 0)
+        return malformed(error, "an actor is missing; behind 'actor=' stands type:id, and more of "
+                                "them separated by ',' without blanks");
+    return object_parse(name, arena, actor, error);
+}
+
+static enum status
+parse_actors(struct slice text, struct slice list, struct arena *arena,
+             struct validation_question *question, struct error *error)
+{
+    size_t most = 1;
+
+    for (size_t at = 0; at < list.size; at++)
+        most += list.data[at] == ',';
+    question->actors = arena_take_array(arena, most, sizeof *question->actors);
+    question->actor_columns = arena_take_array(arena, most, sizeof *question->actor_columns);
+    if (question->actors == NULL || question->actor_columns == NULL)
+        return place(text, list, malformed(error, "too many actors"), error);
+    for (;;) {
+        struct slice name = {list.data, span(list, ",")};
+        struct object *actor = &question->actors[question->actor_count];
+        enum status status = place(text, name, parse_actor(name, arena, actor, error), error);
+
+        question->actor_columns[question->actor_count++] = (uint32_t)(name.data - text.data) + 1;
+        if (status != BEHALF_OK || name.size == list.size)
+            return status;
+        list = skip(list, name.size + 1);
+    }
+}
+
+enum status
+validation_assertion_parse(struct slice text, struct arena *arena,
+                           struct validation_question *question, struct error *error)
+{
+    struct slice rest = trim(text);
+    struct slice part = {rest.data, question_size(rest)};
+    struct validation_question parsed = {.actor_count = 0};
+    enum status status =
+        place(text, part, parse_question(trim(part), arena, &parsed.asked, error), error);
+
+    rest = trim(skip(rest, part.size));
+    if (status == BEHALF_OK && slice_starts_with(rest, ACTOR)) {
+        part = (struct slice){rest.data, span(rest, " \t\r\n")};
+        status = parse_actors(text, skip(part, ACTOR.size), arena, &parsed, error);
+        rest = trim(skip(rest, part.size));
+    }
+    if (status == BEHALF_OK && slice_starts_with(rest, WITH)) {
+        part = trim(skip(rest, WITH.size));
+        status = place(text, part, parse_context(part, arena, &parsed.context, error), error);
+    } else if (status == BEHALF_OK && rest.size > 0) {
+        status = place(text, rest,
+                       error_set(error, BEHALF_MALFORMED_REQUEST,
+                                 "'%.*s' is not understood; behind the question stand "
+                                 "actor=type:id[,type:id...], once, and then with {context}",
+                                 (int)span(rest, " \t\r\n"), rest.data),
+                       error);
+    }
+    if (status == BEHALF_OK)
+        *question = parsed;
+    return status;
 }
 
 /* --- expected subjects ------------------------------------------------------------------------ */

@@ -346,15 +346,15 @@ assertion_name(enum decision expected)
 /* Asked again only where the answer is wrong: an explanation costs more than an answer, and one
  * that cannot be had must not stand in for it. */
 static struct slice
-explain(struct run *run, const struct relationship *question, const struct datum *context)
+explain(struct run *run, const struct validation_question *question)
 {
     struct check_result result;
     struct buffer text;
     struct error error;
     struct slice why = {"", 0};
 
-    if (validation_world_check(&run->world, &run->scratch, question, context, true, &result,
-                               &error) != BEHALF_OK ||
+    if (validation_world_check(&run->world, &run->scratch, question, true, &result, &error) !=
+            BEHALF_OK ||
         result.explanation == NULL)
         return why;
     buffer_init(&text);
@@ -413,32 +413,78 @@ assertion_text(struct run *run, const struct validation_assertion *assertion)
     return name;
 }
 
+/* A column of a text as one of the file. Where the text is not in the file as it is (escapes, a
+ * text of several lines), the column that it begins in. */
+static uint32_t
+file_column(struct run *run, const struct validation_scalar *scalar, uint32_t column)
+{
+    struct slice rest = run->result->text;
+    struct slice line = {"", 0};
+    size_t at = 0;
+
+    for (uint32_t number = 0; number < scalar->line; number++)
+        if (!cli_line_next(&rest, &line))
+            return scalar->column;
+    /* libyaml counts characters, columns are bytes. */
+    for (uint32_t left = scalar->column - 1; at < line.size && left > 0; left--)
+        for (at++; at < line.size && ((unsigned char)line.data[at] & 0xC0) == 0x80;)
+            at++;
+    if (at < line.size && (line.data[at] == '"' || line.data[at] == '\''))
+        at++;
+    return slice_starts_with((struct slice){line.data + at, line.size - at}, scalar->text)
+               ? (uint32_t)at + column
+               : scalar->column;
+}
+
+/* The column of the actor that makes the question an error: the last one of the shortest chain that
+ * is one. 0 when the question is an error without actors. */
+static uint32_t
+actor_column(struct run *run, const struct validation_question *question)
+{
+    struct validation_question shorter = *question;
+    struct check_result result;
+    struct error error;
+
+    for (shorter.actor_count = 0; shorter.actor_count < question->actor_count;
+         shorter.actor_count++)
+        if (validation_world_check(&run->world, &run->scratch, &shorter, false, &result, &error) !=
+            BEHALF_OK)
+            break;
+    return shorter.actor_count > 0 ? question->actor_columns[shorter.actor_count - 1] : 0;
+}
+
 static void
 run_assertion(struct run *run, const struct validation_assertion *assertion)
 {
     struct slice name = assertion_text(run, assertion);
     struct slice why = {"", 0};
-    const struct datum *context;
-    struct relationship question;
+    struct validation_question question;
+    struct validation_case *made;
     struct check_result result;
     struct error error;
+    uint32_t column = 0;
     enum status status;
 
     run->result->assertion_count++;
     arena_reset(&run->scratch, SCRATCH_MAX);
-    status = validation_assertion_parse(assertion->source.text, &run->scratch, &question, &context,
-                                        &error);
-    if (status == BEHALF_OK)
-        status = validation_world_check(&run->world, &run->scratch, &question, context, false,
-                                        &result, &error);
+    status = validation_assertion_parse(assertion->source.text, &run->scratch, &question, &error);
+    if (status != BEHALF_OK) {
+        column = error.column;
+    } else {
+        status =
+            validation_world_check(&run->world, &run->scratch, &question, false, &result, &error);
+        if (status != BEHALF_OK)
+            column = actor_column(run, &question);
+    }
     if (status == BEHALF_OK && result.decision != assertion->expected)
-        why = explain(run, &question, context);
+        why = explain(run, &question);
     if (status == BEHALF_OK)
         add_answer(run, assertion, name, &result, why);
     else
         (void)add_error(run, VALIDATION_ASSERTION, name, &error);
-    run->result->cases[run->result->case_count - 1].line = assertion->source.line;
-    run->result->cases[run->result->case_count - 1].column = 0;
+    made = &run->result->cases[run->result->case_count - 1];
+    made->line = assertion->source.line;
+    made->column = column > 0 ? file_column(run, &assertion->source, column) : 0;
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */

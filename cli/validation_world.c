@@ -101,15 +101,17 @@ validation_world_write(struct validation_world *world, const struct update *upda
 
 enum status
 validation_world_check(struct validation_world *world, struct arena *arena,
-                       const struct relationship *question, const struct datum *context,
-                       bool explain, struct check_result *result, struct error *error)
+                       const struct validation_question *question, bool explain,
+                       struct check_result *result, struct error *error)
 {
     struct engine_request request = {.arena = arena, .consistency = CONSISTENCY_FULL};
     struct check check = {
-        .resource = {.type = question->resource.type, .id = question->resource.id},
-        .permission = question->resource.relation,
-        .subject = question->subject,
-        .context = context,
+        .resource = {.type = question->asked.resource.type, .id = question->asked.resource.id},
+        .permission = question->asked.resource.relation,
+        .subject = question->asked.subject,
+        .actors = question->actors,
+        .actor_count = question->actor_count,
+        .context = question->context,
         .explain = explain,
     };
 

@@ -19,17 +19,21 @@ same_object(const struct object *a, const struct object *b)
 static void
 check_assertion(struct slice text, struct arena *arena)
 {
-    struct relationship question;
-    const struct datum *context;
+    struct validation_question question;
     const char *reason;
     struct error error;
 
-    if (validation_assertion_parse(text, arena, &question, &context, &error) != BEHALF_OK)
+    if (validation_assertion_parse(text, arena, &question, &error) != BEHALF_OK) {
+        BEHALF_ASSERT(error.column > 0);
         return;
-    BEHALF_ASSERT(question.resource.relation.size > 0 && !question.resource.wildcard);
-    BEHALF_ASSERT(question.caveat.size == 0 && question.expires_at == 0);
-    if (context != NULL)
-        BEHALF_ASSERT(context->kind == DATUM_MAP && datum_validate(context, &reason));
+    }
+    BEHALF_ASSERT(question.asked.resource.relation.size > 0 && !question.asked.resource.wildcard);
+    BEHALF_ASSERT(question.asked.caveat.size == 0 && question.asked.expires_at == 0);
+    for (uint32_t index = 0; index < question.actor_count; index++)
+        BEHALF_ASSERT(question.actor_columns[index] <= text.size);
+    if (question.context != NULL)
+        BEHALF_ASSERT(question.context->kind == DATUM_MAP &&
+                      datum_validate(question.context, &reason));
 }
 
 static void

@@ -33,6 +33,7 @@ NOBODY = "nobody_named_here"
 ID = r'(?:"(?:[^"\\]|\\.)*"|[^"#@\[ ]+)'
 OBJECT = r"[a-z][a-z0-9_/]*:" + ID
 QUESTION = re.compile(r"(%s)#([^@]+)@(%s)(?:#([^\[ ]+))?$" % (OBJECT, OBJECT))
+ACTORS = r' +actor=([^ "]+)(?= +with |$)'
 TUPLE = re.compile(r"(%s)#([^@]+)@(%s)(?:#([a-z0-9_.]+))?(?:\[.*)?$" % (OBJECT, OBJECT))
 
 
@@ -152,9 +153,16 @@ def load(server, case):
 # --- questions ----------------------------------------------------------------------------------
 
 def context_of(text):
-    """The question and the context of `question with {json}`."""
+    """The question and the context of `question with {json}`, whoever acts."""
     found = re.match(r'((?:"(?:[^"\\]|\\.)*"|[^"])*?) +with +(\{.*)$', text.strip())
-    return (found.group(1), json.loads(found.group(2))) if found else (text.strip(), None)
+    question, context = (found.group(1), json.loads(found.group(2))) if found else (text.strip(), None)
+    return re.sub(ACTORS, "", question), context
+
+
+def actors_of(text):
+    """The actors of `question actor=a,b`; ids that are quoted are not written here."""
+    found = re.search(ACTORS, text)
+    return found.group(1).split(",") if found else []
 
 
 def with_context(arguments, context):
@@ -166,8 +174,10 @@ def item_of(text):
     resource, permission, subject, relation = QUESTION.match(question).groups()
     if relation:
         subject += "#" + relation
-    return with_context({"resource": resource, "permission": permission, "subject": subject},
-                        context)
+    item = {"resource": resource, "permission": permission, "subject": subject}
+    if actors_of(text):
+        item["actor"] = actors_of(text)
+    return with_context(item, context)
 
 
 def state_of(answer):

@@ -238,6 +238,85 @@ def conditions(folder):
         assert file.read() == CONDITIONAL
 
 
+ACTORS = """schema: |-
+  use expiration
+  caveat on_call(shift string) { shift == "night" }
+  definition user {}
+  definition robot {}
+  definition agent {
+    relation principal: user | agent | user with on_call
+    permission acts_on_behalf_of = principal
+  }
+  definition doc {
+    relation viewer: user
+    permission view = viewer
+  }
+relationships: |-
+  doc:a#viewer@user:ann
+  doc:b#viewer@user:bob
+  agent:bot#principal@user:ann
+  agent:helper#principal@agent:bot
+  agent:nurse#principal@user:ann[on_call]
+assertions:
+  assertTrue:
+    - "doc:a#view@user:ann actor=agent:bot"
+    - "doc:a#view@user:ann actor=agent:bot,agent:helper"
+    - 'doc:a#view@user:ann actor=agent:nurse with {"shift": "night"}'
+  assertFalse:
+    - "doc:b#view@user:ann actor=agent:bot"
+    - "doc:b#view@user:bob actor=agent:bot"
+    - "doc:a#view@user:ann actor=agent:helper"
+    - "doc:a#view@user:ann actor=agent:bot,agent:stranger"
+    - 'doc:a#view@user:ann actor=agent:nurse with {"shift": "day"}'
+    - "doc:b#view@user:ann actor=agent:nurse"
+  assertCaveated:
+    - "doc:a#view@user:ann actor=agent:nurse"
+"""
+
+
+def actors(folder):
+    """Assertions with actors are checks with actors; an actor that cannot be one is never passed."""
+    path = "examples/agents/validation.yaml"
+    expect(["validate", "--fail-on-warn", path], 0, "ok %s: 9 relationships loaded, 9 assertions run, "
+           "1 expected relation validated\n" % path)
+    counts = "5 relationships loaded, 10 assertions run, 0 expected relations validated"
+    folder.put("good.yaml", ACTORS)
+    expect(["validate", "good.yaml"], 0, "ok good.yaml: %s\n" % counts, folder=folder.path)
+    folder.put("bad.yaml", ACTORS.replace("agent:bot,agent:helper", "agent:helper")
+               .replace(' with {"shift": "night"}', ""))
+    out = expect(["validate", "bad.yaml"], 3, None, folder=folder.path)
+    assert out.startswith(
+        "FAILED bad.yaml: %s, 2 failed\n"
+        "  failed bad.yaml:23: assertTrue doc:a#view@user:ann actor=agent:helper\n"
+        "    expected allow, the answer is deny\n" % counts), out
+    assert "  agent:helper acts on behalf  deny" in out, out
+    assert "expected allow, the answer is conditional (missing: shift)" in out, out
+    long = ",".join("agent:a%d" % number for number in range(17))
+    for bad, column, message in (
+            ("agent", 39, "expected ':'"),
+            ("", 34, "an actor is missing"),
+            ("agent:bot, agent:helper", 44, "an actor is missing"),
+            ("agent:bot,ghost:x", 44, "ghost"),
+            ("agent:bot,robot:x", 44, "acts_on_behalf_of"),
+            ("agent:bot,agent:*", 44, "wildcard"),
+            ("agent:bot,agent:helper#view", 44, "plain object"),
+            ("agent:bot,agent:helper,agent:bot", 57, "twice"),
+            ("user:ann", 34, "twice"),
+            (long, 34 + long.index("agent:a16"), "at most 16"),
+            ("agent:bot grant=reading", 44, "'grant=reading' is not understood"),
+            ("agent:bot actor=agent:helper", 44, "'actor=agent:helper' is not understood")):
+        for expected in ("assertTrue", "assertFalse", "assertCaveated"):
+            folder.put("bad.yaml", ACTORS.split("assertions:")[0] + "assertions:\n  %s:\n"
+                       '    - "doc:a#view@user:ann actor=%s"\n' % (expected, bad))
+            out = expect(["validate", "bad.yaml"], 3, None, folder=folder.path)
+            assert "  failed bad.yaml:22:%d: " % column in out and message in out, (bad, out)
+    # Behind text that is not ASCII columns are bytes; in escaped text an error names its beginning.
+    folder.put("bad.yaml", ACTORS.split("assertions:")[0] + "assertions:\n  assertFalse: "
+               '["doc:\u00e9#view@user:ann actor=x", "doc:\\"a b\\"#view@user:ann actor=x"]\n')
+    out = expect(["validate", "bad.yaml"], 3, None, folder=folder.path)
+    assert "bad.yaml:21:" in out, out
+
+
 def unreadable(folder):
     expect(["validate"], 1, "", "behalf: too few arguments: 'validate' needs FILE...\n"
            "hint: see behalf validate --help\n")
@@ -497,7 +576,7 @@ def main():
     os.environ["NO_COLOR"] = "1"
     folder = Folder()
     try:
-        for group in (conformance, passing, failing, conditions, unreadable, bounded, standard_input,
+        for group in (conformance, passing, failing, conditions, actors, unreadable, bounded, standard_input,
                       warnings, junit, update, schema_files, schema_server):
             group(folder)
             print("validate: %s" % group.__name__, flush=True)

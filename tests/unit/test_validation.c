@@ -106,6 +106,12 @@ Test(validation, form_errors_name_their_line)
 
 /* --- assertions ------------------------------------------------------------------------------- */
 
+static enum status
+parse_assertion(const char *text, struct validation_question *question)
+{
+    return validation_assertion_parse(slice_of(text), &arena, question, &error);
+}
+
 Test(validation, assertions_are_relationships_and_perhaps_a_context)
 {
     static const char *const bad[] = {
@@ -120,39 +126,88 @@ Test(validation, assertions_are_relationships_and_perhaps_a_context)
         "doc:a#view@user:x[expiration:2030-01-01T00:00:00Z]",
         "",
     };
-    const struct datum *context;
-    struct relationship question;
+    struct validation_question question;
 
-    cr_assert_eq(validation_assertion_parse(slice_of(" doc:a#view@group:g#member with { } "),
-                                            &arena, &question, &context, &error),
-                 BEHALF_OK, "%s", error.message);
-    cr_expect(slice_equal(question.resource.relation, slice_of("view")));
-    cr_expect(slice_equal(question.subject.relation, slice_of("member")));
-    cr_expect_eq(context->as.map.count, 0);
-    cr_assert_eq(validation_assertion_parse(slice_of("doc:a#view@user:x"), &arena, &question,
-                                            &context, &error),
-                 BEHALF_OK);
-    cr_expect_null(context);
+    cr_assert_eq(parse_assertion(" doc:a#view@group:g#member with { } ", &question), BEHALF_OK,
+                 "%s", error.message);
+    cr_expect(slice_equal(question.asked.resource.relation, slice_of("view")));
+    cr_expect(slice_equal(question.asked.subject.relation, slice_of("member")));
+    cr_expect_eq(question.context->as.map.count, 0);
+    cr_assert_eq(parse_assertion("doc:a#view@user:x", &question), BEHALF_OK);
+    cr_expect_null(question.context);
+    cr_expect_eq(question.actor_count, 0);
     for (size_t index = 0; index < BEHALF_COUNT_OF(bad); index++)
-        cr_expect_neq(
-            validation_assertion_parse(slice_of(bad[index]), &arena, &question, &context, &error),
-            BEHALF_OK, "%s", bad[index]);
+        cr_expect_neq(parse_assertion(bad[index], &question), BEHALF_OK, "%s", bad[index]);
 }
 
 Test(validation, context_begins_at_the_first_with_outside_of_quotes)
 {
     static const char text[] =
         "doc:a#view@user:\"x with {}\" with {\"words\": \"a with b\", \"count\": 3}";
-    const struct datum *context;
     const struct datum *words;
-    struct relationship question;
+    struct validation_question question;
 
-    cr_assert_eq(validation_assertion_parse(slice_of(text), &arena, &question, &context, &error),
-                 BEHALF_OK, "%s", error.message);
-    cr_expect(slice_equal(question.subject.id, slice_of("x with {}")));
-    cr_assert_eq(context->as.map.count, 2);
-    words = datum_field(context, slice_of("words"));
+    cr_assert_eq(parse_assertion(text, &question), BEHALF_OK, "%s", error.message);
+    cr_expect(slice_equal(question.asked.subject.id, slice_of("x with {}")));
+    cr_assert_eq(question.context->as.map.count, 2);
+    words = datum_field(question.context, slice_of("words"));
     cr_expect(slice_equal(words->as.string, slice_of("a with b")));
+}
+
+Test(validation, actors_stand_between_the_question_and_its_context)
+{
+    struct validation_question question;
+
+    cr_assert_eq(parse_assertion("doc:a#view@user:\"x actor=y\" "
+                                 "actor=agent:bot,agent:\"the helper, with {}\" "
+                                 "with {\"a\": \"b actor=c\"}",
+                                 &question),
+                 BEHALF_OK, "%s", error.message);
+    cr_expect(slice_equal(question.asked.subject.id, slice_of("x actor=y")));
+    cr_assert_eq(question.actor_count, 2);
+    cr_expect(slice_equal(question.actors[0].type, slice_of("agent")));
+    cr_expect(slice_equal(question.actors[0].id, slice_of("bot")));
+    cr_expect(slice_equal(question.actors[1].id, slice_of("the helper, with {}")));
+    cr_expect_eq(question.actor_columns[0], 35);
+    cr_expect_eq(question.actor_columns[1], 45);
+    cr_expect_eq(question.context->as.map.count, 1);
+    cr_assert_eq(parse_assertion("doc:a#view@user:x actor=agent:bot", &question), BEHALF_OK);
+    cr_expect_eq(question.actor_count, 1);
+    cr_expect_null(question.context);
+}
+
+Test(validation, assertion_errors_name_their_column)
+{
+    static const struct {
+        const char *text;
+        uint32_t column;
+        const char *message;
+    } bad[] = {
+        {"doc:a#view@user:x actor=", 25, "an actor is missing"},
+        {"doc:a#view@user:x actor= with {}", 25, "an actor is missing"},
+        {"doc:a#view@user:x actor=agent:bot,", 35, "an actor is missing"},
+        {"doc:a#view@user:x actor=agent:bot, agent:b", 35, "an actor is missing"},
+        {"doc:a#view@user:x actor=agent:bot,,agent:b", 35, "an actor is missing"},
+        {"doc:a#view@user:x actor=bot", 25, ""},
+        {"doc:a#view@user:x actor=agent:bot,helper with {}", 35, ""},
+        {"doc:a#view@user:x actor=agent:b actor=agent:c", 33, "'actor=agent:c' is not understood"},
+        {"doc:a#view@user:x actor=agent:b grant=g", 33, "'grant=g' is not understood"},
+        {"doc:a#view@user:x actor=agent:b with", 33, "'with' is not understood"},
+        {"doc:a#view@user:x with {} actor=agent:b", 24, ""},
+        {"doc:a#view@user:x actor=agent:b with []", 38, "JSON object"},
+        {" doc:a#view@user:x[c] actor=agent:b", 2, "carries no caveat"},
+    };
+    struct validation_question question;
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(bad); index++) {
+        cr_expect_eq(parse_assertion(bad[index].text, &question), BEHALF_MALFORMED_REQUEST, "%s",
+                     bad[index].text);
+        cr_expect(error.column >= bad[index].column &&
+                      strstr(error.message, bad[index].message) != NULL,
+                  "%s: %u: %s", bad[index].text, error.column, error.message);
+        if (bad[index].message[0] != '\0')
+            cr_expect_eq(error.column, bad[index].column, "%s: %u", bad[index].text, error.column);
+    }
 }
 
 /* --- expected subjects ------------------------------------------------------------------------ */
