@@ -197,6 +197,12 @@ engine_submit(struct engine *engine, enum engine_class class, struct engine_job 
     return pool_submit(engine->pool, class, job, error);
 }
 
+void
+engine_abandon(struct engine *engine, struct engine_flow *flow)
+{
+    pool_abandon(engine->pool, flow);
+}
+
 enum status
 engine_write_submit(struct engine *engine, struct engine_write *write, struct error *error)
 {

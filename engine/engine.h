@@ -523,6 +523,9 @@ struct engine_job {
 enum status engine_submit(struct engine *engine, enum engine_class class, struct engine_job *job,
                           struct error *error) BEHALF_MUST_USE;
 
+/* The caller is gone: its queued jobs of the flow that have a deadline expire now. */
+void engine_abandon(struct engine *engine, struct engine_flow *flow);
+
 /* --- time --- */
 
 /* Expirations are judged by the wall clock, as far as the monotonic clock and what was seen before

@@ -20,7 +20,9 @@
  * elsewhere, while one whose answer comes too late was served for nothing, and kept others from
  * being served in time. */
 #define WAIT_PART 2
+#define PAST_NS 1 /* a deadline that has come */
 #define EXPIRE_EVERY_NS INT64_C(20000000)
+#define THREADS_BESIDE 2 /* those that jobs of checks and lookups never run on */
 #define SERVICE_WEIGHT 8 /* of the mean time a job takes, against the last one */
 
 struct class_queue {
@@ -32,12 +34,14 @@ struct class_queue {
 
 struct pool {
     struct engine *engine;
-    pthread_t *threads; /* the last one is for ENGINE_CLASS_ADMIN alone */
+    pthread_t
+        *threads; /* behind those of the jobs: one for ENGINE_CLASS_ADMIN, one for deadlines */
     uint32_t thread_count;
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t work;
-    pthread_cond_t admin; /* jobs of ENGINE_CLASS_ADMIN, or deadlines to watch */
+    pthread_cond_t admin;     /* jobs of ENGINE_CLASS_ADMIN */
+    pthread_cond_t deadlines; /* there are some to watch */
     struct class_queue queues[ENGINE_CLASS_COUNT];
     enum engine_class last_class; /* that a thread took a job of */
     struct engine_queued *offers; /* newest last */
@@ -204,7 +208,39 @@ run_thread(void *argument)
     return NULL;
 }
 
-/* --- the thread of the operators, which also ends what waited too long --- */
+/* --- the thread of the operators --- */
+
+static void *
+run_admin_thread(void *argument)
+{
+    struct pool *pool = argument;
+    struct engine_worker *worker = NULL;
+
+    (void)pthread_setname_np(pthread_self(), "pool admin");
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        struct engine_job *job = take_of_class(pool, ENGINE_CLASS_ADMIN);
+        int64_t took_ns;
+
+        if (job == NULL) {
+            if (pool->closing)
+                break;
+            pthread_cond_wait(&pool->admin, &pool->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&pool->lock);
+        if (worker == NULL)
+            worker = engine_worker_new(pool->engine, true);
+        took_ns = run_job(pool, job, worker);
+        pthread_mutex_lock(&pool->lock);
+        give_back(pool, ENGINE_CLASS_ADMIN, took_ns);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    engine_worker_free(worker);
+    return NULL;
+}
+
+/* --- the thread that ends what waited too long: it runs no job, so that none can delay it --- */
 
 static void
 expire_jobs(struct engine_queued *expired)
@@ -244,14 +280,13 @@ expire_queues(struct pool *pool)
     pthread_mutex_lock(&pool->lock);
 }
 
-/* Until there is something to do, or for a while when deadlines are to be watched. */
 static void
-wait_as_admin(struct pool *pool)
+wait_for_deadlines(struct pool *pool)
 {
     struct timespec until;
 
     if (pool->earliest_ns == INT64_MAX) {
-        pthread_cond_wait(&pool->admin, &pool->lock);
+        pthread_cond_wait(&pool->deadlines, &pool->lock);
         return;
     }
     /* How often to look is measured on the clock of the condition; what is seen, on the env's. */
@@ -259,42 +294,33 @@ wait_as_admin(struct pool *pool)
     until.tv_nsec += EXPIRE_EVERY_NS;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
-    (void)pthread_cond_timedwait(&pool->admin, &pool->lock, &until);
+    (void)pthread_cond_timedwait(&pool->deadlines, &pool->lock, &until);
 }
 
+/* While the pool closes, those that run what is left see to the deadlines. */
 static void *
-run_admin_thread(void *argument)
+run_deadline_thread(void *argument)
 {
     struct pool *pool = argument;
-    struct engine_worker *worker = NULL;
 
-    (void)pthread_setname_np(pthread_self(), "pool admin");
+    (void)pthread_setname_np(pthread_self(), "pool deadlines");
     pthread_mutex_lock(&pool->lock);
-    for (;;) {
-        struct engine_job *job = take_of_class(pool, ENGINE_CLASS_ADMIN);
-        int64_t took_ns;
-
-        if (job == NULL) {
-            if (pool->closing)
-                break;
-            wait_as_admin(pool);
-            expire_queues(pool);
-            continue;
-        }
-        pthread_mutex_unlock(&pool->lock);
-        if (worker == NULL)
-            worker = engine_worker_new(pool->engine, true);
-        took_ns = run_job(pool, job, worker);
-        pthread_mutex_lock(&pool->lock);
-        give_back(pool, ENGINE_CLASS_ADMIN, took_ns);
+    while (!pool->closing) {
+        wait_for_deadlines(pool);
         expire_queues(pool);
     }
     pthread_mutex_unlock(&pool->lock);
-    engine_worker_free(worker);
     return NULL;
 }
 
 /* --- life --- */
+
+static void *(*thread_kind(const struct pool *pool, uint32_t at))(void *)
+{
+    if (at < pool->thread_count)
+        return run_thread;
+    return at == pool->thread_count ? run_admin_thread : run_deadline_thread;
+}
 
 static void
 start_threads(struct pool *pool)
@@ -305,9 +331,8 @@ start_threads(struct pool *pool)
     /* Signals are for the thread that waits for them, never for a worker. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (uint32_t at = 0; at <= pool->thread_count; at++) {
-        int failure = pthread_create(&pool->threads[at], NULL,
-                                     at < pool->thread_count ? run_thread : run_admin_thread, pool);
+    for (uint32_t at = 0; at < pool->thread_count + THREADS_BESIDE; at++) {
+        int failure = pthread_create(&pool->threads[at], NULL, thread_kind(pool, at), pool);
 
         BEHALF_ASSERT(failure == 0);
     }
@@ -325,13 +350,14 @@ pool_new(struct engine *engine, unsigned threads)
         threads = cores > 0 ? (unsigned)cores : 1;
     pool->engine = engine;
     pool->thread_count = threads;
-    pool->threads = memory_new_array(threads + 1, sizeof *pool->threads);
+    pool->threads = memory_new_array(threads + THREADS_BESIDE, sizeof *pool->threads);
     pool->earliest_ns = INT64_MAX;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->admin, &monotonic);
+    pthread_cond_init(&pool->admin, NULL);
+    pthread_cond_init(&pool->deadlines, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
     pool->queues[ENGINE_CLASS_CHECK].running_max = threads > 1 ? threads - 1 : 1;
     pool->queues[ENGINE_CLASS_LOOKUP].running_max = (threads + 1) / 2;
@@ -350,12 +376,14 @@ pool_free(struct pool *pool)
     pool->closing = true;
     pthread_cond_broadcast(&pool->work);
     pthread_cond_broadcast(&pool->admin);
+    pthread_cond_broadcast(&pool->deadlines);
     pthread_mutex_unlock(&pool->lock);
-    for (uint32_t at = 0; at <= pool->thread_count; at++)
+    for (uint32_t at = 0; at < pool->thread_count + THREADS_BESIDE; at++)
         pthread_join(pool->threads[at], NULL);
     BEHALF_ASSERT(is_drained(pool) && pool->queues[ENGINE_CLASS_ADMIN].jobs.length == 0);
     pthread_cond_destroy(&pool->work);
     pthread_cond_destroy(&pool->admin);
+    pthread_cond_destroy(&pool->deadlines);
     pthread_mutex_destroy(&pool->lock);
     memory_free(pool->threads);
     memory_free(pool);
@@ -389,23 +417,25 @@ refuse(int64_t wait_ns, uint32_t length, struct error *error)
 }
 
 static void
+watch_deadline(struct pool *pool, int64_t deadline_ns)
+{
+    bool watched = pool->earliest_ns != INT64_MAX;
+
+    if (deadline_ns >= pool->earliest_ns)
+        return;
+    pool->earliest_ns = deadline_ns;
+    if (!watched)
+        pthread_cond_signal(&pool->deadlines);
+}
+
+static void
 enqueue(struct pool *pool, enum engine_class class, struct engine_job *job)
 {
-    int64_t deadline = job->expire != NULL ? job->queued.deadline_ns : 0;
-
     fair_queue_push(&pool->queues[class].jobs, &job->queued);
     note_wanted(pool);
-    if (class != ENGINE_CLASS_ADMIN)
-        pthread_cond_signal(&pool->work);
-    if (deadline != 0 && deadline < pool->earliest_ns) {
-        bool watched = pool->earliest_ns != INT64_MAX;
-
-        pool->earliest_ns = deadline;
-        if (!watched)
-            pthread_cond_signal(&pool->admin);
-    }
-    if (class == ENGINE_CLASS_ADMIN)
-        pthread_cond_signal(&pool->admin);
+    pthread_cond_signal(class == ENGINE_CLASS_ADMIN ? &pool->admin : &pool->work);
+    if (job->queued.deadline_ns != 0)
+        watch_deadline(pool, job->queued.deadline_ns);
 }
 
 enum status
@@ -430,6 +460,19 @@ pool_submit(struct pool *pool, enum engine_class class, struct engine_job *job, 
         pool->refused++;
     pthread_mutex_unlock(&pool->lock);
     return accepted ? BEHALF_OK : refuse(wait, length, error);
+}
+
+void
+pool_abandon(struct pool *pool, struct engine_flow *flow)
+{
+    pthread_mutex_lock(&pool->lock);
+    for (struct engine_queued *item = flow->first; item != NULL; item = item->next) {
+        if (item->deadline_ns != 0)
+            item->deadline_ns = PAST_NS;
+    }
+    if (flow->first != NULL)
+        watch_deadline(pool, PAST_NS);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 void

@@ -4,9 +4,9 @@
  * with retry_after_ms: when it would be taken), as is one that finds its queue full; nobody waits
  * to submit. Within a class callers are served in turn (fair_queue.h). Lookups run on at most half
  * of the threads, rounded up, and checks leave one to them, so that neither starves the other; with
- * one thread they take turns. ENGINE_CLASS_ADMIN has a thread of its own, beside those that are
- * asked for. A queued job whose deadline comes is told within 20 ms, whatever runs. Jobs do not
- * submit jobs and wait for them.
+ * one thread they take turns. ENGINE_CLASS_ADMIN has a thread of its own, and so have the deadlines
+ * of what is queued, beside those that are asked for: a queued job whose deadline comes is told
+ * within 20 ms, whatever runs. Jobs do not submit jobs and wait for them.
  *
  * Beside the queues stand offers: work that somebody does himself, and in which a thread without
  * anything better to do may join. An offer delays no job that waits, and whoever made it never
@@ -35,6 +35,11 @@ void pool_stats_read(struct pool *pool, struct pool_stats *stats); /* from any t
 
 enum status pool_submit(struct pool *pool, enum engine_class class, struct engine_job *job,
                         struct error *error) BEHALF_MUST_USE;
+
+/* The caller is gone: what it has queued in the flow's class and has a deadline expires, as if that
+ * had come. What has none, and what has begun, is left alone. From any thread, while the flow is
+ * where it is. */
+void pool_abandon(struct pool *pool, struct engine_flow *flow);
 
 /* Offers a job to a thread that has nothing else to do. It is run at most once; its memory has to
  * stay until it was run or withdrawn. */

@@ -333,6 +333,67 @@ Test(pool, a_queued_job_whose_deadline_comes_is_told_and_not_run)
     cr_assert_eq(atomic_load(&mortal.expired), 1);
 }
 
+/* The operators' thread is taken as well: deadlines wait for no job of any class. */
+Test(pool, deadlines_are_told_while_an_operator_is_served)
+{
+    struct gate gate = GATE_CLOSED;
+    struct gate_job taken[2] = {job_at(&gate), job_at(&gate)};
+    struct mortal_job mortal = {.expired = 0};
+    struct pool *pool = pool_new(engine, 1);
+
+    submit(pool, ENGINE_CLASS_LOOKUP, &taken[0]);
+    submit(pool, ENGINE_CLASS_ADMIN, &taken[1]);
+    gate_await(&gate, &gate.waiting, 2);
+    mortal.at_gate.job =
+        (struct engine_job){.queued.deadline_ns = env_monotonic_ns(env_system()) + 50000000,
+                            .run = never,
+                            .expire = note_expired};
+    submit(pool, ENGINE_CLASS_LOOKUP, &mortal.at_gate);
+    while (atomic_load(&mortal.expired) == 0)
+        (void)usleep(1000);
+    gate_open(&gate);
+    pool_free(pool);
+    cr_assert_eq(atomic_load(&mortal.expired), 1);
+}
+
+/* Deadlines of an hour: nothing but the abandoning ends the jobs before the gate opens. */
+Test(pool, jobs_of_a_caller_that_is_gone_leave_the_queue_and_those_of_others_stay)
+{
+    enum { MANY = 50 };
+    struct engine_flow flows[2] = {{NULL}, {NULL}};
+    struct mortal_job gone[MANY];
+    struct gate gate = GATE_CLOSED;
+    struct gate_job first = job_at(&gate);
+    struct gate_job other = job_at(&gate);
+    struct pool *pool = pool_new(engine, 1);
+    int64_t hour = env_monotonic_ns(env_system()) + INT64_C(3600000000000);
+    struct pool_stats stats;
+
+    submit(pool, ENGINE_CLASS_LOOKUP, &first);
+    gate_await(&gate, &gate.waiting, 1);
+    for (uint32_t at = 0; at < MANY; at++) {
+        gone[at] =
+            (struct mortal_job){.at_gate.job = {.queued = {.flow = &flows[0], .deadline_ns = hour},
+                                                .run = never,
+                                                .expire = note_expired}};
+        submit(pool, ENGINE_CLASS_LOOKUP, &gone[at].at_gate);
+    }
+    other.job.queued = (struct engine_queued){.flow = &flows[1], .deadline_ns = hour};
+    other.job.expire = note_expired;
+    submit(pool, ENGINE_CLASS_LOOKUP, &other);
+    pool_abandon(pool, &flows[0]);
+    for (uint32_t at = 0; at < MANY; at++) {
+        while (atomic_load(&gone[at].expired) == 0)
+            (void)usleep(1000);
+    }
+    pool_stats_read(pool, &stats);
+    cr_assert_eq(stats.waiting[ENGINE_CLASS_LOOKUP], 1);
+    cr_assert_eq(flows[0].length, 0);
+    gate_open(&gate);
+    pool_free(pool);
+    cr_assert_eq(gate.done, 2);
+}
+
 static void
 note_nothing(struct engine_job *job)
 {
