@@ -20,14 +20,15 @@
 #define WAIT_MAX_NS INT64_C(1000000000)
 #define RETRY_AFTER_MS_MIN 1
 #define RETRY_AFTER_MS_MAX 10000
-#define SERVICE_WEIGHT 8 /* of the mean, against the last group */
+#define SERVICE_WEIGHT 8 /* of the mean, against one write; a group counts as its writes */
 
 struct writer {
     struct engine *engine;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards the six below */
+    pthread_mutex_t lock; /* guards the seven below */
     pthread_cond_t wake;
     struct fair_queue queue;
+    uint32_t deciding;  /* writes of the group that was taken: all are answered at its end */
     int64_t service_ns; /* mean time a write took lately, its part of the sync included */
     uint64_t groups;
     uint64_t refused;
@@ -243,15 +244,18 @@ count_group(struct writer *writer, const struct engine_write *first, int64_t too
 {
     uint64_t refused = 0;
     int64_t count = 0;
+    int64_t weight;
 
     for (const struct engine_write *write = first; write != NULL; write = write->next) {
         refused += write->status != BEHALF_OK;
         count++;
     }
+    weight = count < SERVICE_WEIGHT ? count : SERVICE_WEIGHT;
     pthread_mutex_lock(&writer->lock);
+    writer->deciding = 0;
     writer->groups++;
     writer->refused += refused;
-    writer->service_ns += (took_ns / count - writer->service_ns) / SERVICE_WEIGHT;
+    writer->service_ns += (took_ns / count - writer->service_ns) * weight / SERVICE_WEIGHT;
     pthread_mutex_unlock(&writer->lock);
 }
 
@@ -366,6 +370,7 @@ take_group(struct writer *writer, long wait_ms, bool *stopped)
     for (size_t count = 0; count < LIMIT_WRITE_GROUP && writer->queue.length > 0; count++) {
         *end = (struct engine_write *)(void *)fair_queue_pop(&writer->queue);
         end = &(*end)->next;
+        writer->deciding++;
     }
     *end = NULL;
     *stopped = first == NULL && writer->stopping;
@@ -466,7 +471,8 @@ writer_submit(struct writer *writer, struct engine_write *write, struct error *e
     pthread_mutex_lock(&writer->lock);
     BEHALF_ASSERT(!writer->stopping);
     length = writer->queue.length;
-    wait = (int64_t)fair_queue_ahead(&writer->queue, write->queued.flow) * writer->service_ns;
+    wait = ((int64_t)fair_queue_ahead(&writer->queue, write->queued.flow) + writer->deciding) *
+           writer->service_ns;
     accepted = length < LIMIT_WRITE_QUEUE && wait <= WAIT_MAX_NS;
     if (accepted) {
         fair_queue_push(&writer->queue, &write->queued);

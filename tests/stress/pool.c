@@ -1,6 +1,6 @@
-/* pool.c - many submitters, both classes, full queues, deadlines that come while jobs wait or begin,
- * callers that leave, and pools that are freed while jobs wait. Every job that was accepted has
- * run or expired, exactly once, when pool_free returns; a refused one never. */
+/* pool.c - many submitters, both classes, full queues, deadlines that come while jobs wait or
+ * begin, callers that leave, and pools that are freed while jobs wait. Every job that was accepted
+ * has run or expired, exactly once, when pool_free returns; a refused one never. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
