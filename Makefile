@@ -121,7 +121,7 @@ ALL_SRC   := $(CORE_SRC) $(CLIENT_SRC) $(SERVER_SRC) $(CLI_SRC) $(BENCH_SRC) $(M
 OWN       := base schema storage engine net server client cli bench bench/micro tests \
              tests/unit tests/support tests/property tests/stress tests/fuzz
 HEADERS   := $(wildcard $(OWN:%=%/*.h))
-TEXTS     := $(ALL_SRC) $(CXX_SRC) $(HEADERS)
+TEXTS     := $(ALL_SRC) $(CXX_SRC) $(HEADERS) $(wildcard tests/torture/*.c)
 
 obj  = $(patsubst %.c,$(B)/obj/%.o,$(1))
 pic  = $(patsubst %.c,$(B)/pic/%.o,$(1))

@@ -155,6 +155,8 @@ next_line(struct import *import, struct slice *line)
             BEHALF_ASSERT(taken);
             import->input_at = import->input.size - rest.size;
             import->line++;
+            if (import->line == 1 && slice_starts_with(*line, SLICE_LITERAL("\xEF\xBB\xBF")))
+                *line = (struct slice){line->data + 3, line->size - 3}; /* a byte order mark */
             return true;
         }
         if (import->at_end || !read_more(import))

@@ -252,16 +252,12 @@ put_branch(struct cli *cli, const struct cli_tree *tree)
     (void)fputs(cli_color(cli->color, COLOR_NONE), stdout);
 }
 
-/* Recursion ends at CLI_TREE_DEPTH_MAX; what is below is shown as one line. Whether all was
- * shown. */
-static bool
-put_node(struct cli *cli, struct cli_tree *tree, struct behalf_value node)
+/* The line of a node; `condition` is that of the relationship that led to it. */
+static void
+put_node_line(struct cli *cli, const struct cli_tree *tree, struct behalf_value node,
+              struct behalf_value condition)
 {
-    struct behalf_value rest;
-    struct behalf_value one;
     struct slice relation = cli_get_text(node, "relation");
-    uint32_t count = 0;
-    bool whole = true;
 
     put_branch(cli, tree);
     put_node_object(behalf_value_get(node, "object"));
@@ -276,28 +272,139 @@ put_node(struct cli *cli, struct cli_tree *tree, struct behalf_value node)
         cli_put_safe(stdout, cli_get_text(node, "op"));
     }
     (void)fputs(cli_color(cli->color, COLOR_NONE), stdout);
-    put_node_condition(cli, behalf_value_get(node, "condition"));
+    put_node_condition(cli, condition);
     (void)putchar('\n');
-    tree->depth++;
+}
+
+/* Asks for the tree from a cursor on; NULL is the whole of it. */
+static enum cli_exit
+ask_tree(struct cli *cli, const char *cursor, struct behalf_reply **reply,
+         struct behalf_value *root)
+{
+    enum cli_exit result;
+
+    if (behalf_expand_from(cli->client, &cli->read, cli->arguments[0], cli->arguments[1],
+                           cli->depth, cursor, reply, &cli->error) != BEHALF_SUCCESS)
+        return cli_fail(cli, "expand");
+    *root = behalf_value_get(behalf_reply_result(*reply), "tree");
+    if (behalf_value_type(*root) == BEHALF_TYPE_MAP)
+        return CLI_OK;
+    result = cli_fail_reply(cli, "expand", "tree");
+    behalf_reply_free(*reply);
+    return result;
+}
+
+/* The reply that a node's cursor leads to. */
+static enum cli_exit
+ask_rest(struct cli *cli, struct behalf_value node, struct behalf_reply **reply,
+         struct behalf_value *root)
+{
+    char cursor[256];
+    struct slice text = cli_get_text(node, "cursor");
+
+    (void)snprintf(cursor, sizeof cursor, "%.*s", (int)text.size, text.data);
+    return ask_tree(cli, cursor, reply, root);
+}
+
+static enum cli_exit put_node(struct cli *cli, struct cli_tree *tree, struct behalf_value node);
+
+/* What one reply has below a node. Recursion ends at CLI_TREE_DEPTH_MAX; what is below is shown as
+ * one line. CLI_INCOMPLETE when not all was shown. */
+static enum cli_exit
+put_below(struct cli *cli, struct cli_tree *tree, struct behalf_value node)
+{
+    bool more = cli_get_text(node, "cursor").size > 0;
+    enum cli_exit result = CLI_OK;
+    struct behalf_value rest;
+    struct behalf_value one;
+    uint32_t count = 0;
+
     if (behalf_value_array(behalf_value_get(node, "children"), &count, &rest))
         for (uint32_t index = 0; index < count && behalf_value_next(&rest, &one); index++) {
-            tree->last[tree->depth - 1] = index + 1 == count;
+            enum cli_exit shown = CLI_INCOMPLETE;
+
+            tree->last[tree->depth - 1] = index + 1 == count && !more;
             if (tree->depth < CLI_TREE_DEPTH_MAX) {
-                whole = put_node(cli, tree, one) && whole;
+                shown = put_node(cli, tree, one);
             } else {
                 put_branch(cli, tree);
                 (void)puts("... deeper than can be shown; use --json");
-                whole = false;
             }
+            if (shown != CLI_OK && shown != CLI_INCOMPLETE)
+                return shown;
+            if (shown != CLI_OK)
+                result = shown;
         }
     if (behalf_value_array(behalf_value_get(node, "subjects"), &count, &rest))
         for (uint32_t index = 0; index < count && behalf_value_next(&rest, &one); index++) {
-            tree->last[tree->depth - 1] = index + 1 == count;
+            tree->last[tree->depth - 1] = index + 1 == count && !more;
             put_branch(cli, tree);
             put_node_subject(cli, one);
         }
+    return result;
+}
+
+/* All that is below a node: this reply's part, and those that its cursors lead to. */
+static enum cli_exit
+put_all_below(struct cli *cli, struct cli_tree *tree, struct behalf_value node)
+{
+    struct behalf_reply *held = NULL;
+    enum cli_exit result = put_below(cli, tree, node);
+
+    while ((result == CLI_OK || result == CLI_INCOMPLETE) &&
+           cli_get_text(node, "cursor").size > 0) {
+        struct behalf_reply *reply;
+        enum cli_exit shown = ask_rest(cli, node, &reply, &node);
+
+        behalf_reply_free(held);
+        held = NULL;
+        if (shown == CLI_OK) {
+            held = reply;
+            shown = put_below(cli, tree, node);
+        }
+        if (shown != CLI_OK)
+            result = shown;
+        if (held == NULL)
+            break;
+    }
+    behalf_reply_free(held);
+    return result;
+}
+
+static enum cli_exit
+put_node(struct cli *cli, struct cli_tree *tree, struct behalf_value node)
+{
+    struct behalf_value condition = behalf_value_get(node, "condition");
+    struct behalf_reply *reply = NULL;
+    enum cli_exit result = CLI_OK;
+
+    if (behalf_value_is(behalf_value_get(node, "op"), "truncated"))
+        result = ask_rest(cli, node, &reply, &node);
+    if (result != CLI_OK)
+        return result;
+    put_node_line(cli, tree, node, condition);
+    tree->depth++;
+    result = put_all_below(cli, tree, node);
     tree->depth--;
-    return whole;
+    behalf_reply_free(reply);
+    return result;
+}
+
+/* Whether a reply leaves out part of the tree. */
+static bool
+is_cut(struct behalf_value node)
+{
+    struct behalf_value rest;
+    struct behalf_value one;
+    uint32_t count = 0;
+
+    if (cli_get_text(node, "cursor").size > 0)
+        return true;
+    if (behalf_value_array(behalf_value_get(node, "children"), &count, &rest))
+        for (uint32_t index = 0; index < count && behalf_value_next(&rest, &one); index++)
+            if (is_cut(one))
+                return true;
+    return false;
 }
 
 static enum cli_exit
@@ -308,18 +415,15 @@ run_expand(struct cli *cli)
     struct behalf_reply *reply;
     enum cli_exit result = cli_connect(cli);
 
+    if (result == CLI_OK)
+        result = ask_tree(cli, NULL, &reply, &root);
     if (result != CLI_OK)
         return result;
-    if (behalf_expand(cli->client, &cli->read, cli->arguments[0], cli->arguments[1], cli->depth,
-                      &reply, &cli->error) != BEHALF_SUCCESS)
-        return cli_fail(cli, "expand");
-    root = behalf_value_get(behalf_reply_result(reply), "tree");
-    if (behalf_value_type(root) != BEHALF_TYPE_MAP) {
-        result = cli_fail_reply(cli, "expand", "tree");
-    } else if (cli->json) {
+    if (cli->json) {
         cli_print_json(behalf_reply_result(reply));
+        result = is_cut(root) ? CLI_INCOMPLETE : CLI_OK;
     } else {
-        result = put_node(cli, &tree, root) ? CLI_OK : CLI_INCOMPLETE;
+        result = put_node(cli, &tree, root);
         cli_say_until(cli_get_text(behalf_reply_result(reply), "valid_until"));
     }
     behalf_reply_free(reply);
@@ -329,7 +433,9 @@ run_expand(struct cli *cli)
 const struct command cli_lookup_commands[] = {
     {NULL, "expand", "RESOURCE PERMISSION", "the tree of subjects behind a permission",
      "Conditions are shown behind what they hold for; nothing of them is evaluated.\n"
-     "Exit code 4 when the tree is deeper than can be drawn; --json has all of it.\n",
+     "A tree that is larger than one reply is asked for in parts, all of one revision.\n"
+     "Exit code 4 when it is deeper than can be drawn, or with --json when it is larger than\n"
+     "one reply: nodes with a cursor are not whole.\n",
      OPTION_READ | OPTION_DEPTH, 2, 2, run_expand},
     {NULL, "lookup-resources", "TYPE PERMISSION SUBJECT",
      "all resources of a type on which the subject has the permission",

@@ -127,9 +127,10 @@ find_schema(struct run *run, struct schema_file_error *error)
         return schema_file_compose(run->arena, file->schema.text, &origin, &run->schema, error);
     }
     *error = (struct schema_file_error){.path = run->result->path};
-    if (!schema_path_is_local(file->schema_file.text)) {
+    if (file->schema_file.text.size == 0 || file->schema_file.text.data[0] == '/' ||
+        memchr(file->schema_file.text.data, '\0', file->schema_file.text.size) != NULL) {
         error_set(&error->error, BEHALF_MALFORMED_REQUEST,
-                  "schemaFile is a relative path without '..'");
+                  "schemaFile is a path relative to this file");
         error_at(&error->error, file->schema_file.line, file->schema_file.column,
                  (struct slice){"", 0});
         return BEHALF_MALFORMED_REQUEST;

@@ -437,6 +437,9 @@ validation_yaml_read(struct slice text, struct arena *arena, struct validation_f
     const yaml_node_t *root;
     enum status status;
 
+    /* libyaml passes over a byte order mark only where it may guess the encoding. */
+    if (slice_starts_with(text, SLICE_LITERAL("\xEF\xBB\xBF")))
+        text = (struct slice){text.data + 3, text.size - 3};
     status = check_bounds(text, error);
     if (status != BEHALF_OK)
         return status;

@@ -278,6 +278,14 @@ BEHALF_API enum behalf_status behalf_expand(struct behalf_client *client,
                                             struct behalf_reply **reply,
                                             struct behalf_error *error);
 
+/* The same, from a node's `cursor` on; NULL is the whole tree. */
+BEHALF_API enum behalf_status behalf_expand_from(struct behalf_client *client,
+                                                 const struct behalf_read *read,
+                                                 const char *resource, const char *permission,
+                                                 uint32_t depth, const char *cursor,
+                                                 struct behalf_reply **reply,
+                                                 struct behalf_error *error);
+
 struct behalf_page {
     uint32_t limit;     /* 0 = the server's default */
     const char *cursor; /* NULL = from the start */

@@ -400,12 +400,22 @@ behalf_expand(struct behalf_client *client, const struct behalf_read *read, cons
               const char *permission, uint32_t depth, struct behalf_reply **reply,
               struct behalf_error *error)
 {
+    return behalf_expand_from(client, read, resource, permission, depth, NULL, reply, error);
+}
+
+enum behalf_status
+behalf_expand_from(struct behalf_client *client, const struct behalf_read *read,
+                   const char *resource, const char *permission, uint32_t depth, const char *cursor,
+                   struct behalf_reply **reply, struct behalf_error *error)
+{
     struct behalf_writer *writer = behalf_writer_new();
 
     if (writer != NULL) {
-        behalf_write_map(writer, 3 + behalf_read_members(read));
+        behalf_write_map(writer, 3u + (cursor != NULL) + behalf_read_members(read));
         write_member(writer, "resource", resource);
         write_member(writer, "permission", permission);
+        if (cursor != NULL)
+            write_member(writer, "cursor", cursor);
         behalf_write_text(writer, "depth");
         behalf_write_uint(writer, depth);
         behalf_write_read(writer, read);

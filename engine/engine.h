@@ -207,7 +207,8 @@ enum expand_op {
     EXPAND_EXCLUSION, /* children[0] - children[1] */
     EXPAND_ARROW,
     EXPAND_ALL,
-    EXPAND_LEAF, /* subjects as stored, or unopened usersets */
+    EXPAND_LEAF,      /* subjects as stored, or unopened usersets */
+    EXPAND_TRUNCATED, /* not opened for want of room: nothing of it is here */
 };
 
 /* What a stored relationship holds under; nothing of it is evaluated. */
@@ -234,12 +235,21 @@ struct expand_node {
     size_t child_count;
     struct expand_subject *subjects; /* of a leaf */
     size_t subject_count;
+    struct slice cursor; /* of what is left out; empty = nothing is */
 };
+
+/* Nodes inside each other in a tree of bounded size, but for the operators of one member. */
+#define EXPAND_NESTING_MAX 128
 
 struct expand {
     struct object resource;
     struct slice permission;
     uint32_t depth; /* levels of usersets opened; 0 = all */
+    /* About as many bytes as the tree may take in a reply; 0 = as many as the request's memory
+     * allows, nested without bound. A node that has more children or subjects than fit keeps those
+     * that do; one that is not opened is EXPAND_TRUNCATED. Both have a cursor. */
+    size_t most_bytes;
+    struct slice cursor; /* the tree is the node that gave it, from there on; empty = the whole */
 };
 
 struct expand_result {

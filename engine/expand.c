@@ -5,7 +5,9 @@
  * Caveats are told, not evaluated; what has expired is not there.
  *
  * The tree is built from a list of nodes to fill, so its depth costs no C stack. */
+#include "base/bytes.h"
 #include "engine/request.h"
+#include "engine/token.h"
 
 /* A member being opened, and those it is inside of. */
 struct path {
@@ -20,7 +22,11 @@ struct task {
     const struct path *path;
     uint64_t object;
     uint32_t rewrite;
-    uint32_t levels; /* that may still be opened */
+    uint32_t levels;  /* that may still be opened */
+    uint32_t nesting; /* nodes above it */
+    /* Where the edges of a tupleset begin: behind those of an earlier reply. */
+    uint32_t variant;
+    uint64_t from;
 };
 
 struct builder {
@@ -29,8 +35,12 @@ struct builder {
     struct arena *arena;
     struct slice *type_names; /* copies for the result, made when first needed: the schema may be */
     struct slice *member_names; /* gone before the tree is */
-    struct task *tasks;
-    int64_t earliest; /* expiration in the tree */
+    struct task *tasks;         /* in the order of levels, so that what does not fit lies deepest */
+    struct task **last;
+    const struct expand *expand;
+    uint64_t digest;   /* of the request, for cursors */
+    size_t bytes_left; /* SIZE_MAX = no bound */
+    int64_t earliest;  /* expiration in the tree */
 };
 
 static struct slice
@@ -67,10 +77,56 @@ object_of(struct builder *builder, uint64_t node, struct object *object, struct 
     return resolver_id(&builder->snapshot->resolver, node, &object->id, error);
 }
 
+/* --- room --- */
+
+/* About what a node and a subject take in a reply beside their names. */
+#define NODE_BYTES 224 /* with a cursor */
+#define SUBJECT_BYTES 16
+
+static void
+spend(struct builder *builder, size_t bytes)
+{
+    if (builder->bytes_left != SIZE_MAX)
+        builder->bytes_left -= bytes < builder->bytes_left ? bytes : builder->bytes_left;
+}
+
+static void
+spend_object(struct builder *builder, const struct object *object, size_t beside)
+{
+    spend(builder, object->type.size + object->id.size + object->relation.size + beside);
+}
+
+/* The part of the tree that a task stands for, from an edge on. */
+static enum status
+put_cursor(struct builder *builder, const struct task *task, uint32_t variant, uint64_t from,
+           struct error *error)
+{
+    uint32_t used = builder->expand->depth == 0 ? 0 : builder->expand->depth - task->levels;
+    struct cursor cursor = {
+        .revision = builder->snapshot->revision,
+        .request_digest = builder->digest,
+    };
+    struct engine_token sealed;
+
+    bytes_put_u64(cursor.position, (task->object & NODE_SEQUENCE_MASK) << 16 | task->path->member);
+    bytes_put_u64(cursor.position + 8, (from & NODE_SEQUENCE_MASK) << 16 | variant);
+    bytes_put_u32(cursor.position + 16, task->rewrite << 8 | (used < UINT8_MAX ? used : UINT8_MAX));
+    cursor_seal(builder->snapshot->engine->store, &cursor, &sealed);
+    task->node->cursor = arena_copy(builder->arena, slice_of(sealed.text));
+    return task->node->cursor.data != NULL ? BEHALF_OK : budget_memory_spent(error);
+}
+
+static enum status
+truncate_task(struct builder *builder, const struct task *task, struct error *error)
+{
+    task->node->op = EXPAND_TRUNCATED;
+    return put_cursor(builder, task, task->variant, task->from, error);
+}
+
 /* A new node for `rewrite` on `object`, to be filled later. */
 static enum status
-plan(struct builder *builder, const struct path *path, uint64_t object, uint32_t rewrite,
-     uint32_t levels, struct expand_node **node, struct error *error)
+plan(struct builder *builder, const struct path *path, const struct task *above, uint64_t object,
+     uint32_t rewrite, uint32_t levels, struct expand_node **node, struct error *error)
 {
     struct task *task = arena_take_array(builder->snapshot->scratch, 1, sizeof *task);
     struct expand_node *made = arena_take_array(builder->arena, 1, sizeof *made);
@@ -82,14 +138,16 @@ plan(struct builder *builder, const struct path *path, uint64_t object, uint32_t
     if (status == BEHALF_OK)
         status = object_of(builder, object, &made->object, error);
     *task = (struct task){
-        .next = builder->tasks,
         .node = made,
         .path = path,
         .object = object,
         .rewrite = rewrite,
         .levels = levels,
+        .nesting = above == NULL ? 0 : above->nesting + 1,
     };
-    builder->tasks = task;
+    spend_object(builder, &made->object, NODE_BYTES + made->relation.size);
+    *builder->last = task;
+    builder->last = &task->next;
     *node = made;
     return status;
 }
@@ -106,15 +164,17 @@ is_on_path(const struct path *path, uint64_t object, uint32_t member)
 
 /* A node for a whole member, one step further on the path. */
 static enum status
-plan_member(struct builder *builder, const struct path *path, uint64_t object, uint32_t member,
+plan_member(struct builder *builder, const struct task *above, uint64_t object, uint32_t member,
             uint32_t levels, struct expand_node **node, struct error *error)
 {
+    const struct path *path = above == NULL ? NULL : above->path;
     struct path *step = arena_take(builder->snapshot->scratch, sizeof *step);
 
     if (step == NULL)
         return budget_memory_spent(error);
     *step = (struct path){.outer = path, .object = object, .member = member};
-    return plan(builder, step, object, builder->schema->members[member].root, levels, node, error);
+    return plan(builder, step, above, object, builder->schema->members[member].root, levels, node,
+                error);
 }
 
 /* --- growing lists --- */
@@ -166,6 +226,7 @@ add_subject(struct builder *builder, struct expand_node *leaf, uint64_t subject,
     status = object_of(builder, subject, &subjects->object, error);
     if (status == BEHALF_OK && subject_member != SCHEMA_NONE)
         status = member_name(builder, subject_member, &subjects->object.relation, error);
+    spend_object(builder, &subjects->object, SUBJECT_BYTES);
     return status;
 }
 
@@ -197,6 +258,7 @@ describe(struct builder *builder, const struct edge_traits *traits,
     condition->expires_at = traits->expires_at;
     if (traits->expires_at != 0 && traits->expires_at < builder->earliest)
         builder->earliest = traits->expires_at;
+    spend(builder, SUBJECT_BYTES * 4 + traits->context.size * 2);
     if (traits->caveat == LABEL_NONE)
         return BEHALF_OK;
     condition->caveat = arena_copy(
@@ -231,9 +293,10 @@ visit_edge(struct builder *builder, const struct task *task, uint32_t relation,
                                : status;
 }
 
+/* *from: where the edges begin, and where they go on when the room was spent before the end. */
 static enum status
 visit_variant(struct builder *builder, const struct task *task, uint32_t relation,
-              const struct schema_variant *variant, const struct visitor *visitor,
+              const struct schema_variant *variant, const struct visitor *visitor, uint64_t *from,
               struct error *error)
 {
     const struct binding *binding = builder->snapshot->binding;
@@ -251,12 +314,20 @@ visit_variant(struct builder *builder, const struct task *task, uint32_t relatio
     uint64_t nodes[LIMIT_EDGE_BATCH_GROWN];
     struct graph_batch batch = {.nodes = nodes, .capacity = BEHALF_COUNT_OF(nodes)};
 
+    if (*from != 0)
+        range.from = wildcard | *from;
+    *from = 0;
     do {
         enum status status = graph_view_read(&builder->snapshot->view, &range, &batch, error);
 
-        for (size_t i = 0; status == BEHALF_OK && i < batch.count; i++)
+        for (size_t i = 0; status == BEHALF_OK && i < batch.count; i++) {
+            if (builder->bytes_left == 0 && !variant->wildcard) {
+                *from = nodes[i] & NODE_SEQUENCE_MASK;
+                return BEHALF_OK;
+            }
             status = visit_edge(builder, task, relation, variant, visitor, nodes[i],
                                 batch.traits == NULL ? NULL : batch.traits[i], error);
+        }
         if (status != BEHALF_OK)
             return status;
         if (batch.count > 0)
@@ -270,13 +341,17 @@ visit_subjects(struct builder *builder, const struct task *task, uint32_t relati
                const struct visitor *visitor, struct error *error)
 {
     const struct schema_member *row = &builder->schema->members[relation];
+    uint64_t from = task->from;
     enum status status = BEHALF_OK;
 
-    for (uint32_t i = 0; status == BEHALF_OK && i < row->variant_count; i++) {
+    for (uint32_t i = task->variant; status == BEHALF_OK && i < row->variant_count; i++) {
         const struct schema_variant *variant = &builder->schema->variants[row->first_variant + i];
 
-        if (!variant->repeats)
-            status = visit_variant(builder, task, relation, variant, visitor, error);
+        if (variant->repeats)
+            continue;
+        status = visit_variant(builder, task, relation, variant, visitor, &from, error);
+        if (status == BEHALF_OK && from != 0)
+            return put_cursor(builder, task, i, from, error);
     }
     return status;
 }
@@ -292,8 +367,7 @@ visit_stored(struct builder *builder, const struct task *task, struct expand_nod
 
     if (member == SCHEMA_NONE || task->levels == 0 || is_on_path(task->path, subject->node, member))
         return add_subject(builder, leaf, subject->node, member, &subject->condition, error);
-    status =
-        plan_member(builder, task->path, subject->node, member, task->levels - 1, &child, error);
+    status = plan_member(builder, task, subject->node, member, task->levels - 1, &child, error);
     if (status != BEHALF_OK)
         return status;
     child->condition = subject->condition;
@@ -318,6 +392,7 @@ fill_stored(struct builder *builder, const struct task *task, uint32_t relation,
         return status;
     if (task->node->child_count == 0) {
         leaf->condition = task->node->condition;
+        leaf->cursor = task->node->cursor;
         *task->node = *leaf;
         return BEHALF_OK;
     }
@@ -381,7 +456,7 @@ visit_hop(struct builder *builder, const struct task *task, struct expand_node *
     if (member == SCHEMA_NONE ||
         (!hidden && (task->levels == 0 || is_on_path(task->path, subject->node, member))))
         return add_unopened(builder, task, subject, member, error);
-    status = plan_member(builder, task->path, subject->node, member,
+    status = plan_member(builder, task, subject->node, member,
                          hidden ? task->levels : task->levels - 1, &child, error);
     if (status != BEHALF_OK)
         return status;
@@ -410,9 +485,8 @@ plan_operand(struct builder *builder, const struct task *task, uint32_t rewrite,
     const struct rewrite *row = &builder->schema->rewrites[rewrite];
 
     if (row->op == REWRITE_COMPUTED && !is_on_path(task->path, task->object, row->member))
-        return plan_member(builder, task->path, task->object, row->member, task->levels, child,
-                           error);
-    return plan(builder, task->path, task->object, rewrite, task->levels, child, error);
+        return plan_member(builder, task, task->object, row->member, task->levels, child, error);
+    return plan(builder, task->path, task, task->object, rewrite, task->levels, child, error);
 }
 
 static enum status
@@ -449,7 +523,7 @@ fill_computed(struct builder *builder, const struct task *task, uint32_t member,
         return add_subject(builder, task->node, task->object, member, NULL, error);
     }
     task->node->op = EXPAND_UNION;
-    status = plan_member(builder, task->path, task->object, member, task->levels, &child, error);
+    status = plan_member(builder, task, task->object, member, task->levels, &child, error);
     return status == BEHALF_OK ? add_child(builder, task->node, child, error) : status;
 }
 
@@ -486,9 +560,65 @@ fill(struct builder *builder, const struct task *task, struct error *error)
     BEHALF_UNREACHABLE();
 }
 
+/* Whether a node has to wait for a reply of its own. A member that no request can name, and an
+ * operator, stay with the node they belong to. */
+static bool
+is_truncated(const struct builder *builder, const struct task *task)
+{
+    if (task->nesting == 0 || builder->bytes_left == SIZE_MAX)
+        return false;
+    return builder->bytes_left == 0 ||
+           (task->nesting >= EXPAND_NESTING_MAX &&
+            task->rewrite == builder->schema->members[task->path->member].root);
+}
+
+/* Begins with the resource itself, or where the cursor says. */
 static enum status
-build(struct snapshot *snapshot, const struct expand *expand, struct expand_node **tree,
-      int64_t *earliest, struct error *error)
+plan_root(struct builder *builder, uint64_t resource, uint32_t member, const struct cursor *cursor,
+          struct expand_node **tree, struct error *error)
+{
+    uint32_t levels = builder->expand->depth == 0 ? UINT32_MAX : builder->expand->depth;
+    uint64_t place = bytes_get_u64(cursor->position);
+    uint64_t edge = bytes_get_u64(cursor->position + 8);
+    uint32_t rest = bytes_get_u32(cursor->position + 16);
+    uint32_t type;
+    enum status status;
+
+    if (builder->expand->cursor.size == 0)
+        return plan_member(builder, NULL, resource, member, levels, tree, error);
+    member = (uint32_t)(place & UINT16_MAX);
+    type = builder->schema->members[member].type;
+    if ((place >> 16 & NODE_SEQUENCE_LOCAL) == 0) /* else it is the resource, and has no number */
+        resource = NODE_WILDCARD(builder->snapshot->binding->type_labels[type]) | place >> 16;
+    if (levels != UINT32_MAX)
+        levels -= (rest & UINT8_MAX) < levels ? rest & UINT8_MAX : levels;
+    status = plan_member(builder, NULL, resource, member, levels, tree, error);
+    if (status != BEHALF_OK)
+        return status;
+    builder->tasks->rewrite = rest >> 8;
+    builder->tasks->variant = (uint32_t)(edge & UINT16_MAX);
+    builder->tasks->from = edge >> 16;
+    return BEHALF_OK;
+}
+
+static enum status
+fill_all(struct builder *builder, struct error *error)
+{
+    enum status status = BEHALF_OK;
+
+    while (status == BEHALF_OK && builder->tasks != NULL) {
+        const struct task *task = builder->tasks;
+
+        status = is_truncated(builder, task) ? truncate_task(builder, task, error)
+                                             : fill(builder, task, error);
+        builder->tasks = task->next;
+    }
+    return status;
+}
+
+static enum status
+build(struct snapshot *snapshot, const struct expand *expand, const struct cursor *cursor,
+      struct expand_node **tree, int64_t *earliest, struct error *error)
 {
     struct builder builder = {
         .snapshot = snapshot,
@@ -498,43 +628,66 @@ build(struct snapshot *snapshot, const struct expand *expand, struct expand_node
                                        sizeof(struct slice)),
         .member_names = arena_take_array(snapshot->scratch, snapshot->binding->schema->member_count,
                                          sizeof(struct slice)),
+        .expand = expand,
+        .digest = cursor->request_digest,
+        .bytes_left = expand->most_bytes == 0 ? SIZE_MAX : expand->most_bytes,
         .earliest = VALUE_FOR_EVER,
     };
-    uint32_t levels = expand->depth == 0 ? UINT32_MAX : expand->depth;
     uint64_t resource;
     uint32_t type;
     uint32_t member;
     enum status status;
 
+    builder.last = &builder.tasks;
     if (builder.type_names == NULL || builder.member_names == NULL)
         return budget_memory_spent(error);
     status = request_resource(snapshot, &expand->resource, &type, &resource, error);
     if (status == BEHALF_OK)
         status = request_member(snapshot, type, expand->permission, &member, error);
     if (status == BEHALF_OK)
-        status = plan_member(&builder, NULL, resource, member, levels, tree, error);
-    while (status == BEHALF_OK && builder.tasks != NULL) {
-        const struct task *task = builder.tasks;
-
-        builder.tasks = task->next;
-        status = fill(&builder, task, error);
-    }
+        status = plan_root(&builder, resource, member, cursor, tree, error);
+    if (status == BEHALF_OK)
+        status = fill_all(&builder, error);
     *earliest = builder.earliest;
     return status;
+}
+
+static uint64_t
+digest_of(const struct expand *expand)
+{
+    uint8_t depth[8];
+    uint8_t whole[DIGEST_SIZE];
+
+    bytes_put_u64(depth, expand->depth);
+    return cursor_request_digest(
+        (struct slice[]){
+            SLICE_LITERAL("expand"),
+            expand->resource.type,
+            expand->resource.id,
+            expand->permission,
+            {(const char *)depth, sizeof depth},
+        },
+        5, whole);
 }
 
 enum status
 engine_expand(struct engine_worker *worker, const struct engine_request *request,
               const struct expand *expand, struct expand_result *result, struct error *error)
 {
+    struct cursor cursor = {.revision = 0, .request_digest = digest_of(expand)};
     struct snapshot snapshot;
     struct expand_node *tree = NULL;
     int64_t earliest = VALUE_FOR_EVER;
-    enum status status = snapshot_open(worker, request, REQUEST_LOOKUP, 0, &snapshot, error);
+    enum status status = BEHALF_OK;
 
+    if (expand->cursor.size > 0)
+        status = cursor_open(worker->engine->store, expand->cursor, cursor.request_digest, &cursor,
+                             error);
+    if (status == BEHALF_OK)
+        status = snapshot_open(worker, request, REQUEST_LOOKUP, cursor.revision, &snapshot, error);
     if (status != BEHALF_OK)
         return status;
-    status = build(&snapshot, expand, &tree, &earliest, error);
+    status = build(&snapshot, expand, &cursor, &tree, &earliest, error);
     if (status == BEHALF_OK)
         *result = (struct expand_result){
             .tree = tree,

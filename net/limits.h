@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 
 #define LIMIT_MESSAGE_SIZE ((size_t)4 * 1024 * 1024) /* of a request, and of a reply */
+#define LIMIT_EXPAND_BYTES ((size_t)1024 * 1024)     /* of a tree of expand, about */
 #define LIMIT_DEPTH 16                               /* arrays and maps inside each other */
 
 #define LIMIT_UPDATES ENGINE_UPDATES_MAX

@@ -27,6 +27,8 @@ expand_op_name(enum expand_op op)
         return "all";
     case EXPAND_LEAF:
         return "leaf";
+    case EXPAND_TRUNCATED:
+        return "truncated";
     }
     BEHALF_UNREACHABLE();
 }
@@ -61,7 +63,8 @@ put_expand_node(struct expand_writer *writer, const struct expand_node *node)
     struct buffer *out = writer->out;
     enum status status = BEHALF_OK;
 
-    codec_put_map(out, pairs > 0 ? 5 : 4);
+    codec_put_map(out, 3 + (size_t)(pairs > 0) + (size_t)(node->cursor.size > 0) +
+                           (size_t)(node->op != EXPAND_TRUNCATED));
     codec_put_literal(out, "object");
     result_put_object(out, &object, &writer->scratch);
     codec_put_literal(out, "relation");
@@ -73,6 +76,12 @@ put_expand_node(struct expand_writer *writer, const struct expand_node *node)
         codec_put_map(out, pairs);
         status = result_put_condition(out, &node->condition, writer->arena, writer->error);
     }
+    if (node->cursor.size > 0) {
+        codec_put_literal(out, "cursor");
+        codec_put_text(out, node->cursor);
+    }
+    if (node->op == EXPAND_TRUNCATED)
+        return status;
     if (node->op != EXPAND_LEAF) {
         codec_put_literal(out, "children");
         codec_put_array(out, node->child_count);
@@ -141,9 +150,10 @@ method_expand(const struct method_context *context, struct reader arguments, str
         FIELD(expand_arguments, expand.permission, "permission", decode_relation_name,
               FIELD_REQUIRED),
         FIELD(expand_arguments, expand.depth, "depth", decode_u32, FIELD_OPTIONAL),
+        FIELD(expand_arguments, expand.cursor, "cursor", decode_cursor, FIELD_OPTIONAL),
         READ_FIELDS(expand_arguments),
     };
-    struct expand_arguments call = {.expand.depth = 1};
+    struct expand_arguments call = {.expand = {.depth = 1, .most_bytes = LIMIT_EXPAND_BYTES}};
     struct engine_request request;
     struct expand_result result;
     struct expand_writer writer = {.out = out, .arena = context->arena, .error = error};

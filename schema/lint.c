@@ -113,7 +113,9 @@ lint_arrow_target(struct linter *linter, uint32_t owner, const struct rewrite *r
 
         if (hop->member == SCHEMA_NONE)
             continue;
-        if (!found && build->members[hop->member].kind == SCHEMA_RELATION)
+        /* A definition may know its own relations: a tree of folders reads its parents. */
+        if (!found && build->members[hop->member].kind == SCHEMA_RELATION &&
+            hop->type != build->members[owner].type)
             report(linter, owner, "arrow-references-relation", place,
                    "arrow '%.*s' leads to relation '%.*s' of '%.*s'; a permission there could "
                    "change without this arrow",

@@ -668,7 +668,15 @@ parse_item(struct parser *parser, struct ast_item **new_item)
     return finish_statement(parser, &item->comments);
 }
 
-/* Comments and strings may hold any character, but only of UTF-8. */
+/* Tabs and the ends of lines are fine; others could steer the terminal of whoever reads it. */
+static bool
+is_refused_control(uint32_t point)
+{
+    return (point < 0x20 && point != '\t' && point != '\n' && point != '\r') ||
+           (point >= 0x7F && point <= 0x9F);
+}
+
+/* Comments and strings may hold any character of UTF-8 but those of control. */
 static enum status
 check_text(struct slice text, struct error *error)
 {
@@ -682,9 +690,15 @@ check_text(struct slice text, struct error *error)
         uint32_t point = 0;
         size_t size = utf8_decode(text.data + place.offset, text.size - place.offset, &point);
 
-        if (size == 0 || point == 0) {
-            error_set(error, BEHALF_SCHEMA_PARSE_ERROR,
-                      size == 0 ? "the schema is not UTF-8 here" : "the schema has a zero byte");
+        if (size == 0 || point == 0 || is_refused_control(point)) {
+            place.size = 0; /* what cannot be shown is not quoted */
+            if (size == 0 || point == 0)
+                error_set(error, BEHALF_SCHEMA_PARSE_ERROR,
+                          size == 0 ? "the schema is not UTF-8 here"
+                                    : "the schema has a zero byte");
+            else
+                error_set(error, BEHALF_SCHEMA_PARSE_ERROR,
+                          "the schema has the control character U+%04X here", (unsigned)point);
             return schema_error_at(error, BEHALF_SCHEMA_PARSE_ERROR, text, place);
         }
         place.offset += (uint32_t)size;
@@ -708,6 +722,8 @@ schema_parse(struct slice text, struct arena *arena, struct ast_file **file, str
     if (status != BEHALF_OK)
         return status;
     lexer_init(&parser.lexer, text, arena, error);
+    if (slice_starts_with(text, SLICE_LITERAL("\xEF\xBB\xBF"))) /* a byte order mark */
+        parser.lexer.at = 3;
     if (parsed == NULL)
         return parser_too_large(&parser);
     next = &parsed->items;

@@ -392,7 +392,8 @@ check_by_tree(struct harness *harness, int side, const struct check *check, cons
 
     for (uint32_t depth = 0; depth < 2 && check->subject.relation.size == 0; depth++) {
         struct engine_request request = harness_request(&harness->sides[side], NULL);
-        struct expand expand = {check->resource, check->permission, depth};
+        struct expand expand = {
+            .resource = check->resource, .permission = check->permission, .depth = depth};
         struct tree_asking asking = {harness, side, check};
         struct expand_result result;
         struct error error;

@@ -1,8 +1,8 @@
 /* faults.c - a library that is preloaded into the server: errors of calls on regular files, a clock
  * that is set, and a file system that claims to have space.
  *
- * The harness maps the same page (TORTURE_CONTROL names its file) and arms it while the server runs.
- * Always true: with a page of zeros every call does what it does without this library. */
+ * The harness maps the same page (TORTURE_CONTROL names its file) and arms it while the server
+ * runs. Always true: with a page of zeros every call does what it does without this library. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

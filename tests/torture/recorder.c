@@ -1,9 +1,9 @@
-/* recorder.c - a library that is preloaded into the server and writes down what it does to files, in
- * its order, so that powercut.py can make every state that a power cut might have left.
+/* recorder.c - a library that is preloaded into the server and writes down, in order, what it does
+ * to files, so that powercut.py can make the states that a power cut might have left.
  *
- * TORTURE_RECORD names the file of records, TORTURE_BELOW the folder whose files are recorded. A record
- * is a header and its bytes. Always true: a call and its record are made under one lock, so that the
- * order of the records is that of the calls. */
+ * TORTURE_RECORD names the file of records, TORTURE_BELOW the folder whose files are recorded. A
+ * record is a header and its bytes. Always true: a call and its record are made under one lock, so
+ * that the order of the records is that of the calls. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <limits.h>

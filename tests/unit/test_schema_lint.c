@@ -46,7 +46,11 @@ Test(schema_lint, arrow_to_a_relation)
 {
     expect_lints("definition user {}\ndefinition doc {\nrelation parent: doc\n"
                  "relation owner: user\npermission view = parent->owner\n}",
-                 " 5 arrow-references-relation");
+                 "");
+    expect_lints("definition user {}\ndefinition folder {\nrelation owner: user\n}\n"
+                 "definition doc {\nrelation parent: doc | folder\npermission view = "
+                 "parent->owner\n}",
+                 " 7 arrow-references-relation");
 }
 
 Test(schema_lint, arrow_to_nothing)
@@ -116,14 +120,14 @@ Test(schema_lint, wildcard_through_a_userset_of_the_same_definition)
 
 Test(schema_lint, comment_silences_one_name_on_one_member)
 {
-    expect_lints("definition user {}\ndefinition doc {\nrelation parent: doc\n"
-                 "relation owner: user\n"
+    expect_lints("definition folder {\nrelation owner: folder\n}\ndefinition doc {\n"
+                 "relation parent: folder\n"
                  "// spicedb-ignore-warning: arrow-references-relation\n"
                  "permission view = parent->owner\n"
                  "permission edit = parent->owner // spicedb-ignore-warning: other\n"
                  "permission read = parent->owner // spicedb-ignore-warning: "
                  "arrow-references-relation\n}",
-                 " 7 arrow-references-relation");
+                 " 8 arrow-references-relation");
 }
 
 Test(schema_lint, place_in_a_partial_is_reported_once)

@@ -298,3 +298,20 @@ Test(schema_parse, prefix_of_names_may_have_blanks)
     cr_expect_eq(schema_find_type(schema, SLICE_LITERAL("tenant/user")), 0);
     schema_unref(schema);
 }
+
+Test(schema_parse, a_byte_order_mark_is_passed_over)
+{
+    schema_unref(schema_given("\xEF\xBB\xBF// a\r\ndefinition user {}\r\n"));
+}
+
+Test(schema_parse, control_characters_are_refused)
+{
+    expect_error("definition user {}\n// \x1B[31m",
+                 "SCHEMA_PARSE_ERROR 2:4 [] the schema has the control character U+001B here");
+    expect_error("/* \xC2\x9B */", "SCHEMA_PARSE_ERROR 1:4 [] the schema has the control character "
+                                   "U+009B here");
+    expect_error("caveat cond(aaa string) { aaa == '\x08' }",
+                 "SCHEMA_PARSE_ERROR 1:35 [] the schema has the control character U+0008 here");
+    expect_error("// \x7F", "SCHEMA_PARSE_ERROR 1:4 [] the schema has the control character U+007F "
+                            "here");
+}

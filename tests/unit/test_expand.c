@@ -1,0 +1,145 @@
+/* test_expand.c - trees that do not fit a reply come in parts that leave nothing out. */
+#include "tests/unit/test_scenarios_support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define USERS 500
+#define CHAIN (3 * EXPAND_NESTING_MAX)
+
+static const char GROUPS[] = "definition user {} definition group { relation member: user | "
+                             "group#member } definition doc { relation viewer: user | user:* | "
+                             "group#member permission view = viewer }";
+
+static unsigned seen[USERS];
+static unsigned wildcards;
+static unsigned groups;
+static unsigned replies;
+
+static void
+count_subjects(const struct expand_node *node)
+{
+    for (size_t i = 0; i < node->subject_count; i++) {
+        const struct object *subject = &node->subjects[i].object;
+
+        if (subject->wildcard)
+            wildcards++;
+        else
+            seen[strtoul(subject->id.data, NULL, 10)]++;
+    }
+}
+
+/* How many nodes are inside each other, once all that a cursor gives was asked for. */
+static unsigned
+follow(const struct expand_node *node, unsigned nesting, struct engine_token *cursors,
+       unsigned *cursor_count)
+{
+    unsigned deepest = nesting;
+
+    groups +=
+        slice_equal(node->object.type, SLICE_LITERAL("group")) && node->op != EXPAND_TRUNCATED;
+    if (node->cursor.size > 0)
+        (void)snprintf(cursors[(*cursor_count)++].text, ENGINE_TOKEN_SIZE, "%.*s",
+                       SLICE_PRINTF(node->cursor));
+    count_subjects(node);
+    for (size_t i = 0; i < node->child_count; i++) {
+        unsigned depth = follow(node->children[i], nesting + 1, cursors, cursor_count);
+
+        deepest = depth > deepest ? depth : deepest;
+    }
+    return deepest;
+}
+
+/* Asks for the tree of doc:1#view and for all that its cursors lead to. */
+static void
+expand_all(size_t most_bytes)
+{
+    static struct engine_token cursors[4096];
+    unsigned count = 1;
+
+    cursors[0].text[0] = '\0';
+    for (unsigned at = 0; at < count; at++, replies++) {
+        struct harness_engine *side = &scenario.sides[0];
+        struct engine_request request = harness_request(side, NULL);
+        struct expand expand = {.resource = {SLICE_LITERAL("doc"), SLICE_LITERAL("1"), {0}},
+                                .permission = SLICE_LITERAL("view"),
+                                .most_bytes = most_bytes,
+                                .cursor = slice_of(cursors[at].text)};
+        struct expand_result result;
+        struct error error;
+
+        cr_assert_lt(count, 3000);
+        cr_assert_eq(engine_expand(side->worker, &request, &expand, &result, &error), BEHALF_OK,
+                     "%s", error.message);
+        cr_assert_leq(follow(result.tree, 0, cursors, &count), EXPAND_NESTING_MAX + 2);
+    }
+}
+
+Test(expand, a_wide_group_comes_in_parts_each_member_once)
+{
+    GIVEN(GROUPS, "doc:1#viewer@group:0#member", "doc:1#viewer@user:*");
+    harness_touch_range(&scenario, "group:0#member@user:", 0, USERS, "");
+    expand_all(4000);
+    cr_expect_gt(replies, 2);
+    cr_expect_eq(wildcards, 1);
+    for (unsigned at = 0; at < USERS; at++)
+        cr_assert_eq(seen[at], 1, "user:%u %u times", at, seen[at]);
+}
+
+Test(expand, many_groups_come_in_parts_each_once)
+{
+    GIVEN(GROUPS, (const char *)NULL);
+    harness_touch_range(&scenario, "doc:1#viewer@group:", 0, 50, "#member");
+    for (unsigned at = 0; at < 50; at++) {
+        char prefix[64];
+
+        (void)snprintf(prefix, sizeof prefix, "group:%u#member@user:", at);
+        harness_touch_range(&scenario, prefix, at, at + 1, "");
+    }
+    expand_all(4000);
+    cr_expect_gt(replies, 2);
+    cr_expect_eq(groups, 50, "%u", groups);
+    for (unsigned at = 0; at < 50; at++)
+        cr_assert_eq(seen[at], 1, "user:%u %u times", at, seen[at]);
+}
+
+Test(expand, a_chain_is_nested_no_deeper_than_libraries_read)
+{
+    GIVEN(GROUPS, "doc:1#viewer@group:0#member");
+    for (unsigned at = 0; at < CHAIN; at++) {
+        char prefix[64];
+
+        (void)snprintf(prefix, sizeof prefix, "group:%u#member@group:", at);
+        harness_touch_range(&scenario, prefix, at + 1, at + 2, "#member");
+    }
+    harness_touch_range(&scenario, "group:384#member@user:", 7, 8, "");
+    expand_all((size_t)1024 * 1024);
+    cr_expect_eq(replies, 4, "%u", replies);
+    cr_expect_eq(seen[7], 1);
+}
+
+Test(expand, a_cursor_serves_its_own_request_only)
+{
+    struct harness_engine *side = &scenario.sides[0];
+    struct expand expand = {.resource = {SLICE_LITERAL("doc"), SLICE_LITERAL("1"), {0}},
+                            .permission = SLICE_LITERAL("view"),
+                            .most_bytes = 1000};
+    struct engine_token cursor;
+    struct engine_request request;
+    struct expand_result result;
+    struct error error;
+
+    GIVEN(GROUPS, (const char *)NULL);
+    harness_touch_range(&scenario, "doc:1#viewer@user:", 0, USERS, "");
+    request = harness_request(side, NULL);
+    cr_assert_eq(engine_expand(side->worker, &request, &expand, &result, &error), BEHALF_OK);
+    cr_assert_eq(result.tree->child_count, 1);
+    cr_assert_gt(result.tree->children[0]->cursor.size, 0);
+    (void)snprintf(cursor.text, sizeof cursor.text, "%.*s",
+                   SLICE_PRINTF(result.tree->children[0]->cursor));
+    expand.cursor = slice_of(cursor.text);
+    expand.permission = SLICE_LITERAL("viewer");
+    request = harness_request(side, NULL);
+    cr_assert_eq(engine_expand(side->worker, &request, &expand, &result, &error),
+                 BEHALF_INVALID_CURSOR);
+}
