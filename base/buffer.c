@@ -114,6 +114,15 @@ buffer_drop(struct buffer *buffer, size_t count)
     buffer->data[buffer->size] = '\0';
 }
 
+void
+buffer_swap(struct buffer *one, struct buffer *other)
+{
+    struct buffer kept = *one;
+
+    *one = *other;
+    *other = kept;
+}
+
 char *
 buffer_take(struct buffer *buffer, size_t *size)
 {

@@ -41,6 +41,8 @@ buffer_slice(const struct buffer *buffer)
     return (struct slice){buffer->data, buffer->size};
 }
 
+void buffer_swap(struct buffer *one, struct buffer *other);
+
 /* Hands the bytes over: the caller frees them with memory_free; the buffer is empty again. */
 char *buffer_take(struct buffer *buffer, size_t *size);
 

@@ -1,9 +1,12 @@
 /* memory.c - allocation that cannot fail from its caller's point of view. */
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LARGE_BLOCK (256 * 1024)
 
 static _Noreturn void
 exhausted(size_t size)
@@ -53,6 +56,19 @@ memory_copy(const void *bytes, size_t size)
     if (size > 0)
         memcpy(block, bytes, size);
     return block;
+}
+
+void
+memory_tune(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+    (void)mallopt(M_TRIM_THRESHOLD, 4 * LARGE_BLOCK);
+}
+
+void
+memory_trim(void)
+{
+    (void)malloc_trim(0);
 }
 
 void

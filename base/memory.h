@@ -19,4 +19,10 @@ void *memory_copy(const void *bytes, size_t size) __attribute__((returns_nonnull
 
 void memory_free(void *block); /* accepts NULL */
 
+/* Once, before threads start: large blocks go back to the system when they are freed, and do not
+ * raise the size from which a block counts as large. */
+void memory_tune(void);
+/* Gives free memory back to the system; milliseconds, during which others may wait to allocate. */
+void memory_trim(void);
+
 #endif

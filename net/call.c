@@ -5,6 +5,8 @@
 #include "net/connection.h"
 #include "net/loop.h"
 
+#define RETRY_AFTER_MS 100 /* some of what waits is answered by then */
+
 static struct slice
 moved(struct slice bytes, struct slice from, const char *to)
 {
@@ -12,6 +14,16 @@ moved(struct slice bytes, struct slice from, const char *to)
     if (bytes.data < from.data || bytes.data > from.data + from.size)
         return bytes;
     return (struct slice){to + (bytes.data - from.data), bytes.size};
+}
+
+static void
+count_bytes(struct call *call, size_t bytes)
+{
+    call->bytes += bytes;
+    call->connection->call_bytes += bytes;
+    call->loop->call_bytes += bytes;
+    if (call->loop->call_bytes > call->loop->peak_bytes)
+        call->loop->peak_bytes = call->loop->call_bytes;
 }
 
 static struct call *
@@ -33,7 +45,26 @@ call_new(struct connection *connection, const struct request *request, struct sl
     buffer_init(&call->reply);
     connection->calls++;
     connection->loop->calls++;
+    count_bytes(call, sizeof *call + frame.size);
     return call;
+}
+
+/* Large calls leave a reserve, so that small ones are served beside any number of them. False with
+ * the refusal in `out`. */
+static bool
+admitted(const struct loop *loop, const struct request *request, struct slice frame,
+         struct buffer *out)
+{
+    size_t reserve = frame.size > LIMIT_SMALL ? loop->call_bound / LIMIT_RESERVE_PART : 0;
+    struct error error;
+
+    if (loop->call_bytes + sizeof(struct call) + frame.size <= loop->call_bound - reserve)
+        return true;
+    error_set(&error, BEHALF_OVERLOADED, "the requests that wait take all the memory they may");
+    error_hint(&error, "repeat it after retry_after_ms, or send less at a time");
+    error.retry_after_ms = RETRY_AFTER_MS;
+    dispatch_refuse(request->id, &error, out);
+    return false;
 }
 
 static void
@@ -41,6 +72,9 @@ call_free(struct call *call)
 {
     call->connection->calls--;
     call->loop->calls--;
+    call->connection->call_bytes -= call->bytes;
+    call->loop->call_bytes -= call->bytes;
+    atomic_fetch_sub(&call->loop->reply_bytes, call->reply_bytes);
     arena_release(&call->arena);
     buffer_release(&call->reply);
     memory_free(call->frame);
@@ -59,6 +93,27 @@ call_context(struct call *call, struct engine_worker *worker)
     };
 }
 
+/* On a thread of the pool, which may be faster than the loop that sends: what it has no room for is
+ * given up here. */
+static void
+count_reply(struct call *call)
+{
+    struct loop *loop = call->loop;
+    struct error error;
+
+    if (call->reply.capacity > LIMIT_SMALL &&
+        atomic_load(&loop->reply_bytes) + call->reply.capacity >
+            loop->buffer_bound / LIMIT_REPLIES_PART) {
+        buffer_release(&call->reply);
+        error_set(&error, BEHALF_OVERLOADED, "the replies that wait take all the memory they may");
+        error_hint(&error, "repeat it after retry_after_ms, or ask for less at a time");
+        error.retry_after_ms = RETRY_AFTER_MS;
+        dispatch_refuse(call->request.id, &error, &call->reply);
+    }
+    call->reply_bytes = call->reply.capacity;
+    atomic_fetch_add(&loop->reply_bytes, call->reply_bytes);
+}
+
 /* On a thread of the pool. */
 static void
 run_on_pool(struct engine_job *job, struct engine_worker *worker)
@@ -70,6 +125,7 @@ run_on_pool(struct engine_job *job, struct engine_worker *worker)
         !dispatch_run(&context, &call->request, &call->reply))
         dispatch_stuck(&context, &call->request, &call->reply);
     arena_release(&call->arena);
+    count_reply(call);
     loop_send(call->loop, &call->message);
 }
 
@@ -108,9 +164,12 @@ call_read(struct connection *connection, const struct request *request, struct s
           int64_t arrived_ns, struct buffer *out)
 {
     enum engine_class class = class_of(request, frame);
-    struct call *call = call_new(connection, request, frame, arrived_ns);
+    struct call *call;
     struct error error;
 
+    if (!admitted(connection->loop, request, frame, out))
+        return;
+    call = call_new(connection, request, frame, arrived_ns);
     call->job.run = run_on_pool;
     call->job.expire = expire_on_pool;
     call->job.queued.flow = &connection->flows[class];
@@ -165,10 +224,14 @@ void
 call_write(struct connection *connection, const struct request *request, struct slice frame,
            int64_t arrived_ns, struct buffer *out)
 {
-    struct call *call = call_new(connection, request, frame, arrived_ns);
-    struct method_context context = call_context(call, call->loop->worker);
+    struct method_context context;
+    struct call *call;
     struct error error;
 
+    if (!admitted(connection->loop, request, frame, out))
+        return;
+    call = call_new(connection, request, frame, arrived_ns);
+    context = call_context(call, call->loop->worker);
     call->is_write = true;
     call->write.done = give_back_write;
     call->write.owner = call;
@@ -176,6 +239,8 @@ call_write(struct connection *connection, const struct request *request, struct 
         call_free(call);
         return;
     }
+    /* Chunks double: at most half of what the arena took is not used. */
+    count_bytes(call, 2 * call->arena.used_bytes);
     if (submit_write(call, &error) != BEHALF_OK) {
         dispatch_refuse(request->id, &error, out);
         call_free(call);
@@ -187,6 +252,8 @@ call_finish(struct call *call, struct buffer *out)
 {
     if (out != NULL && call->is_write)
         dispatch_written(call->loop->worker, &call->request, &call->write, out);
+    else if (out != NULL && out->size == 0 && call->reply.size > LIMIT_SMALL)
+        buffer_swap(out, &call->reply);
     else if (out != NULL)
         buffer_add_slice(out, buffer_slice(&call->reply));
     call_free(call);

@@ -1,7 +1,8 @@
 /* call.h - a request that left its loop: on the pool or with the writer.
  *
  * Always true: from call_new until call_finish the loop counts it in its connection, so neither the
- * connection nor the loop goes away under it. A call owns a copy of its frame.
+ * connection nor the loop goes away under it. A call owns a copy of its frame, and what it holds is
+ * counted in both (limits.h): a call that would be too much is refused.
  * Threads: made, finished and freed by the loop that owns the connection; in between it belongs to
  * one thread of the engine, which gives it back through the loop's queue. */
 #ifndef BEHALF_NET_CALL_H
@@ -32,7 +33,9 @@ struct call {
     struct arena arena;
     int64_t arrived_ns;
     bool is_write;
+    size_t bytes;        /* counted for it: its frame and its decoded write */
     struct buffer reply; /* of a read */
+    size_t reply_bytes;  /* counted in its loop's `reply_bytes` */
 };
 
 /* Sends the request to the pool. When the engine refuses, `out` gets the error reply, and nothing
@@ -44,8 +47,8 @@ void call_read(struct connection *connection, const struct request *request, str
 void call_write(struct connection *connection, const struct request *request, struct slice frame,
                 int64_t arrived_ns, struct buffer *out);
 
-/* The reply of a call that came back, appended to `out`; `out` NULL when nobody wants it. Frees the
- * call. */
+/* The reply of a call that came back, appended to `out`; `out` NULL when nobody wants it. A large
+ * reply changes places with an empty `out` and is not copied. Frees the call. */
 void call_finish(struct call *call, struct buffer *out);
 
 #endif

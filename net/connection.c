@@ -33,6 +33,27 @@ connection_set_state(struct connection *connection, enum connection_state state)
     connection->state = state;
 }
 
+/* After each change of the buffers that outlasts a turn. */
+static void
+count_held(struct connection *connection)
+{
+    struct loop *loop = connection->loop;
+    size_t held = connection->input.capacity + connection->output.capacity;
+
+    if (held == connection->held_bytes)
+        return;
+    loop->held_bytes = loop->held_bytes - connection->held_bytes + held;
+    connection->held_bytes = held;
+    if (loop->held_bytes > loop->peak_bytes)
+        loop->peak_bytes = loop->held_bytes;
+}
+
+static bool
+is_full(const struct connection *connection)
+{
+    return connection->calls >= LIMIT_CALLS_IN_FLIGHT || connection->call_bytes >= LIMIT_CALL_BYTES;
+}
+
 /* --- life --- */
 
 struct connection *
@@ -79,6 +100,7 @@ connection_close(struct connection *connection)
     buffer_release(&connection->output);
     connection->output_sent = 0;
     connection->input_at = 0;
+    count_held(connection);
     atomic_fetch_sub(loop->connection_count, 1);
 }
 
@@ -136,9 +158,11 @@ static void
 update_reading(struct connection *connection)
 {
     size_t output_bound = connection->reading ? LIMIT_OUTPUT_PAUSE : LIMIT_OUTPUT_RESUME;
-    unsigned calls_bound = connection->reading ? LIMIT_CALLS_IN_FLIGHT : LIMIT_CALLS_IN_FLIGHT / 2;
-    bool reading = connection->state == CONNECTION_OPEN &&
-                   output_left(connection) <= output_bound && connection->calls < calls_bound;
+    bool room = connection->reading ? !is_full(connection)
+                                    : connection->calls < LIMIT_CALLS_IN_FLIGHT / 2 &&
+                                          connection->call_bytes < LIMIT_CALL_BYTES / 2;
+    bool reading =
+        connection->state == CONNECTION_OPEN && output_left(connection) <= output_bound && room;
 
     if (reading != connection->reading) {
         connection->reading = reading;
@@ -172,7 +196,11 @@ send_output(struct connection *connection)
             return;
         }
         connection->output_sent += (size_t)sent;
-        connection->progress_ns = connection->loop->now_ns;
+        connection->progress += (size_t)sent;
+        if (connection->progress >= LIMIT_OUTPUT_PROGRESS) {
+            connection->progress_ns = connection->loop->now_ns;
+            connection->progress = 0;
+        }
         connection->active_ns = connection->loop->now_ns;
     }
     if (output_left(connection) == 0)
@@ -212,8 +240,11 @@ connection_flush(struct connection *connection)
         buffer_drop(&connection->output, connection->output_sent);
         connection->output_sent = 0;
     }
-    if (!waited && output_left(connection) > 0)
+    if (!waited && output_left(connection) > 0) {
         connection->progress_ns = connection->loop->now_ns;
+        connection->progress = 0;
+    }
+    count_held(connection);
     set_writing(connection, output_left(connection) > 0);
     if (connection->state == CONNECTION_CLOSED)
         return;
@@ -228,12 +259,14 @@ static void
 on_writable(evutil_socket_t fd, short what, void *context)
 {
     struct connection *connection = context;
+    struct loop *loop = connection->loop;
 
     (void)fd;
     (void)what;
-    (void)loop_read_clock(connection->loop);
+    (void)loop_read_clock(loop);
     connection_flush(connection);
     connection_settle(connection);
+    loop_relieve(loop);
 }
 
 /* --- answering --- */
@@ -318,8 +351,7 @@ answer_window(struct connection *connection, const struct window *window)
     if (window->count > 1)
         lookahead(connection->loop->worker, window->frames, window->count);
     for (size_t at = 0; at < window->count && connection->state == CONNECTION_OPEN; at++) {
-        if (output_left(connection) > LIMIT_OUTPUT_PAUSE ||
-            connection->calls >= LIMIT_CALLS_IN_FLIGHT) {
+        if (output_left(connection) > LIMIT_OUTPUT_PAUSE || is_full(connection)) {
             /* Until update_reading lets it go on, which scans them again. */
             connection->held = true;
             frame_scanner_init(&connection->scanner, LIMIT_MESSAGE_SIZE);
@@ -449,17 +481,19 @@ static void
 on_readable(evutil_socket_t fd, short what, void *context)
 {
     struct connection *connection = context;
+    struct loop *loop = connection->loop;
 
     (void)fd;
     (void)what;
     if (connection->in_turns)
         return; /* whole frames wait already; they have their turn behind this poll */
-    (void)loop_read_clock(connection->loop);
+    (void)loop_read_clock(loop);
     if (input_left(connection) > 0)
         read_behind_rest(connection);
     else
         read_fresh(connection);
     connection_settle(connection);
+    loop_relieve(loop);
 }
 
 void

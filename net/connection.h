@@ -44,12 +44,16 @@ struct connection {
 
     struct engine_flow flows[ENGINE_CLASS_COUNT]; /* of its calls on the pool, by class */
     struct engine_flow writes;
-    unsigned calls; /* elsewhere */
+    unsigned calls;    /* elsewhere */
+    size_t call_bytes; /* that they hold */
+    size_t held_bytes; /* of both buffers, as counted in the loop */
     atomic_bool gone;
 
-    int64_t active_ns;   /* last byte in either direction */
-    int64_t frame_ns;    /* when the unfinished frame began */
-    int64_t progress_ns; /* when output last moved, or began to wait */
+    int64_t active_ns; /* last byte in either direction */
+    int64_t frame_ns;  /* when the unfinished frame began */
+    int64_t
+        progress_ns; /* when LIMIT_OUTPUT_PROGRESS had been read last, or output began to wait */
+    size_t progress; /* bytes read since */
 
     struct connection *previous; /* in the loop's list */
     struct connection *next;

@@ -1,9 +1,13 @@
 /* limits.h - every bound of the protocol, once. docs/protocol.md lists the same rows; the tests try
  * each at n-1, n and n+1. Bounds that the engine owns stand in engine/engine.h.
  *
- * What bounds memory: a frame is never larger than LIMIT_MESSAGE_SIZE, a connection holds one
- * unfinished frame and at most one read behind it, LIMIT_OUTPUT_HARD of replies, and
- * LIMIT_CALLS_IN_FLIGHT calls that run elsewhere. */
+ * What bounds the memory of one connection: a frame is never larger than LIMIT_MESSAGE_SIZE; a
+ * connection holds one unfinished frame and at most one read behind it, LIMIT_OUTPUT_HARD of
+ * replies, and LIMIT_CALLS_IN_FLIGHT calls that run elsewhere, which take LIMIT_CALL_BYTES and one
+ * call more.
+ * What bounds the memory of all of them: each loop has its share of server_options.call_bytes,
+ * above which calls are refused, and of server_options.buffer_bytes, above which those who hold
+ * most are closed (loop.h). Small calls have a reserve: large ones do not shut them out. */
 #ifndef BEHALF_NET_LIMITS_H
 #define BEHALF_NET_LIMITS_H
 
@@ -42,10 +46,25 @@
 #define LIMIT_WINDOW ENGINE_PREFETCH_MAX /* frames looked at together */
 #define LIMIT_WINDOWS_PER_TURN 2
 #define LIMIT_CALLS_IN_FLIGHT 256 /* of one connection; above, its bytes stay in the kernel */
+#define LIMIT_CALL_BYTES                                                                           \
+    ((size_t)4 * 1024 * 1024) /* the same, of their frames and decoded writes */
 #define LIMIT_OUTPUT_PAUSE ((size_t)1024 * 1024)
 #define LIMIT_OUTPUT_RESUME ((size_t)512 * 1024)
 #define LIMIT_OUTPUT_HARD ((size_t)8 * 1024 * 1024)
+#define LIMIT_OUTPUT_PROGRESS ((size_t)64 * 1024) /* to be read within the write timeout */
 #define LIMIT_CONNECTIONS 10000
+
+/* Of all connections together, when server_options says nothing. */
+#define LIMIT_CALL_BYTES_ALL ((size_t)128 * 1024 * 1024)
+#define LIMIT_BUFFER_BYTES_ALL ((size_t)128 * 1024 * 1024)
+#define LIMIT_LOOP_BYTES ((size_t)32 * 1024 * 1024) /* of each, a loop has at least this much */
+#define LIMIT_SMALL ((size_t)16 * 1024)             /* a call or reply that may use the reserve */
+#define LIMIT_RESERVE_PART 4                        /* of the bytes of calls, for small ones */
+#define LIMIT_REPLIES_PART 4 /* of the bytes of buffers, for replies on their way to their loop */
+
+/* What a loop takes from other threads before its connections have their turn. */
+#define LIMIT_MESSAGES_PER_TURN 256
+#define LIMIT_MESSAGE_BYTES_PER_TURN ((size_t)1024 * 1024)
 
 #define LIMIT_FRAME_MS 10000         /* from the first to the last byte of a frame */
 #define LIMIT_FRAME_RATE (64 * 1024) /* bytes a second that prolong it for large frames */

@@ -7,11 +7,15 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "net/connection.h"
 
 #define TICK_MS 1000
 #define TICK_STOPPING_MS 20
+#define LOG_EVERY_NS INT64_C(10000000000)
+#define TRIM_ABOVE ((size_t)16 * 1024 * 1024) /* a peak that is worth giving memory back after */
+#define TRIM_BELOW ((size_t)1024 * 1024)
 
 /* --- messages --- */
 
@@ -39,10 +43,12 @@ loop_send(struct loop *loop, struct loop_message *message)
     atomic_fetch_sub(&loop->senders, 1);
 }
 
-static struct loop_message *
+/* Behind those that wait already. */
+static void
 take_messages(struct loop *loop)
 {
     struct loop_message *message = atomic_exchange(&loop->inbox, NULL);
+    struct loop_message *newest = message;
     struct loop_message *oldest = NULL;
 
     while (message != NULL) {
@@ -52,7 +58,23 @@ take_messages(struct loop *loop)
         oldest = message;
         message = next;
     }
-    return oldest;
+    if (newest != NULL) {
+        *loop->received_end = oldest;
+        loop->received_end = &newest->next;
+    }
+}
+
+static struct loop_message *
+next_message(struct loop *loop)
+{
+    struct loop_message *message = loop->received;
+
+    if (message == NULL)
+        return NULL;
+    loop->received = message->next;
+    if (loop->received == NULL)
+        loop->received_end = &loop->received;
+    return message;
 }
 
 static void
@@ -84,13 +106,17 @@ flush_all(struct loop *loop)
     }
 }
 
-static void
+/* How many bytes of replies that was. */
+static size_t
 receive(struct loop *loop, struct loop_message *message)
 {
+    size_t bytes = 0;
+
     if (message->kind == LOOP_MESSAGE_CALL) {
         struct call *call = (struct call *)(void *)message;
         struct connection *connection = call->connection;
 
+        bytes = call->reply.size;
         connection_finish(connection, call);
         add_flush(loop, connection);
     } else {
@@ -102,6 +128,82 @@ receive(struct loop *loop, struct loop_message *message)
             connection_begin(connection);
         connection_settle(connection);
     }
+    return bytes;
+}
+
+/* A timer, not an activated event: libevent polls before timers, so others come first. */
+static void
+schedule_turn(struct loop *loop)
+{
+    struct timeval at_once = {0, 0};
+
+    if (loop->turn_pending)
+        return;
+    loop->turn_pending = true;
+    (void)event_add(loop->turn, &at_once);
+}
+
+/* As many as one turn allows; megabytes of replies do not keep the next poll waiting. */
+static void
+receive_some(struct loop *loop)
+{
+    size_t bytes = 0;
+
+    take_messages(loop);
+    for (int count = 0; count < LIMIT_MESSAGES_PER_TURN && bytes < LIMIT_MESSAGE_BYTES_PER_TURN;
+         count++) {
+        struct loop_message *message = next_message(loop);
+
+        if (message == NULL)
+            break;
+        bytes += receive(loop, message);
+    }
+    flush_all(loop);
+    if (loop->received != NULL)
+        schedule_turn(loop);
+}
+
+/* --- memory --- */
+
+static struct connection *
+largest(const struct loop *loop)
+{
+    struct connection *found = NULL;
+
+    for (struct connection *at = loop->connections; at != NULL; at = at->next)
+        if (found == NULL || at->held_bytes > found->held_bytes)
+            found = at;
+    return found;
+}
+
+void
+loop_close_largest(struct loop *loop)
+{
+    struct connection *connection = largest(loop);
+
+    while (connection != NULL && loop->held_bytes > loop->buffer_bound) {
+        loop->relieved++;
+        connection_close(connection);
+        connection_settle(connection);
+        connection = largest(loop);
+    }
+    if (loop->relieved_ns != 0 && loop->now_ns - loop->relieved_ns < LOG_EVERY_NS)
+        return;
+    loop->relieved_ns = loop->now_ns;
+    log_line(LOG_WARN, "connections closed",
+             "reason=\"unfinished requests and unread replies take all the memory they may\" "
+             "closed=%llu",
+             (unsigned long long)loop->relieved);
+}
+
+/* What a flood left behind in the allocator goes back to the system when it is over. */
+static void
+give_memory_back(struct loop *loop)
+{
+    if (loop->peak_bytes < TRIM_ABOVE || loop->held_bytes + loop->call_bytes > TRIM_BELOW)
+        return;
+    loop->peak_bytes = 0;
+    memory_trim();
 }
 
 /* --- stopping --- */
@@ -157,20 +259,13 @@ static void
 on_wake(evutil_socket_t fd, short what, void *context)
 {
     struct loop *loop = context;
-    struct loop_message *message;
     uint64_t count;
 
     (void)what;
     (void)!read((int)fd, &count, sizeof count);
     (void)loop_read_clock(loop);
-    message = take_messages(loop);
-    while (message != NULL) {
-        struct loop_message *next = message->next;
-
-        receive(loop, message);
-        message = next;
-    }
-    flush_all(loop);
+    receive_some(loop);
+    loop_relieve(loop);
     check_stopping(loop);
 }
 
@@ -188,14 +283,15 @@ on_tick(evutil_socket_t fd, short what, void *context)
         connection_check_time(connection, now_ns);
         connection_settle(connection);
     }
+    receive_some(loop); /* also without a wake-up */
+    loop_relieve(loop);
+    give_memory_back(loop);
     check_stopping(loop);
 }
 
 void
 loop_add_turn(struct loop *loop, struct connection *connection)
 {
-    struct timeval at_once = {0, 0};
-
     if (connection->in_turns)
         return;
     connection->in_turns = true;
@@ -205,11 +301,7 @@ loop_add_turn(struct loop *loop, struct connection *connection)
     else
         loop->turns.first = connection;
     loop->turns.last = connection;
-    /* A timer, not an activated event: libevent polls before timers, so others come first. */
-    if (!loop->turn_pending) {
-        loop->turn_pending = true;
-        (void)event_add(loop->turn, &at_once);
-    }
+    schedule_turn(loop);
 }
 
 static void
@@ -231,6 +323,9 @@ on_turn(evutil_socket_t fd, short what, void *context)
         connection_settle(connection);
         connection = next;
     }
+    if (loop->received != NULL)
+        receive_some(loop);
+    loop_relieve(loop);
 }
 
 /* --- life --- */
@@ -260,10 +355,20 @@ make_events(struct loop *loop, struct error *error)
     return BEHALF_OK;
 }
 
-enum status
-loop_open(struct loop *loop, const struct server_options *options, atomic_uint *connection_count,
-          struct error *error)
+/* A few messages of the largest size fit into any loop. */
+static size_t
+share(size_t bytes, unsigned loop_count)
 {
+    return bytes / loop_count > LIMIT_LOOP_BYTES ? bytes / loop_count : LIMIT_LOOP_BYTES;
+}
+
+enum status
+loop_open(struct loop *loop, const struct server_options *options, unsigned loop_count,
+          atomic_uint *connection_count, struct error *error)
+{
+    size_t call_bytes = options->call_bytes > 0 ? options->call_bytes : LIMIT_CALL_BYTES_ALL;
+    size_t buffer_bytes =
+        options->buffer_bytes > 0 ? options->buffer_bytes : LIMIT_BUFFER_BYTES_ALL;
     enum status status;
 
     *loop = (struct loop){
@@ -273,7 +378,10 @@ loop_open(struct loop *loop, const struct server_options *options, atomic_uint *
         .idle_ns = (int64_t)options->idle_s * 1000000000,
         .write_stall_ns = (int64_t)options->write_stall_s * 1000000000,
         .drained_in_time = true,
+        .call_bound = share(call_bytes, loop_count),
+        .buffer_bound = share(buffer_bytes, loop_count),
     };
+    loop->received_end = &loop->received;
     loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (loop->wake_fd < 0)
         return error_set(error, BEHALF_OVERLOADED, "cannot make an event descriptor: %s",
@@ -341,15 +449,13 @@ loop_close(struct loop *loop)
         connection->in_turns = false;
         connection_settle(connection);
     }
-    message = take_messages(loop); /* accepted, but the loop had ended */
-    while (message != NULL) {
-        struct loop_message *next = message->next;
+    take_messages(loop); /* accepted, but the loop had ended */
+    while ((message = next_message(loop)) != NULL) {
         struct connection *connection = (struct connection *)(void *)message;
 
         BEHALF_ASSERT(message->kind == LOOP_MESSAGE_CONNECTION);
         connection_close(connection);
         connection_settle(connection);
-        message = next;
     }
     if (loop->wake != NULL)
         event_free(loop->wake);

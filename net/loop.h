@@ -1,11 +1,15 @@
 /* loop.h - one thread, one libevent base, its connections.
  *
- * Always true: all that a loop owns is touched by its thread alone, but for `inbox`, `senders` and
- * `stopping`. Other threads speak to it by loop_send: the message is pushed on a list without
- * locks, and an eventfd wakes the loop when the list was empty.
+ * Always true: all that a loop owns is touched by its thread alone, but for `inbox`, `senders`,
+ * `reply_bytes` and `stopping`. Other threads speak to it by loop_send: the message is pushed on a
+ * list without locks, and an eventfd wakes the loop when the list was empty.
  * In one wake-up a connection reads once, at most LIMIT_WINDOWS_PER_TURN windows of its frames are
  * answered and the replies leave with one send. What is left waits in the list of turns, behind one
  * more poll, so that no connection starves the others.
+ * Messages of other threads are taken LIMIT_MESSAGES_PER_TURN at a time, or
+ * LIMIT_MESSAGE_BYTES_PER_TURN of replies; the rest waits in `received` for the next turn.
+ * What its connections make it hold is bounded: `call_bytes` by refusing calls, `held_bytes` by
+ * closing the connection that holds most, until the others are within the bound.
  * Threads: loop_send any; loop_stop any; the rest the loop's thread, but for open and close. */
 #ifndef BEHALF_NET_LOOP_H
 #define BEHALF_NET_LOOP_H
@@ -49,9 +53,18 @@ struct loop {
     struct connection *connections;
     struct connection_list turns;   /* with whole frames in their input */
     struct connection_list flushes; /* with replies that came back in this wake-up */
-    size_t calls;                   /* that are elsewhere */
-    int64_t now_ns;                 /* read once per wake-up */
-    int64_t drain_until_ns;         /* 0 while nobody asked to stop */
+    struct loop_message *received;  /* taken from the inbox, oldest first */
+    struct loop_message **received_end;
+    size_t calls;           /* that are elsewhere */
+    size_t call_bytes;      /* that they hold, at most call_bound */
+    size_t held_bytes;      /* of the buffers of connections, at most buffer_bound after a turn */
+    size_t peak_bytes;      /* the largest of these since memory was given back */
+    size_t call_bound;      /* this loop's share */
+    size_t buffer_bound;    /* the same */
+    int64_t relieved_ns;    /* when closing somebody was last logged */
+    uint64_t relieved;      /* connections closed for what they held */
+    int64_t now_ns;         /* read once per wake-up */
+    int64_t drain_until_ns; /* 0 while nobody asked to stop */
     bool drained_in_time;
 
     char *read_bytes;    /* LOOP_READ_SIZE, shared by all: a connection without a rest owns none */
@@ -61,12 +74,13 @@ struct loop {
     pthread_t thread;
     int wake_fd;
     _Atomic(struct loop_message *) inbox; /* newest first */
+    atomic_size_t reply_bytes;            /* of replies between the pool and their connections */
     atomic_uint senders;                  /* inside loop_send; the loop is freed after them */
     atomic_bool stopping;
 };
 
 /* Everything but the thread and the worker. */
-enum status loop_open(struct loop *loop, const struct server_options *options,
+enum status loop_open(struct loop *loop, const struct server_options *options, unsigned loop_count,
                       atomic_uint *connection_count, struct error *error) BEHALF_MUST_USE;
 enum status loop_start(struct loop *loop, struct error *error) BEHALF_MUST_USE;
 void loop_stop(struct loop *loop);
@@ -77,6 +91,17 @@ void loop_send(struct loop *loop, struct loop_message *message);
 
 /* The connection has whole frames left: serve it again after one poll. */
 void loop_add_turn(struct loop *loop, struct connection *connection);
+
+/* Closes those who hold most while all hold too much. Last in a callback: any connection that
+ * stands in no list may be gone afterwards. */
+void loop_close_largest(struct loop *loop);
+
+static inline void
+loop_relieve(struct loop *loop)
+{
+    if (loop->held_bytes > loop->buffer_bound)
+        loop_close_largest(loop);
+}
 
 static inline int64_t
 loop_read_clock(struct loop *loop)

@@ -68,8 +68,8 @@ server_open(const struct server_options *options, struct server **result, struct
     server->loops = memory_new_array(server->loop_count, sizeof *server->loops);
     status = open_listeners(server, options, error);
     while (status == BEHALF_OK && server->loops_open < server->loop_count) {
-        status = loop_open(&server->loops[server->loops_open], options, &server->connection_count,
-                           error);
+        status = loop_open(&server->loops[server->loops_open], options, server->loop_count,
+                           &server->connection_count, error);
         if (status == BEHALF_OK)
             server->loops_open++;
     }

@@ -31,6 +31,8 @@ struct server_options {
     unsigned connections;       /* 0 = LIMIT_CONNECTIONS */
     unsigned idle_s;            /* silence that closes a connection; 0 = never */
     unsigned write_stall_s;     /* the same, while replies wait to be read */
+    size_t call_bytes;          /* of all calls elsewhere; 0 = LIMIT_CALL_BYTES_ALL */
+    size_t buffer_bytes;        /* of all unfinished frames and unread replies; 0 = as above */
 };
 
 /* Binds and listens, so that the address is known and a failure is seen before anything is

@@ -15,6 +15,7 @@
 #include "base/env.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "engine/engine.h"
 #include "net/server.h"
 #include "server/offline.h"
@@ -251,6 +252,7 @@ main(int count, char **arguments)
 
     file_occupy_standard();
     close_up();
+    memory_tune();
     if (options_read(&options, count, arguments, environ, &error) != BEHALF_OK) {
         complain(&error);
         return EXIT_USAGE;

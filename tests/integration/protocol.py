@@ -1047,6 +1047,52 @@ def back_pressure(client, server):
         assert len(client.reply()[3]["payload"]) == 60000
 
 
+def resident_mib(server):
+    with open("/proc/%d/statm" % server.process.pid) as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+
+
+def push(server, data):
+    """A connection that sends what is taken of this, and reads nothing."""
+    one = server.connect()
+    one.socket.settimeout(0.2)
+    try:
+        one.socket.sendall(data)
+    except OSError:
+        pass  # no longer read from, or closed
+    return one
+
+
+@case
+def greedy_clients_share_a_bound(client, server):
+    """Unfinished requests, unread replies, bulk checks and writes, each of more than the bound."""
+    scratch = tempfile.mkdtemp()
+    other = Server(os.path.join(scratch, "data"), "--graph-memory", "64M", "--loops", "1")
+    honest = other.connect()
+    honest.call("schema.write", text=SCHEMA)
+    before = resident_mib(other)
+    large = msgpack.packb([0, 1, "ping", [{"payload": "x" * (3 << 20)}]])
+    items = [{"resource": "document:a", "permission": "view", "subject": "user:%d" % n,
+              "context": {"k": "x" * 3000}} for n in range(1000)]
+    updates = [{"op": "touch", "relationship": "document:%s%d#viewer@user:w" % ("d" * 900, n)}
+               for n in range(1000)]
+    bulk = msgpack.packb([0, 1, "check_bulk", [{"items": items}]])
+    write = msgpack.packb([0, 1, "relationships.write", [{"updates": updates}]])
+    held, peak = [], before
+    for _ in range(60):
+        for data in (large[:-1], large * 2, bulk, write):
+            held.append(push(other, data))
+        assert honest.call("ping") == {}
+        peak = max(peak, resident_mib(other))
+    for one in held:
+        one.socket.close()
+    assert peak - before < 300 * SLOW, (before, peak)
+    check = {"resource": "document:a", "permission": "view", "subject": "user:eve"}
+    assert honest.call("check", **check)["decision"] == "deny"
+    assert other.stop() == 0
+    shutil.rmtree(scratch)
+
+
 @case
 def the_silent_and_the_stuck_are_closed(client, server):
     scratch = tempfile.mkdtemp()
