@@ -102,7 +102,8 @@ put_json(const struct cli *cli)
 
     buffer_init(&line);
     cli_json_error(&line, &cli->error);
-    (void)fprintf(stderr, "%s\n", line.data);
+    cli_put_safe(stderr, buffer_slice(&line));
+    (void)fputc('\n', stderr);
     buffer_release(&line);
 }
 
@@ -210,6 +211,7 @@ cli_show_source(FILE *out, const char *path, struct slice text, uint32_t line, u
 {
     struct slice rest = text;
     struct slice shown = {"", 0};
+    struct buffer spaced;
     int digits;
     size_t before;
 
@@ -221,21 +223,19 @@ cli_show_source(FILE *out, const char *path, struct slice text, uint32_t line, u
         return;
     digits = fprintf(out, "%4u", line);
     (void)fputs(" | ", out);
-    for (size_t index = 0; index < shown.size; index++)
-        if (shown.data[index] == '\t')
-            (void)fputc(' ', out);
-        else if (((unsigned char)shown.data[index] & 0xC0) != 0x80) {
-            uint32_t point;
-            size_t length = utf8_decode(shown.data + index, shown.size - index, &point);
-
-            cli_put_safe(out, (struct slice){shown.data + index, length > 0 ? length : 1});
-        }
+    buffer_init(&spaced);
+    buffer_add_slice(&spaced, shown);
+    for (size_t index = 0; index < spaced.size; index++)
+        if (spaced.data[index] == '\t')
+            spaced.data[index] = ' ';
+    cli_put_safe(out, buffer_slice(&spaced));
     before = column > 0 ? column - 1 : 0;
     if (before > shown.size)
         before = shown.size;
     (void)fprintf(out, "\n%*s | %*s%s", digits, "",
-                  (int)cli_text_width((struct slice){shown.data, before}), "",
+                  (int)cli_safe_width(out, (struct slice){spaced.data, before}), "",
                   cli_color(color, COLOR_BAD));
+    buffer_release(&spaced);
     if (width > shown.size - before)
         width = shown.size - before;
     for (size_t index = 0; index == 0 || index < width; index++)

@@ -1,12 +1,23 @@
 /* cli_print.c - text for people: colours, safe text, values of replies. */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/relationship.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
 
+/* What a terminal obeys, or does not show although it changes what is read: controls, marks of
+ * direction, characters without width, separators of lines. All have four hexadecimal digits. */
+static bool
+misleads(uint32_t point)
+{
+    return point < 0x20 || (point >= 0x7F && point < 0xA0) || point == 0x061C ||
+           (point >= 0x200B && point <= 0x200F) || (point >= 0x2028 && point <= 0x202E) ||
+           point == 0x2060 || (point >= 0x2066 && point <= 0x2069) || point == 0xFEFF;
+}
+
 void
-cli_put_safe(FILE *out, struct slice text)
+cli_escape(struct slice text, struct buffer *out)
 {
     size_t at = 0;
 
@@ -14,13 +25,77 @@ cli_put_safe(FILE *out, struct slice text)
         uint32_t point;
         size_t length = utf8_decode(text.data + at, text.size - at, &point);
 
-        if (length == 0 || point < 0x20 || (point >= 0x7F && point < 0xA0)) {
-            (void)fputc('?', out);
-            at += length > 0 ? length : 1;
-            continue;
+        if (length == 0)
+            buffer_add_format(out, "\\x%02X", (unsigned)(unsigned char)text.data[at]);
+        else if (misleads(point))
+            buffer_add_format(out, "\\u%04X", (unsigned)point);
+        else
+            buffer_add(out, text.data + at, length);
+        at += length > 0 ? length : 1;
+    }
+}
+
+/* Asked once: lists have millions of lines. */
+static bool
+is_terminal(FILE *out)
+{
+    static int terminal[2] = {-1, -1};
+    int *known = &terminal[out == stderr ? 1 : 0];
+
+    if (out != stdout && out != stderr)
+        return false;
+    if (*known < 0)
+        *known = isatty(fileno(out));
+    return *known == 1;
+}
+
+void
+cli_put_safe(FILE *out, struct slice text)
+{
+    struct buffer escaped;
+
+    if (!is_terminal(out)) {
+        (void)fwrite(text.data, 1, text.size, out);
+        return;
+    }
+    buffer_init(&escaped);
+    cli_escape(text, &escaped);
+    (void)fwrite(escaped.data, 1, escaped.size, out);
+    buffer_release(&escaped);
+}
+
+size_t
+cli_safe_width(FILE *out, struct slice text)
+{
+    struct buffer escaped;
+    size_t width;
+
+    if (!is_terminal(out))
+        return cli_text_width(text);
+    buffer_init(&escaped);
+    cli_escape(text, &escaped);
+    width = cli_text_width(buffer_slice(&escaped));
+    buffer_release(&escaped);
+    return width;
+}
+
+void
+cli_put_lines(FILE *out, struct slice text)
+{
+    if (!is_terminal(out)) {
+        (void)fwrite(text.data, 1, text.size, out);
+        return;
+    }
+    for (size_t at = 0, from = 0; at < text.size; at++) {
+        bool crlf = text.data[at] == '\r' && at + 1 < text.size && text.data[at + 1] == '\n';
+        bool whole = text.data[at] == '\n' || text.data[at] == '\t' || crlf;
+
+        if (whole || at + 1 == text.size)
+            cli_put_safe(out, (struct slice){text.data + from, at - from + (whole ? 0 : 1)});
+        if (whole) {
+            (void)fputc(text.data[at], out);
+            from = at + 1;
         }
-        (void)fwrite(text.data + at, 1, length, out);
-        at += length;
     }
 }
 
@@ -140,8 +215,8 @@ cli_print_json(struct behalf_value value)
 
     buffer_init(&line);
     cli_json_value(&line, value);
-    buffer_add_byte(&line, '\n');
-    (void)fwrite(line.data, 1, line.size, stdout);
+    cli_put_safe(stdout, buffer_slice(&line));
+    (void)putchar('\n');
     buffer_release(&line);
 }
 

@@ -57,18 +57,18 @@ cell_get(const struct cli_table *table, size_t index)
 
 /* A column that is empty below its head has no width and is not shown; the first always is. */
 static size_t *
-column_widths(const struct cli_table *table)
+column_widths(const struct cli_table *table, FILE *out)
 {
     size_t *widths = memory_new_array(table->columns, sizeof *widths);
 
     for (size_t index = table->columns; index < table->end_count; index++) {
-        size_t width = cli_text_width(cell_get(table, index));
+        size_t width = cli_safe_width(out, cell_get(table, index));
 
         if (width > widths[index % table->columns])
             widths[index % table->columns] = width;
     }
     for (size_t column = 0; column < table->columns; column++) {
-        size_t width = cli_text_width(cell_get(table, column));
+        size_t width = cli_safe_width(out, cell_get(table, column));
 
         if (width > widths[column] && (widths[column] > 0 || column == 0 || table->rows == 1))
             widths[column] = width;
@@ -95,7 +95,7 @@ cli_table_print(const struct cli_table *table, FILE *out)
     static const char *const top[3] = {"┌", "┬", "┐"};
     static const char *const middle[3] = {"├", "┼", "┤"};
     static const char *const bottom[3] = {"└", "┴", "┘"};
-    size_t *widths = column_widths(table);
+    size_t *widths = column_widths(table, out);
 
     print_rule(widths, table->columns, top, out);
     for (size_t row = 0; row < table->rows; row++) {
@@ -106,7 +106,7 @@ cli_table_print(const struct cli_table *table, FILE *out)
                 continue;
             (void)fputs("│ ", out);
             cli_put_safe(out, cell);
-            (void)fprintf(out, "%*s", (int)(widths[column] - cli_text_width(cell) + 1), "");
+            (void)fprintf(out, "%*s", (int)(widths[column] - cli_safe_width(out, cell) + 1), "");
         }
         (void)fputs("│\n", out);
         if (row == 0)

@@ -55,6 +55,19 @@ cli_file_replace(struct cli *cli, const char *path, struct slice text)
     return false;
 }
 
+void
+cli_add_lines_like(struct slice original, struct slice text, struct buffer *out)
+{
+    const char *end = original.size > 0 ? memchr(original.data, '\n', original.size) : NULL;
+    bool crlf = end != NULL && end > original.data && end[-1] == '\r';
+
+    for (size_t at = 0; at < text.size; at++) {
+        if (crlf && text.data[at] == '\n')
+            buffer_add_byte(out, '\r');
+        buffer_add_byte(out, text.data[at]);
+    }
+}
+
 bool
 cli_line_next(struct slice *rest, struct slice *line)
 {

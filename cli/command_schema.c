@@ -6,6 +6,8 @@
 #include "base/memory.h"
 #include "cli/schema_load.h"
 
+#define BYTE_ORDER_MARK SLICE_LITERAL("\xEF\xBB\xBF")
+
 static enum cli_exit
 run_schema_read(struct cli *cli)
 {
@@ -21,7 +23,7 @@ run_schema_read(struct cli *cli)
         cli_print_json(behalf_reply_result(reply));
     } else {
         text = cli_get_text(behalf_reply_result(reply), "text");
-        (void)fwrite(text.data, 1, text.size, stdout);
+        cli_put_lines(stdout, text);
         if (text.size > 0 && text.data[text.size - 1] != '\n')
             (void)putchar('\n');
     }
@@ -80,7 +82,8 @@ print_lints_json(const struct schema_file *file, const struct schema_lint *lints
         buffer_add_byte(&line, '}');
     }
     buffer_add_text(&line, "]}");
-    (void)puts(line.data);
+    cli_put_lines(stdout, buffer_slice(&line));
+    (void)putchar('\n');
     buffer_release(&line);
 }
 
@@ -140,21 +143,29 @@ run_schema_validate(struct cli *cli)
 
 /* --- fmt -------------------------------------------------------------------------------------- */
 
+/* A file keeps its byte order mark and its line ends. */
 static enum cli_exit
 format_text(struct cli *cli, const char *path, struct slice text)
 {
+    struct slice mark = {text.data, slice_starts_with(text, BYTE_ORDER_MARK) ? 3 : 0};
+    struct slice body = {text.data + mark.size, text.size - mark.size};
+    struct buffer lines;
     struct buffer formatted;
     struct error error;
     char hint[512];
     enum cli_exit result = CLI_OK;
     bool changes;
 
+    buffer_init(&lines);
     buffer_init(&formatted);
-    if (schema_format(text, &formatted, &error) != BEHALF_OK) {
+    if (schema_format(body, &lines, &error) != BEHALF_OK) {
         cli_adopt_error(cli, &error);
-        buffer_release(&formatted);
-        return cli_fail_source(cli, path, text, "format the schema");
+        buffer_release(&lines);
+        return cli_fail_source(cli, path, body, "format the schema");
     }
+    buffer_add_slice(&formatted, mark);
+    cli_add_lines_like(body, buffer_slice(&lines), &formatted);
+    buffer_release(&lines);
     changes = !slice_equal(text, buffer_slice(&formatted));
     if (cli->check && changes) {
         (void)snprintf(hint, sizeof hint, "behalf schema fmt --write %s", path);
@@ -163,7 +174,7 @@ format_text(struct cli *cli, const char *path, struct slice text)
         result =
             !changes || cli_file_replace(cli, path, buffer_slice(&formatted)) ? CLI_OK : CLI_USAGE;
     } else if (!cli->check) {
-        (void)fwrite(formatted.data, 1, formatted.size, stdout);
+        cli_put_lines(stdout, buffer_slice(&formatted));
     }
     buffer_release(&formatted);
     return result;

@@ -264,7 +264,8 @@ run_reflect(struct cli *cli)
         return result;
     buffer_init(&line);
     reflect(&described, &line);
-    (void)puts(line.data);
+    cli_put_lines(stdout, buffer_slice(&line));
+    (void)putchar('\n');
     buffer_release(&line);
     schema_unref(described.schema);
     return CLI_OK;
@@ -286,7 +287,7 @@ run_compile(struct cli *cli)
     schema_unref(described.schema);
     buffer_init(&text);
     if (schema_format(file.text, &text, &error) == BEHALF_OK) {
-        (void)fwrite(text.data, 1, text.size, stdout);
+        cli_put_lines(stdout, buffer_slice(&text));
     } else {
         cli_adopt_error(cli, &error);
         result = cli_fail(cli, "print the schema");

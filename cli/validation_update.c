@@ -1,5 +1,6 @@
 /* validation_update.c - a validation file with its `validation` block written anew. Lines before
  * and behind the block are copied as they are; comments inside of it are lost with it. */
+#include "cli/cli.h"
 #include "cli/validation.h"
 
 /* Offset of the beginning of a line (from 1), or of the end of the text. */
@@ -68,6 +69,7 @@ validation_rewrite(struct slice text, const struct validation_file *file,
 {
     size_t from = line_offset(text, file->block_first);
     size_t to = line_offset(text, file->block_last + 1);
+    struct buffer made;
 
     if (!slice_starts_with((struct slice){text.data + from, text.size - from},
                            SLICE_LITERAL("validation:"))) {
@@ -77,9 +79,12 @@ validation_rewrite(struct slice text, const struct validation_file *file,
         return BEHALF_MALFORMED_REQUEST;
     }
     buffer_add(out, text.data, from);
-    buffer_add_text(out, count > 0 ? "validation:\n" : "validation: {}\n");
+    buffer_init(&made);
+    buffer_add_text(&made, count > 0 ? "validation:\n" : "validation: {}\n");
     for (size_t index = 0; index < count; index++)
-        add_block(out, &blocks[index]);
+        add_block(&made, &blocks[index]);
+    cli_add_lines_like(text, buffer_slice(&made), out);
+    buffer_release(&made);
     buffer_add(out, text.data + to, text.size - to);
     return BEHALF_OK;
 }

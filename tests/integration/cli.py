@@ -135,6 +135,12 @@ def formatting(ask, files):
     ask.expect(["schema", "fmt", "--write", loose], 0, "")
     ask.expect(["schema", "fmt", "--check", loose], 0, "")
     ask.expect(["schema", "fmt", "--check", "--write", loose], 1, "", None)
+    windows = "\ufeff" + want.replace("\n", "\r\n")
+    with open(loose, "wb") as file:
+        file.write(b"\xef\xbb\xbfdefinition user{}\r\ndefinition doc{relation reader:user}\r\n")
+    ask.expect(["schema", "fmt", "--write", loose], 0, "")
+    with open(loose, "rb") as file:
+        assert file.read() == windows.encode()
     ask.expect(["schema", "fmt", "-"], 0, want, text=want)
     ask.expect(["schema", "fmt", "-"], 1, "", None, text="definition {")
 

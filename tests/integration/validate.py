@@ -423,6 +423,11 @@ def update(folder):
         assert file.read() == GOOD + "# tail\n"
     expect(["validate", "--update", "stale.yaml"], 0, "ok stale.yaml: %s\n" % COUNTS,
            folder=folder.path)
+    with open(path, "wb") as file:
+        file.write(b"\xef\xbb\xbf" + stale.replace("\n", "\r\n").encode())
+    expect(["validate", "--update", "stale.yaml"], 0, None, folder=folder.path)
+    with open(path, "rb") as file:
+        assert file.read() == b"\xef\xbb\xbf" + (GOOD + "# tail\n").replace("\n", "\r\n").encode()
     indented = "{\"schema\": \"definition user {}\", \"validation\": {\"user:a#b\": []}}"
     path = folder.put("flow.yaml", indented)
     expect(["validate", "--update", "flow.yaml"], 3, None, folder=folder.path)
