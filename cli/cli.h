@@ -152,8 +152,8 @@ bool cli_file_load(const char *path, struct buffer *out, int *problem) BEHALF_MU
  * error. */
 bool cli_file_replace(struct cli *cli, const char *path, struct slice text) BEHALF_MUST_USE;
 
-/* Appends `text`, whose lines end in LF, with the line ends of `original`: CRLF where its first line
- * ends so. */
+/* Appends `text`, whose lines end in LF, with the line ends of `original`: CRLF where its first
+ * line ends so. */
 void cli_add_lines_like(struct slice original, struct slice text, struct buffer *out);
 
 /* Takes the next line off `rest`, without its end (\n or \r\n). False at the end. */
@@ -246,9 +246,9 @@ void cli_say_until(struct slice until);
 
 /* --- printing (cli_print.c, cli_table.c, cli_json.c) ------------------------------------------ */
 
-/* Text from outside. To a terminal (standard output or error), what it would obey or hide is written
- * as `\u202E`, and bytes that are no UTF-8 as `\xFF`; to anything else the text goes as it is. JSON
- * stays JSON of the same value. */
+/* Text from outside. To a terminal (standard output or error), what it would obey or hide is
+ * written as `\u202E`, and bytes that are no UTF-8 as `\xFF`; to anything else the text goes as it
+ * is. JSON stays JSON of the same value. */
 void cli_put_safe(FILE *out, struct slice text);
 
 /* The same for text of many lines: line ends and tabs are kept. */

@@ -178,10 +178,12 @@ enum explanation_kind {
 
 /* Why a decision is what it is. Of an allow: a smallest proof. Of a deny: per branch the first
  * thing missing or failing, the nearest to an allow first. Of a conditional: the undecided
- * conditions. At most EXPLAIN_NODES_MAX nodes. A node has the outcome of its children, but for an
- * EXCLUSION, whose right side speaks by the opposite one. What is cut says so in `message`; a
- * member that stands in the tree twice has its children once. docs/explain.md */
+ * conditions. At most EXPLAIN_NODES_MAX nodes, and EXPLAIN_DEPTH_MAX of them on any way down. A
+ * node has the outcome of its children, but for an EXCLUSION, whose right side speaks by the
+ * opposite one. What is cut says so in `message`; a member that stands in the tree twice has its
+ * children once. docs/explain.md */
 #define EXPLAIN_NODES_MAX 1000
+#define EXPLAIN_DEPTH_MAX 100 /* nodes from the root down, both ends included */
 
 struct explanation {
     enum explanation_kind kind;

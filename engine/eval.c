@@ -297,6 +297,7 @@ eval_push(struct eval *eval, uint64_t object, uint32_t rewrite, uint32_t entry, 
     frame->gathered_count = 0;
     frame->gathered_size = 0;
     frame->walk.batch = NULL;
+    frame->walk.batch_size = 0;
     return walks_edges(op) ? eval_walk_start(eval, frame, error) : BEHALF_OK;
 }
 

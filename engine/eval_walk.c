@@ -326,7 +326,7 @@ eval_walk_start(struct eval *eval, struct eval_frame *frame, struct error *error
     walk->range.node = frame->object;
     walk->range.relation = eval->binding->member_labels[row->member];
     walk->hops = NULL;
-    walk->batch_size = walk->batch_count = walk->batch_at = 0;
+    walk->batch_count = walk->batch_at = 0;
     walk->narrow = NULL;
     walk->batch_full = false;
     walk->more = false;

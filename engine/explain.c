@@ -13,6 +13,7 @@
 
 static const char told_already[] = "explained elsewhere in this tree";
 static const char too_large[] = "not explained further: the tree is as large as it may be";
+static const char too_deep[] = "not explained further: the tree is as deep as it may be";
 static const char too_costly[] = "not explained further: the budget of the request is spent";
 static const char not_smallest[] = "a proof; a smaller one may exist, not all were looked at";
 static const char not_counted[] = "and others, which were not counted";
@@ -21,7 +22,8 @@ static const char not_counted[] = "and others, which were not counted";
 struct task {
     struct claim *claim;
     struct explanation *node;
-    bool brief; /* why something that is subtracted does not hold */
+    uint32_t depth; /* the root has 1 */
+    bool brief;     /* why something that is subtracted does not hold */
 };
 
 struct builder {
@@ -336,8 +338,8 @@ new_node(struct builder *builder)
 }
 
 static enum status
-add_node(struct builder *builder, struct claim *claim, bool brief, const struct explanation **added,
-         struct error *error)
+add_node(struct builder *builder, struct claim *claim, uint32_t depth, bool brief,
+         const struct explanation **added, struct error *error)
 {
     struct claim *told = told_by(claim, brief);
     struct explanation *node = new_node(builder);
@@ -347,7 +349,7 @@ add_node(struct builder *builder, struct claim *claim, bool brief, const struct 
     if (status != BEHALF_OK)
         return status;
     builder->tasks[builder->task_count++] =
-        (struct task){.claim = told, .node = node, .brief = brief};
+        (struct task){.claim = told, .node = node, .depth = depth, .brief = brief};
     *added = node;
     return BEHALF_OK;
 }
@@ -396,8 +398,8 @@ add_children(struct builder *builder, const struct task *task, struct branches *
         return budget_memory_spent(error);
     node->children = children;
     for (size_t i = 0; status == BEHALF_OK && i < branches->count; i++) {
-        status = add_node(builder, branches->claims[i], task->brief || (proof && i == 1),
-                          &children[i], error);
+        status = add_node(builder, branches->claims[i], task->depth + 1,
+                          task->brief || (proof && i == 1), &children[i], error);
         node->child_count += status == BEHALF_OK;
     }
     if (status != BEHALF_OK || branches->omitted == 0)
@@ -425,6 +427,10 @@ open_node(struct builder *builder, const struct task *task, struct error *error)
     }
     task->claim->shown = true;
     choose(task->claim, task->brief, &branches);
+    if (branches.count > 0 && task->depth == EXPLAIN_DEPTH_MAX) {
+        task->node->message = slice_of(too_deep);
+        return BEHALF_OK;
+    }
     if (branches.count > 0)
         return add_children(builder, task, &branches, error);
     if (is_unfinished(task->claim))
@@ -488,7 +494,7 @@ explain(struct snapshot *snapshot, const struct explain_question *question,
     status = search_run(&search, error);
     if (status != BEHALF_OK || search.claim_count == 0)
         return status;
-    status = add_node(&builder, search.claims[0], false, explanation, error);
+    status = add_node(&builder, search.claims[0], 1, false, explanation, error);
     if (status == BEHALF_OK && search.claims[0]->outcome == OUTCOME_ALLOW &&
         (search.bound || search.cut))
         builder.tasks[0].node->message = slice_of(not_smallest);

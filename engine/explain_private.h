@@ -32,8 +32,9 @@ struct claim {
     uint64_t object;
     uint32_t member;  /* MEMBER, IDENTITY; of RELATIONSHIP, ABSENT and arrows: the relation */
     uint32_t rewrite; /* of an operator; SCHEMA_NONE: the chain of delegation, or no operator */
-    uint32_t scope;   /* whose membership: 0 = the subject's, i = that of the hop i - 1 */
-    uint32_t subject_member; /* RELATIONSHIP, ABSENT */
+    const struct value *spine; /* EXCLUSION: its value, then those of the exclusions on its left */
+    uint32_t scope;            /* whose membership: 0 = the subject's, i = that of the hop i - 1 */
+    uint32_t subject_member;   /* RELATIONSHIP, ABSENT */
     uint64_t subject;
     const struct edge_traits *traits; /* RELATIONSHIP; NULL when it is plain */
     struct value condition;           /* the same: of the traits alone */

@@ -137,6 +137,98 @@ leaf_claim(struct search *search, const struct claim *under, uint32_t rewrite, s
     return status == BEHALF_OK ? add_claim(search, &made, claim, error) : status;
 }
 
+/* --- exclusions ---
+ *
+ * `a - b - c` is an exclusion with an exclusion on its left, as deep as the schema is long. Each of
+ * them evaluated alone would cost the square of that, so all values are found on one way up. */
+
+static uint32_t
+left_of(const struct schema *schema, uint32_t exclusion)
+{
+    return schema->operands[schema->rewrites[exclusion].first];
+}
+
+static uint32_t
+spine_length(const struct schema *schema, uint32_t rewrite)
+{
+    uint32_t length = 0;
+
+    for (; schema->rewrites[rewrite].op == REWRITE_EXCLUSION; rewrite = left_of(schema, rewrite))
+        length++;
+    return length;
+}
+
+/* The value of an exclusion out of that of its left side; as in an evaluation, a right side is not
+ * asked where the left side denies. */
+static enum status
+subtract(struct search *search, const struct claim *under, uint32_t exclusion, struct value *value,
+         struct error *error)
+{
+    uint32_t right = search->schema->operands[search->schema->rewrites[exclusion].first + 1];
+    struct value subtracted;
+    enum status status;
+
+    if (!value->upper)
+        return BEHALF_OK;
+    status = eval_operand(eval_of(search, under), under->object, right, &subtracted, error);
+    if (status != BEHALF_OK)
+        return status;
+    return value_combine(VALUE_DECISION, VALUE_EXCLUSION, search->arena, value, &subtracted)
+               ? BEHALF_OK
+               : budget_memory_spent(error);
+}
+
+/* The values of an exclusion and of those on its left, the outermost first. */
+static enum status
+evaluate_spine(struct search *search, const struct claim *under, uint32_t rewrite,
+               const struct value **spine, struct error *error)
+{
+    uint32_t length = spine_length(search->schema, rewrite);
+    struct value *values = arena_take_array(search->arena, length, sizeof *values);
+    uint32_t *exclusions = arena_take_array(search->arena, length, sizeof *exclusions);
+    struct value value;
+    enum status status;
+
+    if (values == NULL || exclusions == NULL)
+        return budget_memory_spent(error);
+    for (uint32_t at = 0; at < length; at++, rewrite = left_of(search->schema, rewrite))
+        exclusions[at] = rewrite;
+    status = eval_operand(eval_of(search, under), under->object, rewrite, &value, error);
+    for (uint32_t at = length; status == BEHALF_OK && at > 0; at--) {
+        status = subtract(search, under, exclusions[at - 1], &value, error);
+        values[at - 1] = value;
+    }
+    *spine = values;
+    return status;
+}
+
+static enum status
+exclusion_claim(struct search *search, const struct claim *under, uint32_t rewrite,
+                struct claim **claim, struct error *error)
+{
+    bool left =
+        under->kind == EXPLAIN_EXCLUSION && left_of(search->schema, under->rewrite) == rewrite;
+    struct claim made = {
+        .kind = EXPLAIN_EXCLUSION,
+        .object = under->object,
+        .member = SCHEMA_NONE,
+        .rewrite = rewrite,
+        .scope = under->scope,
+    };
+    enum status status = BEHALF_OK;
+
+    if (left)
+        made.spine = under->spine + 1;
+    else
+        status = evaluate_spine(search, under, rewrite, &made.spine, error);
+    if (status != BEHALF_OK)
+        return status;
+    made.value = made.spine[0];
+    return add_claim(search, &made, claim, error);
+}
+
+/* --- other operators --- */
+
 static enum status
 operator_claim(struct search *search, const struct claim *under, uint32_t rewrite,
                enum explanation_kind kind, struct claim **claim, struct error *error)
@@ -176,7 +268,7 @@ operand_claim(struct search *search, const struct claim *under, uint32_t rewrite
     case REWRITE_INTERSECTION:
         return operator_claim(search, under, rewrite, EXPLAIN_INTERSECTION, claim, error);
     case REWRITE_EXCLUSION:
-        return operator_claim(search, under, rewrite, EXPLAIN_EXCLUSION, claim, error);
+        return exclusion_claim(search, under, rewrite, claim, error);
     case REWRITE_ARROW_ALL:
         return operator_claim(search, under, rewrite, EXPLAIN_ALL, claim, error);
     }
