@@ -250,6 +250,8 @@ void cli_say_until(struct slice until);
  * written as `\u202E`, and bytes that are no UTF-8 as `\xFF`; to anything else the text goes as it
  * is. JSON stays JSON of the same value. */
 void cli_put_safe(FILE *out, struct slice text);
+/* Words of a server to its reader, escaped wherever they go: a log is shown at a terminal later. */
+void cli_put_message(FILE *out, struct slice text);
 
 /* The same for text of many lines: line ends and tabs are kept. */
 void cli_put_lines(FILE *out, struct slice text);

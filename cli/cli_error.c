@@ -71,7 +71,7 @@ put_hint(bool color, const char *hint)
     if (hint[0] == '\0')
         return;
     (void)fprintf(stderr, "%shint:%s ", cli_color(color, COLOR_BOLD), cli_color(color, COLOR_NONE));
-    cli_put_safe(stderr, slice_of(hint));
+    cli_put_message(stderr, slice_of(hint));
     (void)fputc('\n', stderr);
 }
 
@@ -86,10 +86,10 @@ put_message(const struct cli *cli, const char *action)
                   cli_color(color, COLOR_NONE));
     if (strncmp(error->message, "cannot ", 7) != 0)
         (void)fprintf(stderr, "cannot %s: ", action);
-    cli_put_safe(stderr, slice_of(error->message));
+    cli_put_message(stderr, slice_of(error->message));
     if (error->reason[0] != '\0') {
         (void)fputs(" (", stderr);
-        cli_put_safe(stderr, slice_of(error->reason));
+        cli_put_message(stderr, slice_of(error->reason));
         (void)fputc(')', stderr);
     }
     (void)fputc('\n', stderr);
@@ -160,7 +160,7 @@ fail_plainly(struct cli *cli, enum cli_exit code, const char *hint, const char *
     }
     (void)fprintf(stderr, "%sbehalf:%s ", cli_color(color, COLOR_BAD),
                   cli_color(color, COLOR_NONE));
-    cli_put_safe(stderr, slice_of(cli->error.message));
+    cli_put_message(stderr, slice_of(cli->error.message));
     (void)fputc('\n', stderr);
     put_hint(color, cli->error.hint);
     return code;

@@ -44,9 +44,9 @@ cli_say_undecided(struct cli *cli, struct behalf_value items, const char *name)
         (void)fputs("behalf: undecided: ", stderr);
         cli_put_safe(stderr, cli_get_text(one, name));
         (void)fputs(": ", stderr);
-        cli_put_safe(stderr, cli_get_text(problem, "message"));
+        cli_put_message(stderr, cli_get_text(problem, "message"));
         (void)fputs(" (", stderr);
-        cli_put_safe(stderr, cli_get_text(problem, "reason"));
+        cli_put_message(stderr, cli_get_text(problem, "reason"));
         (void)fputs(")\n", stderr);
     }
     return undecided;

@@ -50,18 +50,23 @@ is_terminal(FILE *out)
 }
 
 void
-cli_put_safe(FILE *out, struct slice text)
+cli_put_message(FILE *out, struct slice text)
 {
     struct buffer escaped;
 
-    if (!is_terminal(out)) {
-        (void)fwrite(text.data, 1, text.size, out);
-        return;
-    }
     buffer_init(&escaped);
     cli_escape(text, &escaped);
     (void)fwrite(escaped.data, 1, escaped.size, out);
     buffer_release(&escaped);
+}
+
+void
+cli_put_safe(FILE *out, struct slice text)
+{
+    if (is_terminal(out))
+        cli_put_message(out, text);
+    else
+        (void)fwrite(text.data, 1, text.size, out);
 }
 
 size_t

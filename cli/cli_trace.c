@@ -14,7 +14,7 @@ put_relationship(struct behalf_value relationship, FILE *out)
 
     buffer_init(&text);
     cli_relationship_text(relationship, &text);
-    cli_put_safe(out, buffer_slice(&text));
+    cli_put_message(out, buffer_slice(&text));
     buffer_release(&text);
 }
 
