@@ -14,7 +14,7 @@ put_relationship(struct behalf_value relationship, FILE *out)
 
     buffer_init(&text);
     cli_relationship_text(relationship, &text);
-    cli_put_message(out, buffer_slice(&text));
+    cli_put_safe(out, buffer_slice(&text));
     buffer_release(&text);
 }
 
@@ -58,12 +58,12 @@ put_outcome(struct cli *cli, struct behalf_value node, FILE *out)
     } else {
         (void)fprintf(out, "%serror%s ", cli_color(cli->color, COLOR_BAD),
                       cli_color(cli->color, COLOR_NONE));
-        cli_put_safe(out, cli_get_text(problem, "reason"));
+        cli_put_message(out, cli_get_text(problem, "reason"));
         message = cli_get_text(problem, "message");
     }
     if (message.size > 0) {
         (void)fputs(": ", out);
-        cli_put_safe(out, message);
+        cli_put_message(out, message);
     }
 }
 
