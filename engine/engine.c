@@ -132,7 +132,7 @@ engine_open(const struct engine_options *options, struct engine **engine, struct
     if (status == BEHALF_OK)
         status = publish_stored(made, error);
     if (status == BEHALF_OK) {
-        made->pool = pool_new(made, options->workers > 0 ? options->workers : env_core_count());
+        made->pool = pool_new(made, options->workers > 0 ? options->workers : env_core_count() + 1);
         made->writer = writer_new(made);
         *engine = made;
     } else {

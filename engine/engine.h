@@ -36,7 +36,7 @@ struct store;
 struct engine_options {
     struct store *store;       /* borrowed; outlives the engine */
     const struct env *env;     /* borrowed */
-    unsigned workers;          /* threads of the pool; 0 = one per core */
+    unsigned workers;          /* threads of the pool; 0 = one per core and one more */
     size_t graph_memory_bytes; /* for edge sets and names; 0 = default, 1 = as good as none. Beside
                                   it a 32nd part for the next pages of lookups */
     int64_t sweep_every_ns;    /* how often expired relationships are removed; 0 = default */
