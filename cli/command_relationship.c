@@ -17,13 +17,34 @@ struct transaction {
     size_t *precondition_lines;
 };
 
-static enum cli_exit
-say_written(struct cli *cli, const char *member, const char *token)
+static bool
+has_deletes(const struct transaction *transaction)
 {
-    if (cli->json)
-        (void)printf("{\"%s\":\"%s\"}\n", member, token);
-    else
-        (void)printf("%s %s\n", member, token);
+    for (size_t index = 0; index < transaction->update_count; index++)
+        if (transaction->updates[index].operation == BEHALF_DELETE)
+            return true;
+    return false;
+}
+
+/* A delete of what is not stored is no failure, for deleting again must be safe; but it is told. */
+static enum cli_exit
+say_written(struct cli *cli, const struct transaction *transaction, struct behalf_value result)
+{
+    struct slice token = cli_get_text(result, "written_at");
+    uint64_t deleted;
+
+    if (token.size == 0)
+        return cli_fail_reply(cli, "write relationships", "written_at");
+    if (cli->json) {
+        cli_print_json(result);
+        return CLI_OK;
+    }
+    if (has_deletes(transaction) &&
+        behalf_value_uint(behalf_value_get(result, "deleted"), &deleted))
+        (void)printf("deleted %llu\n", (unsigned long long)deleted);
+    (void)fputs("written_at ", stdout);
+    cli_put_safe(stdout, token);
+    (void)putchar('\n');
     return CLI_OK;
 }
 
@@ -85,14 +106,18 @@ send_transaction(struct cli *cli, const struct transaction *transaction, const c
                                       .preconditions = transaction->preconditions,
                                       .precondition_count = transaction->precondition_count,
                                       .idempotency_key = cli->idempotency_key};
-    char token[BEHALF_TOKEN_SIZE];
+    struct behalf_reply *reply;
     enum cli_exit result = cli_connect(cli);
     size_t line;
 
     if (result != CLI_OK)
         return result;
-    if (behalf_relationships_write(cli->client, &sent, token, &cli->error) == BEHALF_SUCCESS)
-        return say_written(cli, "written_at", token);
+    if (behalf_relationships_write_reply(cli->client, &sent, &reply, &cli->error) ==
+        BEHALF_SUCCESS) {
+        result = say_written(cli, transaction, behalf_reply_result(reply));
+        behalf_reply_free(reply);
+        return result;
+    }
     line = path != NULL ? line_of_error(transaction, &cli->error) : 0;
     if (line == 0)
         return cli_fail(cli, "write relationships");
@@ -342,6 +367,7 @@ const struct command cli_relationship_commands[] = {
      "All in one transaction.\n", OPTION_KEY, 1, CLI_UPDATES_MAX, run_touch},
     {"relationship", "delete", "RELATIONSHIP...",
      "delete relationships, or all that --filter selects",
+     "Says how many were deleted: what is not stored is none, and no failure.\n"
      "By filter all that matches is deleted, in transactions of 1,000. With --limit it is one\n"
      "transaction of at most so many, and exit code 4 when more match; with --all too, --limit\n"
      "is the size of a transaction.\n\n" FILTER_HELP,

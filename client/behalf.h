@@ -349,6 +349,11 @@ BEHALF_API enum behalf_status behalf_relationships_write(
     struct behalf_client *client, const struct behalf_transaction *transaction, char *written_at,
     struct behalf_error *error);
 
+/* As behalf_relationships_write, with all that the server tells of the write. */
+BEHALF_API enum behalf_status behalf_relationships_write_reply(
+    struct behalf_client *client, const struct behalf_transaction *transaction,
+    struct behalf_reply **reply, struct behalf_error *error);
+
 /* Deletes at most `limit` (0 = the server's default) in one transaction. */
 BEHALF_API enum behalf_status behalf_relationships_delete(struct behalf_client *client,
                                                           const struct behalf_filter *filter,

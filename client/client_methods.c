@@ -566,20 +566,29 @@ write_transaction(struct behalf_writer *writer, const struct behalf_transaction 
 }
 
 enum behalf_status
-behalf_relationships_write(struct behalf_client *client,
-                           const struct behalf_transaction *transaction, char *written_at,
-                           struct behalf_error *error)
+behalf_relationships_write_reply(struct behalf_client *client,
+                                 const struct behalf_transaction *transaction,
+                                 struct behalf_reply **reply, struct behalf_error *error)
 {
     struct behalf_writer *writer;
-    struct behalf_reply *reply;
-    enum behalf_status status;
 
     if (transaction->update_count > UINT32_MAX || transaction->precondition_count > UINT32_MAX)
         return client_error_set(error, BEHALF_FAILED_USAGE, "cannot write: too many updates");
     writer = behalf_writer_new();
     if (writer != NULL)
         write_transaction(writer, transaction);
-    status = call_with(client, "relationships.write", writer, BEHALF_SUCCESS, &reply, error);
+    return call_with(client, "relationships.write", writer, BEHALF_SUCCESS, reply, error);
+}
+
+enum behalf_status
+behalf_relationships_write(struct behalf_client *client,
+                           const struct behalf_transaction *transaction, char *written_at,
+                           struct behalf_error *error)
+{
+    struct behalf_reply *reply;
+    enum behalf_status status =
+        behalf_relationships_write_reply(client, transaction, &reply, error);
+
     if (status != BEHALF_SUCCESS)
         return status;
     return finish_token(reply, "relationships.write", "written_at", written_at, error);

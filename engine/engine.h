@@ -488,8 +488,9 @@ struct engine_write {
     struct error error;
     struct engine_token written_at;
     uint64_t revision;
-    uint64_t count; /* WRITE_DELETE, WRITE_SWEEP: deleted */
-    bool complete;  /* the same: nothing more matches */
+    uint64_t count; /* deleted; of what had expired only WRITE_SWEEP counts anything */
+    bool complete;  /* WRITE_DELETE, WRITE_SWEEP: nothing more matches */
+    bool repeated;  /* happened before, with the same idempotency key: `count` is not known */
 
     void (*done)(struct engine_write *write);
     void *owner;

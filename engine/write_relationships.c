@@ -336,29 +336,6 @@ check_distinct(struct table *seen, const struct update *updates, struct resolved
 
 /* --- changing the transaction --- */
 
-/* A name that was never stored has no edge to remove, and is not stored for that. */
-static enum status
-apply_delete(struct store_transaction *transaction, const struct update *update,
-             const struct resolved_update *resolved, struct edge_key *key, struct error *error)
-{
-    const struct store_snapshot *snapshot = store_transaction_snapshot(transaction);
-    bool found = false;
-    enum status status =
-        store_node_find(snapshot, resolved->resource_type, update->relationship.resource.id,
-                        &key->resource, &found, error);
-
-    if (status != BEHALF_OK || !found)
-        return status;
-    if (update->relationship.subject.wildcard)
-        key->subject = NODE_WILDCARD(resolved->subject_type);
-    else
-        status = store_node_find(snapshot, resolved->subject_type, update->relationship.subject.id,
-                                 &key->subject, &found, error);
-    if (status != BEHALF_OK || !found)
-        return status;
-    return store_transaction_remove(transaction, key, &found, error);
-}
-
 /* Whether what stood at the key when the transaction began is there for readers: a relationship
  * that has expired is not, swept or not. */
 static enum status
@@ -376,6 +353,32 @@ was_there(const struct write_group *group, const struct store_transaction *trans
     buffer_release(&context);
     *there = *there && (edge.expires_at == 0 || edge.expires_at > group->time.now);
     return status;
+}
+
+/* A name that was never stored has no edge to remove, and is not stored for that. */
+static enum status
+apply_delete(const struct write_group *group, struct store_transaction *transaction,
+             const struct update *update, const struct resolved_update *resolved,
+             struct edge_key *key, bool *deleted, struct error *error)
+{
+    const struct store_snapshot *snapshot = store_transaction_snapshot(transaction);
+    bool found = false;
+    enum status status =
+        store_node_find(snapshot, resolved->resource_type, update->relationship.resource.id,
+                        &key->resource, &found, error);
+
+    if (status != BEHALF_OK || !found)
+        return status;
+    if (update->relationship.subject.wildcard)
+        key->subject = NODE_WILDCARD(resolved->subject_type);
+    else
+        status = store_node_find(snapshot, resolved->subject_type, update->relationship.subject.id,
+                                 &key->subject, &found, error);
+    if (status != BEHALF_OK || !found)
+        return status;
+    status = store_transaction_remove(transaction, key, &found, error);
+    return status == BEHALF_OK && found ? was_there(group, transaction, key, deleted, error)
+                                        : status;
 }
 
 static enum status
@@ -414,7 +417,7 @@ apply_put(const struct write_group *group, struct store_transaction *transaction
 
 static enum status
 apply_update(const struct write_group *group, struct store_transaction *transaction,
-             const struct update *update, const struct resolved_update *resolved,
+             const struct update *update, const struct resolved_update *resolved, bool *deleted,
              struct error *error)
 {
     struct edge_key key = {
@@ -427,7 +430,7 @@ apply_update(const struct write_group *group, struct store_transaction *transact
     case UPDATE_TOUCH:
         return apply_put(group, transaction, update, resolved, &key, error);
     case UPDATE_DELETE:
-        return apply_delete(transaction, update, resolved, &key, error);
+        return apply_delete(group, transaction, update, resolved, &key, deleted, error);
     }
     return error_set(error, BEHALF_MALFORMED_REQUEST, "an update is create, touch or delete");
 }
@@ -486,9 +489,13 @@ write_relationships(struct write_group *group, struct store_transaction *transac
     status = check_updates(group, write, resolved, &write->error);
     if (status == BEHALF_OK)
         status = write_check_preconditions(group, transaction, write);
+    write->count = 0;
     for (size_t index = 0; status == BEHALF_OK && index < write->update_count; index++) {
+        bool deleted = false;
+
         status = apply_update(group, transaction, &write->updates[index], &resolved[index],
-                              &write->error);
+                              &deleted, &write->error);
+        write->count += deleted;
         if (status != BEHALF_OK)
             error_index(&write->error, index);
     }

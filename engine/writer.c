@@ -66,15 +66,14 @@ check_sizes(const struct engine_write *write, struct error *error)
 
 /* A request that was accepted before is answered from memory, whatever changed since. */
 static enum status
-find_repeated(const struct store_transaction *transaction, int64_t now, struct engine_write *write,
-              bool *repeated)
+find_repeated(const struct store_transaction *transaction, int64_t now, struct engine_write *write)
 {
     const struct store_snapshot *snapshot = store_transaction_snapshot(transaction);
     struct store_request request = {0};
     bool found = false;
     enum status status = BEHALF_OK;
 
-    *repeated = false;
+    write->repeated = false;
     if (write->idempotency_key.size == 0)
         return BEHALF_OK;
     status =
@@ -89,7 +88,7 @@ find_repeated(const struct store_transaction *transaction, int64_t now, struct e
         return BEHALF_IDEMPOTENCY_KEY_REUSED;
     }
     write->revision = request.revision;
-    *repeated = true;
+    write->repeated = true;
     return BEHALF_OK;
 }
 
@@ -194,7 +193,6 @@ static enum status
 run_one(struct writer *writer, struct engine_write *write)
 {
     struct store_transaction *transaction = NULL;
-    bool repeated = false;
     enum status status = check_sizes(write, &write->error);
 
     if (status != BEHALF_OK)
@@ -206,10 +204,10 @@ run_one(struct writer *writer, struct engine_write *write)
     if (status != BEHALF_OK)
         return status;
     writer->group.time = clock_read(&writer->engine->clock);
-    status = find_repeated(transaction, writer->group.time.kept, write, &repeated);
-    if (status == BEHALF_OK && !repeated)
+    status = find_repeated(transaction, writer->group.time.kept, write);
+    if (status == BEHALF_OK && !write->repeated)
         status = decide(writer, transaction, write);
-    if (status == BEHALF_OK && !repeated)
+    if (status == BEHALF_OK && !write->repeated)
         status = commit(writer, transaction, write);
     else
         store_transaction_abort(transaction);

@@ -39,9 +39,14 @@ method_relationships_write(const struct method_context *context, struct reader a
 void
 method_relationships_written(const struct engine_write *write, struct buffer *out)
 {
-    codec_put_map(out, 1);
+    codec_put_map(out, 2);
     codec_put_literal(out, "written_at");
     result_put_token(out, &write->written_at);
+    codec_put_literal(out, "deleted");
+    if (write->repeated)
+        codec_put_nil(out);
+    else
+        codec_put_unsigned(out, write->count);
 }
 
 struct delete_arguments {

@@ -212,7 +212,7 @@ def transactions(ask, files):
                  "must-not-match document:plan#banned\n\n"
                  "create document:new#owner@user:ann\ntouch document:new#viewer@user:bob\n"
                  "delete document:none#viewer@user:bob\n")
-    ask.expect(["relationship", "write", path], 0, "written_at TOKEN\n")
+    ask.expect(["relationship", "write", path], 0, "deleted 0\nwritten_at TOKEN\n")
     ask.expect("check document:new view user:bob", 0, "allow\n")
     code, out, err = run(["relationship", "write", path], ask.endpoint)
     assert (code, out) == (3, "") and "ATTEMPT_TO_RECREATE_RELATIONSHIP" in err, err
@@ -237,6 +237,39 @@ def transactions(ask, files):
     ask.expect("relationship delete", 1, "",
                "behalf: delete what? Relationships, or --filter FILTER\n"
                "hint: see behalf relationship delete --help\n")
+
+
+def deletes(ask, files):
+    """Deleting what is not there is no failure, but is told from deleting something."""
+    one, two = "document:gone#viewer@user:a", "document:gone#viewer@user:b"
+    touch = ["relationship", "touch", one, two]
+    ask.expect(touch, 0, "written_at TOKEN\n")
+    ask.expect(["relationship", "delete", one], 0, "deleted 1\nwritten_at TOKEN\n")
+    ask.expect(["relationship", "delete", one], 0, "deleted 0\nwritten_at TOKEN\n")
+    ask.expect(["relationship", "delete", one, two], 0, "deleted 1\nwritten_at TOKEN\n")
+    ask.expect(["relationship", "delete", "document:never#viewer@user:never"], 0,
+               "deleted 0\nwritten_at TOKEN\n")
+    ask.expect(touch, 0, None)
+    assert ask.json("relationship delete %s %s" % (one, two))["deleted"] == 2
+    assert ask.json("relationship delete %s %s" % (one, two))["deleted"] == 0
+    assert ask.json("relationship delete --filter document:gone")["count"] == 0
+    ask.expect("relationship delete --filter document:gone", 0, "deleted 0\ndeleted_at TOKEN\n")
+    ask.expect("relationship delete document:gone#viewr@user:a", 3, "", None)
+    ask.expect("relationship delete --filter document:gone#viewr", 3, "", None)
+    ask.expect(touch + ["--idempotency-key", "gone-1"], 0, "written_at TOKEN\n")
+    delete = ["relationship", "delete", one, two, "--idempotency-key", "gone-2"]
+    ask.expect(delete, 0, "deleted 2\nwritten_at TOKEN\n")
+    ask.expect(delete, 0, "written_at TOKEN\n")
+    ask.expect(["relationship", "write", "-"], 0, "deleted 1\nwritten_at TOKEN\n",
+               text="touch %s\ndelete document:plan#owner@user:ann\n" % two)
+    ask.expect("relationship touch document:plan#owner@user:ann", 0, None)
+    ask.expect(["relationship", "delete", two], 0, "deleted 1\nwritten_at TOKEN\n")
+    for reply in ({}, {"written_at": None}, {"written_at": 1, "deleted": 1}):
+        code, out, err = run(["relationship", "delete", one], answers(reply))
+        assert (code, out) == (2, "") and "the reply has no 'written_at'" in err, (reply, code, err)
+    # A server that does not count.
+    Asker(answers({"written_at": "T" * 40})).expect(["relationship", "delete", one], 0,
+                                                    "written_at TOKEN\n")
 
 
 def checks(ask, files):
@@ -845,7 +878,8 @@ def main():
 
     try:
         ask = Asker(server.address)
-        for group in (schema, formatting, relationships, public_grants, transactions, checks, contexts, conditions,
+        for group in (schema, formatting, relationships, public_grants, transactions, deletes,
+                      checks, contexts, conditions,
                       conditional_relationships,
                       bulk, lookups, expansion, wrong_bench, imports, repeated_lines, bad_imports,
                       interrupted_import, whole, deep_trees, usage_as_json, exit_codes,

@@ -417,6 +417,25 @@ def idempotency(client, server):
 
 
 @case
+def deletes_are_counted(client, server):
+    """How many delete updates found their relationship; unknown when the write is a repeated one."""
+    names = ["document:counted#viewer@user:%s" % name for name in ("ann", "bob")]
+    client.call("relationships.write",
+                updates=[{"op": "touch", "relationship": name} for name in names])
+    deletes = [{"op": "delete", "relationship": name}
+               for name in names + ["document:counted#viewer@user:never",
+                                    "document:never#viewer@user:ann"]]
+    call = dict(updates=deletes, idempotency_key="counted-%d" % random.getrandbits(60))
+    first = client.call("relationships.write", **call)
+    assert first["deleted"] == 2, first
+    again = client.call("relationships.write", **call)
+    assert again == {"written_at": first["written_at"], "deleted": None}, again
+    assert client.call("relationships.write", updates=deletes)["deleted"] == 0
+    touched = client.call("relationships.write", updates=[{"op": "touch", "relationship": names[0]}])
+    assert touched["deleted"] == 0, touched
+
+
+@case
 def schema_round_trip(client, server):
     answer = client.call("schema.read")
     assert answer["text"] == SCHEMA and answer["read_at"]

@@ -510,6 +510,7 @@ Test(writer, a_repeated_request_gets_its_first_answer)
     again = keyed(&rig, "create document:1#viewer@user:a", "key-1", 1);
     cr_assert_eq(rig_run(&rig, again), BEHALF_OK);
     cr_assert_eq(again->revision, first->revision);
+    cr_assert(again->repeated && !first->repeated);
     cr_assert_str_eq(again->written_at.text, first->written_at.text);
     cr_assert_eq(rig_count(&rig), 0, "it is not done twice");
     cr_assert_eq(rig_revision(&rig), 3);

@@ -309,6 +309,25 @@ Test(writer_conditions, an_expired_relationship_can_be_created_touched_and_delet
     rig_close(&rig);
 }
 
+Test(writer_conditions, a_write_counts_what_its_deletes_found)
+{
+    struct engine_write *write;
+    struct rig rig;
+
+    open_conditions(&rig);
+    expect(&rig, expiring(&rig, "touch document:1#viewer@user:a", HOUR), BEHALF_OK, NULL);
+    expect(&rig, "touch document:1#viewer@user:b[office]", BEHALF_OK, NULL);
+    write = rig_do(&rig, "delete document:1#viewer@user:b");
+    cr_assert(write->status == BEHALF_OK && write->count == 1 && !write->repeated);
+    write = rig_do(&rig, "delete document:1#viewer@user:b");
+    cr_assert(write->status == BEHALF_OK && write->count == 0);
+    rig_pass(&rig, HOUR);
+    write = rig_do(&rig, "delete document:1#viewer@user:a");
+    cr_assert(write->status == BEHALF_OK && write->count == 0, "it had expired");
+    cr_assert_eq(rig_count(&rig), 0);
+    rig_close(&rig);
+}
+
 Test(writer_conditions, a_touch_replaces_caveat_context_and_expiration)
 {
     static const char *const states[] = {
