@@ -102,6 +102,7 @@ print_subject(struct cli *cli, const void *request, struct behalf_value item)
 {
     const struct subject_kind *kind = request;
     bool wildcard = false;
+    bool more = false;
 
     (void)behalf_value_bool(behalf_value_get(item, "wildcard"), &wildcard);
     if (wildcard)
@@ -110,6 +111,9 @@ print_subject(struct cli *cli, const void *request, struct behalf_value item)
         put_object(kind->type, cli_get_text(item, "id"), kind->relation);
     put_condition(cli, item);
     put_excluded(kind->type, behalf_value_get(item, "excluded"));
+    (void)behalf_value_bool(behalf_value_get(item, "more_excluded"), &more);
+    if (more)
+        (void)fputs(" and more below", stdout);
     (void)putchar('\n');
 }
 

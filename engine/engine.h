@@ -269,6 +269,11 @@ enum status engine_expand(struct engine_worker *worker, const struct engine_requ
 #define ENGINE_PAGE_DEFAULT 1000
 #define ENGINE_PAGE_MAX 100000
 
+/* A page ends, with a cursor, at its `limit`, or before the first row that would take its rows
+ * beyond `most_bytes` (0 = no bound) of MessagePack. It has at least one row where there is one:
+ * none is larger than a few KiB and the names of what it is missing. All pages joined are the
+ * answer, in order and without doubles. */
+
 struct lookup_resources {
     struct slice resource_type;
     struct slice permission;
@@ -277,6 +282,7 @@ struct lookup_resources {
     size_t actor_count;
     const struct datum *context; /* a map, or NULL */
     uint32_t limit;              /* 0 = default */
+    size_t most_bytes;           /* of the rows; 0 = no bound */
     struct slice cursor;         /* empty = from the start */
 };
 
@@ -315,6 +321,7 @@ struct lookup_subjects {
     struct slice subject_relation; /* empty = plain subjects */
     const struct datum *context;   /* a map, or NULL */
     uint32_t limit;
+    size_t most_bytes;
     struct slice cursor;
 };
 
@@ -324,7 +331,9 @@ struct lookup_excluded {
 };
 
 /* A concrete subject, or the wildcard with those it does not stand for as it does for others:
- * `excluded` ALLOW are denied, `excluded` CONDITIONAL depend on a context. */
+ * `excluded` ALLOW are denied, `excluded` CONDITIONAL depend on a context. Where they are too many
+ * for the page, `more_excluded` is set, the wildcard is its last row, and the next page begins with
+ * the wildcard again and the exclusions that follow. */
 struct lookup_subject {
     struct slice id; /* empty when `wildcard` */
     bool wildcard;
@@ -332,6 +341,7 @@ struct lookup_subject {
     struct missing_context missing;
     struct lookup_excluded *excluded;
     size_t excluded_count;
+    bool more_excluded;
 };
 
 struct lookup_subjects_result {
@@ -394,6 +404,7 @@ struct relationship_filter {
 struct relationships_read {
     struct relationship_filter filter;
     uint32_t limit;
+    size_t most_bytes;
     struct slice cursor;
 };
 

@@ -6,6 +6,7 @@
 #include "engine/candidates.h"
 #include "engine/eval.h"
 #include "engine/page_cache.h"
+#include "engine/page_room.h"
 #include "engine/request.h"
 #include "engine/token.h"
 
@@ -28,6 +29,7 @@ struct page {
     struct arena *results;
     struct lookup_resources_result *result;
     size_t limit;
+    struct page_room room;
     uint64_t last;       /* sequence of the last given, or left behind by the page before */
     struct arena memory; /* of the checks; thrown away when it has grown */
     struct eval eval;
@@ -71,6 +73,38 @@ check_candidate(struct page *page, uint64_t node, struct value *value, struct er
     return eval_node(&page->eval, node, target, value, error);
 }
 
+static enum status
+name_rows(struct page *page, struct error *error)
+{
+    struct lookup_resource *rows =
+        page->result->resources + page->result->resource_count - page->unnamed_count;
+    struct slice ids[ROWS_AT_ONCE];
+    enum status status =
+        resolver_ids(&page->snapshot->resolver, page->unnamed, page->unnamed_count, ids, error);
+
+    for (size_t i = 0; status == BEHALF_OK && i < page->unnamed_count; i++) {
+        rows[i].id = ids[i];
+        page_room_give(&page->room, page_id_spare(ids[i]));
+    }
+    page->unnamed_count = 0;
+    return status;
+}
+
+/* Whether a row of so many bytes has room in the page. What the last rows keep for their ids is
+ * given back only when it is needed. */
+static enum status
+has_room(struct page *page, size_t bytes, bool *room, struct error *error)
+{
+    const struct lookup_resources_result *result = page->result;
+    enum status status = BEHALF_OK;
+
+    if (!page_room_has(&page->room, bytes))
+        status = name_rows(page, error);
+    *room =
+        page_room_has(&page->room, bytes) || result->resource_count + result->undecided_count == 0;
+    return status;
+}
+
 /* Rare, and large: made when needed. */
 static enum status
 add_undecided(struct page *page, uint64_t node, const struct error *problem, struct error *error)
@@ -86,23 +120,10 @@ add_undecided(struct page *page, uint64_t node, const struct error *problem, str
     result->undecided = rows;
     rows[result->undecided_count].error = *problem;
     status = resolver_id(&page->snapshot->resolver, node, &rows[result->undecided_count].id, error);
-    result->undecided_count += status == BEHALF_OK;
-    return status;
-}
-
-static enum status
-name_rows(struct page *page, struct error *error)
-{
-    struct lookup_resource *rows =
-        page->result->resources + page->result->resource_count - page->unnamed_count;
-    struct slice ids[ROWS_AT_ONCE];
-    enum status status =
-        resolver_ids(&page->snapshot->resolver, page->unnamed, page->unnamed_count, ids, error);
-
-    for (size_t i = 0; status == BEHALF_OK && i < page->unnamed_count; i++)
-        rows[i].id = ids[i];
-    page->unnamed_count = 0;
-    return status;
+    if (status != BEHALF_OK)
+        return status;
+    page_room_give(&page->room, page_id_spare(rows[result->undecided_count++].id));
+    return BEHALF_OK;
 }
 
 static enum status
@@ -156,6 +177,8 @@ add_candidate(struct page *page, uint64_t node, bool open, bool *full, struct er
     struct verdict verdict = {.decision = DECISION_ALLOW};
     struct error problem;
     bool decided = !open && page->chain.lower;
+    bool room;
+    size_t bytes;
     enum status status = BEHALF_OK;
 
     if (!decided) {
@@ -164,9 +187,13 @@ add_candidate(struct page *page, uint64_t node, bool open, bool *full, struct er
     }
     if (status != BEHALF_OK || (decided && verdict.decision == DECISION_DENY))
         return status;
-    *full = result->resource_count + result->undecided_count == page->limit;
-    if (*full)
-        return BEHALF_OK;
+    bytes = PAGE_ID_BYTES +
+            (decided ? page_row_bytes(verdict.decision, &verdict.missing) : PAGE_UNDECIDED_BYTES);
+    status = has_room(page, bytes, &room, error);
+    *full = !room || result->resource_count + result->undecided_count == page->limit;
+    if (status != BEHALF_OK || *full)
+        return status;
+    page_room_take(&page->room, bytes);
     page->last = node & NODE_SEQUENCE_MASK;
     return decided ? add_resource(page, node, &verdict, error)
                    : add_undecided(page, node, &problem, error);
@@ -403,6 +430,7 @@ engine_lookup_resources(struct engine_worker *worker, const struct engine_reques
         .to = RESOURCE_END,
         .results = request->arena,
         .result = &found,
+        .room = page_room_of(lookup->most_bytes),
     };
     uint64_t digest = digest_of(lookup, &page.key);
     enum status status = request_limit(lookup->limit, &page.limit, error);

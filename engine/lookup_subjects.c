@@ -7,12 +7,15 @@
  * is known of; where it hangs on a condition, each subject that was met at all is asked for, as
  * another condition may stand on its own tuple. So what is said of a subject is what a check says.
  *
- * The sets wait for the next page in page_cache.h; what is open is decided for each page. */
+ * The sets wait for the next page in page_cache.h; what is open is decided for each page.
+ * The wildcard and its exclusions come first. As long as they go on, nothing is kept: what is kept
+ * may be cut short, and an exclusion that is not found there would be an allow. */
 #include <stdlib.h>
 
 #include "base/bytes.h"
 #include "base/datum.h"
 #include "engine/page_cache.h"
+#include "engine/page_room.h"
 #include "engine/request.h"
 #include "engine/subject_walk.h"
 #include "engine/token.h"
@@ -49,8 +52,13 @@ struct answer {
     int64_t found_until; /* the earliest expiration met by finding the sets */
     uint16_t type_label;
     size_t limit;
-    bool first_page;
-    uint64_t last;                  /* sequence behind which the page begins */
+    size_t most_bytes;
+    struct page_room room;
+    bool from_wildcard;      /* the page begins with the wildcard, */
+    uint64_t excluded_after; /* whose exclusions up to this sequence were on the pages before, */
+    enum decision wildcard;  /* where it had this decision; DENY on the first page */
+    uint64_t excluded_last;  /* and this is the last of them on this page */
+    uint64_t last;           /* sequence behind which the page begins */
     uint64_t unnamed[ROWS_AT_ONCE]; /* nodes of the last rows, which have no id yet */
     size_t unnamed_count;
 };
@@ -146,6 +154,17 @@ entries_up_to(struct page_list list, uint64_t sequence, unsigned shift)
     return low;
 }
 
+/* The first of the subjects that are mentioned behind a sequence. */
+static struct subject_cursor
+cursor_behind(const struct answer *answer, uint64_t sequence)
+{
+    return (struct subject_cursor){
+        .certain_at = entries_up_to(subject_list(answer->certain), sequence, ENTRY_SHIFT),
+        .possible_at = entries_up_to(subject_list(answer->possible), sequence, ENTRY_SHIFT),
+        .met_at = entries_up_to(met_list(answer), sequence, 0),
+    };
+}
+
 /* --- decisions --- */
 
 /* What the core says of one subject. */
@@ -213,32 +232,50 @@ is_excluded(const struct subject_cursor *cursor, const struct verdict *subject,
             !same_missing(&subject->missing, &wildcard->missing));
 }
 
+static enum status
+add_excluded(struct answer *answer, uint64_t sequence, const struct verdict *verdict,
+             struct lookup_subject *row, struct error *error)
+{
+    struct lookup_excluded *excluded = &row->excluded[row->excluded_count];
+    enum status status = name_of(answer, sequence, &excluded->id, error);
+    size_t bytes;
+
+    if (status != BEHALF_OK)
+        return status;
+    excluded->decision = verdict->decision == DECISION_DENY ? DECISION_ALLOW : DECISION_CONDITIONAL;
+    bytes = PAGE_CONDITIONAL_BYTES + page_string_bytes(excluded->id.size);
+    row->more_excluded = row->excluded_count > 0 && !page_room_has(&answer->room, bytes);
+    if (row->more_excluded)
+        return BEHALF_OK;
+    page_room_take(&answer->room, bytes);
+    row->excluded_count++;
+    answer->excluded_last = sequence;
+    return BEHALF_OK;
+}
+
 /* Those for whom the wildcard does not mean what it means for others. */
 static enum status
 list_excluded(struct answer *answer, struct lookup_subject *row, struct error *error)
 {
-    struct subject_cursor cursor = {.sequence = 0};
+    struct subject_cursor cursor = cursor_behind(answer, answer->excluded_after);
+    size_t most = answer->certain->count + answer->possible->count + answer->met_count;
     enum status status = BEHALF_OK;
 
+    BEHALF_ASSERT(answer->kept == NULL);
     if (answer->snapshot->binding->plain[answer->member].plain)
         return BEHALF_OK; /* no operator takes anybody away */
+    if (most > (size_t)answer->room.left / PAGE_CONDITIONAL_BYTES)
+        most = (size_t)answer->room.left / PAGE_CONDITIONAL_BYTES;
     row->excluded =
-        arena_take_array(answer->snapshot->request->arena,
-                         answer->certain->count + answer->possible->count + answer->met_count,
-                         sizeof *row->excluded);
+        arena_take_array(answer->snapshot->request->arena, most + 1, sizeof *row->excluded);
     if (row->excluded == NULL)
         return budget_memory_spent(error);
-    while (status == BEHALF_OK && next_subject(answer, &cursor)) {
-        struct lookup_excluded *excluded = &row->excluded[row->excluded_count];
+    while (status == BEHALF_OK && !row->more_excluded && next_subject(answer, &cursor)) {
         struct verdict verdict;
 
         status = decide(answer, cursor.sequence, cursor.certain, cursor.possible, &verdict, error);
-        if (status != BEHALF_OK || !is_excluded(&cursor, &verdict, row))
-            continue;
-        excluded->decision =
-            verdict.decision == DECISION_DENY ? DECISION_ALLOW : DECISION_CONDITIONAL;
-        status = name_of(answer, cursor.sequence, &excluded->id, error);
-        row->excluded_count += status == BEHALF_OK;
+        if (status == BEHALF_OK && is_excluded(&cursor, &verdict, row))
+            status = add_excluded(answer, cursor.sequence, &verdict, row, error);
     }
     return status;
 }
@@ -252,15 +289,28 @@ list_wildcard(struct answer *answer, struct verdict *wildcard,
     enum status status = decide(answer, SEQUENCE_NOBODY, answer->certain->wildcard,
                                 answer->possible->wildcard, wildcard, error);
 
-    if (status != BEHALF_OK || wildcard->decision == DECISION_DENY || !answer->first_page)
+    if (status != BEHALF_OK || !answer->from_wildcard)
         return status;
+    if (answer->wildcard != DECISION_DENY && answer->wildcard != wildcard->decision) {
+        error_set(error, BEHALF_INVALID_CURSOR,
+                  "the decision of the wildcard has changed since the page before: a relationship "
+                  "has expired");
+        error_hint(error, "begin again, without a cursor");
+        return BEHALF_INVALID_CURSOR;
+    }
+    if (wildcard->decision == DECISION_DENY)
+        return BEHALF_OK;
     *row = (struct lookup_subject){
         .wildcard = true,
         .decision = wildcard->decision,
         .missing = wildcard->missing,
     };
+    page_room_take(&answer->room,
+                   PAGE_WILDCARD_BYTES + page_row_bytes(row->decision, &row->missing));
     result->subject_count++;
-    return list_excluded(answer, row, error);
+    status = list_excluded(answer, row, error);
+    result->complete = !row->more_excluded;
+    return status;
 }
 
 static enum status
@@ -271,9 +321,25 @@ name_rows(struct answer *answer, struct lookup_subjects_result *result, struct e
     enum status status = resolver_ids(&answer->snapshot->resolver, answer->unnamed,
                                       answer->unnamed_count, ids, error);
 
-    for (size_t i = 0; status == BEHALF_OK && i < answer->unnamed_count; i++)
+    for (size_t i = 0; status == BEHALF_OK && i < answer->unnamed_count; i++) {
         rows[i].id = ids[i];
+        page_room_give(&answer->room, page_id_spare(ids[i]));
+    }
     answer->unnamed_count = 0;
+    return status;
+}
+
+/* Whether a row of so many bytes has room in the page. What the last rows keep for their ids is
+ * given back only when it is needed. */
+static enum status
+has_room(struct answer *answer, size_t bytes, struct lookup_subjects_result *result, bool *room,
+         struct error *error)
+{
+    enum status status = BEHALF_OK;
+
+    if (!page_room_has(&answer->room, bytes))
+        status = name_rows(answer, result, error);
+    *room = page_room_has(&answer->room, bytes) || result->subject_count == 0;
     return status;
 }
 
@@ -284,32 +350,25 @@ list_subject(struct answer *answer, const struct subject_cursor *cursor, enum de
 {
     struct lookup_subject *row = &result->subjects[result->subject_count];
     struct verdict verdict;
+    size_t bytes;
+    bool room;
     enum status status =
         decide(answer, cursor->sequence, cursor->certain, cursor->possible, &verdict, error);
 
     if (status != BEHALF_OK || verdict.decision == DECISION_DENY ||
         (!cursor->concrete && verdict.decision <= wildcard))
         return status;
-    if (result->subject_count == answer->limit) {
-        result->complete = false;
-        return BEHALF_OK;
-    }
+    bytes = PAGE_ID_BYTES + page_row_bytes(verdict.decision, &verdict.missing);
+    status = has_room(answer, bytes, result, &room, error);
+    result->complete = room && result->subject_count < answer->limit;
+    if (status != BEHALF_OK || !result->complete)
+        return status;
+    page_room_take(&answer->room, bytes);
     *row = (struct lookup_subject){.decision = verdict.decision, .missing = verdict.missing};
     answer->last = cursor->sequence;
     result->subject_count++;
     answer->unnamed[answer->unnamed_count++] = NODE_WILDCARD(answer->type_label) | cursor->sequence;
     return answer->unnamed_count == ROWS_AT_ONCE ? name_rows(answer, result, error) : BEHALF_OK;
-}
-
-/* The first of the subjects that are mentioned behind a sequence. */
-static struct subject_cursor
-cursor_behind(const struct answer *answer, uint64_t sequence)
-{
-    return (struct subject_cursor){
-        .certain_at = entries_up_to(subject_list(answer->certain), sequence, ENTRY_SHIFT),
-        .possible_at = entries_up_to(subject_list(answer->possible), sequence, ENTRY_SHIFT),
-        .met_at = entries_up_to(met_list(answer), sequence, 0),
-    };
 }
 
 static enum status
@@ -322,6 +381,7 @@ fill_page(struct answer *answer, struct lookup_subjects_result *result, struct e
     enum status status;
 
     result->complete = true;
+    answer->room = page_room_of(answer->most_bytes);
     /* One more, to see whether another follows. */
     result->subjects =
         arena_take(answer->snapshot->request->arena, (most + 1) * sizeof *result->subjects);
@@ -449,7 +509,7 @@ static bool
 find_kept(struct answer *answer)
 {
     struct snapshot *snapshot = answer->snapshot;
-    const struct page_walk *kept = answer->first_page
+    const struct page_walk *kept = answer->from_wildcard
                                        ? NULL
                                        : page_cache_find(snapshot->engine->pages, &answer->key,
                                                          answer->last, snapshot->view.now);
@@ -573,6 +633,37 @@ make_rows(struct answer *answer, struct lookup_subjects_result *result, struct e
     return status == BEHALF_OK ? fill_page(answer, result, error) : status;
 }
 
+/* The position: sequence 8 | decision 1 | zero. Behind the sequence there are subjects, or, where
+ * the wildcard and its decision go on, exclusions of it. */
+static void
+make_cursor(struct answer *answer, uint64_t digest, struct lookup_subjects_result *result)
+{
+    struct cursor cursor = {.revision = answer->snapshot->revision, .request_digest = digest};
+    const struct lookup_subject *first = &result->subjects[0];
+
+    if (first->more_excluded) {
+        bytes_put_u64(cursor.position, answer->excluded_last);
+        cursor.position[8] = (uint8_t)first->decision;
+    } else {
+        bytes_put_u64(cursor.position, answer->last);
+        keep_rest(answer);
+    }
+    cursor_seal(answer->snapshot->engine->store, &cursor, &result->cursor);
+}
+
+static void
+read_cursor(struct answer *answer, const struct cursor *cursor)
+{
+    uint64_t sequence = bytes_get_u64(cursor->position);
+
+    answer->wildcard = (enum decision)cursor->position[8];
+    answer->from_wildcard = answer->wildcard != DECISION_DENY;
+    if (answer->from_wildcard)
+        answer->excluded_after = sequence;
+    else
+        answer->last = sequence;
+}
+
 static enum status
 make_page(struct answer *answer, uint64_t digest, struct lookup_subjects_result *result,
           struct error *error)
@@ -581,13 +672,8 @@ make_page(struct answer *answer, uint64_t digest, struct lookup_subjects_result 
 
     if (status == BEHALF_OK)
         status = make_rows(answer, result, error);
-    if (status == BEHALF_OK && !result->complete) {
-        struct cursor cursor = {.revision = answer->snapshot->revision, .request_digest = digest};
-
-        bytes_put_u64(cursor.position, answer->last);
-        cursor_seal(answer->snapshot->engine->store, &cursor, &result->cursor);
-        keep_rest(answer);
-    }
+    if (status == BEHALF_OK && !result->complete)
+        make_cursor(answer, digest, result);
     result->valid_until = verdict_time(answer->until);
     result->looked_up_at = answer->snapshot->token;
     return status;
@@ -604,14 +690,15 @@ engine_lookup_subjects(struct engine_worker *worker, const struct engine_request
     struct answer answer = {
         .snapshot = &snapshot,
         .context = lookup->context,
-        .first_page = lookup->cursor.size == 0,
+        .most_bytes = lookup->most_bytes,
+        .from_wildcard = true,
     };
     uint64_t digest = digest_of(lookup, &answer.key);
     enum status status = request_limit(lookup->limit, &answer.limit, error);
 
-    if (status == BEHALF_OK && !answer.first_page) {
+    if (status == BEHALF_OK && lookup->cursor.size > 0) {
         status = cursor_open(worker->engine->store, lookup->cursor, digest, &cursor, error);
-        answer.last = bytes_get_u64(cursor.position);
+        read_cursor(&answer, &cursor);
     }
     if (status != BEHALF_OK)
         return status;

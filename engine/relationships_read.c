@@ -5,24 +5,16 @@
 #include "base/bytes.h"
 #include "base/datum.h"
 #include "engine/filter.h"
+#include "engine/page_room.h"
 #include "engine/request.h"
 #include "engine/state.h"
 #include "engine/token.h"
-
-#define FIRST_EDGES 64
-
-struct page {
-    struct edge *edges; /* in the scratch arena, with their contexts */
-    size_t count;
-    size_t capacity;
-    bool complete;
-    struct edge_key next; /* the first edge not in the page, when not complete */
-};
 
 /* Neighbours in an index mostly share a type, a relation and one end: the last of each is kept. */
 struct namer {
     struct snapshot *snapshot;
     struct arena *arena;
+    struct arena reading; /* of one context */
     struct {
         uint16_t label;
         struct slice name;
@@ -71,61 +63,6 @@ position_get(const uint8_t position[CURSOR_POSITION_SIZE])
         .subject_relation = bytes_get_u16(position + 10),
         .subject = bytes_get_u64(position + 12),
     };
-}
-
-static enum status
-page_add(struct page *page, const struct edge *edge, struct arena *arena, struct error *error)
-{
-    if (page->count == page->capacity) {
-        size_t capacity = page->capacity == 0 ? FIRST_EDGES : 2 * page->capacity;
-        struct edge *grown = arena_take(arena, capacity * sizeof *grown);
-
-        if (grown == NULL)
-            return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the page needs too much memory");
-        if (page->count > 0)
-            memcpy(grown, page->edges, page->count * sizeof *grown);
-        page->edges = grown;
-        page->capacity = capacity;
-    }
-    page->edges[page->count] = *edge;
-    page->edges[page->count].context = arena_copy(arena, edge->context);
-    if (edge->context.size > 0 && page->edges[page->count].context.data == NULL)
-        return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the page needs too much memory");
-    page->count++;
-    return BEHALF_OK;
-}
-
-static enum status
-page_fill(struct snapshot *snapshot, const struct relationship_filter *filter,
-          const struct edge_key *from, size_t limit, struct page *page, struct error *error)
-{
-    struct filter_view view = {
-        .binding = snapshot->binding,
-        .revision = snapshot->revision,
-        .now = snapshot->view.now,
-    };
-    struct filter_scan *scan = NULL;
-    struct edge edge;
-    enum status status = graph_view_storage(&snapshot->view, &view.snapshot, error);
-
-    if (status == BEHALF_OK)
-        status = filter_scan_open(filter, &view, from, snapshot->scratch, &scan, error);
-    if (status != BEHALF_OK)
-        return status;
-    filter_scan_pay(scan, &snapshot->budget);
-    for (;;) {
-        status = filter_scan_next(scan, &edge, error);
-        if (status != BEHALF_OK || page->count == limit)
-            break;
-        status = page_add(page, &edge, snapshot->scratch, error);
-        if (status != BEHALF_OK)
-            break;
-    }
-    filter_scan_close(scan);
-    page->complete = status == BEHALF_DONE;
-    if (status == BEHALF_OK)
-        page->next = edge.key;
-    return status == BEHALF_DONE ? BEHALF_OK : status;
 }
 
 /* --- words --- */
@@ -203,8 +140,10 @@ name_context(struct namer *namer, struct slice bytes, struct slice *context, str
 {
     const struct datum *datum = NULL;
     struct buffer text;
-    enum status status = datum_decode(bytes, namer->snapshot->scratch, &datum, error);
+    enum status status;
 
+    arena_reset(&namer->reading, LIMIT_CHECK_ARENA);
+    status = datum_decode(bytes, &namer->reading, &datum, error);
     if (status != BEHALF_OK)
         return status;
     buffer_init(&text);
@@ -234,22 +173,113 @@ name_condition(struct namer *namer, const struct edge *edge, struct relationship
 }
 
 static enum status
-page_name(struct snapshot *snapshot, const struct page *page, struct relationship *relationships,
+name_edge(struct namer *namer, const struct edge *edge, struct relationship *relationship,
           struct error *error)
 {
+    enum status status = name_resource(namer, &edge->key, &relationship->resource, error);
+
+    if (status == BEHALF_OK)
+        status = name_subject(namer, &edge->key, &relationship->subject, error);
+    if (status == BEHALF_OK)
+        status = name_condition(namer, edge, relationship, error);
+    return status;
+}
+
+/* --- the page --- */
+
+struct page {
+    struct relationship *relationships;
+    uint32_t count;
+    uint32_t capacity;
+    struct page_room room;
+    size_t limit;
+    bool complete;
+    struct edge_key next; /* the first edge not in the page, when not complete */
+};
+
+/* As text an id may stand in quotes, with a backslash before each of its bytes. The bytes of a
+ * stored context are no fewer than those it takes in a reply. */
+static size_t
+relationship_bytes(const struct relationship *relationship, const struct edge *edge)
+{
+    const struct object *resource = &relationship->resource;
+    const struct object *subject = &relationship->subject;
+    bool as_map = relationship->caveat.size > 0 || relationship->expires_at != 0;
+    size_t names = resource->type.size + resource->relation.size + subject->type.size +
+                   subject->relation.size + relationship->caveat.size;
+    size_t ids = resource->id.size + subject->id.size;
+
+    return as_map ? PAGE_RELATIONSHIP_BYTES + names + ids + edge->context.size
+                  : PAGE_TEXT_BYTES + names + 2 * ids;
+}
+
+/* Adds the edge, or ends the page before it. */
+static enum status
+page_add(struct page *page, struct namer *namer, const struct edge *edge, struct error *error)
+{
+    struct relationship *grown =
+        arena_grow(namer->arena, page->relationships, page->count, &page->capacity, sizeof *grown);
+    struct relationship *relationship;
+    enum status status;
+    size_t bytes;
+
+    if (grown == NULL)
+        return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the page needs too much memory");
+    page->relationships = grown;
+    relationship = &grown[page->count];
+    *relationship = (struct relationship){.expires_at = 0};
+    status = name_edge(namer, edge, relationship, error);
+    if (status != BEHALF_OK)
+        return status;
+    bytes = relationship_bytes(relationship, edge);
+    page->complete = page->count == 0 || page_room_has(&page->room, bytes);
+    if (!page->complete)
+        return BEHALF_OK;
+    page_room_take(&page->room, bytes);
+    page->count++;
+    return BEHALF_OK;
+}
+
+/* One edge ahead, to know whether another follows. */
+static enum status
+page_fill(struct page *page, struct namer *namer, struct filter_scan *scan, struct error *error)
+{
+    struct edge edge;
+    enum status status;
+
+    do {
+        status = filter_scan_next(scan, &edge, error);
+        page->complete = status == BEHALF_DONE || page->count < page->limit;
+        if (status == BEHALF_OK && page->complete)
+            status = page_add(page, namer, &edge, error);
+    } while (status == BEHALF_OK && page->complete);
+    if (status == BEHALF_OK)
+        page->next = edge.key;
+    return status == BEHALF_DONE ? BEHALF_OK : status;
+}
+
+static enum status
+page_read(struct snapshot *snapshot, const struct relationship_filter *filter,
+          const struct edge_key *from, struct page *page, struct error *error)
+{
     struct namer namer = {.snapshot = snapshot, .arena = snapshot->request->arena};
-    enum status status = BEHALF_OK;
+    struct filter_view view = {
+        .binding = snapshot->binding,
+        .revision = snapshot->revision,
+        .now = snapshot->view.now,
+    };
+    struct filter_scan *scan = NULL;
+    enum status status = graph_view_storage(&snapshot->view, &view.snapshot, error);
 
-    for (size_t index = 0; status == BEHALF_OK && index < page->count; index++) {
-        const struct edge *edge = &page->edges[index];
-        struct relationship *relationship = &relationships[index];
-
-        status = name_resource(&namer, &edge->key, &relationship->resource, error);
-        if (status == BEHALF_OK)
-            status = name_subject(&namer, &edge->key, &relationship->subject, error);
-        if (status == BEHALF_OK)
-            status = name_condition(&namer, edge, relationship, error);
-    }
+    if (status == BEHALF_OK)
+        status = filter_scan_open(filter, &view, from, snapshot->scratch, &scan, error);
+    if (status != BEHALF_OK)
+        return status;
+    filter_scan_pay(scan, &snapshot->budget);
+    arena_init(&namer.reading, LIMIT_CHECK_ARENA);
+    status = page_fill(page, &namer, scan, error);
+    arena_release(&namer.reading);
+    filter_scan_close(scan);
     return status;
 }
 
@@ -260,24 +290,16 @@ read_page(struct snapshot *snapshot, const struct relationships_read *read,
           const struct cursor *cursor, size_t limit, struct relationships_read_result *result,
           struct error *error)
 {
-    struct page page = {.count = 0};
+    struct page page = {.room = page_room_of(read->most_bytes), .limit = limit};
     struct cursor next = {.revision = snapshot->revision, .request_digest = cursor->request_digest};
     struct edge_key from = position_get(cursor->position);
-    struct relationship *relationships;
-    enum status status = page_fill(snapshot, &read->filter, cursor->revision == 0 ? NULL : &from,
-                                   limit, &page, error);
+    enum status status =
+        page_read(snapshot, &read->filter, cursor->revision == 0 ? NULL : &from, &page, error);
 
     if (status != BEHALF_OK)
         return status;
-    relationships =
-        arena_take_array(snapshot->request->arena, page.count + 1, sizeof *relationships);
-    if (relationships == NULL)
-        return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the page needs too much memory");
-    status = page_name(snapshot, &page, relationships, error);
-    if (status != BEHALF_OK)
-        return status;
     *result = (struct relationships_read_result){
-        .relationships = relationships,
+        .relationships = page.relationships,
         .relationship_count = page.count,
         .complete = page.complete,
         .read_at = snapshot->token,

@@ -16,6 +16,7 @@
 
 #define LIMIT_MESSAGE_SIZE ((size_t)4 * 1024 * 1024) /* of a request, and of a reply */
 #define LIMIT_EXPAND_BYTES ((size_t)1024 * 1024)     /* of a tree of expand, about */
+#define LIMIT_PAGE_BYTES (LIMIT_MESSAGE_SIZE - 4096) /* of rows: room for what is around them */
 #define LIMIT_DEPTH 16                               /* arrays and maps inside each other */
 
 #define LIMIT_UPDATES ENGINE_UPDATES_MAX

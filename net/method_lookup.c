@@ -1,5 +1,6 @@
 /* method_lookup.c - expand and the reverse questions. They run on the pool and may answer much, so
- * each watches the size of its reply (LIMIT_MESSAGE_SIZE is checked by the caller, at the end). */
+ * each watches the size of its reply: the pages of lookups are made to fit. (LIMIT_MESSAGE_SIZE is
+ * checked by the caller, at the end.) */
 #include "net/contexts.h"
 #include "net/methods.h"
 #include "net/results.h"
@@ -52,7 +53,7 @@ put_expand_subject(struct expand_writer *writer, const struct expand_subject *su
         codec_put_literal(writer->out, "subject");
     }
     result_put_object(writer->out, &subject->object, &writer->scratch);
-    return result_put_condition(writer->out, &subject->condition, writer->arena, writer->error);
+    return result_put_condition(writer->out, &subject->condition, writer->error);
 }
 
 static enum status
@@ -74,7 +75,7 @@ put_expand_node(struct expand_writer *writer, const struct expand_node *node)
     if (pairs > 0) {
         codec_put_literal(out, "condition");
         codec_put_map(out, pairs);
-        status = result_put_condition(out, &node->condition, writer->arena, writer->error);
+        status = result_put_condition(out, &node->condition, writer->error);
     }
     if (node->cursor.size > 0) {
         codec_put_literal(out, "cursor");
@@ -246,7 +247,7 @@ method_lookup_resources(const struct method_context *context, struct reader argu
         FIELD(lookup_resources_arguments, lookup.cursor, "cursor", decode_cursor, FIELD_OPTIONAL),
         READ_FIELDS(lookup_resources_arguments),
     };
-    struct lookup_resources_arguments call = {.read.deadline_ms = 0};
+    struct lookup_resources_arguments call = {.lookup.most_bytes = LIMIT_PAGE_BYTES};
     struct engine_request request;
     struct lookup_resources_result result;
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
@@ -272,7 +273,8 @@ struct lookup_subjects_arguments {
 static void
 put_lookup_subject(struct buffer *out, const struct lookup_subject *subject)
 {
-    codec_put_map(out, 2 + (size_t)subject->wildcard + (subject->decision == DECISION_CONDITIONAL));
+    codec_put_map(out, 2 + (size_t)subject->wildcard + (subject->decision == DECISION_CONDITIONAL) +
+                           subject->more_excluded);
     if (subject->wildcard) {
         codec_put_literal(out, "wildcard");
         codec_put_bool(out, true);
@@ -291,6 +293,10 @@ put_lookup_subject(struct buffer *out, const struct lookup_subject *subject)
         codec_put_text(out, subject->excluded[index].id);
         codec_put_literal(out, "decision");
         result_put_decision(out, subject->excluded[index].decision);
+    }
+    if (subject->more_excluded) {
+        codec_put_literal(out, "more_excluded");
+        codec_put_bool(out, true);
     }
 }
 
@@ -312,7 +318,7 @@ method_lookup_subjects(const struct method_context *context, struct reader argum
         FIELD(lookup_subjects_arguments, lookup.cursor, "cursor", decode_cursor, FIELD_OPTIONAL),
         READ_FIELDS(lookup_subjects_arguments),
     };
-    struct lookup_subjects_arguments call = {.read.deadline_ms = 0};
+    struct lookup_subjects_arguments call = {.lookup.most_bytes = LIMIT_PAGE_BYTES};
     struct engine_request request;
     struct lookup_subjects_result result;
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
@@ -364,6 +370,7 @@ method_lookup_permissions(const struct method_context *context, struct reader ar
     struct lookup_permissions_arguments call = {.read.deadline_ms = 0};
     struct engine_request request;
     struct lookup_permissions_result result;
+    size_t mark = out->size;
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
     if (status != BEHALF_OK)
@@ -380,6 +387,8 @@ method_lookup_permissions(const struct method_context *context, struct reader ar
     for (size_t index = 0; status == BEHALF_OK && index < result.permission_count; index++) {
         const struct lookup_permission *row = &result.permissions[index];
 
+        if (out->size - mark > LIMIT_MESSAGE_SIZE)
+            break; /* the caller refuses it */
         codec_put_map(out, 1 + result_item_pairs(&row->item));
         codec_put_literal(out, "permission");
         codec_put_text(out, row->permission);

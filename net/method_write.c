@@ -108,7 +108,7 @@ method_relationships_read(const struct method_context *context, struct reader ar
               FIELD_OPTIONAL),
         READ_FIELDS(read_relationships_arguments),
     };
-    struct read_relationships_arguments call = {.read.deadline_ms = 0};
+    struct read_relationships_arguments call = {.relationships.most_bytes = LIMIT_PAGE_BYTES};
     struct engine_request request;
     struct relationships_read_result result;
     struct buffer text;
@@ -126,8 +126,7 @@ method_relationships_read(const struct method_context *context, struct reader ar
     codec_put_array(out, result.relationship_count);
     buffer_init(&text);
     for (size_t index = 0; status == BEHALF_OK && index < result.relationship_count; index++)
-        status = result_put_relationship(out, &result.relationships[index], &text, context->arena,
-                                         error);
+        status = result_put_relationship(out, &result.relationships[index], &text, error);
     buffer_release(&text);
     codec_put_literal(out, "complete");
     codec_put_bool(out, result.complete);

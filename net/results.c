@@ -141,13 +141,17 @@ result_put_item(struct buffer *out, const struct check_item *item, struct arena 
 /* --- relationships and their conditions --- */
 
 enum status
-result_put_context(struct buffer *out, struct slice json, struct arena *arena, struct error *error)
+result_put_context(struct buffer *out, struct slice json, struct error *error)
 {
     const struct datum *context = NULL;
-    enum status status = datum_parse_json(json, arena, &context, error);
+    struct arena arena;
+    enum status status;
 
+    arena_init(&arena, LIMIT_CHECK_ARENA);
+    status = datum_parse_json(json, &arena, &context, error);
     if (status == BEHALF_OK)
         context_put(out, context);
+    arena_release(&arena);
     return status;
 }
 
@@ -159,7 +163,7 @@ result_condition_pairs(const struct expand_condition *condition)
 
 enum status
 result_put_condition(struct buffer *out, const struct expand_condition *condition,
-                     struct arena *arena, struct error *error)
+                     struct error *error)
 {
     enum status status = BEHALF_OK;
 
@@ -175,7 +179,7 @@ result_put_condition(struct buffer *out, const struct expand_condition *conditio
     codec_put_text(out, condition->caveat);
     if (condition->context.size > 0) {
         codec_put_literal(out, "context");
-        status = result_put_context(out, condition->context, arena, error);
+        status = result_put_context(out, condition->context, error);
     }
     return status;
 }
@@ -202,7 +206,7 @@ put_object_map(struct buffer *out, const struct object *object, bool with_relati
 
 enum status
 result_put_relationship(struct buffer *out, const struct relationship *relationship,
-                        struct buffer *scratch, struct arena *arena, struct error *error)
+                        struct buffer *scratch, struct error *error)
 {
     struct expand_condition condition = {relationship->caveat, relationship->context,
                                          relationship->expires_at};
@@ -221,5 +225,5 @@ result_put_relationship(struct buffer *out, const struct relationship *relations
     codec_put_text(out, relationship->resource.relation);
     codec_put_literal(out, "subject");
     put_object_map(out, &relationship->subject, true);
-    return result_put_condition(out, &condition, arena, error);
+    return result_put_condition(out, &condition, error);
 }

@@ -31,21 +31,19 @@ size_t result_item_pairs(const struct check_item *item);
 enum status result_put_item(struct buffer *out, const struct check_item *item, struct arena *arena,
                             struct error *error) BEHALF_MUST_USE;
 
-/* The pairs of a condition: `caveat` ({name, context?}) and `expires_at`, each when there is one.
- * `arena` is needed for what the context is read into; so below. */
+/* The pairs of a condition: `caveat` ({name, context?}) and `expires_at`, each if there is one. */
 size_t result_condition_pairs(const struct expand_condition *condition);
 enum status result_put_condition(struct buffer *out, const struct expand_condition *condition,
-                                 struct arena *arena, struct error *error) BEHALF_MUST_USE;
+                                 struct error *error) BEHALF_MUST_USE;
 
 /* A map in the stored JSON text of a context. */
-enum status result_put_context(struct buffer *out, struct slice json, struct arena *arena,
+enum status result_put_context(struct buffer *out, struct slice json,
                                struct error *error) BEHALF_MUST_USE;
 
 /* Text when it has no condition, else {resource, relation, subject, caveat?, expires_at?}.
  * `scratch` is cleared and used. */
 enum status result_put_relationship(struct buffer *out, const struct relationship *relationship,
-                                    struct buffer *scratch, struct arena *arena,
-                                    struct error *error) BEHALF_MUST_USE;
+                                    struct buffer *scratch, struct error *error) BEHALF_MUST_USE;
 
 /* An explanation with all its branches; stops early when the reply is too large to be sent. */
 enum status result_put_trace(struct buffer *out, const struct explanation *root,

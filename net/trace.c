@@ -85,7 +85,7 @@ count_pairs(const struct explanation *node)
 /* All of a node but its children, whose array stands last. */
 static enum status
 put_node(struct buffer *out, const struct explanation *node, struct buffer *scratch,
-         struct arena *arena, struct error *error)
+         struct error *error)
 {
     enum status status = BEHALF_OK;
 
@@ -103,11 +103,11 @@ put_node(struct buffer *out, const struct explanation *node, struct buffer *scra
     }
     if (has_relationship(node)) {
         codec_put_literal(out, "relationship");
-        status = result_put_relationship(out, &node->relationship, scratch, arena, error);
+        status = result_put_relationship(out, &node->relationship, scratch, error);
     }
     if (status == BEHALF_OK && node->context.size > 0) {
         codec_put_literal(out, "context");
-        status = result_put_context(out, node->context, arena, error);
+        status = result_put_context(out, node->context, error);
     }
     if (status == BEHALF_OK && node->residual.size > 0) {
         codec_put_literal(out, "residual");
@@ -142,7 +142,7 @@ result_put_trace(struct buffer *out, const struct explanation *root, struct aren
                          "the explanation needs more memory than the request may have");
     buffer_init(&scratch);
     stack[0].node = root;
-    status = put_node(out, root, &scratch, arena, error);
+    status = put_node(out, root, &scratch, error);
     while (status == BEHALF_OK && depth > 0 && out->size - mark <= LIMIT_MESSAGE_SIZE) {
         struct trace_level *level = &stack[depth - 1];
 
@@ -152,7 +152,7 @@ result_put_trace(struct buffer *out, const struct explanation *root, struct aren
         }
         BEHALF_ASSERT(depth < EXPLAIN_NODES_MAX);
         stack[depth++] = (struct trace_level){level->node->children[level->next++], 0};
-        status = put_node(out, stack[depth - 1].node, &scratch, arena, error);
+        status = put_node(out, stack[depth - 1].node, &scratch, error);
     }
     buffer_release(&scratch);
     return status;

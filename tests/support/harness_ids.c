@@ -90,6 +90,15 @@ harness_answer(struct arena *arena, enum status status, enum decision decision,
     return answer;
 }
 
+/* Pages of this size end after each row by its bytes. */
+#define PAGE_BY_BYTES (ENGINE_PAGE_MAX - 1)
+
+static size_t
+page_bytes(uint32_t limit)
+{
+    return limit == PAGE_BY_BYTES ? 1 : 0;
+}
+
 enum status
 harness_ids_of_resources(struct harness *harness, int side, struct slice type,
                          struct slice permission, const struct object *subject, uint32_t limit,
@@ -99,7 +108,8 @@ harness_ids_of_resources(struct harness *harness, int side, struct slice type,
                                       .permission = permission,
                                       .subject = *subject,
                                       .context = harness->context,
-                                      .limit = limit};
+                                      .limit = limit,
+                                      .most_bytes = page_bytes(limit)};
     struct engine_token cursor = {.text = ""};
 
     ids_init(ids);
@@ -141,9 +151,10 @@ add_subject(struct harness *harness, const struct lookup_subject *subject, struc
         ids_add(ids, HARNESS_IDS_MEMBER, subject->id, answer);
         return;
     }
-    if (ids->wildcard != NULL)
+    if ((ids->wildcard != NULL) != ids->more_excluded)
         harness_fail(harness, "lookup_subjects gives the wildcard twice");
     ids->wildcard = answer;
+    ids->more_excluded = subject->more_excluded;
     for (size_t i = 0; i < subject->excluded_count; i++)
         ids_add(ids, HARNESS_IDS_EXCLUDED, subject->excluded[i].id,
                 subject->excluded[i].decision == DECISION_ALLOW ? "allow" : "conditional");
@@ -159,7 +170,8 @@ harness_ids_of_subjects(struct harness *harness, int side, const struct object *
                                      .subject_type = type,
                                      .subject_relation = relation,
                                      .context = harness->context,
-                                     .limit = limit};
+                                     .limit = limit,
+                                     .most_bytes = page_bytes(limit)};
     struct engine_token cursor = {.text = ""};
 
     ids_init(ids);
@@ -234,7 +246,7 @@ keep_text(struct harness *harness, const struct buffer *text, bool first)
     return kept;
 }
 
-static const uint32_t page_sizes[] = {ENGINE_PAGE_MAX, 1, 2, 5};
+static const uint32_t page_sizes[] = {ENGINE_PAGE_MAX, 1, 2, 5, PAGE_BY_BYTES};
 
 const char *
 harness_resources(struct harness *harness, const char *question)

@@ -16,6 +16,7 @@ struct harness_ids {
     struct harness_id *ids; /* sorted by kind, then bytes */
     size_t count;
     const char *wildcard; /* its answer; NULL = none */
+    bool more_excluded;   /* the next page begins with it again */
     struct arena arena;
 };
 

@@ -157,6 +157,14 @@ resources_page(struct asking *asking, struct resources_asked *asked, bool first,
     return true;
 }
 
+/* Every second page ends by its bytes, most of them before its limit. */
+static size_t
+page_bytes(struct asking *asking, uint32_t limit)
+{
+    return limit == 1000 || asking_below(asking, 2) == 0 ? 0
+                                                         : 1 + (size_t)asking_below(asking, 3000);
+}
+
 static bool
 resources_whole(struct asking *asking, struct resources_asked *asked, uint32_t limit)
 {
@@ -164,6 +172,7 @@ resources_whole(struct asking *asking, struct resources_asked *asked, uint32_t l
     bool more = true;
 
     asked->lookup.limit = limit;
+    asked->lookup.most_bytes = page_bytes(asking, limit);
     asked->lookup.cursor = (struct slice){NULL, 0};
     asking->counts->lookups++;
     forget_answers(asked->answers);
@@ -291,6 +300,7 @@ struct subjects_found {
     struct answered answers[WORLD_IDS_MAX];
     bool listed[WORLD_IDS_MAX];
     bool excluded[WORLD_IDS_MAX];
+    bool more_excluded;
     bool unnamed[WORLD_IDS_MAX]; /* conditional, by an exclusion: the names are not told */
     struct arena arena;
 };
@@ -300,9 +310,10 @@ add_wildcard(struct asking *asking, const struct subjects_asked *asked,
              const struct lookup_subject *subject, struct subjects_found *found)
 {
     for (int id = 0; id < asking->world->id_count; id++)
-        if (found->wildcard || found->listed[id])
+        if (found->wildcard != found->more_excluded || found->listed[id])
             return comparison_fail(asking, "%s: the wildcard is not the first", asked->text);
     found->wildcard = true;
+    found->more_excluded = subject->more_excluded;
     found->everybody = (struct answered){BEHALF_OK, subject->decision,
                                          keep_missing(&found->arena, &subject->missing), 0};
     for (size_t i = 0; i < subject->excluded_count; i++) {
@@ -328,7 +339,7 @@ add_subject(struct asking *asking, const struct subjects_asked *asked,
         return comparison_fail(asking, "%s: a subject that is denied", asked->text);
     if (subject->wildcard)
         return add_wildcard(asking, asked, subject, found);
-    if (subject->excluded_count > 0 || id < 0 || found->listed[id])
+    if (subject->excluded_count > 0 || found->more_excluded || id < 0 || found->listed[id])
         return comparison_fail(asking, "%s: %.*s comes twice or is unknown", asked->text,
                                SLICE_PRINTF(subject->id));
     found->listed[id] = true;
@@ -373,7 +384,7 @@ subjects_whole(struct asking *asking, struct subjects_asked *asked, struct subje
         if (found->status != BEHALF_OK)
             return comparison_fail(asking, "%s: %s: %s", asked->text, status_name(found->status),
                                    error.message);
-        if (result.subject_count > asked->lookup.limit || pages > asking->world->id_count + 2)
+        if (result.subject_count > asked->lookup.limit || pages > 2 * asking->world->id_count + 2)
             return comparison_fail(asking, "%s: pages of %u are too large or never end",
                                    asked->text, asked->lookup.limit);
         for (size_t i = 0; i < result.subject_count; i++)
@@ -498,6 +509,7 @@ compare_subjects(struct asking *asking, struct subjects_asked *asked, uint32_t l
     bool agreed;
 
     asked->lookup.limit = limit;
+    asked->lookup.most_bytes = page_bytes(asking, limit);
     forget_answers(found.answers);
     arena_init(&found.arena, SIZE_MAX);
     agreed = subjects_whole(asking, asked, &found) && compare_found(asking, asked, &found);

@@ -367,3 +367,96 @@ Test(lookup_pages, so_do_those_from_which_others_are_taken_away)
     nest();
     expect_chain("less", 1);
 }
+
+/* --- pages that end by their bytes --- */
+
+static const char EXCLUDED[] = "use expiration definition user {} "
+                               "definition doc { relation left: user | user:* | "
+                               "user:* with expiration relation right: user "
+                               "permission less = left - right }";
+
+/* One page of doc:1#less with room for a row: "*-2", and "+" where exclusions follow. */
+static enum status
+ask_excluded(struct harness_engine *side, struct engine_token *cursor, char *ids)
+{
+    struct engine_request request = harness_request(side, NULL);
+    struct lookup_subjects lookup = {.resource = {SLICE_LITERAL("doc"), SLICE_LITERAL("1"), {0}},
+                                     .permission = SLICE_LITERAL("less"),
+                                     .subject_type = SLICE_LITERAL("user"),
+                                     .most_bytes = 1,
+                                     .cursor = slice_of(cursor->text)};
+    struct lookup_subjects_result result;
+    struct error error;
+    enum status status = engine_lookup_subjects(side->worker, &request, &lookup, &result, &error);
+
+    if (status != BEHALF_OK)
+        return status;
+    for (size_t i = 0; i < result.subject_count; i++) {
+        const struct lookup_subject *subject = &result.subjects[i];
+
+        add_id(ids, subject->wildcard ? SLICE_LITERAL("*") : subject->id);
+        for (size_t k = 0; k < subject->excluded_count; k++)
+            (void)snprintf(ids + strlen(ids), 8, "-%.*s", SLICE_PRINTF(subject->excluded[k].id));
+        if (subject->more_excluded)
+            (void)snprintf(ids + strlen(ids), 2, "+");
+    }
+    *cursor = result.cursor;
+    return BEHALF_OK;
+}
+
+static void
+expect_excluded(struct engine_token cursors[2], const char *expected)
+{
+    for (int side = 0; side < 2; side++) {
+        char ids[256] = "";
+
+        cr_assert_eq(ask_excluded(&scenario.sides[side], &cursors[side], ids), BEHALF_OK);
+        cr_expect_str_eq(ids, expected, "side %d: %s", side, ids);
+    }
+}
+
+Test(lookup_pages, the_wildcard_comes_again_as_long_as_its_exclusions_go_on)
+{
+    static const char *const relationships[] = {
+        "doc:1#left@user:1",
+        "doc:1#right@user:2",
+        "doc:1#left@user:3",
+        "doc:1#right@user:4",
+        "doc:1#right@user:5",
+        "doc:1#left@user:*",
+        NULL,
+    };
+    struct engine_token cursors[2] = {{.text = ""}, {.text = ""}};
+
+    GIVEN(EXCLUDED, (const char *)NULL);
+    put(relationships);
+    expect_excluded(cursors, "*-2+");
+    expect_excluded(cursors, "*-4+");
+    cr_expect_eq(kept_walks(0), 0, "what is kept may be cut short: it tells no exclusions");
+    expect_excluded(cursors, "*-5");
+    expect_excluded(cursors, "1");
+    expect_excluded(cursors, "3");
+    cr_expect_str_empty(cursors[0].text);
+    AGREED();
+}
+
+Test(lookup_pages, a_wildcard_that_expires_between_its_exclusions_is_an_error)
+{
+    static const char *const relationships[] = {
+        "doc:1#right@user:2",
+        "doc:1#right@user:4",
+        "doc:1#left@user:*[expiration:2100-01-01T00:00:10Z]",
+        NULL,
+    };
+    struct engine_token cursors[2] = {{.text = ""}, {.text = ""}};
+    char ids[256] = "";
+
+    GIVEN(EXCLUDED, (const char *)NULL);
+    put(relationships);
+    expect_excluded(cursors, "*-2+");
+    at_seconds(20);
+    for (int side = 0; side < 2; side++)
+        cr_expect_eq(ask_excluded(&scenario.sides[side], &cursors[side], ids),
+                     BEHALF_INVALID_CURSOR);
+    AGREED();
+}

@@ -103,7 +103,7 @@ relationship_json(const char *text)
 
     buffer_init(&scratch);
     cr_assert_eq(relationship_parse(slice_of(text), &arena, &relationship, &error), BEHALF_OK);
-    cr_assert_eq(result_put_relationship(&out, &relationship, &scratch, &arena, &error), BEHALF_OK);
+    cr_assert_eq(result_put_relationship(&out, &relationship, &scratch, &error), BEHALF_OK);
     buffer_release(&scratch);
     return written();
 }
@@ -130,7 +130,7 @@ Test(net_results, relationships_with_conditions_are_maps)
 
 Test(net_results, a_stored_context_that_is_damaged_is_an_error)
 {
-    cr_assert_neq(result_put_context(&out, SLICE_LITERAL("{\"h\":"), &arena, &error), BEHALF_OK);
+    cr_assert_neq(result_put_context(&out, SLICE_LITERAL("{\"h\":"), &error), BEHALF_OK);
 }
 
 /* --- traces --- */
