@@ -6,6 +6,7 @@
 #include "base/relationship.h"
 #include "cli/cli.h"
 #include "cli/validation.h"
+#include "schema/text_kind.h"
 
 /* `RESOURCE#PERMISSION@SUBJECT` into its three texts. */
 static bool
@@ -218,6 +219,16 @@ parse_extras(struct cli *cli, const char *path, struct slice line, struct bulk_i
     return CLI_OK;
 }
 
+/* What the file is instead, where its first line already is no question. */
+static void
+hint_kind(struct cli *cli, const struct bulk *bulk, struct slice text)
+{
+    enum text_kind kind = text_kind_of(text);
+
+    if (bulk->count == 0 && (kind == TEXT_SCHEMA || kind == TEXT_VALIDATION_FILE))
+        (void)snprintf(cli->error.hint, sizeof cli->error.hint, "%s", text_kind_hint(kind));
+}
+
 static enum cli_exit
 bulk_parse(struct cli *cli, const char *path, struct slice text, struct bulk *bulk)
 {
@@ -232,8 +243,10 @@ bulk_parse(struct cli *cli, const char *path, struct slice text, struct bulk *bu
         if (word.size == 0 || slice_starts_with(word, SLICE_LITERAL("//")))
             continue;
         item.text = word;
-        if (!split_question(cli, word, &item.question))
+        if (!split_question(cli, word, &item.question)) {
+            hint_kind(cli, bulk, text);
             return cli_fail(cli, "check line %zu of '%s'", number, path);
+        }
         result = parse_extras(cli, path, line, &item);
         if (result != CLI_OK)
             return result;

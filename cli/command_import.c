@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "cli/cli.h"
 #include "cli/import_batch.h"
+#include "schema/text_kind.h"
 
 #define BATCHES_IN_FLIGHT 8 /* enough to keep the server's writer busy while lines are read */
 #define BAR_WIDTH 40
@@ -82,22 +83,19 @@ note_batch_failure(struct import *import, const struct import_batch *batch,
     note_failure(import, batch->first_line, named ? batch->lines[error->index].number : 0, error);
 }
 
-/* What a file is that is not one of relationships; NULL when that cannot be told. */
+/* What the file is instead, where its first line already is no relationship; else NULL. */
 static const char *
-hint_for(struct slice text)
+hint_for(const struct import *import, struct slice line)
 {
-    static const char *const yaml[] = {
-        "schema:", "schemaFile:", "relationships:", "assertions:", "validation:", "---"};
-    static const char *const schema[] = {"definition ", "caveat ", "use ", "import ", "partial "};
+    struct slice read = {line.data, (size_t)(import->input.data + import->input.size - line.data)};
+    enum text_kind kind = import->line == import->start_line ? text_kind_of(read) : TEXT_UNKNOWN;
 
-    for (size_t index = 0; index < BEHALF_COUNT_OF(yaml); index++)
-        if (slice_starts_with(text, slice_of(yaml[index])))
-            return "this is a validation file, for behalf validate; import takes the lines under "
-                   "its relationships, in a file of their own";
-    for (size_t index = 0; index < BEHALF_COUNT_OF(schema); index++)
-        if (slice_starts_with(text, slice_of(schema[index])))
-            return "this is a schema: behalf schema write FILE";
-    return NULL;
+    if (kind == TEXT_RELATIONSHIPS)
+        return NULL;
+    if (kind != TEXT_VALIDATION_FILE)
+        return text_kind_hint(kind);
+    return "this looks like a validation file: behalf validate FILE; import takes the lines under "
+           "its relationships, in a file of their own";
 }
 
 /* A line that this side knows to be wrong; the lines before it are still sent. */
@@ -202,7 +200,7 @@ fill_batch(struct import *import, struct import_batch *batch)
             return true;
         }
         if (status != BEHALF_OK) {
-            note_bad_line(import, error.message, hint_for(text));
+            note_bad_line(import, error.message, hint_for(import, text));
             return false;
         }
     }

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/suggest.h"
 #include "cli/cli.h"
+#include "schema/text_kind.h"
 
 #define PROBLEM_SIZE 512
 
@@ -15,6 +17,7 @@ struct transaction {
     size_t precondition_count;
     size_t *update_lines; /* for messages; NULL when they come from the command line */
     size_t *precondition_lines;
+    struct slice text; /* of the file */
 };
 
 static bool
@@ -217,45 +220,65 @@ run_delete(struct cli *cli)
 
 /* --- write FILE ------------------------------------------------------------------------------- */
 
+static const struct {
+    const char *word;
+    enum behalf_operation operation;
+} operations[] = {{"create", BEHALF_CREATE}, {"touch", BEHALF_TOUCH}, {"delete", BEHALF_DELETE}};
+
+/* The first word of a line is none: a slip, or the whole file is something else. */
+static enum cli_exit
+no_operation(struct cli *cli, const char *path, size_t number, struct slice word,
+             const struct transaction *transaction)
+{
+    bool first = transaction->update_count == 0 && transaction->precondition_count == 0;
+    const char *hint = first ? text_kind_hint(text_kind_of(transaction->text)) : NULL;
+    uint32_t distance = UINT32_MAX;
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(operations); index++)
+        suggest(word, slice_of(operations[index].word), &cli->meant, &distance);
+    suggest(word, SLICE_LITERAL("must-match"), &cli->meant, &distance);
+    suggest(word, SLICE_LITERAL("must-not-match"), &cli->meant, &distance);
+    if (hint == NULL || cli->meant.size > 0)
+        return cli_usage(cli,
+                         "line %zu of '%s': '%.*s' is none of create, touch, delete, must-match, "
+                         "must-not-match",
+                         number, path, SLICE_PRINTF(word));
+    return cli_problem(cli, CLI_USAGE, hint, "line %zu of '%s': '%.*s' is no line of a transaction",
+                       number, path, SLICE_PRINTF(word));
+}
+
 /* One line; what it adds is counted in `transaction`. */
 static enum cli_exit
 parse_line(struct cli *cli, const char *path, size_t number, struct slice line,
            struct transaction *transaction)
 {
-    static const struct {
-        const char *word;
-        enum behalf_operation operation;
-    } operations[] = {
-        {"create", BEHALF_CREATE}, {"touch", BEHALF_TOUCH}, {"delete", BEHALF_DELETE}};
     struct slice word = cli_word_next(&line);
-    const char *rest;
+    bool must_match = slice_equal(word, SLICE_LITERAL("must-match"));
+    bool precondition = must_match || slice_equal(word, SLICE_LITERAL("must-not-match"));
+    const char *rest = cli_copy(cli, cli_trim(line));
+    size_t row = 0;
 
     if (word.size == 0 || slice_starts_with(word, SLICE_LITERAL("//")))
         return CLI_OK;
-    rest = cli_copy(cli, cli_trim(line));
+    while (row < BEHALF_COUNT_OF(operations) && !slice_equal(word, slice_of(operations[row].word)))
+        row++;
+    if (row == BEHALF_COUNT_OF(operations) && !precondition)
+        return no_operation(cli, path, number, word, transaction);
     if (rest[0] == '\0')
         return cli_usage(cli, "line %zu of '%s': nothing behind '%.*s'", number, path,
                          SLICE_PRINTF(word));
-    for (size_t index = 0; index < BEHALF_COUNT_OF(operations); index++)
-        if (slice_equal(word, slice_of(operations[index].word))) {
-            transaction->update_lines[transaction->update_count] = number;
-            transaction->updates[transaction->update_count++] = (struct behalf_update){
-                .operation = operations[index].operation, .relationship = rest};
-            return CLI_OK;
-        }
-    if (slice_equal(word, SLICE_LITERAL("must-match")) ||
-        slice_equal(word, SLICE_LITERAL("must-not-match"))) {
+    if (precondition) {
         struct behalf_precondition *one =
             &transaction->preconditions[transaction->precondition_count];
 
         transaction->precondition_lines[transaction->precondition_count++] = number;
-        one->must_match = slice_equal(word, SLICE_LITERAL("must-match"));
+        one->must_match = must_match;
         return parse_filter(cli, rest, &one->filter);
     }
-    return cli_usage(cli,
-                     "line %zu of '%s': '%.*s' is none of create, touch, delete, must-match, "
-                     "must-not-match",
-                     number, path, SLICE_PRINTF(word));
+    transaction->update_lines[transaction->update_count] = number;
+    transaction->updates[transaction->update_count++] =
+        (struct behalf_update){.operation = operations[row].operation, .relationship = rest};
+    return CLI_OK;
 }
 
 static size_t
@@ -285,7 +308,7 @@ run_write(struct cli *cli)
         buffer_release(&text);
         return CLI_USAGE;
     }
-    rest = buffer_slice(&text);
+    rest = transaction.text = buffer_slice(&text);
     room = count_lines(rest) + 1;
     transaction.updates = memory_new_array(room, sizeof *transaction.updates);
     transaction.preconditions = memory_new_array(room, sizeof *transaction.preconditions);

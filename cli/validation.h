@@ -65,6 +65,9 @@ struct validation_file {
 enum status validation_yaml_read(struct slice text, struct arena *arena,
                                  struct validation_file *file, struct error *error) BEHALF_MUST_USE;
 
+/* The key of a validation file that another word is a slip of; empty when there is none. */
+struct slice validation_key_nearest(struct slice key);
+
 /* --- the little languages inside it (validation_parse.c) -------------------------------------- */
 
 /* What an assertion asks: the parts of a check. */

@@ -511,6 +511,17 @@ validation_is_yaml(const char *path)
     return ends_in(path, ".yaml") || ends_in(path, ".yml") || ends_in(path, ".zaml");
 }
 
+static struct slice
+did_you_mean(struct run *run, struct slice meant)
+{
+    char text[64];
+
+    if (meant.size == 0)
+        return (struct slice){"", 0};
+    (void)snprintf(text, sizeof text, "did you mean '%.*s'?", SLICE_PRINTF(meant));
+    return keep(run, slice_of(text));
+}
+
 static void
 warn_of_unknown_keys(struct run *run)
 {
@@ -524,6 +535,7 @@ warn_of_unknown_keys(struct run *run)
         made->column = file->unknown[index].column;
         made->message =
             SLICE_LITERAL("no key of a validation file; what it holds is not looked at");
+        made->why = did_you_mean(run, validation_key_nearest(file->unknown[index].text));
     }
 }
 

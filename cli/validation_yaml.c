@@ -4,9 +4,11 @@
 #include <yaml.h>
 
 #include "base/digest.h"
+#include "base/suggest.h"
 #include "base/table.h"
 #include "cli/cli.h"
 #include "cli/validation.h"
+#include "schema/text_kind.h"
 
 /* A validation file needs three levels, no anchors and no directives; libyaml takes time in the
  * square of each. */
@@ -30,6 +32,33 @@ fail_at(struct reader *reader, yaml_mark_t mark, const char *message)
     error_at(reader->error, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1,
              (struct slice){"", 0});
     return BEHALF_MALFORMED_REQUEST;
+}
+
+static struct slice
+nearest(struct slice word, const char *const *words, size_t count)
+{
+    struct slice found = {"", 0};
+    uint32_t distance = UINT32_MAX;
+
+    for (size_t index = 0; index < count; index++)
+        suggest(word, slice_of(words[index]), &found, &distance);
+    return found;
+}
+
+struct slice
+validation_key_nearest(struct slice key)
+{
+    static const char *const keys[] = {"schema", "schemaFile", "relationships", "assertions",
+                                       "validation"};
+
+    return nearest(key, keys, BEHALF_COUNT_OF(keys));
+}
+
+static void
+hint_meant(struct reader *reader, struct slice meant)
+{
+    if (meant.size > 0)
+        error_hint(reader->error, "did you mean '%.*s'?", SLICE_PRINTF(meant));
 }
 
 static enum status
@@ -186,16 +215,17 @@ add_assertions(struct reader *reader, const yaml_node_t *list, enum decision exp
 static enum status
 read_assertions(struct reader *reader, const yaml_node_t *key, const yaml_node_t *value)
 {
+    static const char *const names[] = {"assertTrue", "assertFalse", "assertCaveated"};
+    static const enum decision expected[] = {DECISION_ALLOW, DECISION_DENY, DECISION_CONDITIONAL};
     struct slice name = text_of(key);
 
-    if (slice_equal(name, SLICE_LITERAL("assertTrue")))
-        return add_assertions(reader, value, DECISION_ALLOW);
-    if (slice_equal(name, SLICE_LITERAL("assertFalse")))
-        return add_assertions(reader, value, DECISION_DENY);
-    if (slice_equal(name, SLICE_LITERAL("assertCaveated")))
-        return add_assertions(reader, value, DECISION_CONDITIONAL);
-    return fail_at(reader, key->start_mark,
-                   "assertions are assertTrue, assertFalse or assertCaveated");
+    for (size_t index = 0; index < BEHALF_COUNT_OF(names); index++)
+        if (slice_equal(name, slice_of(names[index])))
+            return add_assertions(reader, value, expected[index]);
+    (void)fail_at(reader, key->start_mark,
+                  "assertions are assertTrue, assertFalse or assertCaveated");
+    hint_meant(reader, nearest(name, names, BEHALF_COUNT_OF(names)));
+    return BEHALF_MALFORMED_REQUEST;
 }
 
 /* --- expected relations ----------------------------------------------------------------------- */
@@ -319,10 +349,13 @@ check_schema(struct reader *reader)
                  (struct slice){"", 0});
         return BEHALF_MALFORMED_REQUEST;
     }
-    if (!file->schema.present && !file->schema_file.present)
-        return error_set(reader->error, BEHALF_MALFORMED_REQUEST,
-                         "the file has neither schema nor schemaFile");
-    return BEHALF_OK;
+    if (file->schema.present || file->schema_file.present)
+        return BEHALF_OK;
+    error_set(reader->error, BEHALF_MALFORMED_REQUEST,
+              "the file has neither schema nor schemaFile");
+    for (uint32_t index = 0; index < file->unknown_count; index++)
+        hint_meant(reader, validation_key_nearest(file->unknown[index].text));
+    return BEHALF_MALFORMED_REQUEST;
 }
 
 static enum status
@@ -426,6 +459,44 @@ check_bounds(struct slice text, struct error *error)
     return status;
 }
 
+static enum status
+read_document(yaml_parser_t *parser, struct reader *reader)
+{
+    const yaml_node_t *root;
+    enum status status;
+
+    if (yaml_parser_load(parser, reader->document) == 0)
+        return parser_failed(parser, reader->error);
+    root = yaml_document_get_root_node(reader->document);
+    if (root == NULL)
+        status = error_set(reader->error, BEHALF_MALFORMED_REQUEST, "the file is empty");
+    else
+        status = each_pair(reader, root, "a validation file is a mapping", read_key);
+    if (status == BEHALF_OK)
+        status = check_schema(reader);
+    if (status == BEHALF_OK)
+        status = expect_end(parser, reader->error);
+    yaml_document_delete(reader->document);
+    return status;
+}
+
+static enum status
+read_yaml(struct slice text, struct reader *reader)
+{
+    yaml_parser_t parser;
+    enum status status = check_bounds(text, reader->error);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (yaml_parser_initialize(&parser) == 0)
+        return error_set(reader->error, BEHALF_MALFORMED_REQUEST, "no memory for reading YAML");
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text.data, text.size);
+    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    status = read_document(&parser, reader);
+    yaml_parser_delete(&parser);
+    return status;
+}
+
 enum status
 validation_yaml_read(struct slice text, struct arena *arena, struct validation_file *file,
                      struct error *error)
@@ -433,37 +504,19 @@ validation_yaml_read(struct slice text, struct arena *arena, struct validation_f
     struct validation_file found = {.block_first = 0};
     yaml_document_t document;
     struct reader reader = {.document = &document, .arena = arena, .file = &found, .error = error};
-    yaml_parser_t parser;
-    const yaml_node_t *root;
+    enum text_kind kind;
     enum status status;
 
     /* libyaml passes over a byte order mark only where it may guess the encoding. */
     if (slice_starts_with(text, SLICE_LITERAL("\xEF\xBB\xBF")))
         text = (struct slice){text.data + 3, text.size - 3};
-    status = check_bounds(text, error);
-    if (status != BEHALF_OK)
-        return status;
-    if (yaml_parser_initialize(&parser) == 0)
-        return error_set(error, BEHALF_MALFORMED_REQUEST, "no memory for reading YAML");
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text.data, text.size);
-    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    if (yaml_parser_load(&parser, &document) == 0) {
-        status = parser_failed(&parser, error);
-        yaml_parser_delete(&parser);
-        return status;
-    }
-    root = yaml_document_get_root_node(&document);
-    if (root == NULL)
-        status = error_set(error, BEHALF_MALFORMED_REQUEST, "the file is empty");
-    else
-        status = each_pair(&reader, root, "a validation file is a mapping", read_key);
-    if (status == BEHALF_OK)
-        status = check_schema(&reader);
-    if (status == BEHALF_OK)
-        status = expect_end(&parser, error);
-    if (status == BEHALF_OK)
+    status = read_yaml(text, &reader);
+    if (status == BEHALF_OK) {
         *file = found;
-    yaml_document_delete(&document);
-    yaml_parser_delete(&parser);
+        return BEHALF_OK;
+    }
+    kind = text_kind_of(text);
+    if (kind != TEXT_VALIDATION_FILE && kind != TEXT_UNKNOWN)
+        error_hint(error, "%s", text_kind_hint(kind));
     return status;
 }

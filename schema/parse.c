@@ -6,8 +6,10 @@
 #include <stdio.h>
 
 #include "base/relationship.h"
+#include "base/suggest.h"
 #include "base/utf8.h"
 #include "schema/schema.h"
+#include "schema/text_kind.h"
 
 struct flag_name {
     const char *name;
@@ -81,6 +83,25 @@ parser_unexpected(struct parser *parser, const char *what)
         error_hint(parser->error, "%s is a keyword and cannot be a name",
                    token_kind_name(token->kind));
     return fail_at_token(parser);
+}
+
+/* For a word that begins no statement: which one it is a slip of. */
+static void
+hint_word(struct parser *parser, const char *const *words, size_t count)
+{
+    struct slice nearest = {NULL, 0};
+    uint32_t distance = UINT32_MAX;
+
+    if (parser->token.kind == TOKEN_HASH) {
+        error_hint(parser->error, "a comment begins with //, or stands between /* and */");
+        return;
+    }
+    if (parser->token.kind != TOKEN_IDENTIFIER || parser->error->hint[0] != '\0')
+        return;
+    for (size_t index = 0; index < count; index++)
+        suggest(parser->token.text, slice_of(words[index]), &nearest, &distance);
+    if (nearest.size > 0)
+        error_hint(parser->error, "did you mean '%.*s'?", SLICE_PRINTF(nearest));
 }
 
 enum status
@@ -406,6 +427,39 @@ parse_permission(struct parser *parser, struct ast_member *member)
     return status;
 }
 
+/* Operators: only the inside of a statement can have them, and its end came with its line. */
+static bool
+goes_on(enum token_kind kind)
+{
+    return kind == TOKEN_PLUS || kind == TOKEN_MINUS || kind == TOKEN_AMPERSAND ||
+           kind == TOKEN_PIPE || kind == TOKEN_ARROW || kind == TOKEN_PERIOD;
+}
+
+static bool
+at_condition(const struct parser *parser)
+{
+    return parser->token.kind == TOKEN_WITH ||
+           parser_at_flag_word(parser, "and", AST_FLAG_EXPIRATION);
+}
+
+static enum status
+no_member(struct parser *parser)
+{
+    static const char *const words[] = {"relation", "permission"};
+    enum status status = parser_unexpected(parser, "'relation', 'permission' or '}'");
+
+    if (goes_on(parser->token.kind))
+        error_hint(parser->error,
+                   "a statement goes on in the next line only when its line ends in an operator: "
+                   "put %s at the end of the line before",
+                   token_kind_name(parser->token.kind));
+    else if (at_condition(parser))
+        error_hint(parser->error, "a condition stands in one line with the type it belongs to");
+    else
+        hint_word(parser, words, BEHALF_COUNT_OF(words));
+    return status;
+}
+
 static enum status
 parse_member(struct parser *parser, struct ast_member **member)
 {
@@ -419,7 +473,7 @@ parse_member(struct parser *parser, struct ast_member **member)
         return fail_at_token(parser);
     }
     if (kind != TOKEN_RELATION && kind != TOKEN_PERMISSION && !splice)
-        return parser_unexpected(parser, "'relation', 'permission' or '}'");
+        return no_member(parser);
     *member = arena_take_array(parser->arena, 1, sizeof **member);
     if (*member == NULL)
         return parser_too_large(parser);
@@ -624,6 +678,20 @@ parse_caveat(struct parser *parser, struct ast_item *item)
 }
 
 static enum status
+no_item(struct parser *parser)
+{
+    static const char *const words[] = {"definition", "caveat", "use"};
+    enum status status = parser_unexpected(parser, "'definition', 'caveat' or 'use'");
+    enum text_kind kind = text_kind_of(parser->lexer.text);
+
+    if (kind == TEXT_VALIDATION_FILE || kind == TEXT_RELATIONSHIPS)
+        error_hint(parser->error, "%s", text_kind_hint(kind));
+    else
+        hint_word(parser, words, BEHALF_COUNT_OF(words));
+    return status;
+}
+
+static enum status
 parse_item(struct parser *parser, struct ast_item **new_item)
 {
     struct ast_item *item = arena_take_array(parser->arena, 1, sizeof *item);
@@ -642,7 +710,7 @@ parse_item(struct parser *parser, struct ast_item **new_item)
         item->kind = AST_IMPORT;
     else if (parser->token.kind != TOKEN_IDENTIFIER ||
              !slice_equal(parser->token.text, SLICE_LITERAL("use")))
-        return parser_unexpected(parser, "'definition', 'caveat' or 'use'");
+        return no_item(parser);
     if (item->kind == AST_USE) {
         status = parse_use(parser, item);
     } else {

@@ -19,7 +19,7 @@ BEGIN {
     sees["net"]         = "base/ engine/engine.h"
     sees["server"]      = "base/ schema/schema.h storage/store.h engine/engine.h net/server.h"
     sees["client"]      = "base/"
-    sees["cli"]         = "base/ client/behalf.h schema/schema.h schema/caveat.h " \
+    sees["cli"]         = "base/ client/behalf.h schema/schema.h schema/caveat.h schema/text_kind.h " \
                           "engine/engine.h storage/store.h"
     sees["bench"]       = "base/ client/behalf.h"
     sees["bench/micro"] = "base/ bench/ client/behalf.h schema/schema.h schema/caveat.h " \

@@ -461,10 +461,13 @@ def bad_imports(ask, files):
                "behalf: cannot import line 3 of '-': expected '@' and a subject behind the relation, "
                "found the end of the text\n",
                text="// one\n" + good + "group:g1#member\n")
+    yaml = ("this looks like a validation file: behalf validate FILE; import takes the lines under "
+            "its relationships, in a file of their own")
+    schema = "this looks like a schema: behalf schema validate FILE, or schema write FILE"
     for text, hint in (
-            ("schema: |-\n  definition user {}\n", "this is a validation file, for behalf validate; "
-             "import takes the lines under its relationships, in a file of their own"),
-            ("definition user {}\n", "this is a schema: behalf schema write FILE")):
+            ("schema: |-\n  definition user {}\n", yaml), ("---\nschemaFile: x.zed\n", yaml),
+            ("# tests\n\n'relationships': |-\n  " + good, yaml), ("\ufeffassertions: {}\n", yaml),
+            ("definition user {}\n", schema), ("use expiration\n", schema)):
         code, out, err = run(["import", "-"], ask.endpoint, text)
         assert (code, out) == (1, "") and err.startswith("behalf: nothing was stored\n"), err
         assert err.endswith("\nhint: %s\n" % hint), err
@@ -481,6 +484,34 @@ def bad_imports(ask, files):
         assert "it has more than 64 MiB" in run(line.split() + ["/dev/zero"], ask.endpoint)[2] or \
             "File too large" in run(line.split() + ["/dev/zero"], ask.endpoint)[2], line
     ask.expect("relationship delete --filter group:g1", 0, None)
+
+
+def files_of_another_kind(ask, files):
+    """A file that is read by the wrong command says which one is right."""
+    kinds = {"validation": ("# tests\nschema: |-\n  definition user {}\n",
+                            "this looks like a validation file: behalf validate FILE, whose name ends "
+                            "in .yaml"),
+             "schema": ("// people\ndefinition user {}\n",
+                        "this looks like a schema: behalf schema validate FILE, or schema write FILE"),
+             "relationships": ("// exported\ngroup:g1#member@user:a\n",
+                               "this looks like relationships: behalf import FILE")}
+    readers = (("schema write", "validation relationships"), ("schema fmt", "validation relationships"),
+               ("schema validate", "validation relationships"), ("schema plan", "validation relationships"),
+               ("check-bulk", "validation schema"), ("relationship write", "validation schema relationships"),
+               ("validate", "schema relationships"))
+    for command, others in readers:
+        for kind in others.split():
+            text, hint = kinds[kind]
+            code, out, err = run([*command.split(), "-"], ask.endpoint, text)
+            assert code in (1, 3) and hint in out + err, (command, kind, code, out, err)
+            code, out, err = run([*command.split(), "-", "--json"], ask.endpoint, text)
+            assert code in (1, 3) and hint in out + err, (command, kind, code, out, err)
+            json.loads(err if err else out)
+    ask.expect(["relationship", "write", "-"], 1, "", "behalf: line 1 of '-': 'craete' is none of "
+               "create, touch, delete, must-match, must-not-match\nhint: did you mean 'create'?\n",
+               text="craete group:g1#member@user:a\n")
+    ask.expect(["relationship", "write", "-"], 1, "", "behalf: line 1 of '-': nothing behind 'touch'\n"
+               "hint: see behalf relationship write --help\n", text="touch \n")
 
 
 def interrupted_import(ask, files):
@@ -882,6 +913,7 @@ def main():
                       checks, contexts, conditions,
                       conditional_relationships,
                       bulk, lookups, expansion, wrong_bench, imports, repeated_lines, bad_imports,
+                      files_of_another_kind,
                       interrupted_import, whole, deep_trees, usage_as_json, exit_codes,
                       closed_pipes, server_commands, bad_servers, examples):
             group(ask, files)

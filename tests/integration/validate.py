@@ -400,6 +400,16 @@ def warnings(folder):
     expect(["validate", "--fail-on-warn", "good.yaml"], 0, None, folder=folder.path)
 
 
+def slips(folder):
+    """A key that is nearly right names the one that was meant."""
+    folder.put("slip.yaml", GOOD.replace("validation:", "validations:"))
+    assert "did you mean 'validation'?" in expect(["validate", "slip.yaml"], 0, folder=folder.path)
+    folder.put("slip.yaml", GOOD.replace("schema:", "shcema:"))
+    assert "did you mean 'schema'?" in expect(["validate", "slip.yaml"], 3, folder=folder.path)
+    folder.put("slip.yaml", GOOD.replace("assertTrue", "assertTure"))
+    assert "did you mean 'assertTrue'?" in expect(["validate", "slip.yaml"], 3, folder=folder.path)
+
+
 def junit(folder):
     folder.put("bad.yaml", GOOD.replace("user:ann", "user:mallory"))
     expect(["validate", "--junit", "out.xml", "bad.yaml"], 3, None, folder=folder.path)
@@ -582,7 +592,7 @@ def main():
     folder = Folder()
     try:
         for group in (conformance, passing, failing, conditions, actors, unreadable, bounded, standard_input,
-                      warnings, junit, update, schema_files, schema_server):
+                      warnings, slips, junit, update, schema_files, schema_server):
             group(folder)
             print("validate: %s" % group.__name__, flush=True)
         alone = Folder()

@@ -53,7 +53,9 @@ Test(schema_parse, line_that_begins_with_an_operator_is_an_error)
 {
     expect_doc_error(
         RELATIONS "permission view = aaa\n+ bbb",
-        "SCHEMA_PARSE_ERROR 6:1 [+] expected 'relation', 'permission' or '}', found '+'");
+        "SCHEMA_PARSE_ERROR 6:1 [+] expected 'relation', 'permission' or '}', found '+' | a "
+        "statement goes on in the next line only when its line ends in an operator: put '+' at the "
+        "end of the line before");
 }
 
 Test(schema_parse, missing_operand_names_what_was_expected)
