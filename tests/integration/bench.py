@@ -232,8 +232,9 @@ def formats():
     before, after = os.path.join(directory, "a.json"), os.path.join(directory, "b.json")
     for path, factor in ((before, 1), (after, 0.5)):
         for row in document["rows"]:
+            # Runs without a spread: a busy machine's could hide the difference.
             for figures in [row] + row["runs"]:
-                figures["requests_per_second"] *= factor
+                figures["requests_per_second"] = 10000 * factor
         with open(path, "w") as file:
             json.dump(document, file)
     assert bench("compare", before, before)[0].endswith("0 of 4 rows slower by more than 10 % and the spread of the runs\n")
