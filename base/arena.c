@@ -1,6 +1,7 @@
 /* arena.c - a bump allocator over doubling chunks. */
 #include "base/arena.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define ALIGNMENT ((size_t)16)
@@ -14,28 +15,93 @@ struct arena_chunk {
 
 _Static_assert(sizeof(struct arena_chunk) % ALIGNMENT == 0, "the first block stays aligned");
 
+/* --- all requests together --- */
+
+#define RESERVE_PART 4
+
+static size_t request_bound = SIZE_MAX;
+static atomic_size_t request_bytes;
+static _Thread_local bool refused;
+
+void
+arena_bound_requests(size_t bytes)
+{
+    request_bound = bytes;
+}
+
+size_t
+arena_request_bytes(void)
+{
+    return atomic_load_explicit(&request_bytes, memory_order_relaxed);
+}
+
+bool
+arena_was_refused(void)
+{
+    bool was = refused;
+
+    refused = false;
+    return was;
+}
+
+static bool
+is_counted(const struct arena *arena, size_t chunk_size)
+{
+    return arena->of_request && chunk_size > ARENA_FIRST_CHUNK;
+}
+
+static bool
+count_chunk(size_t size, bool small)
+{
+    size_t bound = small ? request_bound : request_bound - request_bound / RESERVE_PART;
+    size_t taken = atomic_load_explicit(&request_bytes, memory_order_relaxed);
+
+    do {
+        if (taken > bound || size > bound - taken) {
+            refused = true;
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&request_bytes, &taken, taken + size,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return true;
+}
+
+static void
+uncount_chunk(size_t size)
+{
+    size_t before = atomic_fetch_sub_explicit(&request_bytes, size, memory_order_relaxed);
+
+    BEHALF_ASSERT(before >= size);
+}
+
+/* --- one arena --- */
+
 void
 arena_init(struct arena *arena, size_t cap_bytes)
 {
     *arena = (struct arena){.cap_bytes = cap_bytes};
 }
 
-static void
-free_chunks(struct arena_chunk *chunk)
+void
+arena_init_request(struct arena *arena, size_t cap_bytes)
 {
-    while (chunk != NULL) {
-        struct arena_chunk *older = chunk->older;
-
-        free(chunk);
-        chunk = older;
-    }
+    *arena = (struct arena){.cap_bytes = cap_bytes, .of_request = true};
 }
 
 void
 arena_release(struct arena *arena)
 {
-    free_chunks(arena->chunks);
-    arena_init(arena, arena->cap_bytes);
+    struct arena_chunk *chunk = arena->chunks;
+
+    while (chunk != NULL) {
+        struct arena_chunk *older = chunk->older;
+
+        if (is_counted(arena, chunk->size))
+            uncount_chunk(chunk->size);
+        free(chunk);
+        chunk = older;
+    }
+    *arena = (struct arena){.cap_bytes = arena->cap_bytes, .of_request = arena->of_request};
 }
 
 void
@@ -46,7 +112,7 @@ arena_reset(struct arena *arena, size_t cap_bytes)
     arena->cap_bytes = cap_bytes;
     if (first == NULL)
         return;
-    if (first->older != NULL) {
+    if (first->older != NULL || first->size > ARENA_FIRST_CHUNK) {
         arena_release(arena);
         return;
     }
@@ -70,9 +136,14 @@ add_chunk(struct arena *arena, size_t needed)
         size = (arena->cap_bytes - in_use) & ~(ALIGNMENT - 1);
     if (size < needed)
         size = needed;
-    chunk = malloc(sizeof *chunk + size);
-    if (chunk == NULL)
+    if (is_counted(arena, size) && !count_chunk(size, in_use + size <= ARENA_SMALL))
         return false;
+    chunk = malloc(sizeof *chunk + size);
+    if (chunk == NULL) {
+        if (is_counted(arena, size))
+            uncount_chunk(size);
+        return false;
+    }
     chunk->older = arena->chunks;
     chunk->size = size;
     arena->used_bytes = in_use;

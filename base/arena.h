@@ -2,12 +2,16 @@
  * Always true: everything in an arena dies together; an arena never gives out more than its cap,
  * and says so by NULL, which its caller turns into BUDGET_EXHAUSTED. Blocks are aligned to 16
  * bytes.
+ * What the arenas of all requests take together is bounded as well (arena_bound_requests), but for
+ * a chunk of ARENA_FIRST_CHUNK each. A quarter of that is left to arenas of at most
+ * ARENA_SMALL: large requests do not take the memory of small ones.
  * Threads: one arena belongs to one request, used by one thread at a time.
- * Memory: chunks double from `ARENA_FIRST_CHUNK`; arena_reset keeps the first chunk, so that a
- * thread that answers small requests from a reused arena does not allocate at all. */
+ * Memory: chunks double from ARENA_FIRST_CHUNK; arena_reset keeps a first chunk of this size, so
+ * that a thread that answers small requests from a reused arena does not allocate at all. */
 #ifndef BEHALF_BASE_ARENA_H
 #define BEHALF_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +19,7 @@
 #include "base/slice.h"
 
 #define ARENA_FIRST_CHUNK ((size_t)16 * 1024)
+#define ARENA_SMALL ((size_t)1024 * 1024)
 
 struct arena_chunk;
 
@@ -24,9 +29,12 @@ struct arena {
     struct arena_chunk *chunks; /* newest first */
     size_t used_bytes;          /* size of all chunks but the free end of the newest */
     size_t cap_bytes;
+    bool of_request;
 };
 
 void arena_init(struct arena *arena, size_t cap_bytes);
+/* One that counts among those of all requests. */
+void arena_init_request(struct arena *arena, size_t cap_bytes);
 void arena_release(struct arena *arena); /* accepts an arena of zeroes */
 void arena_reset(struct arena *arena, size_t cap_bytes);
 
@@ -44,5 +52,15 @@ void *arena_grow(struct arena *arena, void *array, uint32_t count, uint32_t *siz
 
 /* Copies bytes (a NUL is added behind them, not counted); data is NULL when the cap is reached. */
 struct slice arena_copy(struct arena *arena, struct slice bytes) BEHALF_MUST_USE;
+
+/* --- all requests together --- */
+
+/* Before there are threads; without it there is no bound. */
+void arena_bound_requests(size_t bytes);
+size_t arena_request_bytes(void); /* taken now */
+
+/* Whether this thread was refused memory since it last asked because all requests together take
+ * too much: the same request may be answered later. */
+bool arena_was_refused(void);
 
 #endif

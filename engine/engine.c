@@ -104,6 +104,12 @@ start_clock(struct engine *engine, struct error *error)
     return BEHALF_OK;
 }
 
+unsigned
+engine_worker_count(const struct engine_options *options)
+{
+    return options->workers > 0 ? options->workers : env_core_count() + 1;
+}
+
 enum status
 engine_open(const struct engine_options *options, struct engine **engine, struct error *error)
 {
@@ -132,7 +138,7 @@ engine_open(const struct engine_options *options, struct engine **engine, struct
     if (status == BEHALF_OK)
         status = publish_stored(made, error);
     if (status == BEHALF_OK) {
-        made->pool = pool_new(made, options->workers > 0 ? options->workers : env_core_count() + 1);
+        made->pool = pool_new(made, engine_worker_count(options));
         made->writer = writer_new(made);
         *engine = made;
     } else {
@@ -165,7 +171,7 @@ engine_worker_new(struct engine *engine, bool may_block)
 
     worker->engine = engine;
     worker->may_block = may_block;
-    arena_init(&worker->scratch, LIMIT_CHECK_ARENA);
+    arena_init_request(&worker->scratch, LIMIT_CHECK_ARENA);
     pthread_mutex_lock(&engine->lock);
     worker->next = engine->workers;
     engine->workers = worker;

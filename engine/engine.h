@@ -50,6 +50,9 @@ struct engine_options {
 #define ENGINE_SWEEP_EVERY_NS (INT64_C(5) * 1000000000) /* the default */
 #define ENGINE_SWEEP_NEVER INT64_C(-1)                  /* only by a WRITE_SWEEP */
 
+/* The threads of the pool that these options make. */
+unsigned engine_worker_count(const struct engine_options *options);
+
 /* Starts the pool and the writer. Fails when the stored schema cannot be read or compiled. */
 enum status engine_open(const struct engine_options *options, struct engine **engine,
                         struct error *error) BEHALF_MUST_USE;

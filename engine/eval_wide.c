@@ -14,7 +14,7 @@ static void
 take_visited(struct eval_wide *wide)
 {
     wide->visited = memory_new(sizeof *wide->visited);
-    arena_init(&wide->visited->arena, LIMIT_WIDE_ARENA);
+    arena_init_request(&wide->visited->arena, LIMIT_WIDE_ARENA);
     key_set_init(&wide->visited->keys, &wide->visited->arena);
 }
 

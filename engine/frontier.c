@@ -285,6 +285,7 @@ run_helper(struct engine_job *job, struct engine_worker *worker)
     else
         conclude(frontier, OUTCOME_FAILED, status, &error);
     graph_view_release(&view);
+    arena_reset(&worker->scratch, LIMIT_CHECK_ARENA);
     pthread_mutex_lock(&frontier->lock);
     give_back(frontier, &budget);
     helper->out = false;

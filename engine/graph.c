@@ -378,7 +378,7 @@ traits_arena(struct graph_view *view)
 {
     if (view->traits == NULL) {
         view->traits = memory_new(sizeof *view->traits);
-        arena_init(view->traits, LIMIT_GRAPH_TRAITS);
+        arena_init_request(view->traits, LIMIT_GRAPH_TRAITS);
     }
     return view->traits;
 }

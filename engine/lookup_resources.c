@@ -445,8 +445,8 @@ engine_lookup_resources(struct engine_worker *worker, const struct engine_reques
     if (status != BEHALF_OK)
         return status;
     page.key.revision = snapshot.revision;
-    arena_init(&page.memory, LIMIT_CHECK_ARENA);
-    arena_init(&page.finding, LIMIT_LOOKUP_ARENA);
+    arena_init_request(&page.memory, LIMIT_CHECK_ARENA);
+    arena_init_request(&page.finding, LIMIT_LOOKUP_ARENA);
     status = answer(&page, lookup, digest, error);
     if (status == BEHALF_OK)
         *result = found;

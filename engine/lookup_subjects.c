@@ -706,7 +706,7 @@ engine_lookup_subjects(struct engine_worker *worker, const struct engine_request
     if (status != BEHALF_OK)
         return status;
     answer.key.revision = snapshot.revision;
-    arena_init(&answer.memory, LIMIT_CHECK_ARENA);
+    arena_init_request(&answer.memory, LIMIT_CHECK_ARENA);
     status = bind_lookup(&answer, lookup, error);
     if (status == BEHALF_OK)
         status = make_page(&answer, digest, &found, error);

@@ -188,4 +188,5 @@ snapshot_close(struct snapshot *snapshot)
     eval_wide_release(&snapshot->wide);
     graph_view_release(&snapshot->view);
     binding_unref(snapshot->older);
+    arena_reset(snapshot->scratch, LIMIT_CHECK_ARENA); /* nobody holds memory between requests */
 }

@@ -40,8 +40,12 @@ call_new(struct connection *connection, const struct request *request, struct sl
     call->request = *request;
     call->request.arguments = moved(request->arguments, frame, call->frame);
     call->request.call = moved(request->call, frame, call->frame);
-    arena_init(&call->arena,
-               request->method->class == METHOD_LOOKUP ? LIMIT_LOOKUP_ARENA : LIMIT_CHECK_ARENA);
+    if (request->method->class == METHOD_WRITE) /* which counts among the bytes of calls */
+        arena_init(&call->arena, LIMIT_CHECK_ARENA);
+    else
+        arena_init_request(&call->arena, request->method->class == METHOD_LOOKUP
+                                             ? LIMIT_LOOKUP_ARENA
+                                             : LIMIT_CHECK_ARENA);
     buffer_init(&call->reply);
     connection->calls++;
     connection->loop->calls++;
@@ -90,20 +94,22 @@ call_context(struct call *call, struct engine_worker *worker)
         .arena = &call->arena,
         .arrived_ns = call->arrived_ns,
         .cancelled = &call->connection->gone,
+        .memory = &call->loop->memory,
     };
 }
 
 /* On a thread of the pool, which may be faster than the loop that sends: what it has no room for is
- * given up here. */
+ * given up here, but for the only one that waits. */
 static void
 count_reply(struct call *call)
 {
     struct loop *loop = call->loop;
     struct error error;
 
-    if (call->reply.capacity > LIMIT_SMALL &&
-        atomic_load(&loop->reply_bytes) + call->reply.capacity >
-            loop->buffer_bound / LIMIT_REPLIES_PART) {
+    size_t waiting = atomic_load(&loop->reply_bytes);
+
+    if (call->reply.capacity > LIMIT_SMALL && waiting > 0 &&
+        waiting + call->reply.capacity > loop->buffer_bound / LIMIT_REPLIES_PART) {
         buffer_release(&call->reply);
         error_set(&error, BEHALF_OVERLOADED, "the replies that wait take all the memory they may");
         error_hint(&error, "repeat it after retry_after_ms, or ask for less at a time");

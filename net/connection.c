@@ -298,6 +298,7 @@ answer(struct connection *connection, struct slice frame)
         .arena = &loop->arena,
         .arrived_ns = loop->now_ns,
         .cancelled = NULL,
+        .memory = &loop->memory,
     };
 
     arena_reset(&loop->arena, LIMIT_CHECK_ARENA);

@@ -5,9 +5,9 @@
  * connection holds one unfinished frame and at most one read behind it, LIMIT_OUTPUT_HARD of
  * replies, and LIMIT_CALLS_IN_FLIGHT calls that run elsewhere, which take LIMIT_CALL_BYTES and one
  * call more.
- * What bounds the memory of all of them: each loop has its share of server_options.call_bytes,
- * above which calls are refused, and of server_options.buffer_bytes, above which those who hold
- * most are closed (loop.h). Small calls have a reserve: large ones do not shut them out. */
+ * What bounds the memory of all of them: each loop has its share of server_memory.calls, above
+ * which calls are refused, and of server_memory.buffers, above which those who hold most are closed
+ * (loop.h). Small calls have a reserve: large ones do not shut them out. */
 #ifndef BEHALF_NET_LIMITS_H
 #define BEHALF_NET_LIMITS_H
 
@@ -55,12 +55,9 @@
 #define LIMIT_OUTPUT_PROGRESS ((size_t)64 * 1024) /* to be read within the write timeout */
 #define LIMIT_CONNECTIONS 10000
 
-/* Of all connections together, when server_options says nothing. */
-#define LIMIT_CALL_BYTES_ALL ((size_t)128 * 1024 * 1024)
-#define LIMIT_BUFFER_BYTES_ALL ((size_t)128 * 1024 * 1024)
-#define LIMIT_LOOP_BYTES ((size_t)32 * 1024 * 1024) /* of each, a loop has at least this much */
-#define LIMIT_SMALL ((size_t)16 * 1024)             /* a call or reply that may use the reserve */
-#define LIMIT_RESERVE_PART 4                        /* of the bytes of calls, for small ones */
+/* Of all connections together (server_options, memory). */
+#define LIMIT_SMALL ((size_t)16 * 1024) /* a call or reply that may use the reserve */
+#define LIMIT_RESERVE_PART 4            /* of the bytes of calls, for small ones */
 #define LIMIT_REPLIES_PART 4 /* of the bytes of buffers, for replies on their way to their loop */
 
 /* What a loop takes from other threads before its connections have their turn. */

@@ -355,20 +355,16 @@ make_events(struct loop *loop, struct error *error)
     return BEHALF_OK;
 }
 
-/* A few messages of the largest size fit into any loop. */
 static size_t
-share(size_t bytes, unsigned loop_count)
+share(size_t bytes, unsigned loop_count, size_t least)
 {
-    return bytes / loop_count > LIMIT_LOOP_BYTES ? bytes / loop_count : LIMIT_LOOP_BYTES;
+    return bytes / loop_count > least ? bytes / loop_count : least;
 }
 
 enum status
 loop_open(struct loop *loop, const struct server_options *options, unsigned loop_count,
           atomic_uint *connection_count, struct error *error)
 {
-    size_t call_bytes = options->call_bytes > 0 ? options->call_bytes : LIMIT_CALL_BYTES_ALL;
-    size_t buffer_bytes =
-        options->buffer_bytes > 0 ? options->buffer_bytes : LIMIT_BUFFER_BYTES_ALL;
     enum status status;
 
     *loop = (struct loop){
@@ -378,8 +374,9 @@ loop_open(struct loop *loop, const struct server_options *options, unsigned loop
         .idle_ns = (int64_t)options->idle_s * 1000000000,
         .write_stall_ns = (int64_t)options->write_stall_s * 1000000000,
         .drained_in_time = true,
-        .call_bound = share(call_bytes, loop_count),
-        .buffer_bound = share(buffer_bytes, loop_count),
+        .memory = options->memory,
+        .call_bound = share(options->memory.calls, loop_count, SERVER_LOOP_CALL_BYTES),
+        .buffer_bound = share(options->memory.buffers, loop_count, SERVER_LOOP_BUFFER_BYTES),
     };
     loop->received_end = &loop->received;
     loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -389,7 +386,7 @@ loop_open(struct loop *loop, const struct server_options *options, unsigned loop
     loop->read_bytes = memory_new(LOOP_READ_SIZE);
     buffer_init(&loop->spare);
     (void)buffer_reserve(&loop->spare, LOOP_READ_SIZE);
-    arena_init(&loop->arena, LIMIT_CHECK_ARENA);
+    arena_init_request(&loop->arena, LIMIT_CHECK_ARENA);
     status = make_events(loop, error);
     if (status != BEHALF_OK)
         loop_close(loop);

@@ -55,8 +55,9 @@ struct loop {
     struct connection_list flushes; /* with replies that came back in this wake-up */
     struct loop_message *received;  /* taken from the inbox, oldest first */
     struct loop_message **received_end;
-    size_t calls;           /* that are elsewhere */
-    size_t call_bytes;      /* that they hold, at most call_bound */
+    struct server_memory memory; /* of the whole server */
+    size_t calls;                /* that are elsewhere */
+    size_t call_bytes;           /* that they hold, at most call_bound */
     size_t held_bytes;      /* of the buffers of connections, at most buffer_bound after a turn */
     size_t peak_bytes;      /* the largest of these since memory was given back */
     size_t call_bound;      /* this loop's share */

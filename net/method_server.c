@@ -99,15 +99,28 @@ method_server_clock(const struct method_context *context, struct reader argument
     return BEHALF_OK;
 }
 
-/* --- what it is --- */
-
-struct limit_row {
+struct count_row {
     const char *name;
     uint64_t value;
 };
 
+static void
+put_counts(struct buffer *out, const char *name, const struct count_row *rows, size_t count)
+{
+    codec_put_literal(out, name);
+    codec_put_map(out, count);
+    for (size_t index = 0; index < count; index++) {
+        codec_put_literal(out, rows[index].name);
+        codec_put_unsigned(out, rows[index].value);
+    }
+}
+
+#define PUT_COUNTS(out, name, rows) put_counts((out), (name), (rows), BEHALF_COUNT_OF(rows))
+
+/* --- what it is --- */
+
 /* The limits that a client can run into; docs/protocol.md explains each. */
-static const struct limit_row limit_rows[] = {
+static const struct count_row limit_rows[] = {
     {"message_bytes", LIMIT_MESSAGE_SIZE},
     {"depth", LIMIT_DEPTH},
     {"updates", LIMIT_UPDATES},
@@ -127,6 +140,19 @@ static const struct limit_row limit_rows[] = {
     {"calls_in_flight", LIMIT_CALLS_IN_FLIGHT},
 };
 
+/* Of the whole process, and its parts. */
+static void
+put_memory_limits(struct buffer *out, const struct server_memory *memory)
+{
+    const struct count_row rows[] = {
+        {"limit", memory->limit}, {"graph", memory->graph},     {"storage", memory->storage},
+        {"calls", memory->calls}, {"buffers", memory->buffers}, {"requests", memory->requests},
+        {"rest", memory->rest},
+    };
+
+    PUT_COUNTS(out, "memory", rows);
+}
+
 enum status
 method_server_info(const struct method_context *context, struct reader arguments,
                    struct buffer *out, struct error *error)
@@ -142,7 +168,7 @@ method_server_info(const struct method_context *context, struct reader arguments
     status = engine_info_read(context->engine, &info, error);
     if (status != BEHALF_OK)
         return status;
-    codec_put_map(out, 10);
+    codec_put_map(out, 11);
     codec_put_literal(out, "version");
     codec_put_literal(out, BEHALF_VERSION);
     codec_put_literal(out, "protocol");
@@ -152,12 +178,8 @@ method_server_info(const struct method_context *context, struct reader arguments
     codec_put_array(out, count);
     for (size_t index = 0; index < count; index++)
         codec_put_literal(out, methods[index].name);
-    codec_put_literal(out, "limits");
-    codec_put_map(out, BEHALF_COUNT_OF(limit_rows));
-    for (size_t index = 0; index < BEHALF_COUNT_OF(limit_rows); index++) {
-        codec_put_literal(out, limit_rows[index].name);
-        codec_put_unsigned(out, limit_rows[index].value);
-    }
+    PUT_COUNTS(out, "limits", limit_rows);
+    put_memory_limits(out, context->memory);
     codec_put_literal(out, "revision");
     codec_put_unsigned(out, info.revision);
     codec_put_literal(out, "schema_revision");
@@ -174,24 +196,6 @@ method_server_info(const struct method_context *context, struct reader arguments
 }
 
 /* --- what it does --- */
-
-struct count_row {
-    const char *name;
-    uint64_t value;
-};
-
-static void
-put_counts(struct buffer *out, const char *name, const struct count_row *rows, size_t count)
-{
-    codec_put_literal(out, name);
-    codec_put_map(out, count);
-    for (size_t index = 0; index < count; index++) {
-        codec_put_literal(out, rows[index].name);
-        codec_put_unsigned(out, rows[index].value);
-    }
-}
-
-#define PUT_COUNTS(out, name, rows) put_counts((out), (name), (rows), BEHALF_COUNT_OF(rows))
 
 static void
 put_memory(struct buffer *out, const struct engine_stats *stats)
@@ -211,9 +215,13 @@ put_memory(struct buffer *out, const struct engine_stats *stats)
         {"bytes", stats->names.bytes},
         {"entries", stats->names.entries},
     };
+    const struct count_row requests[] = {
+        {"bytes", arena_request_bytes()},
+    };
 
     PUT_COUNTS(out, "graph", graph);
     PUT_COUNTS(out, "names", names);
+    PUT_COUNTS(out, "requests", requests);
 }
 
 static void
@@ -271,7 +279,7 @@ method_server_stats(const struct method_context *context, struct reader argument
         status = engine_stats_read(context->engine, &stats, error);
     if (status != BEHALF_OK)
         return status;
-    codec_put_map(out, 8);
+    codec_put_map(out, 9);
     codec_put_literal(out, "revision");
     codec_put_unsigned(out, stats.revision);
     codec_put_literal(out, "uptime_ms");

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "engine/engine.h"
 #include "net/codec.h"
+#include "net/server.h"
 #include "net/shapes.h"
 
 #define PROTOCOL_VERSION 1
@@ -23,6 +24,7 @@ struct method_context {
     struct arena *arena;
     int64_t arrived_ns; /* deadlines count from here, on whatever thread the request runs */
     const atomic_bool *cancelled;
+    const struct server_memory *memory; /* for server.info */
 };
 
 /* `arguments` stands before the map of named arguments. */

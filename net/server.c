@@ -49,11 +49,13 @@ open_listeners(struct server *server, const struct server_options *options, stru
 
 /* Half of the cores: the kernel's side of the connections, the pool and the writer need the others.
  */
-static unsigned
-default_loop_count(void)
+unsigned
+server_loop_count(const struct server_options *options)
 {
     unsigned cores = env_core_count();
 
+    if (options->loops > 0)
+        return options->loops;
     return cores < 4 ? 1 : cores / 2;
 }
 
@@ -63,7 +65,7 @@ server_open(const struct server_options *options, struct server **result, struct
     struct server *server = memory_new(sizeof *server);
     enum status status;
 
-    server->loop_count = options->loops > 0 ? options->loops : default_loop_count();
+    server->loop_count = server_loop_count(options);
     server->connections_max = options->connections > 0 ? options->connections : LIMIT_CONNECTIONS;
     server->loops = memory_new_array(server->loop_count, sizeof *server->loops);
     status = open_listeners(server, options, error);

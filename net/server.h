@@ -20,6 +20,21 @@ struct server;
 
 #define SERVER_ADDRESS_SIZE 64
 
+/* What the process may take, and how that is divided. The net floor keeps to `calls` and `buffers`;
+ * the whole is shown to clients. A loop has at least the shares below, whatever is given. */
+struct server_memory {
+    size_t limit;
+    size_t graph;    /* edge sets, names, and what lookups keep for their next pages */
+    size_t storage;  /* memtables and block cache */
+    size_t calls;    /* requests that wait or run elsewhere, with the writes they carry */
+    size_t buffers;  /* unfinished requests and unread replies */
+    size_t requests; /* what answering takes: arenas */
+    size_t rest;     /* the program, its threads, schemas, what the allocator keeps */
+};
+
+#define SERVER_LOOP_CALL_BYTES ((size_t)8 * 1024 * 1024)    /* one call of the largest size */
+#define SERVER_LOOP_BUFFER_BYTES ((size_t)16 * 1024 * 1024) /* one connection */
+
 struct server_options {
     struct engine *engine;
     const struct env *env;
@@ -31,9 +46,11 @@ struct server_options {
     unsigned connections;       /* 0 = LIMIT_CONNECTIONS */
     unsigned idle_s;            /* silence that closes a connection; 0 = never */
     unsigned write_stall_s;     /* the same, while replies wait to be read */
-    size_t call_bytes;          /* of all calls elsewhere; 0 = LIMIT_CALL_BYTES_ALL */
-    size_t buffer_bytes;        /* of all unfinished frames and unread replies; 0 = as above */
+    struct server_memory memory;
 };
+
+/* The loops that these options make. */
+unsigned server_loop_count(const struct server_options *options);
 
 /* Binds and listens, so that the address is known and a failure is seen before anything is
  * announced. A message says what to do: port taken, address not on loopback, directory open to

@@ -12,12 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/env.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/engine.h"
 #include "net/server.h"
+#include "server/memory_limit.h"
 #include "server/offline.h"
 #include "server/options.h"
 #include "storage/store.h"
@@ -180,15 +182,36 @@ unix_mode(const struct options *options)
     return options->unix_group[0] != '\0' ? 0660 : 0600;
 }
 
+/* Gives each floor its part. */
+static enum status
+divide_memory(const struct options *options, struct store_options *store,
+              struct engine_options *engine, struct server_options *server, struct error *error)
+{
+    const struct memory_wish wish = {
+        .limit = options->memory_limit,
+        .machine = memory_of_machine(""),
+        .graph = options->graph_memory,
+        .loops = server_loop_count(server),
+        .workers = engine_worker_count(engine),
+    };
+    enum status status = memory_divide(&wish, &server->memory, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    store->memory_bytes = server->memory.storage;
+    engine->graph_memory_bytes = wish.graph > 0 ? wish.graph : memory_of_graph(&server->memory);
+    arena_bound_requests(server->memory.requests);
+    return BEHALF_OK;
+}
+
 static enum exit_code
 run(const struct options *options, const sigset_t *signals)
 {
     const struct env *env = env_system();
-    const struct store_options store_options = {.path = options->data, .env = env};
+    struct store_options store_options = {.path = options->data, .env = env};
     struct engine_options engine_options = {
         .env = env,
         .workers = (unsigned)options->workers,
-        .graph_memory_bytes = options->graph_memory,
         .sweep_every_ns = options->sweep_interval == 0
                               ? ENGINE_SWEEP_NEVER
                               : (int64_t)options->sweep_interval * 1000000000,
@@ -212,9 +235,12 @@ run(const struct options *options, const sigset_t *signals)
     struct engine *engine = NULL;
     struct server *server = NULL;
     struct error error;
-    enum status status;
-    enum exit_code code;
+    enum exit_code code = EXIT_USAGE;
+    enum status status =
+        divide_memory(options, &store_options, &engine_options, &server_options, &error);
 
+    if (status != BEHALF_OK)
+        goto done;
     status = store_open(&store_options, &store, &error);
     if (status != BEHALF_OK) {
         code = code_of_store(status);

@@ -43,9 +43,9 @@ struct kv_scan;
 struct kv_options {
     const char *path; /* directory of the data; NULL for the in-memory adapter */
     bool create_if_missing;
-    bool read_only;          /* changes no file; every write fails */
-    bool drop_damaged_tail;  /* open what stands before the first damaged record of the log */
-    size_t cache_size_bytes; /* 0 = adapter's default */
+    bool read_only;         /* changes no file; every write fails */
+    bool drop_damaged_tail; /* open what stands before the first damaged record of the log */
+    size_t memory_bytes;    /* of caches and of what is not flushed yet; 0 = adapter's default */
 };
 
 /* One change of a batch. */

@@ -25,9 +25,10 @@
  * included, so this is 0.8 s. While much is loaded the log is twice as long for a moment, since it
  * grows on while it is flushed. */
 #define WAL_SIZE_MAX (16 * MEGABYTE)
-#define MEMTABLE_SIZE (32 * MEGABYTE)
+/* Two fifths are memtables, twice that while they are flushed, and the rest is block cache. */
+#define MEMORY_DEFAULT (320 * MEGABYTE)
 #define MEMTABLES_SIZE_MAX (128 * MEGABYTE)
-#define CACHE_SIZE_DEFAULT (64 * MEGABYTE)
+#define MEMTABLES_FULL 4 /* that fill their share */
 #define OPEN_FILES_MAX 512
 #define FREE_BYTES_MIN (256 * MEGABYTE)
 #define BLOOM_BITS_PER_KEY 10.0
@@ -688,13 +689,15 @@ table_options_new(rocksdb_cache_t *cache, bool filter)
 }
 
 static void
-family_options_set(rocksdb_options_t *options, rocksdb_cache_t *cache, size_t family)
+family_options_set(rocksdb_options_t *options, rocksdb_cache_t *cache, size_t memtables,
+                   size_t family)
 {
     rocksdb_block_based_table_options_t *table = table_options_new(cache, needs_filter(family));
 
     rocksdb_options_set_block_based_table_factory(options, table);
     rocksdb_block_based_options_destroy(table);
-    rocksdb_options_set_write_buffer_size(options, MEMTABLE_SIZE);
+    rocksdb_options_set_write_buffer_size(options, memtables / MEMTABLES_FULL);
+    rocksdb_options_set_db_write_buffer_size(options, memtables);
     rocksdb_options_set_max_write_buffer_number(options, 3);
     /* A miss in the memtable (every new name, every new edge) costs a bloom probe, not a search. */
     rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, 0.05);
@@ -721,7 +724,6 @@ database_options_set(rocksdb_options_t *options, const struct kv_options *wanted
     rocksdb_options_set_manual_wal_flush(options, 0);
     rocksdb_options_set_recycle_log_file_num(options, 0);
     rocksdb_options_set_max_total_wal_size(options, WAL_SIZE_MAX);
-    rocksdb_options_set_db_write_buffer_size(options, MEMTABLES_SIZE_MAX);
     /* All families reach the disk together: no sorted file is ever ahead of the log that the
      * other families still need, and a lost log loses the newest revisions, not half of each. */
     rocksdb_options_set_atomic_flush(options, 1);
@@ -736,14 +738,14 @@ database_options_set(rocksdb_options_t *options, const struct kv_options *wanted
 static void
 options_make(struct rocks_kv *kv, const struct kv_options *wanted)
 {
-    size_t cache_size =
-        wanted->cache_size_bytes > 0 ? wanted->cache_size_bytes : CACHE_SIZE_DEFAULT;
+    size_t memory = wanted->memory_bytes > 0 ? wanted->memory_bytes : MEMORY_DEFAULT;
+    size_t memtables = memory / 5 * 2 < MEMTABLES_SIZE_MAX ? memory / 5 * 2 : MEMTABLES_SIZE_MAX;
 
-    kv->cache = rocksdb_cache_create_lru(cache_size);
+    kv->cache = rocksdb_cache_create_lru(memory - 2 * memtables);
     for (size_t index = 0; index < FAMILY_COUNT; index++) {
         kv->options[index] = rocksdb_options_create();
         database_options_set(kv->options[index], wanted);
-        family_options_set(kv->options[index], kv->cache, index);
+        family_options_set(kv->options[index], kv->cache, memtables, index);
         if (index == KV_HISTORY || index == KV_CHANGELOG || index == KV_REQUESTS) {
             struct drop_rule *rule = &kv->rules[index];
 

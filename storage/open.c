@@ -359,7 +359,7 @@ open_at(const struct store_options *options, const struct directory *directory,
         .create_if_missing = attempt->create,
         .read_only = options->read_only,
         .drop_damaged_tail = attempt->drop_damaged_tail,
-        .cache_size_bytes = options->cache_size_bytes,
+        .memory_bytes = options->memory_bytes,
     };
     struct store *result = NULL;
     struct kv *kv = NULL;

@@ -51,10 +51,10 @@ struct store_scan;
 struct store_transaction;
 
 struct store_options {
-    const char *path;        /* data directory (made 0700 when missing); NULL = in memory */
-    const struct env *env;   /* borrowed */
-    size_t cache_size_bytes; /* of the storage engine; 0 = default */
-    bool read_only;          /* of a store that exists: no file is made, changed or removed */
+    const char *path;      /* data directory (made 0700 when missing); NULL = in memory */
+    const struct env *env; /* borrowed */
+    size_t memory_bytes;   /* of the storage engine; 0 = default */
+    bool read_only;        /* of a store that exists: no file is made, changed or removed */
 };
 
 /* Opens or makes the store and checks it: format version, lock, high-water mark, head against

@@ -26,13 +26,14 @@ class Refusal(Exception):
 
 
 class Server:
-    def __init__(self, data, *options, wrapper=(), environment=None):
+    def __init__(self, data, *options, wrapper=(), environment=None,
+                 memory=("--graph-memory", "64M")):
         ready, child = os.pipe()
         self.log = tempfile.TemporaryFile()
         # setpriv asks the kernel to kill the server when the harness ends, in whatever way.
         command = ["setpriv", "--pdeathsig", "KILL", BEHALFD, "--data", data, "--listen",
                    "127.0.0.1:0", "--ready-fd", str(child), "--log-level", "warn", "--loops", "1",
-                   "--workers", "2", "--graph-memory", "64M", *options]
+                   "--workers", "2", *memory, *options]
         self.process = subprocess.Popen(
             [*wrapper, *command], pass_fds=[child], stdout=subprocess.DEVNULL, stderr=self.log,
             env=dict(os.environ, **(environment or {})))

@@ -115,3 +115,62 @@ Test(base_arena, an_arena_of_zeroes_may_be_released_and_reset)
     arena_reset(&arena, 1000);
     cr_assert_not_null(arena_take(&arena, 500));
 }
+
+/* --- all requests together --- */
+
+#define KIB ((size_t)1024)
+#define BOUND (8192 * KIB)
+
+static struct arena others;
+
+static void
+release_both(void)
+{
+    arena_release(&arena);
+    arena_release(&others);
+    cr_expect_eq(arena_request_bytes(), 0, "what was taken is given back");
+}
+
+Test(base_arena, all_requests_share_a_bound, .fini = release_both)
+{
+    arena_bound_requests(BOUND);
+    arena_init_request(&others, 2 * BOUND);
+    arena_init_request(&arena, 2 * BOUND);
+    cr_assert_not_null(arena_take(&others, 6000 * KIB));
+    cr_assert_not_null(arena_take(&arena, 1000 * KIB), "a small one has the last quarter");
+    cr_assert_not(arena_was_refused());
+    cr_assert_null(arena_take(&others, 1000 * KIB), "a large one has not");
+    cr_assert(arena_was_refused());
+    cr_assert_not(arena_was_refused(), "it is said once");
+    arena_release(&others);
+    cr_assert_not_null(arena_take(&arena, 5000 * KIB), "what was given back may be taken again");
+}
+
+Test(base_arena, a_cap_of_its_own_is_no_refusal_for_the_sake_of_others, .fini = release_both)
+{
+    arena_bound_requests(BOUND);
+    arena_init_request(&arena, 100 * KIB);
+    cr_assert_null(arena_take(&arena, 200 * KIB));
+    cr_assert_not(arena_was_refused());
+}
+
+Test(base_arena, first_chunks_and_other_arenas_do_not_count, .fini = release_both)
+{
+    arena_bound_requests(0);
+    arena_init_request(&arena, BOUND);
+    cr_assert_not_null(arena_take(&arena, ARENA_FIRST_CHUNK));
+    cr_assert_null(arena_take(&arena, 1));
+    arena_init(&others, BOUND);
+    cr_assert_not_null(arena_take(&others, BOUND));
+    cr_assert_eq(arena_request_bytes(), 0);
+}
+
+Test(base_arena, a_reset_gives_back_all_but_a_usual_first_chunk, .fini = release_both)
+{
+    arena_bound_requests(BOUND);
+    arena_init_request(&arena, BOUND);
+    cr_assert_not_null(arena_take(&arena, 2 * ARENA_FIRST_CHUNK));
+    cr_assert_gt(arena_request_bytes(), 0);
+    arena_reset(&arena, BOUND);
+    cr_assert_eq(arena_request_bytes(), 0);
+}

@@ -78,3 +78,45 @@ Test(dispatch, a_method_without_an_answer_or_a_reason_fails_the_one_request)
     expect_refused(says_nothing);
     expect_refused(fails_without_a_reason);
 }
+
+/* --- memory --- */
+
+static enum status
+takes_much(const struct method_context *context, struct reader arguments, struct buffer *out,
+           struct error *problem)
+{
+    (void)arguments;
+    if (arena_take(context->arena, (size_t)1024 * 1024) == NULL)
+        return error_set(problem, BEHALF_BUDGET_EXHAUSTED, "more memory than allowed");
+    codec_put_nil(out);
+    return BEHALF_OK;
+}
+
+/* Whether the reply to a request with an arena of this cap has the word. */
+static bool
+reply_has(size_t cap, const char *word)
+{
+    const struct method method = {.name = "test", .class = METHOD_TRIVIAL, .run = takes_much};
+    struct arena arena;
+    const struct method_context context = {
+        .engine = side.engine, .worker = side.worker, .arena = &arena};
+    const struct request call = {.id = 7, .method = &method, .arguments = SLICE_LITERAL("\x80")};
+    struct buffer out;
+    bool has;
+
+    buffer_init(&out);
+    arena_init_request(&arena, cap);
+    cr_assert(dispatch_run(&context, &call, &out));
+    has = memmem(out.data, out.size, word, strlen(word)) != NULL;
+    arena_release(&arena);
+    buffer_release(&out);
+    return has;
+}
+
+Test(dispatch, a_request_that_others_leave_no_memory_may_be_repeated)
+{
+    arena_bound_requests((size_t)64 * 1024);
+    cr_expect(reply_has((size_t)64 * 1024 * 1024, "OVERLOADED"));
+    cr_expect(reply_has((size_t)64 * 1024 * 1024, "retry_after_ms"));
+    cr_expect(reply_has((size_t)32 * 1024, "BUDGET_EXHAUSTED"), "and one of its own cap may not");
+}

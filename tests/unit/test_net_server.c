@@ -77,7 +77,9 @@ static const char *
 call(const char *method, const char *name, const char *value)
 {
     static char json[1024];
-    struct method_context context = {.engine = engine, .worker = worker, .arena = &arena};
+    const struct server_memory memory = {.limit = 512, .graph = 256, .rest = 256};
+    struct method_context context = {
+        .engine = engine, .worker = worker, .arena = &arena, .memory = &memory};
     struct behalf_writer *writer = behalf_writer_new();
     struct behalf_value reply;
     struct request request;
