@@ -3,6 +3,8 @@
 
 #include "cli/cli.h"
 
+#define DEADLINE_MS 30000 /* the longest: an import waits for a server that is slow */
+
 /* What a batch may keep: its lines, each once more as its identity and while it is parsed. */
 #define ARENA_SIZE ((size_t)64 << 20)
 
@@ -64,7 +66,9 @@ void
 import_batch_write(const struct import_batch *batch, struct behalf_writer *writer)
 {
     behalf_writer_clear(writer);
-    behalf_write_map(writer, 1);
+    behalf_write_map(writer, 2);
+    behalf_write_text(writer, "deadline_ms");
+    behalf_write_uint(writer, DEADLINE_MS);
     behalf_write_text(writer, "updates");
     behalf_write_array(writer, batch->count);
     for (uint32_t index = 0; index < batch->count; index++) {

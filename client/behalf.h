@@ -342,6 +342,7 @@ struct behalf_transaction {
     const struct behalf_precondition *preconditions;
     size_t precondition_count;
     const char *idempotency_key; /* NULL = none */
+    uint32_t deadline_ms; /* 0 = none; queued for so long it is refused with DEADLINE: not done */
 };
 
 /* `written_at` may be NULL, else BEHALF_TOKEN_SIZE bytes; so in the calls below. */

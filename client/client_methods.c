@@ -541,7 +541,12 @@ static void
 write_transaction(struct behalf_writer *writer, const struct behalf_transaction *transaction)
 {
     behalf_write_map(writer, 1 + (transaction->precondition_count > 0 ? 1U : 0U) +
-                                 (transaction->idempotency_key != NULL ? 1U : 0U));
+                                 (transaction->idempotency_key != NULL ? 1U : 0U) +
+                                 (transaction->deadline_ms > 0 ? 1U : 0U));
+    if (transaction->deadline_ms > 0) {
+        behalf_write_text(writer, "deadline_ms");
+        behalf_write_uint(writer, transaction->deadline_ms);
+    }
     behalf_write_text(writer, "updates");
     behalf_write_array(writer, (uint32_t)transaction->update_count);
     for (size_t index = 0; index < transaction->update_count; index++) {

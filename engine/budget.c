@@ -84,6 +84,9 @@ budget_spend_slow(struct budget *budget, uint64_t edges, struct error *error)
         budget->deadline_ns = now + budget->span_ns;
     if (now >= budget->deadline_ns)
         return end(budget, BEHALF_DEADLINE, error);
+    if (budget->yield_ns != 0 && now >= budget->yield_ns &&
+        atomic_load_explicit(budget->others_wait, memory_order_relaxed))
+        return end(budget, BEHALF_WOULD_BLOCK, error);
     budget->edges_left -= edges;
     budget->edges_until_clock = BUDGET_CLOCK_EDGES;
     return BEHALF_OK;

@@ -23,6 +23,10 @@ struct budget {
     /* NULL, or the edges left of a request that several threads work for: each takes them from
      * there, BUDGET_CLOCK_EDGES at a time, and has a budget of its own. */
     _Atomic uint64_t *shared;
+    /* Of a request that gives way: from `yield_ns` on it ends with WOULD_BLOCK as soon as others
+     * wait. 0, NULL = it does not. */
+    int64_t yield_ns;
+    const atomic_bool *others_wait;
     enum status ended; /* why nothing more may be spent; BEHALF_OK = it may */
     bool is_inline;    /* on an event loop: a spent budget means WOULD_BLOCK, the pool goes on */
 };

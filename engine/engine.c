@@ -152,8 +152,9 @@ engine_close(struct engine *engine)
 {
     if (engine == NULL)
         return;
-    writer_free(engine->writer);
+    /* The jobs of the pool may submit writes; the writer needs nothing of the pool. */
     pool_free(engine->pool);
+    writer_free(engine->writer);
     published_unref(engine->current);
     for (size_t i = 0; i < BEHALF_COUNT_OF(engine->older); i++)
         binding_unref(engine->older[i]);
@@ -203,6 +204,13 @@ engine_submit(struct engine *engine, enum engine_class class, struct engine_job 
     return pool_submit(engine->pool, class, job, error);
 }
 
+enum status
+engine_ask(struct engine *engine, enum engine_class class, const struct engine_queued *queued,
+           struct error *error)
+{
+    return pool_ask(engine->pool, class, queued, error);
+}
+
 void
 engine_abandon(struct engine *engine, struct engine_flow *flow)
 {
@@ -213,6 +221,12 @@ enum status
 engine_write_submit(struct engine *engine, struct engine_write *write, struct error *error)
 {
     return writer_submit(engine->writer, write, error);
+}
+
+enum status
+engine_write_ask(struct engine *engine, const struct engine_queued *queued, struct error *error)
+{
+    return writer_ask(engine->writer, queued, error);
 }
 
 /* --- time and state --- */

@@ -83,6 +83,8 @@ struct engine_request {
     struct slice token;
     int64_t deadline_ns;          /* env_monotonic_ns; 0 = the default of the method */
     const atomic_bool *cancelled; /* NULL, or becomes true when nobody wants the answer any more */
+    bool gives_way; /* of a check on the pool: one that takes long while other checks wait is
+                       BEHALF_WOULD_BLOCK, and is to be run again in ENGINE_CLASS_LOOKUP */
 };
 
 enum decision { DECISION_DENY, DECISION_CONDITIONAL, DECISION_ALLOW };
@@ -480,9 +482,9 @@ struct engine_queued {
     struct engine_queued *next; /* the engine's, while queued */
 };
 
-/* One transaction on its way. Filled by the submitter, answered by the writer thread, which calls
- * `done` last and touches the struct no more. `done` runs on the writer thread and must not
- * block. */
+/* One transaction on its way. Filled by the submitter, answered by the engine, which calls `done`
+ * last and touches the struct no more. `done` runs on the writer thread, or on another one when the
+ * deadline came while the write was queued, and must not block. */
 struct engine_write {
     struct engine_queued queued; /* first */
     enum engine_write_kind kind;
@@ -519,10 +521,16 @@ enum status engine_write_prepare(struct engine_write *write) BEHALF_MUST_USE;
 /* Frees what was prepared of a write that was not submitted. */
 void engine_write_abandon(struct engine_write *write);
 
-/* OVERLOADED, with retry_after_ms, when the write would wait for more than a second, or when the
- * writer's queue is full; then `done` is not called. */
+/* OVERLOADED, with retry_after_ms, when the write would wait beyond a third of the time that is left
+ * until its deadline, without one for more than a second, or when the writer's queue is full; then
+ * `done` is not called. A write that is still queued at its deadline is DEADLINE, and nothing of it
+ * was written; one that has been begun is answered with what became of it, however late. */
 enum status engine_write_submit(struct engine *engine, struct engine_write *write,
                                 struct error *error) BEHALF_MUST_USE;
+/* Whether a write of this flow and deadline would be refused now: asked before anything is done for
+ * it. BEHALF_OK promises nothing. */
+enum status engine_write_ask(struct engine *engine, const struct engine_queued *queued,
+                             struct error *error) BEHALF_MUST_USE;
 
 /* --- the pool --- */
 
@@ -545,10 +553,14 @@ struct engine_job {
     void (*expire)(struct engine_job *job);
 };
 
-/* Runs the job on some thread of the pool. OVERLOADED, with retry_after_ms, when it would wait
- * beyond half of the time that is left until its deadline, or when the queue is full. */
+/* Runs the job on some thread of the pool; a job may submit itself again as the last that it does.
+ * OVERLOADED, with retry_after_ms, when it would wait
+ * beyond a third of the time that is left until its deadline, or when the queue is full. */
 enum status engine_submit(struct engine *engine, enum engine_class class, struct engine_job *job,
                           struct error *error) BEHALF_MUST_USE;
+/* Whether a job of this class, flow and deadline would be refused now, as engine_write_ask. */
+enum status engine_ask(struct engine *engine, enum engine_class class,
+                       const struct engine_queued *queued, struct error *error) BEHALF_MUST_USE;
 
 /* The caller is gone: its queued jobs of the flow that have a deadline expire now. */
 void engine_abandon(struct engine *engine, struct engine_flow *flow);

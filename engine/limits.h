@@ -62,6 +62,8 @@
 #define LIMIT_LOOKUP_ARENA ((size_t)64 * 1024 * 1024)
 #define LIMIT_LOOKUP_NS INT64_C(30000000000)
 
+/* After which a check of the pool gives way to checks that wait: some 100,000 edges. */
+#define LIMIT_SLICE_NS INT64_C(10000000)
 /* What a check may visit on an event loop before it is sent to the pool: some 100 microseconds. */
 #define LIMIT_INLINE_EDGES UINT64_C(2000)
 /* A bulk check of more items goes to the pool at once. */
@@ -69,8 +71,11 @@
 
 #define LIMIT_WRITE_QUEUE 10000 /* writes waiting for the writer thread */
 #define LIMIT_WRITE_GROUP 512   /* transactions that share one sync */
-#define LIMIT_POOL_QUEUE 10000  /* jobs waiting, per class */
-#define LIMIT_SCHEMAS_KEPT 16   /* compiled schemas of older revisions */
+/* Updates of a group that is not the last write's alone: what is taken together is answered
+ * together, after some 40 ms. */
+#define LIMIT_WRITE_GROUP_UNITS 4096
+#define LIMIT_POOL_QUEUE 10000 /* jobs waiting, per class */
+#define LIMIT_SCHEMAS_KEPT 16  /* compiled schemas of older revisions */
 #define LIMIT_GRAPH_MEMORY_DEFAULT ((size_t)1024 * 1024 * 1024)
 
 #endif

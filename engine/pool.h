@@ -1,12 +1,13 @@
 /* pool.h - worker threads with a fair, bounded queue per class of work.
  *
- * Always true: a job that would wait beyond half of the time it has left is refused (OVERLOADED,
+ * Always true: a job that would wait beyond a third of the time it has left is refused (OVERLOADED,
  * with retry_after_ms: when it would be taken), as is one that finds its queue full; nobody waits
  * to submit. Within a class callers are served in turn (fair_queue.h). Lookups run on at most half
  * of the threads, rounded up, and checks leave one to them, so that neither starves the other; with
  * one thread they take turns. ENGINE_CLASS_ADMIN has a thread of its own, and so have the deadlines
  * of what is queued, beside those that are asked for: a queued job whose deadline comes is told
- * within 20 ms, whatever runs. Jobs do not submit jobs and wait for them.
+ * within 20 ms, whatever runs. Jobs do not submit jobs and wait for them; a job may submit itself
+ * again, also while the pool is freed.
  *
  * Beside the queues stand offers: work that somebody does himself, and in which a thread without
  * anything better to do may join. An offer delays no job that waits, and whoever made it never
@@ -35,6 +36,10 @@ void pool_stats_read(struct pool *pool, struct pool_stats *stats); /* from any t
 
 enum status pool_submit(struct pool *pool, enum engine_class class, struct engine_job *job,
                         struct error *error) BEHALF_MUST_USE;
+/* What pool_submit would answer now to a job of this flow and deadline, which need not exist yet:
+ * a refusal that costs no more than the question. */
+enum status pool_ask(struct pool *pool, enum engine_class class, const struct engine_queued *queued,
+                     struct error *error) BEHALF_MUST_USE;
 
 /* The caller is gone: what it has queued in the flow's class and has a deadline expires, as if that
  * had come. What has none, and what has begun, is left alone. From any thread, while the flow is
@@ -48,6 +53,8 @@ void pool_offer(struct pool *pool, struct engine_job *job);
 bool pool_withdraw(struct pool *pool, struct engine_job *job);
 /* Whether jobs wait for nothing but a thread: who helps should leave. A look, without the lock. */
 bool pool_is_wanted(const struct pool *pool);
+/* Whether checks are queued. To be read without the lock, for as long as the pool is there. */
+const atomic_bool *pool_checks_wait(const struct pool *pool);
 unsigned pool_thread_count(const struct pool *pool);
 
 #endif

@@ -1,6 +1,7 @@
 /* snapshot.c - what one request sees: one revision, one schema, one budget.
  * The common case (the newest revision) costs one atomic load and no lock; a clock is read where
  * relationships expire. */
+#include "engine/pool.h"
 #include "engine/state.h"
 #include "engine/token.h"
 
@@ -123,6 +124,10 @@ set_budget(struct engine_worker *worker, enum request_class class, struct snapsh
     budget_init(&snapshot->budget, env, edges, request->deadline_ns, request->cancelled);
     snapshot->budget.span_ns = class == REQUEST_CHECK ? LIMIT_CHECK_NS : LIMIT_LOOKUP_NS;
     snapshot->budget.is_inline = !worker->may_block;
+    if (request->gives_way) {
+        snapshot->budget.yield_ns = env_monotonic_ns(env) + LIMIT_SLICE_NS;
+        snapshot->budget.others_wait = pool_checks_wait(worker->engine->pool);
+    }
 }
 
 static enum status

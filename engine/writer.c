@@ -5,31 +5,36 @@
 #include <pthread.h>
 
 #include "base/memory.h"
+#include "engine/deadlines.h"
 #include "engine/fair_queue.h"
 #include "engine/state.h"
 #include "engine/token.h"
 #include "engine/upkeep.h"
+#include "engine/wait_estimate.h"
 #include "engine/write.h"
 
 #define ARENA_CAP ((size_t)16 * 1024 * 1024)
 /* Silence after which a burst has ended: longer than a client takes from a reply to its next write,
  * so that a client that writes one after the other pays for one sync each, not for two. */
 #define SETTLE_MS 20
-/* A write that would wait longer is refused: its caller is told while that is still of use, and the
- * time of those that are taken goes to answers that somebody waits for. */
+/* A write that would wait beyond this part of the time it has left, or without a deadline for so
+ * long, is refused: its caller is told while that is still of use, and the time of those that are
+ * taken goes to answers that somebody waits for. */
+#define WAIT_PART 3
 #define WAIT_MAX_NS INT64_C(1000000000)
-#define RETRY_AFTER_MS_MIN 1
-#define RETRY_AFTER_MS_MAX 10000
-#define SERVICE_WEIGHT 8 /* of the mean, against one write; a group counts as its writes */
+#define TRANSACTION_UNITS 3 /* what one costs beside its updates, in updates */
 
 struct writer {
     struct engine *engine;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards the seven below */
+    struct deadlines *deadlines;
+    pthread_mutex_t lock; /* guards all up to `stopping` */
     pthread_cond_t wake;
     struct fair_queue queue;
-    uint32_t deciding;  /* writes of the group that was taken: all are answered at its end */
-    int64_t service_ns; /* mean time a write took lately, its part of the sync included */
+    uint64_t queued_units;
+    uint64_t deciding_units;   /* of the group that was taken: it is answered as a whole */
+    struct wait_estimate wait; /* a unit is an update; without the syncs */
+    struct wait_estimate sync; /* a unit is the sync of a group */
     uint64_t groups;
     uint64_t refused;
     bool stopping;
@@ -42,6 +47,7 @@ struct writer {
     size_t changed_count;
     size_t changed_capacity;
     uint64_t last_revision; /* of the group; 0 = nothing committed */
+    int64_t sync_ns;        /* that the group's sync took */
     bool broken;            /* what the store holds can be shown no more */
 };
 
@@ -238,22 +244,24 @@ fail_group(struct engine_write *first, uint64_t published, const struct error *e
 }
 
 static void
-count_group(struct writer *writer, const struct engine_write *first, int64_t took_ns)
+count_group(struct writer *writer, const struct engine_write *first)
 {
+    int64_t now = env_monotonic_ns(writer->engine->env);
     uint64_t refused = 0;
-    int64_t count = 0;
-    int64_t weight;
 
-    for (const struct engine_write *write = first; write != NULL; write = write->next) {
+    for (const struct engine_write *write = first; write != NULL; write = write->next)
         refused += write->status != BEHALF_OK;
-        count++;
-    }
-    weight = count < SERVICE_WEIGHT ? count : SERVICE_WEIGHT;
     pthread_mutex_lock(&writer->lock);
-    writer->deciding = 0;
+    if (writer->deciding_units > 0) {
+        if (writer->sync_ns > 0)
+            wait_estimate_note(&writer->sync, writer->sync_ns, 1);
+        wait_estimate_drained(&writer->wait, now - writer->sync_ns, writer->deciding_units, false);
+        if (writer->queue.length > 0)
+            wait_estimate_begin(&writer->wait, now);
+    }
+    writer->deciding_units = 0;
     writer->groups++;
     writer->refused += refused;
-    writer->service_ns += (took_ns / count - writer->service_ns) * weight / SERVICE_WEIGHT;
     pthread_mutex_unlock(&writer->lock);
 }
 
@@ -280,6 +288,17 @@ trim_graph(struct engine *engine)
     published_unref(published);
 }
 
+static enum status
+sync_group(struct writer *writer, struct error *error)
+{
+    const struct env *env = writer->engine->env;
+    int64_t begun = env_monotonic_ns(env);
+    enum status status = store_sync(writer->engine->store, error);
+
+    writer->sync_ns = env_monotonic_ns(env) - begun;
+    return status;
+}
+
 static void
 run_group(struct writer *writer, struct engine_write *first)
 {
@@ -287,8 +306,8 @@ run_group(struct writer *writer, struct engine_write *first)
     struct published *published = engine_published(engine);
     struct error error = {.status = BEHALF_OK};
     enum status status = BEHALF_OK;
-    int64_t begun = env_monotonic_ns(engine->env);
 
+    writer->sync_ns = 0;
     writer->changed_count = 0;
     arena_reset(&writer->contexts, SIZE_MAX / 2);
     writer->last_revision = 0;
@@ -299,7 +318,7 @@ run_group(struct writer *writer, struct engine_write *first)
         engine_write_abandon(write); /* of one that was refused before it was looked at */
     }
     if (writer->last_revision != 0)
-        status = store_sync(engine->store, &error);
+        status = sync_group(writer, &error);
     if (status == BEHALF_OK && writer->broken && writer->last_revision != 0)
         status = error_set(&error, BEHALF_STORAGE_CORRUPT, "the schema written cannot be used");
     if (status != BEHALF_OK)
@@ -312,7 +331,7 @@ run_group(struct writer *writer, struct engine_write *first)
         binding_unref(writer->group.binding);
     writer->group.binding = NULL;
     published_unref(published);
-    count_group(writer, first, env_monotonic_ns(engine->env) - begun);
+    count_group(writer, first);
     answer_group(writer, first);
     trim_graph(engine);
 }
@@ -352,27 +371,117 @@ tick_after(long wait_ms)
     return tick;
 }
 
+static struct engine_write *
+write_of(struct engine_queued *queued)
+{
+    return (struct engine_write *)(void *)queued;
+}
+
+static uint64_t
+units_of(const struct engine_write *write)
+{
+    return TRANSACTION_UNITS + (write->kind == WRITE_RELATIONSHIPS ? write->update_count : 0);
+}
+
+/* Nothing of the write was looked at, nor will be. */
+static void
+expire_write(struct engine_write *write)
+{
+    write->error = (struct error){.status = BEHALF_OK, .index = ERROR_NO_INDEX};
+    write->status = error_set(&write->error, BEHALF_DEADLINE,
+                              "the write did not begin before its deadline: nothing was written");
+    error_hint(&write->error, "the server is busy: send less at a time, or allow more time");
+    engine_write_abandon(write);
+    write->done(write);
+}
+
+static void
+expire_writes(struct engine_queued *expired)
+{
+    while (expired != NULL) {
+        struct engine_queued *next = expired->next;
+
+        expired->next = NULL;
+        expire_write(write_of(expired));
+        expired = next;
+    }
+}
+
+/* Under the lock: the write has left the queue and will not be decided. */
+static void
+count_expired(struct writer *writer, const struct engine_write *write)
+{
+    writer->queued_units -= units_of(write);
+    writer->refused++;
+}
+
+/* On the thread of the deadlines. */
+static int64_t
+expire_queue(void *owner, int64_t now_ns)
+{
+    struct writer *writer = owner;
+    struct engine_queued *expired;
+    int64_t earliest;
+
+    pthread_mutex_lock(&writer->lock);
+    expired = fair_queue_expire(&writer->queue, now_ns, &earliest);
+    for (struct engine_queued *item = expired; item != NULL; item = item->next)
+        count_expired(writer, write_of(item));
+    if (writer->queue.length == 0 && writer->deciding_units == 0)
+        writer->wait.since_ns = 0;
+    pthread_mutex_unlock(&writer->lock);
+    expire_writes(expired);
+    return earliest;
+}
+
+/* Under the lock: a group of what waits, and what waited until its deadline, which the thread of
+ * the deadlines has not seen yet. */
+static struct engine_write *
+pop_group(struct writer *writer, struct engine_queued **expired)
+{
+    int64_t now = env_monotonic_ns(writer->engine->env);
+    struct engine_write *first = NULL;
+    struct engine_write **end = &first;
+    size_t count = 0;
+
+    while (writer->queue.length > 0 && count < LIMIT_WRITE_GROUP &&
+           writer->deciding_units < LIMIT_WRITE_GROUP_UNITS) {
+        struct engine_queued *item = fair_queue_pop(&writer->queue);
+        struct engine_write *write = write_of(item);
+
+        if (item->deadline_ns != 0 && item->deadline_ns <= now) {
+            count_expired(writer, write);
+            *expired = item;
+            expired = &item->next;
+            continue;
+        }
+        writer->queued_units -= units_of(write);
+        writer->deciding_units += units_of(write);
+        *end = write;
+        end = &write->next;
+        count++;
+    }
+    *end = NULL;
+    return first;
+}
+
 /* Takes up to one group of what waits; NULL when there is none for so long. *stopped when nothing
  * waits and nothing more will. */
 static struct engine_write *
 take_group(struct writer *writer, long wait_ms, bool *stopped)
 {
     struct timespec tick = tick_after(wait_ms);
-    struct engine_write *first = NULL;
-    struct engine_write **end = &first;
+    struct engine_queued *expired = NULL;
+    struct engine_write *first;
     int waited = wait_ms == 0 ? ETIMEDOUT : 0;
 
     pthread_mutex_lock(&writer->lock);
     while (writer->queue.length == 0 && !writer->stopping && waited == 0)
         waited = pthread_cond_timedwait(&writer->wake, &writer->lock, &tick);
-    for (size_t count = 0; count < LIMIT_WRITE_GROUP && writer->queue.length > 0; count++) {
-        *end = (struct engine_write *)(void *)fair_queue_pop(&writer->queue);
-        end = &(*end)->next;
-        writer->deciding++;
-    }
-    *end = NULL;
+    first = pop_group(writer, &expired);
     *stopped = first == NULL && writer->stopping;
     pthread_mutex_unlock(&writer->lock);
+    expire_writes(expired);
     return first;
 }
 
@@ -419,6 +528,7 @@ writer_new(struct engine *engine)
     pthread_cond_init(&writer->wake, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
     upkeep_init(&writer->upkeep, engine);
+    writer->deadlines = deadlines_new(engine->env, expire_queue, writer, "write deadlines");
     failure = pthread_create(&writer->thread, NULL, writer_run, writer);
     BEHALF_ASSERT(failure == 0);
     return writer;
@@ -434,7 +544,8 @@ writer_free(struct writer *writer)
     pthread_cond_signal(&writer->wake);
     pthread_mutex_unlock(&writer->lock);
     pthread_join(writer->thread, NULL);
-    BEHALF_ASSERT(writer->queue.length == 0);
+    deadlines_free(writer->deadlines);
+    BEHALF_ASSERT(writer->queue.length == 0 && writer->queued_units == 0);
     pthread_cond_destroy(&writer->wake);
     pthread_mutex_destroy(&writer->lock);
     arena_release(&writer->group.arena);
@@ -443,43 +554,71 @@ writer_free(struct writer *writer)
     memory_free(writer);
 }
 
-static enum status
-refuse(int64_t wait_ns, uint32_t length, struct error *error)
-{
-    int64_t retry_ms = wait_ns / 1000000;
+/* --- submitting --- */
 
-    error_set(error, BEHALF_OVERLOADED, "%u writes are waiting; this one would wait too long",
-              length);
-    error_hint(error, "repeat it after retry_after_ms, or put more updates into fewer writes");
-    if (error != NULL)
-        error->retry_after_ms = (uint32_t)(retry_ms < RETRY_AFTER_MS_MIN   ? RETRY_AFTER_MS_MIN
-                                           : retry_ms > RETRY_AFTER_MS_MAX ? RETRY_AFTER_MS_MAX
-                                                                           : retry_ms);
-    return BEHALF_OVERLOADED;
+/* How long a write that is submitted now would wait for its group. What it will be ahead of costs
+ * as much as what is queued does in the mean. */
+static int64_t
+expected_wait_ns(const struct writer *writer, const struct engine_flow *flow, int64_t now_ns)
+{
+    uint64_t ahead = fair_queue_ahead(&writer->queue, flow);
+    uint64_t units = writer->deciding_units;
+    uint64_t groups = writer->deciding_units > 0;
+
+    if (ahead > 0) {
+        uint64_t ahead_units = ahead * writer->queued_units / writer->queue.length;
+
+        units += ahead_units;
+        groups += 1 + (ahead / LIMIT_WRITE_GROUP > ahead_units / LIMIT_WRITE_GROUP_UNITS
+                           ? ahead / LIMIT_WRITE_GROUP
+                           : ahead_units / LIMIT_WRITE_GROUP_UNITS);
+    }
+    return wait_estimate_ns(&writer->wait, now_ns, units) +
+           wait_estimate_ns(&writer->sync, now_ns, groups);
+}
+
+/* `write` NULL: only the question. */
+static enum status
+admit(struct writer *writer, const struct engine_queued *queued, struct engine_write *write,
+      struct error *error)
+{
+    int64_t now = env_monotonic_ns(writer->engine->env);
+    int64_t bound =
+        queued->deadline_ns != 0 ? (queued->deadline_ns - now) / WAIT_PART : WAIT_MAX_NS;
+    uint32_t length;
+    int64_t wait;
+    bool accepted;
+
+    pthread_mutex_lock(&writer->lock);
+    BEHALF_ASSERT(!writer->stopping);
+    length = writer->queue.length;
+    wait = expected_wait_ns(writer, queued->flow, now);
+    accepted = length < LIMIT_WRITE_QUEUE && wait <= bound;
+    if (!accepted) {
+        writer->refused++;
+    } else if (write != NULL) {
+        wait_estimate_begin(&writer->wait, now);
+        fair_queue_push(&writer->queue, &write->queued);
+        writer->queued_units += units_of(write);
+        if (queued->deadline_ns != 0)
+            deadlines_watch(writer->deadlines, queued->deadline_ns);
+        pthread_cond_signal(&writer->wake);
+    }
+    pthread_mutex_unlock(&writer->lock);
+    return accepted ? BEHALF_OK : wait_refuse(wait, length, "writes", error);
 }
 
 enum status
 writer_submit(struct writer *writer, struct engine_write *write, struct error *error)
 {
-    uint32_t length;
-    int64_t wait;
-    bool accepted;
-
     write->next = NULL;
-    pthread_mutex_lock(&writer->lock);
-    BEHALF_ASSERT(!writer->stopping);
-    length = writer->queue.length;
-    wait = ((int64_t)fair_queue_ahead(&writer->queue, write->queued.flow) + writer->deciding) *
-           writer->service_ns;
-    accepted = length < LIMIT_WRITE_QUEUE && wait <= WAIT_MAX_NS;
-    if (accepted) {
-        fair_queue_push(&writer->queue, &write->queued);
-        pthread_cond_signal(&writer->wake);
-    } else {
-        writer->refused++;
-    }
-    pthread_mutex_unlock(&writer->lock);
-    return accepted ? BEHALF_OK : refuse(wait, length, error);
+    return admit(writer, &write->queued, write, error);
+}
+
+enum status
+writer_ask(struct writer *writer, const struct engine_queued *queued, struct error *error)
+{
+    return admit(writer, queued, NULL, error);
 }
 
 void

@@ -7,7 +7,11 @@
  * reader sees and no reply names a revision that is not durable. When the sync fails every
  * transaction of the group is OUTCOME_UNKNOWN, nothing of it is published, and later ones are
  * SERVICE_READ_ONLY.
- * Threads: writer_submit and writer_stats_read from any thread; all else on the writer thread.
+ * A write that would wait beyond a third of the time it has left, or without a deadline for more than a
+ * second, is refused (OVERLOADED); one whose deadline comes while it is queued is DEADLINE, and
+ * nothing of it was written. Once it is in a group its outcome is told as it is, however late.
+ * Threads: writer_submit, writer_ask and writer_stats_read from any thread; all else on the writer
+ * thread, but for `done` of a write whose deadline came, which a thread beside it may call.
  * writer_free answers what is queued, then joins. */
 #ifndef BEHALF_ENGINE_WRITER_H
 #define BEHALF_ENGINE_WRITER_H
@@ -22,12 +26,16 @@ void writer_free(struct writer *writer); /* accepts NULL */
 struct writer_stats {
     size_t waiting;   /* writes in the queue */
     uint64_t groups;  /* decided together, with at most one sync */
-    uint64_t refused; /* writes answered with an error; those that found the queue full too */
+    uint64_t refused; /* writes answered with an error, those that were not accepted included */
 };
 
 void writer_stats_read(struct writer *writer, struct writer_stats *stats); /* from any thread */
 
 enum status writer_submit(struct writer *writer, struct engine_write *write,
                           struct error *error) BEHALF_MUST_USE;
+/* What writer_submit would answer now to a write of this flow and deadline, which need not exist
+ * yet: a refusal that costs no more than the question. */
+enum status writer_ask(struct writer *writer, const struct engine_queued *queued,
+                       struct error *error) BEHALF_MUST_USE;
 
 #endif

@@ -95,6 +95,7 @@ call_context(struct call *call, struct engine_worker *worker)
         .arrived_ns = call->arrived_ns,
         .cancelled = &call->connection->gone,
         .memory = &call->loop->memory,
+        .gives_way = call->gives_way,
     };
 }
 
@@ -120,6 +121,22 @@ count_reply(struct call *call)
     atomic_fetch_add(&loop->reply_bytes, call->reply_bytes);
 }
 
+/* On a thread of the pool: a check that took its slice starts anew among the lookups, so that others
+ * wait for no more than that. False: it was refused there, and told so. */
+static bool
+give_way(struct call *call)
+{
+    struct error error;
+
+    call->gives_way = false;
+    arena_reset(&call->arena, LIMIT_CHECK_ARENA);
+    call->job.queued.flow = &call->connection->flows[ENGINE_CLASS_LOOKUP];
+    if (engine_submit(call->loop->engine, ENGINE_CLASS_LOOKUP, &call->job, &error) == BEHALF_OK)
+        return true; /* it may be freed by now */
+    dispatch_refuse(call->request.id, &error, &call->reply);
+    return false;
+}
+
 /* On a thread of the pool. */
 static void
 run_on_pool(struct engine_job *job, struct engine_worker *worker)
@@ -128,14 +145,18 @@ run_on_pool(struct engine_job *job, struct engine_worker *worker)
     struct method_context context = call_context(call, worker);
 
     if (!atomic_load(&call->connection->gone) &&
-        !dispatch_run(&context, &call->request, &call->reply))
-        dispatch_stuck(&context, &call->request, &call->reply);
+        !dispatch_run(&context, &call->request, &call->reply)) {
+        if (!call->gives_way)
+            dispatch_stuck(&context, &call->request, &call->reply);
+        else if (give_way(call))
+            return;
+    }
     arena_release(&call->arena);
     count_reply(call);
     loop_send(call->loop, &call->message);
 }
 
-/* On a thread of the pool: the deadline came while the call was queued. */
+/* On a thread of the engine: the deadline came while the call was queued. */
 static void
 expire_on_pool(struct engine_job *job)
 {
@@ -144,7 +165,12 @@ expire_on_pool(struct engine_job *job)
 
     error_set(&error, BEHALF_DEADLINE, "the request did not begin before its deadline");
     error_hint(&error, "the server is busy: send less at a time, or allow more time");
-    dispatch_refuse(call->request.id, &error, &call->reply);
+    if (call->is_write) {
+        call->write.error = error;
+        call->write.status = BEHALF_DEADLINE;
+    } else {
+        dispatch_refuse(call->request.id, &error, &call->reply);
+    }
     loop_send(call->loop, &call->message);
 }
 
@@ -170,24 +196,29 @@ call_read(struct connection *connection, const struct request *request, struct s
           int64_t arrived_ns, struct buffer *out)
 {
     enum engine_class class = class_of(request, frame);
+    struct engine_queued queued = {
+        .flow = &connection->flows[class],
+        .deadline_ns = method_deadline_ns(request->method, request->arguments, arrived_ns),
+    };
     struct call *call;
     struct error error;
 
     if (!admitted(connection->loop, request, frame, out))
         return;
+    if (engine_ask(connection->loop->engine, class, &queued, &error) != BEHALF_OK) {
+        dispatch_refuse(request->id, &error, out);
+        return;
+    }
     call = call_new(connection, request, frame, arrived_ns);
-    call->job.run = run_on_pool;
-    call->job.expire = expire_on_pool;
-    call->job.queued.flow = &connection->flows[class];
-    call->job.queued.deadline_ns =
-        method_deadline_ns(request->method, request->arguments, arrived_ns);
+    call->job = (struct engine_job){queued, run_on_pool, expire_on_pool};
+    call->gives_way = class == ENGINE_CLASS_CHECK;
     if (engine_submit(call->loop->engine, class, &call->job, &error) != BEHALF_OK) {
         dispatch_refuse(request->id, &error, out);
         call_free(call);
     }
 }
 
-/* On the writer's thread. */
+/* On the writer's thread or that of its deadlines. */
 static void
 give_back_write(struct engine_write *write)
 {
@@ -218,11 +249,12 @@ prepare_write(struct engine_job *job, struct engine_worker *worker)
 static enum status
 submit_write(struct call *call, struct error *error)
 {
-    call->write.queued.flow = &call->connection->writes;
     if (call->write.kind != WRITE_SCHEMA)
         return engine_write_submit(call->loop->engine, &call->write, error);
     call->job.run = prepare_write;
+    call->job.expire = expire_on_pool;
     call->job.queued.flow = &call->connection->flows[ENGINE_CLASS_LOOKUP];
+    call->job.queued.deadline_ns = call->write.queued.deadline_ns;
     return engine_submit(call->loop->engine, ENGINE_CLASS_LOOKUP, &call->job, error);
 }
 
@@ -230,13 +262,22 @@ void
 call_write(struct connection *connection, const struct request *request, struct slice frame,
            int64_t arrived_ns, struct buffer *out)
 {
+    struct engine_queued queued = {
+        .flow = &connection->writes,
+        .deadline_ns = method_deadline_ns(request->method, request->arguments, arrived_ns),
+    };
     struct method_context context;
     struct call *call;
     struct error error;
 
     if (!admitted(connection->loop, request, frame, out))
         return;
+    if (engine_write_ask(connection->loop->engine, &queued, &error) != BEHALF_OK) {
+        dispatch_refuse(request->id, &error, out);
+        return;
+    }
     call = call_new(connection, request, frame, arrived_ns);
+    call->write.queued = queued;
     context = call_context(call, call->loop->worker);
     call->is_write = true;
     call->write.done = give_back_write;

@@ -33,6 +33,7 @@ struct call {
     struct arena arena;
     int64_t arrived_ns;
     bool is_write;
+    bool gives_way;      /* a check that was not among the lookups yet */
     size_t bytes;        /* counted for it: its frame and its decoded write */
     struct buffer reply; /* of a read */
     size_t reply_bytes;  /* counted in its loop's `reply_bytes` */
@@ -43,7 +44,8 @@ struct call {
 void call_read(struct connection *connection, const struct request *request, struct slice frame,
                int64_t arrived_ns, struct buffer *out);
 
-/* Decodes the write and hands it to the writer; the same on refusal. */
+/* Decodes the write and hands it to the writer; the same on refusal. Both ask the engine first
+ * whether it would refuse, so that a refusal costs neither copy nor decoding. */
 void call_write(struct connection *connection, const struct request *request, struct slice frame,
                 int64_t arrived_ns, struct buffer *out);
 

@@ -244,6 +244,36 @@ dispatch_frame(const struct method_context *context, struct slice frame, struct 
     BEHALF_UNREACHABLE();
 }
 
+/* The bytes of method and params without the deadline: a repeated write may have another one. */
+static void
+digest_call(const struct request *request, uint8_t *digest)
+{
+    struct slice call = request->call;
+    struct reader reader = reader_of(request->arguments);
+    struct slice member;
+    struct value map;
+    struct value value;
+    const char *members;
+    char head;
+
+    if (!method_find_deadline(request->arguments, &member, &value) || !reader_next(&reader, &map)) {
+        digest_sha256(&call, 1, digest);
+        return;
+    }
+    members = (const char *)reader.at;
+    BEHALF_ASSERT(map.number <= 16); /* as many as a method has */
+    head = (char)(0x80 | (map.number - 1));
+    digest_sha256(
+        (struct slice[]){
+            {call.data, (size_t)(request->arguments.data - call.data)},
+            {&head, 1},
+            {members, (size_t)(member.data - members)},
+            {member.data + member.size,
+             (size_t)(call.data + call.size - (member.data + member.size))},
+        },
+        4, digest);
+}
+
 bool
 dispatch_prepare(const struct method_context *context, const struct request *request,
                  struct engine_write *write, struct buffer *out)
@@ -256,7 +286,7 @@ dispatch_prepare(const struct method_context *context, const struct request *req
         return false;
     }
     if (write->idempotency_key.size > 0)
-        digest_sha256(&request->call, 1, write->request_digest);
+        digest_call(request, write->request_digest);
     return true;
 }
 

@@ -4,6 +4,7 @@
 
 struct schema_write_arguments {
     struct slice text;
+    uint32_t deadline_ms;
 };
 
 enum status
@@ -12,6 +13,7 @@ method_schema_write(const struct method_context *context, struct reader argument
 {
     static const struct field fields[] = {
         FIELD(schema_write_arguments, text, "text", decode_schema_text, FIELD_REQUIRED),
+        FIELD(schema_write_arguments, deadline_ms, "deadline_ms", decode_deadline, FIELD_OPTIONAL),
     };
     struct schema_write_arguments call = {.text = {NULL, 0}};
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);

@@ -7,6 +7,7 @@ struct write_arguments {
     struct preconditions preconditions;
     struct slice metadata;
     struct slice idempotency_key;
+    uint32_t deadline_ms; /* see method_deadline_ns; here it is only looked at */
 };
 
 enum status
@@ -20,6 +21,7 @@ method_relationships_write(const struct method_context *context, struct reader a
         FIELD(write_arguments, metadata, "metadata", decode_metadata, FIELD_OPTIONAL),
         FIELD(write_arguments, idempotency_key, "idempotency_key", decode_idempotency_key,
               FIELD_OPTIONAL),
+        FIELD(write_arguments, deadline_ms, "deadline_ms", decode_deadline, FIELD_OPTIONAL),
     };
     struct write_arguments call = {.metadata = {NULL, 0}};
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
@@ -53,6 +55,7 @@ struct delete_arguments {
     struct relationship_filter filter;
     struct preconditions preconditions;
     uint32_t limit;
+    uint32_t deadline_ms;
 };
 
 enum status
@@ -64,6 +67,7 @@ method_relationships_delete(const struct method_context *context, struct reader 
         FIELD(delete_arguments, preconditions, "preconditions", decode_preconditions,
               FIELD_OPTIONAL),
         FIELD(delete_arguments, limit, "limit", decode_delete_limit, FIELD_OPTIONAL),
+        FIELD(delete_arguments, deadline_ms, "deadline_ms", decode_deadline, FIELD_OPTIONAL),
     };
     struct delete_arguments call = {.limit = 0};
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);

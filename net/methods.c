@@ -40,28 +40,57 @@ method_decode(const struct method_context *context, struct reader arguments,
     return decode_map(&decoder, fields, count, into, NULL);
 }
 
-int64_t
-method_deadline_ns(const struct method *method, struct slice arguments, int64_t arrived_ns)
+bool
+method_find_deadline(struct slice arguments, struct slice *member, struct value *value)
 {
-    uint32_t deadline_ms =
-        method->class == METHOD_LOOKUP ? LIMIT_LOOKUP_DEADLINE_MS : LIMIT_CHECK_DEADLINE_MS;
     struct reader reader = reader_of(arguments);
     struct value map;
-    struct value value;
+    struct value key;
     struct slice skipped;
     bool good = reader_next(&reader, &map) && map.kind == VALUE_MAP;
 
     for (uint64_t left = good ? map.number : 0; good && left > 0; left--) {
-        good = reader_next(&reader, &value) && value.kind == VALUE_TEXT;
-        if (good && slice_equal(value.bytes, SLICE_LITERAL("deadline_ms"))) {
-            if (reader_next(&reader, &value) && value.kind == VALUE_UNSIGNED && value.number > 0 &&
-                value.number <= LIMIT_DEADLINE_MS)
-                deadline_ms = (uint32_t)value.number;
-            break;
+        const uint8_t *start = reader.at;
+
+        good = reader_next(&reader, &key) && key.kind == VALUE_TEXT;
+        if (good && slice_equal(key.bytes, SLICE_LITERAL("deadline_ms"))) {
+            good = reader_next(&reader, value);
+            *member = (struct slice){(const char *)start, (size_t)(reader.at - start)};
+            return good;
         }
         good = good && reader_skip(&reader, &skipped);
     }
-    return arrived_ns + (int64_t)deadline_ms * 1000000;
+    return false;
+}
+
+/* In milliseconds, when no deadline is named; 0 = never. */
+static uint32_t
+default_deadline_ms(const struct method *method)
+{
+    switch (method->class) {
+    case METHOD_WRITE:
+        return 0;
+    case METHOD_LOOKUP:
+        return LIMIT_LOOKUP_DEADLINE_MS;
+    case METHOD_TRIVIAL:
+    case METHOD_INLINE:
+    case METHOD_ADMIN:
+        break;
+    }
+    return LIMIT_CHECK_DEADLINE_MS;
+}
+
+int64_t
+method_deadline_ns(const struct method *method, struct slice arguments, int64_t arrived_ns)
+{
+    uint32_t deadline_ms = default_deadline_ms(method);
+    struct slice member;
+    struct value value;
+
+    if (method_find_deadline(arguments, &member, &value) && value.kind == VALUE_UNSIGNED &&
+        value.number > 0 && value.number <= LIMIT_DEADLINE_MS)
+        deadline_ms = (uint32_t)value.number;
+    return deadline_ms > 0 ? arrived_ns + (int64_t)deadline_ms * 1000000 : 0;
 }
 
 struct engine_request
@@ -76,5 +105,6 @@ method_request(const struct method_context *context, const struct read_arguments
         .token = read->token,
         .deadline_ns = context->arrived_ns + (int64_t)deadline_ms * 1000000,
         .cancelled = context->cancelled,
+        .gives_way = context->gives_way,
     };
 }

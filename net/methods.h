@@ -22,6 +22,7 @@ struct method_context {
     struct engine *engine;
     struct engine_worker *worker;
     struct arena *arena;
+    bool gives_way;     /* as in engine_request */
     int64_t arrived_ns; /* deadlines count from here, on whatever thread the request runs */
     const atomic_bool *cancelled;
     const struct server_memory *memory; /* for server.info */
@@ -66,9 +67,12 @@ enum status method_decode(const struct method_context *context, struct reader ar
 #define METHOD_DECODE(context, arguments, fields, into, error)                                     \
     method_decode((context), (arguments), (fields), BEHALF_COUNT_OF(fields), (into), (error))
 
-/* When a read that arrived then has to be answered, without decoding the rest of its arguments;
- * what is wrong with them is found by whoever decodes them. */
+/* When a request that arrived then has to be answered, and a write begun; 0 for a write that names
+ * no deadline. The rest of the arguments is passed over: what is wrong with them is found by whoever
+ * decodes them. */
 int64_t method_deadline_ns(const struct method *method, struct slice arguments, int64_t arrived_ns);
+/* The member `deadline_ms` of the arguments and its value, whatever that is; false without one. */
+bool method_find_deadline(struct slice arguments, struct slice *member, struct value *value);
 
 /* What the engine wants to know of a read; `default_ms` when it names no deadline. */
 struct engine_request method_request(const struct method_context *context,

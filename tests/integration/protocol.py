@@ -472,6 +472,26 @@ def deadlines(client, server):
         client.call("check", deadline_ms=deadline, **check())
     client.refused("EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT", "check", "deadline_ms",
                    deadline_ms=30001, **check())
+    # Writes have one too, and a repeated write may have another one.
+    update = [{"op": "touch", "relationship": "document:late#viewer@user:ann"}]
+    writes = [("relationships.write", {"updates": update}),
+              ("relationships.delete", {"filter": {"resource_type": "document",
+                                                   "resource_id": "late"}}),
+              ("schema.write", {"text": SCHEMA})]
+    for method, arguments in writes:
+        for deadline in (0, 1000, 30000):
+            client.call(method, **arguments, deadline_ms=deadline)
+        client.refused("EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT", method, "deadline_ms",
+                       deadline_ms=30001, **arguments)
+    key = "late-%d" % random.getrandbits(60)
+    tokens = [client.call("relationships.write", **arguments)["written_at"] for arguments in (
+        {"updates": update, "idempotency_key": key},
+        {"deadline_ms": 30000, "updates": update, "idempotency_key": key},
+        {"updates": update, "deadline_ms": 1000, "idempotency_key": key},
+        {"updates": update, "idempotency_key": key, "deadline_ms": 30000})]
+    assert tokens == tokens[:1] * 4, tokens
+    client.refused("IDEMPOTENCY_KEY_REUSED", "relationships.write", deadline_ms=1000,
+                   idempotency_key=key, updates=update)
 
 
 # ---- Nothing is ignored -----------------------------------------------------------------------

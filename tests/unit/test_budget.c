@@ -59,3 +59,22 @@ Test(budget, edges_that_ran_out_come_back_for_another_item_alone)
     cr_assert_eq(budget_spend(&budget, 11, &error), BEHALF_WOULD_BLOCK);
     cr_assert_eq(budget_spend(&budget, 1, &error), BEHALF_WOULD_BLOCK);
 }
+
+Test(budget, a_request_that_gives_way_ends_once_others_wait_after_its_time)
+{
+    atomic_bool others_wait = true;
+    struct budget budget;
+
+    clock_ns = 100;
+    budget_init(&budget, &env, 1000000, 1000, NULL);
+    budget.yield_ns = 200;
+    budget.others_wait = &others_wait;
+    cr_assert_eq(budget_spend(&budget, 2000, &error), BEHALF_OK, "it has time left");
+    clock_ns = 300;
+    others_wait = false;
+    cr_assert_eq(budget_spend(&budget, 2000, &error), BEHALF_OK, "nobody waits");
+    others_wait = true;
+    cr_assert_eq(budget_spend(&budget, 2000, &error), BEHALF_WOULD_BLOCK);
+    others_wait = false;
+    cr_assert_eq(budget_spend(&budget, 1, &error), BEHALF_WOULD_BLOCK);
+}

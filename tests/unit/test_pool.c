@@ -192,6 +192,10 @@ Test(pool, a_full_queue_refuses_with_a_retry_hint)
     cr_assert_eq(pool_submit(pool, ENGINE_CLASS_CHECK, &jobs[LIMIT_POOL_QUEUE + 1].job, &error),
                  BEHALF_OVERLOADED);
     cr_assert_gt(error.retry_after_ms, 0);
+    cr_assert_eq(pool_ask(pool, ENGINE_CLASS_CHECK, &(struct engine_queued){.flow = NULL}, &error),
+                 BEHALF_OVERLOADED);
+    cr_assert_eq(pool_ask(pool, ENGINE_CLASS_LOOKUP, &(struct engine_queued){.flow = NULL}, &error),
+                 BEHALF_OK);
     /* The other class has a queue of its own. */
     submit(pool, ENGINE_CLASS_LOOKUP, &jobs[LIMIT_POOL_QUEUE + 1]);
     gate_open(&gate);

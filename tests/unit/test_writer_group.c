@@ -1,5 +1,7 @@
 /* test_writer_group.c - several transactions on their way to one sync, and syncs that fail. */
 #include <criterion/criterion.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "engine/limits.h"
@@ -277,6 +279,8 @@ Test(writer_group, a_full_queue_refuses_and_says_when_to_come_back)
     pattern = rig_write(&rig, "touch document:1#viewer@user:a");
     syncs = rig_syncs(&rig);
     rig_hold(&rig);
+    /* With an hour to wait, nothing but the length of the queue refuses them. */
+    pattern->queued.deadline_ns = env_monotonic_ns(env_system()) + INT64_C(3600000000000);
     for (size_t at = 0; at <= LIMIT_WRITE_QUEUE; at++)
         writes[at] = *pattern;
     for (size_t at = 0; at < LIMIT_WRITE_QUEUE; at++)
@@ -292,6 +296,102 @@ Test(writer_group, a_full_queue_refuses_and_says_when_to_come_back)
     cr_assert_eq(rig_run(&rig, &writes[LIMIT_WRITE_QUEUE]), BEHALF_OK);
     rig_close(&rig);
     memory_free(writes);
+}
+
+/* --- deadlines --- */
+
+static void
+assert_expired(struct rig *rig, const struct engine_write *write)
+{
+    cr_assert_eq(write->status, BEHALF_DEADLINE, "%s", write->error.message);
+    cr_assert_not_null(strstr(write->error.message, "nothing was written"));
+    cr_assert_str_eq(rig_type(rig, "document"), "");
+}
+
+/* The writer is held all the time: it is not the one who tells. */
+Test(writer_group, a_queued_write_is_told_its_deadline_while_the_writer_is_busy)
+{
+    struct rig rig;
+    struct engine_write *write;
+    size_t answered = 0;
+
+    rig_open(&rig, rig_schema);
+    write = rig_write(&rig, "touch document:1#viewer@user:a");
+    rig_hold(&rig);
+    write->queued.deadline_ns = env_monotonic_ns(&rig.env) + 30000000;
+    rig_submit(&rig, write);
+    while (answered == 0) {
+        (void)usleep(1000);
+        pthread_mutex_lock(&rig.lock);
+        answered = rig.answered;
+        pthread_mutex_unlock(&rig.lock);
+    }
+    cr_assert(rig.held);
+    rig_let_go(&rig, 1);
+    assert_expired(&rig, write);
+    cr_assert_eq(rig_revision(&rig), 1);
+    rig_close(&rig);
+}
+
+/* The clock jumps by hours, which the thread of the deadlines sleeps through. */
+Test(writer_group, a_write_that_is_taken_too_late_is_not_begun)
+{
+    static const int64_t hour = INT64_C(3600000000000);
+    struct rig rig;
+    struct engine_write *late;
+    struct engine_write *other;
+
+    rig_open(&rig, rig_schema);
+    late = rig_write(&rig, "touch document:1#viewer@user:a");
+    other = rig_write(&rig, "touch group:1#member@user:a");
+    rig_hold(&rig);
+    late->queued.deadline_ns = env_monotonic_ns(&rig.env) + hour;
+    other->queued.deadline_ns = env_monotonic_ns(&rig.env) + 3 * hour;
+    rig_submit(&rig, late);
+    rig_submit(&rig, other);
+    rig_pass(&rig, 2 * hour);
+    rig_let_go(&rig, 2);
+    assert_expired(&rig, late);
+    cr_assert_eq(other->status, BEHALF_OK, "%s", other->error.message);
+    cr_assert_eq(other->revision, 2);
+    rig_close(&rig);
+}
+
+/* --- closing --- */
+
+struct late_submitter {
+    struct engine_job job; /* first */
+    struct rig *rig;
+    struct engine_write *write;
+};
+
+static void
+submit_late(struct engine_job *job, struct engine_worker *worker)
+{
+    struct late_submitter *submitter = (struct late_submitter *)job;
+
+    (void)worker;
+    (void)usleep(50000); /* until engine_close waits for it */
+    rig_submit(submitter->rig, submitter->write);
+}
+
+Test(writer_group, closing_answers_what_jobs_of_the_pool_still_submit)
+{
+    static struct rig rig;
+    struct late_submitter submitter = {.job.run = submit_late, .rig = &rig};
+    struct error error;
+
+    rig_open(&rig, rig_schema);
+    submitter.write = rig_write(&rig, "touch document:1#viewer@user:a");
+    rig.answered = 0;
+    cr_assert_eq(engine_submit(rig.engine, ENGINE_CLASS_LOOKUP, &submitter.job, &error), BEHALF_OK);
+    engine_worker_free(rig.worker);
+    engine_close(rig.engine);
+    cr_assert_eq(rig.answered, 1);
+    cr_assert_eq(submitter.write->status, BEHALF_OK);
+    rig.worker = NULL;
+    rig.engine = NULL;
+    rig_close(&rig);
 }
 
 Test(writer_group, closing_answers_what_is_queued)
