@@ -43,7 +43,8 @@ struct bench_options {
     uint32_t batch;   /* items of a bulk */
     uint32_t updates; /* of a write */
     uint32_t repeat;
-    double rate; /* requests a second of an open loop; 0 = closed loop */
+    double rate;          /* requests a second of an open loop; 0 = closed loop */
+    uint32_t deadline_ms; /* of each request; 0 = none is named */
     double seconds;
     double warmup_seconds;
     bool echo; /* measure ping beside each run */
@@ -80,6 +81,7 @@ struct bench_requests {
     size_t expected_count;
     size_t expected_capacity;
     struct buffer source; /* the lines the texts point into */
+    int64_t deadline_ns;  /* that each names; 0 = none */
 };
 
 /* Those of every method of a mix. */
@@ -102,8 +104,11 @@ void bench_deck_release(struct bench_deck *deck);
 struct bench_count {
     struct histogram latency_ns;
     uint64_t requests;
-    uint64_t answers; /* requests, or the items of bulks */
-    uint64_t errors;
+    uint64_t answers;    /* requests, or the items of bulks */
+    uint64_t good;       /* requests answered, and before their deadline */
+    uint64_t overloaded; /* requests with a deadline that were refused with OVERLOADED */
+    uint64_t expired;    /* the same with DEADLINE */
+    uint64_t errors;     /* others */
     uint64_t wrong;
     uint64_t verified; /* answers that had an expectation */
 };
@@ -114,10 +119,11 @@ struct bench_shown {
     char lines[BENCH_SHOWN_MAX][BENCH_SHOWN_SIZE];
 };
 
-/* Compares a reply's parts with what is expected of `request` and counts. */
+/* Compares a reply's parts with what is expected of `request` and counts. Latencies are those of
+ * all replies, or, where requests have a deadline, of answers: a refusal is meant to be quick. */
 void bench_answer(const struct bench_requests *requests, const struct bench_request *request,
-                  struct behalf_value error, struct behalf_value value, struct bench_count *count,
-                  struct bench_shown *shown);
+                  struct behalf_value error, struct behalf_value value, int64_t latency_ns,
+                  struct bench_count *count, struct bench_shown *shown);
 
 /* --- running (bench_run.c) -------------------------------------------------------------------- */
 
@@ -134,7 +140,7 @@ struct bench_result {
     struct bench_shown shown;
     double seconds;
     uint64_t late;   /* open loop: sent more than BENCH_LATE_NS after they were due */
-    uint64_t unsent; /* open loop: never sent; they count in no latency */
+    uint64_t unsent; /* open loop: never sent; they count in no latency and no rate */
     struct bench_sample samples[BENCH_SAMPLES_MAX];
     uint32_t sample_count;
 };

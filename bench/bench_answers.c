@@ -26,8 +26,8 @@ count_error(const struct judge *judge, uint32_t index, struct behalf_value error
 {
     struct slice reason = {"no reason", 9};
 
-    judge->count->errors++;
     (void)behalf_value_string(behalf_value_get(error, "reason"), &reason.data, &reason.size);
+    judge->count->errors++;
     show(judge, "error", judge->requests->texts[index], reason);
 }
 
@@ -84,42 +84,91 @@ check_bulk(const struct judge *judge, const struct bench_request *request,
             check_decision(judge, request->first + index, item);
 }
 
+struct list {
+    uint32_t count;
+    bool counted;
+    bool ends; /* "complete" was there, */
+    bool complete;
+    bool has_cursor;
+};
+
+/* One pass over the members: what a list of thousands costs here, the server waits for. */
+static void
+read_list(struct behalf_value value, const char *member, struct list *list)
+{
+    struct behalf_value rest;
+    struct behalf_value key;
+    struct behalf_value items;
+    uint32_t members = 0;
+
+    *list = (struct list){.count = 0};
+    if (!behalf_value_map(value, &members, &rest))
+        return;
+    while (members-- > 0 && behalf_value_next(&rest, &key) && behalf_value_next(&rest, &value)) {
+        if (behalf_value_is(key, member))
+            list->counted = behalf_value_array(value, &list->count, &items);
+        else if (behalf_value_is(key, "complete"))
+            list->ends = behalf_value_bool(value, &list->complete);
+        else if (behalf_value_is(key, "cursor"))
+            list->has_cursor = behalf_value_type(value) == BEHALF_TYPE_STRING;
+    }
+}
+
 /* A lookup's number of results; only a complete list says it. */
 static void
 check_list(const struct judge *judge, const struct bench_request *request,
            struct behalf_value value, const char *member)
 {
     uint32_t expected = judge->requests->expected[request->first];
-    struct behalf_value rest;
-    uint32_t count;
-    bool complete = false;
+    struct list list;
 
     judge->count->answers++;
-    if (!behalf_value_array(behalf_value_get(value, member), &count, &rest) ||
-        !behalf_value_bool(behalf_value_get(value, "complete"), &complete)) {
+    read_list(value, member, &list);
+    if (!list.counted || !list.ends) {
         count_wrong(judge, request->first, expected);
         return;
     }
-    if (expected == EXPECT_UNKNOWN || !complete ||
-        behalf_value_type(behalf_value_get(value, "cursor")) == BEHALF_TYPE_STRING)
+    if (expected == EXPECT_UNKNOWN || !list.complete || list.has_cursor)
         return;
     judge->count->verified++;
-    if (count != expected)
+    if (list.count != expected)
         count_wrong(judge, request->first, expected);
+}
+
+/* What a server under overload owes to a request that names its deadline: it is no error. */
+static bool
+count_refusal(const struct judge *judge, struct behalf_value error)
+{
+    struct behalf_value reason = behalf_value_get(error, "reason");
+
+    if (judge->requests->deadline_ns == 0)
+        return false;
+    if (behalf_value_is(reason, "OVERLOADED"))
+        judge->count->overloaded++;
+    else if (behalf_value_is(reason, "DEADLINE"))
+        judge->count->expired++;
+    else
+        return false;
+    return true;
 }
 
 void
 bench_answer(const struct bench_requests *requests, const struct bench_request *request,
-             struct behalf_value error, struct behalf_value value, struct bench_count *count,
-             struct bench_shown *shown)
+             struct behalf_value error, struct behalf_value value, int64_t latency_ns,
+             struct bench_count *count, struct bench_shown *shown)
 {
     const struct judge judge = {requests, count, shown};
+    bool answered = behalf_value_type(error) == BEHALF_TYPE_NIL;
 
     count->requests++;
-    if (behalf_value_type(error) != BEHALF_TYPE_NIL) {
-        count_error(&judge, request->first, error);
+    if (answered || requests->deadline_ns == 0)
+        histogram_add(&count->latency_ns, (uint64_t)latency_ns);
+    if (!answered) {
+        if (!count_refusal(&judge, error))
+            count_error(&judge, request->first, error);
         return;
     }
+    count->good += requests->deadline_ns == 0 || latency_ns <= requests->deadline_ns;
     switch (requests->method) {
     case METHOD_CHECK:
         check_decision(&judge, request->first, value);

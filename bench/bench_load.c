@@ -15,6 +15,7 @@
 
 #define BATCH_SIZE 1000
 #define IN_FLIGHT 4
+#define DEADLINE_MS 30000 /* the longest: a slow server is waited for */
 #define CONNECTIONS 4
 #define BAR_WIDTH 40
 #define BAR_MS 200
@@ -85,7 +86,9 @@ send_batch(struct loader *loader, uint32_t count)
 
     BEHALF_ASSERT(bytes != NULL);
     behalf_writer_clear(loader->arguments);
-    behalf_write_map(loader->arguments, 1);
+    behalf_write_map(loader->arguments, 2);
+    behalf_write_text(loader->arguments, "deadline_ms");
+    behalf_write_uint(loader->arguments, DEADLINE_MS);
     behalf_write_text(loader->arguments, "updates");
     behalf_write_array(loader->arguments, count);
     behalf_write_raw(loader->arguments, bytes, size);

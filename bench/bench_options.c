@@ -43,6 +43,8 @@ const char bench_help[] =
     "  --depth N          requests in flight on each connection, default 16\n"
     "  --threads N        threads that drive the connections, default 1\n"
     "  --rate N           open loop: requests a second in all, latency from when they were due\n"
+    "  --deadline MS      of each request, 1 to 30000: what is answered before it is goodput, and\n"
+    "                     OVERLOADED and DEADLINE are counted beside it and are no errors\n"
     "  --seconds S        length of a run, default 10\n"
     "  --warmup S         before each run, default 1\n"
     "  --repeat N         runs, default 1\n"
@@ -146,6 +148,7 @@ static const struct option {
     {"--depth", OPTION_COUNT, AT(options.depth), 0, 4096, RUNS},
     {"--threads", OPTION_COUNT, AT(options.threads), 0, 256, RUNS},
     {"--rate", OPTION_REAL, AT(options.rate), 0.001, 1e8, RUNS},
+    {"--deadline", OPTION_COUNT, AT(options.deadline_ms), 0, 30000, RUNS},
     {"--seconds", OPTION_REAL, AT(options.seconds), 0.01, 86400, RUNS | NUMBERS},
     {"--warmup", OPTION_REAL, AT(options.warmup_seconds), 0, 86400, RUNS | NUMBERS},
     {"--repeat", OPTION_COUNT, AT(options.repeat), 0, 1000, RUNS | NUMBERS},

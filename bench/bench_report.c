@@ -76,6 +76,7 @@ report_new(const struct bench_options *options, const struct workload *workload)
                               .depth = options->depth,
                               .threads = options->threads,
                               .rate = options->rate,
+                              .deadline_ms = options->deadline_ms,
                               .seconds = options->seconds,
                               .warmup_seconds = options->warmup_seconds};
     if (workload != NULL) {
@@ -136,6 +137,8 @@ summarize(struct report_row *row)
     *median = (struct report_figures){.requests = 0};
     median->answers_per_second =
         median_of(row, offsetof(struct report_figures, answers_per_second), scratch);
+    median->good_per_second =
+        median_of(row, offsetof(struct report_figures, good_per_second), scratch);
     for (size_t index = 0; index < REPORT_LATENCIES; index++)
         median->latency_us[index] = median_of(
             row, offsetof(struct report_figures, latency_us) + index * sizeof(double), scratch);
@@ -148,6 +151,8 @@ summarize(struct report_row *row)
     for (uint32_t run = 0; run < row->run_count; run++) {
         median->requests += row->runs[run].requests;
         median->verified += row->runs[run].verified;
+        median->overloaded += row->runs[run].overloaded;
+        median->expired += row->runs[run].expired;
         median->errors += row->runs[run].errors;
         median->wrong += row->runs[run].wrong;
     }
@@ -183,8 +188,11 @@ report_add(struct report *report, const char *name, const struct bench_count *co
     struct report_row *row = row_of(report, name);
     struct report_figures figures = {.requests_per_second = (double)count->requests / seconds,
                                      .answers_per_second = (double)count->answers / seconds,
+                                     .good_per_second = (double)count->good / seconds,
                                      .requests = count->requests,
                                      .verified = count->verified,
+                                     .overloaded = count->overloaded,
+                                     .expired = count->expired,
                                      .errors = count->errors,
                                      .wrong = count->wrong};
 
@@ -274,12 +282,14 @@ text_head(const struct report *report, struct buffer *out)
         buffer_add_format(out, "open loop at %.0f/s, ", report->rate);
     else
         buffer_add_text(out, "closed loop, ");
+    if (report->deadline_ms > 0)
+        buffer_add_format(out, "deadline %u ms, ", report->deadline_ms);
     buffer_add_format(out, "%u x %.1f s after %.1f s\n\n", report_main(report)->run_count,
                       report->seconds, report->warmup_seconds);
 }
 
 static void
-text_row(const struct report_row *row, struct buffer *out)
+text_row(const struct report *report, const struct report_row *row, struct buffer *out)
 {
     const struct report_figures *median = &row->median;
 
@@ -293,6 +303,10 @@ text_row(const struct report_row *row, struct buffer *out)
                           row->run_count);
     if (median->answers_per_second > 1.001 * median->requests_per_second)
         buffer_add_format(out, "%-20s %12.0f answers/s\n", "", median->answers_per_second);
+    if (report->deadline_ms > 0 && strcmp(row->name, REPORT_ECHO) != 0)
+        buffer_add_format(out, "%-20s %12.0f good/s; %llu OVERLOADED, %llu DEADLINE\n", "",
+                          median->good_per_second, (unsigned long long)median->overloaded,
+                          (unsigned long long)median->expired);
 }
 
 void
@@ -307,7 +321,7 @@ report_text(const struct report *report, struct buffer *out)
         buffer_add_format(out, " %6s us", latencies[index].name);
     buffer_add_format(out, " %7s %6s\n", "errors", "wrong");
     for (uint32_t index = 0; index < report->row_count; index++) {
-        text_row(&report->rows[index], out);
+        text_row(report, &report->rows[index], out);
         verified += index == 0 ? report->rows[index].median.verified : 0;
     }
     buffer_add_format(out, "\n%llu answers compared with what is expected",

@@ -32,9 +32,12 @@ const char *report_latency_name(enum report_latency latency);
 struct report_figures {
     double requests_per_second;
     double answers_per_second;
+    double good_per_second; /* requests answered before their deadline */
     double latency_us[REPORT_LATENCIES];
     uint64_t requests;
     uint64_t verified;
+    uint64_t overloaded; /* refused; with a deadline these two are no errors */
+    uint64_t expired;
     uint64_t errors;
     uint64_t wrong;
 };
@@ -62,6 +65,7 @@ struct report {
     uint32_t depth;
     uint32_t threads;
     double rate;
+    uint32_t deadline_ms; /* 0 = none */
     double seconds;
     double warmup_seconds;
     struct bench_load_result load; /* relationships 0 = nothing was loaded */

@@ -108,6 +108,8 @@ put_rows(const struct report *report, struct buffer *out)
     for (size_t index = 0; index < REPORT_LATENCIES; index++)
         buffer_add_format(out, "<th>%s &#181;s</th>",
                           report_latency_name((enum report_latency)index));
+    if (report->deadline_ms > 0)
+        buffer_add_text(out, "<th>good/s</th><th>OVERLOADED</th><th>DEADLINE</th>");
     buffer_add_text(out, "<th>errors</th><th>wrong</th></tr>\n");
     for (uint32_t index = 0; index < report->row_count; index++) {
         const struct report_row *row = &report->rows[index];
@@ -118,6 +120,11 @@ put_rows(const struct report *report, struct buffer *out)
                           row->median.requests_per_second, row->lowest, row->highest);
         for (size_t latency = 0; latency < REPORT_LATENCIES; latency++)
             buffer_add_format(out, "<td>%.0f</td>", row->median.latency_us[latency]);
+        if (report->deadline_ms > 0)
+            buffer_add_format(out, "<td>%.0f</td><td>%llu</td><td>%llu</td>",
+                              row->median.good_per_second,
+                              (unsigned long long)row->median.overloaded,
+                              (unsigned long long)row->median.expired);
         buffer_add_format(out, "%s%llu</td>%s%llu</td></tr>\n", open,
                           (unsigned long long)row->median.errors, open,
                           (unsigned long long)row->median.wrong);

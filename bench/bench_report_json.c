@@ -31,13 +31,17 @@ put_string_or_null(struct buffer *out, const char *text)
 static void
 put_figures(struct buffer *out, const struct report_figures *figures)
 {
-    buffer_add_format(out, "\"requests_per_second\":%.1f,\"answers_per_second\":%.1f",
-                      figures->requests_per_second, figures->answers_per_second);
+    buffer_add_format(
+        out, "\"requests_per_second\":%.1f,\"answers_per_second\":%.1f,\"good_per_second\":%.1f",
+        figures->requests_per_second, figures->answers_per_second, figures->good_per_second);
     for (size_t index = 0; index < REPORT_LATENCIES; index++)
         buffer_add_format(out, ",\"%s_us\":%.3f", report_latency_name((enum report_latency)index),
                           figures->latency_us[index]);
-    buffer_add_format(out, ",\"requests\":%llu,\"verified\":%llu,\"errors\":%llu,\"wrong\":%llu",
+    buffer_add_format(out,
+                      ",\"requests\":%llu,\"verified\":%llu,\"overloaded\":%llu,\"expired\":%llu,"
+                      "\"errors\":%llu,\"wrong\":%llu",
                       (unsigned long long)figures->requests, (unsigned long long)figures->verified,
+                      (unsigned long long)figures->overloaded, (unsigned long long)figures->expired,
                       (unsigned long long)figures->errors, (unsigned long long)figures->wrong);
 }
 
@@ -74,9 +78,9 @@ report_json(const struct report *report, struct buffer *out)
     put_string(out, report->mix);
     buffer_add_format(out,
                       ",\"connections\":%u,\"depth\":%u,\"threads\":%u,\"rate\":%g,"
-                      "\"seconds\":%g,\"warmup_seconds\":%g",
+                      "\"deadline_ms\":%u,\"seconds\":%g,\"warmup_seconds\":%g",
                       report->connections, report->depth, report->threads, report->rate,
-                      report->seconds, report->warmup_seconds);
+                      report->deadline_ms, report->seconds, report->warmup_seconds);
     if (report->load.relationships > 0)
         buffer_add_format(out, ",\"load\":{\"relationships\":%llu,\"seconds\":%.3f}",
                           (unsigned long long)report->load.relationships, report->load.seconds);
@@ -121,24 +125,27 @@ put_line(const struct report *report, const struct report_row *row, uint32_t run
     put_field(out, report->workload != NULL ? report->workload : "");
     buffer_add_format(out, ",%llu,", (unsigned long long)report->relationships);
     put_field(out, report->mix);
-    buffer_add_format(out, ",%u,%u,%u,%g,%s,%u,%.1f,%.1f", report->connections, report->depth,
-                      report->threads, report->rate, row->name, run + 1,
-                      figures->requests_per_second, figures->answers_per_second);
+    buffer_add_format(out, ",%u,%u,%u,%g,%u,%s,%u,%.1f,%.1f,%.1f", report->connections,
+                      report->depth, report->threads, report->rate, report->deadline_ms, row->name,
+                      run + 1, figures->requests_per_second, figures->answers_per_second,
+                      figures->good_per_second);
     for (size_t index = 0; index < REPORT_LATENCIES; index++)
         buffer_add_format(out, ",%.3f", figures->latency_us[index]);
-    buffer_add_format(out, ",%llu,%llu,%llu,%llu\n", (unsigned long long)figures->requests,
-                      (unsigned long long)figures->verified, (unsigned long long)figures->errors,
-                      (unsigned long long)figures->wrong);
+    buffer_add_format(out, ",%llu,%llu,%llu,%llu,%llu,%llu\n",
+                      (unsigned long long)figures->requests, (unsigned long long)figures->verified,
+                      (unsigned long long)figures->overloaded, (unsigned long long)figures->expired,
+                      (unsigned long long)figures->errors, (unsigned long long)figures->wrong);
 }
 
 void
 report_csv(const struct report *report, struct buffer *out)
 {
-    buffer_add_text(out, "workload,relationships,mix,connections,depth,threads,rate,row,run,"
-                         "requests_per_second,answers_per_second");
+    buffer_add_text(out,
+                    "workload,relationships,mix,connections,depth,threads,rate,deadline_ms,row,"
+                    "run,requests_per_second,answers_per_second,good_per_second");
     for (size_t index = 0; index < REPORT_LATENCIES; index++)
         buffer_add_format(out, ",%s_us", report_latency_name((enum report_latency)index));
-    buffer_add_text(out, ",requests,verified,errors,wrong\n");
+    buffer_add_text(out, ",requests,verified,overloaded,expired,errors,wrong\n");
     for (uint32_t index = 0; index < report->row_count; index++)
         for (uint32_t run = 0; run < report->rows[index].run_count; run++)
             put_line(report, &report->rows[index], run, out);

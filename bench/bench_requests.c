@@ -101,10 +101,22 @@ put_actors(struct behalf_writer *writer, struct slice actors)
     }
 }
 
+/* The map of a request's arguments with `count` members, and one more for the deadline if there is
+ * one. */
 static void
-put_check(struct behalf_writer *writer, const struct entry *entry)
+put_map(struct behalf_writer *writer, uint32_t count, uint32_t deadline_ms)
 {
-    behalf_write_map(writer, entry->actors.size > 0 ? 4 : 3);
+    behalf_write_map(writer, count + (deadline_ms > 0));
+    if (deadline_ms > 0) {
+        behalf_write_text(writer, "deadline_ms");
+        behalf_write_uint(writer, deadline_ms);
+    }
+}
+
+static void
+put_check(struct behalf_writer *writer, const struct entry *entry, uint32_t deadline_ms)
+{
+    put_map(writer, entry->actors.size > 0 ? 4 : 3, deadline_ms);
     put_text(writer, "resource", entry->resource);
     put_text(writer, "permission", entry->permission);
     put_text(writer, "subject", entry->subject);
@@ -124,6 +136,12 @@ expect(struct bench_requests *requests, const struct entry *entry)
     }
     requests->expected[requests->expected_count] = entry->expected;
     requests->texts[requests->expected_count++] = entry->text;
+}
+
+static uint32_t
+deadline_ms_of(const struct bench_requests *requests)
+{
+    return (uint32_t)(requests->deadline_ns / 1000000);
 }
 
 /* Appends one request whose arguments are in the writer; its answers are the last `count`
@@ -164,9 +182,9 @@ append(struct bench_requests *requests, const char *method, const struct behalf_
 /* --- the methods ------------------------------------------------------------------------------ */
 
 static void
-put_lookup_resources(struct behalf_writer *writer, const struct entry *entry)
+put_lookup_resources(struct behalf_writer *writer, const struct entry *entry, uint32_t deadline_ms)
 {
-    behalf_write_map(writer, entry->actors.size > 0 ? 5 : 4);
+    put_map(writer, entry->actors.size > 0 ? 5 : 4, deadline_ms);
     put_text(writer, "resource_type", entry->resource);
     put_text(writer, "permission", entry->permission);
     put_text(writer, "subject", entry->subject);
@@ -177,12 +195,12 @@ put_lookup_resources(struct behalf_writer *writer, const struct entry *entry)
 }
 
 static void
-put_lookup_subjects(struct behalf_writer *writer, const struct entry *entry)
+put_lookup_subjects(struct behalf_writer *writer, const struct entry *entry, uint32_t deadline_ms)
 {
     struct slice relation = entry->subject;
     struct slice type = workload_take_until(&relation, '#');
 
-    behalf_write_map(writer, relation.size > 0 ? 5 : 4);
+    put_map(writer, relation.size > 0 ? 5 : 4, deadline_ms);
     put_text(writer, "resource", entry->resource);
     put_text(writer, "permission", entry->permission);
     put_text(writer, "subject_type", type);
@@ -193,9 +211,10 @@ put_lookup_subjects(struct behalf_writer *writer, const struct entry *entry)
 }
 
 static void
-put_lookup_permissions(struct behalf_writer *writer, const struct entry *entry)
+put_lookup_permissions(struct behalf_writer *writer, const struct entry *entry,
+                       uint32_t deadline_ms)
 {
-    behalf_write_map(writer, entry->actors.size > 0 ? 3 : 2);
+    put_map(writer, entry->actors.size > 0 ? 3 : 2, deadline_ms);
     put_text(writer, "resource", entry->resource);
     put_text(writer, "subject", entry->subject);
     if (entry->actors.size > 0)
@@ -203,9 +222,9 @@ put_lookup_permissions(struct behalf_writer *writer, const struct entry *entry)
 }
 
 static void
-put_expand(struct behalf_writer *writer, const struct entry *entry)
+put_expand(struct behalf_writer *writer, const struct entry *entry, uint32_t deadline_ms)
 {
-    behalf_write_map(writer, 2);
+    put_map(writer, 2, deadline_ms);
     put_text(writer, "resource", entry->resource);
     put_text(writer, "permission", entry->permission);
 }
@@ -213,7 +232,7 @@ put_expand(struct behalf_writer *writer, const struct entry *entry)
 static const struct method_source {
     const char *name;
     enum question_kind kind;
-    void (*put)(struct behalf_writer *writer, const struct entry *entry);
+    void (*put)(struct behalf_writer *writer, const struct entry *entry, uint32_t deadline_ms);
     bool verified; /* the line's last part says what this method answers */
 } method_sources[METHOD_COUNT] = {
     [METHOD_CHECK] = {"check", QUESTION_CHECK, put_check, true},
@@ -229,29 +248,23 @@ static const struct method_source {
     [METHOD_PING] = {"ping", QUESTION_CHECK, NULL, false},
 };
 
-/* Wraps `count` encoded items as the one member of a map. */
+/* Appends a request whose arguments are `count` encoded items and the deadline; it has `answers`. */
 static void
-wrap_items(struct behalf_writer *arguments, const char *member, uint32_t count,
-           const struct behalf_writer *items)
+append_items(struct bench_requests *requests, const char *member, const struct behalf_writer *items,
+             uint32_t count, uint32_t answers)
 {
+    struct behalf_writer *arguments = behalf_writer_new();
     const unsigned char *bytes;
     size_t size;
 
     bytes = behalf_writer_bytes(items, &size);
-    BEHALF_ASSERT(bytes != NULL);
-    behalf_writer_clear(arguments);
-    behalf_write_map(arguments, 1);
+    BEHALF_ASSERT(bytes != NULL && arguments != NULL);
+    put_map(arguments, 1, deadline_ms_of(requests));
     behalf_write_text(arguments, member);
     behalf_write_array(arguments, count);
     behalf_write_raw(arguments, bytes, size);
-}
-
-static void
-append_bulk(struct bench_requests *requests, const struct behalf_writer *items,
-            struct behalf_writer *arguments, uint32_t count)
-{
-    wrap_items(arguments, "items", count, items);
-    append(requests, "check_bulk", arguments, count);
+    append(requests, method_sources[requests->method].name, arguments, answers);
+    behalf_writer_free(arguments);
 }
 
 /* One request per line, or per `batch` lines for bulks. */
@@ -262,13 +275,13 @@ build_queries(const struct builder *builder, struct bench_requests *requests)
     bool verified = source->verified && !(requests->method == METHOD_LOOKUP_SUBJECTS &&
                                           builder->mix->weights[METHOD_WRITE] > 0);
     struct slice rest = buffer_slice(&requests->source);
+    bool is_bulk = requests->method == METHOD_CHECK_BULK;
     struct behalf_writer *items = behalf_writer_new();
-    struct behalf_writer *arguments = behalf_writer_new();
     uint32_t count = 0;
     struct slice line;
     bool good = true;
 
-    BEHALF_ASSERT(items != NULL && arguments != NULL);
+    BEHALF_ASSERT(items != NULL);
     while (good && workload_line_next(&rest, &line)) {
         struct entry entry;
 
@@ -282,20 +295,19 @@ build_queries(const struct builder *builder, struct bench_requests *requests)
         if (!verified)
             entry.expected = EXPECT_UNKNOWN;
         expect(requests, &entry);
-        source->put(items, &entry);
-        if (requests->method != METHOD_CHECK_BULK)
+        source->put(items, &entry, is_bulk ? 0 : deadline_ms_of(requests));
+        if (!is_bulk)
             append(requests, source->name, items, 1);
         else if (++count < builder->options->batch)
             continue;
         else
-            append_bulk(requests, items, arguments, count);
+            append_items(requests, "items", items, count, count);
         behalf_writer_clear(items);
         count = 0;
     }
     if (good && count > 0)
-        append_bulk(requests, items, arguments, count);
+        append_items(requests, "items", items, count, count);
     behalf_writer_free(items);
-    behalf_writer_free(arguments);
     return good;
 }
 
@@ -362,10 +374,9 @@ build_write_block(const struct builder *builder, struct bench_requests *requests
     static const struct slice operations[2] = {{"touch", 5}, {"delete", 6}};
     uint32_t updates = builder->options->updates;
     struct behalf_writer *items = behalf_writer_new();
-    struct behalf_writer *arguments = behalf_writer_new();
     struct buffer renamed;
 
-    BEHALF_ASSERT(items != NULL && arguments != NULL);
+    BEHALF_ASSERT(items != NULL);
     buffer_init(&renamed);
     for (size_t pass = 0; pass < 2; pass++)
         for (size_t from = 0; from < line_count; from += updates) {
@@ -381,13 +392,11 @@ build_write_block(const struct builder *builder, struct bench_requests *requests
                 }
             if (count == 0)
                 continue;
-            wrap_items(arguments, "updates", count, items);
             expect(requests, &entry);
-            append(requests, "relationships.write", arguments, 1);
+            append_items(requests, "updates", items, count, 1);
         }
     buffer_release(&renamed);
     behalf_writer_free(items);
-    behalf_writer_free(arguments);
 }
 
 static void
@@ -420,11 +429,10 @@ build_given_writes(const struct builder *builder, struct bench_requests *request
 {
     struct slice rest = buffer_slice(&requests->source);
     struct behalf_writer *items = behalf_writer_new();
-    struct behalf_writer *arguments = behalf_writer_new();
     struct slice line;
     uint32_t count = 0;
 
-    BEHALF_ASSERT(items != NULL && arguments != NULL);
+    BEHALF_ASSERT(items != NULL);
     while (workload_line_next(&rest, &line)) {
         struct entry entry = {.text = line, .expected = EXPECT_UNKNOWN};
         struct slice op = workload_take_until(&line, '\t');
@@ -432,22 +440,23 @@ build_given_writes(const struct builder *builder, struct bench_requests *request
         put_update(items, op, line);
         if (++count < builder->options->updates)
             continue;
-        wrap_items(arguments, "updates", count, items);
         expect(requests, &entry);
-        append(requests, "relationships.write", arguments, 1);
+        append_items(requests, "updates", items, count, 1);
         behalf_writer_clear(items);
         count = 0;
     }
     behalf_writer_free(items);
-    behalf_writer_free(arguments);
 }
 
 /* --- all -------------------------------------------------------------------------------------- */
 
+/* A ping takes no deadline. */
 static void
-requests_init(struct bench_requests *requests, enum bench_method method)
+requests_init(struct bench_requests *requests, enum bench_method method, uint32_t deadline_ms)
 {
     *requests = (struct bench_requests){.method = method};
+    if (method != METHOD_PING)
+        requests->deadline_ns = (int64_t)deadline_ms * 1000000;
     buffer_init(&requests->bytes);
     buffer_init(&requests->source);
 }
@@ -470,7 +479,7 @@ build_ping_like(const struct builder *builder, struct bench_requests *requests)
     struct bench_requests checks;
     bool good = true;
 
-    requests_init(&checks, METHOD_CHECK);
+    requests_init(&checks, METHOD_CHECK, 0);
     if (builder->workload != NULL)
         good = build_requests(builder, &checks);
     if (good)
@@ -520,7 +529,7 @@ bench_deck_build(const struct bench_options *options, const struct workload *wor
 
     *deck = (struct bench_deck){.mix = *mix};
     for (uint32_t method = 0; method < METHOD_COUNT; method++) {
-        requests_init(&deck->methods[method], (enum bench_method)method);
+        requests_init(&deck->methods[method], (enum bench_method)method, options->deadline_ms);
         if (good && mix->weights[method] > 0)
             good = build_requests(&builder, &deck->methods[method]);
     }

@@ -3,9 +3,10 @@
  * Closed: every connection keeps `depth` requests in flight; an answer is followed by the next
  * request. It slows down with its server: the percentiles are those of clients that wait.
  * Open: requests are due at a fixed rate, whatever the server does (bench/bench_schedule.h). One
- * that finds every slot taken waits here, and its wait counts: latency runs from the due time. What
- * counts is what was due while the clock ran: it is still sent and waited for when the clock has
- * stopped, for GRACE_NS at most.
+ * that finds every slot taken waits here, and its wait counts: latency runs from the due time. With
+ * a deadline it is never sent: beyond capacity the wait here would grow until every request is
+ * late, and nothing would be seen of what the server does. What counts is what was due while the
+ * clock ran: it is still sent and waited for when the clock has stopped, for GRACE_NS at most.
  * Threads: a thread owns its connections and its counts; `phase` and `answered` are shared. */
 #include <errno.h>
 #include <poll.h>
@@ -108,11 +109,21 @@ next_due(const struct worker *worker)
     return due;
 }
 
+static void
+drop_due(struct worker *worker, int64_t now)
+{
+    int64_t due = 0;
+
+    (void)bench_schedule_take(&worker->schedule, now, &due);
+    worker->unsent += is_measured(worker, due);
+}
+
 /* Puts and sends what is due by now. */
 static bool
 put_due(struct worker *worker, int64_t now)
 {
     int64_t end = atomic_load_explicit(&worker->run->to_ns, memory_order_relaxed);
+    bool waits = worker->run->options->deadline_ms == 0; /* for a free slot */
     struct bench_connection *connection;
     int64_t due = 0;
 
@@ -130,10 +141,8 @@ put_due(struct worker *worker, int64_t now)
             return false;
         }
     }
-    while (now > end && now - end > GRACE_NS && next_due(worker) != INT64_MAX) {
-        (void)bench_schedule_take(&worker->schedule, now, &due);
-        worker->unsent += is_measured(worker, due);
-    }
+    while (next_due(worker) <= now && (!waits || (now > end && now - end > GRACE_NS)))
+        drop_due(worker, now);
     return true;
 }
 
@@ -148,9 +157,8 @@ count_reply(struct worker *worker, const struct bench_reply *reply, int64_t now,
     struct bench_count *count =
         measured ? &worker->measured[reply->slot.method] : &worker->discarded[reply->slot.method];
 
-    histogram_add(&count->latency_ns, (uint64_t)(now - reply->slot.start_ns));
-    bench_answer(requests, &requests->items[reply->slot.request], reply->error, reply->value, count,
-                 &worker->shown);
+    bench_answer(requests, &requests->items[reply->slot.request], reply->error, reply->value,
+                 now - reply->slot.start_ns, count, &worker->shown);
 }
 
 static bool
@@ -378,6 +386,9 @@ merge_count(struct bench_count *into, const struct bench_count *from)
     into->requests += from->requests;
     into->answers += from->answers;
     into->verified += from->verified;
+    into->good += from->good;
+    into->overloaded += from->overloaded;
+    into->expired += from->expired;
     into->errors += from->errors;
     into->wrong += from->wrong;
 }

@@ -193,6 +193,29 @@ def open_loop():
         raise AssertionError((opened, closed, stalled[True]["late"]))
 
 
+def goodput():
+    """Beyond capacity each request that was due is answered in time or late, refused, expired, or kept
+    back by the load tool, and no refusal is an error."""
+    with Server() as server:
+        bench("load", "--workload", "drive", "--size", "5000", endpoint=server.address)
+        run = ["run", "--workload", "drive", "--size", "5000", "--seconds", "1", "--warmup", "0.2",
+               "--questions", "500", "--no-echo", "--json", "--deadline", "100"]
+        for method in ("check", "check_bulk", "lookup_resources", "lookup_subjects",
+                       "lookup_permissions", "expand", "write"):
+            out, _ = bench(*run, "--method", method, "--rate", "20000", endpoint=server.address)
+            document = json.loads(out)
+            row = rows(document)[method]
+            assert document["deadline_ms"] == 100 and row["errors"] == row["wrong"] == 0, out
+            assert row["requests"] + document["unsent"] > 19000, out
+            good = row["good_per_second"] * row["requests"] / row["requests_per_second"]
+            assert 0 < good <= row["requests"] - row["overloaded"] - row["expired"] + 1, out
+        out, _ = bench(*run, "--method", "ping", endpoint=server.address)
+        assert rows(json.loads(out))["ping"]["good_per_second"] > 0, out
+        out, _ = bench(*run[:-3], "--deadline", "100", "--mix", "check=1,write=1",
+                       endpoint=server.address)
+        assert "deadline 100 ms, 1 x 1.0 s" in out and " good/s; " in out, out
+
+
 class Tags(html.parser.HTMLParser):
     def __init__(self):
         super().__init__()
@@ -223,7 +246,7 @@ def formats():
         assert tags.seen.count("svg") == 2 and "script" not in tags.seen
         out, _ = bench("run", *run, "--csv", *QUICK, endpoint=server.address)
         table = list(csv.reader(io.StringIO(out)))
-        assert len(table) == 1 + 2 * 4 and {len(line) for line in table} == {21}, out
+        assert len(table) == 1 + 2 * 4 and {len(line) for line in table} == {25}, out
         assert [line[7] for line in table[1::2]] == ["all", "check", "ping", "echo"], out
         out, _ = bench("run", *run, "--json", *QUICK, endpoint=server.address)
         document = json.loads(out)
@@ -285,7 +308,7 @@ def main():
     scratch = tempfile.mkdtemp(prefix="behalf-bench-test.")
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
     for group in (every_workload, every_size, writes_beside_checks, generated_directory, open_loop,
-                  formats, own_server, refusals):
+                  goodput, formats, own_server, refusals):
         group()
         print("bench: %s" % group.__name__, flush=True)
     shutil.rmtree(scratch)

@@ -75,6 +75,113 @@ Test(bench_report, a_row_is_the_median_of_its_runs)
     report_free(report);
 }
 
+/* --- goodput --- */
+
+/* Replies as the server writes them: an answer to a check, and an error with a reason. */
+static struct behalf_value
+reply_value(struct behalf_writer *writer, const char *key, const char *text)
+{
+    struct behalf_value value;
+
+    behalf_writer_clear(writer);
+    behalf_write_map(writer, 1);
+    behalf_write_text(writer, key);
+    behalf_write_text(writer, text);
+    value.bytes = behalf_writer_bytes(writer, &value.size);
+    return value;
+}
+
+/* Two answers in time and one too late, of two kinds of refusals one and two, and another error. */
+static void
+answer_all(int64_t deadline_ns, struct bench_shown *shown)
+{
+    static const struct {
+        const char *reason; /* NULL: an answer */
+        int64_t latency_ns;
+    } replies[] = {{NULL, 1000000},    {NULL, 5000000},      {NULL, 5000001},  {"OVERLOADED", 100},
+                   {"DEADLINE", 7000}, {"DEADLINE", 800000}, {"INTERNAL", 100}};
+    static const unsigned char nil = 0xC0;
+    uint32_t expected = 1;
+    struct slice text = SLICE_LITERAL("document:a#view@user:b");
+    struct bench_requests requests = {
+        .method = METHOD_CHECK, .expected = &expected, .texts = &text, .deadline_ns = deadline_ns};
+    struct bench_request request = {.count = 1};
+    struct behalf_writer *writer = behalf_writer_new();
+
+    memset(&count, 0, sizeof count);
+    for (size_t at = 0; at < sizeof replies / sizeof replies[0]; at++) {
+        struct behalf_value none = {&nil, 1};
+        bool answered = replies[at].reason == NULL;
+        struct behalf_value value = answered ? reply_value(writer, "decision", "allow")
+                                             : reply_value(writer, "reason", replies[at].reason);
+
+        bench_answer(&requests, &request, answered ? none : value, answered ? value : none,
+                     replies[at].latency_ns, &count, shown);
+    }
+    behalf_writer_free(writer);
+}
+
+Test(bench_report, an_answer_is_good_before_its_deadline_and_a_refusal_is_no_error)
+{
+    struct bench_shown shown = {.count = 0};
+
+    answer_all(5000000, &shown);
+    cr_assert_eq(count.requests, 7);
+    cr_assert_eq(count.good, 2);
+    cr_assert_eq(count.overloaded, 1);
+    cr_assert_eq(count.expired, 2);
+    cr_assert_eq(count.errors, 1);
+    cr_assert_eq(count.latency_ns.count, 3, "of answers alone");
+    cr_assert_eq(shown.count, 1);
+    cr_assert_str_eq(shown.lines[0], "error: document:a#view@user:b: INTERNAL");
+}
+
+Test(bench_report, without_a_deadline_each_answer_is_good_and_each_refusal_an_error)
+{
+    struct bench_shown shown = {.count = 0};
+
+    answer_all(0, &shown);
+    cr_assert_eq(count.good, 3);
+    cr_assert_eq(count.overloaded, 0);
+    cr_assert_eq(count.expired, 0);
+    cr_assert_eq(count.errors, 4);
+    cr_assert_eq(count.latency_ns.count, 7);
+}
+
+Test(bench_report, goodput_is_a_median_and_refusals_are_sums)
+{
+    struct bench_options options = {.connections = 1, .depth = 1, .threads = 1, .deadline_ms = 50};
+    struct report *report;
+    struct buffer out;
+
+    options.mix.weights[METHOD_CHECK] = 1;
+    options.mix.total = 1;
+    report = report_new(&options, NULL);
+    for (uint64_t run = 1; run <= 3; run++) {
+        memset(&count, 0, sizeof count);
+        count = (struct bench_count){
+            .requests = 1000, .good = 100 * run, .overloaded = 10 * run, .expired = run};
+        report_add(report, "check", &count, 2.0);
+    }
+    cr_assert_float_eq(report_main(report)->median.good_per_second, 100, 1e-9);
+    cr_assert_eq(report_main(report)->median.overloaded, 60);
+    cr_assert_eq(report_main(report)->median.expired, 6);
+    buffer_init(&out);
+    report_text(report, &out);
+    cr_assert(contains(&out, "deadline 50 ms, 3 x"));
+    cr_assert(contains(&out, "100 good/s; 60 OVERLOADED, 6 DEADLINE\n"));
+    buffer_clear(&out);
+    report_json(report, &out);
+    cr_assert(contains(&out, "\"deadline_ms\":50,"));
+    cr_assert(contains(&out, "\"good_per_second\":100.0,"));
+    cr_assert(contains(&out, "\"overloaded\":60,\"expired\":6,\"errors\":0,"));
+    buffer_clear(&out);
+    report_html(report, &out);
+    cr_assert(contains(&out, "<th>good/s</th><th>OVERLOADED</th><th>DEADLINE</th>"));
+    buffer_release(&out);
+    report_free(report);
+}
+
 Test(bench_report, the_median_of_an_even_number_is_the_mean_of_two)
 {
     double even[] = {4, 1, 3, 2};
@@ -142,8 +249,9 @@ Test(bench_report, each_line_of_csv_has_the_columns_of_the_first)
         lines++;
     }
     cr_assert_eq(lines, 1 + 6);
-    cr_assert_eq(columns, 21);
-    cr_assert(contains(&out, "\"a \"\"quoted\"\", path\",1000,\"check=1\",2,3,1,0,check,2,300.0,"));
+    cr_assert_eq(columns, 25);
+    cr_assert(
+        contains(&out, "\"a \"\"quoted\"\", path\",1000,\"check=1\",2,3,1,0,0,check,2,300.0,"));
     buffer_release(&out);
     report_free(report);
 }
