@@ -327,7 +327,7 @@ number_writers(const struct stage *stage)
     return BENCH_OK;
 }
 
-/* --- N13: goodput beyond capacity -------------------------------------------------------------- */
+/* --- N13: goodput beyond capacity ------------------------------------------------------------- */
 
 /* Answers within the deadline at three times the rate that a closed loop reaches, for each of
  * those. */

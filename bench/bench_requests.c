@@ -248,7 +248,7 @@ static const struct method_source {
     [METHOD_PING] = {"ping", QUESTION_CHECK, NULL, false},
 };
 
-/* Appends a request whose arguments are `count` encoded items and the deadline; it has `answers`. */
+/* Appends a request of `count` encoded items, and the deadline; it has so many `answers`. */
 static void
 append_items(struct bench_requests *requests, const char *member, const struct behalf_writer *items,
              uint32_t count, uint32_t answers)

@@ -521,10 +521,11 @@ enum status engine_write_prepare(struct engine_write *write) BEHALF_MUST_USE;
 /* Frees what was prepared of a write that was not submitted. */
 void engine_write_abandon(struct engine_write *write);
 
-/* OVERLOADED, with retry_after_ms, when the write would wait beyond a third of the time that is left
- * until its deadline, without one for more than a second, or when the writer's queue is full; then
- * `done` is not called. A write that is still queued at its deadline is DEADLINE, and nothing of it
- * was written; one that has been begun is answered with what became of it, however late. */
+/* OVERLOADED, with retry_after_ms, when the write would wait beyond a third of the time that is
+ * left until its deadline, without one beyond the next group and for more than a second, or when
+ * the writer's queue is full; then `done` is not called. A write that is still queued at its
+ * deadline is DEADLINE, and nothing of it was written; one that has been begun is answered with
+ * what became of it, however late. */
 enum status engine_write_submit(struct engine *engine, struct engine_write *write,
                                 struct error *error) BEHALF_MUST_USE;
 /* Whether a write of this flow and deadline would be refused now: asked before anything is done for

@@ -17,9 +17,10 @@
 /* Silence after which a burst has ended: longer than a client takes from a reply to its next write,
  * so that a client that writes one after the other pays for one sync each, not for two. */
 #define SETTLE_MS 20
-/* A write that would wait beyond this part of the time it has left, or without a deadline for so
- * long, is refused: its caller is told while that is still of use, and the time of those that are
- * taken goes to answers that somebody waits for. */
+/* A write that would wait beyond this part of the time it has left is refused, and so is one
+ * without a deadline that would wait for so long and not be in the next group: its caller is told
+ * while that is still of use, and the time of those that are taken goes to answers that somebody
+ * waits for. */
 #define WAIT_PART 3
 #define WAIT_MAX_NS INT64_C(1000000000)
 #define TRANSACTION_UNITS 3 /* what one costs beside its updates, in updates */
@@ -556,25 +557,40 @@ writer_free(struct writer *writer)
 
 /* --- submitting --- */
 
-/* How long a write that is submitted now would wait for its group. What it will be ahead of costs
- * as much as what is queued does in the mean. */
-static int64_t
-expected_wait_ns(const struct writer *writer, const struct engine_flow *flow, int64_t now_ns)
+/* What stands between a write that is submitted now and its group: each write costs as much as what
+ * is queued does in the mean. */
+struct ahead {
+    uint64_t units;
+    uint64_t groups; /* whole ones, after that which is being decided */
+};
+
+static struct ahead
+ahead_of(const struct writer *writer, const struct engine_flow *flow)
 {
-    uint64_t ahead = fair_queue_ahead(&writer->queue, flow);
-    uint64_t units = writer->deciding_units;
-    uint64_t groups = writer->deciding_units > 0;
+    uint64_t writes = fair_queue_ahead(&writer->queue, flow);
+    uint64_t units = writes > 0 ? writes * writer->queued_units / writer->queue.length : 0;
+    uint64_t by_count = writes / LIMIT_WRITE_GROUP;
+    uint64_t by_units = units / LIMIT_WRITE_GROUP_UNITS;
 
-    if (ahead > 0) {
-        uint64_t ahead_units = ahead * writer->queued_units / writer->queue.length;
+    return (struct ahead){units, by_count > by_units ? by_count : by_units};
+}
 
-        units += ahead_units;
-        groups += 1 + (ahead / LIMIT_WRITE_GROUP > ahead_units / LIMIT_WRITE_GROUP_UNITS
-                           ? ahead / LIMIT_WRITE_GROUP
-                           : ahead_units / LIMIT_WRITE_GROUP_UNITS);
-    }
-    return wait_estimate_ns(&writer->wait, now_ns, units) +
-           wait_estimate_ns(&writer->sync, now_ns, groups);
+/* Under the lock. Whoever names no deadline has time: a group that is slow is no reason to refuse
+ * what would be in the next one. */
+static bool
+has_room(const struct writer *writer, const struct engine_queued *queued, int64_t now_ns,
+         int64_t *wait_ns)
+{
+    struct ahead ahead = ahead_of(writer, queued->flow);
+    uint64_t syncs = ahead.groups + (writer->deciding_units > 0) + (ahead.units > 0);
+
+    *wait_ns = wait_estimate_ns(&writer->wait, now_ns, writer->deciding_units + ahead.units) +
+               wait_estimate_ns(&writer->sync, now_ns, syncs);
+    if (writer->queue.length >= LIMIT_WRITE_QUEUE)
+        return false;
+    if (queued->deadline_ns != 0)
+        return *wait_ns <= (queued->deadline_ns - now_ns) / WAIT_PART;
+    return ahead.groups == 0 || *wait_ns <= WAIT_MAX_NS;
 }
 
 /* `write` NULL: only the question. */
@@ -583,8 +599,6 @@ admit(struct writer *writer, const struct engine_queued *queued, struct engine_w
       struct error *error)
 {
     int64_t now = env_monotonic_ns(writer->engine->env);
-    int64_t bound =
-        queued->deadline_ns != 0 ? (queued->deadline_ns - now) / WAIT_PART : WAIT_MAX_NS;
     uint32_t length;
     int64_t wait;
     bool accepted;
@@ -592,8 +606,7 @@ admit(struct writer *writer, const struct engine_queued *queued, struct engine_w
     pthread_mutex_lock(&writer->lock);
     BEHALF_ASSERT(!writer->stopping);
     length = writer->queue.length;
-    wait = expected_wait_ns(writer, queued->flow, now);
-    accepted = length < LIMIT_WRITE_QUEUE && wait <= bound;
+    accepted = has_room(writer, queued, now, &wait);
     if (!accepted) {
         writer->refused++;
     } else if (write != NULL) {

@@ -7,9 +7,10 @@
  * reader sees and no reply names a revision that is not durable. When the sync fails every
  * transaction of the group is OUTCOME_UNKNOWN, nothing of it is published, and later ones are
  * SERVICE_READ_ONLY.
- * A write that would wait beyond a third of the time it has left, or without a deadline for more than a
- * second, is refused (OVERLOADED); one whose deadline comes while it is queued is DEADLINE, and
- * nothing of it was written. Once it is in a group its outcome is told as it is, however late.
+ * A write that would wait beyond a third of the time it has left is refused (OVERLOADED), as is one
+ * without a deadline that would not be in the next group and would wait for more than a second. One
+ * whose deadline comes while it is queued is DEADLINE, and nothing of it was written. Once it is in
+ * a group its outcome is told as it is, however late.
  * Threads: writer_submit, writer_ask and writer_stats_read from any thread; all else on the writer
  * thread, but for `done` of a write whose deadline came, which a thread beside it may call.
  * writer_free answers what is queued, then joins. */

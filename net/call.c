@@ -121,15 +121,15 @@ count_reply(struct call *call)
     atomic_fetch_add(&loop->reply_bytes, call->reply_bytes);
 }
 
-/* On a thread of the pool: a check that took its slice starts anew among the lookups, so that others
- * wait for no more than that. False: it was refused there, and told so. */
+/* On a thread of the pool: a check that took its slice starts anew among the lookups, so that no
+ * more than that is waited for by others. False: it was refused there, and told so. */
 static bool
 give_way(struct call *call)
 {
     struct error error;
 
     call->gives_way = false;
-    arena_reset(&call->arena, LIMIT_CHECK_ARENA);
+    arena_release(&call->arena);
     call->job.queued.flow = &call->connection->flows[ENGINE_CLASS_LOOKUP];
     if (engine_submit(call->loop->engine, ENGINE_CLASS_LOOKUP, &call->job, &error) == BEHALF_OK)
         return true; /* it may be freed by now */

@@ -68,8 +68,8 @@ enum status method_decode(const struct method_context *context, struct reader ar
     method_decode((context), (arguments), (fields), BEHALF_COUNT_OF(fields), (into), (error))
 
 /* When a request that arrived then has to be answered, and a write begun; 0 for a write that names
- * no deadline. The rest of the arguments is passed over: what is wrong with them is found by whoever
- * decodes them. */
+ * no deadline. The rest of the arguments is passed over: whoever decodes them finds what is wrong
+ * with them. */
 int64_t method_deadline_ns(const struct method *method, struct slice arguments, int64_t arrived_ns);
 /* The member `deadline_ms` of the arguments and its value, whatever that is; false without one. */
 bool method_find_deadline(struct slice arguments, struct slice *member, struct value *value);

@@ -1,4 +1,4 @@
-/* test_wait_estimate.c - what a queue is expected to make a request wait, by a clock made of numbers. */
+/* test_wait_estimate.c - what a queue is expected to make requests wait, by a clock of numbers. */
 #include <criterion/criterion.h>
 
 #include "engine/wait_estimate.h"

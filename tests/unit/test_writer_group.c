@@ -357,6 +357,33 @@ Test(writer_group, a_write_that_is_taken_too_late_is_not_begun)
     rig_close(&rig);
 }
 
+/* The group at hand has taken ten seconds, by the clock of the rig. */
+Test(writer_group, a_stall_refuses_those_who_cannot_wait_for_its_end_and_nobody_else)
+{
+    struct rig rig;
+    struct engine_write *patient[2];
+    struct engine_write *hasty;
+    struct error error = {.status = BEHALF_OK};
+
+    rig_open(&rig, rig_schema);
+    hasty = rig_write(&rig, "touch document:1#viewer@user:a");
+    for (size_t at = 0; at < 2; at++)
+        patient[at] = rig_write(&rig, "touch document:2#viewer@user:a");
+    rig_hold(&rig);
+    rig_submit(&rig, patient[0]);
+    rig_pass(&rig, INT64_C(10000000000));
+    rig_submit(&rig, patient[1]);
+    hasty->queued.deadline_ns = env_monotonic_ns(&rig.env) + INT64_C(3000000000);
+    cr_assert_eq(engine_write_ask(rig.engine, &hasty->queued, &error), BEHALF_OVERLOADED);
+    cr_assert_eq(engine_write_submit(rig.engine, hasty, &error), BEHALF_OVERLOADED);
+    cr_assert_geq(error.retry_after_ms, 9000);
+    rig_let_go(&rig, 2);
+    cr_assert_eq(patient[0]->status, BEHALF_OK);
+    cr_assert_eq(patient[1]->status, BEHALF_OK);
+    cr_assert_eq(rig_revision(&rig), 3);
+    rig_close(&rig);
+}
+
 /* --- closing --- */
 
 struct late_submitter {
