@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "base/check.h"
+#include "base/env.h"
 
 void
 digest_sha256(const struct slice *parts, size_t count, uint8_t digest[DIGEST_SIZE])
@@ -44,7 +45,24 @@ digest_equal(const uint8_t *a, const uint8_t *b, size_t size)
 }
 
 uint64_t
-digest_hash(struct slice bytes)
+digest_checksum(struct slice bytes)
 {
     return XXH3_64bits(bytes.data, bytes.size);
+}
+
+uint64_t digest_seed;
+
+/* Before main, so that no table can be older than the seed. */
+__attribute__((constructor)) static void
+draw_seed(void)
+{
+    const struct env *env = env_system();
+
+    env->random_bytes(env->context, &digest_seed, sizeof digest_seed);
+}
+
+uint64_t
+digest_hash(struct slice bytes)
+{
+    return XXH3_64bits_withSeed(bytes.data, bytes.size, digest_seed);
 }

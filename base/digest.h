@@ -1,4 +1,8 @@
-/* digest.h - SHA-256, HMAC-SHA-256 and the hash of tables.
+/* digest.h - SHA-256, HMAC-SHA-256, checksums and the hashes of tables.
+ * Always true: digest_hash and digest_hash_u64 depend on a seed that each process draws when it
+ * starts, so whoever chooses keys cannot choose which of them collide. Their values never leave the
+ * process: no file, message or order of results may depend on them. What is stored is guarded by
+ * digest_checksum.
  * Sources: FIPS 180-4, RFC 2104, xxHash (XXH3). Only digest.c sees OpenSSL, for digests.
  * Threads: any. */
 #ifndef BEHALF_BASE_DIGEST_H
@@ -22,18 +26,31 @@ void digest_mac(struct slice key, struct slice message, uint8_t mac[DIGEST_MAC_S
 /* Compares in constant time. */
 bool digest_equal(const uint8_t *a, const uint8_t *b, size_t size);
 
-/* XXH3 of bytes: chooses buckets, never decides equality. */
+/* XXH3 of bytes, the same in every process. Finds damage, not forgery. */
+uint64_t digest_checksum(struct slice bytes);
+
+/* XXH3 of bytes under the seed: chooses buckets, never decides equality. */
 uint64_t digest_hash(struct slice bytes);
 
-/* Mixes one 64-bit key for a hash table. */
+/* Drawn before main, constant from then on. */
+extern uint64_t digest_seed;
+
+/* Mixes 64 bits, the same in every process. No two keys have the same mix. */
 static inline uint64_t
-digest_hash_u64(uint64_t key)
+digest_mix_u64(uint64_t key)
 {
     key ^= key >> 32;
     key *= UINT64_C(0x9E3779B97F4A7C15);
     key ^= key >> 29;
     key *= UINT64_C(0xBF58476D1CE4E5B9);
     return key ^ (key >> 32);
+}
+
+/* Mixes one 64-bit key under the seed, for a hash table. */
+static inline uint64_t
+digest_hash_u64(uint64_t key)
+{
+    return digest_mix_u64(key ^ digest_seed);
 }
 
 #endif

@@ -4,9 +4,11 @@
  * visits is in base/table.h.
  * How: levels of buckets, each level four times the one before, a bucket a cache line of eight
  * keys. A key goes to the first free place of its bucket in the first level where that bucket is
- * not full. Places are filled once and for all, so whoever looks for a key passes by the place
- * where it stands, and two that add the same key at once want the same place: no lock, no growth
- * that moves keys, and each key is added once.
+ * not full; when the arena has no room for the next level, to one of the buckets that follow its
+ * own in the last one, so that a few keys with like hashes do not fill the set. Places are filled
+ * once and for all, so whoever looks for a key passes by the place where it stands, and two that
+ * add the same key at once want the same place: no lock, no growth that moves keys, and each key is
+ * added once.
  * Always true: 0 is no key.
  * Threads: add and has from any; they wait for each other only where a level is to be made.
  * Memory: the arena, which belongs to the set alone as long as several threads use it; 16 to 32
@@ -24,8 +26,9 @@
 #define KEY_SET_LEVELS 10
 
 struct key_set {
-    _Atomic(_Atomic uint64_t *) levels[KEY_SET_LEVELS]; /* NULL behind the last */
-    pthread_mutex_t lock;                               /* guards the arena */
+    _Atomic(_Atomic uint64_t *) levels[KEY_SET_LEVELS]; /* NULL after the last */
+    atomic_uint level_end; /* KEY_SET_LEVELS, or fewer once the arena has no room for the next */
+    pthread_mutex_t lock;  /* guards the arena */
     struct arena *arena;
 };
 
@@ -35,7 +38,7 @@ void key_set_release(struct key_set *set); /* the lock; the memory is the arena'
 enum key_set_answer {
     KEY_SET_ADDED,
     KEY_SET_PRESENT,
-    KEY_SET_FULL, /* the arena is spent */
+    KEY_SET_FULL, /* the arena is spent, and so are the places of this key */
 };
 
 enum key_set_answer key_set_add(struct key_set *set, uint64_t key) BEHALF_MUST_USE;

@@ -164,8 +164,8 @@ static const struct entry *
 look(struct name_cache *cache, const struct wanted *wanted)
 {
     struct slot_table *table = &shard_of(cache, wanted->key)->table;
-    uintptr_t array = atomic_load_explicit(&table->array, memory_order_acquire);
     uint32_t at = (uint32_t)digest_hash_u64(wanted->key);
+    uintptr_t array = atomic_load_explicit(&table->array, memory_order_acquire);
 
     if (array == 0)
         return NULL;

@@ -72,10 +72,11 @@ slot_array_mask(uintptr_t array)
 static inline bool
 slot_table_look(struct slot_table *table, uint64_t key, struct slot **slot, uint64_t *value)
 {
+    /* First: where the holder has just hashed the key for its shard, that hash is taken. */
+    uint32_t at = (uint32_t)digest_hash_u64(key);
     uint32_t sequence = atomic_load_explicit(&table->sequence, memory_order_acquire);
     uintptr_t array = atomic_load_explicit(&table->array, memory_order_acquire);
     uint32_t mask = slot_array_mask(array);
-    uint32_t at = (uint32_t)digest_hash_u64(key);
     uint64_t found = 0;
 
     if (array != 0) {
@@ -96,11 +97,11 @@ slot_table_look(struct slot_table *table, uint64_t key, struct slot **slot, uint
 static inline void
 slot_table_prefetch(struct slot_table *table, uint64_t key)
 {
+    uint32_t at = (uint32_t)digest_hash_u64(key);
     uintptr_t array = atomic_load_explicit(&table->array, memory_order_relaxed);
 
     if (array != 0)
-        __builtin_prefetch(slot_array_slots(array) +
-                           ((uint32_t)digest_hash_u64(key) & slot_array_mask(array)));
+        __builtin_prefetch(slot_array_slots(array) + (at & slot_array_mask(array)));
 }
 
 /* Puts `next` in the place of a value, if the slot still has it. Only of a value that points to

@@ -76,8 +76,9 @@ slot_read(struct directory *directory, const char *slot, int number)
 {
     uint64_t counter = bytes_get_u64(slot + 8);
 
-    if (memcmp(slot, MARK_MAGIC, 8) != 0 || bytes_get_u64(slot + MARK_HASHED_SIZE) !=
-                                                digest_hash((struct slice){slot, MARK_HASHED_SIZE}))
+    if (memcmp(slot, MARK_MAGIC, 8) != 0 ||
+        bytes_get_u64(slot + MARK_HASHED_SIZE) !=
+            digest_checksum((struct slice){slot, MARK_HASHED_SIZE}))
         return false;
     if (directory->marked && counter < directory->counter)
         return true;
@@ -98,7 +99,7 @@ slot_fill(const struct directory *directory, char slot[MARK_SLOT_SIZE])
     bytes_put_u64(slot + 8, directory->counter);
     bytes_put_u64(slot + 16, directory->revision);
     memcpy(slot + 24, directory->incarnation, INCARNATION_SIZE);
-    bytes_put_u64(slot + MARK_HASHED_SIZE, digest_hash((struct slice){slot, MARK_HASHED_SIZE}));
+    bytes_put_u64(slot + MARK_HASHED_SIZE, digest_checksum((struct slice){slot, MARK_HASHED_SIZE}));
 }
 
 static enum status

@@ -2,8 +2,8 @@
  *
  * Always true: a node that more than one holder can reach is never written; a batch builds new
  * roots beside the old ones and swaps them all under the lock, so a snapshot (which holds the
- * roots it found) sees a batch whole or not at all. A node's priority is the hash of its key: the
- * shape of a treap depends on its keys alone, and its height is about 3 log2(n).
+ * roots it found) sees a batch whole or not at all. A node's priority is the hash of its key
+ * under the seed of the process: the height of a treap is about 3 log2(n), whoever chose the keys.
  * Threads: `lock` guards `roots` only; the trees behind a held root are read without it. */
 #include <pthread.h>
 #include <stdatomic.h>

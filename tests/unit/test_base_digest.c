@@ -70,7 +70,43 @@ Test(base_digest, equality_sees_every_byte)
     cr_assert(digest_equal(a, b, DIGEST_SIZE - 1));
 }
 
-Test(base_digest, hashes_depend_on_the_bytes_alone)
+Test(base_digest, checksums_are_the_same_in_every_process)
+{
+    cr_assert_eq(digest_checksum(SLICE_LITERAL("")), UINT64_C(0x2D06800538D394C2));
+    cr_assert_neq(digest_checksum(SLICE_LITERAL("a")), digest_checksum(SLICE_LITERAL("b")));
+}
+
+/* Of keys chosen to share a bucket of the mix that everybody knows, few share one of the hash. */
+Test(base_digest, whoever_knows_the_mix_does_not_know_the_buckets)
+{
+    enum { KEYS = 64, SLOTS = 4096 };
+    unsigned counts[SLOTS] = {0};
+    uint64_t key = 0;
+
+    for (unsigned found = 0; found < KEYS; key++) {
+        if (digest_mix_u64(key) % SLOTS != 0)
+            continue;
+        found++;
+        cr_assert_lt(counts[digest_hash_u64(key) % SLOTS]++, 8, "key %lu", key);
+    }
+}
+
+Test(base_digest, hashes_depend_on_the_bytes_and_on_the_seed_of_the_process)
+{
+    uint64_t seed = digest_seed;
+    uint64_t bytes = digest_hash(SLICE_LITERAL("identity"));
+    uint64_t number = digest_hash_u64(7);
+
+    digest_seed = seed + 1;
+    cr_assert_neq(digest_hash(SLICE_LITERAL("identity")), bytes);
+    cr_assert_neq(digest_hash_u64(7), number);
+    digest_seed = seed;
+    cr_assert_eq(digest_hash(SLICE_LITERAL("identity")), bytes);
+    cr_assert_eq(digest_hash_u64(7), number);
+    cr_assert_neq(seed, 0, "a seed was drawn");
+}
+
+Test(base_digest, hashes_do_not_depend_on_where_the_bytes_are)
 {
     char one[] = "identity";
     char two[] = "identity";

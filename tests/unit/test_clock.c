@@ -274,7 +274,7 @@ static uint64_t
 next_random(uint64_t *state)
 {
     *state += UINT64_C(0x9E3779B97F4A7C15);
-    return digest_hash_u64(*state);
+    return digest_mix_u64(*state);
 }
 
 /* What may happen to a wall clock that is right in the beginning. */

@@ -3,7 +3,9 @@
 
 #include <pthread.h>
 
+#include "base/digest.h"
 #include "engine/key_set.h"
+#include "engine/limits.h"
 
 #define KEYS 100000
 #define THREADS 4
@@ -62,6 +64,55 @@ Test(key_set, says_that_its_memory_is_spent)
     for (uint64_t at = 0; at < added; at++)
         cr_assert_eq(key_set_add(&set, key_at(at)), KEY_SET_PRESENT, "key %lu", at);
     cr_assert_gt(added, 0);
+}
+
+/* As many keys as fit one bucket of each level, and many more. They collide in all levels under the
+ * hash as it is: no seed keeps somebody from being unlucky. */
+Test(key_set, keys_of_one_bucket_do_not_fill_it)
+{
+    enum { COLLIDING = 600 };
+    uint64_t colliding[COLLIDING];
+    uint64_t key = 0;
+
+    arena_reset(&arena, (size_t)256 * 1024);
+    for (size_t found = 0; found < COLLIDING;) {
+        if (digest_hash_u64(++key) % (UINT64_C(1) << 14) == 0)
+            colliding[found++] = key;
+    }
+    for (size_t at = 0; at < COLLIDING; at++) {
+        cr_assert_not(key_set_has(&set, colliding[at]));
+        cr_assert_eq(key_set_add(&set, colliding[at]), KEY_SET_ADDED, "key %zu", at);
+        cr_assert_eq(key_set_add(&set, colliding[at / 2]), KEY_SET_PRESENT, "key %zu", at / 2);
+    }
+    for (size_t at = 0; at < COLLIDING; at++)
+        cr_assert(key_set_has(&set, colliding[at]), "key %zu", at);
+}
+
+/* Keys chosen by somebody who knows the mix, and not the seed. */
+Test(key_set, keys_that_collide_without_the_seed_take_no_more_memory_than_others)
+{
+    uint64_t key = 0;
+
+    for (size_t found = 0; found < 512; found++) {
+        while (digest_mix_u64(++key) % (UINT64_C(1) << 14) != 0)
+            continue;
+        cr_assert_eq(key_set_add(&set, key), KEY_SET_ADDED, "key %zu", found);
+    }
+    cr_assert_lt(arena.used_bytes, (size_t)256 * 1024, "two levels");
+}
+
+Test(key_set, is_nearly_full_when_it_says_so)
+{
+    size_t places = 0;
+    uint64_t added = 0;
+
+    arena_reset(&arena, (size_t)1024 * 1024);
+    while (key_set_add(&set, key_at(added)) == KEY_SET_ADDED)
+        added++;
+    for (size_t level = (size_t)LIMIT_KEY_SET_BUCKETS * 8;
+         (places + level) * 8 < (size_t)1024 * 1024; level *= 4)
+        places += level;
+    cr_assert_gt(added, places - places / 8, "%lu of %zu", added, places);
 }
 
 struct adder {

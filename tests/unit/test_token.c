@@ -214,10 +214,10 @@ Test(token, random_mutations_are_refused)
         size_t size = strlen(mutant.text);
         size_t changes;
 
-        state = digest_hash_u64(state + round);
+        state = digest_mix_u64(state + round);
         changes = 1 + state % 8;
         for (size_t change = 0; change < changes; change++) {
-            state = digest_hash_u64(state + change);
+            state = digest_mix_u64(state + change);
             mutant.text[state % size] = digits[state >> 32 & 63];
         }
         if (strcmp(mutant.text, originals[round % 2].text) == 0)
