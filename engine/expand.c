@@ -6,14 +6,22 @@
  *
  * The tree is built from a list of nodes to fill, so its depth costs no C stack. */
 #include "base/bytes.h"
+#include "base/digest.h"
 #include "engine/request.h"
 #include "engine/token.h"
 
-/* A member being opened, and those it is inside of. */
-struct path {
-    const struct path *outer;
+/* The members that are open where a node stands: a search tree by the bits of a hash, of which a step
+ * copies the way to its own place. Paths of one tree share the rest, so it costs the logarithm of
+ * its depth to go a step further, and to ask whether a member is open. */
+struct open {
     uint64_t object;
     uint32_t member;
+    const struct open *sides[2]; /* by the next bit of the hash */
+};
+
+struct path {
+    const struct open *open; /* NULL = none */
+    uint32_t member;         /* the innermost */
 };
 
 struct task {
@@ -152,14 +160,60 @@ plan(struct builder *builder, const struct path *path, const struct task *above,
     return status;
 }
 
+static uint64_t
+open_hash(uint64_t object, uint32_t member)
+{
+    return digest_hash_u64(object ^ digest_mix_u64(member));
+}
+
+/* Hashes of 64 bits that are equal all the same go on by the bits from the first. */
+static unsigned
+side_of(uint64_t hash, unsigned depth)
+{
+    return hash >> depth % 64 & 1;
+}
+
 static bool
 is_on_path(const struct path *path, uint64_t object, uint32_t member)
 {
-    for (; path != NULL; path = path->outer) {
-        if (path->object == object && path->member == member)
+    uint64_t hash = open_hash(object, member);
+    const struct open *at = path->open;
+
+    for (unsigned depth = 0; at != NULL; depth++) {
+        if (at->object == object && at->member == member)
             return true;
+        at = at->sides[side_of(hash, depth)];
     }
     return false;
+}
+
+/* The path one step further. NULL when the arena is spent. */
+static const struct path *
+path_step(struct arena *arena, const struct path *path, uint64_t object, uint32_t member)
+{
+    uint64_t hash = open_hash(object, member);
+    const struct open *old = path == NULL ? NULL : path->open;
+    struct path *step = arena_take(arena, sizeof *step);
+    const struct open **place;
+
+    if (step == NULL)
+        return NULL;
+    *step = (struct path){.member = member};
+    place = &step->open;
+    for (unsigned depth = 0;; depth++) {
+        struct open *copy = arena_take(arena, sizeof *copy);
+
+        if (copy == NULL)
+            return NULL;
+        *place = copy;
+        if (old == NULL) {
+            *copy = (struct open){.object = object, .member = member};
+            return step;
+        }
+        *copy = *old;
+        place = &copy->sides[side_of(hash, depth)];
+        old = *place;
+    }
 }
 
 /* A node for a whole member, one step further on the path. */
@@ -167,12 +221,11 @@ static enum status
 plan_member(struct builder *builder, const struct task *above, uint64_t object, uint32_t member,
             uint32_t levels, struct expand_node **node, struct error *error)
 {
-    const struct path *path = above == NULL ? NULL : above->path;
-    struct path *step = arena_take(builder->snapshot->scratch, sizeof *step);
+    const struct path *step =
+        path_step(builder->snapshot->scratch, above == NULL ? NULL : above->path, object, member);
 
     if (step == NULL)
         return budget_memory_spent(error);
-    *step = (struct path){.outer = path, .object = object, .member = member};
     return plan(builder, step, above, object, builder->schema->members[member].root, levels, node,
                 error);
 }

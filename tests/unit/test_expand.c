@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+
+#include "base/memory.h"
 
 #define USERS 500
 #define CHAIN (3 * EXPAND_NESTING_MAX)
@@ -142,4 +145,97 @@ Test(expand, a_cursor_serves_its_own_request_only)
     request = harness_request(side, NULL);
     cr_assert_eq(engine_expand(side->worker, &request, &expand, &result, &error),
                  BEHALF_INVALID_CURSOR);
+}
+
+/* --- a chain that comes back to its first group at each step --- */
+
+#define LONG_CHAIN 10000
+#define SHORT_CHAIN (LONG_CHAIN / 8)
+
+static void
+put_chain(const char *prefix, unsigned length)
+{
+    struct relationship *rows = memory_new_array(2 * (size_t)length, sizeof *rows);
+    struct arena arena;
+
+    arena_init(&arena, SIZE_MAX);
+    for (unsigned at = 0; at < length; at++) {
+        char line[64];
+        struct error error;
+
+        for (unsigned back = 0; back < 2; back++) {
+            (void)snprintf(line, sizeof line, "group:%s%u#member@group:%s%u#member", prefix, at,
+                           prefix, back == 0 ? at + 1 : 0);
+            cr_assert_eq(relationship_parse(arena_copy(&arena, slice_of(line)), &arena,
+                                            &rows[2 * at + back], &error),
+                         BEHALF_OK, "%s", error.message);
+        }
+    }
+    harness_put(&scenario.sides[0], rows, 2 * (size_t)length);
+    arena_release(&arena);
+    memory_free(rows);
+}
+
+/* Each group is opened once, and the first is a name alone wherever it comes again. */
+static void
+expect_chain(const struct expand_node *node, unsigned length)
+{
+    for (unsigned at = 0; at < length; at++) {
+        const struct expand_node *leaf;
+
+        cr_assert_eq(node->op, EXPAND_UNION, "%u", at);
+        cr_assert_eq(node->child_count, 2, "%u: %zu", at, node->child_count);
+        leaf = node->children[1];
+        cr_assert_eq(leaf->op, EXPAND_LEAF);
+        cr_assert_eq(leaf->subject_count, 1);
+        cr_assert_eq(leaf->subjects[0].object.id.data[1], '0');
+        cr_assert_eq(leaf->subjects[0].object.id.size, 2);
+        node = node->children[0];
+    }
+    cr_assert_eq(node->op, EXPAND_LEAF);
+}
+
+/* Processor time of the thread for the whole tree; the least of three. */
+static int64_t
+chain_cost(const char *prefix, unsigned length)
+{
+    struct harness_engine *side = &scenario.sides[0];
+    char first[16];
+    struct expand expand = {.resource.type = SLICE_LITERAL("group"),
+                            .permission = SLICE_LITERAL("member")};
+    int64_t least = INT64_MAX;
+
+    (void)snprintf(first, sizeof first, "%s0", prefix);
+    expand.resource.id = slice_of(first);
+    for (unsigned round = 0; round < 3; round++) {
+        struct engine_request request = harness_request(side, NULL);
+        struct expand_result result;
+        struct timespec from;
+        struct timespec to;
+        struct error error;
+        int64_t cost;
+
+        cr_assert_eq(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from), 0);
+        cr_assert_eq(engine_expand(side->worker, &request, &expand, &result, &error), BEHALF_OK,
+                     "%s", error.message);
+        cr_assert_eq(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to), 0);
+        expect_chain(result.tree, length);
+        cost = (to.tv_sec - from.tv_sec) * INT64_C(1000000000) + to.tv_nsec - from.tv_nsec;
+        least = cost < least ? cost : least;
+    }
+    return least;
+}
+
+Test(expand, a_long_chain_costs_as_much_a_group_as_a_short_one)
+{
+    int64_t small;
+    int64_t large;
+
+    GIVEN(GROUPS, (const char *)NULL);
+    put_chain("s", SHORT_CHAIN);
+    put_chain("l", LONG_CHAIN);
+    small = chain_cost("s", SHORT_CHAIN);
+    large = chain_cost("l", LONG_CHAIN);
+    cr_expect_lt(large, small * 8 * 3, "%ld ns for %u groups, %ld ns for %u", small, SHORT_CHAIN,
+                 large, LONG_CHAIN);
 }
