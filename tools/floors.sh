@@ -24,7 +24,7 @@ BEGIN {
     sees["bench"]       = "base/ client/behalf.h"
     sees["bench/micro"] = "base/ bench/ client/behalf.h schema/schema.h schema/caveat.h " \
                           "storage/store.h storage/kv_adapter.h storage/store_internal.h " \
-                          "engine/engine.h engine/graph.h engine/names.h " \
+                          "engine/engine.h engine/graph.h engine/names.h engine/name_cache.h " \
                           "net/server.h net/frame.h net/dispatch.h"
 
     # library header: the files that may include it.

@@ -13,6 +13,8 @@
 
 #include "base/memory.h"
 #include "engine/graph.h"
+#include "engine/name_cache.h"
+#include "engine/name_cache.h"
 #include "engine/names.h"
 #include "storage/store.h"
 
