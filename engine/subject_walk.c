@@ -167,6 +167,7 @@ gather_edges(struct search *search, uint64_t object, uint16_t relation, struct e
     return BEHALF_OK;
 }
 
+/* A userset is a subject of itself. */
 static enum status
 gather_itself(struct search *search, uint64_t object, struct error *error)
 {
@@ -318,13 +319,6 @@ start(struct search *search, uint64_t object, uint32_t member, struct error *err
     search->batch = arena_take(walk->arena, LIMIT_EDGE_BATCH_GROWN * sizeof *search->batch);
     if (search->batch == NULL || !table_init(&search->places, walk->arena, FIRST_BLOCKS))
         return budget_memory_spent(error);
-    /* A userset is a subject of itself. */
-    if (member == walk->kind.member) {
-        enum status status = gather_itself(search, object, error);
-
-        if (status != BEHALF_OK)
-            return status;
-    }
     return leads_on(walk, member) ? await(search, object, member, error) : BEHALF_OK;
 }
 
