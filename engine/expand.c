@@ -10,9 +10,9 @@
 #include "engine/request.h"
 #include "engine/token.h"
 
-/* The members that are open where a node stands: a search tree by the bits of a hash, of which a step
- * copies the way to its own place. Paths of one tree share the rest, so it costs the logarithm of
- * its depth to go a step further, and to ask whether a member is open. */
+/* The members that are open where a node stands: a search tree by the bits of a hash, of which a
+ * step copies the way to its own place. Paths share the rest, so it costs the logarithm of the
+ * depth to go a step further, and to ask whether a member is open. */
 struct open {
     uint64_t object;
     uint32_t member;

@@ -36,8 +36,8 @@ bucket_count(unsigned level)
     return (size_t)LIMIT_KEY_SET_BUCKETS << 2 * level;
 }
 
-/* The level, made now when nobody made it yet; NULL when the arena is spent. It stays NULL then: the
- * keys that went to other buckets of the level before would not be found otherwise. */
+/* The level, made now when nobody made it yet; NULL when the arena is spent. It stays NULL then:
+ * the keys that went to other buckets of the level before would not be found otherwise. */
 static _Atomic uint64_t *
 make_level(struct key_set *set, unsigned level)
 {

@@ -14,7 +14,6 @@
 #include "base/memory.h"
 #include "engine/graph.h"
 #include "engine/name_cache.h"
-#include "engine/name_cache.h"
 #include "engine/names.h"
 #include "storage/store.h"
 
