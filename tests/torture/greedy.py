@@ -87,11 +87,17 @@ def writes(server, count):
     return flood(server, "relationships.write", {"updates": updates}, 60, max(2, count // 40))
 
 
+def reads(server, count):
+    """Pages of the largest size; there is what `writes` wrote before."""
+    return flood(server, "relationships.read", {
+        "filter": {"resource_type": "document"}, "limit": 100000}, 250, max(2, count // 20))
+
+
 def idle(server, count):
     return [connect(server) for _ in range(4 * count)]
 
 
-GREEDY = (unfinished, unread, bulks, lookups, writes, idle)
+GREEDY = (unfinished, unread, bulks, lookups, writes, reads, idle)
 
 
 class Honest(threading.Thread):

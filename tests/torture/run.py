@@ -28,7 +28,8 @@ PIECES = (
     Piece("clocks", "clock jumps", 300, 50, 10),
     Piece("frames", "malformed frames", 1000000, 50000, 20000),
     Piece("bombs", "bombs", 70, 14, 7),
-    Piece("greedy", "greedy attacks", 36, 6, 6),
+    Piece("greedy", "greedy attacks", 42, 7, 7),
+    Piece("together", "sieges", 6, 3, 1),
 )
 
 
