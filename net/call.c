@@ -53,6 +53,15 @@ call_new(struct connection *connection, const struct request *request, struct sl
     return call;
 }
 
+static void
+refuse(struct connection *connection, const struct request *request, const struct error *error,
+       struct buffer *out)
+{
+    dispatch_refuse(request->id, error, out);
+    if (error->status == BEHALF_OVERLOADED)
+        connection_pause(connection, error->retry_after_ms);
+}
+
 /* Large calls leave a reserve, so that small ones are served beside any number of them. False with
  * the refusal in `out`. */
 static bool
@@ -206,7 +215,7 @@ call_read(struct connection *connection, const struct request *request, struct s
     if (!admitted(connection->loop, request, frame, out))
         return;
     if (engine_ask(connection->loop->engine, class, &queued, &error) != BEHALF_OK) {
-        dispatch_refuse(request->id, &error, out);
+        refuse(connection, request, &error, out);
         return;
     }
     call = call_new(connection, request, frame, arrived_ns);
@@ -273,7 +282,7 @@ call_write(struct connection *connection, const struct request *request, struct 
     if (!admitted(connection->loop, request, frame, out))
         return;
     if (engine_write_ask(connection->loop->engine, &queued, &error) != BEHALF_OK) {
-        dispatch_refuse(request->id, &error, out);
+        refuse(connection, request, &error, out);
         return;
     }
     call = call_new(connection, request, frame, arrived_ns);

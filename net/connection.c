@@ -108,7 +108,7 @@ void
 connection_settle(struct connection *connection)
 {
     if (connection->state == CONNECTION_CLOSED && connection->calls == 0 && !connection->in_turns &&
-        !connection->in_flushes)
+        !connection->in_flushes && !connection->paused)
         memory_free(connection);
 }
 
@@ -164,10 +164,11 @@ update_reading(struct connection *connection)
     bool reading =
         connection->state == CONNECTION_OPEN && output_left(connection) <= output_bound && room;
 
-    if (reading != connection->reading) {
-        connection->reading = reading;
-        if ((reading ? event_add(connection->readable, NULL) : event_del(connection->readable)) !=
-            0) {
+    connection->reading = reading;
+    if (connection->readable_added != (reading && !connection->paused)) {
+        connection->readable_added = !connection->readable_added;
+        if ((connection->readable_added ? event_add(connection->readable, NULL)
+                                        : event_del(connection->readable)) != 0) {
             connection_close(connection);
             return;
         }
@@ -178,6 +179,20 @@ update_reading(struct connection *connection)
         connection->held = false;
         loop_add_turn(connection->loop, connection);
     }
+}
+
+void
+connection_pause(struct connection *connection, uint32_t retry_after_ms)
+{
+    if (!connection->paused && retry_after_ms >= LIMIT_PAUSE_MS * LIMIT_PAUSE_PART)
+        loop_add_paused(connection->loop, connection);
+}
+
+void
+connection_resume(struct connection *connection)
+{
+    if (connection->state != CONNECTION_CLOSED)
+        update_reading(connection);
 }
 
 static void

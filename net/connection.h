@@ -2,8 +2,8 @@
  *
  * Always true: `state` changes in connection_set_state alone. Bytes of `input` before `input_at`
  * are answered; the scanner knows those behind it. While whole frames wait, while replies of more
- * than LIMIT_OUTPUT_PAUSE or LIMIT_CALLS_IN_FLIGHT calls are under way, nothing is read: the rest
- * stays in the kernel and slows the client down.
+ * than LIMIT_OUTPUT_PAUSE or LIMIT_CALLS_IN_FLIGHT calls are under way, and for LIMIT_PAUSE_MS
+ * after a refusal, nothing is read: the rest stays in the kernel and slows the client down.
  * Memory: an idle connection owns no buffers. It is freed when it is closed, no call points to it
  * and it stands in no list.
  * Threads: its loop's; `gone` is read by those who work for it. */
@@ -30,7 +30,9 @@ struct connection {
     int fd;
     struct event *readable;
     struct event *writable;
-    bool reading;
+    bool reading; /* there is room for more */
+    bool paused;  /* in the loop's list: it was refused */
+    bool readable_added;
     bool writing;
 
     struct buffer input;
@@ -59,6 +61,7 @@ struct connection {
     struct connection *next;
     struct connection *turn_next;
     struct connection *flush_next;
+    struct connection *paused_next;
     bool in_turns;
     bool in_flushes;
 };
@@ -71,6 +74,10 @@ void connection_begin(struct connection *connection);
 
 /* Serves frames that wait, and sends. */
 void connection_take_turn(struct connection *connection);
+
+/* A request was refused, to be repeated after so long: nothing is read for a small part of that. */
+void connection_pause(struct connection *connection, uint32_t retry_after_ms);
+void connection_resume(struct connection *connection);
 
 /* A call came back: its reply joins the output, which is sent by connection_flush. */
 void connection_finish(struct connection *connection, struct call *call);

@@ -328,6 +328,47 @@ on_turn(evutil_socket_t fd, short what, void *context)
     loop_relieve(loop);
 }
 
+/* The first one sets the time for all that follow. */
+void
+loop_add_paused(struct loop *loop, struct connection *connection)
+{
+    struct timeval pause = {.tv_usec = LIMIT_PAUSE_MS * 1000};
+
+    BEHALF_ASSERT(!connection->paused);
+    if (loop->paused == NULL)
+        (void)event_add(loop->resume, &pause);
+    connection->paused = true;
+    connection->paused_next = loop->paused;
+    loop->paused = connection;
+}
+
+static void
+resume_all(struct loop *loop)
+{
+    struct connection *connection = loop->paused;
+
+    loop->paused = NULL;
+    while (connection != NULL) {
+        struct connection *next = connection->paused_next;
+
+        connection->paused = false;
+        connection_resume(connection);
+        connection_settle(connection);
+        connection = next;
+    }
+}
+
+static void
+on_resume(evutil_socket_t fd, short what, void *context)
+{
+    struct loop *loop = context;
+
+    (void)fd;
+    (void)what;
+    (void)loop_read_clock(loop);
+    resume_all(loop);
+}
+
 /* --- life --- */
 
 static enum status
@@ -348,9 +389,11 @@ make_events(struct loop *loop, struct error *error)
         loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
         loop->tick = event_new(loop->base, -1, EV_PERSIST, on_tick, loop);
         loop->turn = event_new(loop->base, -1, 0, on_turn, loop);
+        loop->resume = event_new(loop->base, -1, 0, on_resume, loop);
     }
     if (loop->base == NULL || loop->wake == NULL || loop->tick == NULL || loop->turn == NULL ||
-        event_add(loop->wake, NULL) != 0 || event_add(loop->tick, &tick) != 0)
+        loop->resume == NULL || event_add(loop->wake, NULL) != 0 ||
+        event_add(loop->tick, &tick) != 0)
         return error_set(error, BEHALF_OVERLOADED, "cannot make an event loop");
     return BEHALF_OK;
 }
@@ -446,6 +489,7 @@ loop_close(struct loop *loop)
         connection->in_turns = false;
         connection_settle(connection);
     }
+    resume_all(loop);    /* the same */
     take_messages(loop); /* accepted, but the loop had ended */
     while ((message = next_message(loop)) != NULL) {
         struct connection *connection = (struct connection *)(void *)message;
@@ -460,6 +504,8 @@ loop_close(struct loop *loop)
         event_free(loop->tick);
     if (loop->turn != NULL)
         event_free(loop->turn);
+    if (loop->resume != NULL)
+        event_free(loop->resume);
     if (loop->base != NULL)
         event_base_free(loop->base);
     (void)close(loop->wake_fd);

@@ -48,10 +48,12 @@ struct loop {
     struct event *wake;
     struct event *tick;
     struct event *turn;
+    struct event *resume;
     bool turn_pending;
 
     struct connection *connections;
     struct connection_list turns;   /* with whole frames in their input */
+    struct connection *paused;      /* of which nothing is read until `resume` */
     struct connection_list flushes; /* with replies that came back in this wake-up */
     struct loop_message *received;  /* taken from the inbox, oldest first */
     struct loop_message **received_end;
@@ -92,6 +94,9 @@ void loop_send(struct loop *loop, struct loop_message *message);
 
 /* The connection has whole frames left: serve it again after one poll. */
 void loop_add_turn(struct loop *loop, struct connection *connection);
+
+/* Nothing is to be read of the connection for a moment. */
+void loop_add_paused(struct loop *loop, struct connection *connection);
 
 /* Closes those who hold most while all hold too much. Last in a callback: any connection that
  * stands in no list may be gone afterwards. */

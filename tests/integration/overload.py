@@ -110,6 +110,21 @@ def lookups_beyond_capacity(server):
     client.close()
 
 
+def clients_that_flood_and_leave(server):
+    """What they asked for is given up; the next one is served as ever."""
+    call = ("lookup_subjects", {"resource": "document:wide", "permission": "view",
+                                "subject_type": "user", "deadline_ms": 30000})
+    for _ in range(CLIENTS):
+        client = server.connect()
+        send_all(client, [call] * 250)
+        client.close()
+    client = server.connect()
+    while client.call("server.stats")["pool"]["lookups_waiting"] > 0:
+        pass
+    assert client.call(call[0], **call[1])["complete"] is False
+    client.close()
+
+
 def writes_beyond_capacity(server):
     """A write that was answered is there as a whole, and of one that was refused there is nothing."""
     def call_of(number, at):
@@ -176,7 +191,7 @@ def main():
     client.close()
     failed = 0
     only = sys.argv[1:]
-    for case in (lookups_beyond_capacity, writes_beyond_capacity,
+    for case in (lookups_beyond_capacity, clients_that_flood_and_leave, writes_beyond_capacity,
                  an_honest_check_beside_64_hostile_checks):
         if only and case.__name__ not in only:
             continue
