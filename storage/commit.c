@@ -136,6 +136,46 @@ add_nodes(struct batch *batch, const struct store_transaction *transaction)
     memory_free(numbers);
 }
 
+/* --- what was removed --- */
+
+/* A scan walks over what was removed until it is compacted, about a microsecond each. */
+#define REMOVED_MAX 8192
+/* Of what is rewritten about an eighth was removed, or it is not worth the writing. */
+#define REWRITTEN_BYTES_MAX (UINT64_C(256) * REMOVED_MAX)
+
+static void
+note_removed(struct store_removed *removed, const struct edge_key *key)
+{
+    for (int direction = EDGE_FORWARD; direction <= EDGE_REVERSE; direction++) {
+        char bytes[EDGE_KEY_SIZE];
+
+        edge_key_encode((enum edge_direction)direction, key, bytes);
+        if (removed->count == 0 || memcmp(bytes, removed->from[direction], sizeof bytes) < 0)
+            memcpy(removed->from[direction], bytes, sizeof bytes);
+        if (removed->count == 0 || memcmp(bytes, removed->to[direction], sizeof bytes) > 0)
+            memcpy(removed->to[direction], bytes, sizeof bytes);
+    }
+    removed->count++;
+}
+
+static void
+compact_removed(struct store *store, const struct store_transaction *transaction)
+{
+    struct store_removed *removed = &store->removed;
+
+    for (size_t index = 0; index < transaction->change_count; index++) {
+        if (transaction->changes[index].removed)
+            note_removed(removed, &transaction->changes[index].key);
+    }
+    if (removed->count < REMOVED_MAX)
+        return;
+    removed->count = 0;
+    kv_compact(store->kv, KV_FORWARD, (struct slice){removed->from[EDGE_FORWARD], EDGE_KEY_SIZE},
+               (struct slice){removed->to[EDGE_FORWARD], EDGE_KEY_SIZE}, REWRITTEN_BYTES_MAX);
+    kv_compact(store->kv, KV_REVERSE, (struct slice){removed->from[EDGE_REVERSE], EDGE_KEY_SIZE},
+               (struct slice){removed->to[EDGE_REVERSE], EDGE_KEY_SIZE}, REWRITTEN_BYTES_MAX);
+}
+
 static void
 add_direction(struct batch *batch, enum edge_direction direction, const struct store_change *change,
               const struct transaction_edge *edge, struct slice value, uint64_t revision)
@@ -390,6 +430,7 @@ transaction_commit_as(struct store_transaction *transaction, int64_t time_ns,
         status = write_batch(store, &batch, head.revision, error);
     if (status != BEHALF_OK)
         goto done;
+    compact_removed(store, transaction);
     commit_finish(transaction, &head);
     atomic_fetch_add(&store->committed, 1);
     atomic_fetch_add(&store->committed_bytes, batch.bytes);

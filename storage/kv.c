@@ -10,9 +10,10 @@ kv_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon)
 }
 
 void
-kv_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to)
+kv_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to,
+           uint64_t bytes_max)
 {
-    kv->operations->compact(kv, keyspace, from, to);
+    kv->operations->compact(kv, keyspace, from, to, bytes_max);
 }
 
 void

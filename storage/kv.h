@@ -62,8 +62,11 @@ struct kv_change {
 void kv_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon);
 
 /* Asks for the range to be rewritten in the background, so that what was removed from it, or may be
- * dropped, costs neither room nor the time of scans. Returns at once; closing breaks it off. */
-void kv_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to);
+ * dropped, costs neither room nor the time of scans. Not done when the range takes more than about
+ * `bytes_max`: what was removed then lies among much that was not. Returns at once; closing breaks
+ * it off. */
+void kv_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to,
+                uint64_t bytes_max);
 
 enum status kv_open_rocksdb(const struct kv_options *options, struct kv **kv,
                             struct error *error) BEHALF_MUST_USE;

@@ -466,12 +466,14 @@ memory_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon)
 
 /* Nothing lingers here. */
 static void
-memory_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to)
+memory_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to,
+               uint64_t bytes_max)
 {
     (void)kv;
     (void)keyspace;
     (void)from;
     (void)to;
+    (void)bytes_max;
 }
 
 static void

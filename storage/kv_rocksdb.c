@@ -32,6 +32,7 @@
 #define OPEN_FILES_MAX 512
 #define FREE_BYTES_MIN (256 * MEGABYTE)
 #define BLOOM_BITS_PER_KEY 10.0
+#define REMOVED_WINDOW 4096 /* of so many entries in a row half are removals: compact the file */
 #define METADATA_BLOCK_SIZE 4096 /* of a part of an index or a filter */
 #define INFO_LOG_NOTHING 4       /* FATAL; with 3 a full disk still ended the process */
 
@@ -57,6 +58,7 @@ struct compaction {
     bool wanted;
     struct buffer from;
     struct buffer to; /* empty = no end */
+    uint64_t bytes_max;
 };
 
 struct rocks_kv {
@@ -406,7 +408,8 @@ rocks_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon)
 /* --- compactions that were asked for --- */
 
 static void
-rocks_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to)
+rocks_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to,
+              uint64_t bytes_max)
 {
     struct rocks_kv *rocks = (struct rocks_kv *)kv;
     struct compaction *compaction = &rocks->compactions[keyspace];
@@ -421,6 +424,11 @@ rocks_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struc
         buffer_clear(&compaction->to);
         buffer_add_slice(&compaction->to, to);
     }
+    if (!compaction->wanted)
+        compaction->bytes_max = 0;
+    compaction->bytes_max += bytes_max < UINT64_MAX - compaction->bytes_max
+                                 ? bytes_max
+                                 : UINT64_MAX - compaction->bytes_max;
     compaction->wanted = true;
     pthread_cond_signal(&rocks->compact_wake);
     pthread_mutex_unlock(&rocks->compact_lock);
@@ -444,6 +452,7 @@ compaction_take(struct rocks_kv *kv, struct compaction *next, size_t *keyspace)
             buffer_clear(&next->to);
             buffer_add_slice(&next->from, buffer_slice(&compaction->from));
             buffer_add_slice(&next->to, buffer_slice(&compaction->to));
+            next->bytes_max = compaction->bytes_max;
             compaction->wanted = false;
             *keyspace = index;
             found = true;
@@ -454,6 +463,26 @@ compaction_take(struct rocks_kv *kv, struct compaction *next, size_t *keyspace)
     kv->compacting = found;
     pthread_mutex_unlock(&kv->compact_lock);
     return found;
+}
+
+/* What cannot be told is taken for too much: the range is then left to the load. */
+static bool
+is_worth_rewriting(const struct rocks_kv *kv, const struct compaction *range, size_t keyspace)
+{
+    const char *from = range->from.data;
+    const char *to = range->to.data;
+    uint64_t bytes = 0;
+    char *errptr = NULL;
+
+    if (range->bytes_max == UINT64_MAX)
+        return true;
+    rocksdb_approximate_sizes_cf(kv->database, kv->families[keyspace], 1, &from, &range->from.size,
+                                 &to, &range->to.size, &bytes, &errptr);
+    if (errptr != NULL) {
+        rocksdb_free(errptr);
+        return false;
+    }
+    return bytes <= range->bytes_max;
 }
 
 static void *
@@ -470,9 +499,10 @@ compactor_run(void *argument)
     /* Others go on beside it: flushes and what the load makes necessary. */
     rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0);
     while (compaction_take(kv, &next, &keyspace)) {
-        rocksdb_compact_range_cf_opt(kv->database, kv->families[keyspace], options,
-                                     next.from.size > 0 ? next.from.data : NULL, next.from.size,
-                                     next.to.size > 0 ? next.to.data : NULL, next.to.size);
+        if (is_worth_rewriting(kv, &next, keyspace))
+            rocksdb_compact_range_cf_opt(kv->database, kv->families[keyspace], options,
+                                         next.from.size > 0 ? next.from.data : NULL, next.from.size,
+                                         next.to.size > 0 ? next.to.data : NULL, next.to.size);
     }
     buffer_release(&next.from);
     buffer_release(&next.to);
@@ -656,6 +686,13 @@ rule_drops(void *state, int level, const char *key, size_t key_size, const char 
     return key_size >= 8 && bytes_get_u64(key + key_size - 8) <= atomic_load(&rule->horizon);
 }
 
+/* Families of which ranges are read whose keys may all have been removed. */
+static bool
+is_scanned(size_t family)
+{
+    return family == KV_FORWARD || family == KV_REVERSE || family == KV_EXPIRY;
+}
+
 /* Families that are asked for keys which are not there: names and edges that a write brings. */
 static bool
 needs_filter(size_t family)
@@ -703,6 +740,9 @@ family_options_set(rocksdb_options_t *options, rocksdb_cache_t *cache, size_t me
     rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, 0.05);
     rocksdb_options_set_memtable_whole_key_filtering(options, 1);
     rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
+    if (is_scanned(family))
+        rocksdb_options_add_compact_on_deletion_collector_factory(options, REMOVED_WINDOW,
+                                                                  REMOVED_WINDOW / 2);
     rocksdb_options_set_compression(options, rocksdb_lz4_compression);
     rocksdb_options_set_bottommost_compression(options, rocksdb_zstd_compression);
 }

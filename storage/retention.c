@@ -83,8 +83,8 @@ drop_past(struct store *store, uint64_t horizon)
     char end[REVISION_KEY_SIZE];
 
     bytes_put_u64(end, horizon + 1);
-    kv_compact(store->kv, KV_HISTORY, unbounded, unbounded);
-    kv_compact(store->kv, KV_CHANGELOG, unbounded, (struct slice){end, sizeof end});
+    kv_compact(store->kv, KV_HISTORY, unbounded, unbounded, UINT64_MAX);
+    kv_compact(store->kv, KV_CHANGELOG, unbounded, (struct slice){end, sizeof end}, UINT64_MAX);
 }
 
 enum status

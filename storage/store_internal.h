@@ -22,6 +22,14 @@
 /* How long an idempotency key is remembered. */
 #define REQUEST_KEPT_NS (INT64_C(24) * 3600 * 1000000000)
 
+/* Edges removed since the last compaction was asked for, by direction: the first key and the
+ * last. */
+struct store_removed {
+    uint64_t count;
+    char from[2][EDGE_KEY_SIZE];
+    char to[2][EDGE_KEY_SIZE];
+};
+
 struct store {
     /* Set at open, read by any thread. */
     struct kv *kv;
@@ -48,6 +56,7 @@ struct store {
     uint32_t next_label[LABEL_KIND_COUNT];
     int64_t space_checked_ns; /* monotonic; 0 = never */
     bool space_low;
+    struct store_removed removed;
     int64_t requests_dropped_ns; /* commit time of the last hint to drop old requests */
 };
 

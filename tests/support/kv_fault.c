@@ -161,9 +161,11 @@ fault_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon)
 }
 
 static void
-fault_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to)
+fault_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to,
+              uint64_t bytes_max)
 {
-    kv_compact(((struct fault_kv *)kv)->below, keyspace, from, to);
+    ((struct fault_kv *)kv)->control->compactions[keyspace]++;
+    kv_compact(((struct fault_kv *)kv)->below, keyspace, from, to, bytes_max);
 }
 
 static void

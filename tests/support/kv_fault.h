@@ -21,8 +21,9 @@ struct kv_fault {
     const pthread_t *home; /* NULL, or every operation of another thread fails */
     bool fail_writes;      /* every write and sync, whatever its number */
     bool fail_syncs;
-    uint64_t free_bytes;    /* reported instead of the truth when not 0 */
-    uint64_t reserve_bytes; /* likewise */
+    uint64_t free_bytes;                     /* reported instead of the truth when not 0 */
+    uint64_t reserve_bytes;                  /* likewise */
+    unsigned compactions[KV_KEYSPACE_COUNT]; /* asked for */
 };
 
 struct kv *kv_fault_open(struct kv *below, struct kv_fault *control);

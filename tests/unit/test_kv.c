@@ -345,3 +345,50 @@ Test(kv, the_disk_drops_what_stands_behind_the_horizon_when_it_compacts, .init =
     }
     buffer_release(&value);
 }
+
+/* --- compactions that are asked for --- */
+
+#define MANY 20000
+
+static void
+change_many(struct kv *kv, bool remove)
+{
+    static struct kv_change changes[MANY];
+    static char keys[MANY][8];
+
+    for (uint64_t index = 0; index < MANY; index++) {
+        bytes_put_u64(keys[index], index);
+        changes[index] = (struct kv_change){KV_FORWARD, remove, {keys[index], 8}, {keys[index], 8}};
+    }
+    cr_assert_eq(kv_write(kv, changes, MANY, false, &error), BEHALF_OK, "%s", error.message);
+}
+
+/* The bytes that all keys take on disk, once that was done. */
+static uint64_t
+bytes_after_compaction(struct kv *kv, uint64_t bytes_max)
+{
+    const struct timespec moment = {.tv_nsec = 5000000};
+    struct kv_stats stats = {.compacting = true};
+
+    kv_compact(kv, KV_FORWARD, (struct slice){"\0", 1}, (struct slice){"\1", 1}, bytes_max);
+    while (stats.compacting) {
+        (void)nanosleep(&moment, NULL);
+        kv_stats_read(kv, &stats);
+    }
+    return stats.data_bytes;
+}
+
+Test(kv, a_range_that_was_emptied_is_compacted_to_nothing_unless_it_is_too_large,
+     .init = make_directory, .fini = remove_directory)
+{
+    struct kv *kv = open_disk();
+    uint64_t full;
+
+    change_many(kv, false);
+    full = bytes_after_compaction(kv, UINT64_MAX);
+    cr_assert_gt(full, MANY);
+    change_many(kv, true);
+    cr_expect_eq(bytes_after_compaction(kv, full / 2), full, "it is rewritten although too large");
+    cr_expect_eq(bytes_after_compaction(kv, full * 2), 0);
+    kv_close(kv);
+}

@@ -1,4 +1,6 @@
 /* test_store_faults.c - every operation below fails in turn, and no answer is ever wrong. */
+#include <stdio.h>
+
 #include "tests/support/kv_fault.h"
 #include "tests/unit/test_store_support.h"
 
@@ -253,4 +255,52 @@ Test(store_faults, writing_stops_before_the_disk_is_full_and_reading_goes_on, .i
     store_test_monotonic_ns += INT64_C(1000000000);
     FAILS(store_transaction_begin(store, &transaction, &store_error), BEHALF_SERVICE_READ_ONLY);
     store_close(store);
+}
+
+/* --- what was removed --- */
+
+static void
+write_many(struct store *store, unsigned from, unsigned to, bool remove)
+{
+    struct store_transaction *transaction = store_test_begin(store);
+
+    for (unsigned at = from; at < to; at++) {
+        char resource[16];
+        struct edge_key key;
+        bool existed = false;
+
+        (void)snprintf(resource, sizeof resource, "doc:%u", at);
+        if (!remove) {
+            cr_assert_not(store_test_put(transaction, resource, "viewer", "user:ann"));
+            continue;
+        }
+        key = store_test_key(transaction, resource, "viewer", "user:ann");
+        OK(store_transaction_remove(transaction, &key, &existed, &store_error));
+        cr_assert(existed);
+    }
+    (void)store_test_commit(transaction);
+}
+
+/* Else each scan of the range walks over all that was ever removed from it. */
+Test(store_faults, edges_that_were_removed_are_compacted_away_by_the_thousand)
+{
+    struct store *store = NULL;
+
+    control = (struct kv_fault){.status = BEHALF_STORAGE_FAILED};
+    OK(kv_open_memory(&below, &store_error));
+    OK(open_over(&store));
+    for (unsigned at = 0; at < 20000; at += 1000)
+        write_many(store, at, at + 1000, false);
+    for (unsigned at = 0; at < 8000; at += 1000)
+        write_many(store, at, at + 1000, true);
+    cr_expect_eq(control.compactions[KV_FORWARD], 0);
+    write_many(store, 8000, 9000, true);
+    cr_expect_eq(control.compactions[KV_FORWARD], 1);
+    cr_expect_eq(control.compactions[KV_REVERSE], 1);
+    for (unsigned at = 9000; at < 18000; at += 1000)
+        write_many(store, at, at + 1000, true);
+    cr_expect_eq(control.compactions[KV_FORWARD], 2);
+    cr_expect_eq(control.compactions[KV_REVERSE], 2);
+    store_close(store);
+    kv_close(below);
 }

@@ -52,9 +52,10 @@ pass_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon)
 }
 
 static void
-pass_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to)
+pass_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to,
+             uint64_t bytes_max)
 {
-    kv_compact(storage_of(kv)->inner, keyspace, from, to);
+    kv_compact(storage_of(kv)->inner, keyspace, from, to, bytes_max);
 }
 
 static enum status
