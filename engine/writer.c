@@ -24,6 +24,8 @@
 #define WAIT_PART 3
 #define WAIT_MAX_NS INT64_C(1000000000)
 #define TRANSACTION_UNITS 3 /* what one costs beside its updates, in updates */
+#define LARGE_GROUP_UNITS 512
+#define UPDATE_NS 10000 /* what one is thought to cost before any was measured */
 
 struct writer {
     struct engine *engine;
@@ -33,9 +35,9 @@ struct writer {
     pthread_cond_t wake;
     struct fair_queue queue;
     uint64_t queued_units;
-    uint64_t deciding_units;   /* of the group that was taken: it is answered as a whole */
-    struct wait_estimate wait; /* a unit is an update; without the syncs */
-    struct wait_estimate sync; /* a unit is the sync of a group */
+    uint64_t deciding_units;     /* of the group that was taken: it is answered as a whole */
+    struct wait_estimate wait;   /* a unit is an update */
+    struct wait_estimate beside; /* a unit is what a group costs beside its updates */
     uint64_t groups;
     uint64_t refused;
     bool stopping;
@@ -48,7 +50,6 @@ struct writer {
     size_t changed_count;
     size_t changed_capacity;
     uint64_t last_revision; /* of the group; 0 = nothing committed */
-    int64_t sync_ns;        /* that the group's sync took */
     bool broken;            /* what the store holds can be shown no more */
 };
 
@@ -244,6 +245,23 @@ fail_group(struct engine_write *first, uint64_t published, const struct error *e
     }
 }
 
+/* Under the lock. Small groups say what a group costs, large ones what an update does: a write of
+ * one update that took long says nothing of a thousand. */
+static void
+note_group(struct writer *writer, int64_t took_ns)
+{
+    uint64_t units = writer->deciding_units;
+    int64_t part;
+
+    if (units < LARGE_GROUP_UNITS) {
+        part = took_ns - wait_estimate_ns(&writer->wait, writer->wait.since_ns, units);
+        wait_estimate_note(&writer->beside, part > 0 ? part : 0, 1);
+    } else {
+        part = took_ns - wait_estimate_ns(&writer->beside, 0, 1);
+        wait_estimate_note(&writer->wait, part > took_ns / 2 ? part : took_ns / 2, units);
+    }
+}
+
 static void
 count_group(struct writer *writer, const struct engine_write *first)
 {
@@ -253,12 +271,10 @@ count_group(struct writer *writer, const struct engine_write *first)
     for (const struct engine_write *write = first; write != NULL; write = write->next)
         refused += write->status != BEHALF_OK;
     pthread_mutex_lock(&writer->lock);
-    if (writer->deciding_units > 0) {
-        if (writer->sync_ns > 0)
-            wait_estimate_note(&writer->sync, writer->sync_ns, 1);
-        wait_estimate_drained(&writer->wait, now - writer->sync_ns, writer->deciding_units, false);
-        if (writer->queue.length > 0)
-            wait_estimate_begin(&writer->wait, now);
+    if (writer->deciding_units > 0) { /* else it is upkeep, which the next one waited for too */
+        if (writer->wait.since_ns != 0)
+            note_group(writer, now - writer->wait.since_ns);
+        writer->wait.since_ns = writer->queue.length > 0 ? now : 0;
     }
     writer->deciding_units = 0;
     writer->groups++;
@@ -289,17 +305,6 @@ trim_graph(struct engine *engine)
     published_unref(published);
 }
 
-static enum status
-sync_group(struct writer *writer, struct error *error)
-{
-    const struct env *env = writer->engine->env;
-    int64_t begun = env_monotonic_ns(env);
-    enum status status = store_sync(writer->engine->store, error);
-
-    writer->sync_ns = env_monotonic_ns(env) - begun;
-    return status;
-}
-
 static void
 run_group(struct writer *writer, struct engine_write *first)
 {
@@ -308,7 +313,6 @@ run_group(struct writer *writer, struct engine_write *first)
     struct error error = {.status = BEHALF_OK};
     enum status status = BEHALF_OK;
 
-    writer->sync_ns = 0;
     writer->changed_count = 0;
     arena_reset(&writer->contexts, SIZE_MAX / 2);
     writer->last_revision = 0;
@@ -319,7 +323,7 @@ run_group(struct writer *writer, struct engine_write *first)
         engine_write_abandon(write); /* of one that was refused before it was looked at */
     }
     if (writer->last_revision != 0)
-        status = sync_group(writer, &error);
+        status = store_sync(engine->store, &error);
     if (status == BEHALF_OK && writer->broken && writer->last_revision != 0)
         status = error_set(&error, BEHALF_STORAGE_CORRUPT, "the schema written cannot be used");
     if (status != BEHALF_OK)
@@ -529,6 +533,7 @@ writer_new(struct engine *engine)
     pthread_cond_init(&writer->wake, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
     upkeep_init(&writer->upkeep, engine);
+    wait_estimate_note(&writer->wait, (int64_t)LARGE_GROUP_UNITS * UPDATE_NS, LARGE_GROUP_UNITS);
     writer->deadlines = deadlines_new(engine->env, expire_queue, writer, "write deadlines");
     failure = pthread_create(&writer->thread, NULL, writer_run, writer);
     BEHALF_ASSERT(failure == 0);
@@ -582,10 +587,10 @@ has_room(const struct writer *writer, const struct engine_queued *queued, int64_
          int64_t *wait_ns)
 {
     struct ahead ahead = ahead_of(writer, queued->flow);
-    uint64_t syncs = ahead.groups + (writer->deciding_units > 0) + (ahead.units > 0);
+    uint64_t groups = ahead.groups + (writer->deciding_units > 0) + (ahead.units > 0);
 
     *wait_ns = wait_estimate_ns(&writer->wait, now_ns, writer->deciding_units + ahead.units) +
-               wait_estimate_ns(&writer->sync, now_ns, syncs);
+               wait_estimate_ns(&writer->beside, now_ns, groups);
     if (writer->queue.length >= LIMIT_WRITE_QUEUE)
         return false;
     if (queued->deadline_ns != 0)

@@ -247,7 +247,7 @@ def formats():
         out, _ = bench("run", *run, "--csv", *QUICK, endpoint=server.address)
         table = list(csv.reader(io.StringIO(out)))
         assert len(table) == 1 + 2 * 4 and {len(line) for line in table} == {25}, out
-        assert [line[7] for line in table[1::2]] == ["all", "check", "ping", "echo"], out
+        assert [line[8] for line in table[1::2]] == ["all", "check", "ping", "echo"], out
         out, _ = bench("run", *run, "--json", *QUICK, endpoint=server.address)
         document = json.loads(out)
         assert [len(row["runs"]) for row in document["rows"]] == [2, 2, 2, 2], out
