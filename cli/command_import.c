@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -15,6 +16,7 @@
 #include "schema/text_kind.h"
 
 #define BATCHES_IN_FLIGHT 8 /* enough to keep the server's writer busy while lines are read */
+#define PATIENCE_MS 60000   /* with a server that is overloaded, while it takes no batch */
 #define BAR_WIDTH 40
 #define READ_SIZE ((size_t)64 * 1024)
 #define LINE_SIZE_MAX ((size_t)1 << 20) /* a relationship has some kilobytes at most */
@@ -37,6 +39,8 @@ struct import {
     uint64_t failed_line;         /* 0, or the lowest line that is not stored */
     uint64_t culprit_line;        /* the line that is wrong, 0 when none is known to be */
     struct behalf_error failure;
+    struct behalf_error refusal; /* the last OVERLOADED */
+    uint32_t patience_ms;        /* what is left of it */
     bool bar;
 };
 
@@ -225,6 +229,44 @@ draw_bar(const struct import *import)
     (void)fflush(stderr);
 }
 
+/* The first batch to be sent again, or NULL. */
+static struct import_batch *
+first_again(struct import *import)
+{
+    struct import_batch *first = NULL;
+
+    for (size_t index = 0; index < BATCHES_IN_FLIGHT; index++) {
+        struct import_batch *batch = &import->batches[index];
+
+        if (batch->again && (first == NULL || batch->first_line < first->first_line))
+            first = batch;
+    }
+    return first;
+}
+
+/* A batch that was stored although one before it was refused is sent again as well: of lines that
+ * name the same relationship the last counts. */
+static void
+note_reply(struct import *import, struct import_batch *batch, const struct behalf_reply *reply)
+{
+    const struct import_batch *refused = first_again(import);
+    struct behalf_error error;
+
+    if (behalf_reply_check(reply, &error) == BEHALF_SUCCESS) {
+        batch->again = refused != NULL && refused->first_line < batch->first_line;
+        if (batch->again)
+            return;
+        import->stored += batch->taken;
+        import->patience_ms = PATIENCE_MS;
+    } else if (strcmp(error.reason, "OVERLOADED") == 0 && error.retry_after_ms > 0 &&
+               error.retry_after_ms <= import->patience_ms) {
+        batch->again = true;
+        import->refusal = error;
+    } else {
+        note_batch_failure(import, batch, &error);
+    }
+}
+
 /* Takes one reply. False when the connection is gone: then nothing in flight is known. */
 static bool
 take_reply(struct import *import)
@@ -245,10 +287,7 @@ take_reply(struct import *import)
         if (!batch->waiting || batch->id != behalf_reply_id(reply))
             continue;
         batch->waiting = false;
-        if (behalf_reply_check(reply, &error) == BEHALF_SUCCESS)
-            import->stored += batch->taken;
-        else
-            note_batch_failure(import, batch, &error);
+        note_reply(import, batch, reply);
     }
     behalf_reply_free(reply);
     draw_bar(import);
@@ -259,7 +298,7 @@ static struct import_batch *
 free_batch(struct import *import)
 {
     for (size_t index = 0; index < BATCHES_IN_FLIGHT; index++)
-        if (!import->batches[index].waiting)
+        if (!import->batches[index].waiting && !import->batches[index].again)
             return &import->batches[index];
     return NULL;
 }
@@ -279,25 +318,51 @@ send_batch(struct import *import, struct import_batch *batch)
     return false;
 }
 
+/* Waits for as long as the server said, and sends in order what it refused. */
+static bool
+send_again(struct import *import)
+{
+    uint32_t wait_ms = import->refusal.retry_after_ms;
+    struct import_batch *batch;
+    bool connected = true;
+
+    import->patience_ms -= wait_ms;
+    (void)nanosleep(&(struct timespec){wait_ms / 1000, (long)(wait_ms % 1000) * 1000000}, NULL);
+    while (connected && (batch = first_again(import)) != NULL) {
+        batch->again = false;
+        connected = send_batch(import, batch);
+    }
+    return connected;
+}
+
 static void
 run_batches(struct import *import)
 {
     bool connected = true;
     bool more = true;
 
-    while (more && connected && import->failed_line == 0) {
-        struct import_batch *batch = free_batch(import);
+    while (connected && import->failed_line == 0) {
+        struct import_batch *batch = more ? free_batch(import) : NULL;
+        bool waits = behalf_in_flight(import->cli->client) > 0;
 
-        if (batch == NULL) {
+        if (first_again(import) != NULL)
+            batch = NULL;
+        if (batch != NULL) {
+            more = fill_batch(import, batch);
+            if (batch->taken > 0)
+                connected = send_batch(import, batch);
+        } else if (waits) {
             connected = take_reply(import);
-            continue;
+        } else if (first_again(import) != NULL && interrupted_by == 0) {
+            connected = send_again(import);
+        } else {
+            break;
         }
-        more = fill_batch(import, batch);
-        if (batch->taken > 0)
-            connected = send_batch(import, batch);
     }
     while (connected && behalf_in_flight(import->cli->client) > 0)
         connected = take_reply(import);
+    if (first_again(import) != NULL)
+        note_batch_failure(import, first_again(import), &import->refusal);
 }
 
 /* --- the command --- */
@@ -359,7 +424,12 @@ report(struct import *import)
 static enum cli_exit
 import_file(struct cli *cli, int descriptor)
 {
-    struct import import = {.cli = cli, .path = cli->arguments[0], .descriptor = descriptor};
+    struct import import = {
+        .cli = cli,
+        .path = cli->arguments[0],
+        .descriptor = descriptor,
+        .patience_ms = PATIENCE_MS,
+    };
     struct stat facts;
     enum cli_exit result;
 
@@ -402,8 +472,9 @@ run_import(struct cli *cli)
 const struct command cli_import_commands[] = {
     {NULL, "import", "FILE|-", "touch every relationship of a file, one a line",
      "Lines that begin with // are comments; of lines that name the same relationship the last\n"
-     "counts. Batches of 1,000 are sent ahead; when one fails, or the import is interrupted, the\n"
-     "message names the line to go on from.\n",
+     "counts. Batches of 1,000 are sent ahead; one that an overloaded server refuses is sent\n"
+     "again, for up to a minute. When one fails, or the import is interrupted, the message names\n"
+     "the line to go on from.\n",
      OPTION_FROM, 1, 1, run_import},
     {.name = NULL},
 };

@@ -33,6 +33,7 @@ struct import_batch {
 
     uint32_t id; /* of the request, while `waiting` */
     bool waiting;
+    bool again; /* to be sent again */
 };
 
 void import_batch_clear(struct import_batch *batch);

@@ -454,6 +454,45 @@ def repeated_lines(ask, files):
         shutil.rmtree(scratch)
 
 
+def overloaded(refused, retry_after_ms):
+    """A server of writes that refuses the requests of these numbers, and the first line of each batch."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    begun = []
+
+    def serve():
+        connection = listener.accept()[0]
+        unpacker = msgpack.Unpacker()
+        while data := connection.recv(1 << 20):
+            unpacker.feed(data)
+            for _, number, _, (arguments,) in unpacker:
+                begun.append(arguments["updates"][0]["relationship"])
+                error, result = None, {"written_at": "T"}
+                if len(begun) in refused:
+                    error = {"code": "RESOURCE_EXHAUSTED", "reason": "OVERLOADED", "message": "busy",
+                             "details": {"retry_after_ms": retry_after_ms}}
+                    result = None
+                connection.sendall(msgpack.packb([1, number, error, result]))
+        connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return "127.0.0.1:%d" % listener.getsockname()[1], begun
+
+
+def overloaded_imports(ask, files):
+    """What an overloaded server refuses is sent again, in order with all that was behind it."""
+    path = files("many.txt", "".join("doc:d%d#reader@user:a\n" % n for n in range(3500)))
+    first = ["doc:d%d#reader@user:a" % n for n in (0, 1000, 2000, 3000)]
+    endpoint, begun = overloaded({2, 5}, 1)
+    assert run(["import", path], endpoint) == (0, "imported 3500\n", "")
+    again = begun[begun.index(first[1]) + 1:]
+    assert begun[:2] == first[:2] and again[-3:] == first[1:], begun
+    endpoint, begun = overloaded(range(2, 100), 60001)
+    code, out, err = run(["import", path], endpoint)
+    assert code == 3 and out == "", (code, out)
+    assert "the lines before 1001 are stored; go on with --from-line 1001" in err, err
+    assert "cannot import line 1001" in err and "OVERLOADED" in err, err
+
+
 def bad_imports(ask, files):
     """What is no file of relationships, and what never ends."""
     good = "group:g1#member@user:a\n"
@@ -919,7 +958,7 @@ def main():
         for group in (schema, formatting, relationships, public_grants, transactions, deletes,
                       checks, contexts, conditions,
                       conditional_relationships,
-                      bulk, lookups, expansion, wrong_bench, imports, repeated_lines, bad_imports,
+                      bulk, lookups, expansion, wrong_bench, imports, repeated_lines, overloaded_imports, bad_imports,
                       files_of_another_kind,
                       interrupted_import, whole, deep_trees, usage_as_json, exit_codes,
                       closed_pipes, server_commands, bad_servers, examples):
