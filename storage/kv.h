@@ -115,7 +115,7 @@ struct kv_stats {
     uint64_t free_bytes;    /* of the file system; UINT64_MAX when unbounded */
     uint64_t reserve_bytes; /* with less free than this, writing should stop before it must */
     uint64_t past_bytes;    /* of history and changelog */
-    bool compacting;        /* something asked for by kv_compact is not done yet */
+    uint32_t compacting;    /* bit k: something asked for by kv_compact of keyspace k is not done */
     bool healthy;           /* false after an error that stopped background work */
 };
 

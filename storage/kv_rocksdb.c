@@ -79,7 +79,7 @@ struct rocks_kv {
     pthread_mutex_t compact_lock; /* guards the three below */
     pthread_cond_t compact_wake;
     struct compaction compactions[KV_KEYSPACE_COUNT];
-    bool compacting;
+    size_t compacting; /* the keyspace; KV_KEYSPACE_COUNT = none */
     bool closing;
     pthread_t compactor;
     bool has_compactor;
@@ -441,7 +441,7 @@ compaction_take(struct rocks_kv *kv, struct compaction *next, size_t *keyspace)
     bool found = false;
 
     pthread_mutex_lock(&kv->compact_lock);
-    kv->compacting = false;
+    kv->compacting = KV_KEYSPACE_COUNT;
     while (!found && !kv->closing) {
         for (size_t index = 0; index < KV_KEYSPACE_COUNT && !found; index++) {
             struct compaction *compaction = &kv->compactions[index];
@@ -454,13 +454,12 @@ compaction_take(struct rocks_kv *kv, struct compaction *next, size_t *keyspace)
             buffer_add_slice(&next->to, buffer_slice(&compaction->to));
             next->bytes_max = compaction->bytes_max;
             compaction->wanted = false;
-            *keyspace = index;
+            *keyspace = kv->compacting = index;
             found = true;
         }
         if (!found)
             pthread_cond_wait(&kv->compact_wake, &kv->compact_lock);
     }
-    kv->compacting = found;
     pthread_mutex_unlock(&kv->compact_lock);
     return found;
 }
@@ -515,6 +514,7 @@ compactor_start(struct rocks_kv *kv)
 {
     pthread_mutex_init(&kv->compact_lock, NULL);
     pthread_cond_init(&kv->compact_wake, NULL);
+    kv->compacting = KV_KEYSPACE_COUNT;
     for (size_t index = 0; index < KV_KEYSPACE_COUNT; index++) {
         buffer_init(&kv->compactions[index].from);
         buffer_init(&kv->compactions[index].to);
@@ -566,9 +566,9 @@ rocks_stats_read(struct kv *kv, struct kv_stats *stats)
         value > 0)
         stats->healthy = false;
     pthread_mutex_lock(&rocks->compact_lock);
-    stats->compacting = rocks->compacting;
     for (size_t index = 0; index < KV_KEYSPACE_COUNT; index++)
-        stats->compacting = stats->compacting || rocks->compactions[index].wanted;
+        if (rocks->compacting == index || rocks->compactions[index].wanted)
+            stats->compacting |= UINT32_C(1) << index;
     pthread_mutex_unlock(&rocks->compact_lock);
     if (statvfs(rocks->path, &disk) == 0)
         stats->free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;

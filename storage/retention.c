@@ -94,6 +94,7 @@ store_trim_history(struct store *store, int64_t since_ns, uint64_t bytes_max, st
     uint64_t horizon = 0;
     uint64_t oldest = 0;
     uint64_t kept;
+    bool compacting;
     enum status status = revision_at(store, since_ns, &horizon, error);
 
     if (status == BEHALF_OK)
@@ -101,13 +102,15 @@ store_trim_history(struct store *store, int64_t since_ns, uint64_t bytes_max, st
     if (status != BEHALF_OK)
         return status;
     kv_stats_read(store->kv, &stats);
+    compacting =
+        (stats.compacting & (UINT32_C(1) << KV_HISTORY | UINT32_C(1) << KV_CHANGELOG)) != 0;
     kept = store->head.revision - horizon;
     /* The size tells of what is there, so nothing is judged by it that may still be dropped. */
-    if (stats.past_bytes > bytes_max && !stats.compacting && oldest > horizon)
+    if (stats.past_bytes > bytes_max && !compacting && oldest > horizon)
         horizon += kept - (uint64_t)((double)kept * (double)bytes_max / (double)stats.past_bytes);
     status = store_set_horizon(store, horizon, error);
     kept = store->head.revision - horizon;
-    if (status == BEHALF_OK && !stats.compacting && oldest <= horizon &&
+    if (status == BEHALF_OK && !compacting && oldest <= horizon &&
         (horizon - oldest + 1) * KEPT_PER_DROPPED >= kept)
         drop_past(store, horizon);
     return status;

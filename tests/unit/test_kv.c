@@ -368,10 +368,10 @@ static uint64_t
 bytes_after_compaction(struct kv *kv, uint64_t bytes_max)
 {
     const struct timespec moment = {.tv_nsec = 5000000};
-    struct kv_stats stats = {.compacting = true};
+    struct kv_stats stats = {.compacting = 1};
 
     kv_compact(kv, KV_FORWARD, (struct slice){"\0", 1}, (struct slice){"\1", 1}, bytes_max);
-    while (stats.compacting) {
+    while (stats.compacting != 0) {
         (void)nanosleep(&moment, NULL);
         kv_stats_read(kv, &stats);
     }

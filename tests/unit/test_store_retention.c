@@ -82,9 +82,9 @@ static void
 wait_for_compactions(struct store *store)
 {
     const struct timespec moment = {.tv_nsec = 5000000};
-    struct kv_stats stats = {.compacting = true};
+    struct kv_stats stats = {.compacting = 1};
 
-    while (stats.compacting) {
+    while (stats.compacting != 0) {
         (void)nanosleep(&moment, NULL);
         kv_stats_read(store->kv, &stats);
     }
