@@ -117,6 +117,21 @@ is_identity(const struct eval *eval, uint64_t object, uint32_t member)
            (eval->domain == VALUE_SUBJECTS || eval->subject.node == object);
 }
 
+bool
+eval_note_met(struct eval *eval, uint64_t sequence)
+{
+    uint64_t *met;
+
+    if (eval->schema->caveat_count == 0 || sequence == 0)
+        return true;
+    met = arena_grow(eval->arena, eval->met, eval->met_count, &eval->met_size, sizeof *met);
+    if (met == NULL)
+        return false;
+    eval->met = met;
+    met[eval->met_count++] = sequence;
+    return true;
+}
+
 /* In the subjects domain the node itself is one member among the others its rewrite gives. */
 static enum status
 identity_value(struct eval *eval, uint64_t object, struct value *value, struct error *error)
@@ -129,7 +144,7 @@ identity_value(struct eval *eval, uint64_t object, struct value *value, struct e
         return BEHALF_OK;
     }
     set = subject_set_new(eval->arena, &sequence, 1);
-    if (set == NULL)
+    if (set == NULL || !eval_note_met(eval, sequence))
         return budget_memory_spent(error);
     *value = value_set(set);
     return BEHALF_OK;
@@ -193,6 +208,10 @@ flat_value(struct eval *eval, uint64_t object, uint32_t member, struct value *va
 
     if (status == BEHALF_OK)
         status = add_entry(eval, object, member, &entry, error);
+    for (uint32_t at = 0; status == BEHALF_OK && at < walk.found.count; at++) {
+        if (!eval_note_met(eval, SUBJECT_SEQUENCE(walk.found.entries[at])))
+            status = budget_memory_spent(error);
+    }
     if (status != BEHALF_OK)
         return status;
     *set = walk.found;

@@ -101,8 +101,9 @@ struct eval {
     struct eval_subject subject;
     uint16_t subject_label; /* of the subject's relation; LABEL_NONE for a plain subject */
     struct condition_scope scope;
-    uint64_t
-        *met; /* subjects domain, where the schema has caveats: sequences of all subjects read */
+    /* Subjects domain, where the schema has caveats: sequences of all subjects that were read, and
+     * of those that are subjects of themselves. */
+    uint64_t *met;
     uint32_t met_count;
     uint32_t met_size;
     /* Subjects domain: the set of a plain member is found by one search (subject_walk.h) instead

@@ -59,6 +59,10 @@ enum status eval_add_identity(struct eval *eval, const struct eval_entry *entry,
 bool eval_apply_hop(struct eval *eval, const struct value *hop,
                     struct value *value) BEHALF_MUST_USE;
 
+/* Subjects domain: keeps a subject that some condition may make different from all others, also one
+ * that an operator takes away and a wildcard gives back. False when the memory is spent. */
+bool eval_note_met(struct eval *eval, uint64_t sequence) BEHALF_MUST_USE;
+
 /* eval_walk.c */
 
 /* What the stored edges say without following usersets. */

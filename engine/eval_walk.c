@@ -137,22 +137,6 @@ struct subject_lists {
     uint32_t certain_count;
 };
 
-/* Keeps a subject that some condition may make different from all others. */
-static bool
-note_met(struct eval *eval, uint64_t sequence)
-{
-    uint64_t *met;
-
-    if (eval->schema->caveat_count == 0 || sequence == 0)
-        return true;
-    met = arena_grow(eval->arena, eval->met, eval->met_count, &eval->met_size, sizeof *met);
-    if (met == NULL)
-        return false;
-    eval->met = met;
-    met[eval->met_count++] = sequence;
-    return true;
-}
-
 /* Sorts one batch, which lies behind `count`, into the lists. */
 static enum status
 sort_batch(struct eval *eval, uint32_t relation, const struct allowed_kinds *kinds,
@@ -169,7 +153,7 @@ sort_batch(struct eval *eval, uint32_t relation, const struct allowed_kinds *kin
             continue;
         if (traits != NULL)
             status = edge_value(eval, traits, &value, error);
-        if (status == BEHALF_OK && !note_met(eval, sequence))
+        if (status == BEHALF_OK && !eval_note_met(eval, sequence))
             status = budget_memory_spent(error);
         if (status != BEHALF_OK)
             return status;
