@@ -1,7 +1,6 @@
 /* buffer.c - growing bytes. */
 #include "base/buffer.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/memory.h"
@@ -87,20 +86,27 @@ buffer_add_byte(struct buffer *buffer, char byte)
 }
 
 void
-buffer_add_format(struct buffer *buffer, const char *format, ...)
+buffer_add_arguments(struct buffer *buffer, const char *format, va_list arguments)
 {
-    va_list arguments;
     va_list again;
     int size;
 
-    va_start(arguments, format);
     va_copy(again, arguments);
     size = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
     BEHALF_ASSERT(size >= 0);
     (void)vsnprintf(buffer_reserve(buffer, (size_t)size), (size_t)size + 1, format, again);
     va_end(again);
     buffer_added(buffer, (size_t)size);
+}
+
+void
+buffer_add_format(struct buffer *buffer, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    buffer_add_arguments(buffer, format, arguments);
+    va_end(arguments);
 }
 
 void

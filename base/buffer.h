@@ -6,6 +6,7 @@
 #ifndef BEHALF_BASE_BUFFER_H
 #define BEHALF_BASE_BUFFER_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,8 @@ void buffer_add_slice(struct buffer *buffer, struct slice bytes);
 void buffer_add_text(struct buffer *buffer, const char *text);
 void buffer_add_byte(struct buffer *buffer, char byte);
 void buffer_add_format(struct buffer *buffer, const char *format, ...) BEHALF_PRINTF(2, 3);
+void buffer_add_arguments(struct buffer *buffer, const char *format, va_list arguments)
+    BEHALF_PRINTF(2, 0);
 
 /* Removes the first `count` bytes. */
 void buffer_drop(struct buffer *buffer, size_t count);

@@ -203,7 +203,10 @@ enum cli_exit cli_usage(struct cli *cli, const char *format, ...) BEHALF_PRINTF(
 /* A reply that is not what the protocol promises. */
 enum cli_exit cli_fail_reply(struct cli *cli, const char *action, const char *what);
 
-/* One line of a source with a caret below it. */
+/* "  FILE:3:22" in a line of its own. */
+void cli_show_place(FILE *out, const char *path, uint32_t line, uint32_t column);
+
+/* The place, and that line of the source with a caret below it. */
 void cli_show_source(FILE *out, const char *path, struct slice text, uint32_t line, uint32_t column,
                      size_t width, bool color);
 
@@ -246,10 +249,11 @@ void cli_say_until(struct slice until);
 
 /* --- printing (cli_print.c, cli_table.c, cli_json.c) ------------------------------------------ */
 
-/* Text from outside. To a terminal (standard output or error), what it would obey or hide is
- * written as `\u202E`, and bytes that are no UTF-8 as `\xFF`; to anything else the text goes as it
- * is. JSON stays JSON of the same value. */
+/* Text from outside. To a terminal (standard output or error) it goes as escape_text makes it, to
+ * anything else as it is. */
 void cli_put_safe(FILE *out, struct slice text);
+/* The same for a format of one line and its arguments, both without colours. */
+void cli_put_format(FILE *out, const char *format, ...) BEHALF_PRINTF(2, 3);
 /* Words of a server to its reader, escaped wherever they go: a log is shown at a terminal later. */
 void cli_put_message(FILE *out, struct slice text);
 
@@ -258,9 +262,6 @@ void cli_put_lines(FILE *out, struct slice text);
 
 /* Columns that cli_put_safe takes on `out`. */
 size_t cli_safe_width(FILE *out, struct slice text);
-
-/* As cli_put_safe writes to a terminal. */
-void cli_escape(struct slice text, struct buffer *out);
 
 enum cli_color { COLOR_NONE, COLOR_GOOD, COLOR_BAD, COLOR_DOUBT, COLOR_FAINT, COLOR_BOLD };
 

@@ -84,8 +84,11 @@ put_message(const struct cli *cli, const char *action)
 
     (void)fprintf(stderr, "%sbehalf:%s ", cli_color(color, COLOR_BAD),
                   cli_color(color, COLOR_NONE));
-    if (strncmp(error->message, "cannot ", 7) != 0)
-        (void)fprintf(stderr, "cannot %s: ", action);
+    if (strncmp(error->message, "cannot ", 7) != 0) {
+        (void)fputs("cannot ", stderr);
+        cli_put_message(stderr, slice_of(action));
+        (void)fputs(": ", stderr);
+    }
     cli_put_message(stderr, slice_of(error->message));
     if (error->reason[0] != '\0') {
         (void)fputs(" (", stderr);
@@ -206,6 +209,14 @@ cli_fail_reply(struct cli *cli, const char *action, const char *what)
 }
 
 void
+cli_show_place(FILE *out, const char *path, uint32_t line, uint32_t column)
+{
+    (void)fputs("  ", out);
+    cli_put_format(out, "%s:%u:%u", path, line, column);
+    (void)fputc('\n', out);
+}
+
+void
 cli_show_source(FILE *out, const char *path, struct slice text, uint32_t line, uint32_t column,
                 size_t width, bool color)
 {
@@ -218,7 +229,7 @@ cli_show_source(FILE *out, const char *path, struct slice text, uint32_t line, u
     for (uint32_t number = 0; number < line; number++)
         if (!cli_line_next(&rest, &shown))
             shown = (struct slice){"", 0};
-    (void)fprintf(out, "  %s:%u:%u\n", path, line, column);
+    cli_show_place(out, path, line, column);
     if (shown.size > SOURCE_SHOWN_MAX)
         return;
     digits = fprintf(out, "%4u", line);

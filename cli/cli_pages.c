@@ -42,7 +42,7 @@ cli_say_undecided(struct cli *cli, struct behalf_value items, const char *name)
         if (cli->json)
             continue;
         (void)fputs("behalf: undecided: ", stderr);
-        cli_put_safe(stderr, cli_get_text(one, name));
+        cli_put_message(stderr, cli_get_text(one, name));
         (void)fputs(": ", stderr);
         cli_put_message(stderr, cli_get_text(problem, "message"));
         (void)fputs(" (", stderr);
@@ -118,7 +118,9 @@ cli_list_print(struct cli *cli, const struct cli_list *list)
         return result;
     if (!cli->json)
         cli_say_until(slice_of(progress.until));
-    if (progress.cursor[0] != '\0' && !cli->json)
-        (void)fprintf(stderr, "more: --cursor %s (or --all)\n", progress.cursor);
+    if (progress.cursor[0] != '\0' && !cli->json) {
+        cli_put_format(stderr, "more: --cursor %s (or --all)", progress.cursor);
+        (void)fputc('\n', stderr);
+    }
     return progress.whole && progress.cursor[0] == '\0' ? CLI_OK : CLI_INCOMPLETE;
 }

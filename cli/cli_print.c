@@ -1,39 +1,11 @@
 /* cli_print.c - text for people: colours, safe text, values of replies. */
+#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/relationship.h"
-#include "base/utf8.h"
 #include "cli/cli.h"
-
-/* What a terminal obeys, or does not show although it changes what is read: controls, marks of
- * direction, characters without width, separators of lines. All have four hexadecimal digits. */
-static bool
-misleads(uint32_t point)
-{
-    return point < 0x20 || (point >= 0x7F && point < 0xA0) || point == 0x061C ||
-           (point >= 0x200B && point <= 0x200F) || (point >= 0x2028 && point <= 0x202E) ||
-           point == 0x2060 || (point >= 0x2066 && point <= 0x2069) || point == 0xFEFF;
-}
-
-void
-cli_escape(struct slice text, struct buffer *out)
-{
-    size_t at = 0;
-
-    while (at < text.size) {
-        uint32_t point;
-        size_t length = utf8_decode(text.data + at, text.size - at, &point);
-
-        if (length == 0)
-            buffer_add_format(out, "\\x%02X", (unsigned)(unsigned char)text.data[at]);
-        else if (misleads(point))
-            buffer_add_format(out, "\\u%04X", (unsigned)point);
-        else
-            buffer_add(out, text.data + at, length);
-        at += length > 0 ? length : 1;
-    }
-}
 
 /* Asked once: lists have millions of lines. */
 static bool
@@ -55,7 +27,7 @@ cli_put_message(FILE *out, struct slice text)
     struct buffer escaped;
 
     buffer_init(&escaped);
-    cli_escape(text, &escaped);
+    escape_text(text, &escaped);
     (void)fwrite(escaped.data, 1, escaped.size, out);
     buffer_release(&escaped);
 }
@@ -69,6 +41,20 @@ cli_put_safe(FILE *out, struct slice text)
         (void)fwrite(text.data, 1, text.size, out);
 }
 
+void
+cli_put_format(FILE *out, const char *format, ...)
+{
+    struct buffer text;
+    va_list arguments;
+
+    buffer_init(&text);
+    va_start(arguments, format);
+    buffer_add_arguments(&text, format, arguments);
+    va_end(arguments);
+    cli_put_safe(out, buffer_slice(&text));
+    buffer_release(&text);
+}
+
 size_t
 cli_safe_width(FILE *out, struct slice text)
 {
@@ -78,7 +64,7 @@ cli_safe_width(FILE *out, struct slice text)
     if (!is_terminal(out))
         return cli_text_width(text);
     buffer_init(&escaped);
-    cli_escape(text, &escaped);
+    escape_text(text, &escaped);
     width = cli_text_width(buffer_slice(&escaped));
     buffer_release(&escaped);
     return width;

@@ -106,7 +106,7 @@ print_subject(struct cli *cli, const void *request, struct behalf_value item)
 
     (void)behalf_value_bool(behalf_value_get(item, "wildcard"), &wildcard);
     if (wildcard)
-        (void)printf("%s:*", kind->type);
+        cli_put_format(stdout, "%s:*", kind->type);
     else
         put_object(kind->type, cli_get_text(item, "id"), kind->relation);
     put_condition(cli, item);

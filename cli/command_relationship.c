@@ -167,6 +167,26 @@ parse_filter(struct cli *cli, const char *text, struct behalf_filter *filter)
     return CLI_OK;
 }
 
+static void
+say_deleted(const struct cli *cli, const char *token, uint64_t count, bool complete)
+{
+    struct buffer line;
+
+    buffer_init(&line);
+    if (cli->json) {
+        buffer_add_text(&line, "{\"deleted_at\":");
+        cli_json_string(&line, slice_of(token));
+        buffer_add_format(&line, ",\"count\":%llu,\"complete\":%s}", (unsigned long long)count,
+                          complete ? "true" : "false");
+    } else {
+        (void)printf("deleted %llu\n", (unsigned long long)count);
+        buffer_add_format(&line, "deleted_at %s", token);
+    }
+    cli_put_safe(stdout, buffer_slice(&line));
+    (void)putchar('\n');
+    buffer_release(&line);
+}
+
 static enum cli_exit
 delete_by_filter(struct cli *cli)
 {
@@ -192,11 +212,7 @@ delete_by_filter(struct cli *cli)
         }
         total += count;
     } while (!complete && count > 0 && (cli->page.limit == 0 || cli->all));
-    if (cli->json)
-        (void)printf("{\"deleted_at\":\"%s\",\"count\":%llu,\"complete\":%s}\n", token,
-                     (unsigned long long)total, complete ? "true" : "false");
-    else
-        (void)printf("deleted %llu\ndeleted_at %s\n", (unsigned long long)total, token);
+    say_deleted(cli, token, total, complete);
     if (!complete && !cli->json)
         (void)fputs("more match: run it again, or without --limit\n", stderr);
     return complete ? CLI_OK : CLI_INCOMPLETE;

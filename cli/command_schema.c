@@ -31,6 +31,24 @@ run_schema_read(struct cli *cli)
     return CLI_OK;
 }
 
+static void
+put_written(const struct cli *cli, const char *token)
+{
+    struct buffer line;
+
+    buffer_init(&line);
+    if (cli->json) {
+        buffer_add_text(&line, "{\"written_at\":");
+        cli_json_string(&line, slice_of(token));
+        buffer_add_byte(&line, '}');
+    } else {
+        buffer_add_format(&line, "written_at %s", token);
+    }
+    cli_put_safe(stdout, buffer_slice(&line));
+    (void)putchar('\n');
+    buffer_release(&line);
+}
+
 static enum cli_exit
 run_schema_write(struct cli *cli)
 {
@@ -51,7 +69,7 @@ run_schema_write(struct cli *cli)
         (void)snprintf(action, sizeof action, "write the schema '%s'", path);
         result = cli_fail_source(cli, path, buffer_slice(&text), action);
     } else if (result == CLI_OK) {
-        (void)printf(cli->json ? "{\"written_at\":\"%s\"}\n" : "written_at %s\n", token);
+        put_written(cli, token);
     }
     buffer_release(&text);
     return result;
@@ -104,7 +122,7 @@ print_lints(const struct cli *cli, const struct schema_file *file, const struct 
         cli_put_safe(stderr, slice_of(lints[index].message));
         (void)fprintf(stderr, " [%s]\n", lints[index].name);
         if (file->composed)
-            (void)fprintf(stderr, "  %s:%u:%u\n", path, number, column);
+            cli_show_place(stderr, path, number, column);
         else
             cli_show_source(stderr, path, file->text, number, column, 1, color);
     }
@@ -134,9 +152,11 @@ run_schema_validate(struct cli *cli)
         print_lints_json(&file, lints, count);
     else
         print_lints(cli, &file, lints, count);
-    if (!cli->json)
-        (void)printf("%s: valid, %u definition%s, %zu warning%s\n", path, types,
-                     types == 1 ? "" : "s", count, count == 1 ? "" : "s");
+    if (!cli->json) {
+        cli_put_format(stdout, "%s: valid, %u definition%s, %zu warning%s", path, types,
+                       types == 1 ? "" : "s", count, count == 1 ? "" : "s");
+        (void)putchar('\n');
+    }
     memory_free(lints);
     return cli->strict && count > 0 ? CLI_USAGE : CLI_OK;
 }

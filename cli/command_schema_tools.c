@@ -24,20 +24,25 @@ print_change(const struct cli *cli, const struct schema_change *change)
     static const char signs[] = {'+', '-', '~'};
     static const enum cli_color colors[] = {COLOR_GOOD, COLOR_BAD, COLOR_DOUBT};
     const char *equals = change->part == SCHEMA_PART_PERMISSION ? " =" : ":";
+    struct buffer text;
 
-    (void)printf("%s%c%s %s %.*s", cli_color(cli->color, colors[change->kind]), signs[change->kind],
-                 cli_color(cli->color, COLOR_NONE), part_names[change->part],
-                 SLICE_PRINTF(change->type));
+    buffer_init(&text);
+    buffer_add_slice(&text, change->type);
     if (change->member.size > 0)
-        (void)printf("#%.*s%s", SLICE_PRINTF(change->member), equals);
+        buffer_add_format(&text, "#%.*s%s", SLICE_PRINTF(change->member), equals);
     if (change->member.size > 0 || change->part == SCHEMA_PART_CAVEAT)
-        (void)putchar(' ');
+        buffer_add_byte(&text, ' ');
     if (change->kind == SCHEMA_CHANGED)
-        (void)printf("%.*s  (was: %.*s)", SLICE_PRINTF(change->after),
-                     SLICE_PRINTF(change->before));
+        buffer_add_format(&text, "%.*s  (was: %.*s)", SLICE_PRINTF(change->after),
+                          SLICE_PRINTF(change->before));
     else
-        (void)printf("%.*s%.*s", SLICE_PRINTF(change->before), SLICE_PRINTF(change->after));
+        buffer_add_format(&text, "%.*s%.*s", SLICE_PRINTF(change->before),
+                          SLICE_PRINTF(change->after));
+    (void)printf("%s%c%s %s ", cli_color(cli->color, colors[change->kind]), signs[change->kind],
+                 cli_color(cli->color, COLOR_NONE), part_names[change->part]);
+    cli_put_lines(stdout, buffer_slice(&text));
     (void)putchar('\n');
+    buffer_release(&text);
 }
 
 static void
@@ -131,7 +136,9 @@ run_diff(struct cli *cli)
         buffer_init(&line);
         buffer_add_byte(&line, '{');
         json_changes(&line, &comparison.changes);
-        (void)printf("%s}\n", line.data);
+        buffer_add_byte(&line, '}');
+        cli_put_safe(stdout, buffer_slice(&line));
+        (void)putchar('\n');
         buffer_release(&line);
     } else if (result == CLI_OK) {
         print_changes(cli, &comparison.changes);
@@ -453,15 +460,18 @@ print_blockers(const struct plan *plan)
         const struct blocker *blocker = &plan->blockers[index];
 
         if (blocker->change->part == SCHEMA_PART_PARAMETER) {
-            (void)printf("blocked: caveat '%.*s' cannot lose its parameter '%.*s %.*s'\n",
-                         SLICE_PRINTF(blocker->change->type), SLICE_PRINTF(blocker->change->member),
-                         SLICE_PRINTF(blocker->change->before));
+            cli_put_format(stdout, "blocked: caveat '%.*s' cannot lose its parameter '%.*s %.*s'",
+                           SLICE_PRINTF(blocker->change->type),
+                           SLICE_PRINTF(blocker->change->member),
+                           SLICE_PRINTF(blocker->change->before));
+            (void)putchar('\n');
             continue;
         }
-        (void)printf("blocked by %llu relationship%s of %.*s#%.*s with subject %.*s\n",
-                     (unsigned long long)blocker->count, blocker->count == 1 ? "" : "s",
-                     SLICE_PRINTF(blocker->change->type), SLICE_PRINTF(blocker->change->member),
-                     SLICE_PRINTF(blocker->variant));
+        cli_put_format(stdout, "blocked by %llu relationship%s of %.*s#%.*s with subject %.*s",
+                       (unsigned long long)blocker->count, blocker->count == 1 ? "" : "s",
+                       SLICE_PRINTF(blocker->change->type), SLICE_PRINTF(blocker->change->member),
+                       SLICE_PRINTF(blocker->variant));
+        (void)putchar('\n');
         for (size_t example = 0; example < blocker->example_count; example++) {
             (void)fputs("  ", stdout);
             cli_put_safe(stdout, blocker->examples[example]);
@@ -502,7 +512,9 @@ print_plan_json(const struct plan *plan)
         }
         buffer_add_text(&line, "]}");
     }
-    (void)printf("%s]}\n", line.data);
+    buffer_add_text(&line, "]}");
+    cli_put_safe(stdout, buffer_slice(&line));
+    (void)putchar('\n');
     buffer_release(&line);
 }
 
@@ -548,7 +560,7 @@ confirmed(const struct cli *cli)
 
     if (cli->yes)
         return true;
-    (void)fprintf(stderr, "write this schema to %s? [y/N] ", cli->endpoint);
+    cli_put_format(stderr, "write this schema to %s? [y/N] ", cli->endpoint);
     (void)fflush(stderr);
     return fgets(answer, sizeof answer, stdin) != NULL &&
            (strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0);
@@ -565,13 +577,17 @@ write_schema(struct cli *cli, const struct comparison *comparison)
         BEHALF_SUCCESS)
         return cli_fail(cli, "write the schema '%s'", cli->arguments[0]);
     if (!cli->json) {
-        (void)printf("written_at %s\n", token);
+        cli_put_format(stdout, "written_at %s", token);
+        (void)putchar('\n');
         return CLI_OK;
     }
     buffer_init(&line);
     buffer_add_byte(&line, '{');
     json_changes(&line, &comparison->changes);
-    (void)printf("%s,\"written_at\":\"%s\"}\n", line.data, token);
+    json_member(&line, "written_at", slice_of(token));
+    buffer_add_byte(&line, '}');
+    cli_put_safe(stdout, buffer_slice(&line));
+    (void)putchar('\n');
     buffer_release(&line);
     return CLI_OK;
 }

@@ -23,8 +23,10 @@ update_file(struct cli *cli, const struct validation_result *result)
                           "cannot update '%s': the new text would not pass; it is as it was",
                           result->path);
     } else if (cli_file_replace(cli, result->path, result->updated)) {
-        if (!cli->json)
-            (void)printf("updated %s\n", result->path);
+        if (!cli->json) {
+            cli_put_format(stdout, "updated %s", result->path);
+            (void)putchar('\n');
+        }
     } else {
         good = false;
     }

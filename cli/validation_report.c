@@ -41,8 +41,9 @@ print_case(const struct validation_case *one, bool color)
     struct slice why = one->why;
     struct slice line;
 
-    (void)printf("  %s%s%s %s", cli_color(color, failed ? COLOR_BAD : COLOR_DOUBT),
-                 failed ? "failed" : "warning", cli_color(color, COLOR_NONE), one->path);
+    (void)printf("  %s%s%s ", cli_color(color, failed ? COLOR_BAD : COLOR_DOUBT),
+                 failed ? "failed" : "warning", cli_color(color, COLOR_NONE));
+    cli_put_safe(stdout, slice_of(one->path));
     if (one->line > 0)
         (void)printf(":%u", one->line);
     if (one->line > 0 && one->column > 0)
@@ -78,8 +79,9 @@ validation_print(const struct validation_result *result, bool color)
 {
     bool failed = result->failed_count > 0;
 
-    (void)printf("%s%s%s %s: ", cli_color(color, failed ? COLOR_BAD : COLOR_GOOD),
-                 failed ? "FAILED" : "ok", cli_color(color, COLOR_NONE), result->path);
+    (void)printf("%s%s%s ", cli_color(color, failed ? COLOR_BAD : COLOR_GOOD),
+                 failed ? "FAILED" : "ok", cli_color(color, COLOR_NONE));
+    cli_put_format(stdout, "%s: ", result->path);
     print_counts(result);
     for (uint32_t index = 0; index < result->case_count; index++)
         if (result->cases[index].outcome != VALIDATION_PASSED)
@@ -195,7 +197,8 @@ validation_print_json(const struct validation_result *results, size_t count)
         json_result(&line, &results[index]);
     }
     buffer_add_text(&line, "]}");
-    (void)puts(line.data);
+    cli_put_safe(stdout, buffer_slice(&line));
+    (void)putchar('\n');
     buffer_release(&line);
 }
 

@@ -307,27 +307,6 @@ Test(cli, tree_lines_end_where_their_parent_ends)
     cr_assert_str_eq(printed, "|     `- ");
 }
 
-static void
-expect_escaped(const char *text, const char *expected)
-{
-    struct buffer out;
-
-    buffer_init(&out);
-    cli_escape(slice_of(text), &out);
-    cr_assert_str_eq(out.data, expected);
-    buffer_release(&out);
-}
-
-Test(cli, what_misleads_at_a_terminal_is_escaped)
-{
-    expect_escaped("a\x1b[31mb\xc2\x9b\xff ż\n", "a\\u001B[31mb\\u009B\\xFF ż\\u000A");
-    expect_escaped("\u202Agpj.\u202E", "\\u202Agpj.\\u202E");
-    expect_escaped("\u2066\u2069\u200E\u200F\u061C", "\\u2066\\u2069\\u200E\\u200F\\u061C");
-    expect_escaped("\u200B\u200D\u2060\uFEFF", "\\u200B\\u200D\\u2060\\uFEFF");
-    expect_escaped("\u2028\u2029", "\\u2028\\u2029");
-    expect_escaped("\u200A\u2010\u2027\u202F\u2065\u206A", "\u200A\u2010\u2027\u202F\u2065\u206A");
-}
-
 Test(cli, text_that_goes_to_no_terminal_stays_as_it_is)
 {
     FILE *out = open_output();
