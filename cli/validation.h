@@ -182,6 +182,8 @@ struct validation_tree {
     struct arena work; /* of the subject being followed */
     struct spot *spots;
     size_t spot_count;
+    size_t *active; /* spots that the subject being followed can be worth something in */
+    size_t active_count;
     struct listing *listings; /* every stored subject, each place; in the order of subjects */
     uint32_t listing_count;
     uint32_t listing_capacity;

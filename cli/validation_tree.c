@@ -19,7 +19,11 @@
  * The tree lies flat in the order of its levels, children of a node side by side, so that going
  * backwards over it is going upwards: its depth costs no C stack. A userset that is open further up
  * is a way back: it is worth what that one was worth in the round before, nothing in the first, and
- * rounds go on until nothing changes. */
+ * rounds go on until nothing changes.
+ *
+ * Only active spots are looked at: those where the subject is stored and all above them. Any other
+ * is worth nothing; so a subject costs what the ways to it are long, however wide the tree is.
+ * Where there are ways back, all spots are active. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -38,6 +42,10 @@ struct spot {
     enum spot_kind kind;
     uint32_t first_way_back;
     uint32_t way_back_count;
+    size_t active_child; /* the first that is active; 0: none, for the root is no child */
+    size_t active_next;  /* beside this one */
+    size_t active_count; /* children */
+    bool active;
     struct membership stored; /* the subject followed, as it stands here */
     struct membership member;
     struct membership before; /* `member` of the round before, without sources */
@@ -267,7 +275,8 @@ validation_tree_open(struct validation_tree *tree, const struct schema *schema,
     *tree = (struct validation_tree){.schema = schema, .arena = arena};
     arena_init(&tree->work, arena->cap_bytes);
     tree->spots = arena_take_array(arena, count, sizeof *tree->spots);
-    if (tree->spots == NULL)
+    tree->active = arena_take_array(arena, count, sizeof *tree->active);
+    if (tree->spots == NULL || tree->active == NULL)
         return spent(error);
     tree->spots[0].node = root;
     tree->spot_count = 1;
@@ -448,7 +457,8 @@ come_over(struct membership given, bool conditional)
 static struct membership
 combined(struct validation_tree *tree, const struct spot *spot)
 {
-    const struct spot *children = &tree->spots[spot->first];
+    enum expand_op op = spot->node->op;
+    bool adds = op == EXPAND_UNION || op == EXPAND_ARROW;
     struct membership made = spot->stored;
 
     for (uint32_t index = 0; index < spot->way_back_count; index++) {
@@ -456,13 +466,15 @@ combined(struct validation_tree *tree, const struct spot *spot)
 
         made = set_union(tree, made, come_over(tree->spots[way->target].before, way->conditional));
     }
-    for (size_t child = 0; child < spot->node->child_count; child++) {
-        struct membership given =
-            come_over(children[child].member, is_conditional(&children[child].node->condition));
+    if (!adds && op != EXPAND_EXCLUSION && spot->active_count < spot->node->child_count)
+        return made; /* one of those that all must hold the subject is worth nothing */
+    for (size_t at = spot->active_child; at != 0; at = tree->spots[at].active_next) {
+        const struct spot *child = &tree->spots[at];
+        struct membership given = come_over(child->member, is_conditional(&child->node->condition));
 
-        if (spot->node->op == EXPAND_UNION || spot->node->op == EXPAND_ARROW || child == 0)
+        if (adds || at == spot->first)
             made = set_union(tree, made, given);
-        else if (spot->node->op == EXPAND_EXCLUSION)
+        else if (op == EXPAND_EXCLUSION)
             made = set_exclusion(tree, made, given);
         else
             made = set_intersection(tree, made, given);
@@ -491,12 +503,13 @@ run_round(struct validation_tree *tree)
 {
     bool settled = true;
 
-    for (size_t at = tree->spot_count; at-- > 0;)
-        tree->spots[at].member = combined(tree, &tree->spots[at]);
+    for (size_t index = 0; index < tree->active_count; index++)
+        tree->spots[tree->active[index]].member = combined(tree, &tree->spots[tree->active[index]]);
     for (uint32_t index = 0; index < tree->way_back_count; index++)
         settled = settled && is_as_before(&tree->spots[tree->ways_back[index].target]);
-    for (size_t at = 0; at < tree->spot_count; at++)
-        tree->spots[at].before = without_sources(tree->spots[at].member);
+    for (size_t index = 0; index < tree->active_count; index++)
+        tree->spots[tree->active[index]].before =
+            without_sources(tree->spots[tree->active[index]].member);
     return settled;
 }
 
@@ -518,6 +531,17 @@ find_listing(const struct validation_tree *tree, const struct object *subject)
     return from;
 }
 
+/* Makes a spot and all above it active. */
+static void
+activate(struct validation_tree *tree, size_t at)
+{
+    while (!tree->spots[at].active) {
+        tree->spots[at].active = true;
+        tree->active[tree->active_count++] = at;
+        at = tree->spots[at].parent;
+    }
+}
+
 /* Where the subject stands, and where the wildcard of its type does. */
 static void
 mark_listings(struct validation_tree *tree, const struct object *subject)
@@ -531,19 +555,63 @@ mark_listings(struct validation_tree *tree, const struct object *subject)
                                  source_of(tree, listing->spot)};
 
         *(subject->wildcard ? &stored->covered : &stored->named) = here;
+        activate(tree, listing->spot);
+    }
+}
+
+/* Of the subject that was followed before. */
+static void
+clear_active(struct validation_tree *tree)
+{
+    static const struct membership none = {.named = {CERTAINTY_NO, NULL}};
+
+    for (size_t index = 0; index < tree->active_count; index++) {
+        struct spot *spot = &tree->spots[tree->active[index]];
+
+        spot->stored = spot->before = spot->member = none;
+        spot->active_child = spot->active_next = spot->active_count = 0;
+        spot->active = false;
+    }
+    tree->active_count = 0;
+}
+
+static int
+compare_downwards(const void *left, const void *right)
+{
+    size_t a = *(const size_t *)left;
+    size_t b = *(const size_t *)right;
+
+    return (a < b) - (a > b);
+}
+
+/* Children come before their parents, and hang below them in their order. */
+static void
+link_active(struct validation_tree *tree)
+{
+    if (tree->active_count > 0)
+        qsort(tree->active, tree->active_count, sizeof *tree->active, compare_downwards);
+    for (size_t index = 0; index < tree->active_count; index++) {
+        size_t at = tree->active[index];
+        struct spot *parent = &tree->spots[tree->spots[at].parent];
+
+        if (at == 0)
+            break;
+        tree->spots[at].active_next = parent->active_child;
+        parent->active_child = at;
+        parent->active_count++;
     }
 }
 
 static void
 mark_stored(struct validation_tree *tree, const struct object *subject)
 {
-    static const struct membership none = {.named = {CERTAINTY_NO, NULL}};
-
-    for (size_t at = 0; at < tree->spot_count; at++)
-        tree->spots[at].stored = tree->spots[at].before = none;
+    clear_active(tree);
     mark_listings(tree, subject);
     if (!subject->wildcard && subject->relation.size == 0)
         mark_listings(tree, &(struct object){.type = subject->type, .wildcard = true});
+    for (size_t at = 0; tree->way_back_count > 0 && at < tree->spot_count; at++)
+        activate(tree, at);
+    link_active(tree);
 }
 
 enum status

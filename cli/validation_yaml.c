@@ -15,6 +15,7 @@
 #define NESTING_MAX 64
 #define ANCHORS_MAX 1000
 #define DIRECTIVES_MAX 16
+#define REPEATED_MAX 1000 /* texts that aliases repeat, beside as many as there are nodes */
 
 struct reader {
     yaml_document_t *document;
@@ -22,6 +23,8 @@ struct reader {
     struct validation_file *file;
     uint32_t assertion_capacity;
     uint32_t unknown_capacity;
+    size_t
+        texts_left; /* aliases may name a list again and again, which takes no room in the file */
     struct error *error;
 };
 
@@ -94,6 +97,8 @@ read_scalar(struct reader *reader, const yaml_node_t *node, const char *what,
 
     if (node->type != YAML_SCALAR_NODE || (is_null(node) && node->data.scalar.length > 0))
         return fail_at(reader, node->start_mark, what);
+    if (reader->texts_left-- == 0)
+        return fail_at(reader, node->start_mark, "aliases repeat more than the file holds");
     text = arena_copy(reader->arena, text_of(node));
     if (text.data == NULL)
         return spent(reader);
@@ -468,6 +473,8 @@ read_document(yaml_parser_t *parser, struct reader *reader)
     if (yaml_parser_load(parser, reader->document) == 0)
         return parser_failed(parser, reader->error);
     root = yaml_document_get_root_node(reader->document);
+    reader->texts_left =
+        2 * (size_t)(reader->document->nodes.top - reader->document->nodes.start) + REPEATED_MAX;
     if (root == NULL)
         status = error_set(reader->error, BEHALF_MALFORMED_REQUEST, "the file is empty");
     else

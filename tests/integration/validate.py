@@ -346,6 +346,15 @@ def bounded(folder):
                            "more than 16 lines begin with '%'")):
         folder.put("big.yaml", text)
         assert message in expect(["validate", "big.yaml"], 3, folder=folder.path), text[:40]
+    text = "schema: |-\n  definition user {}\nassertions: &list\n  assertTrue: &true\n" + \
+        "    - 'user:a#b@user:c'\n" * 5000 + "validation:\n  a#b: &a [x, x, x, x, x, x, x, x, x]\n"
+    folder.put("again.yaml", text + "".join("  k%d: *true\n" % n for n in range(5000)))
+    assert "aliases repeat more than the file holds" in expect(["validate", "again.yaml"], 3,
+                                                               folder=folder.path)
+    laughs = "".join("  l%d: &l%d [%s]\n" % (n, n, ", ".join(["*l%d" % (n - 1)] * 9)) for n in range(1, 60))
+    folder.put("laughs.yaml", "schema: |-\n  definition user {}\nvalidation:\n  l0: &l0 [x]\n" + laughs)
+    assert "an expected subject must be text" in expect(["validate", "laughs.yaml"], 3,
+                                                        folder=folder.path)
     expect(["validate", "/dev/zero"], 1, "", "behalf: '/dev/zero' is no .yaml, .yml, .zaml or .zed "
            "file\nhint: see behalf validate --help\n")
     os.symlink("/dev/zero", os.path.join(folder.path, "zero.yaml"))

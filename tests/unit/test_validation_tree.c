@@ -285,6 +285,31 @@ Test(validation_tree, wildcards_cover_no_usersets)
                  "[group:g#member] is <doc:a#one>");
 }
 
+/* --- what a subject costs --------------------------------------------------------------------- */
+
+Test(validation_tree, a_subject_costs_the_ways_to_it_however_wide_the_tree_is)
+{
+    struct expand_node *wide = UNION(ONE("user:x"), TWO("user:y"));
+    struct membership membership;
+    struct validation_tree tree;
+    struct object subject;
+
+    wide->child_count = 1000;
+    wide->children = arena_take_array(&arena, wide->child_count, sizeof *wide->children);
+    for (size_t at = 0; at < wide->child_count; at++)
+        wide->children[at] = at == 500 ? ONE("user:x") : TWO("user:y");
+    cr_assert_eq(validation_tree_open(&tree, schema, wide, &arena, &error), BEHALF_OK);
+    cr_assert_eq(object_parse(slice_of("user:x"), &arena, &subject, &error), BEHALF_OK);
+    cr_assert_eq(validation_tree_follow(&tree, &subject, &membership, &error), BEHALF_OK);
+    cr_expect_eq(membership.named.certainty, CERTAINTY_YES);
+    cr_expect_eq(tree.active_count, 2, "the leaf and the root");
+    cr_assert_eq(object_parse(slice_of("user:nobody"), &arena, &subject, &error), BEHALF_OK);
+    cr_assert_eq(validation_tree_follow(&tree, &subject, &membership, &error), BEHALF_OK);
+    cr_expect_eq(membership.named.certainty, CERTAINTY_NO);
+    cr_expect_eq(tree.active_count, 0);
+    validation_tree_release(&tree);
+}
+
 /* --- ways back -------------------------------------------------------------------------------- */
 
 #define BACK leaf("doc:a#view", "doc:a#view")
