@@ -144,6 +144,10 @@ bool cli_filter_parse(struct arena *arena, const char *text, struct behalf_filte
 /* Reads a whole file, "-" is standard input; says what is wrong on standard error. */
 bool cli_file_read(struct cli *cli, const char *path, struct buffer *out) BEHALF_MUST_USE;
 
+/* As cli_file_read for text: without the byte order mark, and a zero byte is refused, because what
+ * stands behind it would be left out without a word. */
+bool cli_lines_read(struct cli *cli, const char *path, struct buffer *out) BEHALF_MUST_USE;
+
 /* As cli_file_read, but says nothing: `problem` is the errno of a failure; EFBIG means more than
  * CLI_FILE_SIZE_MAX. */
 bool cli_file_load(const char *path, struct buffer *out, int *problem) BEHALF_MUST_USE;

@@ -42,13 +42,8 @@ read_file(struct cli *cli, const char *path)
     struct buffer bytes;
 
     buffer_init(&bytes);
-    if (cli_file_read(cli, path, &bytes)) {
-        if (strlen(bytes.data) == bytes.size)
-            text = cli_copy(cli, buffer_slice(&bytes));
-        else
-            (void)cli_problem(cli, CLI_USAGE, NULL, "cannot read '%s': a NUL is no part of JSON",
-                              path);
-    }
+    if (cli_lines_read(cli, path, &bytes))
+        text = cli_copy(cli, buffer_slice(&bytes));
     buffer_release(&bytes);
     return text;
 }

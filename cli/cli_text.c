@@ -45,6 +45,25 @@ cli_file_read(struct cli *cli, const char *path, struct buffer *out)
 }
 
 bool
+cli_lines_read(struct cli *cli, const char *path, struct buffer *out)
+{
+    static const char mark[] = "\xEF\xBB\xBF";
+    size_t line = 1;
+
+    if (!cli_file_read(cli, path, out))
+        return false;
+    if (slice_starts_with(buffer_slice(out), slice_of(mark)))
+        buffer_drop(out, strlen(mark));
+    if (strlen(out->data) == out->size)
+        return true;
+    for (const char *at = out->data; *at != '\0'; at++)
+        line += *at == '\n';
+    (void)cli_problem(cli, CLI_USAGE, NULL, "cannot read '%s': line %zu holds a zero byte", path,
+                      line);
+    return false;
+}
+
+bool
 cli_file_replace(struct cli *cli, const char *path, struct slice text)
 {
     if (strcmp(path, "-") == 0)

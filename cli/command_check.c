@@ -406,7 +406,7 @@ run_check_bulk(struct cli *cli)
     cli_table_cell(&table, slice_of("decision"));
     cli_table_cell(&table, slice_of("until"));
     cli_table_cell(&table, slice_of("note"));
-    if (cli_file_read(cli, path, &text))
+    if (cli_lines_read(cli, path, &text))
         result = bulk_parse(cli, path, buffer_slice(&text), &bulk);
     if (result == CLI_OK)
         result = cli_connect(cli);

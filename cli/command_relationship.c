@@ -320,7 +320,7 @@ run_write(struct cli *cli)
     enum cli_exit result = CLI_OK;
 
     buffer_init(&text);
-    if (!cli_file_read(cli, path, &text)) {
+    if (!cli_lines_read(cli, path, &text)) {
         buffer_release(&text);
         return CLI_USAGE;
     }

@@ -413,6 +413,29 @@ definition folder {
         shutil.rmtree(scratch)
 
 
+def expansion_in_parts(ask, files):
+    """A tree larger than a reply is followed by its cursors to the end; as JSON it is not whole."""
+    scratch = tempfile.mkdtemp(prefix="behalf-parts.")
+    server = Server(scratch)
+    try:
+        other = Asker(server.address)
+        other.expect(["schema", "write", "-"], 0, None, text="definition user {}\n"
+                     "definition group { relation member: user | group#member }\n")
+        names = ["user:u%06d" % n for n in range(100000)]
+        other.expect(["import", "-"], 0, "imported 100002\n",
+                     text="group:top#member@group:large#member\ngroup:top#member@user:boss\n" +
+                     "".join("group:large#member@%s\n" % name for name in names))
+        out = other.expect("expand group:top member --depth 0", 0, None)
+        found = re.findall("user:[a-z0-9]+", out)
+        assert sorted(found) == sorted(names + ["user:boss"]), len(found)
+        assert out.count("group:large#member") == 1, out[:300]
+        part = other.json("expand group:top member --depth 0", 4)
+        assert part["tree"]["object"] == "group:top" and '"cursor": "' in json.dumps(part), part["tree"].keys()
+    finally:
+        server.stop()
+        shutil.rmtree(scratch)
+
+
 def imports(ask, files):
     lines = ["group:g%d#member@user:u%d" % (n % 50, n) for n in range(12000)]
     path = files("import.txt", "// many\n" + "\n".join(lines) + "\n")
@@ -551,6 +574,38 @@ def files_of_another_kind(ask, files):
                text="craete group:g1#member@user:a\n")
     ask.expect(["relationship", "write", "-"], 1, "", "behalf: line 1 of '-': nothing behind 'touch'\n"
                "hint: see behalf relationship write --help\n", text="touch \n")
+
+
+def marks_and_zero_bytes(ask, files):
+    """A byte order mark and CRLF are taken in every list; behind a zero byte nothing is left out."""
+    def raw(name, content):
+        path = files(name, "")
+        with open(path, "wb") as file:
+            file.write(content)
+        return path
+
+    mark = b"\xef\xbb\xbf"
+    path = raw("windows.txt", mark + b"// first\r\ntouch document:bom#viewer@user:a\r\n")
+    ask.expect(["relationship", "write", path], 0, "written_at TOKEN\n")
+    path = raw("windows.txt", mark + b"document:bom#view@user:a true\r\n")
+    ask.expect(["check-bulk", path], 0, None)
+    path = raw("windows.json", mark + b'{"a": 1}\r\n')
+    ask.expect(["check", "document:bom", "view", "user:a", "--context", "@" + path], 0, "allow\n")
+    path = raw("windows.txt", mark + b"document:bom#viewer@user:b\r\n")
+    ask.expect(["import", path], 0, "imported 1\n")
+    zero = "behalf: cannot read '%s': line 2 holds a zero byte\n"
+    for command, content in (
+            ("relationship write", b"touch document:bom#viewer@user:c\ntouch document:bom#viewer@user:d\0x\n"),
+            ("check-bulk", b"document:bom#view@user:a true\ndocument:bom#view@user:a actor=agent:a\0b\n"),
+            ("check document:bom view user:a --context", b'{"a":\n1}\0')):
+        path = raw("zero.txt", content)
+        name = "@" + path if command.endswith("--context") else path
+        ask.expect([*command.split(), name], 1, "", zero % path)
+    path = raw("zero.txt", b"document:bom#viewer@user:c\0x\n")
+    assert run(["import", path], ask.endpoint)[0] in (1, 3)
+    ask.expect("relationship read document:bom", 0,
+               "document:bom#viewer@user:a\ndocument:bom#viewer@user:b\n")
+    ask.expect("relationship delete --filter document:bom", 0, None)
 
 
 def interrupted_import(ask, files):
@@ -958,8 +1013,9 @@ def main():
         for group in (schema, formatting, relationships, public_grants, transactions, deletes,
                       checks, contexts, conditions,
                       conditional_relationships,
-                      bulk, lookups, expansion, wrong_bench, imports, repeated_lines, overloaded_imports, bad_imports,
-                      files_of_another_kind,
+                      bulk, lookups, expansion, expansion_in_parts, wrong_bench, imports,
+                      repeated_lines, overloaded_imports, bad_imports,
+                      files_of_another_kind, marks_and_zero_bytes,
                       interrupted_import, whole, deep_trees, usage_as_json, exit_codes,
                       closed_pipes, server_commands, bad_servers, examples):
             group(ask, files)
