@@ -22,7 +22,9 @@ Test(escape, controls_and_bytes_that_are_no_text)
 
 Test(escape, marks_of_direction)
 {
+    /* NOLINTNEXTLINE(misc-misleading-bidirectional): that is what has to be escaped */
     expect_escaped("\u202Agpj.\u202E", "\\u202Agpj.\\u202E");
+    /* NOLINTNEXTLINE(misc-misleading-bidirectional): that is what has to be escaped */
     expect_escaped("\u2066\u2069\u200E\u200F\u061C", "\\u2066\\u2069\\u200E\\u200F\\u061C");
 }
 
