@@ -522,10 +522,10 @@ enum status engine_write_prepare(struct engine_write *write) BEHALF_MUST_USE;
 void engine_write_abandon(struct engine_write *write);
 
 /* OVERLOADED, with retry_after_ms, when the write would wait beyond a third of the time that is
- * left until its deadline, without one beyond the next group and for more than a second, or when
- * the writer's queue is full; then `done` is not called. A write that is still queued at its
- * deadline is DEADLINE, and nothing of it was written; one that has been begun is answered with
- * what became of it, however late. */
+ * left until its deadline, without one beyond the next group and for more than a second, and
+ * others wait before it, or when the writer's queue is full; then `done` is not called. A write
+ * that is still queued at its deadline is DEADLINE, and nothing of it was written; one that has
+ * been begun is answered with what became of it, however late. */
 enum status engine_write_submit(struct engine *engine, struct engine_write *write,
                                 struct error *error) BEHALF_MUST_USE;
 /* Whether a write of this flow and deadline would be refused now: asked before anything is done for
@@ -555,8 +555,8 @@ struct engine_job {
 };
 
 /* Runs the job on some thread of the pool; a job may submit itself again as the last that it does.
- * OVERLOADED, with retry_after_ms, when it would wait
- * beyond a third of the time that is left until its deadline, or when the queue is full. */
+ * OVERLOADED, with retry_after_ms, when it would wait beyond a third of the time that is left until
+ * its deadline and others wait before it, or when the queue is full. */
 enum status engine_submit(struct engine *engine, enum engine_class class, struct engine_job *job,
                           struct error *error) BEHALF_MUST_USE;
 /* Whether a job of this class, flow and deadline would be refused now, as engine_write_ask. */

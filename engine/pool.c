@@ -357,7 +357,8 @@ expected_wait_ns(const struct class_queue *queue, const struct engine_flow *flow
     return wait_estimate_ns(&queue->wait, now_ns, before - queue->running_max + 1);
 }
 
-/* Under the lock. */
+/* Under the lock. The first in a queue is never refused: whoever asks for one job after the other
+ * may do so before the thread has given back its place. */
 static bool
 has_room(const struct class_queue *queue, const struct engine_queued *job, int64_t now_ns,
          int64_t *wait_ns)
@@ -365,7 +366,8 @@ has_room(const struct class_queue *queue, const struct engine_queued *job, int64
     int64_t left = job->deadline_ns != 0 ? job->deadline_ns - now_ns : INT64_MAX;
 
     *wait_ns = expected_wait_ns(queue, job->flow, now_ns);
-    return queue->jobs.length < LIMIT_POOL_QUEUE && *wait_ns <= left / WAIT_PART;
+    return queue->jobs.length == 0 ||
+           (queue->jobs.length < LIMIT_POOL_QUEUE && *wait_ns <= left / WAIT_PART);
 }
 
 static void

@@ -1,13 +1,14 @@
 /* pool.h - worker threads with a fair, bounded queue per class of work.
  *
- * Always true: a job that would wait beyond a third of the time it has left is refused (OVERLOADED,
- * with retry_after_ms: when it would be taken), as is one that finds its queue full; nobody waits
- * to submit. Within a class callers are served in turn (fair_queue.h). Lookups run on at most half
- * of the threads, rounded up, and checks leave one to them, so that neither starves the other; with
- * one thread they take turns. ENGINE_CLASS_ADMIN has a thread of its own, and so have the deadlines
- * of what is queued, beside those that are asked for: a queued job whose deadline comes is told
- * within 20 ms, whatever runs. Jobs do not submit jobs and wait for them; a job may submit itself
- * again, also while the pool is freed.
+ * Always true: a job that would wait beyond a third of the time it has left is refused
+ * (OVERLOADED, with retry_after_ms: when it would be taken) unless none is queued before it, as
+ * is one that finds its queue full; nobody waits to submit. Within a class callers are served in
+ * turn (fair_queue.h). Lookups run on at most half of the threads, rounded up, and checks leave
+ * one to them, so that neither starves the other; with one thread they take turns.
+ * ENGINE_CLASS_ADMIN has a thread of its own, and so have the deadlines of what is queued,
+ * beside those that are asked for: a queued job whose deadline comes is told within 20 ms,
+ * whatever runs. Jobs do not submit jobs and wait for them; a job may submit itself again, also
+ * while the pool is freed.
  *
  * Beside the queues stand offers: work that somebody does himself, and in which a thread without
  * anything better to do may join. An offer delays no job that waits, and whoever made it never

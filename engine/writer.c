@@ -580,8 +580,8 @@ ahead_of(const struct writer *writer, const struct engine_flow *flow)
     return (struct ahead){units, by_count > by_units ? by_count : by_units};
 }
 
-/* Under the lock. Whoever names no deadline has time: a group that is slow is no reason to refuse
- * what would be in the next one. */
+/* Under the lock. The first in the queue is never refused. Whoever names no deadline has time: a
+ * group that is slow is no reason to refuse what would be in the next one. */
 static bool
 has_room(const struct writer *writer, const struct engine_queued *queued, int64_t now_ns,
          int64_t *wait_ns)
@@ -591,6 +591,8 @@ has_room(const struct writer *writer, const struct engine_queued *queued, int64_
 
     *wait_ns = wait_estimate_ns(&writer->wait, now_ns, writer->deciding_units + ahead.units) +
                wait_estimate_ns(&writer->beside, now_ns, groups);
+    if (writer->queue.length == 0)
+        return true;
     if (writer->queue.length >= LIMIT_WRITE_QUEUE)
         return false;
     if (queued->deadline_ns != 0)

@@ -448,6 +448,33 @@ Test(pool, a_job_that_would_wait_too_long_is_refused_with_a_true_hint)
     pool_free(pool);
 }
 
+/* Whoever asks for one thing after the other may ask before the thread has given back its place. */
+Test(pool, the_first_in_a_queue_is_taken_however_long_jobs_take)
+{
+    struct gate gate = GATE_CLOSED;
+    struct gate_job long_one = job_at(&gate);
+    struct engine_job next[2];
+    struct pool *pool = pool_new(engine, 1);
+    struct error error = {.status = BEHALF_OK};
+
+    for (int round = 0; round < 8; round++) { /* so that the mean is known */
+        next[0] = (struct engine_job){.run = run_slowly};
+        cr_assert_eq(pool_submit(pool, ENGINE_CLASS_LOOKUP, &next[0], &error), BEHALF_OK);
+        (void)usleep(30000);
+    }
+    submit(pool, ENGINE_CLASS_LOOKUP, &long_one);
+    gate_await(&gate, &gate.waiting, 1);
+    for (int at = 0; at < 2; at++)
+        next[at] =
+            (struct engine_job){.queued.deadline_ns = env_monotonic_ns(env_system()) + 30000000,
+                                .run = run_slowly,
+                                .expire = note_nothing};
+    cr_assert_eq(pool_submit(pool, ENGINE_CLASS_LOOKUP, &next[0], &error), BEHALF_OK);
+    cr_assert_eq(pool_submit(pool, ENGINE_CLASS_LOOKUP, &next[1], &error), BEHALF_OVERLOADED);
+    gate_open(&gate);
+    pool_free(pool);
+}
+
 /* --- offers --- */
 
 Test(pool, an_offer_is_taken_by_a_thread_that_has_nothing_to_do)
