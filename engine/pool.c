@@ -87,10 +87,14 @@ take_of_class(struct pool *pool, enum engine_class class, int64_t now_ns)
         return NULL;
     queue->running++;
     job = job_of(fair_queue_pop(&queue->jobs));
-    if (is_due(job, now_ns)) /* it costs nothing, and says nothing of those that do */
-        pool->expired++;
-    else
+    if (!is_due(job, now_ns)) {
         wait_estimate_drained(&queue->wait, now_ns, 1, queue->jobs.length > 0);
+        return job;
+    }
+    /* It costs nothing, and says nothing of those that do. */
+    pool->expired++;
+    if (queue->jobs.length == 0)
+        wait_estimate_end(&queue->wait);
     return job;
 }
 
@@ -167,8 +171,24 @@ give_back(struct pool *pool, enum engine_class class, int64_t taken_ns, int64_t 
         pthread_cond_broadcast(&pool->work);
 }
 
-/* The worker is made at the first job, by the thread that uses it: the pool may be started before
- * the engine has anything to serve. */
+/* Under the lock, which is let go of while the job runs; ENGINE_CLASS_COUNT: it was an offer. The
+ * worker is made at the first job, by the thread that uses it: the pool may be started before the
+ * engine has anything to serve. */
+static void
+serve(struct pool *pool, enum engine_class class, struct engine_job *job,
+      struct engine_worker **worker, int64_t taken_ns)
+{
+    int64_t ended_ns;
+
+    pthread_mutex_unlock(&pool->lock);
+    if (*worker == NULL)
+        *worker = engine_worker_new(pool->engine, true);
+    ended_ns = run_job(pool, job, *worker, taken_ns);
+    pthread_mutex_lock(&pool->lock);
+    if (class != ENGINE_CLASS_COUNT)
+        give_back(pool, class, taken_ns, ended_ns);
+}
+
 static void *
 run_thread(void *argument)
 {
@@ -181,7 +201,6 @@ run_thread(void *argument)
     for (;;) {
         int64_t taken_ns = env_monotonic_ns(pool->engine->env);
         struct engine_job *job = take_job(pool, &class, taken_ns);
-        int64_t ended_ns;
 
         if (job == NULL) {
             if (pool->closing && is_drained(pool))
@@ -189,13 +208,7 @@ run_thread(void *argument)
             pthread_cond_wait(&pool->work, &pool->lock);
             continue;
         }
-        pthread_mutex_unlock(&pool->lock);
-        if (worker == NULL)
-            worker = engine_worker_new(pool->engine, true);
-        ended_ns = run_job(pool, job, worker, taken_ns);
-        pthread_mutex_lock(&pool->lock);
-        if (class != ENGINE_CLASS_COUNT)
-            give_back(pool, class, taken_ns, ended_ns);
+        serve(pool, class, job, &worker, taken_ns);
     }
     pthread_mutex_unlock(&pool->lock);
     engine_worker_free(worker);
@@ -215,7 +228,6 @@ run_admin_thread(void *argument)
     for (;;) {
         int64_t taken_ns = env_monotonic_ns(pool->engine->env);
         struct engine_job *job = take_of_class(pool, ENGINE_CLASS_ADMIN, taken_ns);
-        int64_t ended_ns;
 
         if (job == NULL) {
             if (pool->closing)
@@ -223,12 +235,7 @@ run_admin_thread(void *argument)
             pthread_cond_wait(&pool->admin, &pool->lock);
             continue;
         }
-        pthread_mutex_unlock(&pool->lock);
-        if (worker == NULL)
-            worker = engine_worker_new(pool->engine, true);
-        ended_ns = run_job(pool, job, worker, taken_ns);
-        pthread_mutex_lock(&pool->lock);
-        give_back(pool, ENGINE_CLASS_ADMIN, taken_ns, ended_ns);
+        serve(pool, ENGINE_CLASS_ADMIN, job, &worker, taken_ns);
     }
     pthread_mutex_unlock(&pool->lock);
     engine_worker_free(worker);
@@ -266,7 +273,7 @@ expire_queues(void *owner, int64_t now_ns)
         expired[class] = fair_queue_expire(&queue->jobs, now_ns, &earliest);
         next = earliest < next ? earliest : next;
         if (queue->jobs.length == 0)
-            queue->wait.since_ns = 0;
+            wait_estimate_end(&queue->wait);
         for (const struct engine_queued *job = expired[class]; job != NULL; job = job->next)
             pool->expired++;
     }

@@ -30,6 +30,12 @@ wait_estimate_begin(struct wait_estimate *estimate, int64_t now_ns)
 }
 
 void
+wait_estimate_end(struct wait_estimate *estimate)
+{
+    estimate->since_ns = 0;
+}
+
+void
 wait_estimate_drained(struct wait_estimate *estimate, int64_t now_ns, uint64_t units, bool waiting)
 {
     if (estimate->since_ns != 0)

@@ -24,6 +24,8 @@ struct wait_estimate {
 
 /* Something waits from now on, if nothing did. */
 void wait_estimate_begin(struct wait_estimate *estimate, int64_t now_ns);
+/* Nothing waits any more, and nothing of it was done: what waited has expired. */
+void wait_estimate_end(struct wait_estimate *estimate);
 /* So many units were done since the last call, or since something began to wait. `waiting`: more
  * is queued. */
 void wait_estimate_drained(struct wait_estimate *estimate, int64_t now_ns, uint64_t units,

@@ -433,7 +433,7 @@ expire_queue(void *owner, int64_t now_ns)
     for (struct engine_queued *item = expired; item != NULL; item = item->next)
         count_expired(writer, write_of(item));
     if (writer->queue.length == 0 && writer->deciding_units == 0)
-        writer->wait.since_ns = 0;
+        wait_estimate_end(&writer->wait);
     pthread_mutex_unlock(&writer->lock);
     expire_writes(expired);
     return earliest;
@@ -467,6 +467,8 @@ pop_group(struct writer *writer, struct engine_queued **expired)
         count++;
     }
     *end = NULL;
+    if (first == NULL)
+        wait_estimate_end(&writer->wait);
     return first;
 }
 

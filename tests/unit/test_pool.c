@@ -412,6 +412,19 @@ run_slowly(struct engine_job *job, struct engine_worker *worker)
     (void)usleep(20000);
 }
 
+static void
+learn_of_slow_jobs(struct pool *pool)
+{
+    static struct engine_job jobs[8];
+    struct error error;
+
+    for (size_t at = 0; at < BEHALF_COUNT_OF(jobs); at++) {
+        jobs[at] = (struct engine_job){.run = run_slowly};
+        cr_assert_eq(pool_submit(pool, ENGINE_CLASS_LOOKUP, &jobs[at], &error), BEHALF_OK);
+        (void)usleep(30000);
+    }
+}
+
 /* Jobs of 20 ms are known to take that long; with a deadline of 200 ms some ten could be served in
  * time, and the queue is not let grow beyond half of them. */
 Test(pool, a_job_that_would_wait_too_long_is_refused_with_a_true_hint)
@@ -423,11 +436,7 @@ Test(pool, a_job_that_would_wait_too_long_is_refused_with_a_true_hint)
     unsigned accepted = 0;
     unsigned refused = 0;
 
-    for (int round = 0; round < 8; round++) { /* so that the mean is known */
-        jobs[0] = (struct engine_job){.run = run_slowly};
-        cr_assert_eq(pool_submit(pool, ENGINE_CLASS_LOOKUP, &jobs[0], &error), BEHALF_OK);
-        (void)usleep(30000);
-    }
+    learn_of_slow_jobs(pool);
     for (int at = 0; at < JOBS; at++) {
         jobs[at] =
             (struct engine_job){.queued.deadline_ns = env_monotonic_ns(env_system()) + 200000000,
@@ -457,11 +466,7 @@ Test(pool, the_first_in_a_queue_is_taken_however_long_jobs_take)
     struct pool *pool = pool_new(engine, 1);
     struct error error = {.status = BEHALF_OK};
 
-    for (int round = 0; round < 8; round++) { /* so that the mean is known */
-        next[0] = (struct engine_job){.run = run_slowly};
-        cr_assert_eq(pool_submit(pool, ENGINE_CLASS_LOOKUP, &next[0], &error), BEHALF_OK);
-        (void)usleep(30000);
-    }
+    learn_of_slow_jobs(pool);
     submit(pool, ENGINE_CLASS_LOOKUP, &long_one);
     gate_await(&gate, &gate.waiting, 1);
     for (int at = 0; at < 2; at++)
@@ -473,6 +478,58 @@ Test(pool, the_first_in_a_queue_is_taken_however_long_jobs_take)
     cr_assert_eq(pool_submit(pool, ENGINE_CLASS_LOOKUP, &next[1], &error), BEHALF_OVERLOADED);
     gate_open(&gate);
     pool_free(pool);
+}
+
+static atomic_llong clock_ns = 1000000000;
+
+static int64_t
+set_clock(void *context)
+{
+    (void)context;
+    return atomic_load(&clock_ns);
+}
+
+/* What a thread takes from the queue after its deadline leaves nothing behind that looks like a
+ * stall: the time until the next job was nobody's waiting. */
+Test(pool, what_expired_in_the_queue_is_no_reason_to_refuse)
+{
+    struct env env = *env_system();
+    int64_t hour = INT64_C(3600000000000);
+    struct gate gate = GATE_CLOSED;
+    struct mortal_job dead = {.at_gate.job = {.run = never, .expire = note_expired}};
+    struct gate_job jobs[4];
+    struct pool *pool;
+
+    env.monotonic_ns = set_clock;
+    engine_close(engine);
+    cr_assert_eq(engine_open(&(struct engine_options){.store = store, .env = &env, .workers = 1},
+                             &engine, &(struct error){.status = BEHALF_OK}),
+                 BEHALF_OK);
+    pool = pool_new(engine, 1);
+    for (uint32_t at = 0; at < 4; at++)
+        jobs[at] = job_at(&gate);
+    submit(pool, ENGINE_CLASS_LOOKUP, &jobs[0]);
+    gate_await(&gate, &gate.waiting, 1);
+    dead.at_gate.job.queued.deadline_ns = atomic_load(&clock_ns) + hour;
+    submit(pool, ENGINE_CLASS_LOOKUP, &dead.at_gate);
+    (void)usleep(50000); /* the thread of the deadlines sleeps again, and for an hour */
+    atomic_fetch_add(&clock_ns, 2 * hour);
+    gate_open(&gate);
+    while (atomic_load(&dead.expired) == 0)
+        (void)usleep(1000);
+    gate_await(&gate, &gate.done, 1);
+    gate.open = false;
+    atomic_fetch_add(&clock_ns, 100 * hour);
+    submit(pool, ENGINE_CLASS_LOOKUP, &jobs[1]);
+    gate_await(&gate, &gate.waiting, 1);
+    for (uint32_t at = 2; at < 4; at++) { /* the first waits anyway, the other is judged */
+        jobs[at].job.queued.deadline_ns = atomic_load(&clock_ns) + 30 * hour;
+        jobs[at].job.expire = note_nothing;
+        submit(pool, ENGINE_CLASS_LOOKUP, &jobs[at]);
+    }
+    gate_open(&gate);
+    pool_free(pool);
+    cr_assert_eq(gate.done, 4);
 }
 
 /* --- offers --- */
