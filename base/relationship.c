@@ -55,17 +55,24 @@ class_of(char byte)
     return byte_classes[(unsigned char)byte];
 }
 
-/* [a-z][a-z0-9_]{1,..}[a-z0-9] with 3 to `size_max` bytes. */
+/* The alphabet of a segment of a name: a relation, or what stands between the slashes of a type. */
+#define BYTE_SEGMENT (BYTE_LOWER | BYTE_DIGIT | BYTE_UNDERSCORE)
+
+/* Whether a run of BYTE_SEGMENT is a segment: 3 to `size_max` bytes, [a-z] first, no '_' last. */
+static bool
+run_is_segment(struct slice run, size_t size_max)
+{
+    return run.size >= 3 && run.size <= size_max && (class_of(run.data[0]) & BYTE_LOWER) &&
+           (class_of(run.data[run.size - 1]) & (BYTE_LOWER | BYTE_DIGIT));
+}
+
 static bool
 segment_is_valid(struct slice name, size_t size_max)
 {
-    if (name.size < 3 || name.size > size_max || !(class_of(name.data[0]) & BYTE_LOWER) ||
-        !(class_of(name.data[name.size - 1]) & (BYTE_LOWER | BYTE_DIGIT)))
-        return false;
-    for (size_t index = 1; index + 1 < name.size; index++)
-        if (!(class_of(name.data[index]) & (BYTE_LOWER | BYTE_DIGIT | BYTE_UNDERSCORE)))
+    for (size_t index = 0; index < name.size; index++)
+        if (!(class_of(name.data[index]) & BYTE_SEGMENT))
             return false;
-    return true;
+    return run_is_segment(name, size_max);
 }
 
 bool
@@ -113,17 +120,26 @@ is_control(uint32_t point)
     return point < 0x20 || (point >= 0x7F && point <= 0x9F);
 }
 
-enum status
-object_id_check(struct slice id, struct error *error)
+static enum status
+check_id_size(struct slice id, struct error *error)
 {
-    uint32_t point = 0;
-
     if (id.size == 0)
         return error_set(error, BEHALF_INVALID_OBJECT_ID, "the object id is empty");
     if (id.size > OBJECT_ID_SIZE_MAX)
         return error_set(error, BEHALF_INVALID_OBJECT_ID,
                          "the object id has %zu bytes; at most %d are allowed", id.size,
                          OBJECT_ID_SIZE_MAX);
+    return BEHALF_OK;
+}
+
+enum status
+object_id_check(struct slice id, struct error *error)
+{
+    enum status status = check_id_size(id, error);
+    uint32_t point = 0;
+
+    if (status != BEHALF_OK)
+        return status;
     if (id.size == 1 && id.data[0] == '*') {
         error_set(error, BEHALF_INVALID_OBJECT_ID, "no object can have the id '*'");
         error_hint(error, "the wildcard is written without quotes, as type:*");
@@ -182,11 +198,14 @@ at_byte(const struct reader *reader, char byte)
 static struct slice
 take_run(struct reader *reader, unsigned classes)
 {
-    size_t start = reader->at;
+    const char *start = reader->text.data + reader->at;
+    size_t left = reader->text.size - reader->at;
+    size_t size = 0;
 
-    while (reader->at < reader->text.size && (class_of(reader->text.data[reader->at]) & classes))
-        reader->at++;
-    return (struct slice){reader->text.data + start, reader->at - start};
+    while (size < left && (class_of(start[size]) & classes))
+        size++;
+    reader->at += size;
+    return (struct slice){start, size};
 }
 
 static enum status
@@ -194,7 +213,11 @@ read_type(struct reader *reader, const char *what, struct slice *name)
 {
     size_t start = reader->at;
 
-    *name = take_run(reader, BYTE_LOWER | BYTE_DIGIT | BYTE_UNDERSCORE | BYTE_SLASH);
+    *name = take_run(reader, BYTE_SEGMENT);
+    /* Nearly all names have no prefix: they are read once. */
+    if (!at_byte(reader, '/') && run_is_segment(*name, RELATION_NAME_SIZE_MAX))
+        return BEHALF_OK;
+    name->size += take_run(reader, BYTE_SEGMENT | BYTE_SLASH).size;
     if (name->size == 0)
         return expected(reader, what);
     if (type_name_is_valid(*name))
@@ -210,10 +233,10 @@ read_relation(struct reader *reader, struct slice *name)
 {
     size_t start = reader->at;
 
-    *name = take_run(reader, BYTE_LOWER | BYTE_DIGIT | BYTE_UNDERSCORE);
+    *name = take_run(reader, BYTE_SEGMENT);
     if (name->size == 0)
         return expected(reader, "a relation name");
-    if (relation_name_is_valid(*name))
+    if (run_is_segment(*name, RELATION_NAME_SIZE_MAX))
         return BEHALF_OK;
     error_set(reader->error, BEHALF_MALFORMED_REQUEST, "not a valid relation name");
     error_hint(reader->error, "names have 3 to 64 characters of a-z, 0-9 and _, begin with a "
@@ -352,7 +375,7 @@ read_id(struct reader *reader, struct slice *id)
                                   "written as a JSON string");
         return status;
     }
-    status = object_id_check(*id, reader->error);
+    status = check_id_size(*id, reader->error); /* no byte of the run needs another look */
     if (status != BEHALF_OK)
         return fail_at(reader, status, start, id->size > 0 ? id->size : 16);
     return BEHALF_OK;
