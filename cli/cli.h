@@ -69,6 +69,7 @@ struct command {
 };
 
 extern const struct command cli_check_commands[];
+extern const struct command cli_expand_commands[];
 extern const struct command cli_lookup_commands[];
 extern const struct command cli_relationship_commands[];
 extern const struct command cli_schema_commands[];
@@ -247,9 +248,17 @@ enum cli_exit cli_list_print(struct cli *cli, const struct cli_list *list) BEHAL
  * them by `name`; gives how many there are. */
 uint32_t cli_say_undecided(struct cli *cli, struct behalf_value items, const char *name);
 
+/* The earliest `valid_until` of several replies. */
+struct cli_until {
+    char text[64]; /* "" = nothing expires */
+    int64_t nanoseconds;
+};
+
+void cli_note_until(struct cli_until *until, struct behalf_value result);
+
 /* "valid until T" on standard error: beside the answer, whose lines are results and nothing else.
- * Nothing when the text is empty. */
-void cli_say_until(struct slice until);
+ * Nothing when nothing expires. */
+void cli_say_until(const struct cli_until *until);
 
 /* --- printing (cli_print.c, cli_table.c, cli_json.c) ------------------------------------------ */
 

@@ -9,8 +9,9 @@
 #include "cli/cli.h"
 
 static const struct command *const families[] = {
-    cli_check_commands,       cli_lookup_commands,   cli_relationship_commands, cli_schema_commands,
-    cli_schema_tool_commands, cli_validate_commands, cli_import_commands,       cli_server_commands,
+    cli_check_commands,        cli_expand_commands, cli_lookup_commands,
+    cli_relationship_commands, cli_schema_commands, cli_schema_tool_commands,
+    cli_validate_commands,     cli_import_commands, cli_server_commands,
 };
 
 #define WAIT_DEFAULT_MS 10000

@@ -8,18 +8,32 @@
 
 struct progress {
     char cursor[BEHALF_TOKEN_SIZE]; /* "" at the end */
-    char until[64];                 /* the earliest of all pages; "" = nothing expires */
-    int64_t until_ns;
+    struct cli_until until;         /* of all pages */
     bool whole;
 };
 
 void
-cli_say_until(struct slice until)
+cli_note_until(struct cli_until *until, struct behalf_value result)
 {
-    if (until.size == 0)
+    struct behalf_value value = behalf_value_get(result, "valid_until");
+    struct slice text = cli_get_text(result, "valid_until");
+    int64_t nanoseconds;
+
+    if (!behalf_value_time(value, &nanoseconds) || text.size >= sizeof until->text ||
+        (until->text[0] != '\0' && until->nanoseconds <= nanoseconds))
+        return;
+    until->nanoseconds = nanoseconds;
+    memcpy(until->text, text.data, text.size);
+    until->text[text.size] = '\0';
+}
+
+void
+cli_say_until(const struct cli_until *until)
+{
+    if (until->text[0] == '\0')
         return;
     (void)fputs("valid until ", stderr);
-    cli_put_safe(stderr, until);
+    cli_put_safe(stderr, slice_of(until->text));
     (void)fputc('\n', stderr);
 }
 
@@ -52,21 +66,6 @@ cli_say_undecided(struct cli *cli, struct behalf_value items, const char *name)
     return undecided;
 }
 
-static void
-note_until(struct progress *progress, struct behalf_value result)
-{
-    struct behalf_value value = behalf_value_get(result, "valid_until");
-    struct slice text = cli_get_text(result, "valid_until");
-    int64_t nanoseconds;
-
-    if (!behalf_value_time(value, &nanoseconds) || text.size >= sizeof progress->until ||
-        (progress->until[0] != '\0' && progress->until_ns <= nanoseconds))
-        return;
-    progress->until_ns = nanoseconds;
-    memcpy(progress->until, text.data, text.size);
-    progress->until[text.size] = '\0';
-}
-
 /* Prints a page and notes where the next one begins. */
 static enum cli_exit
 take_page(struct cli *cli, const struct cli_list *list, struct behalf_value result,
@@ -89,7 +88,7 @@ take_page(struct cli *cli, const struct cli_list *list, struct behalf_value resu
         list->print(cli, list->request, one);
     memcpy(progress->cursor, cursor.data, cursor.size);
     progress->cursor[cursor.size] = '\0';
-    note_until(progress, result);
+    cli_note_until(&progress->until, result);
     if (cli_say_undecided(cli, behalf_value_get(result, "undecided"), "id") > 0 ||
         (!complete && cursor.size == 0))
         progress->whole = false;
@@ -117,7 +116,7 @@ cli_list_print(struct cli *cli, const struct cli_list *list)
     if (result != CLI_OK)
         return result;
     if (!cli->json)
-        cli_say_until(slice_of(progress.until));
+        cli_say_until(&progress.until);
     if (progress.cursor[0] != '\0' && !cli->json) {
         cli_put_format(stderr, "more: --cursor %s (or --all)", progress.cursor);
         (void)fputc('\n', stderr);
