@@ -27,15 +27,14 @@ count_bytes(struct call *call, size_t bytes)
 }
 
 static struct call *
-call_new(struct connection *connection, const struct request *request, struct slice frame,
-         int64_t arrived_ns)
+call_new(struct connection *connection, const struct request *request, struct slice frame)
 {
     struct call *call = memory_new(sizeof *call);
 
     call->message.kind = LOOP_MESSAGE_CALL;
     call->loop = connection->loop;
     call->connection = connection;
-    call->arrived_ns = arrived_ns;
+    call->arrived_ns = connection->arrived_ns;
     call->frame = memory_copy(frame.data, frame.size);
     call->request = *request;
     call->request.arguments = moved(request->arguments, frame, call->frame);
@@ -202,12 +201,13 @@ class_of(const struct request *request, struct slice frame)
 
 void
 call_read(struct connection *connection, const struct request *request, struct slice frame,
-          int64_t arrived_ns, struct buffer *out)
+          struct buffer *out)
 {
     enum engine_class class = class_of(request, frame);
     struct engine_queued queued = {
         .flow = &connection->flows[class],
-        .deadline_ns = method_deadline_ns(request->method, request->arguments, arrived_ns),
+        .deadline_ns =
+            method_deadline_ns(request->method, request->arguments, connection->arrived_ns),
     };
     struct call *call;
     struct error error;
@@ -218,7 +218,7 @@ call_read(struct connection *connection, const struct request *request, struct s
         refuse(connection, request, &error, out);
         return;
     }
-    call = call_new(connection, request, frame, arrived_ns);
+    call = call_new(connection, request, frame);
     call->job = (struct engine_job){queued, run_on_pool, expire_on_pool};
     call->gives_way = class == ENGINE_CLASS_CHECK;
     if (engine_submit(call->loop->engine, class, &call->job, &error) != BEHALF_OK) {
@@ -269,11 +269,12 @@ submit_write(struct call *call, struct error *error)
 
 void
 call_write(struct connection *connection, const struct request *request, struct slice frame,
-           int64_t arrived_ns, struct buffer *out)
+           struct buffer *out)
 {
     struct engine_queued queued = {
         .flow = &connection->writes,
-        .deadline_ns = method_deadline_ns(request->method, request->arguments, arrived_ns),
+        .deadline_ns =
+            method_deadline_ns(request->method, request->arguments, connection->arrived_ns),
     };
     struct method_context context;
     struct call *call;
@@ -285,7 +286,7 @@ call_write(struct connection *connection, const struct request *request, struct 
         refuse(connection, request, &error, out);
         return;
     }
-    call = call_new(connection, request, frame, arrived_ns);
+    call = call_new(connection, request, frame);
     call->write.queued = queued;
     context = call_context(call, call->loop->worker);
     call->is_write = true;

@@ -42,12 +42,12 @@ struct call {
 /* Sends the request to the pool. When the engine refuses, `out` gets the error reply, and nothing
  * is left of the call. */
 void call_read(struct connection *connection, const struct request *request, struct slice frame,
-               int64_t arrived_ns, struct buffer *out);
+               struct buffer *out);
 
 /* Decodes the write and hands it to the writer; the same on refusal. Both ask the engine first
  * whether it would refuse, so that a refusal costs neither copy nor decoding. */
 void call_write(struct connection *connection, const struct request *request, struct slice frame,
-                int64_t arrived_ns, struct buffer *out);
+                struct buffer *out);
 
 /* The reply of a call that came back, appended to `out`; `out` NULL when nobody wants it. A large
  * reply changes places with an empty `out` and is not copied. Frees the call. */

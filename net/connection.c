@@ -311,7 +311,7 @@ answer(struct connection *connection, struct slice frame)
         .engine = loop->engine,
         .worker = loop->worker,
         .arena = &loop->arena,
-        .arrived_ns = loop->now_ns,
+        .arrived_ns = connection->arrived_ns,
         .cancelled = NULL,
         .memory = &loop->memory,
     };
@@ -321,10 +321,10 @@ answer(struct connection *connection, struct slice frame)
     case DISPATCH_REPLIED:
         return;
     case DISPATCH_POOL:
-        call_read(connection, &request, frame, loop->now_ns, out);
+        call_read(connection, &request, frame, out);
         return;
     case DISPATCH_WRITE:
-        call_write(connection, &request, frame, loop->now_ns, out);
+        call_write(connection, &request, frame, out);
         return;
     case DISPATCH_CLOSE:
         connection_set_state(connection, CONNECTION_ENDING);
@@ -451,6 +451,7 @@ received(struct connection *connection, ssize_t count)
 {
     if (count > 0) {
         connection->active_ns = connection->loop->now_ns;
+        connection->arrived_ns = connection->loop->now_ns;
         return true;
     }
     if (count < 0 && (errno == EAGAIN || errno == EINTR))

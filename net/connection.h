@@ -51,8 +51,9 @@ struct connection {
     size_t held_bytes; /* of both buffers, as counted in the loop */
     atomic_bool gone;
 
-    int64_t active_ns; /* last byte in either direction */
-    int64_t frame_ns;  /* when the unfinished frame began */
+    int64_t active_ns;  /* last byte in either direction */
+    int64_t arrived_ns; /* last byte read: deadlines count from here, also of frames held back */
+    int64_t frame_ns;   /* when the unfinished frame began */
     int64_t
         progress_ns; /* when LIMIT_OUTPUT_PROGRESS had been read last, or output began to wait */
     size_t progress; /* bytes read since */

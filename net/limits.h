@@ -55,7 +55,7 @@
 #define LIMIT_OUTPUT_PROGRESS ((size_t)64 * 1024) /* to be read within the write timeout */
 /* Nothing is read of a connection for at most so long after a refusal that told it to wait much
  * longer: what it sends meanwhile is refused, or not, with one read and one send. */
-#define LIMIT_PAUSE_MS 5
+#define LIMIT_PAUSE_MS 10
 #define LIMIT_PAUSE_PART 4 /* of the wait */
 #define LIMIT_CONNECTIONS 10000
 

@@ -20,6 +20,7 @@ DEADLINE_MS = 40
 REASONS = {"OVERLOADED": "RESOURCE_EXHAUSTED", "DEADLINE": "DEADLINE_EXCEEDED"}
 GROUPS = 60     # that a hostile check asks
 HOSTILE = 64
+CALLS_IN_FLIGHT = 256  # of one connection
 
 # Every membership hangs on a condition that takes some 90,000 steps and fails at the last of them.
 SCHEMA = """
@@ -148,6 +149,20 @@ def writes_beyond_capacity(server):
     client.close()
 
 
+def a_deadline_counts_while_a_request_is_held_back(server):
+    """Behind as many calls as a connection may have under way, a request waits before it is looked at."""
+    client = server.connect()
+    slow = ("lookup_subjects", {"resource": "document:wide", "permission": "view",
+                                "subject_type": "user", "deadline_ms": 30000})
+    held = ("relationships.write", {"deadline_ms": 20, "updates": [
+        {"op": "touch", "relationship": "document:held#viewer@user:ann"}]})
+    found = replies(client, send_all(client, [slow] * CALLS_IN_FLIGHT + [held]))
+    assert outcome(found[-1]) is not None, "the half of the calls took less than 20 ms"
+    assert client.call("relationships.read", filter={
+        "resource_type": "document", "resource_id": "held"})["relationships"] == []
+    client.close()
+
+
 def an_honest_check_beside_64_hostile_checks(server):
     """Checks that take long on 64 connections; beside them pings, checks and a write are answered before
     the hostile ones are, also a check that needs the pool, for something that was just written."""
@@ -194,6 +209,7 @@ def main():
     failed = 0
     only = sys.argv[1:]
     for case in (lookups_beyond_capacity, clients_that_flood_and_leave, writes_beyond_capacity,
+                 a_deadline_counts_while_a_request_is_held_back,
                  an_honest_check_beside_64_hostile_checks):
         if only and case.__name__ not in only:
             continue
