@@ -28,6 +28,22 @@ is_hidden(uint32_t point)
     return false;
 }
 
+/* JSON is written with small digits everywhere. */
+static const char text_digits[] = "0123456789ABCDEF";
+static const char json_digits[] = "0123456789abcdef";
+
+static void
+add_escaped(struct buffer *out, uint32_t point, const char *digits)
+{
+    if (point > 0xFFFF) {
+        add_escaped(out, 0xD7C0 + (point >> 10), digits);
+        point = 0xDC00 + (point & 0x3FF);
+    }
+    buffer_add_text(out, "\\u");
+    for (int shift = 12; shift >= 0; shift -= 4)
+        buffer_add_byte(out, digits[point >> shift & 0xF]);
+}
+
 void
 escape_text(struct slice text, struct buffer *out)
 {
@@ -39,13 +55,31 @@ escape_text(struct slice text, struct buffer *out)
 
         if (length == 0)
             buffer_add_format(out, "\\x%02X", (unsigned)(unsigned char)text.data[at]);
-        else if (!is_hidden(point))
-            buffer_add(out, text.data + at, length);
-        else if (point <= 0xFFFF)
-            buffer_add_format(out, "\\u%04X", (unsigned)point);
+        else if (is_hidden(point))
+            add_escaped(out, point, text_digits);
         else
-            buffer_add_format(out, "\\u%04X\\u%04X", (unsigned)(0xD7C0 + (point >> 10)),
-                              (unsigned)(0xDC00 + (point & 0x3FF)));
+            buffer_add(out, text.data + at, length);
+        at += length > 0 ? length : 1;
+    }
+}
+
+void
+escape_json(struct slice text, struct buffer *out)
+{
+    size_t at = 0;
+
+    while (at < text.size) {
+        uint32_t point;
+        size_t length = utf8_decode(text.data + at, text.size - at, &point);
+
+        if (length == 0)
+            add_escaped(out, 0xFFFD, json_digits);
+        else if (point == '"' || point == '\\')
+            buffer_add_format(out, "\\%c", (char)point);
+        else if (is_hidden(point))
+            add_escaped(out, point, json_digits);
+        else
+            buffer_add(out, text.data + at, length);
         at += length > 0 ? length : 1;
     }
 }

@@ -12,4 +12,8 @@
  * (above U+FFFF as two surrogates), and bytes that are no UTF-8 as `\xFF`. */
 void escape_text(struct slice text, struct buffer *out);
 
+/* Appends the text as the inside of a JSON string: the same are escaped, and quotes and
+ * backslashes. A byte that is no UTF-8 becomes U+FFFD. */
+void escape_json(struct slice text, struct buffer *out);
+
 #endif

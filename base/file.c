@@ -25,6 +25,13 @@ file_occupy_standard(void)
             abort(); /* no /dev/null, or no descriptors: nothing can be said anywhere */
 }
 
+bool
+file_flush_output(void)
+{
+    errno = 0;
+    return fflush(stdout) == 0 && !ferror(stdout);
+}
+
 static bool
 write_all(int fd, struct slice text)
 {

@@ -15,6 +15,10 @@
  * fail as on closed ones. */
 void file_occupy_standard(void);
 
+/* Whether all that was printed reached standard output: asked at the end, since what is not whole
+ * is no success. False with errno, which is 0 where the reason is no longer known. */
+bool file_flush_output(void) BEHALF_MUST_USE;
+
 /* Makes `text` the whole text of the file. A symbolic link is followed. A plain file is replaced
  * at one moment by another of the same mode and owner; where that cannot be (a second hard link, a
  * folder without write permission, a mount point, an owner that cannot be kept) it is written in

@@ -1,7 +1,8 @@
 /* log.c - one line, one write.
  * The format is walked here, conversion by conversion, because only so it is known which bytes are
- * a value: quotes, backslashes and control bytes inside a %s are escaped, those of the format are
- * not. Whoever reads the line, or the JSON made from it, can then split it without guessing. */
+ * a value: quotes, backslashes and what a terminal obeys or hides are escaped inside a %s, and not
+ * in the format. Whoever reads the line, or the JSON made from it, can then split it without
+ * guessing. */
 #include "base/log.h"
 
 #include <stdarg.h>
@@ -12,8 +13,8 @@
 
 #include "base/buffer.h"
 #include "base/env.h"
+#include "base/escape.h"
 #include "base/relationship.h"
-#include "base/utf8.h"
 
 #define VALUE_SIZE 512 /* one formatted number, or the part of a string that is shown */
 
@@ -42,30 +43,6 @@ log_level_parse(const char *name, enum log_level *level)
         }
     }
     return false;
-}
-
-/* As in JSON, so that one escaping serves both forms. */
-static void
-add_escaped(struct buffer *line, const char *text, size_t size)
-{
-    uint32_t point = 0;
-
-    for (size_t at = 0; at < size;) {
-        size_t length = utf8_decode(text + at, size - at, &point);
-
-        if (length == 0) {
-            buffer_add_format(line, "\\ufffd");
-            at++;
-            continue;
-        }
-        if (point == '"' || point == '\\')
-            buffer_add_format(line, "\\%c", (char)point);
-        else if (point < 0x20 || (point >= 0x7F && point <= 0x9F))
-            buffer_add_format(line, "\\u%04x", (unsigned)point);
-        else
-            buffer_add(line, text + at, length);
-        at += length;
-    }
 }
 
 /* A conversion: "%s", "%.*s", "%d", "%u", "%zu", "%ld", "%lu", "%lld", "%llu", "%x", "%%". */
@@ -123,7 +100,8 @@ add_value(struct buffer *line, const struct conversion *conversion, va_list *arg
 
         if (size > VALUE_SIZE)
             size = VALUE_SIZE;
-        add_escaped(line, text, strnlen(text, size));
+        /* As in JSON, so that one escaping serves both forms. */
+        escape_json((struct slice){text, strnlen(text, size)}, line);
         return;
     }
     case 'd':

@@ -2,8 +2,9 @@
  *
  *   2026-11-23T06:00:00.123Z info  server ready listen=127.0.0.1:23425 revision=17
  *
- * Always true: one call, one line, one write; values are escaped, so that no id can forge a line or
- * reach a terminal with control codes. No secrets and no contents of relationships are logged.
+ * Always true: one call, one line, one write; values are escaped (base/escape.h), so that no id can
+ * forge a line, steer a terminal or hide from a reader. No secrets and no contents of relationships
+ * are logged.
  * Threads: any; a line is written with a single write(2), which the kernel keeps whole on pipes.
  * Loop threads may log: standard error that blocks is the operator's choice.
  * Exception: the level and the form (text or JSON) are set once in main and read everywhere. */

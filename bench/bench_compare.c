@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/datum.h"
+#include "base/escape.h"
 #include "bench/bench_report.h"
 
 #define RUNS_MIN 2 /* of a row: one run says nothing of its spread */
@@ -140,9 +141,9 @@ compare_row(const struct comparison *comparison, const struct datum *before,
 {
     double rates = number(after, "requests_per_second") / number(before, "requests_per_second");
     double tails = number(after, "p99_us") / number(before, "p99_us");
-    struct slice name = string(before, "name");
 
-    buffer_add_format(comparison->out, "%.*s\n", SLICE_PRINTF(name));
+    escape_text(string(before, "name"), comparison->out);
+    buffer_add_byte(comparison->out, '\n');
     put_ratio(comparison, "requests/s", number(before, "requests_per_second"),
               number(after, "requests_per_second"), 1);
     for (size_t index = 0; index < REPORT_LATENCIES; index++) {

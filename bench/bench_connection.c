@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/bytes.h"
+#include "base/complain.h"
 #include "base/memory.h"
 
 #define READ_SIZE ((size_t)256 * 1024)
@@ -24,7 +25,7 @@ bench_connection_open(struct bench_connection *connection, const struct bench_op
     buffer_init(&connection->out);
     buffer_init(&connection->in);
     if (behalf_connect(options->endpoint, NULL, &connection->client, &error) != BEHALF_SUCCESS) {
-        (void)fprintf(stderr, "behalf-bench: %s\n", error.message);
+        complain(error.hint, "%s", error.message);
         return false;
     }
     connection->descriptor = behalf_descriptor(connection->client);

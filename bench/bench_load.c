@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/complain.h"
 #include "base/memory.h"
 #include "bench/bench.h"
 
@@ -27,6 +28,7 @@ struct load {
     _Atomic uint64_t stored;
     _Atomic unsigned running;
     _Atomic bool failed;
+    struct behalf_error error; /* of the first thread that failed */
 };
 
 /* What one thread works with. */
@@ -143,8 +145,7 @@ load_thread(void *context)
              BEHALF_SUCCESS ||
          !load_batches(&loader)) &&
         !atomic_exchange(&loader.load->failed, true))
-        (void)fprintf(stderr, "\nbehalf-bench: cannot load: %s %s\n", loader.error.message,
-                      loader.error.reason);
+        loader.load->error = loader.error;
     behalf_close(loader.client);
     behalf_writer_free(loader.items);
     behalf_writer_free(loader.arguments);
@@ -212,7 +213,7 @@ write_schema(const struct bench_options *options, const struct workload *workloa
     else if (behalf_schema_write(client, text.data, text.size, NULL, &error) != BEHALF_SUCCESS)
         outcome = BENCH_WRONG;
     if (outcome == BENCH_CONNECTION || outcome == BENCH_WRONG)
-        (void)fprintf(stderr, "behalf-bench: cannot write the schema: %s\n", error.message);
+        complain(error.hint, "cannot write the schema: %s", error.message);
     behalf_close(client);
     buffer_release(&text);
     return outcome;
@@ -231,5 +232,8 @@ bench_load(const struct bench_options *options, const struct workload *workload,
         return BENCH_USAGE;
     run_threads(&load, result);
     workload_reader_close(&load.reader);
-    return atomic_load(&load.failed) ? BENCH_WRONG : BENCH_OK;
+    if (!atomic_load(&load.failed))
+        return BENCH_OK;
+    complain(load.error.hint, "cannot load: %s %s", load.error.message, load.error.reason);
+    return BENCH_WRONG;
 }

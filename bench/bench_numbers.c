@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/complain.h"
 #include "base/memory.h"
 #include "bench/bench.h"
 #include "bench/bench_report.h"
@@ -64,6 +65,8 @@ stage_open(struct stage *stage, const struct bench_options *options, const char 
     stage->options = *options;
     if (!workload_open(name, size, options->seed, 0, &stage->workload))
         return BENCH_USAGE;
+    if (ferror(stdout)) /* nobody reads the figures */
+        return BENCH_WRONG;
     if (!bench_serve_start(&stage->server, options->server, options->graph_memory))
         return BENCH_CONNECTION;
     stage->options.endpoint = stage->server.endpoint;
@@ -548,7 +551,7 @@ bench_numbers(const struct bench_options *options)
     for (size_t index = 0; index < BEHALF_COUNT_OF(names); index++)
         known = known || is_wanted(options, names[index]);
     if (!known) {
-        (void)fprintf(stderr, "behalf-bench: there are no numbers of '%s'\n", options->workload);
+        complain(NULL, "there are no numbers of '%s'", options->workload);
         return BENCH_USAGE;
     }
     (void)printf("%.0e relationships, one event loop, medians of %u runs of %g s; N5, N6, N8: "

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/memory.h"
 
 static const struct {
@@ -268,7 +269,7 @@ text_head(const struct report *report, struct buffer *out)
                           (unsigned long long)report->load.relationships, report->load.seconds,
                           (double)report->load.relationships / report->load.seconds);
     if (report->workload != NULL)
-        buffer_add_format(out, "%s", report->workload);
+        escape_text(slice_of(report->workload), out);
     if (report->relationships > 0)
         buffer_add_format(out, ", %llu relationships, seed %llu",
                           (unsigned long long)report->relationships,

@@ -1,21 +1,13 @@
 /* bench_report_json.c - a report as JSON and as CSV, for programs. docs/performance.md has the
  * members; bench_compare.c reads them. */
+#include "base/escape.h"
 #include "bench/bench_report.h"
 
 static void
 put_string(struct buffer *out, const char *text)
 {
     buffer_add_byte(out, '"');
-    for (; *text != '\0'; text++) {
-        unsigned char byte = (unsigned char)*text;
-
-        if (byte == '"' || byte == '\\')
-            buffer_add_format(out, "\\%c", byte);
-        else if (byte < 0x20)
-            buffer_add_format(out, "\\u%04x", byte);
-        else
-            buffer_add_byte(out, *text);
-    }
+    escape_json(slice_of(text), out);
     buffer_add_byte(out, '"');
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/complain.h"
 #include "base/memory.h"
 #include "bench/bench.h"
 
@@ -289,9 +290,9 @@ build_queries(const struct builder *builder, struct bench_requests *requests)
             continue;
         good = parse_entry(line, &entry);
         if (!good)
-            (void)fprintf(stderr, "behalf-bench: no question for %s: '%.*s' of '%s'\n",
-                          bench_method_name(requests->method), SLICE_PRINTF(line),
-                          builder->workload->name);
+            complain(NULL, "no question for %s: '%.*s' of '%s'",
+                     bench_method_name(requests->method), SLICE_PRINTF(line),
+                     builder->workload->name);
         if (!verified)
             entry.expected = EXPECT_UNKNOWN;
         expect(requests, &entry);
@@ -500,8 +501,7 @@ build_requests(const struct builder *builder, struct bench_requests *requests)
     if (requests->method == METHOD_PING)
         return build_ping_like(builder, requests);
     if (builder->workload == NULL) {
-        (void)fprintf(stderr, "behalf-bench: no --workload for %s\n",
-                      bench_method_name(requests->method));
+        complain(NULL, "no --workload for %s", bench_method_name(requests->method));
         return false;
     }
     good = workload_questions(builder->workload, kind, count > 0 ? count : 1, &requests->source,
@@ -513,8 +513,8 @@ build_requests(const struct builder *builder, struct bench_requests *requests)
     else if (good)
         build_writes(builder, requests);
     if (good && requests->count == 0) {
-        (void)fprintf(stderr, "behalf-bench: '%s' has nothing for %s\n", builder->workload->name,
-                      bench_method_name(requests->method));
+        complain(NULL, "'%s' has nothing for %s", builder->workload->name,
+                 bench_method_name(requests->method));
         good = false;
     }
     return good;

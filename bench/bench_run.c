@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/complain.h"
 #include "base/memory.h"
 #include "bench/bench.h"
 #include "bench/bench_connection.h"
@@ -429,8 +430,7 @@ collect(struct worker *workers, uint32_t started, struct bench_result *result)
         (void)pthread_join(workers[index].thread, NULL);
         merge_worker(result, &workers[index]);
         if (workers[index].failure != NULL) {
-            (void)fprintf(stderr, "behalf-bench: a connection failed: %s\n",
-                          workers[index].failure);
+            complain(NULL, "a connection failed: %s", workers[index].failure);
             outcome = BENCH_CONNECTION;
         }
     }

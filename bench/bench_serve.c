@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/complain.h"
+
 /* --- cores ------------------------------------------------------------------------------------ */
 
 /* With two cores: the server takes the first, the client the second. With more or fewer the kernel
@@ -84,7 +86,7 @@ become_server(const struct bench_server *server, int ready)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     /* Exception: execv takes texts that it does not change as if it might. */
     (void)execv(path, (char **)(uintptr_t)arguments);
-    (void)fprintf(stderr, "behalf-bench: cannot start '%s': %s\n", path, strerror(errno));
+    complain(NULL, "cannot start '%s': %s", path, strerror(errno));
     _exit(127);
 }
 
@@ -97,7 +99,7 @@ start(struct bench_server *server)
 
     (void)fflush(NULL);
     if (pipe(ends) != 0) {
-        (void)fprintf(stderr, "behalf-bench: cannot make a pipe: %s\n", strerror(errno));
+        complain(NULL, "cannot make a pipe: %s", strerror(errno));
         return false;
     }
     server->process = fork();
@@ -114,7 +116,7 @@ start(struct bench_server *server)
     line[strcspn(line, "\n")] = '\0';
     memcpy(server->endpoint, line, sizeof line);
     if (line[0] == '\0')
-        (void)fprintf(stderr, "behalf-bench: the server did not start\n");
+        complain(NULL, "the server did not start");
     return line[0] != '\0';
 }
 
@@ -186,8 +188,7 @@ bench_serve_start(struct bench_server *server, const char *program, const char *
     (void)snprintf(server->directory, sizeof server->directory, "%s/behalf-bench.XXXXXX",
                    temporary != NULL ? temporary : "/tmp");
     if (mkdtemp(server->directory) == NULL) {
-        (void)fprintf(stderr, "behalf-bench: cannot make '%s': %s\n", server->directory,
-                      strerror(errno));
+        complain(NULL, "cannot make '%s': %s", server->directory, strerror(errno));
         server->directory[0] = '\0';
         return false;
     }

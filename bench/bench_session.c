@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/complain.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "bench/bench.h"
@@ -24,7 +25,7 @@ static void
 show_problems(const struct bench_result *result)
 {
     for (uint32_t index = 0; index < result->shown.count; index++)
-        (void)fprintf(stderr, "%s\n", result->shown.lines[index]);
+        complain(NULL, "%s", result->shown.lines[index]);
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
@@ -109,7 +110,7 @@ write_html(const struct report *report, const char *path)
     good = file_replace(path, buffer_slice(&text));
     buffer_release(&text);
     if (!good)
-        (void)fprintf(stderr, "behalf-bench: cannot write '%s': %s\n", path, strerror(errno));
+        complain(NULL, "cannot write '%s': %s", path, strerror(errno));
     return good ? BENCH_OK : BENCH_USAGE;
 }
 

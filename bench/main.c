@@ -1,12 +1,14 @@
 /* main.c - `behalf-bench`, the load tool.
  * Exit codes: enum bench_exit of bench/bench.h. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/complain.h"
 #include "base/file.h"
 #include "bench/bench_options.h"
 #include "bench/bench_report.h"
@@ -29,7 +31,7 @@ read_whole(const char *path, struct buffer *out)
         (void)fclose(file);
     }
     if (!good)
-        (void)fprintf(stderr, "behalf-bench: cannot read '%s': %s\n", path, strerror(errno));
+        complain(NULL, "cannot read '%s': %s", path, strerror(errno));
     return good;
 }
 
@@ -52,7 +54,7 @@ compare(const struct bench_command_line *line)
                            line->tolerance_percent, colour, &table, &judgement, &problem))
             outcome = judgement.slower > 0 ? BENCH_SLOWER : BENCH_OK;
         else
-            (void)fprintf(stderr, "behalf-bench: %.*s\n", SLICE_PRINTF(buffer_slice(&problem)));
+            complain(NULL, "%.*s", SLICE_PRINTF(buffer_slice(&problem)));
     }
     if (outcome != BENCH_USAGE) {
         (void)fwrite(table.data, 1, table.size, stdout);
@@ -119,6 +121,22 @@ print_command(int argc, char **argv, struct buffer *out)
     buffer_add_byte(out, '\0');
 }
 
+/* A reader of standard output that left ends the program quietly, as it ends others. */
+static enum bench_exit
+output_failed(void)
+{
+    int problem = errno;
+    struct pollfd output = {.fd = STDOUT_FILENO};
+
+    if (problem == EPIPE || (poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0)) {
+        (void)signal(SIGPIPE, SIG_DFL);
+        (void)raise(SIGPIPE);
+    }
+    complain(NULL, "cannot write the output%s%s", problem != 0 ? ": " : "",
+             problem != 0 ? strerror(problem) : "");
+    return BENCH_WRONG;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -128,13 +146,13 @@ main(int argc, char **argv)
     struct buffer problem;
 
     file_occupy_standard();
-    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN); /* a server that was started has to be ended first */
+    complain_as("behalf-bench", complain_asked(argc - 1, argv + 1, "--json"));
     buffer_init(&command);
     buffer_init(&problem);
     print_command(argc, argv, &command);
     if (!bench_options_parse(argc - 1, argv + 1, &line, &problem)) {
-        (void)fprintf(stderr, "behalf-bench: %.*s\nhint: see behalf-bench --help\n",
-                      SLICE_PRINTF(buffer_slice(&problem)));
+        complain("see behalf-bench --help", "%.*s", SLICE_PRINTF(buffer_slice(&problem)));
     } else {
         line.options.command = command.data;
         if (line.options.endpoint == NULL)
@@ -143,7 +161,5 @@ main(int argc, char **argv)
     }
     buffer_release(&command);
     buffer_release(&problem);
-    if (fflush(stdout) != 0)
-        return BENCH_WRONG;
-    return (int)outcome;
+    return (int)(file_flush_output() ? outcome : output_failed());
 }

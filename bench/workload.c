@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/complain.h"
 #include "base/memory.h"
 #include "bench/bench_zipf.h"
 #include "bench/workload_block.h"
@@ -69,9 +70,9 @@ workload_line_is_blank(struct slice line)
 }
 
 static void
-complain(const char *what, const char *path)
+complain_of_file(const char *what, const char *path)
 {
-    (void)fprintf(stderr, "behalf-bench: cannot %s '%s': %s\n", what, path, strerror(errno));
+    complain(NULL, "cannot %s '%s': %s", what, path, strerror(errno));
 }
 
 bool
@@ -86,7 +87,7 @@ workload_file_read(const char *directory, const char *name, bool optional, struc
     file = fopen(path.data, "rb");
     good = file != NULL;
     if (file == NULL && !optional)
-        complain("read", path.data);
+        complain_of_file("read", path.data);
     while (file != NULL) {
         size_t count = fread(buffer_reserve(out, READ_SIZE), 1, READ_SIZE, file);
 
@@ -95,7 +96,7 @@ workload_file_read(const char *directory, const char *name, bool optional, struc
             break;
     }
     if (file != NULL && ferror(file) != 0) {
-        complain("read", path.data);
+        complain_of_file("read", path.data);
         good = false;
     }
     if (file != NULL)
@@ -125,10 +126,8 @@ workload_open(const char *name, uint64_t size, uint64_t seed, double zipf,
     }
     if (stat(name, &facts) == 0 && S_ISDIR(facts.st_mode))
         return true;
-    (void)fprintf(stderr,
-                  "behalf-bench: '%s' is no workload and no directory\n"
-                  "hint: behalf-bench workloads lists those that are built in\n",
-                  name);
+    complain("behalf-bench workloads lists those that are built in",
+             "'%s' is no workload and no directory", name);
     return false;
 }
 
@@ -234,7 +233,7 @@ workload_reader_open(struct workload_reader *reader, const struct workload *work
     buffer_add_format(&path, "%s/relationships.txt", workload->name);
     reader->file = fopen(path.data, "rb");
     if (reader->file == NULL || fstat(fileno(reader->file), &facts) != 0) {
-        complain("read", path.data);
+        complain_of_file("read", path.data);
         workload_reader_close(reader);
         good = false;
     } else {
@@ -309,7 +308,7 @@ create(const char *directory, const char *name)
     buffer_add_format(&path, "%s/%s", directory, name);
     file = fopen(path.data, "wb");
     if (file == NULL)
-        complain("write", path.data);
+        complain_of_file("write", path.data);
     buffer_release(&path);
     return file;
 }
@@ -322,7 +321,7 @@ finish(FILE *file, const char *directory, const char *name)
 
     bad = fclose(file) != 0 || bad;
     if (bad)
-        (void)fprintf(stderr, "behalf-bench: cannot write '%s/%s'\n", directory, name);
+        complain(NULL, "cannot write '%s/%s'", directory, name);
     return !bad;
 }
 
@@ -362,7 +361,7 @@ workload_save(const struct workload *workload, const char *directory, size_t que
     bool good;
 
     if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
-        complain("make", directory);
+        complain_of_file("make", directory);
         return false;
     }
     buffer_init(&text);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/complain.h"
 #include "base/suggest.h"
 #include "cli/cli.h"
 
@@ -469,16 +470,6 @@ check_arguments(struct cli *cli)
     return cli->context != NULL ? cli_context_read(cli, cli->context) : CLI_OK;
 }
 
-/* A wrong command line is reported as JSON when --json is anywhere on it. */
-static bool
-asks_for_json(int count, char *const *words)
-{
-    for (int at = 0; at < count && strcmp(words[at], "--") != 0; at++)
-        if (strcmp(words[at], "--json") == 0)
-            return true;
-    return false;
-}
-
 enum cli_exit
 cli_arguments_parse(struct cli *cli, int count, char *const *words)
 {
@@ -489,7 +480,7 @@ cli_arguments_parse(struct cli *cli, int count, char *const *words)
 
     BEHALF_ASSERT(arguments != NULL);
     cli->arguments = arguments;
-    cli->json_errors = asks_for_json(count, words);
+    cli->json_errors = complain_asked(count, words, "--json");
     while (at < count && result == CLI_OK) {
         if (!options_end && strcmp(words[at], "--") == 0) {
             options_end = true;

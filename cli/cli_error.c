@@ -105,7 +105,7 @@ put_json(const struct cli *cli)
 
     buffer_init(&line);
     cli_json_error(&line, &cli->error);
-    cli_put_safe(stderr, buffer_slice(&line));
+    cli_put_message(stderr, buffer_slice(&line)); /* stays JSON of the same value */
     (void)fputc('\n', stderr);
     buffer_release(&line);
 }

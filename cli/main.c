@@ -44,8 +44,7 @@ main(int argc, char **argv)
         result = cli.command->run(&cli);
     }
     behalf_close(cli.client);
-    errno = 0;
-    if (fflush(stdout) != 0 || ferror(stdout))
+    if (!file_flush_output())
         result = cli_problem(&cli, CLI_SERVER, NULL, "cannot write the output%s%s",
                              errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
     arena_release(&cli.arena);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/complain.h"
 #include "base/env.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -41,11 +42,9 @@ code_of_store(enum status status)
 }
 
 static void
-complain(const struct error *error)
+complain_of(const struct error *error)
 {
-    (void)fprintf(stderr, "behalfd: %s\n", error->message);
-    if (error->hint[0] != '\0')
-        (void)fprintf(stderr, "behalfd: %s\n", error->hint);
+    complain(error->hint, "%s", error->message);
 }
 
 static void
@@ -107,8 +106,7 @@ ready_fd_is_open(const struct options *options)
 {
     if (options->ready_fd == OPTIONS_UNSET || fcntl((int)options->ready_fd, F_GETFD) >= 0)
         return true;
-    (void)fprintf(stderr, "behalfd: --ready-fd: descriptor %d is not open\n",
-                  (int)options->ready_fd);
+    complain(NULL, "--ready-fd: descriptor %d is not open", (int)options->ready_fd);
     return false;
 }
 
@@ -156,7 +154,7 @@ serve(struct server *server, struct engine *engine, const struct options *option
     int which = 0;
 
     if (server_start(server, &error) != BEHALF_OK) {
-        complain(&error);
+        complain_of(&error);
         (void)server_drain(server);
         return EXIT_FAILED;
     }
@@ -261,11 +259,48 @@ run(const struct options *options, const sigset_t *signals)
     code = serve(server, engine, options, signals);
 done:
     if (status != BEHALF_OK)
-        complain(&error);
+        complain_of(&error);
     server_close(server);
     engine_close(engine);
     store_close(store);
     return code;
+}
+
+/* What ends by itself: its output is the result, so that it has to arrive. */
+static enum exit_code
+answer(const struct options *options)
+{
+    enum status status = BEHALF_OK;
+    struct error error;
+
+    if (options->help)
+        options_print_help(stdout);
+    else if (options->version)
+        print_version();
+    else
+        status = options->verify ? offline_verify(options->data, &error)
+                                 : offline_renew(options->data, &error);
+    if (status != BEHALF_OK) {
+        complain_of(&error);
+        return code_of_store(status);
+    }
+    if (file_flush_output())
+        return EXIT_STOPPED;
+    complain(NULL, "cannot write the output%s%s", errno != 0 ? ": " : "",
+             errno != 0 ? strerror(errno) : "");
+    return EXIT_FAILED;
+}
+
+/* Also where the options end in an error before the one that says so was read. The --json of
+ * clients is no option of the server, but who gives it reads JSON. */
+static bool
+wants_json(const struct options *options, int count, char *const *arguments)
+{
+    const char *variable = getenv("BEHALF_LOG_JSON");
+
+    return options->log_json || (variable != NULL && strcmp(variable, "true") == 0) ||
+           complain_asked(count, arguments, "--log-json") ||
+           complain_asked(count, arguments, "--json");
 }
 
 int
@@ -275,32 +310,20 @@ main(int count, char **arguments)
     struct error error;
     sigset_t signals;
     enum exit_code code;
+    enum status status;
 
     file_occupy_standard();
     close_up();
     memory_tune();
-    if (options_read(&options, count, arguments, environ, &error) != BEHALF_OK) {
-        complain(&error);
+    status = options_read(&options, count, arguments, environ, &error);
+    complain_as("behalfd", wants_json(&options, count, arguments));
+    if (status != BEHALF_OK) {
+        complain_of(&error);
         return EXIT_USAGE;
     }
-    if (options.help) {
-        options_print_help(stdout);
+    if (options.help || options.version || options.verify || options.new_incarnation) {
+        code = answer(&options);
         options_release(&options);
-        return EXIT_STOPPED;
-    }
-    if (options.version) {
-        print_version();
-        options_release(&options);
-        return EXIT_STOPPED;
-    }
-    if (options.verify || options.new_incarnation) {
-        enum status status = options.verify ? offline_verify(options.data, &error)
-                                            : offline_renew(options.data, &error);
-
-        if (status != BEHALF_OK)
-            complain(&error);
-        options_release(&options);
-        code = status == BEHALF_OK ? EXIT_STOPPED : code_of_store(status);
         return code;
     }
     if (!ready_fd_is_open(&options)) {

@@ -755,6 +755,20 @@ def usage_as_json(ask, files):
                  "relationship read doc:x:y@ --json", "check a b c --context {x --json"):
         code, _, err = run(line.split(), ask.endpoint)
         assert code == 1 and err.count("\n") == 1 and json.loads(err)["error"]["message"], (line, err)
+    # The other programs, in the same form.
+    daemon = os.path.join(BUILD, "behalfd")
+    for program, line in ((BENCH, "frob --json"), (BENCH, "run --json --bogus"), (BENCH, "--json"),
+                          (BENCH, "run --workload --json"), (BENCH, "load --workload nowhere --json"),
+                          (BENCH, "compare a --json"), (BENCH, "run --json --endpoint nonsense"),
+                          (daemon, "--log-json"), (daemon, "--bogus --log-json"), (daemon, "--json"),
+                          (daemon, "--data /nowhere/data --log-json --loops x"),
+                          (daemon, "--verify --data /nowhere/data --log-json")):
+        code, out, err = run(line.split(), ask.endpoint, program=program)
+        assert code in (1, 2, 3) and out == "" and err.count("\n") == 1, (line, code, out, err)
+        assert json.loads(err)["error"]["message"], (line, err)
+    done = subprocess.run([daemon, "--bogus"], capture_output=True, text=True, timeout=PATIENCE,
+                          env=dict(os.environ, BEHALF_LOG_JSON="true"))
+    assert done.returncode == 2 and json.loads(done.stderr)["error"]["hint"], done
     # A word that only looks like the option.
     assert run(["check", "--bogus", "--", "--json"], ask.endpoint)[2].startswith("behalf: ")
 
@@ -792,6 +806,37 @@ def closed_pipes(ask, files):
         done = subprocess.run(["sh", "-c", '"$0" ping ' + closed, BEHALF], capture_output=True,
                               env=dict(os.environ, BEHALF_ENDPOINT=ask.endpoint), timeout=PATIENCE)
         assert done.returncode == (3 if ">&-" in closed.replace("2>&-", "") else 0), (closed, done)
+
+
+def lost_output(ask, files):
+    """What cannot be printed is no success, in any program; a reader that left ends it quietly."""
+    store = tempfile.mkdtemp(prefix="behalf-lost.")
+    os.chmod(store, 0o700)
+    server = Server(store)
+    assert server.stop() == 0
+    schema_file = files("lost.zed", SCHEMA)
+    try:
+        for program, line, code in (
+                ("behalf", "--version", 3), ("behalf", "--help", 3), ("behalf", "help check", 3),
+                ("behalf", "check document:plan view user:bob", 3), ("behalf", "status", 3),
+                ("behalf", "schema fmt " + schema_file, 3), ("behalf", "schema reflect " + schema_file, 3),
+                ("behalf", "validate " + schema_file, 3), ("behalf", "validate --json " + schema_file, 3),
+                ("behalf-bench", "--version", 3), ("behalf-bench", "--help", 3),
+                ("behalf-bench", "workloads", 3), ("behalfd", "--version", 1), ("behalfd", "--help", 1),
+                ("behalfd", "--verify --data " + store, 1)):
+            for target in (">/dev/full", ">&-"):
+                done = subprocess.run(["sh", "-c", 'exec "$0" %s %s' % (line, target),
+                                       os.path.join(BUILD, program)], capture_output=True, text=True,
+                                      timeout=PATIENCE, env=dict(os.environ, BEHALF_ENDPOINT=ask.endpoint))
+                assert done.returncode == code, (program, line, target, done)
+                assert "%s: cannot write the output" % program in done.stderr or "--json" in line, done
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run([BENCH, "workloads"], stdout=writer, stderr=subprocess.PIPE, timeout=PATIENCE)
+        os.close(writer)
+        assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b""), done
+    finally:
+        shutil.rmtree(store)
 
 
 def server_commands(ask, files):
@@ -1041,7 +1086,19 @@ def short_bench(directory, endpoint, *options):
 
 
 def wrong_bench(ask, files):
-    """The load tool must notice a wrong answer."""
+    """The load tool must notice a wrong answer, and shows nothing raw of what a server says."""
+    error = {"code": "INTERNAL", "reason": "BAD\x1b[31m\u202e", "message": "a\x1b]0;b\u200b"}
+    directory = os.path.dirname(files("checks.txt", "document:a#view@user:b\ttrue\n"))
+    files("schema.zed", "definition user {}\n")
+    files("relationships.txt", "group:a#member@user:b\n")
+    for line in ("load --workload %s", "load --json --workload %s"):
+        endpoint = answer_with([msgpack.packb([1, 0, error, None])])
+        code, out, err = run((line % directory).split(), endpoint, program=BENCH)
+        assert code == 3 and "cannot write the schema" in err and not re.search(
+            "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\u200b]", err), (code, out, err)
+        assert ("a\\u001b]0;b\\u200b" in err.lower()), err
+    assert "is no workload" in run(["run", "--workload", "x\x1b\u202ey"], endpoint, program=BENCH)[2]
+    assert "\x1b" not in run(["run", "--workload", "x\x1b\u202ey"], endpoint, program=BENCH)[2]
     directory = os.path.dirname(files("checks.txt", "document:plan#view@user:bob\tfalse\n"))
     code, _, err = short_bench(directory, ask.endpoint, "--json")
     assert code == 3 and "wrong: document:plan#view@user:bob: expected 0" in err, err
@@ -1069,7 +1126,7 @@ def main():
                       repeated_lines, overloaded_imports, bad_imports,
                       files_of_another_kind, marks_and_zero_bytes,
                       interrupted_import, whole, deep_trees, usage_as_json, exit_codes,
-                      closed_pipes, server_commands, bad_servers, examples):
+                      closed_pipes, lost_output, server_commands, bad_servers, examples):
             group(ask, files)
             print("cli: %s" % group.__name__, flush=True)
     finally:

@@ -36,6 +36,18 @@ Test(escape, what_is_not_seen)
     expect_escaped("ann\U000E0041\U000E007F", "ann\\uDB40\\uDC41\\uDB40\\uDC7F");
 }
 
+Test(escape, inside_of_a_json_string)
+{
+    struct buffer out;
+
+    buffer_init(&out);
+    /* NOLINTNEXTLINE(misc-misleading-bidirectional): that is what has to be escaped */
+    escape_json(slice_of("a\"b\\\n\x1b\xff\u202E\u200B\u061Cż\U000E0041"), &out);
+    cr_assert_str_eq(out.data,
+                     "a\\\"b\\\\\\u000a\\u001b\\ufffd\\u202e\\u200b\\u061cż\\udb40\\udc41");
+    buffer_release(&out);
+}
+
 Test(escape, what_is_seen_stays)
 {
     expect_escaped("", "");

@@ -44,6 +44,18 @@ Test(log, values_cannot_forge)
                                         "\\ufffd\\u0085\"\n");
 }
 
+Test(log, values_hide_nothing)
+{
+    char text[1024];
+
+    /* NOLINTNEXTLINE(misc-misleading-bidirectional): that is what has to be escaped */
+    CAPTURE(text, LOG_WARN, "event", "id=\"%s\"",
+            "a\u202Eb\u200Bc\xC2\x9B"
+            "d\u2028e\uFEFF");
+    cr_assert_str_eq(strchr(text, ' '),
+                     " warn  event id=\"a\\u202eb\\u200bc\\u009bd\\u2028e\\ufeff\"\n");
+}
+
 Test(log, as_json)
 {
     char text[1024];
