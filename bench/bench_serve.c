@@ -159,6 +159,7 @@ clean_up_on_signal(void *context)
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGHUP);
     (void)sigwait(&signals, &number);
     if (server->process > 0)
         (void)kill(server->process, SIGKILL);
@@ -174,6 +175,7 @@ watch_signals(struct bench_server *server)
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGHUP);
     server->watched = pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0 &&
                       pthread_create(&server->watcher, NULL, clean_up_on_signal, server) == 0;
     return server->watched;

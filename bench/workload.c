@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/complain.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "bench/bench_zipf.h"
 #include "bench/workload_block.h"
@@ -298,60 +300,77 @@ workload_reader_next(struct workload_reader *reader, struct buffer *out)
 
 /* --- saving ----------------------------------------------------------------------------------- */
 
-static FILE *
-create(const char *directory, const char *name)
-{
-    struct buffer path;
-    FILE *file;
-
-    buffer_init(&path);
-    buffer_add_format(&path, "%s/%s", directory, name);
-    file = fopen(path.data, "wb");
-    if (file == NULL)
-        complain_of_file("write", path.data);
-    buffer_release(&path);
-    return file;
-}
-
-/* Closes the file; false when something of it did not reach the disk. */
-static bool
-finish(FILE *file, const char *directory, const char *name)
-{
-    bool bad = ferror(file) != 0;
-
-    bad = fclose(file) != 0 || bad;
-    if (bad)
-        complain(NULL, "cannot write '%s/%s'", directory, name);
-    return !bad;
-}
-
 static bool
 save(const char *directory, const char *name, const struct buffer *text)
 {
-    FILE *file = create(directory, name);
+    struct buffer path;
+    bool good;
+
+    buffer_init(&path);
+    buffer_add_format(&path, "%s/%s", directory, name);
+    good = file_replace(path.data, buffer_slice(text));
+    if (!good)
+        complain_of_file("write", path.data);
+    buffer_release(&path);
+    return good;
+}
+
+/* False with errno when something of it does not reach the file. */
+static bool
+write_relationships(struct workload_reader *reader, const char *path)
+{
+    FILE *file = fopen(path, "wb");
+    struct buffer lines;
+    bool good = true;
+    int problem;
 
     if (file == NULL)
         return false;
-    (void)fwrite(text->data, 1, text->size, file);
-    return finish(file, directory, name);
+    buffer_init(&lines);
+    while (good && workload_reader_next(reader, &lines))
+        good = fwrite(lines.data, 1, lines.size, file) == lines.size;
+    buffer_release(&lines);
+    problem = errno;
+    if (fclose(file) != 0 && good)
+        return false;
+    errno = problem;
+    return good;
 }
 
+/* Too many for memory: they come under their name when all of them are there. What is no plain file
+ * is written to. */
 static bool
 save_relationships(const struct workload *workload, const char *directory)
 {
     struct workload_reader reader;
-    struct buffer lines;
-    FILE *file;
+    struct buffer path;
+    struct buffer part;
+    struct stat facts;
+    bool good;
 
     if (!workload_reader_open(&reader, workload))
         return false;
-    buffer_init(&lines);
-    file = create(directory, "relationships.txt");
-    while (file != NULL && workload_reader_next(&reader, &lines))
-        (void)fwrite(lines.data, 1, lines.size, file);
+    buffer_init(&path);
+    buffer_init(&part);
+    buffer_add_format(&path, "%s/relationships.txt", directory);
+    buffer_add_format(&part, "%s.part", path.data);
+    if (lstat(path.data, &facts) == 0 && !S_ISREG(facts.st_mode)) {
+        good = write_relationships(&reader, path.data);
+    } else {
+        good = write_relationships(&reader, part.data) && rename(part.data, path.data) == 0;
+        if (!good) {
+            int problem = errno;
+
+            (void)unlink(part.data);
+            errno = problem;
+        }
+    }
+    if (!good)
+        complain_of_file("write", path.data);
     workload_reader_close(&reader);
-    buffer_release(&lines);
-    return file != NULL && finish(file, directory, "relationships.txt");
+    buffer_release(&path);
+    buffer_release(&part);
+    return good;
 }
 
 bool

@@ -278,15 +278,45 @@ def own_server():
     out, _ = bench("--workload", "one-hop", "--serve", "--json", *QUICK)
     assert rows(json.loads(out))["check"]["verified"] > 0
     assert leftovers() == before
-    running = lib_process.spawn([BENCH, "--workload", "one-hop", "--serve", "--seconds", "60"],
-                               stdout=subprocess.DEVNULL)
-    while leftovers() == before:
-        time.sleep(0.01)
-    running.terminate()
-    assert running.wait(PATIENCE) == 128 + signal.SIGTERM
-    assert leftovers() == before
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        running = lib_process.spawn([BENCH, "--workload", "one-hop", "--serve", "--seconds", "60"],
+                                   stdout=subprocess.DEVNULL)
+        while leftovers() == before:
+            time.sleep(0.01)
+        running.send_signal(number)
+        assert running.wait(PATIENCE) == 128 + number
+        assert leftovers() == before
     _, err = bench("--workload", "one-hop", "--serve", "--server", "/nowhere/behalfd", code=2)
     assert "cannot start '/nowhere/behalfd': No such file or directory" in err, err
+
+
+def generated():
+    """What generate leaves under its names is whole, and what the names are stays."""
+    directory = tempfile.mkdtemp(prefix="behalf-bench-test.")
+    make = ("generate", directory, "--workload", "one-hop", "--questions", "10")
+    lines = os.path.join(directory, "relationships.txt")
+    try:
+        running = lib_process.spawn([BENCH, *make, "--size", "large"])
+        while not os.path.exists(lines + ".part"):
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(PATIENCE) == -signal.SIGINT
+        assert not os.path.exists(lines)
+        bench(*make, "--size", "10")
+        assert sorted(os.listdir(directory)) == ["checks.txt", "lookup_subjects.txt", "lookups.txt",
+                                                 "relationships.txt", "schema.zed"]
+        with open(lines) as file:
+            assert len(file.readlines()) >= 10
+        for name in ("schema.zed", "relationships.txt", "checks.txt"):
+            path = os.path.join(directory, name)
+            os.rename(path, path + ".kept")
+            os.symlink("/dev/full", path)
+            _, err = bench(*make, "--size", "10", code=1)
+            assert "cannot write '%s': No space left on device" % path in err, err
+            assert os.path.islink(path)
+            os.rename(path + ".kept", path)
+    finally:
+        shutil.rmtree(directory)
 
 
 def refusals():
@@ -308,7 +338,7 @@ def main():
     scratch = tempfile.mkdtemp(prefix="behalf-bench-test.")
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
     for group in (every_workload, every_size, writes_beside_checks, generated_directory, open_loop,
-                  goodput, formats, own_server, refusals):
+                  goodput, formats, own_server, generated, refusals):
         group()
         print("bench: %s" % group.__name__, flush=True)
     shutil.rmtree(scratch)

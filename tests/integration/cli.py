@@ -830,6 +830,16 @@ def lost_output(ask, files):
                                       timeout=PATIENCE, env=dict(os.environ, BEHALF_ENDPOINT=ask.endpoint))
                 assert done.returncode == code, (program, line, target, done)
                 assert "%s: cannot write the output" % program in done.stderr or "--json" in line, done
+        folder = os.path.dirname(schema_file)
+        link = os.path.join(folder, "full.xml")
+        os.symlink("/dev/full", link)
+        for path, why in (("/dev/full", "No space left on device"), (link, "No space left on device"),
+                          (folder, "Is a directory"), (folder + "/none/x", "No such file or directory")):
+            for line in ([BEHALF, "validate", schema_file, "--junit", path],
+                         [BENCH, "run", "--seconds", "0.1", "--warmup", "0", "--html", path]):
+                code, _, err = run(line[1:], ask.endpoint, program=line[0])
+                assert code == 1 and "cannot write '%s': %s\n" % (path, why) in err, (line, code, err)
+        assert os.path.islink(link)
         reader, writer = os.pipe()
         os.close(reader)
         done = subprocess.run([BENCH, "workloads"], stdout=writer, stderr=subprocess.PIPE, timeout=PATIENCE)
