@@ -319,6 +319,20 @@ Test(scenarios_data, a_wildcard_of_a_previous_schema_allows_nobody)
     AGREED();
 }
 
+Test(scenarios_data, a_wildcard_of_a_previous_schema_allows_nobody_beside_conditions)
+{
+    GIVEN("caveat open(yes bool) { yes } definition user {} definition group { relation member: "
+          "user | user with open | user:* }",
+          "group:1#member@user:*", "group:1#member@user:u");
+    EXPECT_SUBJECTS("group:1#member", "user", "*{} u");
+    force_schema("caveat open(yes bool) { yes } definition user {} definition group { relation "
+                 "member: user | user with open }");
+    EXPECT("group:1#member@user:other", "deny");
+    EXPECT("group:1#member@user:u", "allow");
+    EXPECT_SUBJECTS("group:1#member", "user", "u");
+    AGREED();
+}
+
 Test(scenarios_data, a_userset_of_a_previous_schema_is_passed_over)
 {
     GIVEN("definition user {} definition group { relation member: user } definition doc { relation "
