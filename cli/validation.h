@@ -180,11 +180,16 @@ struct validation_tree {
     const struct schema *schema;
     struct arena *arena;
     struct arena work; /* of the subject being followed */
+    struct arena kept; /* of the wildcard followed last */
     struct spot *spots;
     size_t spot_count;
     size_t *active; /* spots that the subject being followed can be worth something in */
     size_t active_count;
-    struct listing *listings; /* every stored subject, each place; in the order of subjects */
+    size_t *covered; /* spots that hold the wildcard of `covered_type` */
+    size_t covered_count;
+    struct slice covered_type; /* of the wildcard followed last; empty = none */
+    bool is_wild;              /* the subject being followed is covered by it */
+    struct listing *listings;  /* every stored subject, each place; in the order of subjects */
     uint32_t listing_count;
     uint32_t listing_capacity;
     struct way_back *ways_back;
@@ -207,6 +212,12 @@ void validation_tree_release(struct validation_tree *tree);
 enum status validation_tree_follow(struct validation_tree *tree, const struct object *subject,
                                    struct membership *membership,
                                    struct error *error) BEHALF_MUST_USE;
+
+/* Sources, for the time of the tree's `work`. NULL is a source of nothing; without room `is_spent`
+ * is set. */
+struct source *validation_source_of(struct validation_tree *tree, const struct expand_node *node);
+struct source *validation_source_join(struct validation_tree *tree, struct source *left,
+                                      struct source *right);
 
 /* The relations of a source, in the order of their text, each once. */
 enum status validation_tree_holders(struct validation_tree *tree, struct source *source,

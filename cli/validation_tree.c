@@ -21,9 +21,12 @@
  * is a way back: it is worth what that one was worth in the round before, nothing in the first, and
  * rounds go on until nothing changes.
  *
- * Only active spots are looked at: those where the subject is stored and all above them. Any other
- * is worth nothing; so a subject costs what the ways to it are long, however wide the tree is.
- * Where there are ways back, all spots are active. */
+ * Only active spots are looked at: those where the subject is stored, all above them, and ways back
+ * to an active spot with all above these. By name any other spot is worth nothing; so a subject
+ * costs what the ways to it are long, however wide the tree is. How the wildcard covers it is the
+ * same for all subjects of a type, whoever is named or excepted where: it is followed once for them
+ * all. That holds where a cycle passes no exclusion; else each subject is followed with the
+ * wildcard. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -46,23 +49,22 @@ struct spot {
     size_t active_next;  /* beside this one */
     size_t active_count; /* children */
     bool active;
-    struct membership stored; /* the subject followed, as it stands here */
+    uint32_t returns;                /* the first way back that leads here, + 1; 0: none */
+    struct belonging covered;        /* by the wildcard that was followed last, */
+    struct belonging covered_stored; /* and that of it which is stored here */
+    size_t covered_children;         /* of which so many, */
+    size_t doubtful_children;        /* and of these so many under a condition */
+    struct membership stored;        /* the subject followed, as it stands here */
     struct membership member;
     struct membership before; /* `member` of the round before, without sources */
 };
 
 /* A userset that is open further up. */
 struct way_back {
+    size_t at;
     size_t target;
+    uint32_t next; /* to the same target, + 1; 0: none */
     bool conditional;
-};
-
-/* Where a belonging comes from: a spot, or two sources. */
-struct source {
-    struct source *left; /* NULL: the spot */
-    struct source *right;
-    size_t spot;
-    size_t collection; /* the last one that was here */
 };
 
 static enum status
@@ -74,8 +76,7 @@ spent(struct error *error)
 static bool
 same_object(const struct object *a, const struct object *b)
 {
-    return a->wildcard == b->wildcard && slice_equal(a->type, b->type) &&
-           slice_equal(a->id, b->id) && slice_equal(a->relation, b->relation);
+    return validation_object_compare(a, b) == 0;
 }
 
 int
@@ -217,7 +218,8 @@ add_way_back(struct validation_tree *tree, size_t at, const struct expand_subjec
     if (tree->ways_back == NULL)
         return spent(error);
     tree->ways_back[tree->way_back_count++] =
-        (struct way_back){target, is_conditional(&userset->condition)};
+        (struct way_back){at, target, spots[target].returns, is_conditional(&userset->condition)};
+    spots[target].returns = tree->way_back_count;
     spots[at].way_back_count++;
     for (size_t up = at; up != target; up = spots[up].parent) {
         const struct spot *parent = &spots[spots[up].parent];
@@ -274,9 +276,11 @@ validation_tree_open(struct validation_tree *tree, const struct schema *schema,
 
     *tree = (struct validation_tree){.schema = schema, .arena = arena};
     arena_init(&tree->work, arena->cap_bytes);
+    arena_init(&tree->kept, arena->cap_bytes);
     tree->spots = arena_take_array(arena, count, sizeof *tree->spots);
     tree->active = arena_take_array(arena, count, sizeof *tree->active);
-    if (tree->spots == NULL || tree->active == NULL)
+    tree->covered = arena_take_array(arena, count, sizeof *tree->covered);
+    if (tree->spots == NULL || tree->active == NULL || tree->covered == NULL)
         return spent(error);
     tree->spots[0].node = root;
     tree->spot_count = 1;
@@ -303,38 +307,7 @@ void
 validation_tree_release(struct validation_tree *tree)
 {
     arena_release(&tree->work);
-}
-
-/* --- sources ---------------------------------------------------------------------------------- */
-
-static struct source *
-join(struct validation_tree *tree, struct source *left, struct source *right)
-{
-    struct source *made;
-
-    if (left == NULL || left == right)
-        return right;
-    if (right == NULL)
-        return left;
-    made = arena_take(&tree->work, sizeof *made);
-    if (made == NULL) {
-        tree->is_spent = true;
-        return left;
-    }
-    *made = (struct source){.left = left, .right = right};
-    return made;
-}
-
-static struct source *
-source_of(struct validation_tree *tree, size_t spot)
-{
-    struct source *made = arena_take(&tree->work, sizeof *made);
-
-    if (made == NULL)
-        tree->is_spent = true;
-    else
-        *made = (struct source){.spot = spot};
-    return made;
+    arena_release(&tree->kept);
 }
 
 /* --- belongings ------------------------------------------------------------------------------- */
@@ -345,7 +318,7 @@ static struct belonging
 either(struct validation_tree *tree, struct belonging a, struct belonging b)
 {
     return (struct belonging){a.certainty > b.certainty ? a.certainty : b.certainty,
-                              join(tree, a.source, b.source)};
+                              validation_source_join(tree, a.source, b.source)};
 }
 
 static struct belonging
@@ -354,7 +327,7 @@ both(struct validation_tree *tree, struct belonging a, struct belonging b)
     if (a.certainty == CERTAINTY_NO || b.certainty == CERTAINTY_NO)
         return nothing;
     return (struct belonging){a.certainty < b.certainty ? a.certainty : b.certainty,
-                              join(tree, a.source, b.source)};
+                              validation_source_join(tree, a.source, b.source)};
 }
 
 static struct belonging
@@ -364,7 +337,7 @@ unless(struct validation_tree *tree, struct belonging a, struct belonging b)
         return a;
     if (a.certainty == CERTAINTY_NO || b.certainty == CERTAINTY_YES)
         return nothing;
-    return (struct belonging){CERTAINTY_PERHAPS, join(tree, a.source, b.source)};
+    return (struct belonging){CERTAINTY_PERHAPS, validation_source_join(tree, a.source, b.source)};
 }
 
 /* Named here, and covered by the wildcard there. A wildcard that holds anyway is not named as a
@@ -454,32 +427,138 @@ come_over(struct membership given, bool conditional)
     return given;
 }
 
+/* What a child gives to the spot above it. */
 static struct membership
-combined(struct validation_tree *tree, const struct spot *spot)
+given_by(const struct validation_tree *tree, size_t at)
 {
-    enum expand_op op = spot->node->op;
-    bool adds = op == EXPAND_UNION || op == EXPAND_ARROW;
+    const struct spot *child = &tree->spots[at];
+    struct membership given = child->member;
+
+    if (!child->active && tree->is_wild)
+        given.covered = child->covered;
+    return come_over(given, is_conditional(&child->node->condition));
+}
+
+/* Whether the wildcard covers a spot no more than perhaps, or its way to the one above is so. */
+static bool
+is_doubtful(const struct spot *child)
+{
+    return child->covered.certainty == CERTAINTY_PERHAPS ||
+           (child->covered.certainty == CERTAINTY_YES && is_conditional(&child->node->condition));
+}
+
+/* The children that are not active and hold the wildcard. */
+struct others {
+    size_t covered;
+    size_t doubtful;
+};
+
+static struct others
+others_of(const struct validation_tree *tree, const struct spot *spot)
+{
+    struct others others = {0};
+
+    if (!tree->is_wild || spot->covered_children == 0)
+        return others;
+    others = (struct others){spot->covered_children, spot->doubtful_children};
+    for (size_t at = spot->active_child; at != 0; at = tree->spots[at].active_next) {
+        others.covered -= tree->spots[at].covered.certainty != CERTAINTY_NO;
+        others.doubtful -= is_doubtful(&tree->spots[at]);
+    }
+    return others;
+}
+
+static struct membership
+combined_union(struct validation_tree *tree, const struct spot *spot)
+{
+    struct others others = others_of(tree, spot);
     struct membership made = spot->stored;
 
+    if (tree->is_wild)
+        made.covered = spot->covered_stored;
     for (uint32_t index = 0; index < spot->way_back_count; index++) {
         const struct way_back *way = &tree->ways_back[spot->first_way_back + index];
 
         made = set_union(tree, made, come_over(tree->spots[way->target].before, way->conditional));
     }
-    if (!adds && op != EXPAND_EXCLUSION && spot->active_count < spot->node->child_count)
-        return made; /* one of those that all must hold the subject is worth nothing */
-    for (size_t at = spot->active_child; at != 0; at = tree->spots[at].active_next) {
-        const struct spot *child = &tree->spots[at];
-        struct membership given = come_over(child->member, is_conditional(&child->node->condition));
+    for (size_t at = spot->active_child; at != 0; at = tree->spots[at].active_next)
+        made = set_union(tree, made, given_by(tree, at));
+    if (others.covered > 0) {
+        struct membership given = {.covered = spot->covered};
 
-        if (adds || at == spot->first)
-            made = set_union(tree, made, given);
-        else if (op == EXPAND_EXCLUSION)
-            made = set_exclusion(tree, made, given);
-        else
-            made = set_intersection(tree, made, given);
+        given.covered.certainty =
+            others.covered > others.doubtful ? CERTAINTY_YES : CERTAINTY_PERHAPS;
+        made = set_union(tree, made, given);
     }
     return made;
+}
+
+/* Whether it matters where the wildcard of the other operands comes from: some active one holds
+ * the subject by its wildcard, and not for certain. */
+static bool
+is_wildcard_in_doubt(const struct validation_tree *tree, const struct spot *spot)
+{
+    for (size_t at = spot->active_child; at != 0; at = tree->spots[at].active_next) {
+        struct membership given = given_by(tree, at);
+
+        if (given.covered.certainty == CERTAINTY_PERHAPS ||
+            given.excepted.certainty != CERTAINTY_NO)
+            return true;
+    }
+    return false;
+}
+
+/* All children must hold the subject: where one is worth nothing, so are all. Those that the
+ * wildcard covers for certain add nothing to who is named. */
+static struct membership
+combined_intersection(struct validation_tree *tree, const struct spot *spot)
+{
+    struct others others = others_of(tree, spot);
+    struct membership made = {.covered = nothing};
+    bool begun = others.covered > 0;
+
+    if (spot->active_count + others.covered < spot->node->child_count)
+        return made;
+    if (others.doubtful > 0 || (begun && is_wildcard_in_doubt(tree, spot))) {
+        made = set_union(tree, made, given_by(tree, spot->first));
+        for (size_t child = 1; child < spot->node->child_count; child++)
+            made = set_intersection(tree, made, given_by(tree, spot->first + child));
+        return made;
+    }
+    if (begun)
+        made.covered = (struct belonging){CERTAINTY_YES, spot->covered.source};
+    for (size_t at = spot->active_child; at != 0; at = tree->spots[at].active_next) {
+        struct membership given = given_by(tree, at);
+
+        if (at == spot->first)
+            given = set_union(tree, (struct membership){.covered = nothing}, given);
+        made = begun ? set_intersection(tree, made, given) : given;
+        begun = true;
+    }
+    return made;
+}
+
+static struct membership
+combined_exclusion(struct validation_tree *tree, const struct spot *spot)
+{
+    struct membership made = {.covered = nothing};
+
+    made = set_union(tree, made, given_by(tree, spot->first));
+    for (size_t child = 1; child < spot->node->child_count; child++)
+        made = set_exclusion(tree, made, given_by(tree, spot->first + child));
+    return made;
+}
+
+static struct membership
+combined(struct validation_tree *tree, const struct spot *spot)
+{
+    enum expand_op op = spot->node->op;
+
+    if (op == EXPAND_EXCLUSION)
+        return combined_exclusion(tree, spot);
+    if (op == EXPAND_INTERSECTION || op == EXPAND_ALL)
+        return combined_intersection(tree, spot);
+    return combined_union(tree, spot);
 }
 
 static struct membership
@@ -497,7 +576,16 @@ is_as_before(const struct spot *spot)
            spot->member.excepted.certainty == spot->before.excepted.certainty;
 }
 
-/* Whether every way back was worth what it leads to. */
+/* Whether every way back from here was worth what it leads to. */
+static bool
+is_settled(const struct validation_tree *tree, const struct spot *spot)
+{
+    for (uint32_t index = 0; index < spot->way_back_count; index++)
+        if (!is_as_before(&tree->spots[tree->ways_back[spot->first_way_back + index].target]))
+            return false;
+    return true;
+}
+
 static bool
 run_round(struct validation_tree *tree)
 {
@@ -505,8 +593,8 @@ run_round(struct validation_tree *tree)
 
     for (size_t index = 0; index < tree->active_count; index++)
         tree->spots[tree->active[index]].member = combined(tree, &tree->spots[tree->active[index]]);
-    for (uint32_t index = 0; index < tree->way_back_count; index++)
-        settled = settled && is_as_before(&tree->spots[tree->ways_back[index].target]);
+    for (size_t index = 0; index < tree->active_count; index++)
+        settled = settled && is_settled(tree, &tree->spots[tree->active[index]]);
     for (size_t index = 0; index < tree->active_count; index++)
         tree->spots[tree->active[index]].before =
             without_sources(tree->spots[tree->active[index]].member);
@@ -531,18 +619,29 @@ find_listing(const struct validation_tree *tree, const struct object *subject)
     return from;
 }
 
-/* Makes a spot and all above it active. */
 static void
 activate(struct validation_tree *tree, size_t at)
 {
-    while (!tree->spots[at].active) {
-        tree->spots[at].active = true;
-        tree->active[tree->active_count++] = at;
-        at = tree->spots[at].parent;
+    if (tree->spots[at].active)
+        return;
+    tree->spots[at].active = true;
+    tree->active[tree->active_count++] = at;
+}
+
+/* Makes all active that an active spot gives something to. */
+static void
+activate_all(struct validation_tree *tree)
+{
+    for (size_t index = 0; index < tree->active_count; index++) {
+        const struct spot *spot = &tree->spots[tree->active[index]];
+
+        activate(tree, spot->parent);
+        for (uint32_t way = spot->returns; way != 0; way = tree->ways_back[way - 1].next)
+            activate(tree, tree->ways_back[way - 1].at);
     }
 }
 
-/* Where the subject stands, and where the wildcard of its type does. */
+/* Where the subject is stored. */
 static void
 mark_listings(struct validation_tree *tree, const struct object *subject)
 {
@@ -552,7 +651,7 @@ mark_listings(struct validation_tree *tree, const struct object *subject)
         const struct listing *listing = &tree->listings[index];
         struct membership *stored = &tree->spots[listing->spot].stored;
         struct belonging here = {listing->conditional ? CERTAINTY_PERHAPS : CERTAINTY_YES,
-                                 source_of(tree, listing->spot)};
+                                 validation_source_of(tree, tree->spots[listing->spot].node)};
 
         *(subject->wildcard ? &stored->covered : &stored->named) = here;
         activate(tree, listing->spot);
@@ -602,28 +701,15 @@ link_active(struct validation_tree *tree)
     }
 }
 
-static void
-mark_stored(struct validation_tree *tree, const struct object *subject)
-{
-    clear_active(tree);
-    mark_listings(tree, subject);
-    if (!subject->wildcard && subject->relation.size == 0)
-        mark_listings(tree, &(struct object){.type = subject->type, .wildcard = true});
-    for (size_t at = 0; tree->way_back_count > 0 && at < tree->spot_count; at++)
-        activate(tree, at);
-    link_active(tree);
-}
-
-enum status
-validation_tree_follow(struct validation_tree *tree, const struct object *subject,
-                       struct membership *membership, struct error *error)
+/* How the active spots hold the subject whose listings are marked. */
+static enum status
+run(struct validation_tree *tree, struct error *error)
 {
     /* A value on a way back changes a few times before it settles, unless it never does. */
     size_t rounds = 8 * (size_t)tree->way_back_count + 8;
 
-    arena_reset(&tree->work, tree->work.cap_bytes);
-    tree->is_spent = false;
-    mark_stored(tree, subject);
+    activate_all(tree);
+    link_active(tree);
     while (!run_round(tree) && !tree->is_spent && rounds > 0)
         rounds--;
     if (tree->is_spent)
@@ -631,73 +717,83 @@ validation_tree_follow(struct validation_tree *tree, const struct object *subjec
     if (rounds == 0)
         return error_set(error, BEHALF_CYCLE_THROUGH_EXCLUSION,
                          "who is found depends on its own negation through a cycle in the data");
-    *membership = tree->spots[0].member;
     return BEHALF_OK;
-}
-
-/* --- holders ---------------------------------------------------------------------------------- */
-
-struct collection {
-    struct validation_tree *tree;
-    struct object *found;
-    uint32_t count;
-    uint32_t capacity;
-};
-
-static bool
-collect(struct collection *collection, size_t spot)
-{
-    struct object *grown = arena_grow(collection->tree->arena, collection->found, collection->count,
-                                      &collection->capacity, sizeof *grown);
-
-    if (grown == NULL)
-        return false;
-    collection->found = grown;
-    grown[collection->count++] = object_of(collection->tree->spots[spot].node);
-    return true;
 }
 
 static void
-sort_out(struct collection *collection, struct object **holders, uint32_t *count)
+begin(struct validation_tree *tree, bool is_wild)
 {
-    struct object *found = collection->found;
-    uint32_t kept = 0;
+    clear_active(tree);
+    arena_reset(&tree->work, tree->work.cap_bytes);
+    tree->is_spent = false;
+    tree->is_wild = is_wild;
+}
 
-    if (collection->count > 0)
-        qsort(found, collection->count, sizeof *found, validation_object_compare);
-    for (uint32_t index = 0; index < collection->count; index++)
-        if (kept == 0 || !same_object(&found[kept - 1], &found[index]))
-            found[kept++] = found[index];
-    *holders = found;
-    *count = kept;
+/* Forgets the wildcard that was followed last. */
+static void
+clear_covered(struct validation_tree *tree)
+{
+    for (size_t index = 0; index < tree->covered_count; index++) {
+        struct spot *spot = &tree->spots[tree->covered[index]];
+
+        spot->covered = spot->covered_stored = nothing;
+        spot->covered_children = spot->doubtful_children = 0;
+    }
+    tree->covered_count = 0;
+    tree->covered_type = (struct slice){NULL, 0};
+}
+
+/* Keeps how each spot holds the wildcard of a type, for all subjects of the type. */
+static enum status
+follow_wildcard(struct validation_tree *tree, struct slice type, struct error *error)
+{
+    struct arena work;
+    enum status status;
+
+    clear_covered(tree);
+    begin(tree, false);
+    mark_listings(tree, &(struct object){.type = type, .wildcard = true});
+    status = run(tree, error);
+    if (status != BEHALF_OK)
+        return status;
+    for (size_t index = 0; index < tree->active_count; index++) {
+        struct spot *spot = &tree->spots[tree->active[index]];
+
+        spot->covered = spot->member.covered;
+        spot->covered_stored = spot->stored.covered;
+        tree->covered[tree->covered_count++] = tree->active[index];
+        if (spot != tree->spots) {
+            tree->spots[spot->parent].covered_children += spot->covered.certainty != CERTAINTY_NO;
+            tree->spots[spot->parent].doubtful_children += is_doubtful(spot);
+        }
+    }
+    work = tree->work; /* the sources stay */
+    tree->work = tree->kept;
+    tree->kept = work;
+    tree->covered_type = type;
+    return BEHALF_OK;
 }
 
 enum status
-validation_tree_holders(struct validation_tree *tree, struct source *source,
-                        struct object **holders, uint32_t *count, struct error *error)
+validation_tree_follow(struct validation_tree *tree, const struct object *subject,
+                       struct membership *membership, struct error *error)
 {
-    struct collection collection = {.tree = tree};
-    struct source **open = NULL;
-    uint32_t open_count = 0;
-    uint32_t capacity = 0;
+    bool is_wild = subject->relation.size == 0 && !tree->has_negation;
+    enum status status = BEHALF_OK;
 
-    tree->collections++;
-    while (source != NULL) {
-        if (source->collection != tree->collections) {
-            source->collection = tree->collections;
-            if (source->left == NULL && !collect(&collection, source->spot))
-                return spent(error);
-            if (source->left != NULL) {
-                open = arena_grow(&tree->work, open, open_count, &capacity, sizeof(void *));
-                if (open == NULL)
-                    return spent(error);
-                open[open_count++] = source->right;
-                source = source->left;
-                continue;
-            }
-        }
-        source = open_count > 0 ? open[--open_count] : NULL;
-    }
-    sort_out(&collection, holders, count);
-    return BEHALF_OK;
+    if (is_wild && !slice_equal(subject->type, tree->covered_type))
+        status = follow_wildcard(tree, subject->type, error);
+    if (status != BEHALF_OK)
+        return status;
+    *membership = (struct membership){.covered = is_wild ? tree->spots[0].covered : nothing};
+    if (is_wild && subject->wildcard)
+        return BEHALF_OK;
+    begin(tree, is_wild);
+    mark_listings(tree, subject);
+    if (!is_wild && !subject->wildcard && subject->relation.size == 0)
+        mark_listings(tree, &(struct object){.type = subject->type, .wildcard = true});
+    status = run(tree, error);
+    if (status == BEHALF_OK && tree->spots[0].active)
+        *membership = tree->spots[0].member;
+    return status;
 }

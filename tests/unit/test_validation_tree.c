@@ -310,6 +310,33 @@ Test(validation_tree, a_subject_costs_the_ways_to_it_however_wide_the_tree_is)
     validation_tree_release(&tree);
 }
 
+Test(validation_tree, neither_wildcards_nor_ways_back_elsewhere_add_to_what_a_subject_costs)
+{
+    struct expand_node *wide = UNION(ONE("user:x"), TWO("user:y"));
+    struct membership membership;
+    struct validation_tree tree;
+    struct object subject;
+
+    wide->child_count = 1000;
+    wide->children = arena_take_array(&arena, wide->child_count, sizeof *wide->children);
+    for (size_t at = 0; at < wide->child_count; at++)
+        wide->children[at] = at == 500   ? ONE("user:* user:x")
+                             : at == 501 ? leaf("doc:a#view", "doc:a#view")
+                                         : TWO("user:* doc:b#one");
+    cr_assert_eq(validation_tree_open(&tree, schema, wide, &arena, &error), BEHALF_OK);
+    cr_assert_eq(object_parse(slice_of("user:x"), &arena, &subject, &error), BEHALF_OK);
+    cr_assert_eq(validation_tree_follow(&tree, &subject, &membership, &error), BEHALF_OK);
+    cr_expect_eq(membership.named.certainty, CERTAINTY_YES);
+    cr_expect_eq(membership.covered.certainty, CERTAINTY_YES);
+    cr_expect_eq(tree.active_count, 3, "the leaf, the root, and the way back to it");
+    cr_assert_eq(object_parse(slice_of("user:nobody"), &arena, &subject, &error), BEHALF_OK);
+    cr_assert_eq(validation_tree_follow(&tree, &subject, &membership, &error), BEHALF_OK);
+    cr_expect_eq(membership.named.certainty, CERTAINTY_NO);
+    cr_expect_eq(membership.covered.certainty, CERTAINTY_YES);
+    cr_expect_eq(tree.active_count, 0);
+    validation_tree_release(&tree);
+}
+
 /* --- ways back -------------------------------------------------------------------------------- */
 
 #define BACK leaf("doc:a#view", "doc:a#view")
