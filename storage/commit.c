@@ -507,6 +507,7 @@ store_sync(struct store *store, struct error *error)
 void
 store_settle(struct store *store)
 {
+    kv_settle(store->kv);
     if (store->directory != NULL)
         directory_sync_mark(store->directory, env_monotonic_ns(store->env), false);
 }

@@ -76,6 +76,12 @@ kv_sync(struct kv *kv, struct error *error)
     return kv->operations->sync(kv, error);
 }
 
+void
+kv_settle(struct kv *kv)
+{
+    kv->operations->settle(kv);
+}
+
 enum status
 kv_bulk_load(struct kv *kv, enum kv_keyspace keyspace, const struct kv_change *changes,
              size_t count, struct error *error)

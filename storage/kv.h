@@ -8,9 +8,9 @@
  * Threads: reads, scans and snapshots from any thread; kv_write and kv_sync from one writer thread
  * at a time. A scan and the slices it returns belong to one thread.
  * Errors: STORAGE_FAILED (I/O, full disk: the message says which), STORAGE_CORRUPT (checksums),
- * SERVICE_READ_ONLY (fenced: another writer took over), TOO_MANY_UPDATES_IN_REQUEST (batch too big
- * for the adapter), REVISION_EXPIRED (snapshot grew too old). RocksDB and memory raise only the
- * first two. */
+ * SERVICE_READ_ONLY (nothing was written: fenced by another writer, or stopped after an error of
+ * background work), TOO_MANY_UPDATES_IN_REQUEST (batch too big for the adapter), REVISION_EXPIRED
+ * (snapshot grew too old). RocksDB raises only the first three, memory the first two. */
 #ifndef BEHALF_STORAGE_KV_H
 #define BEHALF_STORAGE_KV_H
 
@@ -105,6 +105,9 @@ enum status kv_write(struct kv *kv, const struct kv_change *changes, size_t coun
                      struct error *error) BEHALF_MUST_USE;
 /* Makes every earlier kv_write durable. After a failure nothing is known of unsynced batches. */
 enum status kv_sync(struct kv *kv, struct error *error) BEHALF_MUST_USE;
+/* Finds out whether writing that an error of background work stopped is possible again, and so does
+ * the first kv_write after a sync; `healthy` below tells. The writer thread, when nothing waits. */
+void kv_settle(struct kv *kv);
 
 /* Loads sorted unique keys into an empty range fast, atomically and durably. */
 enum status kv_bulk_load(struct kv *kv, enum kv_keyspace keyspace, const struct kv_change *changes,
@@ -116,7 +119,7 @@ struct kv_stats {
     uint64_t reserve_bytes; /* with less free than this, writing should stop before it must */
     uint64_t past_bytes;    /* of history and changelog */
     uint32_t compacting;    /* bit k: something asked for by kv_compact of keyspace k is not done */
-    bool healthy;           /* false after an error that stopped background work */
+    bool healthy;           /* false after a failed write, and while background work may stop it */
 };
 
 void kv_stats_read(struct kv *kv, struct kv_stats *stats);

@@ -25,6 +25,7 @@ struct kv_operations {
     enum status (*write)(struct kv *kv, const struct kv_change *changes, size_t count, bool durable,
                          struct error *error);
     enum status (*sync)(struct kv *kv, struct error *error);
+    void (*settle)(struct kv *kv);
     enum status (*bulk_load)(struct kv *kv, enum kv_keyspace keyspace,
                              const struct kv_change *changes, size_t count, struct error *error);
     void (*stats_read)(struct kv *kv, struct kv_stats *stats);

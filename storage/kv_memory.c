@@ -433,6 +433,12 @@ memory_sync(struct kv *kv, struct error *error)
     return BEHALF_OK;
 }
 
+static void
+memory_settle(struct kv *kv)
+{
+    (void)kv;
+}
+
 static enum status
 memory_bulk_load(struct kv *kv, enum kv_keyspace keyspace, const struct kv_change *changes,
                  size_t count, struct error *error)
@@ -514,6 +520,7 @@ static const struct kv_operations memory_operations = {
     .scan_close = memory_scan_close,
     .write = memory_write,
     .sync = memory_sync,
+    .settle = memory_settle,
     .bulk_load = memory_bulk_load,
     .stats_read = memory_stats_read,
     .checkpoint = memory_checkpoint,

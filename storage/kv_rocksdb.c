@@ -74,7 +74,9 @@ struct rocks_kv {
     rocksdb_writebatch_t *batch;
     rocksdb_writeoptions_t *write_lazy;
     rocksdb_writeoptions_t *write_durable;
+    rocksdb_writeoptions_t *write_nothing; /* past the log: for empty batches only */
     uint64_t bulk_files;
+    bool group_begun; /* something was written that is not synced */
     /* Compactions that were asked for: one thread takes them, keyspace by keyspace. */
     pthread_mutex_t compact_lock; /* guards the three below */
     pthread_cond_t compact_wake;
@@ -85,6 +87,7 @@ struct rocks_kv {
     bool has_compactor;
     bool read_only;
     atomic_bool failed; /* a write or sync failed: what follows cannot be trusted until reopened */
+    _Atomic uint64_t errors_outlived; /* of `background_errors`: a write succeeded after them */
 };
 
 struct rocks_snapshot {
@@ -302,6 +305,47 @@ rocks_scan_close(struct kv_scan *scan)
 
 /* --- writing --- */
 
+/* Since opening; RocksDB never takes one back, recovered or not. */
+static uint64_t
+background_errors(struct rocks_kv *kv)
+{
+    uint64_t count = 0;
+
+    (void)rocksdb_property_int(kv->database, "rocksdb.background-errors", &count);
+    return count;
+}
+
+/* After some errors of flushes and compactions RocksDB refuses writes until it has recovered, of
+ * which it does not tell. An empty batch that is not for the log finds out and touches no file: an
+ * append that failed would be one to the log that the next writes need. */
+static bool
+goes_on_writing(struct rocks_kv *kv)
+{
+    uint64_t errors =
+        background_errors(kv); /* those that happen during the write are not outlived */
+    char *errptr = NULL;
+
+    if (errors == atomic_load(&kv->errors_outlived))
+        return true;
+    rocksdb_writebatch_clear(kv->batch);
+    rocksdb_write(kv->database, kv->write_nothing, kv->batch, &errptr);
+    if (errptr != NULL) {
+        rocksdb_free(errptr);
+        return false;
+    }
+    atomic_store(&kv->errors_outlived, errors);
+    return true;
+}
+
+static void
+rocks_settle(struct kv *kv)
+{
+    struct rocks_kv *rocks = (struct rocks_kv *)kv;
+
+    if (!rocks->read_only && !atomic_load(&rocks->failed))
+        (void)goes_on_writing(rocks);
+}
+
 static enum status
 rocks_write(struct kv *kv, const struct kv_change *changes, size_t count, bool durable,
             struct error *error)
@@ -311,6 +355,13 @@ rocks_write(struct kv *kv, const struct kv_change *changes, size_t count, bool d
 
     if (atomic_load(&rocks->failed))
         return refuse_after_failure(rocks, error);
+    if (!rocks->group_begun && !goes_on_writing(rocks))
+        return error_set(
+            error, BEHALF_SERVICE_READ_ONLY,
+            "writing to '%s' stopped after an error in the background: it goes on once "
+            "there is space, or after a restart",
+            rocks->path);
+    rocks->group_begun = !durable;
     rocksdb_writebatch_clear(rocks->batch);
     for (size_t index = 0; index < count; index++) {
         const struct kv_change *change = &changes[index];
@@ -336,6 +387,7 @@ rocks_sync(struct kv *kv, struct error *error)
     /* A second sync after a failed one may report success for pages the kernel threw away. */
     if (atomic_load(&rocks->failed))
         return refuse_after_failure(rocks, error);
+    rocks->group_begun = false;
     rocksdb_flush_wal(rocks->database, 1, &errptr);
     return translate_write(rocks, "sync", errptr, error);
 }
@@ -562,8 +614,7 @@ rocks_stats_read(struct kv *kv, struct kv_stats *stats)
                                     "rocksdb.live-sst-files-size", &value) == 0)
             stats->past_bytes += value;
     }
-    if (rocksdb_property_int(rocks->database, "rocksdb.background-errors", &value) == 0 &&
-        value > 0)
+    if (background_errors(rocks) != atomic_load(&rocks->errors_outlived))
         stats->healthy = false;
     pthread_mutex_lock(&rocks->compact_lock);
     for (size_t index = 0; index < KV_KEYSPACE_COUNT; index++)
@@ -625,6 +676,7 @@ rocks_close(struct kv *kv)
     rocksdb_writebatch_destroy(rocks->batch);
     rocksdb_writeoptions_destroy(rocks->write_lazy);
     rocksdb_writeoptions_destroy(rocks->write_durable);
+    rocksdb_writeoptions_destroy(rocks->write_nothing);
     rocksdb_readoptions_destroy(rocks->read_newest);
     for (size_t index = 0; index < FAMILY_COUNT; index++)
         rocksdb_options_destroy(rocks->options[index]);
@@ -649,6 +701,7 @@ static const struct kv_operations rocks_operations = {
     .scan_close = rocks_scan_close,
     .write = rocks_write,
     .sync = rocks_sync,
+    .settle = rocks_settle,
     .bulk_load = rocks_bulk_load,
     .stats_read = rocks_stats_read,
     .checkpoint = rocks_checkpoint,
@@ -800,6 +853,8 @@ options_make(struct rocks_kv *kv, const struct kv_options *wanted)
     kv->write_lazy = rocksdb_writeoptions_create();
     kv->write_durable = rocksdb_writeoptions_create();
     rocksdb_writeoptions_set_sync(kv->write_durable, 1);
+    kv->write_nothing = rocksdb_writeoptions_create();
+    rocksdb_writeoptions_disable_WAL(kv->write_nothing, 1);
 }
 
 enum status

@@ -256,7 +256,8 @@ enum status store_transaction_commit(struct store_transaction *transaction, int6
 enum status store_sync(struct store *store, struct error *error) BEHALF_MUST_USE;
 
 /* What a pause between writes is for: makes the high-water mark outlive a power cut as the data
- * does. store_sync has written it already, so that a kill finds it; a second sync for each write
+ * does, and after an error of background work finds out whether the store is writable again.
+ * store_sync has written the mark already, so that a kill finds it; a second sync for each write
  * would halve what a single client can write. The writer thread, when nothing waits. */
 void store_settle(struct store *store);
 
@@ -294,6 +295,8 @@ struct store_stats {
     uint64_t edge_count;
     uint64_t data_bytes;
     uint64_t free_bytes;
+    /* No write is refused or known to fail: there is space, none failed since the store was opened,
+     * and after the last error of background work writing was found to go on. */
     bool writable;
     /* Since it was opened. */
     uint64_t committed;       /* transactions */

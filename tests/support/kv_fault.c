@@ -143,6 +143,12 @@ fault_sync(struct kv *kv, struct error *error)
     return kv_sync(own->below, error);
 }
 
+static void
+fault_settle(struct kv *kv)
+{
+    kv_settle(((struct fault_kv *)kv)->below);
+}
+
 static enum status
 fault_bulk_load(struct kv *kv, enum kv_keyspace keyspace, const struct kv_change *changes,
                 size_t count, struct error *error)
@@ -204,6 +210,7 @@ static const struct kv_operations fault_operations = {
     .scan_close = fault_scan_close,
     .write = fault_write,
     .sync = fault_sync,
+    .settle = fault_settle,
     .bulk_load = fault_bulk_load,
     .stats_read = fault_stats_read,
     .checkpoint = fault_checkpoint,
