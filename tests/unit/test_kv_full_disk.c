@@ -19,6 +19,10 @@ static struct error error;
 static char place[] = "/tmp/behalf-full-XXXXXX";
 static char ballast[64];
 static struct kv *kv;
+static char path[64];
+/* RocksDB recovers once it sees space for a memtable, a tenth of the memory. */
+static const struct kv_options options = {
+    .path = path, .create_if_missing = true, .memory_bytes = (size_t)16 << 20};
 
 static bool
 mount_small_disk(void)
@@ -32,13 +36,14 @@ mount_small_disk(void)
 static void
 put(unsigned key, enum status expected)
 {
+    static uint64_t random = 1;
     static char value[1 << 14];
     char name[16];
     struct kv_change change = {KV_FORWARD, false, {name, 0}, {value, sizeof value}};
 
     change.key.size = (size_t)snprintf(name, sizeof name, "%u", key);
     for (size_t index = 0; index < sizeof value; index++)
-        value[index] = (char)rand();
+        value[index] = (char)((random = random * UINT64_C(6364136223846793005) + 1) >> 56);
     cr_assert_eq(kv_write(kv, &change, 1, true, &error), expected, "%s", error.message);
 }
 
@@ -78,11 +83,6 @@ fill(void)
 static void
 open_small_disk(void)
 {
-    static char path[64];
-    /* RocksDB recovers once it sees space for a memtable, a tenth of the memory. */
-    const struct kv_options options = {
-        .path = path, .create_if_missing = true, .memory_bytes = (size_t)16 << 20};
-
     cr_assert_not_null(mkdtemp(place));
     if (!mount_small_disk()) {
         (void)rmdir(place);
@@ -106,12 +106,12 @@ TestSuite(kv_full_disk, .init = open_small_disk, .fini = close_small_disk);
 Test(kv_full_disk, a_compaction_that_failed_is_outlived_by_a_write)
 {
     for (unsigned file = 0; file < 2; file++) {
-        char path[64];
+        char copy[64];
 
         for (unsigned key = 0; key < 64; key++)
             put(key, BEHALF_OK);
-        (void)snprintf(path, sizeof path, "%s/copy-%u", place, file);
-        cr_assert_eq(kv_checkpoint(kv, path, &error), BEHALF_OK, "%s", error.message);
+        (void)snprintf(copy, sizeof copy, "%s/copy-%u", place, file);
+        cr_assert_eq(kv_checkpoint(kv, copy, &error), BEHALF_OK, "%s", error.message);
     }
     fill();
     cr_assert(is_healthy());
