@@ -211,7 +211,14 @@ decode_payload(struct decoder *decoder, void *into)
 enum status
 decode_schema_text(struct decoder *decoder, void *into)
 {
-    return decode_text(decoder, into);
+    const struct slice *text = into;
+    enum status status = decode_text(decoder, into);
+
+    if (status == BEHALF_OK && text->size > LIMIT_SCHEMA_SIZE)
+        return decoder_refuse(decoder, BEHALF_SCHEMA_PARSE_ERROR,
+                              "the schema has %zu bytes; at most %zu are allowed", text->size,
+                              LIMIT_SCHEMA_SIZE);
+    return status;
 }
 
 enum status

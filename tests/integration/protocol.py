@@ -449,6 +449,17 @@ def schema_round_trip(client, server):
 
 
 @case
+def the_largest_schema_is_read_back(client, server):
+    most = client.call("server.info")["limits"]["schema_bytes"]
+    largest = SCHEMA + "//" + "x" * (most - len(SCHEMA.encode()) - 2)
+    client.call("schema.write", text=largest)
+    assert client.call("schema.read")["text"] == largest
+    client.refused("SCHEMA_PARSE_ERROR", "schema.write", text=largest + "x")
+    assert client.call("schema.read")["text"] == largest
+    client.call("schema.write", text=SCHEMA)
+
+
+@case
 def consistency_modes(client, server):
     token = client.call("check", **check())["checked_at"]
     for mode in ({"mode": "fully_consistent"}, {"mode": "minimize_latency"},
