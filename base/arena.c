@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define ALIGNMENT ((size_t)16)
+#define RETRY_AFTER_MS 100 /* some of what runs has ended by then */
 #define LARGEST_CHUNK ((size_t)4 * 1024 * 1024)
 #define FIRST_ELEMENTS 16 /* of a growing array */
 
@@ -42,6 +43,15 @@ arena_was_refused(void)
 
     refused = false;
     return was;
+}
+
+void
+arena_describe_refusal(struct error *error)
+{
+    error_set(error, BEHALF_OVERLOADED, "the requests under way take all the memory they may");
+    error_hint(error, "repeat it after retry_after_ms, or ask for less at once");
+    if (error != NULL)
+        error->retry_after_ms = RETRY_AFTER_MS;
 }
 
 static bool

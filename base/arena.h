@@ -1,7 +1,7 @@
 /* arena.h - request memory.
  * Always true: everything in an arena dies together; an arena never gives out more than its cap,
- * and says so by NULL, which its caller turns into BUDGET_EXHAUSTED. Blocks are aligned to 16
- * bytes.
+ * and says so by NULL, which its caller turns into BUDGET_EXHAUSTED, or into OVERLOADED when the
+ * bound of all requests was the reason. Blocks are aligned to 16 bytes.
  * What the arenas of all requests take together is bounded as well (arena_bound_requests), but for
  * a chunk of ARENA_FIRST_CHUNK each. A quarter of that is left to arenas of at most
  * ARENA_SMALL: large requests do not take the memory of small ones.
@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/check.h"
+#include "base/error.h"
 #include "base/slice.h"
 
 #define ARENA_FIRST_CHUNK ((size_t)16 * 1024)
@@ -62,5 +63,7 @@ size_t arena_request_bytes(void); /* taken now */
 /* Whether this thread was refused memory since it last asked because all requests together take
  * too much: the same request may be answered later. */
 bool arena_was_refused(void);
+/* OVERLOADED, with when to ask again. */
+void arena_describe_refusal(struct error *error);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/env.h"
 #include "base/error.h"
 
@@ -41,16 +42,35 @@ void budget_renew(struct budget *budget, uint64_t edges);
 enum status budget_spend_slow(struct budget *budget, uint64_t edges,
                               struct error *error) BEHALF_MUST_USE;
 
-/* Describes that the request's memory, the other half of its budget, is spent. In the header, so
+static inline enum status
+budget_memory_refused(struct error *error)
+{
+    arena_describe_refusal(error);
+    return BEHALF_OVERLOADED;
+}
+
+/* Describes that the request's memory, the other half of its budget, is spent, or that others left
+ * it none: the one place that tells them apart, on the thread that was refused. In the header, so
  * that analyzers see that it is never BEHALF_OK. */
 static inline enum status
 budget_memory_spent(struct error *error)
 {
-    enum status status = error_set(error, BEHALF_BUDGET_EXHAUSTED,
-                                   "the request needs more memory than its budget allows");
+    enum status status;
+
+    if (arena_was_refused())
+        return budget_memory_refused(error);
+    status = error_set(error, BEHALF_BUDGET_EXHAUSTED,
+                       "the request needs more memory than its budget allows");
 
     error_hint(error, "ask for a narrower resource or subject, or split the request");
     return status;
+}
+
+/* Of a status: with memory of its own the request may get further. */
+static inline bool
+budget_may_lack_memory(enum status status)
+{
+    return status == BEHALF_BUDGET_EXHAUSTED || status == BEHALF_OVERLOADED;
 }
 
 /* Pays for `edges` edges about to be visited. BUDGET_EXHAUSTED, DEADLINE or WOULD_BLOCK. */

@@ -183,7 +183,7 @@ decide_shared(struct snapshot *snapshot, struct shared_eval *shared, struct ques
     bool reused = share(shared, snapshot, question);
     enum status status = decide(snapshot, &shared->eval, question, verdict, error);
 
-    if (status == BEHALF_BUDGET_EXHAUSTED && reused && snapshot->budget.edges_left > 0) {
+    if (budget_may_lack_memory(status) && reused && snapshot->budget.edges_left > 0) {
         shared->usable = false;
         question->chain_decided = false;
         (void)share(shared, snapshot, question);

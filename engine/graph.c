@@ -386,6 +386,8 @@ traits_arena(struct graph_view *view)
 static enum status
 traits_spent(struct error *error)
 {
+    if (arena_was_refused())
+        return budget_memory_refused(error);
     return error_set(error, BEHALF_BUDGET_EXHAUSTED,
                      "the caveat contexts of the relationships that were to be read at once take "
                      "more than %zu bytes",

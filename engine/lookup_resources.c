@@ -66,7 +66,7 @@ check_candidate(struct page *page, uint64_t node, struct value *value, struct er
     if (!reused)
         refresh_eval(page);
     status = eval_node(&page->eval, node, target, value, error);
-    if (status != BEHALF_BUDGET_EXHAUSTED || !reused || page->snapshot->budget.edges_left == 0)
+    if (!budget_may_lack_memory(status) || !reused || page->snapshot->budget.edges_left == 0)
         return status;
     refresh_eval(page);
     error->status = BEHALF_OK;

@@ -476,7 +476,7 @@ evaluate(struct answer *answer, struct error *error)
               &answer->kind, answer->context);
     eval.flat = ALWAYS_FLAT;
     status = eval_node(&eval, answer->resource, answer->member, &value, error);
-    if (status == BEHALF_BUDGET_EXHAUSTED && snapshot->budget.edges_left > 0 && !eval.flat) {
+    if (budget_may_lack_memory(status) && snapshot->budget.edges_left > 0 && !eval.flat) {
         arena_reset(snapshot->scratch, snapshot->scratch->cap_bytes);
         eval_init(&eval, VALUE_SUBJECTS, snapshot->binding, &snapshot->view, snapshot->scratch,
                   &answer->kind, answer->context);

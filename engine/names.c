@@ -3,6 +3,7 @@
  * bytes asked twice give the same node, whatever was written or cached in between. */
 #include "engine/names.h"
 
+#include "engine/budget.h"
 #include "engine/name_cache.h"
 
 /* Up to so many local names are found by walking them; more get a table. */
@@ -75,12 +76,6 @@ local_index(struct resolver *resolver)
 }
 
 static enum status
-arena_spent(struct error *error)
-{
-    return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the names of the request need more memory");
-}
-
-static enum status
 local_make(struct resolver *resolver, uint16_t type_label, uint64_t hash, struct slice id,
            uint64_t *node, struct error *error)
 {
@@ -92,7 +87,7 @@ local_make(struct resolver *resolver, uint16_t type_label, uint64_t hash, struct
     if (grown != NULL)
         resolver->local_at = grown;
     if (local == NULL || grown == NULL)
-        return arena_spent(error);
+        return budget_memory_spent(error);
     local->older = resolver->locals;
     local->node = NODE_WILDCARD(type_label) | (NODE_SEQUENCE_LOCAL + resolver->local_count);
     local->hash = hash;
@@ -100,7 +95,7 @@ local_make(struct resolver *resolver, uint16_t type_label, uint64_t hash, struct
     resolver->local_at[resolver->local_count++] = local;
     if (!local_index(resolver)) {
         resolver->local_count--;
-        return arena_spent(error);
+        return budget_memory_spent(error);
     }
     resolver->locals = local;
     *node = local->node;
@@ -208,7 +203,7 @@ copy_to_arena(struct resolver *resolver, struct slice bytes, struct slice *id, s
     struct slice copy = arena_copy(resolver->arena, bytes);
 
     if (copy.data == NULL)
-        return arena_spent(error);
+        return budget_memory_spent(error);
     *id = copy;
     return BEHALF_OK;
 }

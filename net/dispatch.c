@@ -8,7 +8,6 @@
 enum { MESSAGE_REQUEST = 0, MESSAGE_RESPONSE = 1, MESSAGE_NOTIFICATION = 2 };
 
 #define REQUEST_ELEMENTS 4
-#define RETRY_AFTER_MS 100 /* some of what runs has ended by then */
 
 static const char empty_map[] = "\x80";
 
@@ -157,16 +156,6 @@ described(enum status status, struct error *error)
                           "status %d, described as %d", (int)status, (int)error->status);
 }
 
-/* Not the request is too large, but all of them together. */
-static enum status
-refuse_for_memory(struct error *error)
-{
-    error_set(error, BEHALF_OVERLOADED, "the requests under way take all the memory they may");
-    error_hint(error, "repeat it after retry_after_ms, or ask for less at once");
-    error->retry_after_ms = RETRY_AFTER_MS;
-    return BEHALF_OVERLOADED;
-}
-
 bool
 dispatch_run(const struct method_context *context, const struct request *request,
              struct buffer *out)
@@ -191,8 +180,10 @@ dispatch_run(const struct method_context *context, const struct request *request
     cut_back(out, mark);
     if (status != BEHALF_WOULD_BLOCK)
         status = described(status, &error);
-    if (status == BEHALF_BUDGET_EXHAUSTED && arena_was_refused())
-        status = refuse_for_memory(&error);
+    if (status == BEHALF_BUDGET_EXHAUSTED && arena_was_refused()) {
+        arena_describe_refusal(&error);
+        status = BEHALF_OVERLOADED;
+    }
     engine_worker_note(context->worker, request->method->name, status, &error);
     if (status == BEHALF_WOULD_BLOCK)
         return false;

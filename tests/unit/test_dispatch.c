@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "engine/budget.h"
 #include "net/dispatch.h"
 #include "tests/support/harness.h"
 
@@ -119,4 +120,20 @@ Test(dispatch, a_request_that_others_leave_no_memory_may_be_repeated)
     cr_expect(reply_has((size_t)64 * 1024 * 1024, "OVERLOADED"));
     cr_expect(reply_has((size_t)64 * 1024 * 1024, "retry_after_ms"));
     cr_expect(reply_has((size_t)32 * 1024, "BUDGET_EXHAUSTED"), "and one of its own cap may not");
+}
+
+/* An item of a bulk check, or the helper of a walk, describes its own error; the reply is no error. */
+Test(dispatch, memory_that_others_took_is_told_where_it_is_missed)
+{
+    struct arena arena;
+
+    arena_bound_requests((size_t)64 * 1024);
+    arena_init_request(&arena, (size_t)64 * 1024 * 1024);
+    cr_assert_null(arena_take(&arena, (size_t)1024 * 1024));
+    cr_expect_eq(budget_memory_spent(&error), BEHALF_OVERLOADED);
+    cr_expect(error.status == BEHALF_OVERLOADED && error.retry_after_ms > 0);
+    arena_reset(&arena, (size_t)32 * 1024);
+    cr_assert_null(arena_take(&arena, (size_t)1024 * 1024));
+    cr_expect_eq(budget_memory_spent(&error), BEHALF_BUDGET_EXHAUSTED);
+    arena_release(&arena);
 }
