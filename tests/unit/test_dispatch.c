@@ -122,7 +122,7 @@ Test(dispatch, a_request_that_others_leave_no_memory_may_be_repeated)
     cr_expect(reply_has((size_t)32 * 1024, "BUDGET_EXHAUSTED"), "and one of its own cap may not");
 }
 
-/* An item of a bulk check, or the helper of a walk, describes its own error; the reply is no error. */
+/* An item of a bulk check, or the helper of a walk, describes its own error. */
 Test(dispatch, memory_that_others_took_is_told_where_it_is_missed)
 {
     struct arena arena;
