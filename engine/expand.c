@@ -117,8 +117,10 @@ put_cursor(struct builder *builder, const struct task *task, uint32_t variant, u
     struct engine_token sealed;
 
     bytes_put_u64(cursor.position, (task->object & NODE_SEQUENCE_MASK) << 16 | task->path->member);
-    bytes_put_u64(cursor.position + 8, (from & NODE_SEQUENCE_MASK) << 16 | variant);
-    bytes_put_u32(cursor.position + 16, task->rewrite << 8 | (used < UINT8_MAX ? used : UINT8_MAX));
+    bytes_put_u64(cursor.position + 8, from);
+    bytes_put_u32(cursor.position + 16, variant);
+    bytes_put_u32(cursor.position + 20, task->rewrite);
+    bytes_put_u32(cursor.position + 24, used);
     cursor_seal(builder->snapshot->engine->store, &cursor, &sealed);
     task->node->cursor = arena_copy(builder->arena, slice_of(sealed.text));
     return task->node->cursor.data != NULL ? BEHALF_OK : budget_memory_spent(error);
@@ -632,8 +634,7 @@ plan_root(struct builder *builder, uint64_t resource, uint32_t member, const str
 {
     uint32_t levels = builder->expand->depth == 0 ? UINT32_MAX : builder->expand->depth;
     uint64_t place = bytes_get_u64(cursor->position);
-    uint64_t edge = bytes_get_u64(cursor->position + 8);
-    uint32_t rest = bytes_get_u32(cursor->position + 16);
+    uint32_t used = bytes_get_u32(cursor->position + 24);
     uint32_t type;
     enum status status;
 
@@ -644,13 +645,13 @@ plan_root(struct builder *builder, uint64_t resource, uint32_t member, const str
     if ((place >> 16 & NODE_SEQUENCE_LOCAL) == 0) /* else it is the resource, and has no number */
         resource = NODE_WILDCARD(builder->snapshot->binding->type_labels[type]) | place >> 16;
     if (levels != UINT32_MAX)
-        levels -= (rest & UINT8_MAX) < levels ? rest & UINT8_MAX : levels;
+        levels -= used < levels ? used : levels;
     status = plan_member(builder, NULL, resource, member, levels, tree, error);
     if (status != BEHALF_OK)
         return status;
-    builder->tasks->rewrite = rest >> 8;
-    builder->tasks->variant = (uint32_t)(edge & UINT16_MAX);
-    builder->tasks->from = edge >> 16;
+    builder->tasks->from = bytes_get_u64(cursor->position + 8);
+    builder->tasks->variant = bytes_get_u32(cursor->position + 16);
+    builder->tasks->rewrite = bytes_get_u32(cursor->position + 20);
     return BEHALF_OK;
 }
 

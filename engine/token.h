@@ -4,7 +4,7 @@
  * one request at one revision. Both are base64url (RFC 4648, no padding) of
  *
  *   token   | 'T' 1 | incarnation 8 | revision 8 | mac 16 |
- *   cursor  | 'C' 1 | incarnation 8 | revision 8 | request digest 8 | position 20 | mac 16 |
+ *   cursor  | 'C' 1 | incarnation 8 | revision 8 | request digest 8 | position 28 | mac 16 |
  *
  * with the first 8 bytes of the incarnation and an HMAC-SHA-256 cut to 16 bytes under the store's
  * secret over all that stands before it.
@@ -17,7 +17,7 @@
 #include "engine/engine.h"
 #include "storage/store.h"
 
-#define CURSOR_POSITION_SIZE 20
+#define CURSOR_POSITION_SIZE 28
 
 struct cursor {
     uint64_t revision;

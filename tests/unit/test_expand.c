@@ -55,7 +55,7 @@ follow(const struct expand_node *node, unsigned nesting, struct engine_token *cu
 
 /* Asks for the tree of doc:1#view and for all that its cursors lead to. */
 static void
-expand_all(size_t most_bytes)
+expand_levels(size_t most_bytes, uint32_t depth)
 {
     static struct engine_token cursors[4096];
     unsigned count = 1;
@@ -66,6 +66,7 @@ expand_all(size_t most_bytes)
         struct engine_request request = harness_request(side, NULL);
         struct expand expand = {.resource = {SLICE_LITERAL("doc"), SLICE_LITERAL("1"), {0}},
                                 .permission = SLICE_LITERAL("view"),
+                                .depth = depth,
                                 .most_bytes = most_bytes,
                                 .cursor = slice_of(cursors[at].text)};
         struct expand_result result;
@@ -76,6 +77,12 @@ expand_all(size_t most_bytes)
                      "%s", error.message);
         cr_assert_leq(follow(result.tree, 0, cursors, &count), EXPAND_NESTING_MAX + 2);
     }
+}
+
+static void
+expand_all(size_t most_bytes)
+{
+    expand_levels(most_bytes, 0);
 }
 
 Test(expand, a_wide_group_comes_in_parts_each_member_once)
@@ -106,15 +113,35 @@ Test(expand, many_groups_come_in_parts_each_once)
         cr_assert_eq(seen[at], 1, "user:%u %u times", at, seen[at]);
 }
 
-Test(expand, a_chain_is_nested_no_deeper_than_libraries_read)
+static void
+touch_chain(void)
 {
-    GIVEN(GROUPS, "doc:1#viewer@group:0#member");
     for (unsigned at = 0; at < CHAIN; at++) {
         char prefix[64];
 
         (void)snprintf(prefix, sizeof prefix, "group:%u#member@group:", at);
         harness_touch_range(&scenario, prefix, at + 1, at + 2, "#member");
     }
+}
+
+/* As many levels as were asked for are opened, however many replies they take. */
+Test(expand, levels_are_counted_over_all_parts)
+{
+    static const uint32_t depths[] = {1, 127, 128, 255, 256, 300, CHAIN};
+
+    GIVEN(GROUPS, "doc:1#viewer@group:0#member");
+    touch_chain();
+    for (size_t at = 0; at < BEHALF_COUNT_OF(depths); at++) {
+        groups = 0;
+        expand_levels((size_t)1024 * 1024, depths[at]);
+        cr_expect_eq(groups, depths[at], "%u of %u", groups, depths[at]);
+    }
+}
+
+Test(expand, a_chain_is_nested_no_deeper_than_libraries_read)
+{
+    GIVEN(GROUPS, "doc:1#viewer@group:0#member");
+    touch_chain();
     harness_touch_range(&scenario, "group:384#member@user:", 7, 8, "");
     expand_all((size_t)1024 * 1024);
     cr_expect_eq(replies, 4, "%u", replies);
