@@ -97,6 +97,12 @@ pass_sync(struct kv *kv, struct error *error)
 }
 
 static void
+pass_settle(struct kv *kv)
+{
+    kv_settle(storage_of(kv)->inner);
+}
+
+static void
 pass_stats_read(struct kv *kv, struct kv_stats *stats)
 {
     kv_stats_read(storage_of(kv)->inner, stats);
@@ -111,6 +117,7 @@ static const struct kv_operations pass_operations = {
     .scan_open = pass_scan_open,
     .write = pass_write,
     .sync = pass_sync,
+    .settle = pass_settle,
     .stats_read = pass_stats_read,
 };
 
