@@ -50,10 +50,10 @@ write_delete(struct write_group *group, struct store_transaction *transaction,
     if (status == BEHALF_OK)
         status = collect(group, transaction, write, limit, keys, &count);
     for (size_t index = 0; status == BEHALF_OK && index < count; index++) {
-        bool existed = false;
+        struct store_previous previous = {.existed = false};
 
-        status = store_transaction_remove(transaction, &keys[index], &existed, &write->error);
-        if (status == BEHALF_OK && !existed)
+        status = store_transaction_remove(transaction, &keys[index], &previous, &write->error);
+        if (status == BEHALF_OK && !previous.existed)
             status = error_set(&write->error, BEHALF_STORAGE_CORRUPT,
                                "a relationship stands in one index but not in the other");
     }

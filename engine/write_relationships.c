@@ -336,23 +336,12 @@ check_distinct(struct table *seen, const struct update *updates, struct resolved
 
 /* --- changing the transaction --- */
 
-/* Whether what stood at the key when the transaction began is there for readers: a relationship
- * that has expired is not, swept or not. */
-static enum status
-was_there(const struct write_group *group, const struct store_transaction *transaction,
-          const struct edge_key *key, bool *there, struct error *error)
+/* Whether readers had the relationship: one that has expired they have not, swept or not. */
+static bool
+was_there(const struct write_group *group, const struct store_previous *previous)
 {
-    const struct store_snapshot *snapshot = store_transaction_snapshot(transaction);
-    struct edge edge = {.expires_at = 0};
-    struct buffer context;
-    enum status status;
-
-    buffer_init(&context);
-    status = store_edge_find(snapshot, store_snapshot_head(snapshot), key, &edge, &context, there,
-                             error);
-    buffer_release(&context);
-    *there = *there && (edge.expires_at == 0 || edge.expires_at > group->time.now);
-    return status;
+    return previous->existed &&
+           (previous->expires_at == 0 || previous->expires_at > group->time.now);
 }
 
 /* A name that was never stored has no edge to remove, and is not stored for that. */
@@ -362,6 +351,7 @@ apply_delete(const struct write_group *group, struct store_transaction *transact
              struct edge_key *key, bool *deleted, struct error *error)
 {
     const struct store_snapshot *snapshot = store_transaction_snapshot(transaction);
+    struct store_previous previous;
     bool found = false;
     enum status status =
         store_node_find(snapshot, resolved->resource_type, update->relationship.resource.id,
@@ -376,9 +366,10 @@ apply_delete(const struct write_group *group, struct store_transaction *transact
                                  &key->subject, &found, error);
     if (status != BEHALF_OK || !found)
         return status;
-    status = store_transaction_remove(transaction, key, &found, error);
-    return status == BEHALF_OK && found ? was_there(group, transaction, key, deleted, error)
-                                        : status;
+    status = store_transaction_remove(transaction, key, &previous, error);
+    if (status == BEHALF_OK)
+        *deleted = was_there(group, &previous);
+    return status;
 }
 
 static enum status
@@ -391,7 +382,7 @@ apply_put(const struct write_group *group, struct store_transaction *transaction
         .caveat = resolved->caveat,
         .context = resolved->context,
     };
-    bool existed = false;
+    struct store_previous previous;
     enum status status =
         store_transaction_node(transaction, resolved->resource_type,
                                update->relationship.resource.id, &key->resource, error);
@@ -403,11 +394,8 @@ apply_put(const struct write_group *group, struct store_transaction *transaction
                                         update->relationship.subject.id, &key->subject, error);
     edge.key = *key;
     if (status == BEHALF_OK)
-        status = store_transaction_put(transaction, &edge, &existed, error);
-    if (status != BEHALF_OK || update->op == UPDATE_TOUCH || !existed)
-        return status;
-    status = was_there(group, transaction, key, &existed, error);
-    if (status != BEHALF_OK || !existed)
+        status = store_transaction_put(transaction, &edge, &previous, error);
+    if (status != BEHALF_OK || update->op == UPDATE_TOUCH || !was_there(group, &previous))
         return status;
     refuse_update(update, BEHALF_ATTEMPT_TO_RECREATE_RELATIONSHIP,
                   "cannot create a relationship that exists:", error);

@@ -26,10 +26,10 @@ write_sweep(struct write_group *group, struct store_transaction *transaction,
         return error_set(&write->error, BEHALF_BUDGET_EXHAUSTED, "no memory left for the sweep");
     status = store_expired(snapshot, group->time.trusted, keys, limit, &count, &write->error);
     for (size_t index = 0; status == BEHALF_OK && index < count; index++) {
-        bool existed = false;
+        struct store_previous previous = {.existed = false};
 
-        status = store_transaction_remove(transaction, &keys[index], &existed, &write->error);
-        if (status == BEHALF_OK && !existed)
+        status = store_transaction_remove(transaction, &keys[index], &previous, &write->error);
+        if (status == BEHALF_OK && !previous.existed)
             status = error_set(&write->error, BEHALF_STORAGE_CORRUPT,
                                "a relationship stands among the expirations but in no index");
     }

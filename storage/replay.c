@@ -11,7 +11,7 @@ record_apply(struct store_transaction *transaction, const struct changelog_recor
              struct error *error)
 {
     enum status status = BEHALF_OK;
-    bool existed;
+    struct store_previous previous;
 
     /* An entry may come from outside, so an edge that stands in it twice is an error here, not the
      * broken promise of a caller that the transaction asserts. */
@@ -27,10 +27,10 @@ record_apply(struct store_transaction *transaction, const struct changelog_recor
         status = transaction_adopt_node(transaction, record->node, record->bytes, error);
         break;
     case CHANGELOG_PUT:
-        status = store_transaction_put(transaction, &record->edge, &existed, error);
+        status = store_transaction_put(transaction, &record->edge, &previous, error);
         break;
     case CHANGELOG_REMOVE:
-        status = store_transaction_remove(transaction, &record->edge.key, &existed, error);
+        status = store_transaction_remove(transaction, &record->edge.key, &previous, error);
         break;
     case CHANGELOG_SCHEMA:
         status = store_transaction_schema(transaction, record->bytes, error);

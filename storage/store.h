@@ -202,13 +202,21 @@ enum status store_transaction_node(struct store_transaction *transaction, uint16
                                    struct slice id, uint64_t *node,
                                    struct error *error) BEHALF_MUST_USE;
 
-/* Writes an edge (created_revision is ignored and becomes this transaction's). *existed says
- * whether the same key was there before; the superseded value goes to history; an edge that is
- * already exactly so changes nothing. One key at most once per transaction (asserted). */
+/* The edge that a key had before a transaction changed it. An edge that has expired exists until it
+ * is swept: whether it still counts is for the caller to say, who knows the time. */
+struct store_previous {
+    bool existed;
+    int64_t expires_at; /* 0 = never, or there was none */
+};
+
+/* Writes an edge (created_revision is ignored and becomes this transaction's). The superseded value
+ * goes to history; an edge that is already exactly so changes nothing. One key at most once per
+ * transaction (asserted). *previous is unchanged on an error. */
 enum status store_transaction_put(struct store_transaction *transaction, const struct edge *edge,
-                                  bool *existed, struct error *error) BEHALF_MUST_USE;
+                                  struct store_previous *previous,
+                                  struct error *error) BEHALF_MUST_USE;
 enum status store_transaction_remove(struct store_transaction *transaction,
-                                     const struct edge_key *key, bool *existed,
+                                     const struct edge_key *key, struct store_previous *previous,
                                      struct error *error) BEHALF_MUST_USE;
 enum status store_transaction_schema(struct store_transaction *transaction, struct slice text,
                                      struct error *error) BEHALF_MUST_USE;

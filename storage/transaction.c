@@ -445,8 +445,8 @@ edge_read(struct store_transaction *transaction, const char bytes[EDGE_KEY_SIZE]
 }
 
 enum status
-store_transaction_put(struct store_transaction *transaction, const struct edge *edge, bool *existed,
-                      struct error *error)
+store_transaction_put(struct store_transaction *transaction, const struct edge *edge,
+                      struct store_previous *previous, struct error *error)
 {
     struct store_change change = {
         .key = edge->key, .caveat = edge->caveat, .expires_at = edge->expires_at};
@@ -467,7 +467,7 @@ store_transaction_put(struct store_transaction *transaction, const struct edge *
     buffer_clear(&transaction->tail);
     edge_tail_encode(edge, &transaction->tail);
     tail = buffer_slice(&transaction->tail);
-    *existed = found;
+    *previous = (struct store_previous){found, old.expires_at};
     if (found) {
         struct slice value = buffer_slice(&transaction->value);
 
@@ -488,7 +488,7 @@ store_transaction_put(struct store_transaction *transaction, const struct edge *
 
 enum status
 store_transaction_remove(struct store_transaction *transaction, const struct edge_key *key,
-                         bool *existed, struct error *error)
+                         struct store_previous *previous, struct error *error)
 {
     const struct store_change change = {.key = *key, .removed = true};
     struct transaction_edge pending = {.expires_at = 0};
@@ -508,7 +508,7 @@ store_transaction_remove(struct store_transaction *transaction, const struct edg
         count_add(transaction, &old, -1);
         change_add(transaction, &change, &pending);
     }
-    *existed = found;
+    *previous = (struct store_previous){found, old.expires_at};
     return BEHALF_OK;
 }
 

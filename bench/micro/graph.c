@@ -124,7 +124,7 @@ make_edges(struct bench *bench)
     struct store_transaction *transaction = begin(bench);
     struct error error;
     uint32_t pending = 0;
-    bool existed;
+    struct store_previous previous;
 
     for (uint32_t resource = 0; resource < bench->resource_count; resource++) {
         for (uint32_t subject = 0; subject < bench->set_size; subject++) {
@@ -132,7 +132,7 @@ make_edges(struct bench *bench)
                                         .subject = bench->subjects[2 * subject],
                                         .relation = bench->relation}};
 
-            must(store_transaction_put(transaction, &edge, &existed, &error), &error);
+            must(store_transaction_put(transaction, &edge, &previous, &error), &error);
             if (++pending % CHANGES_PER_TRANSACTION == 0) {
                 commit(bench, transaction);
                 transaction = begin(bench);
@@ -338,7 +338,7 @@ write_once(struct writer *writer)
     struct graph_change changes[CHANGES_PER_WRITE];
     uint64_t published = bench->revision;
     struct error error;
-    bool existed;
+    struct store_previous previous;
 
     for (size_t at = 0; at < CHANGES_PER_WRITE; at++) {
         uint64_t random = next_random(&writer->random);
@@ -351,9 +351,9 @@ write_once(struct writer *writer)
 
         changes[at] = (struct graph_change){.key = edge.key, .removed = random >> 19 & 1};
         if (changes[at].removed)
-            must(store_transaction_remove(transaction, &edge.key, &existed, &error), &error);
+            must(store_transaction_remove(transaction, &edge.key, &previous, &error), &error);
         else
-            must(store_transaction_put(transaction, &edge, &existed, &error), &error);
+            must(store_transaction_put(transaction, &edge, &previous, &error), &error);
     }
     commit(bench, transaction);
     for (size_t at = 0; at < CHANGES_PER_WRITE; at++)
@@ -482,7 +482,7 @@ print_memory(void)
     uint64_t random = 17;
     struct store_transaction *transaction;
     struct error error;
-    bool existed;
+    struct store_previous previous;
 
     store_begin(&bench);
     bench.resources = make_nodes(&bench, bench.resource_type, FILL_RESOURCES);
@@ -497,7 +497,7 @@ print_memory(void)
                         .subject = bench.subjects[(subject + edge * 101) % FILL_SUBJECTS],
                         .relation = bench.relation}};
 
-            must(store_transaction_put(transaction, &put, &existed, &error), &error);
+            must(store_transaction_put(transaction, &put, &previous, &error), &error);
         }
         if (at % 100 == 99) {
             commit(&bench, transaction);

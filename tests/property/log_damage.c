@@ -83,7 +83,7 @@ grant(struct store *store, unsigned number)
     uint16_t document = 0;
     uint16_t user = 0;
     uint64_t revision = 0;
-    bool existed = false;
+    struct store_previous previous = {.existed = false};
     char id[16];
 
     (void)snprintf(id, sizeof id, "%u", number);
@@ -95,7 +95,7 @@ grant(struct store *store, unsigned number)
     MUST(store_transaction_node(transaction, document, slice_of("plan"), &edge.key.resource,
                                 &error));
     MUST(store_transaction_node(transaction, user, slice_of(id), &edge.key.subject, &error));
-    MUST(store_transaction_put(transaction, &edge, &existed, &error));
+    MUST(store_transaction_put(transaction, &edge, &previous, &error));
     MUST(store_transaction_commit(transaction, env_wall_ns(env_system()), &revision, &error));
 }
 

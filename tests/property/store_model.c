@@ -309,11 +309,11 @@ cell_write(struct world *world, struct store_transaction *transaction, size_t in
     struct error error = {.message = ""};
     struct edge edge = {.key = cell_key(world, index)};
     char context;
-    bool existed;
+    struct store_previous previous;
 
     if (below(world, 3) == 0) {
-        MUST(store_transaction_remove(transaction, &edge.key, &existed, &error));
-        EXPECT(existed == (before->created != 0));
+        MUST(store_transaction_remove(transaction, &edge.key, &previous, &error));
+        EXPECT(previous.existed == (before->created != 0));
         cell->created = 0;
         return;
     }
@@ -324,8 +324,8 @@ cell_write(struct world *world, struct store_transaction *transaction, size_t in
     edge.expires_at = cell->expires_at;
     edge.caveat = cell->caveat;
     edge.context = (struct slice){&context, cell->context != 0 ? 1 : 0};
-    MUST(store_transaction_put(transaction, &edge, &existed, &error));
-    EXPECT(existed == (before->created != 0));
+    MUST(store_transaction_put(transaction, &edge, &previous, &error));
+    EXPECT(previous.existed == (before->created != 0));
     /* An edge that is exactly so already keeps its revision. */
     if (before->created == 0 || before->expires_at != cell->expires_at ||
         before->caveat != cell->caveat || before->context != cell->context)
@@ -401,10 +401,10 @@ sweep_run(struct world *world)
     MUST(store_expired(store_transaction_snapshot(transaction), now, keys, CELLS, &count, &error));
     EXPECT(count == expired);
     for (size_t index = 0; index < count; index++) {
-        bool existed = false;
+        struct store_previous previous = {.existed = false};
 
-        MUST(store_transaction_remove(transaction, &keys[index], &existed, &error));
-        EXPECT(existed);
+        MUST(store_transaction_remove(transaction, &keys[index], &previous, &error));
+        EXPECT(previous.existed);
     }
     store_transaction_sweep(transaction, now);
     MUST(store_transaction_commit(transaction, world->clock, &revision, &error));

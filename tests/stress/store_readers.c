@@ -102,7 +102,7 @@ write_round(uint64_t round)
     uint64_t revision;
     uint16_t type;
     char name[32];
-    bool existed;
+    struct store_previous previous;
 
     MUST(store_transaction_begin(store, &transaction, &error));
     MUST(store_transaction_label(transaction, LABEL_TYPE, slice_of("user"), &type, &error));
@@ -114,8 +114,8 @@ write_round(uint64_t round)
         (void)snprintf(name, sizeof name, "u%" PRIu64, (round + index) % 40);
         MUST(store_transaction_node(transaction, type, slice_of(name), &edge.key.subject, &error));
         edge.key.resource = edge.key.subject;
-        MUST(store_transaction_put(transaction, &edge, &existed, &error));
-        EXPECT(!existed);
+        MUST(store_transaction_put(transaction, &edge, &previous, &error));
+        EXPECT(!previous.existed);
     }
     if (round > 1) {
         (void)snprintf(name, sizeof name, "relation%" PRIu64, round - 1);
@@ -126,8 +126,8 @@ write_round(uint64_t round)
         (void)snprintf(name, sizeof name, "u%" PRIu64, (round - 1 + index) % 40);
         MUST(store_transaction_node(transaction, type, slice_of(name), &edge.key.subject, &error));
         edge.key.resource = edge.key.subject;
-        MUST(store_transaction_remove(transaction, &edge.key, &existed, &error));
-        EXPECT(existed);
+        MUST(store_transaction_remove(transaction, &edge.key, &previous, &error));
+        EXPECT(previous.existed);
     }
     MUST(store_transaction_commit(transaction, (int64_t)round, &revision, &error));
     EXPECT(revision == round);

@@ -125,7 +125,7 @@ graph_store_commit(struct graph_store *graph_store, const struct graph_store_cha
 {
     struct store_transaction *transaction = begin(graph_store);
     struct error error;
-    bool existed;
+    struct store_previous previous;
 
     for (size_t at = 0; at < count; at++) {
         struct edge edge = {
@@ -136,10 +136,10 @@ graph_store_commit(struct graph_store *graph_store, const struct graph_store_cha
         };
 
         if (changes[at].remove)
-            graph_store_must(store_transaction_remove(transaction, &edge.key, &existed, &error),
+            graph_store_must(store_transaction_remove(transaction, &edge.key, &previous, &error),
                              &error, "remove");
         else
-            graph_store_must(store_transaction_put(transaction, &edge, &existed, &error), &error,
+            graph_store_must(store_transaction_put(transaction, &edge, &previous, &error), &error,
                              "put");
     }
     return commit(graph_store, transaction);

@@ -234,7 +234,7 @@ put_edge(struct store_transaction *transaction, const struct relationship *relat
     struct edge edge = {.expires_at = relationship->expires_at};
     struct buffer context = {0};
     struct error error;
-    bool existed;
+    struct store_previous previous;
 
     buffer_init(&context);
     encode_context(relationship->context, &context);
@@ -245,7 +245,7 @@ put_edge(struct store_transaction *transaction, const struct relationship *relat
         put_label(transaction, LABEL_RELATION, relationship->subject.relation);
     edge.caveat = put_label(transaction, LABEL_CAVEAT, relationship->caveat);
     edge.context = buffer_slice(&context);
-    must(store_transaction_put(transaction, &edge, &existed, &error), "put", &error);
+    must(store_transaction_put(transaction, &edge, &previous, &error), "put", &error);
     buffer_release(&context);
 }
 

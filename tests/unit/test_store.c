@@ -45,23 +45,23 @@ Test(store, each_revision_keeps_its_own_state)
     struct store *store = store_test_open(NULL);
     struct store_transaction *transaction = store_test_begin(store);
     struct edge edge = {.key = store_test_key(transaction, "doc:a", "viewer", "user:ann")};
-    bool existed = true;
+    struct store_previous previous = {.existed = true};
 
-    OK(store_transaction_put(transaction, &edge, &existed, &store_error));
-    cr_assert_not(existed);
+    OK(store_transaction_put(transaction, &edge, &previous, &store_error));
+    cr_assert_not(previous.existed);
     cr_assert_eq(store_test_commit(transaction), 1);
     transaction = store_test_begin(store); /* revision 2 changes the value */
     edge.expires_at = 77;
-    OK(store_transaction_put(transaction, &edge, &existed, &store_error));
-    cr_assert(existed);
+    OK(store_transaction_put(transaction, &edge, &previous, &store_error));
+    cr_assert(previous.existed && previous.expires_at == 0);
     cr_assert_eq(store_test_commit(transaction), 2);
     transaction = store_test_begin(store); /* revision 3 removes it */
-    OK(store_transaction_remove(transaction, &edge.key, &existed, &store_error));
-    cr_assert(existed);
+    OK(store_transaction_remove(transaction, &edge.key, &previous, &store_error));
+    cr_assert(previous.existed && previous.expires_at == 77);
     cr_assert_eq(store_test_commit(transaction), 3);
     transaction = store_test_begin(store); /* revision 4 brings it back */
-    OK(store_transaction_put(transaction, &edge, &existed, &store_error));
-    cr_assert_not(existed);
+    OK(store_transaction_put(transaction, &edge, &previous, &store_error));
+    cr_assert_not(previous.existed);
     cr_assert_eq(store_test_commit(transaction), 4);
     cr_assert_eq(since(store, 0, &edge.key), 0);
     cr_assert_eq(since(store, 1, &edge.key), 1);
@@ -108,15 +108,15 @@ Test(store, a_touch_without_change_and_a_delete_of_nothing_take_a_revision_and_w
     struct kv_range history = {.keyspace = KV_HISTORY};
     struct kv_scan *scan;
     struct slice bytes;
-    bool existed = true;
+    struct store_previous previous = {.existed = true};
     size_t count = 9;
 
     (void)store_test_write(store, "doc:a", "viewer", "user:ann");
     transaction = store_test_begin(store);
     cr_assert(store_test_put(transaction, "doc:a", "viewer", "user:ann"));
     absent = store_test_key(transaction, "doc:a", "viewer", "user:bob");
-    OK(store_transaction_remove(transaction, &absent, &existed, &store_error));
-    cr_assert_not(existed);
+    OK(store_transaction_remove(transaction, &absent, &previous, &store_error));
+    cr_assert_not(previous.existed);
     (void)store_transaction_changes(transaction, &count);
     cr_assert_eq(count, 0);
     absent = store_test_key(transaction, "doc:a", "viewer", "user:ann");
@@ -190,13 +190,13 @@ Test(store, a_name_keeps_its_node_when_its_edges_come_and_go)
     struct edge_key key = store_test_key(transaction, "doc:a", "viewer", "user:ann");
     struct buffer name;
     struct store_snapshot *snapshot;
-    bool existed;
+    struct store_previous previous;
 
     buffer_init(&name);
     (void)store_test_put(transaction, "doc:a", "viewer", "user:ann");
     (void)store_test_commit(transaction);
     transaction = store_test_begin(store);
-    OK(store_transaction_remove(transaction, &key, &existed, &store_error));
+    OK(store_transaction_remove(transaction, &key, &previous, &store_error));
     (void)store_test_commit(transaction);
     transaction = store_test_begin(store);
     cr_assert_eq(store_test_node(transaction, "doc", "a"), key.resource);
@@ -323,7 +323,7 @@ Test(store, variants_are_counted_exactly)
     struct store_snapshot *snapshot;
     struct edge edge = {.created_revision = 0};
     struct store_stats stats;
-    bool existed;
+    struct store_previous previous;
 
     (void)store_test_put(transaction, "doc:a", "viewer", "user:ann");
     (void)store_test_put(transaction, "doc:b", "viewer", "user:ann");
@@ -332,11 +332,11 @@ Test(store, variants_are_counted_exactly)
     transaction = store_test_begin(store); /* one of the two becomes an expiring one */
     edge.key = store_test_key(transaction, "doc:a", "viewer", "user:ann");
     edge.expires_at = 5;
-    OK(store_transaction_put(transaction, &edge, &existed, &store_error));
+    OK(store_transaction_put(transaction, &edge, &previous, &store_error));
     (void)store_test_commit(transaction);
     transaction = store_test_begin(store); /* and the wildcard goes */
     edge.key = store_test_key(transaction, "doc:b", "viewer", "user:*");
-    OK(store_transaction_remove(transaction, &edge.key, &existed, &store_error));
+    OK(store_transaction_remove(transaction, &edge.key, &previous, &store_error));
     (void)store_test_commit(transaction);
     snapshot = snapshot_of(store);
     OK(store_variants(snapshot, collect, &variants, &store_error));
@@ -431,14 +431,15 @@ Test(store, reads_behind_the_horizon_expire_and_never_come_short)
     struct store_scan *scan;
     struct edge edge;
     struct edge_key key;
-    bool existed;
+    struct store_previous previous;
+    bool found;
     enum status status;
 
     (void)store_test_write(store, "doc:a", "viewer", "user:ann");
     (void)store_test_write(store, "doc:b", "viewer", "user:ann");
     transaction = store_test_begin(store);
     key = store_test_key(transaction, "doc:a", "viewer", "user:ann");
-    OK(store_transaction_remove(transaction, &key, &existed, &store_error));
+    OK(store_transaction_remove(transaction, &key, &previous, &store_error));
     (void)store_test_commit(transaction);
     snapshot = snapshot_of(store);
     OK(store_scan_open(snapshot, 2, &all, &scan, &store_error));
@@ -452,7 +453,7 @@ Test(store, reads_behind_the_horizon_expire_and_never_come_short)
     cr_assert_eq(status, BEHALF_REVISION_EXPIRED);
     store_scan_close(scan);
     FAILS(store_scan_open(snapshot, 2, &all, &scan, &store_error), BEHALF_REVISION_EXPIRED);
-    FAILS(store_edge_find(snapshot, 2, &key, NULL, NULL, &existed, &store_error),
+    FAILS(store_edge_find(snapshot, 2, &key, NULL, NULL, &found, &store_error),
           BEHALF_REVISION_EXPIRED);
     store_snapshot_close(snapshot);
     cr_assert_eq(store_test_count(store, EDGE_FORWARD, 3), 1);
@@ -470,20 +471,20 @@ Test(store, expired_edges_are_found_for_the_sweeper_oldest_first)
     struct edge_key keys[3];
     struct store_snapshot *snapshot;
     size_t count;
-    bool existed;
+    struct store_previous previous;
 
     edge.key = store_test_key(transaction, "doc:late", "viewer", "user:ann");
     edge.expires_at = 300;
-    OK(store_transaction_put(transaction, &edge, &existed, &store_error));
+    OK(store_transaction_put(transaction, &edge, &previous, &store_error));
     edge.key = store_test_key(transaction, "doc:early", "viewer", "user:ann");
     edge.expires_at = 100;
-    OK(store_transaction_put(transaction, &edge, &existed, &store_error));
+    OK(store_transaction_put(transaction, &edge, &previous, &store_error));
     edge.key = store_test_key(transaction, "doc:moved", "viewer", "user:ann");
-    OK(store_transaction_put(transaction, &edge, &existed, &store_error));
+    OK(store_transaction_put(transaction, &edge, &previous, &store_error));
     (void)store_test_commit(transaction);
     transaction = store_test_begin(store);
     edge.expires_at = 0; /* no longer expiring */
-    OK(store_transaction_put(transaction, &edge, &existed, &store_error));
+    OK(store_transaction_put(transaction, &edge, &previous, &store_error));
     (void)store_test_commit(transaction);
     snapshot = snapshot_of(store);
     OK(store_expired(snapshot, 99, keys, 3, &count, &store_error));
@@ -520,12 +521,12 @@ Test(store, a_transaction_lists_what_it_changed)
     const struct store_change *changes;
     struct edge_key gone;
     size_t count = 0;
-    bool existed;
+    struct store_previous previous;
 
     (void)store_test_write(store, "doc:a", "viewer", "user:ann");
     transaction = store_test_begin(store);
     gone = store_test_key(transaction, "doc:a", "viewer", "user:ann");
-    OK(store_transaction_remove(transaction, &gone, &existed, &store_error));
+    OK(store_transaction_remove(transaction, &gone, &previous, &store_error));
     (void)store_test_put(transaction, "doc:a", "viewer", "user:bob");
     changes = store_transaction_changes(transaction, &count);
     cr_assert_eq(count, 2);
@@ -578,7 +579,7 @@ Test(store, fan_outs_beyond_sixteen_bits_are_complete)
     struct edge_key key = store_test_key(transaction, "doc:wide", "viewer", "user:0");
     uint64_t revisions[BEHALF_COUNT_OF(sizes)];
     size_t written = 0;
-    bool found;
+    struct store_previous previous;
 
     for (size_t index = 0; index < BEHALF_COUNT_OF(sizes); index++) {
         if (transaction == NULL)
@@ -590,7 +591,7 @@ Test(store, fan_outs_beyond_sixteen_bits_are_complete)
             (void)snprintf(id, sizeof id, "%zu", written);
             OK(store_transaction_node(transaction, user, slice_of(id), &edge.key.subject,
                                       &store_error));
-            OK(store_transaction_put(transaction, &edge, &found, &store_error));
+            OK(store_transaction_put(transaction, &edge, &previous, &store_error));
         }
         revisions[index] = store_test_commit(transaction);
         transaction = NULL;

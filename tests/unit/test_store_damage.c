@@ -19,7 +19,7 @@ prepare(void)
 {
     struct store_transaction *transaction;
     struct edge edge = {.expires_at = 9};
-    bool existed;
+    struct store_previous previous;
 
     OK(kv_open_memory(&below, &store_error));
     open_over();
@@ -27,13 +27,13 @@ prepare(void)
     (void)store_test_put(transaction, "doc:a", "viewer", "user:ann");
     (void)store_test_put(transaction, "doc:a", "viewer", "user:bob");
     edge.key = store_test_key(transaction, "doc:a", "viewer", "user:cid");
-    OK(store_transaction_put(transaction, &edge, &existed, &store_error));
+    OK(store_transaction_put(transaction, &edge, &previous, &store_error));
     OK(store_transaction_schema(transaction, slice_of("text"), &store_error));
     store_transaction_request(transaction, slice_of("key"), (const uint8_t[DIGEST_SIZE]){1});
     (void)store_test_commit(transaction);
     transaction = store_test_begin(store);
     edge.key = store_test_key(transaction, "doc:a", "viewer", "user:bob");
-    OK(store_transaction_remove(transaction, &edge.key, &existed, &store_error));
+    OK(store_transaction_remove(transaction, &edge.key, &previous, &store_error));
     (void)store_test_commit(transaction);
     OK(store_verify(store, &store_error));
 }

@@ -24,7 +24,7 @@ prepare(void)
     struct store *store = NULL;
     struct store_transaction *transaction;
     struct edge edge = {.expires_at = 9};
-    bool existed;
+    struct store_previous previous;
 
     control = (struct kv_fault){.status = BEHALF_STORAGE_FAILED};
     OK(kv_open_memory(&below, &store_error));
@@ -38,9 +38,9 @@ prepare(void)
     (void)store_test_commit(transaction);
     transaction = store_test_begin(store);
     edge.key = store_test_key(transaction, "doc:b", "viewer", "user:bob");
-    OK(store_transaction_put(transaction, &edge, &existed, &store_error));
+    OK(store_transaction_put(transaction, &edge, &previous, &store_error));
     edge.key = store_test_key(transaction, "doc:b", "viewer", "user:ann");
-    OK(store_transaction_remove(transaction, &edge.key, &existed, &store_error));
+    OK(store_transaction_remove(transaction, &edge.key, &previous, &store_error));
     (void)store_test_put(transaction, "doc:c", "viewer", "user:ann");
     (void)store_test_commit(transaction);
     store_close(store);
@@ -125,7 +125,7 @@ write_once(struct store *store, const char *subject)
     uint64_t revision;
     uint16_t type = 0;
     uint16_t relation = 0;
-    bool existed;
+    struct store_previous previous;
     enum status status = store_transaction_begin(store, &transaction, &store_error);
 
     if (status != BEHALF_OK)
@@ -138,7 +138,7 @@ write_once(struct store *store, const char *subject)
         status = store_transaction_node(transaction, type, slice_of(subject), &node, &store_error);
     edge.key = (struct edge_key){node, node, relation, LABEL_NONE};
     if (status == BEHALF_OK)
-        status = store_transaction_put(transaction, &edge, &existed, &store_error);
+        status = store_transaction_put(transaction, &edge, &previous, &store_error);
     if (status == BEHALF_OK)
         status = store_transaction_schema(transaction, slice_of("new"), &store_error);
     if (status != BEHALF_OK) {
@@ -267,7 +267,7 @@ write_many(struct store *store, unsigned from, unsigned to, bool remove)
     for (unsigned at = from; at < to; at++) {
         char resource[16];
         struct edge_key key;
-        bool existed = false;
+        struct store_previous previous = {.existed = false};
 
         (void)snprintf(resource, sizeof resource, "doc:%u", at);
         if (!remove) {
@@ -275,8 +275,8 @@ write_many(struct store *store, unsigned from, unsigned to, bool remove)
             continue;
         }
         key = store_test_key(transaction, resource, "viewer", "user:ann");
-        OK(store_transaction_remove(transaction, &key, &existed, &store_error));
-        cr_assert(existed);
+        OK(store_transaction_remove(transaction, &key, &previous, &store_error));
+        cr_assert(previous.existed);
     }
     (void)store_test_commit(transaction);
 }

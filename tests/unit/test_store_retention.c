@@ -30,14 +30,14 @@ write_turns(struct store *store, unsigned from, unsigned to)
         struct store_transaction *transaction = store_test_begin(store);
         struct edge_key key;
         char subject[32];
-        bool existed = true;
+        struct store_previous previous = {.existed = true};
 
         store_test_wall_ns = START + turn * SECOND;
         if (turn > 1) {
             (void)snprintf(subject, sizeof subject, "user:%u", turn - 1);
             key = store_test_key(transaction, "doc:a", "viewer", subject);
-            OK(store_transaction_remove(transaction, &key, &existed, &store_error));
-            cr_assert(existed);
+            OK(store_transaction_remove(transaction, &key, &previous, &store_error));
+            cr_assert(previous.existed);
         }
         (void)snprintf(subject, sizeof subject, "user:%u", turn);
         (void)store_test_put(transaction, "doc:a", "viewer", subject);

@@ -148,10 +148,10 @@ store_test_put(struct store_transaction *transaction, const char *resource, cons
                const char *subject)
 {
     struct edge edge = {.key = store_test_key(transaction, resource, relation, subject)};
-    bool existed = false;
+    struct store_previous previous = {.existed = false};
 
-    OK(store_transaction_put(transaction, &edge, &existed, &store_error));
-    return existed;
+    OK(store_transaction_put(transaction, &edge, &previous, &store_error));
+    return previous.existed;
 }
 
 uint64_t

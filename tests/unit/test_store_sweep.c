@@ -14,7 +14,7 @@ open_with_three(const char *path)
     struct store *store = store_test_open(path);
     struct store_transaction *transaction = store_test_begin(store);
     struct edge edges[3] = {{.expires_at = 200}, {.expires_at = 100}, {.expires_at = 0}};
-    bool existed;
+    struct store_previous previous;
 
     late = store_test_key(transaction, "doc:late", "viewer", "user:ann");
     soon = store_test_key(transaction, "doc:soon", "viewer", "user:ann");
@@ -23,7 +23,7 @@ open_with_three(const char *path)
     edges[1].key = soon;
     edges[2].key = ever;
     for (size_t index = 0; index < BEHALF_COUNT_OF(edges); index++)
-        OK(store_transaction_put(transaction, &edges[index], &existed, &store_error));
+        OK(store_transaction_put(transaction, &edges[index], &previous, &store_error));
     (void)store_test_commit(transaction);
     return store;
 }
@@ -33,10 +33,10 @@ sweep(struct store *store, const struct edge_key *key, int64_t time_ns, bool wit
 {
     struct store_transaction *transaction = store_test_begin(store);
     uint64_t revision;
-    bool existed;
+    struct store_previous previous;
 
-    OK(store_transaction_remove(transaction, key, &existed, &store_error));
-    cr_assert(existed);
+    OK(store_transaction_remove(transaction, key, &previous, &store_error));
+    cr_assert(previous.existed);
     store_transaction_sweep(transaction, time_ns);
     if (with_metadata)
         store_transaction_metadata(transaction, slice_of("{}"));

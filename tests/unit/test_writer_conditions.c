@@ -328,6 +328,33 @@ Test(writer_conditions, a_write_counts_what_its_deletes_found)
     rig_close(&rig);
 }
 
+Test(writer_conditions, each_update_reads_its_relationship_once)
+{
+    static const char *const updates[] = {
+        "create document:1#viewer@user:a", "touch document:1#viewer@user:a[office]",
+        "delete document:1#viewer@user:a", "delete document:1#viewer@user:a", /* finds nothing */
+    };
+    struct rig rig;
+
+    open_conditions(&rig);
+    for (size_t index = 0; index < BEHALF_COUNT_OF(updates); index++) {
+        unsigned before = rig_edge_reads(&rig);
+
+        expect(&rig, updates[index], BEHALF_OK, NULL);
+        cr_assert_eq(rig_edge_reads(&rig) - before, 1, "%s", updates[index]);
+    }
+    expect(&rig, expiring(&rig, "create document:1#viewer@user:a", HOUR), BEHALF_OK, NULL);
+    rig_pass(&rig, HOUR);
+    for (size_t index = 0; index < 2; index++) {
+        unsigned before = rig_edge_reads(&rig);
+
+        expect(&rig, "create document:1#viewer@user:a",
+               index == 0 ? BEHALF_OK : BEHALF_ATTEMPT_TO_RECREATE_RELATIONSHIP, NULL);
+        cr_assert_eq(rig_edge_reads(&rig) - before, 1, "create %zu", index);
+    }
+    rig_close(&rig);
+}
+
 Test(writer_conditions, a_touch_replaces_caveat_context_and_expiration)
 {
     static const char *const states[] = {

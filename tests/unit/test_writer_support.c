@@ -31,6 +31,7 @@ struct rig_storage {
     atomic_bool fail_syncs;
     atomic_bool fail_writes;
     atomic_uint syncs;
+    atomic_uint edge_reads;
 };
 
 static struct rig_storage *
@@ -68,6 +69,8 @@ static enum status
 pass_get(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace keyspace,
          struct slice key, struct buffer *value, bool *found, struct error *error)
 {
+    if (keyspace == KV_FORWARD)
+        atomic_fetch_add(&storage_of(kv)->edge_reads, 1);
     return kv_get(storage_of(kv)->inner, snapshot, keyspace, key, value, found, error);
 }
 
@@ -137,6 +140,12 @@ unsigned
 rig_syncs(struct rig *rig)
 {
     return atomic_load(&rig->storage->syncs);
+}
+
+unsigned
+rig_edge_reads(struct rig *rig)
+{
+    return atomic_load(&rig->storage->edge_reads);
 }
 
 /* --- opening --- */

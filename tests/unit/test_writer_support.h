@@ -44,6 +44,8 @@ uint64_t rig_sweep(struct rig *rig, uint32_t limit);
 void rig_fail_syncs(struct rig *rig, bool fail);
 void rig_fail_writes(struct rig *rig, bool fail);
 unsigned rig_syncs(struct rig *rig);
+/* Edges that were read from storage one by one. */
+unsigned rig_edge_reads(struct rig *rig);
 
 /* Lines of "create|touch|delete RELATIONSHIP". */
 struct update *rig_updates(struct rig *rig, const char *text, size_t *count);
