@@ -277,6 +277,7 @@ run_helper(struct engine_job *job, struct engine_worker *worker)
     struct error error;
     enum status status;
 
+    (void)arena_was_refused(); /* of what this thread did before */
     graph_view_init(&view, asked->graph, asked->store, asked->revision, asked->now, true, &budget);
     arena_reset(&worker->scratch, LIMIT_CHECK_ARENA);
     status = init_hand(&hand, frontier, &view, &worker->scratch, &error);

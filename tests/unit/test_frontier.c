@@ -531,6 +531,70 @@ Test(frontier, a_fault_met_by_a_helper_is_the_error_of_the_question)
     expect_alone("out", "wide", "view", false);
 }
 
+/* --- what a thread of the pool was refused --- */
+
+static pthread_barrier_t all_workers;
+static atomic_uint refused_workers;
+
+/* One for each thread of the pool: none takes a second before all have one. */
+static void
+run_refused(struct engine_job *job, struct engine_worker *worker)
+{
+    struct arena arena;
+
+    (void)job;
+    (void)worker;
+    arena_init_request(&arena, SIZE_MAX / 2);
+    cr_assert_null(arena_take(&arena, 2 * ARENA_FIRST_CHUNK));
+    arena_release(&arena);
+    (void)pthread_barrier_wait(&all_workers);
+}
+
+static void
+run_asked(struct engine_job *job, struct engine_worker *worker)
+{
+    (void)job;
+    (void)worker;
+    atomic_fetch_add(&refused_workers, arena_was_refused());
+    (void)pthread_barrier_wait(&all_workers);
+}
+
+static void
+on_all_workers(void (*run)(struct engine_job *, struct engine_worker *))
+{
+    struct engine_job jobs[WORKERS];
+    struct error error;
+
+    for (unsigned at = 0; at < WORKERS; at++) {
+        jobs[at] = (struct engine_job){.run = run};
+        /* No class of requests is given all threads. */
+        cr_assert_eq(engine_submit(side.engine, at == 0 ? ENGINE_CLASS_LOOKUP : ENGINE_CLASS_CHECK,
+                                   &jobs[at], &error),
+                     BEHALF_OK);
+    }
+    (void)pthread_barrier_wait(&all_workers);
+}
+
+/* Whether one helped in time is chance, so it is tried until one has. */
+Test(frontier, a_helper_forgets_what_its_thread_was_refused_before)
+{
+    unsigned refused = WORKERS;
+
+    open_world(plain_schema, 1);
+    pthread_barrier_init(&all_workers, NULL, WORKERS + 1);
+    for (unsigned round = 0; round < 200 && refused == WORKERS; round++) {
+        arena_bound_requests(0);
+        on_all_workers(run_refused);
+        arena_bound_requests(SIZE_MAX);
+        expect_alone("out", "wide", "view", false);
+        atomic_store(&refused_workers, 0);
+        on_all_workers(run_asked);
+        refused = atomic_load(&refused_workers);
+    }
+    cr_assert_lt(refused, WORKERS);
+    pthread_barrier_destroy(&all_workers);
+}
+
 /* --- a pool full of them --- */
 
 struct wide_job {
