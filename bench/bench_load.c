@@ -225,13 +225,19 @@ bench_load(const struct bench_options *options, const struct workload *workload,
 {
     struct load load = {.options = options};
     enum bench_exit outcome = write_schema(options, workload);
+    bool unread;
 
     if (outcome != BENCH_OK)
         return outcome;
     if (!workload_reader_open(&load.reader, workload))
         return BENCH_USAGE;
     run_threads(&load, result);
+    unread = workload_reader_failed(&load.reader);
     workload_reader_close(&load.reader);
+    if (unread) {
+        complain(NULL, "cannot read the relationships of the workload to their end");
+        return BENCH_USAGE;
+    }
     if (!atomic_load(&load.failed))
         return BENCH_OK;
     complain(load.error.hint, "cannot load: %s %s", load.error.message, load.error.reason);

@@ -148,18 +148,29 @@ remove_directory(const char *directory)
         (void)fts_close(walk);
 }
 
+/* A hang-up that is ignored (nohup) stays so: blocked, it would be waited for all the same. */
+static sigset_t
+ending_signals(void)
+{
+    struct sigaction hang_up;
+    sigset_t signals;
+
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGTERM);
+    if (sigaction(SIGHUP, NULL, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN)
+        (void)sigaddset(&signals, SIGHUP);
+    return signals;
+}
+
 /* Waits for the signals that ask the program to end, so that nothing is left behind then either. */
 static void *
 clean_up_on_signal(void *context)
 {
     struct bench_server *server = context;
-    sigset_t signals;
+    sigset_t signals = ending_signals();
     int number;
 
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGINT);
-    (void)sigaddset(&signals, SIGTERM);
-    (void)sigaddset(&signals, SIGHUP);
     (void)sigwait(&signals, &number);
     if (server->process > 0)
         (void)kill(server->process, SIGKILL);
@@ -170,12 +181,8 @@ clean_up_on_signal(void *context)
 static bool
 watch_signals(struct bench_server *server)
 {
-    sigset_t signals;
+    sigset_t signals = ending_signals();
 
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGINT);
-    (void)sigaddset(&signals, SIGTERM);
-    (void)sigaddset(&signals, SIGHUP);
     server->watched = pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0 &&
                       pthread_create(&server->watcher, NULL, clean_up_on_signal, server) == 0;
     return server->watched;

@@ -298,6 +298,12 @@ workload_reader_next(struct workload_reader *reader, struct buffer *out)
     return out->size > 0;
 }
 
+bool
+workload_reader_failed(const struct workload_reader *reader)
+{
+    return reader->file != NULL && ferror(reader->file) != 0;
+}
+
 /* --- saving ----------------------------------------------------------------------------------- */
 
 static bool
@@ -329,6 +335,7 @@ write_relationships(struct workload_reader *reader, const char *path)
     buffer_init(&lines);
     while (good && workload_reader_next(reader, &lines))
         good = fwrite(lines.data, 1, lines.size, file) == lines.size;
+    good = good && !workload_reader_failed(reader);
     buffer_release(&lines);
     problem = errno;
     if (fclose(file) != 0 && good)

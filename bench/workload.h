@@ -82,8 +82,10 @@ bool workload_reader_open(struct workload_reader *reader,
                           const struct workload *workload) BEHALF_MUST_USE;
 void workload_reader_close(struct workload_reader *reader);
 
-/* Puts the next lines, whole ones, in place of what `out` holds. False at the end. */
+/* Puts the next lines, whole ones, in place of what `out` holds. False at the end, or when the file
+ * cannot be read: workload_reader_failed tells. */
 bool workload_reader_next(struct workload_reader *reader, struct buffer *out) BEHALF_MUST_USE;
+bool workload_reader_failed(const struct workload_reader *reader);
 
 /* --- lines --- */
 

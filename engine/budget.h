@@ -50,8 +50,8 @@ budget_memory_refused(struct error *error)
 }
 
 /* Describes that the request's memory, the other half of its budget, is spent, or that others left
- * it none: the one place that tells them apart, on the thread that was refused. In the header, so
- * that analyzers see that it is never BEHALF_OK. */
+ * it none; on the thread that was refused. Where memory is missed otherwise, dispatch.c tells them
+ * apart for the whole reply. In the header, so that analyzers see that it is never BEHALF_OK. */
 static inline enum status
 budget_memory_spent(struct error *error)
 {

@@ -232,6 +232,7 @@ decide_item(struct snapshot *snapshot, struct shared_eval *shared, const struct 
 
     if (!snapshot->budget.is_inline)
         budget_renew(&snapshot->budget, LIMIT_CHECK_EDGES);
+    (void)arena_was_refused(); /* what an item before was refused is not this one's */
     status = bind_question(snapshot, check, &question, &problem);
     if (status == BEHALF_OK)
         status = decide_shared(snapshot, shared, &question, &verdict, &problem);

@@ -103,6 +103,8 @@ caveat_value(const struct condition_scope *scope, const struct schema_caveat *ca
      * the request. */
     if (status == BEHALF_BUDGET_EXHAUSTED && result.too_long)
         status = problem.status = BEHALF_CAVEAT_EVALUATION_ERROR;
+    else if (status == BEHALF_BUDGET_EXHAUSTED && arena_was_refused())
+        return budget_memory_refused(error);
     if (status == BEHALF_CAVEAT_EVALUATION_ERROR || status == BEHALF_CAVEAT_PARAMETER_TYPE_ERROR)
         return fault_value(scope, &problem, value, error);
     if (status != BEHALF_OK) {

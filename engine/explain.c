@@ -153,7 +153,7 @@ print_residual(struct builder *builder, const struct caveat *caveat, struct slic
         return keep_text(builder, &out, text, error);
     buffer_release(&out);
     /* A text that would take too long is left out like one that is too large. */
-    return status == BEHALF_BUDGET_EXHAUSTED ? BEHALF_OK : status;
+    return budget_may_lack_memory(status) ? BEHALF_OK : status;
 }
 
 static enum status
@@ -449,9 +449,9 @@ build(struct builder *builder, struct error *error)
 
         if (status == BEHALF_OK)
             status = open_node(builder, task, error);
-        if (status == BEHALF_BUDGET_EXHAUSTED && is_unfinished(task->claim))
+        if (budget_may_lack_memory(status) && is_unfinished(task->claim))
             task->node->message = slice_of(too_large);
-        else if (status != BEHALF_OK && status != BEHALF_BUDGET_EXHAUSTED)
+        else if (status != BEHALF_OK && !budget_may_lack_memory(status))
             return status;
     }
     return BEHALF_OK;
@@ -500,5 +500,5 @@ explain(struct snapshot *snapshot, const struct explain_question *question,
         builder.tasks[0].node->message = slice_of(not_smallest);
     if (status == BEHALF_OK)
         status = build(&builder, error);
-    return status == BEHALF_BUDGET_EXHAUSTED ? BEHALF_OK : status;
+    return budget_may_lack_memory(status) ? BEHALF_OK : status;
 }

@@ -861,7 +861,7 @@ make_root(struct search *search, struct error *error)
 static bool
 is_spent(enum status status)
 {
-    return status == BEHALF_BUDGET_EXHAUSTED || status == BEHALF_DEADLINE;
+    return budget_may_lack_memory(status) || status == BEHALF_DEADLINE;
 }
 
 enum status

@@ -164,12 +164,15 @@ dispatch_run(const struct method_context *context, const struct request *request
     size_t body;
     struct error error;
     enum status status;
+    bool refused;
 
     error.status = BEHALF_OK;
     (void)arena_was_refused();
     put_result_head(request->id, out);
     body = out->size;
     status = request->method->run(context, reader_of(request->arguments), out, &error);
+    /* Only of what the method said: a reply that is too large is so again. */
+    refused = status == BEHALF_BUDGET_EXHAUSTED && arena_was_refused();
     if (status == BEHALF_OK && out->size - mark > LIMIT_MESSAGE_SIZE) {
         status = error_set(&error, BEHALF_BUDGET_EXHAUSTED,
                            "the reply would be larger than a message may be (4 MiB)");
@@ -180,7 +183,7 @@ dispatch_run(const struct method_context *context, const struct request *request
     cut_back(out, mark);
     if (status != BEHALF_WOULD_BLOCK)
         status = described(status, &error);
-    if (status == BEHALF_BUDGET_EXHAUSTED && arena_was_refused()) {
+    if (refused) {
         arena_describe_refusal(&error);
         status = BEHALF_OVERLOADED;
     }

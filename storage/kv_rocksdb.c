@@ -316,8 +316,10 @@ background_errors(struct rocks_kv *kv)
 }
 
 /* After some errors of flushes and compactions RocksDB refuses writes until it has recovered, of
- * which it does not tell. An empty batch that is not for the log finds out and touches no file: an
- * append that failed would be one to the log that the next writes need. */
+ * which it does not tell. An empty batch that is not for the log finds out, and appends nothing to
+ * it: an append that failed would be one to the log that the next writes need. What stops RocksDB
+ * without an error of a flush or compaction (it could not begin a new log) is not counted, and is
+ * met by the next write. */
 static bool
 goes_on_writing(struct rocks_kv *kv)
 {

@@ -291,6 +291,37 @@ Test(explain_bounds, of_a_wide_all_as_much_as_fits)
 }
 
 /* The caller has gone, which is noticed after so many edges as the check does not need. */
+/* Other requests may have all the memory by the time that an answer is to be explained. */
+Test(explain_bounds, an_answer_stays_one_however_little_memory_others_leave)
+{
+    struct engine_request request = {.arena = &rig.arena};
+    unsigned cut = 0;
+    size_t whole;
+
+    given();
+    touch_each("group:many#member@group:g", 0, 300, "#member");
+    whole = explanation_count(explain("group:many#member@user:ann", DECISION_DENY));
+    for (size_t bound = 0; bound < (size_t)1024 * 1024; bound += (size_t)16 * 1024) {
+        struct check check = question("group:many#member@user:ann");
+        struct check_result result;
+        struct error error;
+        enum status plain;
+
+        arena_bound_requests(bound);
+        check.explain = false;
+        plain = engine_check(rig.worker, &request, &check, &result, &error);
+        check.explain = true;
+        if (plain == BEHALF_OK) {
+            cr_assert_eq(engine_check(rig.worker, &request, &check, &result, &error), BEHALF_OK,
+                         "%zu bytes: %s", bound, error.message);
+            cr_assert_eq(result.decision, DECISION_DENY);
+            cut += result.explanation == NULL || explanation_count(result.explanation) < whole;
+        }
+    }
+    arena_bound_requests(SIZE_MAX);
+    cr_assert_gt(cut, 0, "memory was never short");
+}
+
 Test(explain_bounds, an_answer_that_cannot_be_explained_stays_an_answer)
 {
     static const char expected[] =
