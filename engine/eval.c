@@ -203,9 +203,11 @@ flat_value(struct eval *eval, uint64_t object, uint32_t member, struct value *va
     };
     struct subject_set *set = arena_take(eval->arena, sizeof *set);
     uint32_t entry = EVAL_NONE;
-    enum status status =
-        set == NULL ? budget_memory_spent(error) : subject_walk(&walk, object, member, error);
+    enum status status;
 
+    if (set == NULL)
+        return budget_memory_spent(error);
+    status = subject_walk(&walk, object, member, error);
     if (status == BEHALF_OK)
         status = add_entry(eval, object, member, &entry, error);
     for (uint32_t at = 0; status == BEHALF_OK && at < walk.found.count; at++) {
