@@ -15,6 +15,13 @@ _Noreturn void check_failed(const char *condition, const char *file, int line);
             check_failed(#condition, __FILE__, __LINE__);                                          \
     } while (0)
 
+/* For analyzers, in functions that must stay as small as they are; it checks nothing. */
+#ifdef __clang_analyzer__
+#define BEHALF_ASSUME(condition) __builtin_assume(condition)
+#else
+#define BEHALF_ASSUME(condition) ((void)0)
+#endif
+
 #define BEHALF_UNREACHABLE() check_failed("unreachable", __FILE__, __LINE__)
 
 #define BEHALF_MUST_USE __attribute__((warn_unused_result))

@@ -91,3 +91,21 @@ budget_spend_slow(struct budget *budget, uint64_t edges, struct error *error)
     budget->edges_until_clock = BUDGET_CLOCK_EDGES;
     return BEHALF_OK;
 }
+
+enum status
+budget_memory_refused(struct error *error)
+{
+    arena_describe_refusal(error);
+    return BEHALF_OVERLOADED;
+}
+
+enum status
+budget_describe_memory(struct error *error)
+{
+    if (arena_was_refused())
+        return budget_memory_refused(error);
+    (void)error_set(error, BEHALF_BUDGET_EXHAUSTED,
+                    "the request needs more memory than its budget allows");
+    error_hint(error, "ask for a narrower resource or subject, or split the request");
+    return BEHALF_BUDGET_EXHAUSTED;
+}

@@ -42,12 +42,9 @@ void budget_renew(struct budget *budget, uint64_t edges);
 enum status budget_spend_slow(struct budget *budget, uint64_t edges,
                               struct error *error) BEHALF_MUST_USE;
 
-static inline enum status
-budget_memory_refused(struct error *error)
-{
-    arena_describe_refusal(error);
-    return BEHALF_OVERLOADED;
-}
+/* The two halves of budget_memory_spent. */
+enum status budget_memory_refused(struct error *error); /* OVERLOADED */
+enum status budget_describe_memory(struct error *error);
 
 /* Describes that the request's memory, the other half of its budget, is spent, or that others left
  * it none; on the thread that was refused. Where memory is missed otherwise, dispatch.c tells them
@@ -55,14 +52,9 @@ budget_memory_refused(struct error *error)
 static inline enum status
 budget_memory_spent(struct error *error)
 {
-    enum status status;
+    enum status status = budget_describe_memory(error);
 
-    if (arena_was_refused())
-        return budget_memory_refused(error);
-    status = error_set(error, BEHALF_BUDGET_EXHAUSTED,
-                       "the request needs more memory than its budget allows");
-
-    error_hint(error, "ask for a narrower resource or subject, or split the request");
+    BEHALF_ASSUME(status != BEHALF_OK);
     return status;
 }
 
