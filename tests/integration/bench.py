@@ -278,11 +278,16 @@ def own_server():
     out, _ = bench("--workload", "one-hop", "--serve", "--json", *QUICK)
     assert rows(json.loads(out))["check"]["verified"] > 0
     assert leftovers() == before
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number, hang_up in ((signal.SIGTERM, signal.SIG_DFL), (signal.SIGINT, signal.SIG_DFL),
+                            (signal.SIGHUP, signal.SIG_DFL), (signal.SIGTERM, signal.SIG_IGN)):
+        inherited = signal.signal(signal.SIGHUP, hang_up)  # as under nohup, or not
         running = lib_process.spawn([BENCH, "--workload", "one-hop", "--serve", "--seconds", "60"],
                                    stdout=subprocess.DEVNULL)
+        signal.signal(signal.SIGHUP, inherited)
         while leftovers() == before:
             time.sleep(0.01)
+        if hang_up == signal.SIG_IGN:
+            running.send_signal(signal.SIGHUP)
         running.send_signal(number)
         assert running.wait(PATIENCE) == 128 + number
         assert leftovers() == before
