@@ -19,6 +19,15 @@ void *memory_copy(const void *bytes, size_t size) __attribute__((returns_nonnull
 
 void memory_free(void *block); /* accepts NULL */
 
+/* Bytes that a block of `size` takes with malloc of glibc: chunks of 16 with 8 bytes of its own. */
+static inline size_t
+memory_block_bytes(size_t size)
+{
+    size_t chunk = (size + 8 + 15) & ~(size_t)15;
+
+    return chunk < 32 ? 32 : chunk;
+}
+
 /* Once, before threads start: large blocks go back to the system when they are freed, and do not
  * raise the size from which a block counts as large. */
 void memory_tune(void);

@@ -172,7 +172,7 @@ engine_worker_new(struct engine *engine, bool may_block)
 
     worker->engine = engine;
     worker->may_block = may_block;
-    arena_init_request(&worker->scratch, LIMIT_CHECK_ARENA);
+    arena_init_request(&worker->scratch, LIMIT_CHECK_SCRATCH);
     pthread_mutex_lock(&engine->lock);
     worker->next = engine->workers;
     engine->workers = worker;

@@ -9,6 +9,7 @@
 #include "base/digest.h"
 #include "engine/request.h"
 #include "engine/token.h"
+#include "graph/limits.h"
 
 /* The members that are open where a node stands: a search tree by the bits of a hash, of which a
  * step copies the way to its own place. Paths share the rest, so it costs the logarithm of the

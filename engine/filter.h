@@ -14,8 +14,8 @@
 #define BEHALF_ENGINE_FILTER_H
 
 #include "base/arena.h"
-#include "engine/binding.h"
-#include "engine/budget.h"
+#include "eval/binding.h"
+#include "graph/budget.h"
 #include "engine/engine.h"
 
 struct filter_scan; /* in the arena */

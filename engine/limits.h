@@ -6,60 +6,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "eval/limits.h"
+
 #ifdef BEHALF_SHRUNK
-#define LIMIT_NARROW_FACTOR 2
-#define LIMIT_CANDIDATES_FIRST UINT32_C(2)
-#define LIMIT_CANDIDATES_GROWTH 2
-#define LIMIT_CANDIDATES_WINDOW UINT32_C(3)
 #define LIMIT_PAGE_CACHE_BYTES ((size_t)2048)
 #define LIMIT_PAGE_WALK_ENTRIES ((size_t)6)
-#define LIMIT_WIDE_EDGES 0
-#define LIMIT_WIDE_KEYS 1
-#define LIMIT_WIDE_SLICE 1
-#define LIMIT_KEY_SET_BUCKETS 1
-#define LIMIT_EDGE_BATCH 1 /* a batch of one edge shows every mistake in resuming a walk */
-#define LIMIT_EDGE_BATCH_GROWN 2
-#define LIMIT_GRAPH_SET_BYTES ((size_t)4096)
-#define LIMIT_GRAPH_PIECE_EDGES 3
-#define LIMIT_GRAPH_PIECE_BYTES ((size_t)256)
 #else
-#define LIMIT_EDGE_BATCH 16         /* edges a walk first takes at a time: most nodes have fewer */
-#define LIMIT_EDGE_BATCH_GROWN 1024 /* and once it has seen that there are many */
-/* Nodes that finding the subject's own side of a wide walk may visit, for each edge walked; and an
- * operand that only confirms candidates, for each of these. */
-#define LIMIT_NARROW_FACTOR 4
-/* What each operand of an intersection is first given to end within, and how that grows until one
- * of them does: nodes visited. */
-#define LIMIT_CANDIDATES_FIRST UINT32_C(1024)
-#define LIMIT_CANDIDATES_GROWTH 8
-/* Resources that a lookup finds at a time, 8 bytes each, however many there are. */
-#define LIMIT_CANDIDATES_WINDOW (UINT32_C(256) * 1024)
 /* What lookups found beyond their pages, kept for the pages that follow: of all, and of one. */
 #define LIMIT_PAGE_CACHE_BYTES ((size_t)32 * 1024 * 1024)
 #define LIMIT_PAGE_WALK_ENTRIES ((size_t)LIMIT_CANDIDATES_WINDOW)
-/* A walk of a plain member that has seen so many edges is a wide one, and is begun anew: about a
- * millisecond, beside which what that costs is little. */
-#define LIMIT_WIDE_EDGES 4096
-#define LIMIT_WIDE_KEYS 256 /* on the frontier: other threads may help */
-#define LIMIT_WIDE_SLICE 64 /* keys that a thread takes at a time: some 10 microseconds */
-#define LIMIT_KEY_SET_BUCKETS 512
-/* Of one set: some two million plain edges, which storage gives within the time of a check. */
-#define LIMIT_GRAPH_SET_BYTES ((size_t)16 * 1024 * 1024)
-/* A larger set of edges is kept in pieces, and a change copies one of them. */
-#define LIMIT_GRAPH_PIECE_EDGES 1024
-#define LIMIT_GRAPH_PIECE_BYTES ((size_t)64 * 1024) /* with the contexts of its edges */
 #endif
 
-/* Caveats, contexts and expirations of the edges of one batch. */
-#define LIMIT_GRAPH_TRAITS ((size_t)64 * 1024 * 1024)
-
 #define LIMIT_CHECK_EDGES UINT64_C(1000000)
-#define LIMIT_CHECK_ARENA ((size_t)16 * 1024 * 1024)
-#define LIMIT_WIDE_ARENA ((size_t)16 * 1024 * 1024) /* of nodes visited, beside LIMIT_CHECK_ARENA */
-#define LIMIT_WIDE_HELPERS 15
+#define LIMIT_CHECK_SCRATCH ((size_t)16 * 1024 * 1024)
 #define LIMIT_CHECK_NS INT64_C(3000000000)
 #define LIMIT_LOOKUP_EDGES UINT64_C(100000000)
-#define LIMIT_LOOKUP_ARENA ((size_t)64 * 1024 * 1024)
+#define LIMIT_LOOKUP_SCRATCH ((size_t)64 * 1024 * 1024)
 #define LIMIT_LOOKUP_NS INT64_C(30000000000)
 
 /* After which a check of the pool gives way to checks that wait: some 100,000 edges. */

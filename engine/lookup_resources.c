@@ -3,8 +3,8 @@
  * same snapshot. Checks are made only for the page asked. What was found beyond it waits for the
  * next page in page_cache.h. */
 #include "base/bytes.h"
-#include "engine/candidates.h"
-#include "engine/eval.h"
+#include "eval/candidates.h"
+#include "eval/eval.h"
 #include "engine/page_cache.h"
 #include "engine/page_room.h"
 #include "engine/request.h"
@@ -49,7 +49,7 @@ refresh_eval(struct page *page)
 {
     struct snapshot *snapshot = page->snapshot;
 
-    arena_reset(&page->memory, LIMIT_CHECK_ARENA);
+    arena_reset(&page->memory, LIMIT_CHECK_SCRATCH);
     eval_init(&page->eval, VALUE_DECISION, snapshot->binding, &snapshot->view, &page->memory,
               &page->subject, page->context);
 }
@@ -266,7 +266,7 @@ find(struct page *page, struct error *error)
 
     page_walk_give(page->kept);
     page->kept = NULL;
-    arena_reset(&page->finding, LIMIT_LOOKUP_ARENA);
+    arena_reset(&page->finding, LIMIT_LOOKUP_SCRATCH);
     status = candidates_find(&candidates, page->target, &page->found, &page->to, error);
     page->found_until = candidates.until;
     note_expiration(page, candidates.until);
@@ -445,8 +445,8 @@ engine_lookup_resources(struct engine_worker *worker, const struct engine_reques
     if (status != BEHALF_OK)
         return status;
     page.key.revision = snapshot.revision;
-    arena_init_request(&page.memory, LIMIT_CHECK_ARENA);
-    arena_init_request(&page.finding, LIMIT_LOOKUP_ARENA);
+    arena_init_request(&page.memory, LIMIT_CHECK_SCRATCH);
+    arena_init_request(&page.finding, LIMIT_LOOKUP_SCRATCH);
     status = answer(&page, lookup, digest, error);
     if (status == BEHALF_OK)
         *result = found;

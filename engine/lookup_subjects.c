@@ -17,7 +17,7 @@
 #include "engine/page_cache.h"
 #include "engine/page_room.h"
 #include "engine/request.h"
-#include "engine/subject_walk.h"
+#include "eval/subject_walk.h"
 #include "engine/token.h"
 
 /* A subject that no request can name: local nodes are numbered from the other end. */
@@ -179,7 +179,7 @@ check_subject(struct answer *answer, uint64_t sequence, struct verdict *verdict,
     enum status status;
 
     subject.node = NODE_WILDCARD(answer->type_label) | sequence;
-    arena_reset(&answer->memory, LIMIT_CHECK_ARENA);
+    arena_reset(&answer->memory, LIMIT_CHECK_SCRATCH);
     eval_init(&eval, VALUE_DECISION, snapshot->binding, &snapshot->view, &answer->memory, &subject,
               answer->context);
     status = eval_node(&eval, answer->resource, answer->member, &value, error);
@@ -706,7 +706,7 @@ engine_lookup_subjects(struct engine_worker *worker, const struct engine_request
     if (status != BEHALF_OK)
         return status;
     answer.key.revision = snapshot.revision;
-    arena_init_request(&answer.memory, LIMIT_CHECK_ARENA);
+    arena_init_request(&answer.memory, LIMIT_CHECK_SCRATCH);
     status = bind_lookup(&answer, lookup, error);
     if (status == BEHALF_OK)
         status = make_page(&answer, digest, &found, error);

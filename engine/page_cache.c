@@ -7,7 +7,6 @@
 
 #include "base/bytes.h"
 #include "base/memory.h"
-#include "engine/slot_table.h"
 
 #define BUCKETS 1024
 #define WALKS_MAX (4 * BUCKETS) /* small ones: a bucket stays short */
@@ -76,7 +75,7 @@ copy_walk(const struct page_walk *walk)
     uint64_t *entries = kept->entries;
 
     kept->walk = *walk;
-    kept->bytes = slot_allocation_bytes(bytes_of(walk));
+    kept->bytes = memory_block_bytes(bytes_of(walk));
     atomic_init(&kept->references, 1);
     for (size_t i = 0; i < PAGE_WALK_LISTS; i++) {
         size_t count = walk->lists[i].count;
@@ -158,7 +157,7 @@ put_in(struct page_cache *cache, struct kept *kept)
 void
 page_cache_keep(struct page_cache *cache, const struct page_walk *walk)
 {
-    size_t bytes = slot_allocation_bytes(bytes_of(walk));
+    size_t bytes = memory_block_bytes(bytes_of(walk));
     struct kept *gone = NULL;
     struct kept **same;
     struct kept *kept;
@@ -221,7 +220,7 @@ page_cache_validate(struct page_cache *cache, const char **reason)
     pthread_mutex_lock(&cache->lock);
     for (const struct kept *kept = cache->oldest; kept != NULL; kept = kept->newer) {
         by_age++;
-        bytes += slot_allocation_bytes(bytes_of(&kept->walk));
+        bytes += memory_block_bytes(bytes_of(&kept->walk));
     }
     for (size_t i = 0; i < BUCKETS; i++)
         for (const struct kept *kept = cache->buckets[i]; kept != NULL; kept = kept->next_in_bucket)

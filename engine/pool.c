@@ -28,17 +28,17 @@ struct class_queue {
 };
 
 struct pool {
+    struct executor executor; /* first: it casts back */
     struct engine *engine;
     pthread_t *threads; /* after those of the jobs one for ENGINE_CLASS_ADMIN */
-    uint32_t thread_count;
     struct deadlines *deadlines;
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t work;
     pthread_cond_t admin; /* jobs of ENGINE_CLASS_ADMIN */
     struct class_queue queues[ENGINE_CLASS_COUNT];
-    enum engine_class last_class; /* that a thread took a job of */
-    struct engine_queued *offers; /* newest last */
+    enum engine_class last_class;  /* that a thread took a job of */
+    struct executor_share *shares; /* offered; newest last */
     uint64_t refused;
     uint64_t expired;
     bool closing;
@@ -98,16 +98,14 @@ take_of_class(struct pool *pool, enum engine_class class, int64_t now_ns)
     return job;
 }
 
-static struct engine_job *
-take_offer(struct pool *pool)
+static struct executor_share *
+take_share(struct pool *pool)
 {
-    struct engine_queued *offer = pool->offers;
+    struct executor_share *share = pool->shares;
 
-    if (offer == NULL)
-        return NULL;
-    pool->offers = offer->next;
-    offer->next = NULL;
-    return job_of(offer);
+    if (share != NULL)
+        pool->shares = share->next;
+    return share;
 }
 
 /* A job that may start now, or NULL: of the class that was not served last, if there is one. */
@@ -125,10 +123,8 @@ take_job(struct pool *pool, enum engine_class *class, int64_t now_ns)
     if (job != NULL) {
         pool->last_class = *class;
         note_wanted(pool);
-        return job;
     }
-    *class = ENGINE_CLASS_COUNT;
-    return take_offer(pool);
+    return job;
 }
 
 static bool
@@ -171,9 +167,31 @@ give_back(struct pool *pool, enum engine_class class, int64_t taken_ns, int64_t 
         pthread_cond_broadcast(&pool->work);
 }
 
-/* Under the lock, which is let go of while the job runs; ENGINE_CLASS_COUNT: it was an offer. The
- * worker is made at the first job, by the thread that uses it: the pool may be started before the
- * engine has anything to serve. */
+/* Made at the first job, by the thread that uses it: the pool may be started before the engine has
+ * anything to serve. Not under the lock. */
+static struct engine_worker *
+worker_of(struct pool *pool, struct engine_worker **worker)
+{
+    if (*worker == NULL)
+        *worker = engine_worker_new(pool->engine, true);
+    return *worker;
+}
+
+/* Under the lock, which is let go of while the share runs. */
+static void
+run_share(struct pool *pool, struct executor_share *share, struct engine_worker **worker)
+{
+    struct arena *scratch;
+
+    pthread_mutex_unlock(&pool->lock);
+    scratch = &worker_of(pool, worker)->scratch;
+    arena_reset(scratch, LIMIT_CHECK_SCRATCH);
+    share->run(share, scratch); /* may free the share */
+    arena_reset(scratch, LIMIT_CHECK_SCRATCH);
+    pthread_mutex_lock(&pool->lock);
+}
+
+/* Under the lock, which is let go of while the job runs. */
 static void
 serve(struct pool *pool, enum engine_class class, struct engine_job *job,
       struct engine_worker **worker, int64_t taken_ns)
@@ -181,12 +199,9 @@ serve(struct pool *pool, enum engine_class class, struct engine_job *job,
     int64_t ended_ns;
 
     pthread_mutex_unlock(&pool->lock);
-    if (*worker == NULL)
-        *worker = engine_worker_new(pool->engine, true);
-    ended_ns = run_job(pool, job, *worker, taken_ns);
+    ended_ns = run_job(pool, job, worker_of(pool, worker), taken_ns);
     pthread_mutex_lock(&pool->lock);
-    if (class != ENGINE_CLASS_COUNT)
-        give_back(pool, class, taken_ns, ended_ns);
+    give_back(pool, class, taken_ns, ended_ns);
 }
 
 static void *
@@ -201,14 +216,16 @@ run_thread(void *argument)
     for (;;) {
         int64_t taken_ns = env_monotonic_ns(pool->engine->env);
         struct engine_job *job = take_job(pool, &class, taken_ns);
+        struct executor_share *share = job == NULL ? take_share(pool) : NULL;
 
-        if (job == NULL) {
-            if (pool->closing && is_drained(pool))
-                break;
+        if (job != NULL)
+            serve(pool, class, job, &worker, taken_ns);
+        else if (share != NULL)
+            run_share(pool, share, &worker);
+        else if (pool->closing && is_drained(pool))
+            break;
+        else
             pthread_cond_wait(&pool->work, &pool->lock);
-            continue;
-        }
-        serve(pool, class, job, &worker, taken_ns);
     }
     pthread_mutex_unlock(&pool->lock);
     engine_worker_free(worker);
@@ -286,6 +303,60 @@ expire_queues(void *owner, int64_t now_ns)
     return next;
 }
 
+/* --- shares --- */
+
+static struct pool *
+pool_of(struct executor *executor)
+{
+    return (struct pool *)executor;
+}
+
+static void
+offer(struct executor *executor, struct executor_share *share)
+{
+    struct pool *pool = pool_of(executor);
+    struct executor_share **end = &pool->shares;
+
+    pthread_mutex_lock(&pool->lock);
+    while (*end != NULL) /* at most LIMIT_WIDE_HELPERS of each wide walk */
+        end = &(*end)->next;
+    share->next = NULL;
+    *end = share;
+    pthread_cond_signal(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static bool
+withdraw(struct executor *executor, struct executor_share *share)
+{
+    struct pool *pool = pool_of(executor);
+    struct executor_share **at = &pool->shares;
+    bool found;
+
+    pthread_mutex_lock(&pool->lock);
+    while (*at != NULL && *at != share)
+        at = &(*at)->next;
+    found = *at != NULL;
+    if (found)
+        *at = share->next;
+    pthread_mutex_unlock(&pool->lock);
+    return found;
+}
+
+static bool
+is_wanted(const struct executor *executor)
+{
+    const struct pool *pool = (const struct pool *)executor;
+
+    return atomic_load_explicit(&pool->wanted, memory_order_relaxed);
+}
+
+struct executor *
+pool_executor(struct pool *pool)
+{
+    return &pool->executor;
+}
+
 /* --- life --- */
 
 static void
@@ -297,9 +368,10 @@ start_threads(struct pool *pool)
     /* Signals are for the thread that waits for them, never for a worker. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (uint32_t at = 0; at <= pool->thread_count; at++) {
-        int failure = pthread_create(&pool->threads[at], NULL,
-                                     at < pool->thread_count ? run_thread : run_admin_thread, pool);
+    for (uint32_t at = 0; at <= pool->executor.thread_count; at++) {
+        int failure =
+            pthread_create(&pool->threads[at], NULL,
+                           at < pool->executor.thread_count ? run_thread : run_admin_thread, pool);
 
         BEHALF_ASSERT(failure == 0);
     }
@@ -314,8 +386,8 @@ pool_new(struct engine *engine, unsigned threads)
 
     if (threads == 0)
         threads = cores > 0 ? (unsigned)cores : 1;
+    pool->executor = (struct executor){threads, offer, withdraw, is_wanted};
     pool->engine = engine;
-    pool->thread_count = threads;
     pool->threads = memory_new_array(threads + 1, sizeof *pool->threads);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
@@ -340,7 +412,7 @@ pool_free(struct pool *pool)
     pthread_cond_broadcast(&pool->work);
     pthread_cond_broadcast(&pool->admin);
     pthread_mutex_unlock(&pool->lock);
-    for (uint32_t at = 0; at <= pool->thread_count; at++)
+    for (uint32_t at = 0; at <= pool->executor.thread_count; at++)
         pthread_join(pool->threads[at], NULL);
     deadlines_free(pool->deadlines);
     BEHALF_ASSERT(is_drained(pool) && pool->queues[ENGINE_CLASS_ADMIN].jobs.length == 0);
@@ -459,52 +531,8 @@ pool_stats_read(struct pool *pool, struct pool_stats *stats)
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* --- offers --- */
-
-void
-pool_offer(struct pool *pool, struct engine_job *job)
-{
-    struct engine_queued **end = &pool->offers;
-
-    pthread_mutex_lock(&pool->lock);
-    while (*end != NULL) /* at most LIMIT_WIDE_HELPERS of each wide walk */
-        end = &(*end)->next;
-    job->queued.next = NULL;
-    *end = &job->queued;
-    pthread_cond_signal(&pool->work);
-    pthread_mutex_unlock(&pool->lock);
-}
-
-bool
-pool_withdraw(struct pool *pool, struct engine_job *job)
-{
-    struct engine_queued **at = &pool->offers;
-    bool found;
-
-    pthread_mutex_lock(&pool->lock);
-    while (*at != NULL && *at != &job->queued)
-        at = &(*at)->next;
-    found = *at != NULL;
-    if (found)
-        *at = job->queued.next;
-    pthread_mutex_unlock(&pool->lock);
-    return found;
-}
-
-bool
-pool_is_wanted(const struct pool *pool)
-{
-    return atomic_load_explicit(&pool->wanted, memory_order_relaxed);
-}
-
 const atomic_bool *
 pool_checks_wait(const struct pool *pool)
 {
     return &pool->checks_wait;
-}
-
-unsigned
-pool_thread_count(const struct pool *pool)
-{
-    return pool->thread_count;
 }

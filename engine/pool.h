@@ -10,17 +10,16 @@
  * whatever runs. Jobs do not submit jobs and wait for them; a job may submit itself again, also
  * while the pool is freed.
  *
- * Beside the queues stand offers: work that somebody does himself, and in which a thread without
- * anything better to do may join. An offer delays no job that waits, and whoever made it never
- * depends on its being taken.
+ * Beside the queues stand shares of work (eval/executor.h), for threads that find no job.
  *
- * Threads: pool_submit and the functions for offers from any thread; jobs run on the pool's
+ * Threads: pool_submit and the executor from any thread; jobs run on the pool's
  * threads, each with its own engine_worker (may_block = true). pool_free runs what is queued, then
  * joins. */
 #ifndef BEHALF_ENGINE_POOL_H
 #define BEHALF_ENGINE_POOL_H
 
 #include "engine/engine.h"
+#include "eval/executor.h"
 
 struct pool;
 
@@ -47,15 +46,9 @@ enum status pool_ask(struct pool *pool, enum engine_class class, const struct en
  * where it is. */
 void pool_abandon(struct pool *pool, struct engine_flow *flow);
 
-/* Offers a job to a thread that has nothing else to do. It is run at most once; its memory has to
- * stay until it was run or withdrawn. */
-void pool_offer(struct pool *pool, struct engine_job *job);
-/* True: the job was not begun and will not be. False: a thread has taken it. */
-bool pool_withdraw(struct pool *pool, struct engine_job *job);
-/* Whether jobs wait for nothing but a thread: who helps should leave. A look, without the lock. */
-bool pool_is_wanted(const struct pool *pool);
+/* Its threads, for who has work that others may join in while they have nothing else to do. */
+struct executor *pool_executor(struct pool *pool);
 /* Whether checks are queued. To be read without the lock, for as long as the pool is there. */
 const atomic_bool *pool_checks_wait(const struct pool *pool);
-unsigned pool_thread_count(const struct pool *pool);
 
 #endif

@@ -142,7 +142,7 @@ name_context(struct namer *namer, struct slice bytes, struct slice *context, str
     struct buffer text;
     enum status status;
 
-    arena_reset(&namer->reading, LIMIT_CHECK_ARENA);
+    arena_reset(&namer->reading, LIMIT_CHECK_SCRATCH);
     status = datum_decode(bytes, &namer->reading, &datum, error);
     if (status != BEHALF_OK)
         return status;
@@ -276,7 +276,7 @@ page_read(struct snapshot *snapshot, const struct relationship_filter *filter,
     if (status != BEHALF_OK)
         return status;
     filter_scan_pay(scan, &snapshot->budget);
-    arena_init(&namer.reading, LIMIT_CHECK_ARENA);
+    arena_init(&namer.reading, LIMIT_CHECK_SCRATCH);
     status = page_fill(page, &namer, scan, error);
     arena_release(&namer.reading);
     filter_scan_close(scan);

@@ -5,7 +5,7 @@
 #ifndef BEHALF_ENGINE_REQUEST_H
 #define BEHALF_ENGINE_REQUEST_H
 
-#include "engine/eval.h"
+#include "eval/eval.h"
 #include "engine/state.h"
 #include "engine/verdict.h"
 

@@ -162,7 +162,8 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
         status = error_set(error, BEHALF_REVISION_UNKNOWN, "the revision has not been reached");
     if (status != BEHALF_OK)
         return status;
-    arena_reset(&worker->scratch, class == REQUEST_CHECK ? LIMIT_CHECK_ARENA : LIMIT_LOOKUP_ARENA);
+    arena_reset(&worker->scratch,
+                class == REQUEST_CHECK ? LIMIT_CHECK_SCRATCH : LIMIT_LOOKUP_SCRATCH);
     /* Field by field: clearing all of it costs as much as a look at the graph. */
     snapshot->engine = engine;
     snapshot->request = request;
@@ -170,7 +171,7 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
     snapshot->older = NULL;
     snapshot->revision = revision;
     snapshot->scratch = &worker->scratch;
-    snapshot->wide = (struct eval_wide){.pool = engine->pool};
+    snapshot->wide = (struct eval_wide){.executor = pool_executor(engine->pool)};
     snapshot->context_names = NULL;
     set_budget(worker, class, snapshot);
     graph_view_init(&snapshot->view, engine->graph, engine->store, revision, 0, worker->may_block,
@@ -193,5 +194,5 @@ snapshot_close(struct snapshot *snapshot)
     eval_wide_release(&snapshot->wide);
     graph_view_release(&snapshot->view);
     binding_unref(snapshot->older);
-    arena_reset(snapshot->scratch, LIMIT_CHECK_ARENA); /* nobody holds memory between requests */
+    arena_reset(snapshot->scratch, LIMIT_CHECK_SCRATCH); /* nobody holds memory between requests */
 }

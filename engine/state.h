@@ -14,14 +14,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "engine/binding.h"
-#include "engine/budget.h"
+#include "eval/binding.h"
+#include "graph/budget.h"
 #include "engine/clock.h"
 #include "engine/engine.h"
-#include "engine/eval_wide.h"
-#include "engine/graph.h"
+#include "eval/eval.h"
+#include "graph/graph.h"
 #include "engine/limits.h"
-#include "engine/names.h"
+#include "graph/names.h"
 
 struct page_cache;
 struct pool;

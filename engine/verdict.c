@@ -1,8 +1,6 @@
 /* verdict.c - decisions, missing names and times of an answer. */
 #include "engine/verdict.h"
 
-#include "engine/eval.h"
-
 /* A name as the answer may keep it: the schema may be gone before the answer is. */
 static enum status
 name_of(struct snapshot *snapshot, uint32_t number, struct slice *name, struct error *error)

@@ -6,7 +6,7 @@
 #define BEHALF_ENGINE_VERDICT_H
 
 #include "engine/state.h"
-#include "engine/value.h"
+#include "eval/eval.h"
 
 struct verdict {
     enum decision decision;

@@ -7,8 +7,8 @@
 #ifndef BEHALF_ENGINE_WRITE_H
 #define BEHALF_ENGINE_WRITE_H
 
-#include "engine/binding.h"
-#include "engine/budget.h"
+#include "eval/binding.h"
+#include "graph/budget.h"
 #include "engine/clock.h"
 #include "engine/engine.h"
 #include "engine/filter.h"

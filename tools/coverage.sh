@@ -54,7 +54,7 @@ END {
     }
     close("sort")
     print ""
-    count = split("base schema storage engine net server client cli", order, " ")
+    count = split("base schema storage graph eval engine net server client cli", order, " ")
     for (i = 1; i <= count; i++) {
         floor = order[i]
         if (!(floor in floor_lines))

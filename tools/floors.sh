@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 2
 
-files=$(find base schema storage engine net server client cli bench \
+files=$(find base schema storage graph eval engine net server client cli bench \
     -name '*.[ch]' -o -name '*.cc' -o -name '*.def' 2>/dev/null | sort)
 [ -n "$files" ] || exit 0
 
@@ -15,7 +15,11 @@ BEGIN {
     sees["base"]        = ""
     sees["schema"]      = "base/"
     sees["storage"]     = "base/"
-    sees["engine"]      = "base/ schema/schema.h schema/caveat.h storage/store.h"
+    graph = "graph/graph.h graph/names.h graph/budget.h graph/prefetch.h graph/limits.h "
+    eval = "eval/eval.h eval/candidates.h eval/subject_walk.h eval/binding.h eval/executor.h eval/limits.h "
+    sees["graph"]       = "base/ storage/store.h"
+    sees["eval"]        = "base/ schema/schema.h schema/caveat.h storage/store.h " graph
+    sees["engine"]      = "base/ schema/schema.h schema/caveat.h storage/store.h " graph eval
     sees["net"]         = "base/ engine/engine.h"
     sees["server"]      = "base/ schema/schema.h storage/store.h engine/engine.h net/server.h"
     sees["client"]      = "base/"
@@ -24,7 +28,7 @@ BEGIN {
     sees["bench"]       = "base/ client/behalf.h"
     sees["bench/micro"] = "base/ bench/ client/behalf.h schema/schema.h schema/caveat.h " \
                           "storage/store.h storage/kv_adapter.h storage/store_internal.h " \
-                          "engine/engine.h engine/graph.h engine/names.h engine/name_cache.h " \
+                          "engine/engine.h graph/graph.h graph/names.h " \
                           "net/server.h net/frame.h net/dispatch.h"
 
     # library header: the files that may include it.

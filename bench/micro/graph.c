@@ -17,8 +17,8 @@
 #include <time.h>
 
 #include "base/memory.h"
-#include "engine/graph.h"
-#include "engine/names.h"
+#include "graph/graph.h"
+#include "graph/names.h"
 #include "storage/store.h"
 
 #define ROUNDS 9

@@ -14,8 +14,8 @@
 
 #include "base/memory.h"
 #include "bench/micro/micro_world.h"
-#include "engine/graph.h"
-#include "engine/names.h"
+#include "graph/graph.h"
+#include "graph/names.h"
 
 #define SMALL UINT64_C(10000)
 #define QUESTIONS 200000

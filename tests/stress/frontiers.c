@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "engine/limits.h"
+#include "eval/limits.h"
 #include "tests/support/harness.h"
 
 #define OUTER 60

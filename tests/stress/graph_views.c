@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "engine/graph_cache.h"
+#include "graph/graph_cache.h"
 #include "tests/support/graph_store.h"
 
 #define RESOURCES 12

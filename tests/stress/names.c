@@ -11,8 +11,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "engine/name_cache.h"
-#include "engine/names.h"
+#include "graph/names.h"
 #include "tests/support/graph_store.h"
 
 #define NAMES 3000

@@ -5,7 +5,7 @@
 #ifndef BEHALF_TESTS_GRAPH_STORE_H
 #define BEHALF_TESTS_GRAPH_STORE_H
 
-#include "engine/graph.h"
+#include "graph/graph.h"
 #include "storage/store.h"
 
 #define GRAPH_STORE_RELATIONS 3

@@ -1,7 +1,7 @@
 /* test_binding.c - labels of caveats, and which stored edges a relation allows. */
 #include <criterion/criterion.h>
 
-#include "engine/binding.h"
+#include "eval/binding.h"
 #include "tests/unit/test_writer_support.h"
 
 enum { USER, DOCUMENT };

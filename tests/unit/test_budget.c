@@ -1,7 +1,7 @@
 /* test_budget.c - a budget that was spent stays spent, whatever comes afterwards. */
 #include <criterion/criterion.h>
 
-#include "engine/budget.h"
+#include "graph/budget.h"
 
 static int64_t clock_ns;
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "engine/budget.h"
+#include "graph/budget.h"
 #include "net/dispatch.h"
 #include "tests/support/harness.h"
 

@@ -3,9 +3,9 @@
 #include <stdio.h>
 
 #include "base/memory.h"
-#include "engine/edge_set.h"
-#include "engine/limits.h"
-#include "engine/slot_table.h"
+#include "graph/edge_set.h"
+#include "graph/limits.h"
+#include "graph/slot_table.h"
 #include "tests/support/graph_store.h"
 
 #define NOW 1000
@@ -431,7 +431,7 @@ Test(edge_set, a_change_of_a_large_set_copies_one_piece, .fini = NULL)
     for (uint32_t at = 0; at < 20; at++)
         cr_assert_eq(edge_set_block(set, at) == edge_set_block(changed, at), at != 10);
     edge_set_visit_own(set, changed, NULL, free_own, &freed);
-    cr_assert_leq(freed, 2 * slot_allocation_bytes(16 + 8 + 8 * LIMIT_GRAPH_PIECE_EDGES) + 600);
+    cr_assert_leq(freed, 2 * memory_block_bytes(16 + 8 + 8 * LIMIT_GRAPH_PIECE_EDGES) + 600);
     edge_set_free(changed);
     edge_set_free(empty);
     memory_free(changes);

@@ -4,7 +4,8 @@
 
 #include <stdio.h>
 
-#include "engine/limits.h"
+#include "graph/limits.h"
+#include "eval/limits.h"
 #include "tests/unit/test_writer_support.h"
 
 static const char groups[] = "definition user {} definition group { relation member: user | "

@@ -5,7 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "engine/frontier.h"
+#include "eval/frontier.h"
+#include "eval/limits.h"
 #include "engine/limits.h"
 #include "engine/request.h"
 #include "storage/store_internal.h"

@@ -3,8 +3,8 @@
 #include <criterion/parameterized.h>
 
 #include "base/memory.h"
-#include "engine/limits.h"
-#include "engine/readers.h"
+#include "graph/limits.h"
+#include "graph/readers.h"
 #include "tests/support/graph_store.h"
 
 #define PLENTY ((size_t)64 * 1024 * 1024)

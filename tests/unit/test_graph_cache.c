@@ -2,8 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "base/memory.h"
-#include "engine/graph_cache.h"
-#include "engine/limits.h"
+#include "graph/graph_cache.h"
 #include "tests/support/graph_store.h"
 
 #define PLENTY ((size_t)64 * 1024 * 1024)

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "engine/edge_set.h"
-#include "engine/slot_table.h"
+#include "graph/edge_set.h"
+#include "graph/slot_table.h"
 
 #define VALUE(number) ((uint64_t)(number) << SLOT_PAYLOAD_SHIFT)
 

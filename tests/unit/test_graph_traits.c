@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
-#include "engine/limits.h"
+#include "graph/limits.h"
 #include "tests/support/graph_store.h"
 
 #define PLENTY ((size_t)64 * 1024 * 1024)

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "engine/eval_private.h"
-#include "engine/limits.h"
+#include "eval/eval_private.h"
+#include "eval/limits.h"
 #include "engine/request.h"
 #include "engine/verdict.h"
 #include "tests/support/harness.h"

@@ -4,8 +4,8 @@
 #include <pthread.h>
 
 #include "base/digest.h"
-#include "engine/key_set.h"
-#include "engine/limits.h"
+#include "eval/key_set.h"
+#include "eval/limits.h"
 
 #define KEYS 100000
 #define THREADS 4

@@ -3,8 +3,7 @@
 
 #include <stdio.h>
 
-#include "engine/name_cache.h"
-#include "engine/names.h"
+#include "graph/names.h"
 #include "tests/support/graph_store.h"
 
 #define PLENTY ((size_t)16 * 1024 * 1024)

@@ -1,5 +1,5 @@
 /* test_plain.c - which members of a schema are plain, and what their programs ask. */
-#include "engine/plain.h"
+#include "eval/plain.h"
 #include "tests/unit/test_schema_support.h"
 
 /* Labels are the schema's numbers and so much. */

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/memory.h"
 #include "engine/limits.h"
 #include "engine/pool.h"
@@ -58,11 +59,8 @@ struct gate_job {
 };
 
 static void
-run_at_gate(struct engine_job *job, struct engine_worker *worker)
+pass_gate(struct gate *gate)
 {
-    struct gate *gate = ((struct gate_job *)job)->gate;
-
-    cr_assert_not_null(worker);
     pthread_mutex_lock(&gate->lock);
     gate->waiting++;
     if (gate->waiting > gate->waiting_most)
@@ -74,6 +72,13 @@ run_at_gate(struct engine_job *job, struct engine_worker *worker)
     gate->done++;
     pthread_cond_broadcast(&gate->changed);
     pthread_mutex_unlock(&gate->lock);
+}
+
+static void
+run_at_gate(struct engine_job *job, struct engine_worker *worker)
+{
+    cr_assert_not_null(worker);
+    pass_gate(((struct gate_job *)job)->gate);
 }
 
 static void
@@ -532,72 +537,94 @@ Test(pool, what_expired_in_the_queue_is_no_reason_to_refuse)
     cr_assert_eq(gate.done, 4);
 }
 
-/* --- offers --- */
+/* --- shares --- */
 
-Test(pool, an_offer_is_taken_by_a_thread_that_has_nothing_to_do)
+struct offered_share {
+    struct executor_share share; /* first */
+    struct gate *gate;
+};
+
+static void
+run_offered(struct executor_share *share, struct arena *scratch)
+{
+    cr_assert_eq(scratch->used_bytes, 0, "the share's scratch is empty");
+    cr_assert_not_null(arena_take(scratch, 1000));
+    pass_gate(((struct offered_share *)share)->gate);
+}
+
+static struct offered_share
+share_at(struct gate *gate)
+{
+    return (struct offered_share){{NULL, run_offered}, gate};
+}
+
+Test(pool, a_share_is_taken_by_a_thread_that_has_nothing_to_do)
 {
     struct gate gate = GATE_CLOSED;
-    struct gate_job offer = job_at(&gate);
+    struct offered_share offered = share_at(&gate);
     struct pool *pool = pool_new(engine, 1);
+    struct executor *executor = pool_executor(pool);
 
     gate.open = true;
-    pool_offer(pool, &offer.job);
+    executor->offer(executor, &offered.share);
     gate_await(&gate, &gate.done, 1);
-    cr_assert_not(pool_withdraw(pool, &offer.job));
+    cr_assert_not(executor->withdraw(executor, &offered.share));
     pool_free(pool);
     cr_assert_eq(gate.done, 1);
 }
 
 Test(pool, what_was_withdrawn_is_never_run)
 {
-    enum { OFFERS = 5 };
+    enum { SHARES = 5 };
     struct gate gate = GATE_CLOSED;
-    struct gate offered = GATE_CLOSED;
+    struct gate open = GATE_CLOSED;
     struct gate_job job = job_at(&gate);
-    struct gate_job offers[OFFERS];
+    struct offered_share offered[SHARES];
     struct pool *pool = pool_new(engine, 1);
+    struct executor *executor = pool_executor(pool);
 
-    offered.open = true;
+    open.open = true;
     submit(pool, ENGINE_CLASS_CHECK, &job);
     gate_await(&gate, &gate.waiting, 1);
-    for (uint32_t at = 0; at < OFFERS; at++) {
-        offers[at] = job_at(&offered);
-        pool_offer(pool, &offers[at].job);
+    for (uint32_t at = 0; at < SHARES; at++) {
+        offered[at] = share_at(&open);
+        executor->offer(executor, &offered[at].share);
     }
-    /* From the middle, the end and the front; what comes behind is still found. */
-    cr_assert(pool_withdraw(pool, &offers[2].job));
-    cr_assert(pool_withdraw(pool, &offers[4].job));
-    cr_assert(pool_withdraw(pool, &offers[0].job));
-    cr_assert_not(pool_withdraw(pool, &offers[2].job));
-    pool_offer(pool, &offers[4].job);
+    /* From the middle, the end and the front; what comes after is still found. */
+    cr_assert(executor->withdraw(executor, &offered[2].share));
+    cr_assert(executor->withdraw(executor, &offered[4].share));
+    cr_assert(executor->withdraw(executor, &offered[0].share));
+    cr_assert_not(executor->withdraw(executor, &offered[2].share));
+    executor->offer(executor, &offered[4].share);
     gate_open(&gate);
-    gate_await(&offered, &offered.done, 3);
+    gate_await(&open, &open.done, 3);
     pool_free(pool);
-    cr_assert_eq(offered.done, 3);
+    cr_assert_eq(open.done, 3);
 }
 
-Test(pool, an_offer_waits_behind_every_job)
+Test(pool, a_share_waits_for_every_job)
 {
     struct gate gate = GATE_CLOSED;
     struct gate late = GATE_CLOSED;
-    struct gate offered = GATE_CLOSED;
+    struct gate open = GATE_CLOSED;
     struct gate_job jobs[2] = {job_at(&gate), job_at(&late)};
-    struct gate_job offer = job_at(&offered);
+    struct offered_share offered = share_at(&open);
     struct pool *pool = pool_new(engine, 1);
+    struct executor *executor = pool_executor(pool);
 
     submit(pool, ENGINE_CLASS_CHECK, &jobs[0]);
     gate_await(&gate, &gate.waiting, 1);
-    pool_offer(pool, &offer.job);
-    cr_assert_not(pool_is_wanted(pool), "an offer wants nobody");
+    executor->offer(executor, &offered.share);
+    cr_assert_not(executor->is_wanted(executor), "a share wants nobody");
     submit(pool, ENGINE_CLASS_LOOKUP, &jobs[1]);
-    cr_assert(pool_is_wanted(pool));
+    cr_assert(executor->is_wanted(executor));
     gate_open(&gate);
     gate_await(&late, &late.waiting, 1);
-    cr_assert_not(pool_is_wanted(pool));
-    cr_assert(pool_withdraw(pool, &offer.job), "the lookup came later and went first");
+    cr_assert_not(executor->is_wanted(executor));
+    cr_assert(executor->withdraw(executor, &offered.share), "the lookup came later and went first");
     gate_open(&late);
     pool_free(pool);
-    cr_assert_eq(offered.done, 0);
+    cr_assert_eq(open.done, 0);
 }
 
 Test(pool, no_pool_can_be_freed)

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "base/memory.h"
-#include "engine/readers.h"
+#include "graph/readers.h"
 
 static struct readers *readers;
 

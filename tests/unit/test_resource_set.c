@@ -1,7 +1,7 @@
 /* Sets of resources, against a plain array that says of each sequence what is known of it. */
 #include <criterion/criterion.h>
 
-#include "engine/resource_set.h"
+#include "eval/resource_set.h"
 
 #define SEQUENCES 3000
 

@@ -3,7 +3,7 @@
 #include "tests/unit/test_scenarios_support.h"
 
 #include "engine/request.h"
-#include "engine/subject_walk.h"
+#include "eval/subject_walk.h"
 
 #define GROUPS                                                                                     \
     "definition user {} definition group { relation member: user | group#member relation banned: " \

@@ -1,0 +1,680 @@
+/* eval.c - the machine of the evaluation core. eval.h says what is always true. */
+#include "eval/eval_private.h"
+#include "eval/subject_walk.h"
+
+#define FIRST_SIZE 16 /* of the index of nodes: enough for most checks */
+
+void
+eval_init(struct eval *eval, enum value_domain domain, const struct binding *binding,
+          struct graph_view *view, struct arena *arena, const struct eval_subject *subject,
+          const struct datum *context)
+{
+    /* Field by field, here and for frames: clearing it all would cost more than a small check. */
+    eval->binding = binding;
+    eval->schema = binding->schema;
+    eval->view = view;
+    eval->arena = arena;
+    eval->domain = domain;
+    eval->subject = *subject;
+    eval->subject_label =
+        subject->member == SCHEMA_NONE ? LABEL_NONE : binding->member_labels[subject->member];
+    eval->scope = (struct condition_scope){binding, context, arena, view->budget};
+    eval->met = NULL;
+    eval->met_count = eval->met_size = 0;
+    eval->flat = false;
+    eval->earliest = VALUE_FOR_EVER;
+    eval->index.slots = NULL;
+    eval->entries = NULL;
+    eval->entry_count = eval->entry_size = 0;
+    eval->pending = NULL;
+    eval->pending_count = eval->pending_size = 0;
+    eval->frames = NULL;
+    eval->frame_count = eval->frame_size = 0;
+    eval->narrows = NULL;
+    eval->plain = NULL;
+    eval->wide = NULL;
+    eval->hand = NULL;
+    eval->visited = NULL;
+    eval->free_small = eval->free_grown = NULL;
+    eval->solving = false;
+    eval->has_result = false;
+}
+
+enum status
+eval_broken(const struct eval *eval, uint64_t object, uint32_t member, const char *violated,
+            const char *file, int line, struct error *error)
+{
+    const struct schema_member *row =
+        member < eval->schema->member_count ? &eval->schema->members[member] : NULL;
+    struct slice type = row == NULL ? slice_of("?") : eval->schema->types[row->type].name;
+    struct slice name = row == NULL ? slice_of("?") : row->name;
+
+    return error_internal(
+        error, violated, file, line, "node %#llx (%.*s#%.*s), revision %llu, schema revision %llu",
+        (unsigned long long)object, (int)type.size, type.data, (int)name.size, name.data,
+        (unsigned long long)eval->view->revision, (unsigned long long)eval->binding->revision);
+}
+
+/* --- nodes --- */
+
+static enum status
+add_entry(struct eval *eval, uint64_t object, uint32_t member, uint32_t *entry, struct error *error)
+{
+    struct eval_entry *entries;
+
+    if (eval->index.slots == NULL && !table_init(&eval->index, eval->arena, FIRST_SIZE))
+        return budget_memory_spent(error);
+    entries = arena_grow(eval->arena, eval->entries, eval->entry_count, &eval->entry_size,
+                         sizeof *entries);
+    if (entries == NULL)
+        return budget_memory_spent(error);
+    eval->entries = entries;
+    if (!table_add(&eval->index, eval_key(object, member), eval->entry_count))
+        return budget_memory_spent(error);
+    entries[eval->entry_count] = (struct eval_entry){
+        .object = object,
+        .member = member,
+        .order = eval->entry_count,
+        .state = ENTRY_ACTIVE,
+    };
+    *entry = eval->entry_count++;
+    return BEHALF_OK;
+}
+
+/* Whether what the frame asks for now is subtracted from something in the node it works for. */
+static bool
+subtracts(const struct eval_frame *frame)
+{
+    return frame->subtracted || (frame->operation == VALUE_EXCLUSION && frame->operand == 2);
+}
+
+static void
+value_of_entry(struct eval *eval, const struct eval_entry *entry, struct value *value,
+               uint32_t *low)
+{
+    switch (entry->state) {
+    case ENTRY_ACTIVE:
+    case ENTRY_PENDING:
+        *value = value_unknown();
+        *low = entry->order;
+        break;
+    case ENTRY_SOLVING:
+        *value = subtracts(eval_top(eval)) ? entry->frozen : entry->value;
+        *low = EVAL_NONE;
+        break;
+    case ENTRY_FINAL:
+        *value = entry->value;
+        *low = EVAL_NONE;
+        break;
+    }
+}
+
+/* A userset contains itself: whoever is asked about is a subject of the node it names. */
+static bool
+is_identity(const struct eval *eval, uint64_t object, uint32_t member)
+{
+    return eval->subject.member == member &&
+           (eval->domain == VALUE_SUBJECTS || eval->subject.node == object);
+}
+
+bool
+eval_note_met(struct eval *eval, uint64_t sequence)
+{
+    uint64_t *met;
+
+    if (eval->schema->caveat_count == 0 || sequence == 0)
+        return true;
+    met = arena_grow(eval->arena, eval->met, eval->met_count, &eval->met_size, sizeof *met);
+    if (met == NULL)
+        return false;
+    eval->met = met;
+    met[eval->met_count++] = sequence;
+    return true;
+}
+
+/* In the subjects domain the node itself is one member among the others its rewrite gives. */
+static enum status
+identity_value(struct eval *eval, uint64_t object, struct value *value, struct error *error)
+{
+    uint64_t sequence = object & NODE_SEQUENCE_MASK;
+    const struct subject_set *set;
+
+    if (eval->domain == VALUE_DECISION) {
+        *value = value_decision(true);
+        return BEHALF_OK;
+    }
+    set = subject_set_new(eval->arena, &sequence, 1);
+    if (set == NULL || !eval_note_met(eval, sequence))
+        return budget_memory_spent(error);
+    *value = value_set(set);
+    return BEHALF_OK;
+}
+
+/* A relation without usersets is decided by its edges alone and needs no entry; one with usersets
+ * is often decided so. Sets of subjects are read only once, by the walk, where usersets follow. */
+static bool
+asks_edges_first(const struct eval *eval, const struct schema_member *member)
+{
+    return member->kind == SCHEMA_RELATION &&
+           (eval->domain == VALUE_DECISION || !member->has_usersets);
+}
+
+/* A frame for a node that nobody asked for yet. `direct`: what its edges say, where they were
+ * asked. */
+static enum status
+push_node(struct eval *eval, uint64_t object, uint32_t member, const struct value *direct,
+          struct error *error)
+{
+    uint32_t entry = EVAL_NONE;
+    enum status status;
+
+    if (BEHALF_UNLIKELY(eval->solving))
+        return EVAL_BROKEN(eval, object, member, "a cycle meets no node for the first time", error);
+    status = add_entry(eval, object, member, &entry, error);
+    if (status == BEHALF_OK)
+        status = eval_push(eval, object, eval->schema->members[member].root, entry, false, error);
+    if (status == BEHALF_OK && direct != NULL)
+        eval_top(eval)->value = *direct;
+    return status;
+}
+
+static enum status
+plain_value(struct eval *eval, uint64_t object, uint32_t member, struct value *value,
+            struct error *error)
+{
+    bool holds;
+    enum status status = eval_plain(eval, object, member, &holds, error);
+
+    if (status == BEHALF_OK)
+        *value = value_decision(holds);
+    return status;
+}
+
+/* Subjects domain: the set of a node of a plain member, identity and all. */
+static enum status
+flat_value(struct eval *eval, uint64_t object, uint32_t member, struct value *value,
+           struct error *error)
+{
+    struct subject_walk walk = {
+        .binding = eval->binding,
+        .view = eval->view,
+        .arena = eval->arena,
+        .kind = eval->subject,
+    };
+    struct subject_set *set = arena_take(eval->arena, sizeof *set);
+    uint32_t entry = EVAL_NONE;
+    enum status status;
+
+    if (set == NULL)
+        return budget_memory_spent(error);
+    status = subject_walk(&walk, object, member, error);
+    if (status == BEHALF_OK)
+        status = add_entry(eval, object, member, &entry, error);
+    for (uint32_t at = 0; status == BEHALF_OK && at < walk.found.count; at++) {
+        if (!eval_note_met(eval, SUBJECT_SEQUENCE(walk.found.entries[at])))
+            status = budget_memory_spent(error);
+    }
+    if (status != BEHALF_OK)
+        return status;
+    *set = walk.found;
+    *value = value_set(set);
+    eval->entries[entry].value = *value;
+    eval->entries[entry].state = ENTRY_FINAL;
+    return BEHALF_OK;
+}
+
+enum status
+eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct value *value,
+         uint32_t *low, struct error *error)
+{
+    const struct schema_member *row = &eval->schema->members[member];
+    bool identity = is_identity(eval, object, member);
+    bool asks = asks_edges_first(eval, row) && !identity;
+    enum status status;
+    uint32_t entry;
+
+    *done = true;
+    *low = EVAL_NONE;
+    if (identity && eval->domain == VALUE_DECISION)
+        return identity_value(eval, object, value, error);
+    if (!identity && !eval_reaches(eval, member)) {
+        *value = value_none(eval->domain);
+        return BEHALF_OK;
+    }
+    if (eval->domain == VALUE_DECISION && eval->binding->plain[member].plain)
+        return plain_value(eval, object, member, value, error);
+    if (eval->index.slots != NULL) {
+        entry = table_find(&eval->index, eval_key(object, member));
+        if (entry != TABLE_NONE) {
+            value_of_entry(eval, &eval->entries[entry], value, low);
+            return BEHALF_OK;
+        }
+    }
+    if (BEHALF_UNLIKELY(eval->flat) && eval->binding->plain[member].plain)
+        return flat_value(eval, object, member, value, error);
+    if (asks) {
+        status = eval_direct(eval, object, member, value, error);
+        if (status != BEHALF_OK || !row->has_usersets ||
+            value_is_settled(eval->domain, VALUE_UNION, value))
+            return status;
+    }
+    *done = false;
+    return push_node(eval, object, member, asks ? value : NULL, error);
+}
+
+/* --- frames --- */
+
+static enum value_operation
+operation_of(enum rewrite_op op)
+{
+    switch (op) {
+    case REWRITE_INTERSECTION:
+    case REWRITE_ARROW_ALL:
+        return VALUE_INTERSECTION;
+    case REWRITE_EXCLUSION:
+        return VALUE_EXCLUSION;
+    case REWRITE_NIL:
+    case REWRITE_SELF:
+    case REWRITE_STORED:
+    case REWRITE_COMPUTED:
+    case REWRITE_UNION:
+    case REWRITE_ARROW:
+        return VALUE_UNION;
+    }
+    BEHALF_UNREACHABLE();
+}
+
+static bool
+walks_edges(enum rewrite_op op)
+{
+    return op == REWRITE_STORED || op == REWRITE_ARROW || op == REWRITE_ARROW_ALL;
+}
+
+enum status
+eval_push(struct eval *eval, uint64_t object, uint32_t rewrite, uint32_t entry, bool subtracted,
+          struct error *error)
+{
+    enum rewrite_op op = eval->schema->rewrites[rewrite].op;
+    struct eval_frame *frames =
+        arena_grow(eval->arena, eval->frames, eval->frame_count, &eval->frame_size, sizeof *frames);
+    struct eval_frame *frame;
+
+    if (frames == NULL)
+        return budget_memory_spent(error);
+    eval->frames = frames;
+    frame = &frames[eval->frame_count++];
+    frame->object = object;
+    frame->rewrite = rewrite;
+    frame->entry = entry;
+    frame->low = EVAL_NONE;
+    frame->pending_base = eval->pending_count;
+    frame->operand = 0;
+    frame->operation = operation_of(op);
+    frame->started = false;
+    frame->subtracted = subtracted;
+    frame->value = value_none(eval->domain);
+    frame->hop = NULL;
+    frame->gathered = NULL;
+    frame->gathered_count = 0;
+    frame->gathered_size = 0;
+    frame->walk.batch = NULL;
+    frame->walk.batch_size = 0;
+    return walks_edges(op) ? eval_walk_start(eval, frame, error) : BEHALF_OK;
+}
+
+static enum status
+gather_set(struct eval *eval, struct eval_frame *frame, const struct subject_set *set,
+           struct error *error)
+{
+    const struct subject_set **gathered = arena_grow(
+        eval->arena, frame->gathered, frame->gathered_count, &frame->gathered_size, sizeof set);
+
+    if (gathered == NULL)
+        return budget_memory_spent(error);
+    frame->gathered = gathered;
+    gathered[frame->gathered_count++] = set;
+    return BEHALF_OK;
+}
+
+/* Sets of a wide union are kept and united at the end in rounds, else k sets would cost k
+ * copies. */
+static bool
+can_gather(const struct eval *eval, const struct eval_frame *frame, const struct value *value)
+{
+    return eval->domain == VALUE_SUBJECTS && frame->operation == VALUE_UNION &&
+           !value->provisional && !frame->value.provisional && value->lower_set == value->upper_set;
+}
+
+enum status
+eval_absorb(struct eval *eval, const struct value *value, uint32_t low, struct error *error)
+{
+    struct eval_frame *frame = eval_top(eval);
+
+    if (eval->domain == VALUE_DECISION)
+        eval_note_until(eval, value);
+    if (low < frame->low)
+        frame->low = low;
+    if (!frame->started && frame->operation != VALUE_UNION) {
+        frame->value = *value;
+        frame->started = true;
+        return BEHALF_OK;
+    }
+    frame->started = true;
+    if (can_gather(eval, frame, value))
+        return gather_set(eval, frame, value->lower_set, error);
+    return value_combine(eval->domain, frame->operation, eval->arena, &frame->value, value)
+               ? BEHALF_OK
+               : budget_memory_spent(error);
+}
+
+static enum status
+unite_gathered(struct eval *eval, struct eval_frame *frame, struct error *error)
+{
+    const struct subject_set *set;
+    struct value value;
+
+    if (frame->gathered_count == 0 || frame->value.provisional)
+        return BEHALF_OK;
+    set = subject_set_union_all(eval->arena, frame->gathered, frame->gathered_count);
+    if (set == NULL)
+        return budget_memory_spent(error);
+    value = value_set(set);
+    return value_combine(eval->domain, VALUE_UNION, eval->arena, &frame->value, &value)
+               ? BEHALF_OK
+               : budget_memory_spent(error);
+}
+
+enum status
+eval_add_identity(struct eval *eval, const struct eval_entry *entry, struct value *value,
+                  struct error *error)
+{
+    struct value itself;
+    enum status status;
+
+    if (value->provisional || !is_identity(eval, entry->object, entry->member))
+        return BEHALF_OK;
+    status = identity_value(eval, entry->object, &itself, error);
+    if (status != BEHALF_OK)
+        return status;
+    return value_combine(eval->domain, VALUE_UNION, eval->arena, value, &itself)
+               ? BEHALF_OK
+               : budget_memory_spent(error);
+}
+
+/* Leaves a node open until its cycle is closed. */
+static enum status
+add_pending(struct eval *eval, uint32_t entry, struct error *error)
+{
+    uint32_t *pending = arena_grow(eval->arena, eval->pending, eval->pending_count,
+                                   &eval->pending_size, sizeof *pending);
+
+    if (pending == NULL)
+        return budget_memory_spent(error);
+    eval->pending = pending;
+    pending[eval->pending_count++] = entry;
+    eval->entries[entry].state = ENTRY_PENDING;
+    return BEHALF_OK;
+}
+
+/* The end of a node, whose value is the result: final when nothing open is left of it; otherwise it
+ * waits, and is solved with all that wait above it as soon as none of them leans on a node further
+ * down the stack. */
+static enum status
+finish_entry(struct eval *eval, uint32_t entry, uint32_t pending_base, struct error *error)
+{
+    struct eval_entry *row = &eval->entries[entry];
+    enum status status = eval_add_identity(eval, row, &eval->result, error);
+
+    row->value = eval->result;
+    row->state = ENTRY_FINAL;
+    if (status == BEHALF_OK && eval->result.provisional)
+        status = add_pending(eval, entry, error);
+    if (status != BEHALF_OK || eval->result_low == EVAL_NONE || eval->result_low < row->order)
+        return status;
+    status = eval_solve(eval, pending_base, error);
+    eval->result = eval->entries[entry].value;
+    eval->result_low = EVAL_NONE;
+    return status;
+}
+
+/* Pops the frame on top and leaves its value as the result. */
+static enum status
+finish_frame(struct eval *eval, struct error *error)
+{
+    struct eval_frame *frame = eval_top(eval);
+    enum status status = unite_gathered(eval, frame, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    eval_walk_stop(eval, &frame->walk);
+    eval->result = frame->value;
+    eval->result_low = frame->low;
+    eval->frame_count--;
+    if (frame->entry != EVAL_NONE)
+        status = finish_entry(eval, frame->entry, frame->pending_base, error);
+    eval->has_result = true;
+    return status;
+}
+
+/* --- operators --- */
+
+static enum status
+self_value(struct eval *eval, uint64_t object, struct value *value, struct error *error)
+{
+    bool matches = eval->subject.member == SCHEMA_NONE &&
+                   eval->subject.type == binding_type(eval->binding, object);
+
+    if (matches && eval->domain == VALUE_SUBJECTS)
+        return identity_value(eval, object, value, error);
+    *value =
+        matches && eval->subject.node == object ? value_decision(true) : value_none(eval->domain);
+    return BEHALF_OK;
+}
+
+/* Evaluates one operand on the object: its value now, or a frame for it. */
+static enum status
+ask_operand(struct eval *eval, uint64_t object, uint32_t rewrite, bool *done, struct value *value,
+            uint32_t *low, struct error *error)
+{
+    const struct rewrite *row = &eval->schema->rewrites[rewrite];
+
+    *done = true;
+    *low = EVAL_NONE;
+    switch (row->op) {
+    case REWRITE_NIL:
+        *value = value_none(eval->domain);
+        return BEHALF_OK;
+    case REWRITE_SELF:
+        return self_value(eval, object, value, error);
+    case REWRITE_STORED:
+    case REWRITE_COMPUTED:
+        return eval_ask(eval, object, row->member, done, value, low, error);
+    case REWRITE_UNION:
+    case REWRITE_INTERSECTION:
+    case REWRITE_EXCLUSION:
+    case REWRITE_ARROW:
+    case REWRITE_ARROW_ALL:
+        *done = false;
+        return eval_push(eval, object, rewrite, EVAL_NONE, subtracts(eval_top(eval)), error);
+    }
+    BEHALF_UNREACHABLE();
+}
+
+/* A permission that is a single operand (`permission p = q`) is a union of one. */
+static uint32_t
+operand_of(const struct eval *eval, const struct eval_frame *frame)
+{
+    const struct rewrite *row = &eval->schema->rewrites[frame->rewrite];
+
+    return row->count == 0 ? frame->rewrite : eval->schema->operands[row->first + frame->operand];
+}
+
+static uint32_t
+operand_count(const struct eval *eval, const struct eval_frame *frame)
+{
+    uint32_t count = eval->schema->rewrites[frame->rewrite].count;
+
+    return count == 0 ? 1 : count;
+}
+
+static enum status
+step_operands(struct eval *eval, struct error *error)
+{
+    struct eval_frame *frame = eval_top(eval);
+    enum status status = BEHALF_OK;
+    struct value value;
+    uint32_t low;
+    bool done;
+
+    while (frame->operand < operand_count(eval, frame)) {
+        uint32_t rewrite = operand_of(eval, frame);
+
+        if (frame->started && value_is_settled(eval->domain, frame->operation, &frame->value))
+            break;
+        frame->operand++;
+        status = ask_operand(eval, frame->object, rewrite, &done, &value, &low, error);
+        if (status != BEHALF_OK || !done)
+            return status;
+        status = eval_absorb(eval, &value, low, error);
+        if (status != BEHALF_OK)
+            return status;
+    }
+    return finish_frame(eval, error);
+}
+
+bool
+eval_apply_hop(struct eval *eval, const struct value *hop, struct value *value)
+{
+    struct value sets;
+
+    if (eval->domain == VALUE_DECISION)
+        return value_combine(VALUE_DECISION, VALUE_INTERSECTION, eval->arena, value, hop);
+    if (hop->lower && hop->upper)
+        return true;
+    sets = value_none(VALUE_SUBJECTS);
+    if (hop->upper)
+        sets.upper_set = &subject_set_all;
+    return value_combine(VALUE_SUBJECTS, VALUE_INTERSECTION, eval->arena, value, &sets);
+}
+
+/* Takes what the edge walked now leads to into the frame on top, under the edge's own condition. Of
+ * an ARROW_ALL an edge counts for as long as it is there, whatever stands behind it. */
+static enum status
+absorb_far(struct eval *eval, struct value *value, uint32_t low, struct error *error)
+{
+    struct eval_frame *frame = eval_top(eval);
+    const struct value *hop = frame->hop;
+
+    frame->hop = NULL;
+    if (hop != NULL && !eval_apply_hop(eval, hop, value))
+        return budget_memory_spent(error);
+    if (hop != NULL && eval->domain == VALUE_DECISION &&
+        eval->schema->rewrites[frame->rewrite].op == REWRITE_ARROW_ALL && hop->until < value->until)
+        value->until = hop->until;
+    return eval_absorb(eval, value, low, error);
+}
+
+static enum status
+step_walk(struct eval *eval, struct error *error)
+{
+    struct eval_frame *frame = eval_top(eval);
+
+    while (!frame->started || !value_is_settled(eval->domain, frame->operation, &frame->value)) {
+        uint64_t object;
+        struct value value = value_none(eval->domain);
+        uint32_t low = EVAL_NONE;
+        bool end = false;
+        bool dead = false;
+        bool done = true;
+        enum status status = eval_walk_next(eval, frame, &object, &end, &dead, error);
+
+        if (status == BEHALF_OK && end)
+            break;
+        if (status == BEHALF_OK && !dead)
+            status = eval_ask(eval, object, frame->walk.child, &done, &value, &low, error);
+        if (status != BEHALF_OK || !done)
+            return status;
+        status = absorb_far(eval, &value, low, error);
+        if (status != BEHALF_OK)
+            return status;
+    }
+    return finish_frame(eval, error);
+}
+
+enum status
+eval_run(struct eval *eval, uint32_t floor, struct error *error)
+{
+    enum status status = BEHALF_OK;
+
+    while (status == BEHALF_OK && eval->frame_count > floor) {
+        struct eval_frame *frame = eval_top(eval);
+
+        if (eval->has_result) {
+            struct value value = eval->result;
+
+            eval->has_result = false;
+            status = absorb_far(eval, &value, eval->result_low, error);
+        } else if (walks_edges(eval->schema->rewrites[frame->rewrite].op)) {
+            status = step_walk(eval, error);
+        } else {
+            status = step_operands(eval, error);
+        }
+    }
+    eval->has_result = false;
+    return status;
+}
+
+/* Whether an evaluation may begin: nothing is on the stack, nothing waits for a cycle to close. */
+static bool
+is_idle(const struct eval *eval)
+{
+    return eval->frame_count == 0 && eval->pending_count == 0;
+}
+
+/* The end of an evaluation: its value is final, or the request fails. */
+static enum status
+settle(const struct eval *eval, uint64_t object, uint32_t member, const struct value *value,
+       enum status status, struct error *error)
+{
+    if (status == BEHALF_OK && BEHALF_UNLIKELY(!is_idle(eval) || value->provisional))
+        return EVAL_BROKEN(eval, object, member, "an evaluation ends with a final value", error);
+    return status;
+}
+
+enum status
+eval_node(struct eval *eval, uint64_t object, uint32_t member, struct value *value,
+          struct error *error)
+{
+    uint32_t low;
+    bool done;
+    enum status status;
+
+    if (BEHALF_UNLIKELY(!is_idle(eval)))
+        return EVAL_BROKEN(eval, object, member, "an evaluation begins with an empty stack", error);
+    status = eval_ask(eval, object, member, &done, value, &low, error);
+    if (status == BEHALF_OK && !done) {
+        status = eval_run(eval, 0, error);
+        *value = eval->result;
+    }
+    return settle(eval, object, member, value, status, error);
+}
+
+enum status
+eval_operand(struct eval *eval, uint64_t object, uint32_t rewrite, struct value *value,
+             struct error *error)
+{
+    const struct rewrite *row = &eval->schema->rewrites[rewrite];
+    enum status status;
+
+    /* A relation is asked as a node: its edges are read before any walk. */
+    if (row->op == REWRITE_STORED)
+        return eval_node(eval, object, row->member, value, error);
+    if (BEHALF_UNLIKELY(!is_idle(eval)))
+        return EVAL_BROKEN(eval, object, row->member, "an evaluation begins with an empty stack",
+                           error);
+    status = eval_push(eval, object, rewrite, EVAL_NONE, false, error);
+    if (status == BEHALF_OK)
+        status = eval_run(eval, 0, error);
+    *value = eval->result;
+    return settle(eval, object, row->member, value, status, error);
+}

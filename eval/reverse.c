@@ -1,0 +1,541 @@
+/* reverse.c - the walk from a subject towards resources, along stored edges in reverse and along
+ * the schema's reachability graph (struct schema_entry) from member to member, only where the
+ * target can still be reached. */
+#include "eval/reverse.h"
+
+#include "eval/limits.h"
+#include "graph/limits.h"
+
+#define UNCERTAIN 0u
+#define CERTAIN 1u
+#define FIRST_VISITED 16
+#define PREFETCHED 8 /* steps ahead */
+
+struct reverse_step {
+    uint64_t object;
+    uint32_t member;
+    bool certain;
+};
+
+/* How a member leads to the target. */
+enum lead {
+    LEADS_NOWHERE,
+    LEADS_ON,      /* its nodes are visited, and walked from */
+    LEADS_OPEN,    /* only to the target on the same object, which may then hold */
+    LEADS_CERTAIN, /* the same, and it holds then */
+};
+
+/* --- which members lead to the target --- */
+
+/* The entries of members turned round: sources[first[m]..first[m + 1]) lead to member m. */
+struct turned {
+    uint32_t *first;
+    uint32_t *sources;
+};
+
+static bool
+turn_entries(struct reverse_walk *walk, struct turned *turned)
+{
+    const struct schema *schema = walk->scope.binding->schema;
+    size_t members = schema->member_count;
+
+    turned->first = arena_take_array(walk->scope.arena, members + 2, sizeof *turned->first);
+    turned->sources =
+        arena_take_array(walk->scope.arena, schema->entry_count, sizeof *turned->sources);
+    if (turned->first == NULL || turned->sources == NULL)
+        return false;
+    for (uint32_t member = 0; member < members; member++) {
+        const struct schema_member *row = &schema->members[member];
+
+        for (uint32_t at = row->first_entry; at < row->first_entry + row->entry_count; at++)
+            turned->first[schema->entries[at].target + 2]++;
+    }
+    for (size_t member = 0; member < members; member++)
+        turned->first[member + 2] += turned->first[member + 1];
+    /* first[m + 1] is where the next source of m goes, and at the end where those of m + 1
+     * begin. */
+    for (uint32_t member = 0; member < members; member++) {
+        const struct schema_member *row = &schema->members[member];
+
+        for (uint32_t at = row->first_entry; at < row->first_entry + row->entry_count; at++)
+            turned->sources[turned->first[schema->entries[at].target + 1]++] = member;
+    }
+    return true;
+}
+
+/* Of a member that leads to the target, as far as is known of those that it leads to. */
+static enum lead
+lead_of(const struct reverse_walk *walk, uint32_t member)
+{
+    const struct schema *schema = walk->scope.binding->schema;
+    const struct schema_member *row = &schema->members[member];
+    enum lead lead = member == walk->target ? LEADS_CERTAIN : LEADS_OPEN;
+
+    for (uint32_t at = row->first_entry; at < row->first_entry + row->entry_count; at++) {
+        const struct schema_entry *entry = &schema->entries[at];
+
+        if (walk->leads[entry->target] == LEADS_NOWHERE)
+            continue;
+        if (entry->kind != SCHEMA_ENTRY_COMPUTED || walk->leads[entry->target] == LEADS_ON)
+            return LEADS_ON;
+        if (entry->certain && walk->leads[entry->target] == LEADS_CERTAIN)
+            lead = LEADS_CERTAIN;
+    }
+    return lead;
+}
+
+/* `members`: all that lead to the target, from which it is found step by step. */
+static void
+find_ends(struct reverse_walk *walk, const uint32_t *members, uint32_t count)
+{
+    bool changed = true;
+
+    while (changed) {
+        changed = false;
+        for (uint32_t i = 0; i < count; i++) {
+            enum lead lead =
+                walk->leads[members[i]] == LEADS_ON ? lead_of(walk, members[i]) : LEADS_ON;
+
+            changed = changed || lead != LEADS_ON;
+            if (lead != LEADS_ON)
+                walk->leads[members[i]] = (uint8_t)lead;
+        }
+    }
+}
+
+/* Goes from the target backwards; each member and entry is looked at once. */
+static enum status
+find_leads(struct reverse_walk *walk, struct error *error)
+{
+    uint32_t members = walk->scope.binding->schema->member_count;
+    uint32_t *found = arena_take_array(walk->scope.arena, members, sizeof *found);
+    uint32_t count = 0;
+    struct turned turned;
+
+    walk->leads = arena_take_array(walk->scope.arena, members, sizeof *walk->leads);
+    if (found == NULL || walk->leads == NULL || !turn_entries(walk, &turned))
+        return budget_memory_spent(error);
+    walk->leads[walk->target] = LEADS_ON;
+    found[count++] = walk->target;
+    for (uint32_t done = 0; done < count; done++) {
+        for (uint32_t at = turned.first[found[done]]; at < turned.first[found[done] + 1]; at++) {
+            uint32_t source = turned.sources[at];
+
+            if (walk->leads[source] == LEADS_NOWHERE) {
+                walk->leads[source] = LEADS_ON;
+                found[count++] = source;
+            }
+        }
+    }
+    find_ends(walk, found, count);
+    return BEHALF_OK;
+}
+
+/* --- the walk --- */
+
+static void
+count_reached(struct reverse_walk *walk, uint32_t count)
+{
+    walk->reached += count;
+    walk->cut = walk->most > 0 && walk->reached > walk->most;
+}
+
+/* Edges worth reading at once: not many more than there are nodes left to reach. */
+static size_t
+capacity_within(const struct reverse_walk *walk, size_t capacity)
+{
+    size_t left = (size_t)walk->most - walk->reached + 1;
+
+    return walk->most > 0 && left < capacity ? left : capacity;
+}
+
+static enum status
+find_one(struct reverse_walk *walk, uint64_t object, bool certain, struct error *error)
+{
+    uint64_t sequence = object & NODE_SEQUENCE_MASK;
+    uint32_t room;
+    uint64_t *entries;
+
+    if (sequence <= walk->gather.after || sequence > walk->gather.to)
+        return BEHALF_OK;
+    entries = resource_gather_room(&walk->gather, &room);
+    if (entries == NULL)
+        return budget_memory_spent(error);
+    entries[0] = RESOURCE_ENTRY(sequence, !certain);
+    resource_gather_add(&walk->gather, 1);
+    return BEHALF_OK;
+}
+
+/* Reaches a node that is to be walked from: once, and once more if it turns out to be certain
+ * later. */
+static enum status
+visit(struct reverse_walk *walk, uint64_t object, uint32_t member, bool certain,
+      struct error *error)
+{
+    uint64_t key = eval_key(object, member);
+    uint32_t seen = table_find(&walk->visited, key);
+    struct reverse_step *steps;
+
+    if (seen == CERTAIN || (seen == UNCERTAIN && !certain))
+        return BEHALF_OK;
+    if (seen == UNCERTAIN)
+        table_set(&walk->visited, key, CERTAIN);
+    else if (!table_add(&walk->visited, key, certain ? CERTAIN : UNCERTAIN))
+        return budget_memory_spent(error);
+    if (seen == TABLE_NONE)
+        count_reached(walk, 1);
+    if (member == walk->target) {
+        enum status status = find_one(walk, object, certain, error);
+
+        if (status != BEHALF_OK)
+            return status;
+    }
+    steps = arena_grow(walk->scope.arena, walk->steps, walk->step_count, &walk->step_size,
+                       sizeof *steps);
+    if (steps == NULL)
+        return budget_memory_spent(error);
+    walk->steps = steps;
+    steps[walk->step_count++] = (struct reverse_step){object, member, certain};
+    return BEHALF_OK;
+}
+
+static enum status
+reach(struct reverse_walk *walk, uint64_t object, uint32_t member, bool certain,
+      struct error *error)
+{
+    if (walk->leads[member] == LEADS_ON)
+        return visit(walk, object, member, certain, error);
+    count_reached(walk, 1);
+    return find_one(walk, object, certain && walk->leads[member] == LEADS_CERTAIN, error);
+}
+
+/* A kind of stored edge to be walked against its direction, and where it leads. */
+struct reverse_edge {
+    uint64_t subject;
+    uint32_t relation;
+    const struct schema_variant *variant; /* the first of its kind */
+    uint32_t target;
+    bool visits; /* the target's nodes are walked from; else they are found and that is all */
+    bool certain;
+};
+
+static struct graph_range
+range_of(const struct reverse_walk *walk, const struct reverse_edge *step)
+{
+    const struct binding *binding = walk->scope.binding;
+    uint64_t type_node =
+        NODE_WILDCARD(binding->type_labels[binding->schema->members[step->relation].type]);
+    uint32_t subject_relation = step->variant->relation;
+
+    return (struct graph_range){
+        .direction = EDGE_REVERSE,
+        .node = step->subject,
+        .relation = binding->member_labels[step->relation],
+        .subject_relation =
+            subject_relation == SCHEMA_NONE ? LABEL_NONE : binding->member_labels[subject_relation],
+        .from = type_node,
+        .to = type_node + NODE_SEQUENCE_LOCAL,
+    };
+}
+
+/* What one edge of the step is worth: whether it leads on at all, and for certain. */
+static enum status
+weigh_edge(struct reverse_walk *walk, const struct reverse_edge *step,
+           const struct edge_traits *traits, bool *leads, bool *certain, struct error *error)
+{
+    struct value value;
+    enum status status;
+
+    *leads = condition_allows(walk->scope.binding, step->relation, step->variant, traits);
+    *certain = step->certain;
+    if (!*leads || traits == NULL)
+        return BEHALF_OK;
+    status = condition_value(&walk->scope, traits, &value, error);
+    if (status != BEHALF_OK)
+        return status;
+    *leads = value.upper;
+    *certain = step->certain && value.lower;
+    if (value.upper && value.until < walk->until)
+        walk->until = value.until;
+    return BEHALF_OK;
+}
+
+/* Puts what was read into the place where it was read to, as entries. */
+static enum status
+find_batch(struct reverse_walk *walk, const struct reverse_edge *step,
+           const struct graph_batch *batch, struct error *error)
+{
+    bool plain = batch->traits == NULL &&
+                 condition_allows(walk->scope.binding, step->relation, step->variant, NULL);
+    uint64_t *entries = batch->nodes;
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < batch->count; i++) {
+        bool leads = true;
+        bool certain = step->certain;
+        enum status status = BEHALF_OK;
+
+        if (BEHALF_UNLIKELY(!plain))
+            status = weigh_edge(walk, step, batch->traits == NULL ? NULL : batch->traits[i], &leads,
+                                &certain, error);
+        if (status != BEHALF_OK)
+            return status;
+        if (leads)
+            entries[count++] = RESOURCE_ENTRY(entries[i] & NODE_SEQUENCE_MASK, !certain);
+    }
+    resource_gather_add(&walk->gather, count);
+    count_reached(walk, count);
+    return BEHALF_OK;
+}
+
+/* Leaves out what the gather need not be given any more. */
+static void
+narrow_range(const struct reverse_walk *walk, struct graph_range *range)
+{
+    if (range->from <= (walk->type_node | walk->gather.after))
+        range->from = (walk->type_node | walk->gather.after) + 1;
+    if (walk->gather.to < (range->to & NODE_SEQUENCE_MASK))
+        range->to = (walk->type_node | walk->gather.to) + 1;
+}
+
+/* Finds every resource that names the subject on the relation. */
+static enum status
+find_resources(struct reverse_walk *walk, const struct reverse_edge *step, struct error *error)
+{
+    struct graph_range range = range_of(walk, step);
+    struct graph_batch batch = {.capacity = 0};
+
+    do {
+        uint32_t room;
+        enum status status;
+
+        batch.nodes = resource_gather_room(&walk->gather, &room);
+        if (batch.nodes == NULL)
+            return budget_memory_spent(error);
+        narrow_range(walk, &range);
+        batch.capacity =
+            capacity_within(walk, room < LIMIT_EDGE_BATCH_GROWN ? room : LIMIT_EDGE_BATCH_GROWN);
+        status = graph_view_read(walk->view, &range, &batch, error);
+        if (status == BEHALF_OK && batch.count > 0)
+            range.from = batch.nodes[batch.count - 1] + 1;
+        if (status == BEHALF_OK)
+            status = find_batch(walk, step, &batch, error);
+        if (status != BEHALF_OK)
+            return status;
+    } while (batch.count == batch.capacity && !walk->cut);
+    return BEHALF_OK;
+}
+
+/* Visits the target of the step on every resource that names the subject on the relation. */
+static enum status
+visit_resources(struct reverse_walk *walk, const struct reverse_edge *step, struct error *error)
+{
+    struct graph_range range = range_of(walk, step);
+    uint64_t nodes[LIMIT_EDGE_BATCH_GROWN];
+    struct graph_batch batch = {.nodes = nodes};
+
+    do {
+        enum status status;
+
+        batch.capacity = capacity_within(walk, BEHALF_COUNT_OF(nodes));
+        status = graph_view_read(walk->view, &range, &batch, error);
+        for (size_t i = 0; status == BEHALF_OK && !walk->cut && i < batch.count; i++) {
+            bool leads;
+            bool certain;
+
+            status = weigh_edge(walk, step, batch.traits == NULL ? NULL : batch.traits[i], &leads,
+                                &certain, error);
+            if (status == BEHALF_OK && leads)
+                status = visit(walk, nodes[i], step->target, certain, error);
+        }
+        if (status != BEHALF_OK)
+            return status;
+        if (batch.count > 0)
+            range.from = nodes[batch.count - 1] + 1;
+    } while (batch.count == batch.capacity && !walk->cut);
+    return BEHALF_OK;
+}
+
+static enum status
+reach_resources(struct reverse_walk *walk, const struct reverse_edge *step, struct error *error)
+{
+    if (walk->cut)
+        return BEHALF_OK;
+    return step->visits ? visit_resources(walk, step, error) : find_resources(walk, step, error);
+}
+
+/* The first of the relation's variants of a kind; NULL when it does not allow the kind. */
+static const struct schema_variant *
+find_variant(const struct schema *schema, uint32_t relation, uint32_t type,
+             uint32_t subject_relation, bool wildcard)
+{
+    const struct schema_member *row = &schema->members[relation];
+
+    for (uint32_t i = 0; i < row->variant_count; i++) {
+        const struct schema_variant *variant = &schema->variants[row->first_variant + i];
+
+        if (variant->type == type && variant->relation == subject_relation &&
+            variant->wildcard == wildcard)
+            return variant;
+    }
+    return NULL;
+}
+
+/* `source`: the member whose userset is the subject; SCHEMA_NONE for a plain subject. */
+static enum status
+reach_by_relation(struct reverse_walk *walk, struct reverse_edge *step, uint32_t source,
+                  bool wildcard, struct error *error)
+{
+    uint32_t type = binding_type(walk->scope.binding, step->subject);
+
+    step->variant =
+        find_variant(walk->scope.binding->schema, step->relation, type, source, wildcard);
+    if (BEHALF_UNLIKELY(step->variant == NULL))
+        return error_internal(error, "the schema's reachability graph follows its variants",
+                              __FILE__, __LINE__, "node %#llx, revision %llu, schema revision %llu",
+                              (unsigned long long)step->subject,
+                              (unsigned long long)walk->view->revision,
+                              (unsigned long long)walk->scope.binding->revision);
+    if (wildcard)
+        step->subject = NODE_WILDCARD(NODE_TYPE(step->subject));
+    return reach_resources(walk, step, error);
+}
+
+/* An object stands on a tupleset in any form that the schema allows: plainly, or as a userset,
+ * whose relation an arrow ignores. */
+static enum status
+reach_by_arrow(struct reverse_walk *walk, struct reverse_edge *step, struct error *error)
+{
+    const struct schema *schema = walk->scope.binding->schema;
+    const struct schema_member *tupleset = &schema->members[step->relation];
+    uint32_t type = binding_type(walk->scope.binding, step->subject);
+    enum status status = BEHALF_OK;
+
+    for (uint32_t i = 0; status == BEHALF_OK && i < tupleset->variant_count; i++) {
+        step->variant = &schema->variants[tupleset->first_variant + i];
+        if (step->variant->type == type && !step->variant->wildcard && !step->variant->repeats)
+            status = reach_resources(walk, step, error);
+    }
+    return status;
+}
+
+/* Takes one entry of the reachability graph from a node, or from the plain subject itself. */
+static enum status
+take_entry(struct reverse_walk *walk, uint64_t object, uint32_t source,
+           const struct schema_entry *entry, bool certain, struct error *error)
+{
+    enum lead lead = walk->leads[entry->target];
+    struct reverse_edge step = {
+        .subject = object,
+        .relation = entry->target,
+        .target = entry->target,
+        .visits = lead == LEADS_ON,
+        .certain = certain && entry->certain && lead != LEADS_OPEN,
+    };
+
+    if (lead == LEADS_NOWHERE)
+        return BEHALF_OK;
+    switch (entry->kind) {
+    case SCHEMA_ENTRY_STORED:
+        return reach_by_relation(walk, &step, source, entry->wildcard, error);
+    case SCHEMA_ENTRY_COMPUTED:
+    case SCHEMA_ENTRY_SELF:
+        return reach(walk, object, entry->target, step.certain, error);
+    case SCHEMA_ENTRY_ARROW:
+        step.relation = entry->tupleset;
+        return reach_by_arrow(walk, &step, error);
+    }
+    BEHALF_UNREACHABLE();
+}
+
+static enum status
+take_entries(struct reverse_walk *walk, uint64_t object, uint32_t source, uint32_t first,
+             uint32_t count, bool certain, struct error *error)
+{
+    enum status status = BEHALF_OK;
+
+    for (uint32_t i = 0; status == BEHALF_OK && i < count; i++)
+        status = take_entry(walk, object, source, &walk->scope.binding->schema->entries[first + i],
+                            certain, error);
+    return status;
+}
+
+static enum status
+walk_from(struct reverse_walk *walk, const struct eval_subject *subject, struct error *error)
+{
+    const struct schema_type *type = &walk->scope.binding->schema->types[subject->type];
+    enum status status;
+
+    if (subject->member != SCHEMA_NONE && walk->leads[subject->member] == LEADS_NOWHERE)
+        return BEHALF_OK;
+    if (subject->member != SCHEMA_NONE)
+        status = reach(walk, subject->node, subject->member, true, error);
+    else
+        status = take_entries(walk, subject->node, SCHEMA_NONE, type->first_entry,
+                              type->entry_count, true, error);
+    for (uint32_t at = 0; status == BEHALF_OK && !walk->cut && at < walk->step_count; at++) {
+        struct reverse_step step = walk->steps[at];
+        const struct schema_member *member = &walk->scope.binding->schema->members[step.member];
+
+        if (walk->step_count - at > PREFETCHED)
+            graph_prefetch(walk->view->graph, walk->steps[at + PREFETCHED].object, EDGE_REVERSE);
+        status = take_entries(walk, step.object, step.member, member->first_entry,
+                              member->entry_count, step.certain, error);
+    }
+    return status;
+}
+
+static void
+begin(struct reverse_walk *walk)
+{
+    const struct binding *binding = walk->scope.binding;
+
+    walk->until = VALUE_FOR_EVER;
+    resource_gather_init(&walk->gather, walk->scope.arena, walk->after, walk->window);
+    walk->type_node =
+        NODE_WILDCARD(binding->type_labels[binding->schema->members[walk->target].type]);
+}
+
+static enum status
+end(struct reverse_walk *walk, struct error *error)
+{
+    if (!resource_gather_end(&walk->gather, &walk->found))
+        return budget_memory_spent(error);
+    walk->to = walk->gather.to;
+    return BEHALF_OK;
+}
+
+enum status
+reverse_walk(struct reverse_walk *walk, const struct eval_subject *subject, struct error *error)
+{
+    enum status status;
+
+    begin(walk);
+    if (!table_init(&walk->visited, walk->scope.arena, FIRST_VISITED))
+        return budget_memory_spent(error);
+    status = find_leads(walk, error);
+    if (status == BEHALF_OK)
+        status = walk_from(walk, subject, error);
+    return status == BEHALF_OK ? end(walk, error) : status;
+}
+
+enum status
+reverse_name(struct reverse_walk *walk, uint32_t type, struct resource_set objects,
+             struct error *error)
+{
+    uint64_t type_node = NODE_WILDCARD(walk->scope.binding->type_labels[type]);
+    struct reverse_edge step = {.relation = walk->target, .target = walk->target};
+    enum status status = BEHALF_OK;
+
+    begin(walk);
+    for (uint32_t at = 0; status == BEHALF_OK && !walk->cut && at < objects.count; at++) {
+        if (objects.count - at > PREFETCHED)
+            graph_prefetch(walk->view->graph,
+                           type_node | RESOURCE_SEQUENCE(objects.entries[at + PREFETCHED]),
+                           EDGE_REVERSE);
+        step.subject = type_node | RESOURCE_SEQUENCE(objects.entries[at]);
+        step.certain = !RESOURCE_OPEN(objects.entries[at]);
+        status = reach_by_arrow(walk, &step, error);
+    }
+    return status == BEHALF_OK ? end(walk, error) : status;
+}

@@ -1,0 +1,887 @@
+/* graph_cache.c - the shared edge sets, and the protocol that keeps them true.
+ *
+ * A slot holds the newest version of a set, or a chain of versions, newest first, each with the
+ * revisions [from, until) that it is right for. Let a reader of revision R find a version of node N
+ * with from <= R < until at moment t. To show: it is the state of N at R.
+ *
+ * The writer does, for transactions c in their order and a group of them at a time,
+ *     commit(c)  ->  apply(N, c)  ->  publish(c or later)
+ * and the reader knew R before t, so every apply(N, c) with c <= R was over before t. A version
+ * begins in one of two ways:
+ *   - apply made it from the one before it: then it has all that c brought, and `from` is the last
+ *     revision of the group that changed N; the one before it was right until the first of them.
+ *     A reader between the two, of a revision within the group, is sent to storage.
+ *   - it was loaded from a storage snapshot of head L = from. What was committed up to L is in it.
+ *     The loader put its mark before it opened the snapshot, so that apply(N, c) with c > L came
+ *     after the mark: it met the mark, and left its changes there, of which the loader applies
+ *     those newer than L; or it met the set, and changed it. Changes up to L, which the set has
+ *     already, are passed over in both cases.
+ * So no change of N lies in [from, until), as far as it was applied before t, and what was not is
+ * newer than R. The last version has no `until`, and R is bounded by what was published.
+ *
+ * Find takes no lock. It reads one word of a slot (slot_table.h says how that is not misled), whose
+ * state is of a moment after the find began: all of the above was written to the slot before R was
+ * published. What the word points to is immutable, and freed after the reader's section.
+ *
+ * What else may happen:
+ *   - A snapshot's head L is newer than everything published, even never durable, because the
+ *     writer commits before it syncs. The set is then right from L only, and a reader at R < L is
+ *     told `storage`. If the sync fails, L is never published and nobody is ever given the set.
+ *   - A version that some reader needs is gone, since its pin was not seen in time, or the set was
+ *     evicted: the reader finds no version that covers R, and is told `storage`.
+ *   - A commit fails, and nobody knows what it left: the writer drops the nodes, with their marks.
+ *     The loader sees `struck` in its own record and leaves the slot alone. Nobody reaches its
+ *     record any more once the slot is gone, so its frame may end.
+ *   - A second asker meets a loading mark: it is told `storage` and waits for nobody.
+ *   - Eviction removes sets with all their versions, empties and direct marks, never loading marks:
+ *     an evicted mark could no longer be told of changes, and its load would install a stale set.
+ *   - A load fails: its mark is removed, if it still stands.
+ *
+ * Direct marks. A node with more edges than a set may have is read from storage range by range for
+ * a number of asks before a load is tried again. The mark claims nothing about the node's edges, so
+ * a change may leave it, and it has no revision. */
+#include "graph/graph_cache.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "graph/graph_version.h"
+#include "graph/key_ring.h"
+#include "graph/limits.h"
+#include "graph/slot_table.h"
+
+#define EVICT_FOR_BYTES (UINT32_C(1) << KIND_SET | UINT32_C(1) << KIND_CHAIN)
+#define EVICT_FOR_ROOM (EVICT_FOR_BYTES | UINT32_C(1) << KIND_EMPTY | UINT32_C(1) << KIND_DIRECT)
+
+/* 1,024 shards keep a table of the default budget under 512 KiB, so that growing one holds its lock
+ * for some hundred microseconds at most; a shard of a small cache has at least 64 KiB. */
+#define SHARDS_MAX UINT32_C(1024)
+#define SHARD_BYTES ((size_t)64 * 1024)
+
+/* One hold of a shard's lock takes out at most so many sets. */
+#define SWEEP_VICTIMS 16
+
+/* A find that was misled by moving slots so often takes the lock. */
+#define LOOKS_MAX 8
+
+/* Asks that a node with too large a set is read from storage for, before it is looked at again. */
+#define LARGE_ASKS 65536
+
+/* A set above this part of the budget would push out everything else. */
+#define SET_PART_OF_BUDGET 4
+
+/* What waits to be freed makes the budget smaller by this part of it at most, so that it can always
+ * be kept: half of it at most is tables. */
+#define RETIRED_PART_OF_BUDGET 4
+
+/* Chains that one trim looks at, beside twice those that came since the one before. */
+#define TRIM_STEPS 64
+
+struct shard {
+    _Alignas(64) pthread_mutex_t lock; /* guards changes of the table, and the loads in it */
+    struct slot_table table;
+};
+
+struct graph_cache {
+    struct readers *readers;
+    struct shard *shards;
+    uint32_t shard_count;
+    uint32_t slots_max; /* per shard */
+    size_t memory_bytes;
+    struct edge_set *empty;           /* given for every node without edges; not counted */
+    _Alignas(64) atomic_size_t bytes; /* tables, and what stands in their slots */
+    atomic_size_t superseded;         /* of that, versions that are not the newest, and chains */
+    atomic_uint hand;                 /* the shard to be swept next */
+
+    pthread_mutex_t trim_lock; /* guards those below; taken with a shard's lock held */
+    struct key_ring chained;   /* keys that got a chain */
+    size_t trim_added;         /* since the last trim */
+};
+
+/* Bit 47 of a stored node is never set (NODE_IS_LOCAL), so it can carry the direction. */
+static uint64_t
+key_of(uint64_t node, enum edge_direction direction)
+{
+    BEHALF_ASSERT(!NODE_IS_LOCAL(node));
+    return direction == EDGE_REVERSE ? node | NODE_SEQUENCE_LOCAL : node;
+}
+
+/* The shard comes from the high bits of the hash, the place in it from the low ones. */
+static struct shard *
+shard_of(struct graph_cache *cache, uint64_t key)
+{
+    return &cache->shards[(digest_hash_u64(key) >> 40) & (cache->shard_count - 1)];
+}
+
+/* --- life --- */
+
+static uint32_t
+shard_count_for(size_t memory_bytes)
+{
+    uint32_t count = 1;
+
+    while (count < SHARDS_MAX && (size_t)count * 2 * SHARD_BYTES <= memory_bytes)
+        count *= 2;
+    return count;
+}
+
+/* Zeroed, and on lines of its own, so that two shards never share one. */
+static void *
+new_aligned(size_t count, size_t size)
+{
+    void *block = aligned_alloc(64, count * size);
+
+    BEHALF_ASSERT(block != NULL);
+    memset(block, 0, count * size);
+    return block;
+}
+
+struct graph_cache *
+graph_cache_new(struct readers *readers, size_t memory_bytes)
+{
+    struct graph_cache *cache = new_aligned(1, sizeof *cache);
+
+    cache->readers = readers;
+    cache->memory_bytes = memory_bytes;
+    cache->empty = edge_set_new_empty();
+    pthread_mutex_init(&cache->trim_lock, NULL);
+    if (memory_bytes >= GRAPH_CACHE_SMALLEST) {
+        cache->shard_count = shard_count_for(memory_bytes);
+        /* Half of the budget at most is tables, so that what is above the budget is always sets,
+         * and evicting sets always ends. */
+        cache->slots_max = slot_table_count_within(memory_bytes / 2 / cache->shard_count);
+        cache->shards = new_aligned(cache->shard_count, sizeof *cache->shards);
+        for (uint32_t at = 0; at < cache->shard_count; at++)
+            pthread_mutex_init(&cache->shards[at].lock, NULL);
+    }
+    return cache;
+}
+
+void
+graph_cache_free(struct graph_cache *cache)
+{
+    struct retirees retirees = {.count = 0};
+
+    if (cache == NULL)
+        return;
+    for (uint32_t at = 0; at < cache->shard_count; at++) {
+        struct slot_table *table = &cache->shards[at].table;
+
+        for (size_t slot = 0; slot < slot_table_slots(table); slot++) {
+            uint64_t value = slot_value(slot_table_at(table, slot));
+
+            BEHALF_ASSERT(value == 0 || version_kind(value) != KIND_LOADING);
+            if (value != 0)
+                version_retire(value, &retirees);
+        }
+        slot_table_release(table);
+        pthread_mutex_destroy(&cache->shards[at].lock);
+    }
+    readers_retire(cache->readers, &retirees);
+    edge_set_free(cache->empty);
+    pthread_mutex_destroy(&cache->trim_lock);
+    key_ring_release(&cache->chained);
+    free(cache->shards);
+    free(cache);
+}
+
+size_t
+graph_cache_set_bytes_max(const struct graph_cache *cache)
+{
+    size_t part = cache->memory_bytes / SET_PART_OF_BUDGET;
+
+    return part < LIMIT_GRAPH_SET_BYTES ? part : LIMIT_GRAPH_SET_BYTES;
+}
+
+/* --- what is counted --- */
+
+/* Relaxed in all: the counters order nothing, they are only compared with the budget. */
+static void
+count_bytes(struct graph_cache *cache, size_t added, size_t removed)
+{
+    atomic_fetch_add_explicit(&cache->bytes, added - removed, memory_order_relaxed);
+}
+
+static void
+count_superseded(struct graph_cache *cache, size_t added, size_t removed)
+{
+    atomic_fetch_add_explicit(&cache->superseded, added - removed, memory_order_relaxed);
+}
+
+static size_t
+bytes_counted(struct graph_cache *cache)
+{
+    return atomic_load_explicit(&cache->bytes, memory_order_relaxed);
+}
+
+/* Counts what a slot holds, or does not hold any more. */
+static void
+count_value(struct graph_cache *cache, uint64_t value, bool added)
+{
+    struct versions versions;
+    size_t superseded;
+    size_t bytes;
+
+    if (version_kind(value) != KIND_SET && version_kind(value) != KIND_CHAIN)
+        return;
+    versions_of(value, &versions);
+    superseded = versions_superseded_bytes(&versions);
+    bytes = superseded + versions_newest_bytes(&versions);
+    count_bytes(cache, added ? bytes : 0, added ? 0 : bytes);
+    count_superseded(cache, added ? superseded : 0, added ? 0 : superseded);
+}
+
+/* --- finding --- */
+
+static enum graph_cache_answer
+answer_from_chain(struct graph_cache *cache, const struct chain *chain, uint64_t revision,
+                  const struct edge_set **set)
+{
+    for (size_t at = 0; at < chain->count; at++) {
+        const struct version *version = &chain->versions[at];
+
+        if (revision < version->from)
+            continue;
+        if (revision >= version->until)
+            return GRAPH_CACHE_STORAGE;
+        *set = version->set != NULL ? version->set : cache->empty;
+        return GRAPH_CACHE_SET;
+    }
+    return GRAPH_CACHE_STORAGE;
+}
+
+/* One ask less, if nobody else counts at this moment; the last one takes the mark away. */
+static enum graph_cache_answer
+answer_direct(struct shard *shard, uint64_t key, struct slot *slot, uint64_t value)
+{
+    uint64_t asks = version_payload(value);
+
+    if (asks > 0) {
+        slot_try_value(slot, value, version_payload_value(asks - 1, KIND_DIRECT));
+        return GRAPH_CACHE_STORAGE;
+    }
+    pthread_mutex_lock(&shard->lock);
+    slot = slot_table_find(&shard->table, key);
+    if (slot != NULL && version_kind(slot_value(slot)) == KIND_DIRECT &&
+        version_payload(slot_value(slot)) == 0)
+        slot_table_remove(&shard->table, slot);
+    pthread_mutex_unlock(&shard->lock);
+    return GRAPH_CACHE_ABSENT;
+}
+
+/* The value in the slot of the key, 0 when there is none. */
+static uint64_t
+look(struct shard *shard, uint64_t key, struct slot **slot)
+{
+    uint64_t value;
+
+    for (unsigned looks = 0; looks < LOOKS_MAX; looks++) {
+        if (BEHALF_LIKELY(slot_table_look(&shard->table, key, slot, &value)))
+            return value;
+    }
+    pthread_mutex_lock(&shard->lock);
+    *slot = slot_table_find(&shard->table, key);
+    value = *slot == NULL ? 0 : slot_value(*slot);
+    pthread_mutex_unlock(&shard->lock);
+    return value;
+}
+
+enum graph_cache_answer
+graph_cache_find(struct graph_cache *cache, uint64_t node, enum edge_direction direction,
+                 uint64_t revision, const struct edge_set **set)
+{
+    uint64_t key = key_of(node, direction);
+    enum graph_cache_answer answer = GRAPH_CACHE_SET;
+    const struct edge_set *found;
+    struct shard *shard;
+    struct slot *slot;
+    uint64_t value;
+
+    if (cache->shard_count == 0)
+        return GRAPH_CACHE_STORAGE;
+    shard = shard_of(cache, key);
+    value = look(shard, key, &slot);
+    if (value == 0)
+        return GRAPH_CACHE_ABSENT;
+    switch (version_kind(value)) {
+    case KIND_SET:
+        found = version_pointer(value);
+        if (found->valid_from > revision)
+            return GRAPH_CACHE_STORAGE;
+        *set = found;
+        break;
+    case KIND_EMPTY:
+        if (version_payload(value) > revision)
+            return GRAPH_CACHE_STORAGE;
+        *set = cache->empty;
+        break;
+    case KIND_CHAIN:
+        answer = answer_from_chain(cache, version_pointer(value), revision, set);
+        break;
+    case KIND_DIRECT:
+        return answer_direct(shard, key, slot, value);
+    case KIND_LOADING:
+        return GRAPH_CACHE_STORAGE;
+    }
+    slot_mark_used(slot, value);
+    return answer;
+}
+
+void
+graph_cache_prefetch(struct graph_cache *cache, uint64_t node, enum edge_direction direction)
+{
+    uint64_t key = key_of(node, direction);
+
+    if (cache->shard_count > 0)
+        slot_table_prefetch(&shard_of(cache, key)->table, key);
+}
+
+void
+graph_cache_prefetch_set(struct graph_cache *cache, uint64_t node, enum edge_direction direction)
+{
+    uint64_t key = key_of(node, direction);
+    struct slot *slot;
+    uint64_t value;
+
+    if (cache->shard_count > 0 &&
+        slot_table_look(&shard_of(cache, key)->table, key, &slot, &value) && value != 0 &&
+        (version_kind(value) == KIND_SET || version_kind(value) == KIND_CHAIN))
+        __builtin_prefetch(version_pointer(value));
+}
+
+/* --- evicting --- */
+
+/* What was taken out under a shard's lock, to be retired when it is given back. */
+struct victims {
+    uint64_t values[SWEEP_VICTIMS];
+    size_t count;
+    void *array; /* of a table that grew */
+    size_t array_bytes;
+};
+
+static void
+victims_retire(struct graph_cache *cache, struct victims *victims)
+{
+    struct retirees retirees = {.count = 0};
+
+    for (size_t at = 0; at < victims->count; at++)
+        version_retire(victims->values[at], &retirees);
+    if (victims->array != NULL)
+        retirees_add(&retirees, victims->array, victims->array_bytes);
+    readers_retire(cache->readers, &retirees);
+}
+
+/* Under the shard's lock. Never a loading mark: the caller sweeps for other kinds. */
+static void
+take_out(struct graph_cache *cache, struct shard *shard, struct slot *slot, struct victims *victims)
+{
+    uint64_t value = slot_value(slot);
+
+    BEHALF_ASSERT(version_kind(value) != KIND_LOADING);
+    BEHALF_ASSERT(victims->count < SWEEP_VICTIMS);
+    count_value(cache, value, false);
+    victims->values[victims->count++] = value;
+    slot_table_remove(&shard->table, slot);
+}
+
+static size_t
+budget_of(struct graph_cache *cache)
+{
+    size_t retired = readers_retired_bytes(cache->readers);
+    size_t most = cache->memory_bytes / RETIRED_PART_OF_BUDGET;
+
+    return cache->memory_bytes - (retired < most ? retired : most);
+}
+
+static void
+evict_in(struct graph_cache *cache, struct shard *shard, size_t budget)
+{
+    struct victims victims = {.count = 0};
+    uint32_t steps = SLOT_SWEEP_STEPS;
+
+    pthread_mutex_lock(&shard->lock);
+    while (bytes_counted(cache) > budget && victims.count < SWEEP_VICTIMS) {
+        struct slot *slot = slot_table_sweep(&shard->table, EVICT_FOR_BYTES, &steps);
+
+        if (slot == NULL)
+            break;
+        take_out(cache, shard, slot, &victims);
+    }
+    pthread_mutex_unlock(&shard->lock);
+    victims_retire(cache, &victims);
+}
+
+/* Ends: tables alone never exceed half of the memory, every set that is counted stands in a slot,
+ * and after two rounds of the hand each one was either used again or is out. The budget is looked
+ * at once, or the sets taken out would make it smaller, and more would have to follow them. */
+static void
+evict_to_budget(struct graph_cache *cache)
+{
+    size_t budget = budget_of(cache);
+
+    while (bytes_counted(cache) > budget) {
+        /* Relaxed: the hand only spreads the sweeps over the shards. */
+        unsigned at = atomic_fetch_add_explicit(&cache->hand, 1, memory_order_relaxed);
+
+        evict_in(cache, &cache->shards[at & (cache->shard_count - 1)], budget);
+    }
+}
+
+/* Under the shard's lock. */
+static bool
+add_in_table(struct graph_cache *cache, struct shard *shard, uint64_t key, uint64_t value,
+             struct victims *victims)
+{
+    size_t before = slot_table_bytes(&shard->table);
+    void *replaced;
+    bool added = slot_table_add(&shard->table, key, value, cache->slots_max, &replaced);
+
+    if (replaced != NULL) {
+        victims->array = replaced;
+        victims->array_bytes = before;
+    }
+    count_bytes(cache, slot_table_bytes(&shard->table), before);
+    return added;
+}
+
+/* Under the shard's lock: adds a slot; when the table may not grow, in the place of another. */
+static bool
+add_slot(struct graph_cache *cache, struct shard *shard, uint64_t key, uint64_t value,
+         struct victims *victims)
+{
+    struct slot *slot;
+
+    if (add_in_table(cache, shard, key, value, victims))
+        return true;
+    slot = slot_table_victim(&shard->table, EVICT_FOR_ROOM);
+    if (slot == NULL)
+        return false;
+    take_out(cache, shard, slot, victims);
+    return add_in_table(cache, shard, key, value, victims);
+}
+
+/* --- changing --- */
+
+/* Under the shard's lock: the key has a chain, which is looked at by the next trims; `added` when
+ * it had none before. */
+static void
+note_chain(struct graph_cache *cache, uint64_t key, bool added)
+{
+    pthread_mutex_lock(&cache->trim_lock);
+    key_ring_add(&cache->chained, key);
+    cache->trim_added += added;
+    pthread_mutex_unlock(&cache->trim_lock);
+}
+
+static bool
+take_trim_key(struct graph_cache *cache, uint64_t *key)
+{
+    bool found;
+
+    pthread_mutex_lock(&cache->trim_lock);
+    found = key_ring_take(&cache->chained, key);
+    pthread_mutex_unlock(&cache->trim_lock);
+    return found;
+}
+
+/* Under the shard's lock: puts the versions that are needed, the newest in any case, in the place
+ * of those that a slot holds. What goes is retired; `versions` and those in the slot are alike but
+ * for a new first one. */
+static void
+keep_needed(struct graph_cache *cache, struct slot *slot, struct version *versions, size_t count,
+            uint64_t published, const struct reader_pins *pins, struct retirees *retirees)
+{
+    uint64_t before = slot_value(slot);
+    size_t kept = 1;
+
+    count_value(cache, before, false);
+    for (size_t at = 1; at < count; at++) {
+        const struct edge_set *older = at + 1 < count ? versions[at + 1].set : NULL;
+
+        if (version_is_needed(&versions[at], published, pins))
+            versions[kept++] = versions[at];
+        else if (versions[at].set != NULL)
+            edge_set_visit_own(versions[at].set, versions[kept - 1].set, older,
+                               version_retire_block, retirees);
+    }
+    slot_set_value(slot, versions_value(versions, kept));
+    if (version_kind(before) == KIND_CHAIN) {
+        const struct chain *chain = version_pointer(before);
+
+        retirees_add(retirees, version_pointer(before), version_chain_bytes(chain->count));
+    }
+    count_value(cache, slot_value(slot), true);
+}
+
+/* Under the shard's lock. */
+static void
+change_slot(struct graph_cache *cache, struct slot *slot, struct edge_change *changes, size_t count,
+            uint64_t published, const struct reader_pins *pins, struct retirees *retirees)
+{
+    bool chained = version_kind(slot_value(slot)) == KIND_CHAIN;
+    struct versions before;
+    struct version *versions;
+
+    versions_of(slot_value(slot), &before);
+    versions = memory_new_array(before.count + 1, sizeof *versions);
+    memcpy(versions + 1, before.items, before.count * sizeof *versions);
+    if (version_make(cache->empty, &versions[1], changes, count, &versions[0])) {
+        keep_needed(cache, slot, versions, before.count + 1, published, pins, retirees);
+        if (!chained && version_kind(slot_value(slot)) == KIND_CHAIN)
+            note_chain(cache, slot_key(slot), true);
+    }
+    memory_free(versions);
+}
+
+/* Under the shard's lock: leaves the changes to the loader. */
+static void
+leave_changes(struct graph_load *load, const struct edge_change *changes, size_t count)
+{
+    load->changes = memory_resize(load->changes, load->change_count + count, sizeof *load->changes);
+    for (size_t at = 0; at < count; at++) {
+        struct edge_change *change = &load->changes[load->change_count++];
+
+        *change = changes[at];
+        if (change->traits.context.size > 0)
+            change->traits.context = arena_copy(&load->contexts, change->traits.context);
+    }
+}
+
+static void
+free_changes(struct graph_load *load)
+{
+    memory_free(load->changes);
+    arena_release(&load->contexts);
+}
+
+void
+graph_cache_apply(struct graph_cache *cache, uint64_t node, enum edge_direction direction,
+                  struct edge_change *changes, size_t count, uint64_t published,
+                  const struct reader_pins *pins)
+{
+    uint64_t key = key_of(node, direction);
+    struct retirees retirees = {.count = 0};
+    struct shard *shard;
+    struct slot *slot;
+
+    if (cache->shard_count == 0)
+        return;
+    shard = shard_of(cache, key);
+    pthread_mutex_lock(&shard->lock);
+    slot = slot_table_find(&shard->table, key);
+    if (slot != NULL) {
+        switch (version_kind(slot_value(slot))) {
+        case KIND_LOADING:
+            leave_changes(version_pointer(slot_value(slot)), changes, count);
+            break;
+        case KIND_SET:
+        case KIND_EMPTY:
+        case KIND_CHAIN:
+            change_slot(cache, slot, changes, count, published, pins, &retirees);
+            break;
+        case KIND_DIRECT:
+            break;
+        }
+    }
+    pthread_mutex_unlock(&shard->lock);
+    readers_retire(cache->readers, &retirees);
+    evict_to_budget(cache);
+}
+
+static void
+trim_key(struct graph_cache *cache, uint64_t key, uint64_t published,
+         const struct reader_pins *pins)
+{
+    struct shard *shard = shard_of(cache, key);
+    struct retirees retirees = {.count = 0};
+    struct slot *slot;
+
+    pthread_mutex_lock(&shard->lock);
+    slot = slot_table_find(&shard->table, key);
+    if (slot != NULL && version_kind(slot_value(slot)) == KIND_CHAIN) {
+        const struct chain *chain = version_pointer(slot_value(slot));
+
+        if (!version_chain_is_needed(chain, published, pins)) {
+            struct version *versions =
+                memory_copy(chain->versions, chain->count * sizeof *versions);
+
+            keep_needed(cache, slot, versions, chain->count, published, pins, &retirees);
+            memory_free(versions);
+        }
+        if (version_kind(slot_value(slot)) == KIND_CHAIN)
+            note_chain(cache, key, false);
+    }
+    pthread_mutex_unlock(&shard->lock);
+    readers_retire(cache->readers, &retirees);
+}
+
+void
+graph_cache_trim(struct graph_cache *cache, uint64_t published, const struct reader_pins *pins)
+{
+    uint64_t key;
+    size_t steps;
+
+    pthread_mutex_lock(&cache->trim_lock);
+    steps = 2 * cache->trim_added + TRIM_STEPS;
+    if (steps > cache->chained.count)
+        steps = cache->chained.count;
+    cache->trim_added = 0;
+    pthread_mutex_unlock(&cache->trim_lock);
+    while (steps-- > 0 && take_trim_key(cache, &key))
+        trim_key(cache, key, published, pins);
+}
+
+void
+graph_cache_drop(struct graph_cache *cache, uint64_t node, enum edge_direction direction)
+{
+    uint64_t key = key_of(node, direction);
+    struct victims victims = {.count = 0};
+    struct shard *shard;
+    struct slot *slot;
+
+    if (cache->shard_count == 0)
+        return;
+    shard = shard_of(cache, key);
+    pthread_mutex_lock(&shard->lock);
+    slot = slot_table_find(&shard->table, key);
+    if (slot != NULL && version_kind(slot_value(slot)) == KIND_LOADING) {
+        struct graph_load *load = version_pointer(slot_value(slot));
+
+        load->struck = true;
+        slot_table_remove(&shard->table, slot);
+    } else if (slot != NULL) {
+        take_out(cache, shard, slot, &victims);
+    }
+    pthread_mutex_unlock(&shard->lock);
+    victims_retire(cache, &victims);
+}
+
+/* --- loading --- */
+
+bool
+graph_cache_load_begin(struct graph_cache *cache, uint64_t node, enum edge_direction direction,
+                       struct graph_load *load)
+{
+    struct victims victims = {.count = 0};
+    struct shard *shard;
+    bool installed;
+
+    *load = (struct graph_load){.key = key_of(node, direction)};
+    arena_init(&load->contexts, SIZE_MAX / 2);
+    if (cache->shard_count == 0)
+        return false;
+    shard = shard_of(cache, load->key);
+    pthread_mutex_lock(&shard->lock);
+    installed =
+        slot_table_find(&shard->table, load->key) == NULL &&
+        add_slot(cache, shard, load->key, version_pointer_value(load, KIND_LOADING), &victims);
+    pthread_mutex_unlock(&shard->lock);
+    victims_retire(cache, &victims);
+    return installed;
+}
+
+/* Under the shard's lock: the mark of a load that was not struck. */
+static struct slot *
+mark_of(struct shard *shard, const struct graph_load *load)
+{
+    struct slot *slot = slot_table_find(&shard->table, load->key);
+
+    BEHALF_ASSERT(slot != NULL);
+    BEHALF_ASSERT(version_kind(slot_value(slot)) == KIND_LOADING);
+    BEHALF_ASSERT(version_pointer(slot_value(slot)) == load);
+    return slot;
+}
+
+/* Under the shard's lock: the set, and what the changes made of it, in the place of the mark. */
+static void
+install(struct graph_cache *cache, struct slot *slot, struct graph_load *load, struct edge_set *set,
+        uint64_t *until)
+{
+    struct version versions[2] = {{.set = NULL}, {.set = set, .until = UINT64_MAX}};
+    size_t first = 1;
+
+    versions[1].from = set->valid_from;
+    if (edge_set_edge_count(set) == 0)
+        versions[1].set = NULL;
+    if (version_make(cache->empty, &versions[1], load->changes, load->change_count, &versions[0]))
+        first = 0;
+    *until = versions[1].until;
+    slot_set_value(slot, versions_value(&versions[first], 2 - first));
+    count_value(cache, slot_value(slot), true);
+    if (first == 0)
+        note_chain(cache, load->key, true);
+}
+
+void
+graph_cache_load_end(struct graph_cache *cache, struct graph_load *load, struct edge_set *set,
+                     uint64_t *until)
+{
+    struct shard *shard = shard_of(cache, load->key);
+    struct retirees retirees = {.count = 0};
+    bool installed = false;
+
+    *until = UINT64_MAX;
+    pthread_mutex_lock(&shard->lock);
+    if (!load->struck) {
+        struct slot *slot = mark_of(shard, load);
+
+        installed = set != NULL;
+        if (installed)
+            install(cache, slot, load, set, until);
+        else
+            slot_set_value(slot, version_payload_value(LARGE_ASKS, KIND_DIRECT));
+    } else if (set != NULL) {
+        *until = set->valid_from + 1; /* more is not known */
+    }
+    pthread_mutex_unlock(&shard->lock);
+    free_changes(load);
+    /* What nobody owns any more is still read by the caller. */
+    if (set != NULL && (!installed || edge_set_edge_count(set) == 0))
+        edge_set_visit_own(set, NULL, NULL, version_retire_block, &retirees);
+    readers_retire(cache->readers, &retirees);
+    evict_to_budget(cache);
+}
+
+void
+graph_cache_load_failed(struct graph_cache *cache, struct graph_load *load)
+{
+    struct shard *shard = shard_of(cache, load->key);
+
+    pthread_mutex_lock(&shard->lock);
+    if (!load->struck)
+        slot_table_remove(&shard->table, mark_of(shard, load));
+    pthread_mutex_unlock(&shard->lock);
+    free_changes(load);
+}
+
+/* --- looking at all of it --- */
+
+static void
+count_slot(struct graph_stats *stats, uint64_t value)
+{
+    struct versions versions;
+
+    switch (version_kind(value)) {
+    case KIND_CHAIN:
+        stats->chain_count++;
+        break;
+    case KIND_SET:
+        stats->set_count++;
+        break;
+    case KIND_EMPTY:
+        stats->empty_count++;
+        return;
+    case KIND_DIRECT:
+        stats->direct_count++;
+        return;
+    case KIND_LOADING:
+        stats->loading_count++;
+        return;
+    }
+    versions_of(value, &versions);
+    if (versions.items[0].set != NULL)
+        stats->edge_count += edge_set_edge_count(versions.items[0].set);
+}
+
+void
+graph_cache_stats_read(struct graph_cache *cache, struct graph_stats *stats)
+{
+    *stats = (struct graph_stats){
+        .bytes = bytes_counted(cache),
+        .superseded_bytes = atomic_load(&cache->superseded),
+        .retired_bytes = readers_retired_bytes(cache->readers),
+    };
+    for (uint32_t at = 0; at < cache->shard_count; at++) {
+        struct shard *shard = &cache->shards[at];
+
+        pthread_mutex_lock(&shard->lock);
+        for (size_t slot = 0; slot < slot_table_slots(&shard->table); slot++) {
+            uint64_t value = slot_value(slot_table_at(&shard->table, slot));
+
+            if (value != 0)
+                count_slot(stats, value);
+        }
+        pthread_mutex_unlock(&shard->lock);
+    }
+}
+
+/* What a validation has met. */
+struct recount {
+    struct graph_cache *cache;
+    const struct graph_cache_witness *witness;
+    size_t bytes;
+    size_t superseded;
+};
+
+static const char *
+validate_version(struct recount *recount, uint64_t key, const struct versions *versions, size_t at)
+{
+    const struct version *version = &versions->items[at];
+    const struct edge_set *set = version->set != NULL ? version->set : recount->cache->empty;
+    enum edge_direction direction = NODE_IS_LOCAL(key) ? EDGE_REVERSE : EDGE_FORWARD;
+    const char *reason = NULL;
+
+    if (version->from >= version->until)
+        return "a version is right for no revision";
+    if (at > 0 && version->until > versions->items[at - 1].from)
+        return "a version is right beside a newer one";
+    if (version->set != NULL && version->set->valid_from != version->from)
+        return "a version does not begin where its set does";
+    if (!edge_set_validate(set, &reason))
+        return reason;
+    if (recount->witness != NULL &&
+        !recount->witness->same(recount->witness->context, key & ~NODE_SEQUENCE_LOCAL, direction,
+                                at == 0 ? UINT64_MAX : version->until - 1, set))
+        return "a version is not what storage has";
+    return NULL;
+}
+
+static const char *
+validate_slot(struct recount *recount, const struct slot_table *table, struct slot *slot)
+{
+    uint64_t value = slot_value(slot);
+    const char *reason = NULL;
+    struct versions versions;
+
+    if (slot_table_find(table, slot_key(slot)) != slot)
+        return "a slot is not found by its key";
+    if (version_kind(value) == KIND_DIRECT || version_kind(value) == KIND_LOADING)
+        return NULL;
+    versions_of(value, &versions);
+    recount->superseded += versions_superseded_bytes(&versions);
+    recount->bytes += versions_superseded_bytes(&versions) + versions_newest_bytes(&versions);
+    for (size_t at = 0; at < versions.count && reason == NULL; at++)
+        reason = validate_version(recount, slot_key(slot), &versions, at);
+    return reason;
+}
+
+bool
+graph_cache_validate(struct graph_cache *cache, const struct graph_cache_witness *witness,
+                     const char **reason)
+{
+    struct recount recount = {.cache = cache, .witness = witness};
+
+    *reason = NULL;
+    for (uint32_t at = 0; at < cache->shard_count && *reason == NULL; at++) {
+        struct slot_table *table = &cache->shards[at].table;
+        uint32_t count = 0;
+
+        recount.bytes += slot_table_bytes(table);
+        for (size_t slot = 0; slot < slot_table_slots(table) && *reason == NULL; slot++) {
+            if (slot_value(slot_table_at(table, slot)) == 0)
+                continue;
+            count++;
+            *reason = validate_slot(&recount, table, slot_table_at(table, slot));
+        }
+        if (*reason == NULL && count != table->count)
+            *reason = "a table counts its slots wrong";
+    }
+    if (*reason == NULL && recount.bytes != bytes_counted(cache))
+        *reason = "the bytes are counted wrong";
+    if (*reason == NULL && recount.superseded != atomic_load(&cache->superseded))
+        *reason = "the superseded bytes are counted wrong";
+    return *reason == NULL;
+}
