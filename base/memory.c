@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define LARGE_BLOCK (256 * 1024)
+#define FIRST_ELEMENTS ((size_t)16)
 
 static _Noreturn void
 exhausted(size_t size)
@@ -46,6 +47,22 @@ memory_resize(void *block, size_t count, size_t size)
     if (block == NULL)
         exhausted(total);
     return block;
+}
+
+void *
+memory_reserve(void *array, size_t count, size_t *capacity, size_t element_size)
+{
+    size_t wanted = *capacity > 0 ? *capacity : FIRST_ELEMENTS;
+
+    if (count <= *capacity)
+        return array;
+    while (wanted < count) {
+        if (__builtin_mul_overflow(wanted, 2, &wanted))
+            exhausted(count);
+    }
+    array = memory_resize(array, wanted, element_size);
+    *capacity = wanted;
+    return array;
 }
 
 void *

@@ -80,6 +80,7 @@ struct bench_requests {
     struct slice *texts; /* the line each expectation comes from */
     size_t expected_count;
     size_t expected_capacity;
+    size_t text_capacity;
     struct buffer source; /* the lines the texts point into */
     int64_t deadline_ns;  /* that each names; 0 = none */
 };

@@ -128,13 +128,12 @@ put_check(struct behalf_writer *writer, const struct entry *entry, uint32_t dead
 static void
 expect(struct bench_requests *requests, const struct entry *entry)
 {
-    if (requests->expected_count == requests->expected_capacity) {
-        size_t capacity = requests->expected_capacity > 0 ? 2 * requests->expected_capacity : 1024;
+    size_t count = requests->expected_count + 1;
 
-        requests->expected = memory_resize(requests->expected, capacity, sizeof(uint32_t));
-        requests->texts = memory_resize(requests->texts, capacity, sizeof *requests->texts);
-        requests->expected_capacity = capacity;
-    }
+    requests->expected = memory_reserve(requests->expected, count, &requests->expected_capacity,
+                                        sizeof *requests->expected);
+    requests->texts =
+        memory_reserve(requests->texts, count, &requests->text_capacity, sizeof *requests->texts);
     requests->expected[requests->expected_count] = entry->expected;
     requests->texts[requests->expected_count++] = entry->text;
 }
@@ -158,11 +157,8 @@ append(struct bench_requests *requests, const char *method, const struct behalf_
     size_t size;
 
     BEHALF_ASSERT(name != NULL);
-    if (requests->count == requests->capacity) {
-        requests->capacity = requests->capacity > 0 ? 2 * requests->capacity : 1024;
-        requests->items =
-            memory_resize(requests->items, requests->capacity, sizeof *requests->items);
-    }
+    requests->items = memory_reserve(requests->items, requests->count + 1, &requests->capacity,
+                                     sizeof *requests->items);
     request = &requests->items[requests->count++];
     request->at = requests->bytes.size;
     request->count = count;

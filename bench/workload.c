@@ -165,10 +165,7 @@ draw_lines(const struct workload *workload, struct slice text, size_t count, str
     while (workload_line_next(&text, &line)) {
         if (workload_line_is_blank(line))
             continue;
-        if (found == capacity) {
-            capacity = capacity > 0 ? 2 * capacity : 1024;
-            lines = memory_resize(lines, capacity, sizeof *lines);
-        }
+        lines = memory_reserve(lines, found + 1, &capacity, sizeof *lines);
         lines[found++] = line;
     }
     if (found > 0) {

@@ -91,23 +91,13 @@ block_generate(struct block *block, const struct workload_shape *shape, uint64_t
     fill(block, shape);
 }
 
-/* Room for one more in an array that doubles. */
-static void *
-grow(void *items, uint32_t count, uint32_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return items;
-    *capacity = *capacity > 0 ? 2 * *capacity : 64;
-    return memory_resize(items, *capacity, size);
-}
-
 void
 block_target(struct block *block, const char *type, uint32_t number, const char *permission,
              const char *subject_type, uint32_t subject_count, uint32_t set)
 {
     BEHALF_ASSERT(subject_count <= block->population);
-    block->targets =
-        grow(block->targets, block->target_count, &block->target_capacity, sizeof *block->targets);
+    block->targets = memory_reserve(block->targets, block->target_count + 1,
+                                    &block->target_capacity, sizeof *block->targets);
     block->targets[block->target_count++] =
         (struct target){thing_set(type, number, permission), subject_type, subject_count, set};
 }
@@ -115,8 +105,8 @@ block_target(struct block *block, const char *type, uint32_t number, const char 
 void
 block_chain(struct block *block, const struct chain *chain)
 {
-    block->chains =
-        grow(block->chains, block->chain_count, &block->chain_capacity, sizeof *block->chains);
+    block->chains = memory_reserve(block->chains, block->chain_count + 1, &block->chain_capacity,
+                                   sizeof *block->chains);
     block->chains[block->chain_count++] = *chain;
 }
 
@@ -147,8 +137,8 @@ words_of(const struct block *block, uint32_t set)
 uint32_t
 set_new(struct block *block)
 {
-    block->sets = grow(block->sets, block->set_count, &block->set_capacity,
-                       block->words * sizeof *block->sets);
+    block->sets = memory_reserve(block->sets, block->set_count + 1, &block->set_capacity,
+                                 block->words * sizeof *block->sets);
     memset(words_of(block, block->set_count), 0, block->words * sizeof *block->sets);
     return block->set_count++;
 }

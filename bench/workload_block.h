@@ -57,16 +57,16 @@ struct block {
     uint32_t words;
     uint64_t *sets;
     uint32_t set_count;
-    uint32_t set_capacity;
+    size_t set_capacity;
 
     struct target *targets;
     uint32_t target_count;
-    uint32_t target_capacity;
+    size_t target_capacity;
     uint32_t asked; /* the first so many are asked; others only count in lookups. 0 = all */
 
     struct chain *chains; /* when there are any, every check has one */
     uint32_t chain_count;
-    uint32_t chain_capacity;
+    size_t chain_capacity;
 };
 
 struct workload_shape {

@@ -128,11 +128,8 @@ remember_changes(struct writer *writer, const struct store_transaction *transact
     size_t count = 0;
     const struct store_change *changes = store_transaction_changes(transaction, &count);
 
-    if (writer->changed_count + count > writer->changed_capacity) {
-        writer->changed_capacity = 2 * (writer->changed_count + count);
-        writer->changed =
-            memory_resize(writer->changed, writer->changed_capacity, sizeof *writer->changed);
-    }
+    writer->changed = memory_reserve(writer->changed, writer->changed_count + count,
+                                     &writer->changed_capacity, sizeof *writer->changed);
     for (size_t index = 0; index < count; index++) {
         const struct store_change *change = &changes[index];
 

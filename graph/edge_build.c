@@ -5,30 +5,26 @@
 #include "graph/limits.h"
 #include "graph/slot_table.h"
 
-#define FIRST_GROUPS 8
-#define FIRST_NODES 32
-#define FIRST_SPECIALS 8
-#define FIRST_PIECES 8
-
 /* Takes edges in order and makes blocks of them. */
 struct builder {
     struct edge_group *groups;
     uint32_t group_count;
-    uint32_t group_capacity;
+    size_t group_capacity;
     uint64_t *nodes;
     uint32_t node_count;
-    uint32_t node_capacity;
+    size_t node_capacity;
     struct edge_traits *traits; /* of the special edges; without the places of their contexts */
     uint32_t *places;
     uint32_t special_count;
-    uint32_t special_capacity; /* of both */
+    size_t trait_capacity;
+    size_t place_capacity;
     struct buffer contexts;
 
     /* The blocks before, as soon as there are more than one. */
     uint32_t piece_edges; /* a block is finished when it has so many */
     struct edge_piece *pieces;
     uint32_t piece_count;
-    uint32_t piece_capacity;
+    size_t piece_capacity;
     uint64_t edge_count; /* in the pieces */
     size_t piece_bytes;
 };
@@ -61,13 +57,8 @@ builder_block_bytes(const struct builder *builder)
 static void
 builder_open_group(struct builder *builder, uint32_t group_key)
 {
-    if (builder->group_count == builder->group_capacity) {
-        uint32_t capacity =
-            builder->group_capacity == 0 ? FIRST_GROUPS : builder->group_capacity * 2;
-
-        builder->groups = memory_resize(builder->groups, capacity, sizeof *builder->groups);
-        builder->group_capacity = capacity;
-    }
+    builder->groups = memory_reserve(builder->groups, builder->group_count + 1,
+                                     &builder->group_capacity, sizeof *builder->groups);
     builder->groups[builder->group_count++] = (struct edge_group){group_key, builder->node_count};
 }
 
@@ -76,12 +67,8 @@ builder_add_node(struct builder *builder, uint64_t node)
 {
     struct edge_group *group = &builder->groups[builder->group_count - 1];
 
-    if (builder->node_count == builder->node_capacity) {
-        uint32_t capacity = builder->node_capacity == 0 ? FIRST_NODES : builder->node_capacity * 2;
-
-        builder->nodes = memory_resize(builder->nodes, capacity, sizeof *builder->nodes);
-        builder->node_capacity = capacity;
-    }
+    builder->nodes = memory_reserve(builder->nodes, builder->node_count + 1,
+                                    &builder->node_capacity, sizeof *builder->nodes);
     builder->nodes[builder->node_count++] = node;
     group->end = builder->node_count | (group->end & EDGE_SPECIAL);
 }
@@ -90,14 +77,10 @@ builder_add_node(struct builder *builder, uint64_t node)
 static void
 builder_add_traits(struct builder *builder, const struct edge_traits *traits)
 {
-    if (builder->special_count == builder->special_capacity) {
-        uint32_t capacity =
-            builder->special_capacity == 0 ? FIRST_SPECIALS : builder->special_capacity * 2;
-
-        builder->traits = memory_resize(builder->traits, capacity, sizeof *builder->traits);
-        builder->places = memory_resize(builder->places, capacity, sizeof *builder->places);
-        builder->special_capacity = capacity;
-    }
+    builder->traits = memory_reserve(builder->traits, builder->special_count + 1,
+                                     &builder->trait_capacity, sizeof *builder->traits);
+    builder->places = memory_reserve(builder->places, builder->special_count + 1,
+                                     &builder->place_capacity, sizeof *builder->places);
     builder->traits[builder->special_count] = (struct edge_traits){
         .expires_at = traits->expires_at,
         .context = {NULL, traits->context.size},
@@ -159,13 +142,8 @@ builder_take_block(struct builder *builder)
 static void
 builder_add_piece(struct builder *builder, const struct edge_piece *piece)
 {
-    if (builder->piece_count == builder->piece_capacity) {
-        uint32_t capacity =
-            builder->piece_capacity == 0 ? FIRST_PIECES : builder->piece_capacity * 2;
-
-        builder->pieces = memory_resize(builder->pieces, capacity, sizeof *builder->pieces);
-        builder->piece_capacity = capacity;
-    }
+    builder->pieces = memory_reserve(builder->pieces, builder->piece_count + 1,
+                                     &builder->piece_capacity, sizeof *builder->pieces);
     builder->pieces[builder->piece_count++] = *piece;
     builder->piece_bytes += piece->bytes;
 }

@@ -172,12 +172,8 @@ oldest_section(struct readers *readers)
 void
 retirees_add(struct retirees *retirees, void *block, size_t bytes)
 {
-    if (retirees->count == retirees->capacity) {
-        size_t capacity = retirees->capacity == 0 ? 16 : retirees->capacity * 2;
-
-        retirees->items = memory_resize(retirees->items, capacity, sizeof *retirees->items);
-        retirees->capacity = capacity;
-    }
+    retirees->items = memory_reserve(retirees->items, retirees->count + 1, &retirees->capacity,
+                                     sizeof *retirees->items);
     retirees->items[retirees->count++] = (struct retired){block, bytes, 0};
 }
 

@@ -31,10 +31,8 @@ report(struct linter *linter, uint32_t member, const char *name, struct place pl
     if (linter->count == SCHEMA_LINTS_MAX ||
         comments_silence(&linter->build->sources[member].member->comments, slice_of(name)))
         return;
-    if (linter->count == linter->capacity) {
-        linter->capacity = linter->capacity == 0 ? 16 : linter->capacity * 2;
-        linter->lints = memory_resize(linter->lints, linter->capacity, sizeof *linter->lints);
-    }
+    linter->lints =
+        memory_reserve(linter->lints, linter->count + 1, &linter->capacity, sizeof *linter->lints);
     lint = &linter->lints[linter->count++];
     *lint = (struct schema_lint){.name = name, .line = place.line, .column = place.column};
     va_start(arguments, format);

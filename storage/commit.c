@@ -14,6 +14,7 @@ struct batch {
     struct arena arena; /* keys and values */
     struct kv_change *changes;
     size_t count;
+    size_t capacity;
     size_t bytes; /* of keys and values */
     bool history; /* something was superseded */
 };
@@ -31,7 +32,8 @@ batch_bytes(struct batch *batch, size_t size)
 static void
 batch_put(struct batch *batch, enum kv_keyspace keyspace, struct slice key, struct slice value)
 {
-    batch->changes = transaction_grow(batch->changes, batch->count, sizeof *batch->changes);
+    batch->changes =
+        memory_reserve(batch->changes, batch->count + 1, &batch->capacity, sizeof *batch->changes);
     batch->changes[batch->count++] = (struct kv_change){keyspace, false, key, value};
     batch->bytes += key.size + value.size;
 }
@@ -39,7 +41,8 @@ batch_put(struct batch *batch, enum kv_keyspace keyspace, struct slice key, stru
 static void
 batch_remove(struct batch *batch, enum kv_keyspace keyspace, struct slice key)
 {
-    batch->changes = transaction_grow(batch->changes, batch->count, sizeof *batch->changes);
+    batch->changes =
+        memory_reserve(batch->changes, batch->count + 1, &batch->capacity, sizeof *batch->changes);
     batch->changes[batch->count++] = (struct kv_change){keyspace, true, key, {NULL, 0}};
     batch->bytes += key.size;
 }
@@ -82,19 +85,25 @@ struct next_number {
     uint64_t next;
 };
 
+struct next_numbers {
+    struct next_number *items;
+    size_t count;
+    size_t capacity;
+};
+
 /* Numbers of a type grow within a transaction, so the last one decides. Types are few. */
-static size_t
-next_note(struct next_number **numbers, size_t count, uint64_t node)
+static void
+next_note(struct next_numbers *numbers, uint64_t node)
 {
     uint16_t type = NODE_TYPE(node);
     size_t index = 0;
 
-    while (index < count && (*numbers)[index].type != type)
+    while (index < numbers->count && numbers->items[index].type != type)
         index++;
-    if (index == count)
-        *numbers = transaction_grow(*numbers, count, sizeof **numbers);
-    (*numbers)[index] = (struct next_number){type, (node & NODE_SEQUENCE_MASK) + 1};
-    return index == count ? count + 1 : count;
+    if (index == numbers->count)
+        numbers->items = memory_reserve(numbers->items, ++numbers->count, &numbers->capacity,
+                                        sizeof *numbers->items);
+    numbers->items[index] = (struct next_number){type, (node & NODE_SEQUENCE_MASK) + 1};
 }
 
 /* The counters written are those behind the numbers of this transaction, not the ones in memory: a
@@ -120,20 +129,19 @@ add_labels(struct batch *batch, const struct store_transaction *transaction)
 static void
 add_nodes(struct batch *batch, const struct store_transaction *transaction)
 {
-    struct next_number *numbers = NULL;
-    size_t count = 0;
+    struct next_numbers numbers = {NULL, 0, 0};
 
     for (size_t index = 0; index < transaction->name_count; index++) {
         const struct transaction_name *name = &transaction->names[index];
 
         if (name->fresh) {
             add_name(batch, name->type, 0, name->node, name->id);
-            count = next_note(&numbers, count, name->node);
+            next_note(&numbers, name->node);
         }
     }
-    for (size_t index = 0; index < count; index++)
-        add_next(batch, numbers[index].type, 0, numbers[index].next);
-    memory_free(numbers);
+    for (size_t index = 0; index < numbers.count; index++)
+        add_next(batch, numbers.items[index].type, 0, numbers.items[index].next);
+    memory_free(numbers.items);
 }
 
 /* --- what was removed --- */

@@ -7,20 +7,9 @@
 
 #define SPACE_CHECK_NS INT64_C(1000000000)
 #define SLOTS_FIRST 64
-#define ARRAY_FIRST 8
 #define ITEM_NONE UINT32_MAX
 
 /* --- small tables --- */
-
-void *
-transaction_grow(void *array, size_t count, size_t size)
-{
-    if (count == 0)
-        return memory_resize(array, ARRAY_FIRST, size);
-    if (count < ARRAY_FIRST || (count & (count - 1)) != 0)
-        return array;
-    return memory_resize(array, count * 2, size);
-}
 
 static void
 slots_insert(struct slots *slots, uint64_t hash, uint32_t item)
@@ -192,8 +181,8 @@ static void
 label_remember(struct store_transaction *transaction, enum label_kind kind, uint16_t label,
                struct slice name)
 {
-    transaction->labels = transaction_grow(transaction->labels, transaction->label_count,
-                                           sizeof *transaction->labels);
+    transaction->labels = memory_reserve(transaction->labels, transaction->label_count + 1,
+                                         &transaction->label_capacity, sizeof *transaction->labels);
     transaction->labels[transaction->label_count] =
         (struct transaction_label){kind, label, keep(transaction, name)};
     slots_add(&transaction->label_slots, label_hash(kind, name),
@@ -269,8 +258,8 @@ name_remember(struct store_transaction *transaction, uint64_t node, struct slice
 {
     uint16_t type = NODE_TYPE(node);
 
-    transaction->names =
-        transaction_grow(transaction->names, transaction->name_count, sizeof *transaction->names);
+    transaction->names = memory_reserve(transaction->names, transaction->name_count + 1,
+                                        &transaction->name_capacity, sizeof *transaction->names);
     transaction->names[transaction->name_count] =
         (struct transaction_name){node, type, fresh, keep(transaction, id)};
     slots_add(&transaction->name_slots, name_hash(type, id), (uint32_t)transaction->name_count);
@@ -385,8 +374,9 @@ touch(struct store_transaction *transaction, const struct edge_key *key,
     uint64_t hash = digest_hash((struct slice){bytes, EDGE_KEY_SIZE});
 
     BEHALF_ASSERT(!touched(transaction, hash, bytes));
-    transaction->touched = transaction_grow(transaction->touched, transaction->touched_count,
-                                            sizeof *transaction->touched);
+    transaction->touched =
+        memory_reserve(transaction->touched, transaction->touched_count + 1,
+                       &transaction->touched_capacity, sizeof *transaction->touched);
     transaction->touched[transaction->touched_count] = *key;
     slots_add(&transaction->touched_slots, hash, (uint32_t)transaction->touched_count);
     transaction->touched_count++;
@@ -412,8 +402,8 @@ count_add(struct store_transaction *transaction, const struct edge *edge, int64_
             return;
         }
     }
-    transaction->counts = transaction_grow(transaction->counts, transaction->count_count,
-                                           sizeof *transaction->counts);
+    transaction->counts = memory_reserve(transaction->counts, transaction->count_count + 1,
+                                         &transaction->count_capacity, sizeof *transaction->counts);
     transaction->counts[transaction->count_count++] = (struct transaction_count){variant, delta};
 }
 
@@ -421,10 +411,11 @@ static void
 change_add(struct store_transaction *transaction, const struct store_change *change,
            const struct transaction_edge *edge)
 {
-    transaction->changes = transaction_grow(transaction->changes, transaction->change_count,
-                                            sizeof *transaction->changes);
-    transaction->edges =
-        transaction_grow(transaction->edges, transaction->change_count, sizeof *transaction->edges);
+    transaction->changes =
+        memory_reserve(transaction->changes, transaction->change_count + 1,
+                       &transaction->change_capacity, sizeof *transaction->changes);
+    transaction->edges = memory_reserve(transaction->edges, transaction->change_count + 1,
+                                        &transaction->edge_capacity, sizeof *transaction->edges);
     transaction->changes[transaction->change_count] = *change;
     transaction->edges[transaction->change_count] = *edge;
     transaction->change_count++;

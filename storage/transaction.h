@@ -55,19 +55,25 @@ struct store_transaction {
 
     struct transaction_name *names;
     size_t name_count;
+    size_t name_capacity;
     struct slots name_slots;
     struct transaction_label *labels;
     size_t label_count;
+    size_t label_capacity;
     struct slots label_slots;
 
     struct edge_key *touched; /* every key put or removed, changed or not */
     size_t touched_count;
+    size_t touched_capacity;
     struct slots touched_slots;
     struct store_change *changes;
     struct transaction_edge *edges;
     size_t change_count;
+    size_t change_capacity;
+    size_t edge_capacity;
     struct transaction_count *counts;
     size_t count_count;
+    size_t count_capacity;
 
     bool has_schema;
     bool has_request;
@@ -78,9 +84,6 @@ struct store_transaction {
     uint8_t request_digest[DIGEST_SIZE];
     int64_t sweep_time_ns;
 };
-
-/* Room for one more in an array whose capacity is the power of two at or above its count. */
-void *transaction_grow(void *array, size_t count, size_t size);
 
 /* Whether this transaction put or removed the edge already. */
 bool transaction_touched(const struct store_transaction *transaction, const struct edge_key *key);

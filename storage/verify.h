@@ -24,6 +24,7 @@ struct verifier {
     /* Edges found in forward, by variant. */
     struct verify_count *counts;
     size_t count_count;
+    size_t count_capacity;
     size_t counts_stored; /* "count/" records seen */
 
     /* The history entry before, for the order of intervals. */

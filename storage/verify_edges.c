@@ -29,8 +29,8 @@ count_edge(struct verifier *verifier, const struct edge *edge)
             return;
         }
     }
-    verifier->counts =
-        transaction_grow(verifier->counts, verifier->count_count, sizeof *verifier->counts);
+    verifier->counts = memory_reserve(verifier->counts, verifier->count_count + 1,
+                                      &verifier->count_capacity, sizeof *verifier->counts);
     verifier->counts[verifier->count_count++] = (struct verify_count){variant, 1};
 }
 

@@ -60,10 +60,7 @@ static struct tape tape;
 static struct step *
 next_step(void)
 {
-    if (tape.count == tape.capacity) {
-        tape.capacity = tape.capacity > 0 ? tape.capacity * 2 : 1024;
-        tape.steps = memory_resize(tape.steps, tape.capacity, sizeof *tape.steps);
-    }
+    tape.steps = memory_reserve(tape.steps, tape.count + 1, &tape.capacity, sizeof *tape.steps);
     tape.steps[tape.count] = (struct step){NULL, 0};
     return &tape.steps[tape.count++];
 }
