@@ -15,8 +15,8 @@ void *memory_new_array(size_t count, size_t size) __attribute__((returns_nonnull
 /* Grows or shrinks; new bytes are not cleared. count * size is checked for overflow. */
 void *memory_resize(void *block, size_t count, size_t size) __attribute__((returns_nonnull));
 
-/* Room for `count` elements in an array of `*capacity`, NULL and 0 at first: the array, moved and at
- * least doubled when it had no room. New elements are not cleared. The one way to grow an array on
+/* Room for `count` elements in an array of `*capacity`, NULL and 0 at first: the array, moved and
+ * at least doubled when it had no room. New elements are not cleared. The one way to grow an array on
  * the heap; arena_grow is the same for arenas. */
 void *memory_reserve(void *array, size_t count, size_t *capacity, size_t element_size);
 

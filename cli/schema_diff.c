@@ -19,27 +19,6 @@ struct differ {
 
 /* --- words ------------------------------------------------------------------------------------ */
 
-void
-schema_variant_print(const struct schema *schema, const struct schema_variant *variant,
-                     struct buffer *out)
-{
-    buffer_add_slice(out, schema->types[variant->type].name);
-    if (variant->wildcard)
-        buffer_add_text(out, ":*");
-    if (variant->relation != SCHEMA_NONE) {
-        buffer_add_byte(out, '#');
-        buffer_add_slice(out, schema->members[variant->relation].name);
-    }
-    if (variant->caveat != SCHEMA_NONE || variant->expiring)
-        buffer_add_text(out, " with ");
-    if (variant->caveat != SCHEMA_NONE)
-        buffer_add_slice(out, schema->caveats[variant->caveat].name);
-    if (variant->caveat != SCHEMA_NONE && variant->expiring)
-        buffer_add_text(out, " and ");
-    if (variant->expiring)
-        buffer_add_text(out, "expiration");
-}
-
 static struct slice
 keep(struct differ *differ, const struct buffer *text)
 {

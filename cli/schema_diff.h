@@ -62,8 +62,4 @@ enum status schema_diff(struct arena *arena, const struct schema_described *befo
                         const struct schema_described *after, struct schema_changes *changes,
                         struct error *error) BEHALF_MUST_USE;
 
-/* `group#member`, `user:* with a_caveat and expiration`, ... */
-void schema_variant_print(const struct schema *schema, const struct schema_variant *variant,
-                          struct buffer *out);
-
 #endif

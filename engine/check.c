@@ -31,7 +31,8 @@ bind_question(struct snapshot *snapshot, const struct check *check, struct quest
     question->explanation = NULL;
     question->chain_decided = false;
     if (status == BEHALF_OK)
-        status = request_member(snapshot, type, check->permission, &question->member, error);
+        status = schema_resolve_member(snapshot->binding->schema, type, check->permission,
+                                       &question->member, error);
     if (status == BEHALF_OK)
         status = request_subject(snapshot, &check->subject, &question->subject, error);
     if (status == BEHALF_OK)

@@ -458,16 +458,6 @@ fill_stored(struct builder *builder, const struct task *task, uint32_t relation,
 
 /* --- arrows --- */
 
-static uint32_t
-hop_member(const struct builder *builder, const struct rewrite *row, uint32_t type)
-{
-    for (uint32_t i = 0; i < row->count; i++) {
-        if (builder->schema->hops[row->first + i].type == type)
-            return builder->schema->hops[row->first + i].member;
-    }
-    return SCHEMA_NONE;
-}
-
 static bool
 is_hidden(const struct builder *builder, uint32_t member)
 {
@@ -502,8 +492,8 @@ static enum status
 visit_hop(struct builder *builder, const struct task *task, struct expand_node *unused,
           const struct stored_subject *subject, struct error *error)
 {
-    uint32_t member =
-        hop_member(builder, &builder->schema->rewrites[task->rewrite], subject->variant->type);
+    uint32_t member = schema_hop_member(builder->schema, &builder->schema->rewrites[task->rewrite],
+                                        subject->variant->type);
     bool hidden = member != SCHEMA_NONE && is_hidden(builder, member);
     struct expand_node *child;
     enum status status;
@@ -698,7 +688,8 @@ build(struct snapshot *snapshot, const struct expand *expand, const struct curso
         return budget_memory_spent(error);
     status = request_resource(snapshot, &expand->resource, &type, &resource, error);
     if (status == BEHALF_OK)
-        status = request_member(snapshot, type, expand->permission, &member, error);
+        status = schema_resolve_member(snapshot->binding->schema, type, expand->permission, &member,
+                                       error);
     if (status == BEHALF_OK)
         status = plan_root(&builder, resource, member, cursor, tree, error);
     if (status == BEHALF_OK)

@@ -194,32 +194,15 @@ check_shape(const struct relationship_filter *filter, struct error *error)
 }
 
 static enum status
-find_type(const struct binding *binding, struct slice name, uint32_t *type, struct error *error)
-{
-    *type = schema_find_type(binding->schema, name);
-    if (*type != SCHEMA_NONE)
-        return BEHALF_OK;
-    error_set(error, BEHALF_UNKNOWN_DEFINITION, "the schema has no definition '%.*s'",
-              SLICE_PRINTF(name));
-    schema_hint_type(binding->schema, name, error);
-    return BEHALF_UNKNOWN_DEFINITION;
-}
-
-static enum status
 find_relation(const struct binding *binding, uint32_t type, struct slice name, uint16_t *label,
               struct error *error)
 {
-    uint32_t member = schema_find_member(binding->schema, type, name);
+    uint32_t member;
+    enum status status = schema_resolve_member(binding->schema, type, name, &member, error);
 
-    if (member == SCHEMA_NONE) {
-        error_set(error, BEHALF_UNKNOWN_RELATION_OR_PERMISSION,
-                  "definition '%.*s' has no relation '%.*s'",
-                  SLICE_PRINTF(binding->schema->types[type].name), SLICE_PRINTF(name));
-        schema_hint_member(binding->schema, type, name, error);
-        return BEHALF_UNKNOWN_RELATION_OR_PERMISSION;
-    }
-    *label = binding->member_labels[member];
-    return BEHALF_OK;
+    if (status == BEHALF_OK)
+        *label = binding->member_labels[member];
+    return status;
 }
 
 static int
@@ -243,7 +226,8 @@ bind_resource(struct filter_scan *scan, const struct relationship_filter *filter
     enum status status = BEHALF_OK;
 
     if (filter->resource_type.size > 0)
-        status = find_type(scan->view.binding, filter->resource_type, &only, error);
+        status =
+            schema_resolve_type(scan->view.binding->schema, filter->resource_type, &only, error);
     if (status == BEHALF_OK && only != SCHEMA_NONE && filter->relation.size > 0)
         status = find_relation(scan->view.binding, only, filter->relation, &scan->relation, error);
     if (status != BEHALF_OK)
@@ -283,7 +267,7 @@ bind_subject(struct filter_scan *scan, const struct relationship_filter *filter,
 
     if (filter->subject_type.size == 0)
         return BEHALF_OK;
-    status = find_type(scan->view.binding, filter->subject_type, &type, error);
+    status = schema_resolve_type(scan->view.binding->schema, filter->subject_type, &type, error);
     if (status != BEHALF_OK)
         return status;
     scan->subject_type = scan->view.binding->type_labels[type];

@@ -381,10 +381,12 @@ bind_lookup(struct page *page, const struct lookup_resources *lookup, struct req
 {
     struct snapshot *snapshot = page->snapshot;
     uint32_t type;
-    enum status status = request_type(snapshot, lookup->resource_type, &type, error);
+    enum status status =
+        schema_resolve_type(snapshot->binding->schema, lookup->resource_type, &type, error);
 
     if (status == BEHALF_OK)
-        status = request_member(snapshot, type, lookup->permission, &page->target, error);
+        status = schema_resolve_member(snapshot->binding->schema, type, lookup->permission,
+                                       &page->target, error);
     if (status == BEHALF_OK)
         status = request_subject(snapshot, &lookup->subject, &page->subject, error);
     if (status == BEHALF_OK)

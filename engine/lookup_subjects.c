@@ -403,12 +403,14 @@ bind_lookup(struct answer *answer, const struct lookup_subjects *lookup, struct 
 
     answer->kind.member = SCHEMA_NONE;
     if (status == BEHALF_OK)
-        status = request_member(snapshot, type, lookup->permission, &answer->member, error);
+        status = schema_resolve_member(snapshot->binding->schema, type, lookup->permission,
+                                       &answer->member, error);
     if (status == BEHALF_OK)
-        status = request_type(snapshot, lookup->subject_type, &answer->kind.type, error);
+        status = schema_resolve_type(snapshot->binding->schema, lookup->subject_type,
+                                     &answer->kind.type, error);
     if (status == BEHALF_OK && lookup->subject_relation.size > 0)
-        status = request_member(snapshot, answer->kind.type, lookup->subject_relation,
-                                &answer->kind.member, error);
+        status = schema_resolve_member(snapshot->binding->schema, answer->kind.type,
+                                       lookup->subject_relation, &answer->kind.member, error);
     if (status == BEHALF_OK)
         answer->type_label = snapshot->binding->type_labels[answer->kind.type];
     return status;

@@ -5,42 +5,12 @@
 
 static const struct slice hop_name = {HOP_NAME, sizeof HOP_NAME - 1};
 
-enum status
-request_type(const struct snapshot *snapshot, struct slice name, uint32_t *type,
-             struct error *error)
-{
-    *type = schema_find_type(snapshot->binding->schema, name);
-    if (*type != SCHEMA_NONE)
-        return BEHALF_OK;
-    error_set(error, BEHALF_UNKNOWN_DEFINITION, "the schema has no definition '%.*s'",
-              SLICE_PRINTF(name));
-    error_hint(error, "list the definitions with: behalf schema read");
-    schema_hint_type(snapshot->binding->schema, name, error);
-    return BEHALF_UNKNOWN_DEFINITION;
-}
-
-enum status
-request_member(const struct snapshot *snapshot, uint32_t type, struct slice name, uint32_t *member,
-               struct error *error)
-{
-    const struct schema *schema = snapshot->binding->schema;
-
-    *member = schema_find_member(schema, type, name);
-    if (*member != SCHEMA_NONE)
-        return BEHALF_OK;
-    error_set(error, BEHALF_UNKNOWN_RELATION_OR_PERMISSION,
-              "definition '%.*s' has no relation or permission '%.*s'",
-              SLICE_PRINTF(schema->types[type].name), SLICE_PRINTF(name));
-    schema_hint_member(schema, type, name, error);
-    return BEHALF_UNKNOWN_RELATION_OR_PERMISSION;
-}
-
 /* A name that is stored was checked when it was written; any other is checked here. */
 static enum status
 bind_object(struct snapshot *snapshot, const struct object *object, uint32_t *type, uint64_t *node,
             struct error *error)
 {
-    enum status status = request_type(snapshot, object->type, type, error);
+    enum status status = schema_resolve_type(snapshot->binding->schema, object->type, type, error);
 
     if (status != BEHALF_OK)
         return status;
@@ -81,7 +51,8 @@ request_subject(struct snapshot *snapshot, const struct object *object,
     subject->member = SCHEMA_NONE;
     status = bind_object(snapshot, object, &subject->type, &subject->node, error);
     if (status == BEHALF_OK && object->relation.size > 0)
-        status = request_member(snapshot, subject->type, object->relation, &subject->member, error);
+        status = schema_resolve_member(snapshot->binding->schema, subject->type, object->relation,
+                                       &subject->member, error);
     return status;
 }
 
@@ -129,7 +100,7 @@ add_hop(struct snapshot *snapshot, struct request_chain *chain,
     if (status == BEHALF_OK)
         status = check_unique(chain, node, error);
     if (status == BEHALF_OK)
-        status = request_member(snapshot, type, hop_name, &member, error);
+        status = schema_resolve_member(snapshot->binding->schema, type, hop_name, &member, error);
     if (status != BEHALF_OK)
         return status;
     chain->subjects[chain->count] = *principal;

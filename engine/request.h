@@ -9,11 +9,6 @@
 #include "engine/state.h"
 #include "engine/verdict.h"
 
-enum status request_type(const struct snapshot *snapshot, struct slice name, uint32_t *type,
-                         struct error *error) BEHALF_MUST_USE;
-enum status request_member(const struct snapshot *snapshot, uint32_t type, struct slice name,
-                           uint32_t *member, struct error *error) BEHALF_MUST_USE;
-
 /* A resource: an object without relation, no wildcard. */
 enum status request_resource(struct snapshot *snapshot, const struct object *object, uint32_t *type,
                              uint64_t *node, struct error *error) BEHALF_MUST_USE;

@@ -22,37 +22,11 @@ struct resolved_update {
 /* --- judging one update --- */
 
 static enum status
-find_type(const struct schema *schema, struct slice name, uint32_t *type, struct error *error)
-{
-    *type = schema_find_type(schema, name);
-    if (*type != SCHEMA_NONE)
-        return BEHALF_OK;
-    error_set(error, BEHALF_UNKNOWN_DEFINITION, "the schema has no definition '%.*s'",
-              SLICE_PRINTF(name));
-    schema_hint_type(schema, name, error);
-    return BEHALF_UNKNOWN_DEFINITION;
-}
-
-static enum status
-find_member(const struct schema *schema, uint32_t type, struct slice name, uint32_t *member,
-            struct error *error)
-{
-    *member = schema_find_member(schema, type, name);
-    if (*member != SCHEMA_NONE)
-        return BEHALF_OK;
-    error_set(error, BEHALF_UNKNOWN_RELATION_OR_PERMISSION,
-              "definition '%.*s' has no relation '%.*s'", SLICE_PRINTF(schema->types[type].name),
-              SLICE_PRINTF(name));
-    schema_hint_member(schema, type, name, error);
-    return BEHALF_UNKNOWN_RELATION_OR_PERMISSION;
-}
-
-static enum status
 check_resource(const struct schema *schema, const struct object *resource, uint32_t *relation,
                struct error *error)
 {
     uint32_t type;
-    enum status status = find_type(schema, resource->type, &type, error);
+    enum status status = schema_resolve_type(schema, resource->type, &type, error);
 
     if (status != BEHALF_OK)
         return status;
@@ -62,7 +36,7 @@ check_resource(const struct schema *schema, const struct object *resource, uint3
                          SLICE_PRINTF(resource->type));
     status = object_id_check(resource->id, error);
     if (status == BEHALF_OK)
-        status = find_member(schema, type, resource->relation, relation, error);
+        status = schema_resolve_member(schema, type, resource->relation, relation, error);
     if (status != BEHALF_OK || schema->members[*relation].kind == SCHEMA_RELATION)
         return status;
     error_set(error, BEHALF_CANNOT_UPDATE_PERMISSION,
@@ -76,7 +50,7 @@ static enum status
 check_subject(const struct schema *schema, const struct object *subject, uint32_t *type,
               uint32_t *relation, struct error *error)
 {
-    enum status status = find_type(schema, subject->type, type, error);
+    enum status status = schema_resolve_type(schema, subject->type, type, error);
 
     *relation = SCHEMA_NONE;
     if (status != BEHALF_OK)
@@ -88,23 +62,8 @@ check_subject(const struct schema *schema, const struct object *subject, uint32_
     if (!subject->wildcard)
         status = object_id_check(subject->id, error);
     if (status == BEHALF_OK && subject->relation.size > 0)
-        status = find_member(schema, *type, subject->relation, relation, error);
+        status = schema_resolve_member(schema, *type, subject->relation, relation, error);
     return status;
-}
-
-static void
-print_variant(const struct schema *schema, const struct schema_variant *variant, struct buffer *out)
-{
-    buffer_add_slice(out, schema->types[variant->type].name);
-    if (variant->wildcard)
-        buffer_add_text(out, ":*");
-    if (variant->relation != SCHEMA_NONE)
-        buffer_add_format(out, "#%.*s", SLICE_PRINTF(schema->members[variant->relation].name));
-    if (variant->caveat != SCHEMA_NONE)
-        buffer_add_format(out, " with %.*s", SLICE_PRINTF(schema->caveats[variant->caveat].name));
-    if (variant->expiring)
-        buffer_add_text(out,
-                        variant->caveat != SCHEMA_NONE ? " and expiration" : " with expiration");
 }
 
 /* "allowed: user | user:* | group#member", whole variants as far as a hint goes. */
@@ -119,7 +78,7 @@ hint_allowed(const struct schema *schema, const struct schema_member *relation, 
     for (uint32_t index = 0; index < relation->variant_count; index++) {
         buffer_add_text(&list, index == 0 ? "allowed: " : " | ");
         buffer_clear(&next);
-        print_variant(schema, &schema->variants[relation->first_variant + index], &next);
+        schema_variant_print(schema, &schema->variants[relation->first_variant + index], &next);
         if (list.size + next.size > ERROR_HINT_SIZE - 32) {
             buffer_add_format(&list, "and %u more", (unsigned)(relation->variant_count - index));
             break;
@@ -139,16 +98,10 @@ refuse_variant(const struct schema *schema, const struct schema_member *member,
     struct buffer kind;
 
     buffer_init(&kind);
-    buffer_add_slice(&kind, subject->type);
-    if (subject->wildcard)
-        buffer_add_text(&kind, ":*");
-    if (subject->relation.size > 0)
-        buffer_add_format(&kind, "#%.*s", SLICE_PRINTF(subject->relation));
-    if (relationship->caveat.size > 0)
-        buffer_add_format(&kind, " with %.*s", SLICE_PRINTF(relationship->caveat));
-    if (relationship->expires_at != 0)
-        buffer_add_text(&kind,
-                        relationship->caveat.size > 0 ? " and expiration" : " with expiration");
+    schema_variant_words_print(
+        &(struct schema_variant_words){subject->type, subject->relation, relationship->caveat,
+                                       subject->wildcard, relationship->expires_at != 0},
+        &kind);
     error_set(error, BEHALF_INVALID_SUBJECT_TYPE, "relation '%.*s#%.*s' does not allow '%s'",
               SLICE_PRINTF(schema->types[member->type].name), SLICE_PRINTF(member->name),
               kind.data);

@@ -27,20 +27,6 @@ struct guard {
     struct error *error;
 };
 
-static void
-print_kind(const struct stored_variant *variant, struct buffer *out)
-{
-    buffer_add_slice(out, variant->subject_type);
-    if (variant->labels.wildcard)
-        buffer_add_text(out, ":*");
-    if (variant->subject_relation.size > 0)
-        buffer_add_format(out, "#%.*s", SLICE_PRINTF(variant->subject_relation));
-    if (variant->caveat.size > 0)
-        buffer_add_format(out, " with %.*s", SLICE_PRINTF(variant->caveat));
-    if (variant->labels.expiring)
-        buffer_add_text(out, variant->caveat.size > 0 ? " and expiration" : " with expiration");
-}
-
 static bool
 is_of_variant(const struct edge *edge, const struct edge_variant *labels)
 {
@@ -138,7 +124,11 @@ refuse(struct guard *guard, const struct stored_variant *variant, const char *ch
 
     buffer_init(&kind);
     buffer_init(&example);
-    print_kind(variant, &kind);
+    schema_variant_words_print(
+        &(struct schema_variant_words){variant->subject_type, variant->subject_relation,
+                                       variant->caveat, variant->labels.wildcard,
+                                       variant->labels.expiring},
+        &kind);
     status = print_example(guard, variant, &example);
     if (status == BEHALF_OK) {
         status = error_set(guard->error, BEHALF_SCHEMA_TYPE_ERROR,

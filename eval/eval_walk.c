@@ -331,17 +331,6 @@ eval_walk_stop(struct eval *eval, struct eval_walk *walk)
     walk->batch = NULL;
 }
 
-/* The member an arrow goes on to on objects of a type. */
-static uint32_t
-hop_member(const struct schema *schema, const struct rewrite *row, uint32_t type)
-{
-    for (uint32_t i = 0; i < row->count; i++) {
-        if (schema->hops[row->first + i].type == type)
-            return schema->hops[row->first + i].member;
-    }
-    return SCHEMA_NONE;
-}
-
 /* Sets the walk to its next variant that matters; false when there is none left.
  * Exception: for ARROW_ALL every variant matters, as an object without the subject decides too. */
 static bool
@@ -358,7 +347,7 @@ next_variant(struct eval *eval, struct eval_frame *frame)
         if (row->op == REWRITE_STORED)
             walk->child = variant->relation;
         else
-            walk->child = hop_member(eval->schema, row, variant->type);
+            walk->child = schema_hop_member(eval->schema, row, variant->type);
         if (row->op != REWRITE_ARROW_ALL && !eval_leads_on(eval, walk->child))
             continue;
         walk->range.subject_relation = variant->relation == SCHEMA_NONE

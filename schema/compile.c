@@ -1,14 +1,10 @@
 /* compile.c - schema_compile, the life of a compiled schema, and its questions by name.
  * The build lives in an arena that is thrown away; what the contract shows is copied out of it. */
 #include "base/memory.h"
-#include "base/relationship.h"
-#include "base/suggest.h"
 #include "schema/build.h"
 #include "schema/caveat.h"
 #include "schema/comments.h"
 #include "schema/frozen.h"
-
-#define HINT_NAMES_MAX 100
 
 static enum status
 copy_array(struct arena *arena, const void *array, size_t count, size_t size, const void **copy)
@@ -271,39 +267,14 @@ schema_find_member(const struct schema *schema, uint32_t type, struct slice name
     return names_find(&frozen_of(schema)->member_names, type, name);
 }
 
-static void
-hint(struct slice nearest, struct error *error)
+uint32_t
+schema_hop_member(const struct schema *schema, const struct rewrite *arrow, uint32_t type)
 {
-    if (nearest.size > 0)
-        error_hint(error, "did you mean '%.*s'?", SLICE_PRINTF(nearest));
-}
-
-void
-schema_hint_type(const struct schema *schema, struct slice name, struct error *error)
-{
-    struct slice nearest = {NULL, 0};
-    uint32_t distance = UINT32_MAX;
-
-    for (uint32_t type = 0; type < schema->type_count && type < HINT_NAMES_MAX; type++)
-        suggest(name, schema->types[type].name, &nearest, &distance);
-    hint(nearest, error);
-}
-
-void
-schema_hint_member(const struct schema *schema, uint32_t type, struct slice name,
-                   struct error *error)
-{
-    const struct schema_type *owner = &schema->types[type];
-    struct slice nearest = {NULL, 0};
-    uint32_t distance = UINT32_MAX;
-
-    for (uint32_t at = 0; at < owner->member_count && at < HINT_NAMES_MAX; at++) {
-        uint32_t member = owner->first_member + at;
-
-        if (schema_find_member(schema, type, schema->members[member].name) == member) /* hidden */
-            suggest(name, schema->members[member].name, &nearest, &distance);
+    for (uint32_t at = 0; at < arrow->count; at++) {
+        if (schema->hops[arrow->first + at].type == type)
+            return schema->hops[arrow->first + at].member;
     }
-    hint(nearest, error);
+    return SCHEMA_NONE;
 }
 
 bool

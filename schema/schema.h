@@ -190,11 +190,29 @@ uint32_t schema_find_type(const struct schema *schema, struct slice name);
 uint32_t schema_find_member(const struct schema *schema, uint32_t type, struct slice name);
 uint32_t schema_find_caveat(const struct schema *schema, struct slice name);
 
-/* Hints "did you mean" for a name that was not found, where one is near. Looks at a bounded number
- * of names, so that a flood of wrong ones costs little. */
-void schema_hint_type(const struct schema *schema, struct slice name, struct error *error);
-void schema_hint_member(const struct schema *schema, uint32_t type, struct slice name,
-                        struct error *error);
+/* The member that an arrow goes on to on objects of a type. */
+uint32_t schema_hop_member(const struct schema *schema, const struct rewrite *arrow, uint32_t type);
+
+/* The same as schema_find_* for names of a request: UNKNOWN_DEFINITION, or UNKNOWN_RELATION_OR_PERMISSION, with the
+ * nearest name as a hint. That looks at a bounded number of names, so a flood of wrong ones costs
+ * little. */
+enum status schema_resolve_type(const struct schema *schema, struct slice name, uint32_t *type,
+                                struct error *error) BEHALF_MUST_USE;
+enum status schema_resolve_member(const struct schema *schema, uint32_t type, struct slice name,
+                                  uint32_t *member, struct error *error) BEHALF_MUST_USE;
+
+/* A variant of subjects as it stands in a schema: `group#member with office_hours`. */
+struct schema_variant_words {
+    struct slice type;
+    struct slice relation; /* empty = none */
+    struct slice caveat;   /* empty = none */
+    bool wildcard;
+    bool expiring;
+};
+
+void schema_variant_words_print(const struct schema_variant_words *words, struct buffer *out);
+void schema_variant_print(const struct schema *schema, const struct schema_variant *variant,
+                          struct buffer *out);
 
 /* Whether a subject of `subject_type` (plain, or a userset of that type when `userset`) can be a
  * subject of `member` for any stored tuples at all, identity of a userset with a member included.

@@ -230,7 +230,9 @@ ask(const char *document, const char *permission, bool *allowed)
     enum status status;
 
     cr_assert_eq(request_resource(&snapshot, &object, &type, &resource, &error), BEHALF_OK);
-    cr_assert_eq(request_member(&snapshot, type, slice_of(permission), &member, &error), BEHALF_OK);
+    cr_assert_eq(schema_resolve_member(snapshot.binding->schema, type, slice_of(permission),
+                                       &member, &error),
+                 BEHALF_OK);
     status = eval_node(&eval, resource, member, &value, &error);
     cr_assert(status != BEHALF_OK || value.lower == value.upper);
     *allowed = status == BEHALF_OK && value.lower;

@@ -54,7 +54,9 @@ begin(void)
     cr_assert_eq(snapshot_open(side.worker, &request, REQUEST_CHECK, 0, &snapshot, &error),
                  BEHALF_OK);
     cr_assert_eq(request_resource(&snapshot, &object, &type, &document, &error), BEHALF_OK);
-    cr_assert_eq(request_member(&snapshot, type, SLICE_LITERAL("view"), &view, &error), BEHALF_OK);
+    cr_assert_eq(
+        schema_resolve_member(snapshot.binding->schema, type, SLICE_LITERAL("view"), &view, &error),
+        BEHALF_OK);
     cr_assert_eq(request_subject(&snapshot, &user, &subject, &error), BEHALF_OK);
     eval_init(&eval, VALUE_DECISION, snapshot.binding, &snapshot.view, snapshot.scratch, &subject,
               NULL);
