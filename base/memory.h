@@ -16,8 +16,8 @@ void *memory_new_array(size_t count, size_t size) __attribute__((returns_nonnull
 void *memory_resize(void *block, size_t count, size_t size) __attribute__((returns_nonnull));
 
 /* Room for `count` elements in an array of `*capacity`, NULL and 0 at first: the array, moved and
- * at least doubled when it had no room. New elements are not cleared. The one way to grow an array on
- * the heap; arena_grow is the same for arenas. */
+ * at least doubled when it had no room. New elements are not cleared. The one way to grow an array
+ * on the heap; arena_grow is the same for arenas. */
 void *memory_reserve(void *array, size_t count, size_t *capacity, size_t element_size);
 
 void *memory_copy(const void *bytes, size_t size) __attribute__((returns_nonnull));

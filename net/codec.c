@@ -15,166 +15,75 @@ bytes_left(const struct reader *reader)
     return (size_t)(reader->end - reader->at);
 }
 
-static bool
-take_bytes(struct reader *reader, struct value *value, enum value_kind kind, size_t size)
+/* The number of a value whose first byte was read: in that byte, or in the bytes after it. */
+static inline bool
+take_number(struct reader *reader, uint8_t first, const struct head *head, uint64_t *number)
 {
-    if (bytes_left(reader) < size)
+    *number = first & head->mask;
+    if (BEHALF_LIKELY(head->width == 0))
+        return true;
+    if (bytes_left(reader) < head->width)
         return false;
-    value->kind = kind;
-    value->bytes = (struct slice){(const char *)reader->at, size};
-    reader->at += size;
-    return true;
-}
-
-/* A big-endian number of 1, 2, 4 or 8 bytes. */
-static bool
-take_number(struct reader *reader, unsigned width, uint64_t *number)
-{
-    if (bytes_left(reader) < width)
-        return false;
-    switch (width) {
-    case 1:
-        *number = reader->at[0];
-        break;
-    case 2:
-        *number = bytes_get_u16(reader->at);
-        break;
-    case 4:
-        *number = bytes_get_u32(reader->at);
-        break;
-    default:
-        *number = bytes_get_u64(reader->at);
-        break;
-    }
-    reader->at += width;
+    *number = head->width == 1   ? reader->at[0]
+              : head->width == 2 ? bytes_get_u16(reader->at)
+              : head->width == 4 ? bytes_get_u32(reader->at)
+                                 : bytes_get_u64(reader->at);
+    reader->at += head->width;
     return true;
 }
 
 static void
-set_signed(struct value *value, int64_t number)
+set_signed(struct value *value, unsigned width)
 {
+    uint64_t bits = value->number;
+    int64_t number = width <= 1   ? (int8_t)bits
+                     : width == 2 ? (int16_t)bits
+                     : width == 4 ? (int32_t)bits
+                                  : (int64_t)bits;
+
     value->kind = number < 0 ? VALUE_NEGATIVE : VALUE_UNSIGNED;
     value->number = (uint64_t)number;
 }
 
-static bool
-take_signed(struct reader *reader, unsigned width, struct value *value)
+static void
+widen_float(struct value *value)
 {
-    uint64_t bits = 0;
+    uint32_t bits = (uint32_t)value->number;
+    float single;
+    double wide;
 
-    if (!take_number(reader, width, &bits))
-        return false;
-    switch (width) {
-    case 1:
-        set_signed(value, (int8_t)bits);
-        break;
-    case 2:
-        set_signed(value, (int16_t)bits);
-        break;
-    case 4:
-        set_signed(value, (int32_t)bits);
-        break;
-    default:
-        set_signed(value, (int64_t)bits);
-        break;
-    }
-    return true;
-}
-
-static bool
-take_float(struct reader *reader, unsigned width, struct value *value)
-{
-    value->kind = VALUE_FLOAT;
-    if (!take_number(reader, width, &value->number))
-        return false;
-    if (width == 4) {
-        uint32_t bits = (uint32_t)value->number;
-        float single;
-        double wide;
-
-        memcpy(&single, &bits, sizeof single);
-        wide = (double)single;
-        memcpy(&value->number, &wide, sizeof wide);
-    }
-    return true;
-}
-
-static bool
-take_sized(struct reader *reader, unsigned width, enum value_kind kind, struct value *value)
-{
-    uint64_t size = 0;
-
-    return take_number(reader, width, &size) && take_bytes(reader, value, kind, size);
-}
-
-/* Type bytes 0xC0 to 0xDF. */
-static bool
-next_long(struct reader *reader, uint8_t lead, struct value *value)
-{
-    switch (lead) {
-    case 0xC0:
-        value->kind = VALUE_NIL;
-        return true;
-    case 0xC2:
-    case 0xC3:
-        value->kind = VALUE_BOOL;
-        value->number = lead & 1;
-        return true;
-    case 0xC4:
-    case 0xC5:
-    case 0xC6:
-        return take_sized(reader, 1U << (lead - 0xC4), VALUE_BINARY, value);
-    case 0xCA:
-    case 0xCB:
-        return take_float(reader, 4U << (lead - 0xCA), value);
-    case 0xCC:
-    case 0xCD:
-    case 0xCE:
-    case 0xCF:
-        value->kind = VALUE_UNSIGNED;
-        return take_number(reader, 1U << (lead - 0xCC), &value->number);
-    case 0xD0:
-    case 0xD1:
-    case 0xD2:
-    case 0xD3:
-        return take_signed(reader, 1U << (lead - 0xD0), value);
-    case 0xD9:
-    case 0xDA:
-    case 0xDB:
-        return take_sized(reader, 1U << (lead - 0xD9), VALUE_TEXT, value);
-    case 0xDC:
-    case 0xDD:
-        value->kind = VALUE_ARRAY;
-        return take_number(reader, 2U << (lead - 0xDC), &value->number);
-    case 0xDE:
-    case 0xDF:
-        value->kind = VALUE_MAP;
-        return take_number(reader, 2U << (lead - 0xDE), &value->number);
-    default:
-        return false;
-    }
+    memcpy(&single, &bits, sizeof single);
+    wide = (double)single;
+    memcpy(&value->number, &wide, sizeof wide);
 }
 
 bool
 reader_next(struct reader *reader, struct value *value)
 {
-    uint8_t lead;
+    const struct head *head;
+    uint8_t first;
 
     if (reader->at == reader->end)
         return false;
-    lead = *reader->at++;
-    value->number = 0;
+    first = *reader->at++;
+    head = &head_table[first];
     value->bytes = (struct slice){NULL, 0};
-    if (lead >= 0xA0 && lead < 0xC0)
-        return take_bytes(reader, value, VALUE_TEXT, lead & 0x1FU);
-    if (lead >= 0xC0 && lead < 0xE0)
-        return next_long(reader, lead, value);
-    if (lead >= 0xE0) {
-        set_signed(value, (int8_t)lead);
-        return true;
+    if (BEHALF_UNLIKELY(head->kind == HEAD_FORBIDDEN))
+        return false;
+    value->kind = (enum value_kind)head->kind;
+    if (!take_number(reader, first, head, &value->number))
+        return false;
+    if (head->kind == VALUE_TEXT || head->kind == VALUE_BINARY) {
+        if (bytes_left(reader) < value->number)
+            return false;
+        value->bytes = (struct slice){(const char *)reader->at, (size_t)value->number};
+        reader->at += value->number;
+        value->number = 0;
+    } else if (head->kind == VALUE_NEGATIVE) {
+        set_signed(value, head->width);
+    } else if (head->kind == VALUE_FLOAT && head->width == 4) {
+        widen_float(value);
     }
-    value->kind = lead < 0x80 ? VALUE_UNSIGNED : lead < 0x90 ? VALUE_MAP : VALUE_ARRAY;
-    value->number = lead < 0x80 ? lead : lead & 0x0FU;
     return true;
 }
 
@@ -303,9 +212,9 @@ codec_put_text(struct buffer *out, struct slice text)
     }
     bytes = buffer_reserve(out, head + text.size);
     if (head == 1) {
-        bytes[0] = (char)(0xA0 | text.size);
+        bytes[0] = (char)(HEAD_FIXTEXT | text.size);
     } else {
-        bytes[0] = (char)0xD9;
+        bytes[0] = (char)HEAD_TEXT8;
         bytes[1] = (char)text.size;
     }
     if (text.size > 0)
@@ -341,7 +250,7 @@ codec_put_map(struct buffer *out, size_t count)
     msgpack_packer packer;
 
     if (BEHALF_LIKELY(count < 0x10)) {
-        buffer_add_byte(out, (char)(0x80 | count));
+        buffer_add_byte(out, (char)(HEAD_FIXMAP | count));
         return;
     }
     packer = packer_of(out);
@@ -357,7 +266,7 @@ codec_put_time(struct buffer *out, int64_t time_ns)
     buffer_add_byte(out, 0);
     time_print(time_ns, out);
     BEHALF_ASSERT(out->size - head - 1 < 0x20);
-    out->data[head] = (char)(0xA0 | (out->size - head - 1));
+    out->data[head] = (char)(HEAD_FIXTEXT | (out->size - head - 1));
 }
 
 void

@@ -14,18 +14,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/slice.h"
-
-enum value_kind {
-    VALUE_NIL,
-    VALUE_BOOL,
-    VALUE_UNSIGNED, /* also a positive number that was sent as signed */
-    VALUE_NEGATIVE,
-    VALUE_FLOAT,
-    VALUE_TEXT,
-    VALUE_BINARY,
-    VALUE_ARRAY,
-    VALUE_MAP,
-};
+#include "net/heads.h"
 
 struct value {
     enum value_kind kind;

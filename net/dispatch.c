@@ -9,7 +9,7 @@ enum { MESSAGE_REQUEST = 0, MESSAGE_RESPONSE = 1, MESSAGE_NOTIFICATION = 2 };
 
 #define REQUEST_ELEMENTS 4
 
-static const char empty_map[] = "\x80";
+static const char empty_map[] = {(char)HEAD_FIXMAP};
 
 /* --- replies --- */
 
@@ -20,18 +20,18 @@ put_result_head(uint32_t id, struct buffer *out)
     char head[8];
     size_t size = 0;
 
-    head[size++] = (char)0x94;
+    head[size++] = (char)(HEAD_FIXARRAY | REQUEST_ELEMENTS);
     head[size++] = MESSAGE_RESPONSE;
     if (id < 0x80) {
         head[size++] = (char)id;
     } else {
-        head[size++] = (char)0xCE;
+        head[size++] = (char)HEAD_UINT32;
         head[size++] = (char)(id >> 24);
         head[size++] = (char)(id >> 16);
         head[size++] = (char)(id >> 8);
         head[size++] = (char)id;
     }
-    head[size++] = (char)0xC0;
+    head[size++] = (char)HEAD_NIL;
     buffer_add(out, head, size);
 }
 
@@ -256,7 +256,7 @@ digest_call(const struct request *request, uint8_t *digest)
     }
     members = (const char *)reader.at;
     BEHALF_ASSERT(map.number <= 16); /* as many as a method has */
-    head = (char)(0x80 | (map.number - 1));
+    head = (char)(HEAD_FIXMAP | (map.number - 1));
     digest_sha256(
         (struct slice[]){
             {call.data, (size_t)(request->arguments.data - call.data)},

@@ -1,14 +1,14 @@
-/* frame.c - the bounded scanner. The headers are those of the MessagePack specification. */
+/* frame.c - the bounded scanner. */
 #include "net/frame.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
+#include "net/heads.h"
 
 struct header {
     size_t size;     /* of the header itself; 0 when it is not all here */
     size_t payload;  /* bytes behind it that are no values */
     size_t children; /* values behind it */
-    bool container;
-    bool forbidden;
 };
 
 void
@@ -20,90 +20,37 @@ frame_scanner_init(struct frame_scanner *scanner, size_t size_limit)
     scanner->depth = 0;
 }
 
-/* A big-endian number of 1, 2 or 4 bytes behind the type byte; false when it is not all here. */
-static bool
-read_length(const uint8_t *bytes, size_t available, unsigned width, size_t *length)
+/* The length or count of a text, binary, array or map; false when it is not all here. */
+static inline bool
+read_number(const uint8_t *bytes, size_t available, const struct head *head, size_t *number)
 {
-    if (available < 1 + (size_t)width)
+    *number = bytes[0] & head->mask;
+    if (BEHALF_LIKELY(head->width == 0))
+        return true;
+    if (available < 1 + (size_t)head->width)
         return false;
-    *length = width == 1   ? bytes[1]
-              : width == 2 ? bytes_get_u16(bytes + 1)
-                           : bytes_get_u32(bytes + 1);
+    *number = head->width == 1   ? bytes[1]
+              : head->width == 2 ? bytes_get_u16(bytes + 1)
+                                 : bytes_get_u32(bytes + 1);
     return true;
 }
 
-static struct header
-header_counted(const uint8_t *bytes, size_t available, unsigned width, size_t children_each)
-{
-    struct header header = {.container = children_each > 0};
-    size_t length = 0;
-
-    if (!read_length(bytes, available, width, &length))
-        return header;
-    header.size = 1 + (size_t)width;
-    if (children_each > 0)
-        header.children = length * children_each;
-    else
-        header.payload = length;
-    return header;
-}
-
-/* Type bytes 0xC0 to 0xDF. */
-static struct header
-header_long(const uint8_t *bytes, size_t available)
-{
-    switch (bytes[0]) {
-    case 0xC0: /* nil, false, true */
-    case 0xC2:
-    case 0xC3:
-        return (struct header){.size = 1};
-    case 0xC4: /* bin */
-    case 0xC5:
-    case 0xC6:
-        return header_counted(bytes, available, 1U << (bytes[0] - 0xC4), 0);
-    case 0xCA: /* float32, and integers of 4 bytes */
-    case 0xCE:
-    case 0xD2:
-        return (struct header){.size = 1, .payload = 4};
-    case 0xCB: /* float64, and integers of 8 bytes */
-    case 0xCF:
-    case 0xD3:
-        return (struct header){.size = 1, .payload = 8};
-    case 0xCC:
-    case 0xD0:
-        return (struct header){.size = 1, .payload = 1};
-    case 0xCD:
-    case 0xD1:
-        return (struct header){.size = 1, .payload = 2};
-    case 0xD9: /* str */
-    case 0xDA:
-    case 0xDB:
-        return header_counted(bytes, available, 1U << (bytes[0] - 0xD9), 0);
-    case 0xDC: /* array */
-    case 0xDD:
-        return header_counted(bytes, available, 2U << (bytes[0] - 0xDC), 1);
-    case 0xDE: /* map */
-    case 0xDF:
-        return header_counted(bytes, available, 2U << (bytes[0] - 0xDE), 2);
-    default: /* 0xC1 and all extension types */
-        return (struct header){.forbidden = true};
-    }
-}
-
 static inline struct header
-header_at(const uint8_t *bytes, size_t available)
+header_at(const uint8_t *bytes, size_t available, const struct head *head)
 {
-    uint8_t lead = bytes[0];
+    size_t number;
 
-    if (lead < 0x80 || lead >= 0xE0) /* small integers */
-        return (struct header){.size = 1};
-    if (lead < 0x90) /* small map */
-        return (struct header){.size = 1, .children = (lead & 0x0FU) * 2U, .container = true};
-    if (lead < 0xA0) /* small array */
-        return (struct header){.size = 1, .children = lead & 0x0FU, .container = true};
-    if (lead < 0xC0) /* short str */
-        return (struct header){.size = 1, .payload = lead & 0x1FU};
-    return header_long(bytes, available);
+    if (head->kind < VALUE_TEXT)
+        return (struct header){.size = 1, .payload = head->width};
+    if (!read_number(bytes, available, head, &number))
+        return (struct header){0};
+    return (struct header){
+        .size = 1 + (size_t)head->width,
+        .payload = head->kind <= VALUE_BINARY ? number : 0,
+        .children = head->kind == VALUE_ARRAY ? number
+                    : head->kind == VALUE_MAP ? number * 2
+                                              : 0,
+    };
 }
 
 enum frame_state
@@ -112,16 +59,18 @@ frame_scan(struct frame_scanner *scanner, const void *start, size_t size)
     const uint8_t *bytes = start;
 
     while (scanner->pending > 0) {
+        const struct head *head;
         struct header header;
         size_t end;
 
         if (scanner->at >= size)
             return FRAME_PARTIAL;
-        header = header_at(bytes + scanner->at, size - scanner->at);
-        if (header.forbidden)
+        head = &head_table[bytes[scanner->at]];
+        if (head->kind == HEAD_FORBIDDEN)
             return FRAME_FORBIDDEN;
-        if (header.container && scanner->depth == LIMIT_DEPTH)
+        if (head->kind >= VALUE_ARRAY && scanner->depth == LIMIT_DEPTH)
             return FRAME_TOO_DEEP;
+        header = header_at(bytes + scanner->at, size - scanner->at, head);
         if (header.size == 0)
             return FRAME_PARTIAL;
         /* Lengths have at most 33 bits and `at` and `pending` are below the limit: no overflow. */

@@ -193,9 +193,9 @@ uint32_t schema_find_caveat(const struct schema *schema, struct slice name);
 /* The member that an arrow goes on to on objects of a type. */
 uint32_t schema_hop_member(const struct schema *schema, const struct rewrite *arrow, uint32_t type);
 
-/* The same as schema_find_* for names of a request: UNKNOWN_DEFINITION, or UNKNOWN_RELATION_OR_PERMISSION, with the
- * nearest name as a hint. That looks at a bounded number of names, so a flood of wrong ones costs
- * little. */
+/* The same as schema_find_* for names of a request: UNKNOWN_DEFINITION, or
+ * UNKNOWN_RELATION_OR_PERMISSION, with the nearest name as a hint. That looks at a bounded number
+ * of names, so a flood of wrong ones costs little. */
 enum status schema_resolve_type(const struct schema *schema, struct slice name, uint32_t *type,
                                 struct error *error) BEHALF_MUST_USE;
 enum status schema_resolve_member(const struct schema *schema, uint32_t type, struct slice name,
