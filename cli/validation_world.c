@@ -1,7 +1,5 @@
 /* validation_world.c - one engine over one store in memory: what the server runs, without a
  * server. */
-#include <pthread.h>
-
 #include "base/env.h"
 #include "cli/validation.h"
 #include "storage/store.h"
@@ -38,53 +36,13 @@ validation_world_close(struct validation_world *world)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-struct waiter {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    bool done;
-};
-
-static void
-write_done(struct engine_write *write)
-{
-    struct waiter *waiter = write->owner;
-
-    (void)pthread_mutex_lock(&waiter->mutex);
-    waiter->done = true;
-    (void)pthread_cond_signal(&waiter->changed);
-    (void)pthread_mutex_unlock(&waiter->mutex);
-}
-
-static enum status
-write_now(struct validation_world *world, struct engine_write *write, struct error *error)
-{
-    struct waiter waiter = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
-    enum status status;
-
-    write->done = write_done;
-    write->owner = &waiter;
-    status = engine_write_submit(world->engine, write, error);
-    if (status == BEHALF_OK) {
-        (void)pthread_mutex_lock(&waiter.mutex);
-        while (!waiter.done)
-            (void)pthread_cond_wait(&waiter.changed, &waiter.mutex);
-        (void)pthread_mutex_unlock(&waiter.mutex);
-        status = write->status;
-        if (status != BEHALF_OK)
-            *error = write->error;
-    }
-    (void)pthread_cond_destroy(&waiter.changed);
-    (void)pthread_mutex_destroy(&waiter.mutex);
-    return status;
-}
-
 enum status
 validation_world_schema(struct validation_world *world, struct slice text, struct error *error)
 {
     struct engine_write write = {.kind = WRITE_SCHEMA, .schema_text = text};
     enum status status = schema_compile(text, &world->schema, error);
 
-    return status == BEHALF_OK ? write_now(world, &write, error) : status;
+    return status == BEHALF_OK ? engine_write_wait(world->engine, &write, error) : status;
 }
 
 enum status
@@ -94,7 +52,7 @@ validation_world_write(struct validation_world *world, const struct update *upda
     struct engine_write write = {
         .kind = WRITE_RELATIONSHIPS, .updates = updates, .update_count = count};
 
-    return write_now(world, &write, error);
+    return engine_write_wait(world->engine, &write, error);
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */

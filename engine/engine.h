@@ -528,6 +528,10 @@ void engine_write_abandon(struct engine_write *write);
  * been begun is answered with what became of it, however late. */
 enum status engine_write_submit(struct engine *engine, struct engine_write *write,
                                 struct error *error) BEHALF_MUST_USE;
+/* Submits a write and waits until it is done: for callers without a loop. `done` and `owner` are
+ * set here. The status is the write's, or why it was not submitted. */
+enum status engine_write_wait(struct engine *engine, struct engine_write *write,
+                              struct error *error) BEHALF_MUST_USE;
 /* Whether a write of this flow and deadline would be refused now: asked before anything is done for
  * it. BEHALF_OK promises nothing. */
 enum status engine_write_ask(struct engine *engine, const struct engine_queued *queued,

@@ -2,7 +2,6 @@
 #include "bench/micro/micro_world.h"
 
 #include <fts.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,36 +26,12 @@ micro_must(const char *what, enum status status, const struct error *error)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-struct waiter {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    bool done;
-};
-
-static void
-write_done(struct engine_write *write)
-{
-    struct waiter *waiter = write->owner;
-
-    (void)pthread_mutex_lock(&waiter->mutex);
-    waiter->done = true;
-    (void)pthread_cond_signal(&waiter->changed);
-    (void)pthread_mutex_unlock(&waiter->mutex);
-}
-
 static void
 submit(struct micro_world *world, struct engine_write *write)
 {
-    struct waiter waiter = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+    struct error error;
 
-    write->done = write_done;
-    write->owner = &waiter;
-    micro_must("submit", engine_write_submit(world->engine, write, &write->error), &write->error);
-    (void)pthread_mutex_lock(&waiter.mutex);
-    while (!waiter.done)
-        (void)pthread_cond_wait(&waiter.changed, &waiter.mutex);
-    (void)pthread_mutex_unlock(&waiter.mutex);
-    micro_must("write", write->status, &write->error);
+    micro_must("write", engine_write_wait(world->engine, write, &error), &error);
 }
 
 void

@@ -80,41 +80,13 @@ look(struct stress *stress)
 
 /* --- writing and sweeping --- */
 
-struct waiter {
-    pthread_mutex_t lock;
-    pthread_cond_t answered;
-    bool done;
-};
-
-static void
-answer(struct engine_write *write)
-{
-    struct waiter *waiter = write->owner;
-
-    pthread_mutex_lock(&waiter->lock);
-    waiter->done = true;
-    pthread_cond_signal(&waiter->answered);
-    pthread_mutex_unlock(&waiter->lock);
-}
-
 static void
 run_write(struct stress *stress, struct engine_write *write)
 {
-    struct waiter waiter = {.done = false};
+    struct error error;
 
-    pthread_mutex_init(&waiter.lock, NULL);
-    pthread_cond_init(&waiter.answered, NULL);
-    write->owner = &waiter;
-    write->done = answer;
-    BEHALF_ASSERT(engine_write_submit(stress->engine, write, NULL) == BEHALF_OK);
-    pthread_mutex_lock(&waiter.lock);
-    while (!waiter.done)
-        pthread_cond_wait(&waiter.answered, &waiter.lock);
-    pthread_mutex_unlock(&waiter.lock);
-    pthread_cond_destroy(&waiter.answered);
-    pthread_mutex_destroy(&waiter.lock);
-    if (write->status != BEHALF_OK) {
-        (void)fprintf(stderr, "expirations: %s\n", write->error.message);
+    if (engine_write_wait(stress->engine, write, &error) != BEHALF_OK) {
+        (void)fprintf(stderr, "expirations: %s\n", error.message);
         exit(1);
     }
 }

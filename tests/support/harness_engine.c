@@ -1,5 +1,4 @@
 /* harness_engine.c - one engine over one in-memory store. */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -118,42 +117,10 @@ harness_engine_reopen(struct harness_engine *side, size_t graph_memory_bytes)
 
 /* --- writing --- */
 
-struct waiter {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    bool done;
-};
-
-static void
-write_done(struct engine_write *write)
-{
-    struct waiter *waiter = write->owner;
-
-    pthread_mutex_lock(&waiter->mutex);
-    waiter->done = true;
-    pthread_cond_signal(&waiter->changed);
-    pthread_mutex_unlock(&waiter->mutex);
-}
-
 enum status
 harness_submit(struct harness_engine *side, struct engine_write *write)
 {
-    struct waiter waiter = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
-    enum status status;
-
-    write->done = write_done;
-    write->owner = &waiter;
-    status = engine_write_submit(side->engine, write, &write->error);
-    if (status == BEHALF_OK) {
-        pthread_mutex_lock(&waiter.mutex);
-        while (!waiter.done)
-            pthread_cond_wait(&waiter.changed, &waiter.mutex);
-        pthread_mutex_unlock(&waiter.mutex);
-        status = write->status;
-    }
-    pthread_cond_destroy(&waiter.changed);
-    pthread_mutex_destroy(&waiter.mutex);
-    return status;
+    return engine_write_wait(side->engine, write, &write->error);
 }
 
 enum status
