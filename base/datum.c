@@ -14,7 +14,7 @@ enum tag { TAG_NULL, TAG_FALSE, TAG_TRUE, TAG_INT, TAG_DOUBLE, TAG_STRING, TAG_L
 
 #define SMALLEST_FIELD 5 /* bytes: the size of an empty key and the tag of its value */
 
-struct reader {
+struct datum_reader {
     struct slice rest;
     struct arena *arena;
     struct error *error;
@@ -211,27 +211,27 @@ datum_encode(const struct datum *datum, struct buffer *out)
 }
 
 static enum status
-corrupt(struct reader *reader, const char *what)
+corrupt(struct datum_reader *reader, const char *what)
 {
     return error_set(reader->error, BEHALF_STORAGE_CORRUPT, "cannot read a stored value: %s", what);
 }
 
 static enum status
-spent(struct reader *reader)
+spent(struct datum_reader *reader)
 {
     return error_set(reader->error, BEHALF_BUDGET_EXHAUSTED,
                      "the values of the request need more memory than it may use");
 }
 
 static enum status
-too_short(struct reader *reader)
+too_short(struct datum_reader *reader)
 {
     return corrupt(reader, "it ends too early");
 }
 
 /* NULL when fewer bytes are left. */
 static const char *
-take_bytes(struct reader *reader, size_t size)
+take_bytes(struct datum_reader *reader, size_t size)
 {
     const char *bytes = reader->rest.data;
 
@@ -243,7 +243,7 @@ take_bytes(struct reader *reader, size_t size)
 }
 
 static enum status
-take_u32(struct reader *reader, size_t *value)
+take_u32(struct datum_reader *reader, size_t *value)
 {
     const char *bytes = take_bytes(reader, 4);
 
@@ -254,7 +254,7 @@ take_u32(struct reader *reader, size_t *value)
 }
 
 static enum status
-take_text(struct reader *reader, struct slice *text)
+take_text(struct datum_reader *reader, struct slice *text)
 {
     size_t size = 0;
     enum status status = take_u32(reader, &size);
@@ -267,10 +267,10 @@ take_text(struct reader *reader, struct slice *text)
     return is_utf8(*text) ? BEHALF_OK : corrupt(reader, "a string is not UTF-8");
 }
 
-static enum status decode_at(struct reader *reader, size_t depth, struct datum *datum);
+static enum status decode_at(struct datum_reader *reader, size_t depth, struct datum *datum);
 
 static enum status
-decode_list(struct reader *reader, size_t depth, struct datum *datum)
+decode_list(struct datum_reader *reader, size_t depth, struct datum *datum)
 {
     const struct datum **items;
     struct datum *data;
@@ -296,7 +296,7 @@ decode_list(struct reader *reader, size_t depth, struct datum *datum)
 }
 
 static enum status
-decode_map(struct reader *reader, size_t depth, struct datum *datum)
+decode_map(struct datum_reader *reader, size_t depth, struct datum *datum)
 {
     struct datum_field *fields;
     struct datum *data;
@@ -329,7 +329,7 @@ decode_map(struct reader *reader, size_t depth, struct datum *datum)
 }
 
 static enum status
-decode_number(struct reader *reader, enum datum_kind kind, struct datum *datum)
+decode_number(struct datum_reader *reader, enum datum_kind kind, struct datum *datum)
 {
     const char *bytes = take_bytes(reader, 8);
     uint64_t bits;
@@ -348,7 +348,7 @@ decode_number(struct reader *reader, enum datum_kind kind, struct datum *datum)
 
 /* Recursion: at most DATUM_DEPTH_MAX deep. */
 static enum status
-decode_at(struct reader *reader, size_t depth, struct datum *datum)
+decode_at(struct datum_reader *reader, size_t depth, struct datum *datum)
 {
     const char *tag = take_bytes(reader, 1);
 
@@ -385,7 +385,7 @@ enum status
 datum_decode(struct slice bytes, struct arena *arena, const struct datum **datum,
              struct error *error)
 {
-    struct reader reader = {bytes, arena, error};
+    struct datum_reader reader = {bytes, arena, error};
     struct datum *result = arena_take_array(arena, 1, sizeof *result);
     enum status status = result == NULL ? spent(&reader) : decode_at(&reader, 0, result);
 
@@ -466,7 +466,7 @@ datum_next_field(struct datum_cursor *cursor, struct slice *key, struct slice *v
 bool
 datum_read_scalar(struct slice bytes, struct datum *datum)
 {
-    struct reader reader = {bytes, NULL, NULL};
+    struct datum_reader reader = {bytes, NULL, NULL};
 
     return bytes.size > 0 && bytes.data[0] < TAG_LIST &&
            decode_at(&reader, 0, datum) == BEHALF_OK && reader.rest.size == 0;

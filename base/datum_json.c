@@ -12,7 +12,7 @@
 #define NUMBER_SIZE 32
 #define FRACTION SLICE_LITERAL(".0")
 
-struct builder {
+struct json_builder {
     struct arena *arena;
     struct error *error;
 };
@@ -117,10 +117,10 @@ scan(struct slice text, struct buffer *widened, struct error *error)
 }
 
 /* Recursion: `scan` saw that the text is not too deep. */
-static enum status build(struct builder *builder, json_t *json, struct datum *datum);
+static enum status build(struct json_builder *builder, json_t *json, struct datum *datum);
 
 static enum status
-build_list(struct builder *builder, json_t *json, struct datum *datum)
+build_list(struct json_builder *builder, json_t *json, struct datum *datum)
 {
     size_t count = json_array_size(json);
     const struct datum **items = arena_take_array(builder->arena, count, sizeof *items);
@@ -140,7 +140,7 @@ build_list(struct builder *builder, json_t *json, struct datum *datum)
 }
 
 static enum status
-build_map(struct builder *builder, json_t *json, struct datum *datum)
+build_map(struct json_builder *builder, json_t *json, struct datum *datum)
 {
     size_t count = json_object_size(json);
     struct datum_field *fields = arena_take_array(builder->arena, count, sizeof *fields);
@@ -172,7 +172,7 @@ build_map(struct builder *builder, json_t *json, struct datum *datum)
 }
 
 static enum status
-build(struct builder *builder, json_t *json, struct datum *datum)
+build(struct json_builder *builder, json_t *json, struct datum *datum)
 {
     switch (json_typeof(json)) {
     case JSON_NULL:
@@ -220,7 +220,7 @@ enum status
 datum_parse_json(struct slice text, struct arena *arena, const struct datum **datum,
                  struct error *error)
 {
-    struct builder builder = {arena, error};
+    struct json_builder builder = {arena, error};
     struct datum *result = arena_take_array(arena, 1, sizeof *result);
     struct buffer widened;
     struct slice source = text;

@@ -8,7 +8,7 @@
 
 #define TIME_TEXT_SIZE_MAX 64
 
-struct reader {
+struct text_reader {
     struct slice text;
     size_t at;
     struct arena *arena;
@@ -168,7 +168,7 @@ object_id_check(struct slice id, struct error *error)
 
 /* Adds the place to an error that was set: `size` bytes of the text from `at`. */
 static enum status
-fail_at(struct reader *reader, enum status status, size_t at, size_t size)
+fail_at(struct text_reader *reader, enum status status, size_t at, size_t size)
 {
     size_t left = reader->text.size - at;
     struct slice text = {left > 0 ? reader->text.data + at : "", size < left ? size : left};
@@ -179,7 +179,7 @@ fail_at(struct reader *reader, enum status status, size_t at, size_t size)
 
 /* The byte at the cursor is not what has to stand there. */
 static enum status
-expected(struct reader *reader, const char *what)
+expected(struct text_reader *reader, const char *what)
 {
     if (reader->at == reader->text.size)
         error_set(reader->error, BEHALF_MALFORMED_REQUEST, "expected %s, found the end of the text",
@@ -190,13 +190,13 @@ expected(struct reader *reader, const char *what)
 }
 
 static bool
-at_byte(const struct reader *reader, char byte)
+at_byte(const struct text_reader *reader, char byte)
 {
     return reader->at < reader->text.size && reader->text.data[reader->at] == byte;
 }
 
 static struct slice
-take_run(struct reader *reader, unsigned classes)
+take_run(struct text_reader *reader, unsigned classes)
 {
     const char *start = reader->text.data + reader->at;
     size_t left = reader->text.size - reader->at;
@@ -209,7 +209,7 @@ take_run(struct reader *reader, unsigned classes)
 }
 
 static enum status
-read_type(struct reader *reader, const char *what, struct slice *name)
+read_type(struct text_reader *reader, const char *what, struct slice *name)
 {
     size_t start = reader->at;
 
@@ -229,7 +229,7 @@ read_type(struct reader *reader, const char *what, struct slice *name)
 }
 
 static enum status
-read_relation(struct reader *reader, struct slice *name)
+read_relation(struct text_reader *reader, struct slice *name)
 {
     size_t start = reader->at;
 
@@ -261,7 +261,7 @@ hex_value(char digit, uint32_t *value)
 /* The cursor is on a backslash. Puts what the escape stands for at `out` (at most 3 bytes: escapes
  * reach U+FFFF, as surrogates are refused). */
 static enum status
-read_escape(struct reader *reader, char *out, size_t *size)
+read_escape(struct text_reader *reader, char *out, size_t *size)
 {
     const char *bytes = reader->text.data + reader->at;
     size_t left = reader->text.size - reader->at;
@@ -309,7 +309,7 @@ read_escape(struct reader *reader, char *out, size_t *size)
 
 /* The cursor is behind the opening quote, and stops behind the closing one. */
 static enum status
-read_quoted(struct reader *reader, struct slice *id)
+read_quoted(struct text_reader *reader, struct slice *id)
 {
     size_t start = reader->at;
     size_t quote = start - 1;
@@ -358,7 +358,7 @@ read_quoted(struct reader *reader, struct slice *id)
 
 /* The id behind `type:`; the bare `*` is left to the caller. */
 static enum status
-read_id(struct reader *reader, struct slice *id)
+read_id(struct text_reader *reader, struct slice *id)
 {
     size_t start = reader->at;
     enum status status;
@@ -383,7 +383,7 @@ read_id(struct reader *reader, struct slice *id)
 
 /* `what` can follow an id here, but something else does. */
 static enum status
-unexpected_behind_id(struct reader *reader, const char *what)
+unexpected_behind_id(struct text_reader *reader, const char *what)
 {
     bool in_id = reader->at < reader->text.size && reader->text.data[reader->at] != '[' &&
                  reader->text.data[reader->at - 1] != '"';
@@ -397,7 +397,7 @@ unexpected_behind_id(struct reader *reader, const char *what)
 
 /* `#relation` or `#...` behind a subject, or nothing. */
 static enum status
-read_subject_relation(struct reader *reader, struct object *object)
+read_subject_relation(struct text_reader *reader, struct object *object)
 {
     static const struct slice ellipsis = {"...", 3};
     size_t start = reader->at;
@@ -423,7 +423,7 @@ read_subject_relation(struct reader *reader, struct object *object)
 }
 
 static enum status
-read_subject(struct reader *reader, struct object *object)
+read_subject(struct text_reader *reader, struct object *object)
 {
     enum status status = read_type(reader, "a type name", &object->type);
 
@@ -445,7 +445,7 @@ read_subject(struct reader *reader, struct object *object)
 }
 
 static enum status
-read_resource(struct reader *reader, struct object *object)
+read_resource(struct text_reader *reader, struct object *object)
 {
     enum status status = read_type(reader, "the type name of the resource", &object->type);
 
@@ -502,7 +502,7 @@ is_balanced_object(struct slice text)
 /* Where the context that begins at the cursor ends, or `at` itself when there is no end: before the
  * `]` that is last in the text, or last before a closing expiration bracket. */
 static size_t
-find_context_end(const struct reader *reader)
+find_context_end(const struct text_reader *reader)
 {
     static const struct slice opening = {"[expiration", 11};
     const char *data = reader->text.data;
@@ -525,7 +525,7 @@ find_context_end(const struct reader *reader)
 
 /* `:` and a JSON object; the cursor is on the `{`, and stops on the `]`. */
 static enum status
-read_context(struct reader *reader, struct slice *context)
+read_context(struct text_reader *reader, struct slice *context)
 {
     size_t end = find_context_end(reader);
 
@@ -543,7 +543,7 @@ read_context(struct reader *reader, struct slice *context)
 
 /* The cursor is behind `[expiration:`, and stops on the `]`. */
 static enum status
-read_expiration(struct reader *reader, int64_t *expires_at)
+read_expiration(struct text_reader *reader, int64_t *expires_at)
 {
     size_t start = reader->at;
     struct slice text = take_run(reader, BYTE_TIME);
@@ -559,7 +559,7 @@ read_expiration(struct reader *reader, int64_t *expires_at)
 }
 
 static enum status
-close_bracket(struct reader *reader)
+close_bracket(struct text_reader *reader)
 {
     if (!at_byte(reader, ']'))
         return expected(reader, "']'");
@@ -569,7 +569,7 @@ close_bracket(struct reader *reader)
 
 /* A name of the alphabet of ids, with or without quotes; the cursor stops behind it. */
 static enum status
-read_caveat_name(struct reader *reader, struct slice *name)
+read_caveat_name(struct text_reader *reader, struct slice *name)
 {
     bool quoted = at_byte(reader, '"');
     size_t start = reader->at;
@@ -593,7 +593,7 @@ read_caveat_name(struct reader *reader, struct slice *name)
 /* One `[...]`: a caveat, or an expiration. A caveat may be called `expiration`; what tells them
  * apart is the time behind the colon. */
 static enum status
-read_bracket(struct reader *reader, struct relationship *relationship)
+read_bracket(struct text_reader *reader, struct relationship *relationship)
 {
     size_t start = reader->at++;
     struct slice name;
@@ -628,7 +628,7 @@ read_bracket(struct reader *reader, struct relationship *relationship)
 }
 
 static enum status
-read_brackets(struct reader *reader, struct relationship *relationship)
+read_brackets(struct text_reader *reader, struct relationship *relationship)
 {
     while (at_byte(reader, '[')) {
         enum status status;
@@ -648,7 +648,7 @@ read_brackets(struct reader *reader, struct relationship *relationship)
 enum status
 object_parse(struct slice text, struct arena *arena, struct object *object, struct error *error)
 {
-    struct reader reader = {.text = text, .arena = arena, .error = error};
+    struct text_reader reader = {.text = text, .arena = arena, .error = error};
     struct object parsed;
     enum status status = read_subject(&reader, &parsed);
 
@@ -664,7 +664,7 @@ enum status
 relationship_parse(struct slice text, struct arena *arena, struct relationship *relationship,
                    struct error *error)
 {
-    struct reader reader = {.text = text, .arena = arena, .error = error};
+    struct text_reader reader = {.text = text, .arena = arena, .error = error};
     struct relationship parsed = {0};
     enum status status = read_resource(&reader, &parsed.resource);
 

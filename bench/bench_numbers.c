@@ -177,7 +177,7 @@ number_bulk(const struct stage *stage, double single_rate)
 
 /* --- N7: checks while others write ------------------------------------------------------------ */
 
-struct writer {
+struct number_writer {
     pthread_t thread;
     struct stage stage;
     enum bench_exit outcome;
@@ -187,7 +187,7 @@ struct writer {
 static void *
 write_along(void *context)
 {
-    struct writer *writer = context;
+    struct number_writer *writer = context;
     struct report *report = NULL;
 
     writer->outcome = stage_measure(&writer->stage, METHOD_WRITE, 4, 64, &report);
@@ -208,7 +208,7 @@ static enum bench_exit
 check_along(const struct stage *stage, bool writing, double rate, struct along *along)
 {
     struct stage quiet = *stage;
-    struct writer writer = {.stage = *stage, .outcome = BENCH_OK};
+    struct number_writer writer = {.stage = *stage, .outcome = BENCH_OK};
     struct bench_threads before;
     struct report *report = NULL;
     double loop_seconds;

@@ -15,14 +15,14 @@
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
-struct builder {
+struct request_builder {
     const struct bench_options *options;
     const struct workload *workload; /* NULL: none */
     const struct bench_mix *mix;
 };
 
 /* A line of a workload in its parts. */
-struct entry {
+struct question_entry {
     struct slice text; /* without what is expected */
     struct slice resource;
     struct slice permission;
@@ -48,12 +48,12 @@ parse_count(struct slice digits, uint32_t *count)
 }
 
 static bool
-parse_entry(struct slice line, struct entry *entry)
+parse_entry(struct slice line, struct question_entry *entry)
 {
     struct slice rest = line;
     struct slice word;
 
-    *entry = (struct entry){.expected = EXPECT_UNKNOWN};
+    *entry = (struct question_entry){.expected = EXPECT_UNKNOWN};
     entry->text = workload_take_until(&rest, '\t');
     while (rest.size > 0) {
         word = workload_take_until(&rest, '\t');
@@ -115,7 +115,7 @@ put_map(struct behalf_writer *writer, uint32_t count, uint32_t deadline_ms)
 }
 
 static void
-put_check(struct behalf_writer *writer, const struct entry *entry, uint32_t deadline_ms)
+put_check(struct behalf_writer *writer, const struct question_entry *entry, uint32_t deadline_ms)
 {
     put_map(writer, entry->actors.size > 0 ? 4 : 3, deadline_ms);
     put_text(writer, "resource", entry->resource);
@@ -126,7 +126,7 @@ put_check(struct behalf_writer *writer, const struct entry *entry, uint32_t dead
 }
 
 static void
-expect(struct bench_requests *requests, const struct entry *entry)
+expect(struct bench_requests *requests, const struct question_entry *entry)
 {
     size_t count = requests->expected_count + 1;
 
@@ -179,7 +179,8 @@ append(struct bench_requests *requests, const char *method, const struct behalf_
 /* --- the methods ------------------------------------------------------------------------------ */
 
 static void
-put_lookup_resources(struct behalf_writer *writer, const struct entry *entry, uint32_t deadline_ms)
+put_lookup_resources(struct behalf_writer *writer, const struct question_entry *entry,
+                     uint32_t deadline_ms)
 {
     put_map(writer, entry->actors.size > 0 ? 5 : 4, deadline_ms);
     put_text(writer, "resource_type", entry->resource);
@@ -192,7 +193,8 @@ put_lookup_resources(struct behalf_writer *writer, const struct entry *entry, ui
 }
 
 static void
-put_lookup_subjects(struct behalf_writer *writer, const struct entry *entry, uint32_t deadline_ms)
+put_lookup_subjects(struct behalf_writer *writer, const struct question_entry *entry,
+                    uint32_t deadline_ms)
 {
     struct slice relation = entry->subject;
     struct slice type = workload_take_until(&relation, '#');
@@ -208,7 +210,7 @@ put_lookup_subjects(struct behalf_writer *writer, const struct entry *entry, uin
 }
 
 static void
-put_lookup_permissions(struct behalf_writer *writer, const struct entry *entry,
+put_lookup_permissions(struct behalf_writer *writer, const struct question_entry *entry,
                        uint32_t deadline_ms)
 {
     put_map(writer, entry->actors.size > 0 ? 3 : 2, deadline_ms);
@@ -219,7 +221,7 @@ put_lookup_permissions(struct behalf_writer *writer, const struct entry *entry,
 }
 
 static void
-put_expand(struct behalf_writer *writer, const struct entry *entry, uint32_t deadline_ms)
+put_expand(struct behalf_writer *writer, const struct question_entry *entry, uint32_t deadline_ms)
 {
     put_map(writer, 2, deadline_ms);
     put_text(writer, "resource", entry->resource);
@@ -229,7 +231,8 @@ put_expand(struct behalf_writer *writer, const struct entry *entry, uint32_t dea
 static const struct method_source {
     const char *name;
     enum question_kind kind;
-    void (*put)(struct behalf_writer *writer, const struct entry *entry, uint32_t deadline_ms);
+    void (*put)(struct behalf_writer *writer, const struct question_entry *entry,
+                uint32_t deadline_ms);
     bool verified; /* the line's last part says what this method answers */
 } method_sources[METHOD_COUNT] = {
     [METHOD_CHECK] = {"check", QUESTION_CHECK, put_check, true},
@@ -266,7 +269,7 @@ append_items(struct bench_requests *requests, const char *member, const struct b
 
 /* One request per line, or per `batch` lines for bulks. */
 static bool
-build_queries(const struct builder *builder, struct bench_requests *requests)
+build_queries(const struct request_builder *builder, struct bench_requests *requests)
 {
     const struct method_source *source = &method_sources[requests->method];
     bool verified = source->verified && !(requests->method == METHOD_LOOKUP_SUBJECTS &&
@@ -280,7 +283,7 @@ build_queries(const struct builder *builder, struct bench_requests *requests)
 
     BEHALF_ASSERT(items != NULL);
     while (good && workload_line_next(&rest, &line)) {
-        struct entry entry;
+        struct question_entry entry;
 
         if (workload_line_is_blank(line))
             continue;
@@ -313,7 +316,7 @@ static void
 build_ping(struct bench_requests *requests, const struct bench_requests *checks)
 {
     struct behalf_writer *arguments = behalf_writer_new();
-    struct entry entry = {.text = SLICE_LITERAL("ping"), .expected = EXPECT_UNKNOWN};
+    struct question_entry entry = {.text = SLICE_LITERAL("ping"), .expected = EXPECT_UNKNOWN};
     char payload[1024];
     size_t size = PING_SIZE;
     size_t overhead = 26; /* frame, "ping", "payload" */
@@ -365,7 +368,7 @@ rename_subject(struct slice line, size_t number, struct buffer *out)
 
 /* Transactions of `updates` lines each, touched in one pass, deleted in the next. */
 static void
-build_write_block(const struct builder *builder, struct bench_requests *requests,
+build_write_block(const struct request_builder *builder, struct bench_requests *requests,
                   const struct slice *lines, size_t line_count, size_t number)
 {
     static const struct slice operations[2] = {{"touch", 5}, {"delete", 6}};
@@ -378,7 +381,7 @@ build_write_block(const struct builder *builder, struct bench_requests *requests
     for (size_t pass = 0; pass < 2; pass++)
         for (size_t from = 0; from < line_count; from += updates) {
             size_t end = from + updates < line_count ? from + updates : line_count;
-            struct entry entry = {.text = lines[from], .expected = EXPECT_UNKNOWN};
+            struct question_entry entry = {.text = lines[from], .expected = EXPECT_UNKNOWN};
             uint32_t count = 0;
 
             behalf_writer_clear(items);
@@ -397,7 +400,7 @@ build_write_block(const struct builder *builder, struct bench_requests *requests
 }
 
 static void
-build_writes(const struct builder *builder, struct bench_requests *requests)
+build_writes(const struct request_builder *builder, struct bench_requests *requests)
 {
     struct slice rest = buffer_slice(&requests->source);
     struct slice *lines = memory_new_array(WRITE_BLOCK, sizeof *lines);
@@ -422,7 +425,7 @@ build_writes(const struct builder *builder, struct bench_requests *requests)
 
 /* writes.txt as it stands: `touch|delete <TAB> RELATIONSHIP`. */
 static void
-build_given_writes(const struct builder *builder, struct bench_requests *requests)
+build_given_writes(const struct request_builder *builder, struct bench_requests *requests)
 {
     struct slice rest = buffer_slice(&requests->source);
     struct behalf_writer *items = behalf_writer_new();
@@ -431,7 +434,7 @@ build_given_writes(const struct builder *builder, struct bench_requests *request
 
     BEHALF_ASSERT(items != NULL);
     while (workload_line_next(&rest, &line)) {
-        struct entry entry = {.text = line, .expected = EXPECT_UNKNOWN};
+        struct question_entry entry = {.text = line, .expected = EXPECT_UNKNOWN};
         struct slice op = workload_take_until(&line, '\t');
 
         put_update(items, op, line);
@@ -468,10 +471,10 @@ requests_release(struct bench_requests *requests)
     memory_free(requests->texts);
 }
 
-static bool build_requests(const struct builder *builder, struct bench_requests *requests);
+static bool build_requests(const struct request_builder *builder, struct bench_requests *requests);
 
 static bool
-build_ping_like(const struct builder *builder, struct bench_requests *requests)
+build_ping_like(const struct request_builder *builder, struct bench_requests *requests)
 {
     struct bench_requests checks;
     bool good = true;
@@ -486,7 +489,7 @@ build_ping_like(const struct builder *builder, struct bench_requests *requests)
 }
 
 static bool
-build_requests(const struct builder *builder, struct bench_requests *requests)
+build_requests(const struct request_builder *builder, struct bench_requests *requests)
 {
     enum question_kind kind = method_sources[requests->method].kind;
     bool is_lookup = kind == QUESTION_LOOKUP_RESOURCES || kind == QUESTION_LOOKUP_SUBJECTS;
@@ -520,7 +523,7 @@ bool
 bench_deck_build(const struct bench_options *options, const struct workload *workload,
                  const struct bench_mix *mix, struct bench_deck *deck)
 {
-    const struct builder builder = {options, workload, mix};
+    const struct request_builder builder = {options, workload, mix};
     bool good = true;
 
     *deck = (struct bench_deck){.mix = *mix};

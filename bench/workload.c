@@ -254,7 +254,7 @@ static bool
 generate_lines(struct workload_reader *reader, struct buffer *out)
 {
     const struct workload *workload = reader->workload;
-    struct block block;
+    struct workload_block block;
 
     block_init(&block);
     while (out->size < LINES_SIZE) {

@@ -28,7 +28,7 @@ struct workspace {
 };
 
 static void
-build_helpers(struct block *block, struct workspace *space)
+build_helpers(struct workload_block *block, struct workspace *space)
 {
     for (uint32_t agent = 0; agent < AGENTS; agent++)
         space->helpers[agent] = set_new(block);
@@ -53,8 +53,8 @@ build_helpers(struct block *block, struct workspace *space)
 
 /* A user gives two agents, or their helpers, a right to act. */
 static void
-delegate(struct block *block, const struct workspace *space, uint32_t user, const char *relation,
-         uint32_t set)
+delegate(struct workload_block *block, const struct workspace *space, uint32_t user,
+         const char *relation, uint32_t set)
 {
     uint32_t agents[2];
 
@@ -71,7 +71,7 @@ delegate(struct block *block, const struct workspace *space, uint32_t user, cons
 }
 
 static void
-build_workspace(struct block *block, struct workspace *space)
+build_workspace(struct workload_block *block, struct workspace *space)
 {
     uint32_t users[1 + MEMBERS];
     uint32_t disabled[DISABLED];
@@ -109,8 +109,8 @@ struct access {
 };
 
 static void
-give(struct block *block, const struct workspace *space, uint32_t document, const char *relation,
-     uint32_t user, const struct access *access)
+give(struct workload_block *block, const struct workspace *space, uint32_t document,
+     const char *relation, uint32_t user, const struct access *access)
 {
     block_put(block, "document", document, relation, thing_of("user", user));
     set_add(block, access->view, user);
@@ -118,7 +118,7 @@ give(struct block *block, const struct workspace *space, uint32_t document, cons
 }
 
 static void
-give_edit(struct block *block, const struct workspace *space, uint32_t document,
+give_edit(struct workload_block *block, const struct workspace *space, uint32_t document,
           const char *relation, const struct access *access)
 {
     uint32_t user = bench_random_below(&block->random, USERS);
@@ -129,7 +129,8 @@ give_edit(struct block *block, const struct workspace *space, uint32_t document,
 }
 
 static void
-build_agents_document(struct block *block, const struct workspace *space, uint32_t document)
+build_agents_document(struct workload_block *block, const struct workspace *space,
+                      uint32_t document)
 {
     struct access access = {set_new(block), set_new(block), set_new(block), set_new(block)};
     uint32_t viewers[VIEWERS_MOST];
@@ -167,7 +168,7 @@ build_agents_document(struct block *block, const struct workspace *space, uint32
 }
 
 static void
-build_agents(struct block *block)
+build_agents(struct workload_block *block)
 {
     struct workspace space;
 
@@ -233,7 +234,7 @@ struct delegation {
 };
 
 static void
-build_delegation(struct block *block, struct delegation *delegation)
+build_delegation(struct workload_block *block, struct delegation *delegation)
 {
     for (uint32_t agent = 0; agent < ACTORS; agent++) {
         uint32_t tier = agent / ACTOR_TIER;
@@ -253,10 +254,10 @@ build_delegation(struct block *block, struct delegation *delegation)
 
 /* From an agent of tier `length` down to a person; a quarter has one hop that nobody wrote. */
 static void
-build_chain(struct block *block, const struct delegation *delegation)
+build_chain(struct workload_block *block, const struct delegation *delegation)
 {
-    struct chain chain = {.count = 1 + bench_random_below(&block->random, CHAIN_MAX),
-                          .holds = true};
+    struct workload_chain chain = {.count = 1 + bench_random_below(&block->random, CHAIN_MAX),
+                                   .holds = true};
     uint32_t broken = bench_random_chance(&block->random, 25)
                           ? bench_random_below(&block->random, chain.count)
                           : CHAIN_MAX;
@@ -283,7 +284,7 @@ build_chain(struct block *block, const struct delegation *delegation)
 }
 
 static void
-build_delegated(struct block *block)
+build_delegated(struct workload_block *block)
 {
     struct delegation delegation;
     uint32_t folders[DELEGATED_FOLDERS];

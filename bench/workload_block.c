@@ -9,13 +9,13 @@
 #define FILLER_FIRST 1000000 /* numbers that no shape gives */
 
 void
-block_init(struct block *block)
+block_init(struct workload_block *block)
 {
-    *block = (struct block){.number = 0};
+    *block = (struct workload_block){.number = 0};
 }
 
 void
-block_release(struct block *block)
+block_release(struct workload_block *block)
 {
     memory_free(block->sets);
     memory_free(block->targets);
@@ -36,7 +36,7 @@ thing_print(struct thing thing, uint32_t block_number, struct buffer *out)
 }
 
 void
-block_put(struct block *block, const char *type, uint32_t number, const char *relation,
+block_put(struct workload_block *block, const char *type, uint32_t number, const char *relation,
           struct thing subject)
 {
     BEHALF_ASSERT(block->count < block->limit);
@@ -50,13 +50,13 @@ block_put(struct block *block, const char *type, uint32_t number, const char *re
 }
 
 uint32_t
-block_room(const struct block *block)
+block_room(const struct workload_block *block)
 {
     return block->limit - block->count;
 }
 
 static void
-fill(struct block *block, const struct workload_shape *shape)
+fill(struct workload_block *block, const struct workload_shape *shape)
 {
     uint32_t number = FILLER_FIRST;
 
@@ -66,7 +66,7 @@ fill(struct block *block, const struct workload_shape *shape)
 }
 
 void
-block_generate(struct block *block, const struct workload_shape *shape, uint64_t seed,
+block_generate(struct workload_block *block, const struct workload_shape *shape, uint64_t seed,
                uint32_t number, struct buffer *lines)
 {
     block->random = bench_random_of(seed, number);
@@ -92,8 +92,8 @@ block_generate(struct block *block, const struct workload_shape *shape, uint64_t
 }
 
 void
-block_target(struct block *block, const char *type, uint32_t number, const char *permission,
-             const char *subject_type, uint32_t subject_count, uint32_t set)
+block_target(struct workload_block *block, const char *type, uint32_t number,
+             const char *permission, const char *subject_type, uint32_t subject_count, uint32_t set)
 {
     BEHALF_ASSERT(subject_count <= block->population);
     block->targets = memory_reserve(block->targets, block->target_count + 1,
@@ -103,7 +103,7 @@ block_target(struct block *block, const char *type, uint32_t number, const char 
 }
 
 void
-block_chain(struct block *block, const struct chain *chain)
+block_chain(struct workload_block *block, const struct workload_chain *chain)
 {
     block->chains = memory_reserve(block->chains, block->chain_count + 1, &block->chain_capacity,
                                    sizeof *block->chains);
@@ -111,7 +111,7 @@ block_chain(struct block *block, const struct chain *chain)
 }
 
 void
-block_sample(struct block *block, uint32_t below, uint32_t *numbers, uint32_t count)
+block_sample(struct workload_block *block, uint32_t below, uint32_t *numbers, uint32_t count)
 {
     BEHALF_ASSERT(count <= below);
     /* Samples are small: drawing again costs less than a table of all. */
@@ -129,13 +129,13 @@ block_sample(struct block *block, uint32_t below, uint32_t *numbers, uint32_t co
 /* --- sets ------------------------------------------------------------------------------------- */
 
 static uint64_t *
-words_of(const struct block *block, uint32_t set)
+words_of(const struct workload_block *block, uint32_t set)
 {
     return block->sets + (size_t)set * block->words;
 }
 
 uint32_t
-set_new(struct block *block)
+set_new(struct workload_block *block)
 {
     block->sets = memory_reserve(block->sets, block->set_count + 1, &block->set_capacity,
                                  block->words * sizeof *block->sets);
@@ -144,7 +144,7 @@ set_new(struct block *block)
 }
 
 uint32_t
-set_copy(struct block *block, uint32_t from)
+set_copy(struct workload_block *block, uint32_t from)
 {
     uint32_t set = set_new(block);
 
@@ -153,54 +153,54 @@ set_copy(struct block *block, uint32_t from)
 }
 
 void
-set_add(struct block *block, uint32_t set, uint32_t subject)
+set_add(struct workload_block *block, uint32_t set, uint32_t subject)
 {
     BEHALF_ASSERT(subject <= block->population);
     words_of(block, set)[subject / 64] |= UINT64_C(1) << subject % 64;
 }
 
 void
-set_add_everyone(struct block *block, uint32_t set)
+set_add_everyone(struct workload_block *block, uint32_t set)
 {
     for (uint32_t subject = 0; subject <= block->population; subject++)
         set_add(block, set, subject);
 }
 
 void
-set_join(struct block *block, uint32_t into, uint32_t from)
+set_join(struct workload_block *block, uint32_t into, uint32_t from)
 {
     for (uint32_t word = 0; word < block->words; word++)
         words_of(block, into)[word] |= words_of(block, from)[word];
 }
 
 void
-set_meet(struct block *block, uint32_t into, uint32_t with)
+set_meet(struct workload_block *block, uint32_t into, uint32_t with)
 {
     for (uint32_t word = 0; word < block->words; word++)
         words_of(block, into)[word] &= words_of(block, with)[word];
 }
 
 void
-set_subtract(struct block *block, uint32_t from, uint32_t what)
+set_subtract(struct workload_block *block, uint32_t from, uint32_t what)
 {
     for (uint32_t word = 0; word < block->words; word++)
         words_of(block, from)[word] &= ~words_of(block, what)[word];
 }
 
 bool
-set_has(const struct block *block, uint32_t set, uint32_t subject)
+set_has(const struct workload_block *block, uint32_t set, uint32_t subject)
 {
     return (words_of(block, set)[subject / 64] >> subject % 64 & 1) != 0;
 }
 
 bool
-set_has_others(const struct block *block, uint32_t set)
+set_has_others(const struct workload_block *block, uint32_t set)
 {
     return set_has(block, set, block->population);
 }
 
 uint32_t
-set_count(const struct block *block, uint32_t set)
+set_count(const struct workload_block *block, uint32_t set)
 {
     uint32_t count = 0;
 

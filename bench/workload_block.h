@@ -39,14 +39,14 @@ struct target {
 #define CHAIN_MAX 3
 
 /* Agents of type "agent" that act, the first for user `subject`, the next for the first. */
-struct chain {
+struct workload_chain {
     uint32_t subject;
     uint32_t agents[CHAIN_MAX];
     uint32_t count;
     bool holds;
 };
 
-struct block {
+struct workload_block {
     struct bench_random random;
     uint32_t number;
     uint32_t limit;
@@ -64,7 +64,7 @@ struct block {
     size_t target_capacity;
     uint32_t asked; /* the first so many are asked; others only count in lookups. 0 = all */
 
-    struct chain *chains; /* when there are any, every check has one */
+    struct workload_chain *chains; /* when there are any, every check has one */
     uint32_t chain_count;
     size_t chain_capacity;
 };
@@ -79,18 +79,18 @@ struct workload_shape {
     const char *lookup_permission;
     struct thing filler_resource; /* type and relation of what fills a block up: */
     const char *filler_subject;   /* objects that nothing else names */
-    void (*build)(struct block *block);
+    void (*build)(struct workload_block *block);
 };
 
 extern const struct workload_shape shape_one_hop, shape_drive, shape_github, shape_agents,
     shape_delegated, shape_wide_groups, shape_deep_arrows, shape_double_wide_arrow,
     shape_wide_direct, shape_lookup_intersection, shape_share_with;
 
-void block_init(struct block *block);
-void block_release(struct block *block);
+void block_init(struct workload_block *block);
+void block_release(struct workload_block *block);
 
 /* Builds block `number` in place of what was there. `lines` may be NULL. */
-void block_generate(struct block *block, const struct workload_shape *shape, uint64_t seed,
+void block_generate(struct workload_block *block, const struct workload_shape *shape, uint64_t seed,
                     uint32_t number, struct buffer *lines);
 
 /* --- for shapes --- */
@@ -107,32 +107,34 @@ thing_set(const char *type, uint32_t number, const char *relation)
     return (struct thing){type, number, relation};
 }
 
-void block_put(struct block *block, const char *type, uint32_t number, const char *relation,
-               struct thing subject);
+void block_put(struct workload_block *block, const char *type, uint32_t number,
+               const char *relation, struct thing subject);
 
 /* Relationships that still fit. */
-uint32_t block_room(const struct block *block);
+uint32_t block_room(const struct workload_block *block);
 
 /* Who may do `permission` on a resource. */
-void block_target(struct block *block, const char *type, uint32_t number, const char *permission,
-                  const char *subject_type, uint32_t subject_count, uint32_t set);
+void block_target(struct workload_block *block, const char *type, uint32_t number,
+                  const char *permission, const char *subject_type, uint32_t subject_count,
+                  uint32_t set);
 
-void block_chain(struct block *block, const struct chain *chain);
+void block_chain(struct workload_block *block, const struct workload_chain *chain);
 
 /* Sets are named by number; an empty one, or a copy. */
-uint32_t set_new(struct block *block);
-uint32_t set_copy(struct block *block, uint32_t from);
-void set_add(struct block *block, uint32_t set, uint32_t subject);
-void set_add_everyone(struct block *block, uint32_t set);
-void set_join(struct block *block, uint32_t into, uint32_t from);
-void set_meet(struct block *block, uint32_t into, uint32_t with);
-void set_subtract(struct block *block, uint32_t from, uint32_t what);
-bool set_has(const struct block *block, uint32_t set, uint32_t subject);
-bool set_has_others(const struct block *block, uint32_t set); /* type:* */
-uint32_t set_count(const struct block *block, uint32_t set);  /* of the block's own subjects */
+uint32_t set_new(struct workload_block *block);
+uint32_t set_copy(struct workload_block *block, uint32_t from);
+void set_add(struct workload_block *block, uint32_t set, uint32_t subject);
+void set_add_everyone(struct workload_block *block, uint32_t set);
+void set_join(struct workload_block *block, uint32_t into, uint32_t from);
+void set_meet(struct workload_block *block, uint32_t into, uint32_t with);
+void set_subtract(struct workload_block *block, uint32_t from, uint32_t what);
+bool set_has(const struct workload_block *block, uint32_t set, uint32_t subject);
+bool set_has_others(const struct workload_block *block, uint32_t set); /* type:* */
+uint32_t set_count(const struct workload_block *block,
+                   uint32_t set); /* of the block's own subjects */
 
 /* `count` different numbers below `below`, in random order. */
-void block_sample(struct block *block, uint32_t below, uint32_t *numbers, uint32_t count);
+void block_sample(struct workload_block *block, uint32_t below, uint32_t *numbers, uint32_t count);
 
 /* Appends "TYPE:BLOCK-NUMBER", with "#RELATION" behind it when there is one. */
 void thing_print(struct thing thing, uint32_t block_number, struct buffer *out);

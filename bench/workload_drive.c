@@ -36,7 +36,7 @@ group_above(uint32_t group)
 }
 
 static void
-build_groups(struct block *block, struct tenant *tenant)
+build_groups(struct workload_block *block, struct tenant *tenant)
 {
     for (uint32_t group = 0; group < GROUPS; group++) {
         uint32_t users[GROUP_USERS];
@@ -57,7 +57,7 @@ build_groups(struct block *block, struct tenant *tenant)
 
 /* Shares with one user or one group, in `percent` of the cases. */
 static void
-share_user(struct block *block, const char *type, uint32_t number, const char *relation,
+share_user(struct workload_block *block, const char *type, uint32_t number, const char *relation,
            uint32_t percent, uint32_t set)
 {
     uint32_t user = bench_random_below(&block->random, USERS);
@@ -69,8 +69,8 @@ share_user(struct block *block, const char *type, uint32_t number, const char *r
 }
 
 static void
-share_group(struct block *block, const struct tenant *tenant, const char *type, uint32_t number,
-            const char *relation, uint32_t percent, uint32_t set)
+share_group(struct workload_block *block, const struct tenant *tenant, const char *type,
+            uint32_t number, const char *relation, uint32_t percent, uint32_t set)
 {
     uint32_t group = 1 + bench_random_below(&block->random, GROUPS - 1);
 
@@ -81,7 +81,7 @@ share_group(struct block *block, const struct tenant *tenant, const char *type, 
 }
 
 static void
-share_everyone(struct block *block, const char *type, uint32_t number, uint32_t percent,
+share_everyone(struct workload_block *block, const char *type, uint32_t number, uint32_t percent,
                uint32_t set)
 {
     if (!bench_random_chance(&block->random, percent))
@@ -91,7 +91,7 @@ share_everyone(struct block *block, const char *type, uint32_t number, uint32_t 
 }
 
 static void
-build_folders(struct block *block, struct tenant *tenant)
+build_folders(struct workload_block *block, struct tenant *tenant)
 {
     for (uint32_t number = 0; number < FOLDERS; number++) {
         struct folder *folder = &tenant->folders[number];
@@ -121,7 +121,7 @@ build_folders(struct block *block, struct tenant *tenant)
 }
 
 static void
-build_document(struct block *block, const struct tenant *tenant, uint32_t number)
+build_document(struct workload_block *block, const struct tenant *tenant, uint32_t number)
 {
     bool deep = bench_random_chance(&block->random, 50);
     uint32_t parent = deep ? tenant->deep[bench_random_below(&block->random, tenant->deep_count)]
@@ -147,7 +147,7 @@ build_document(struct block *block, const struct tenant *tenant, uint32_t number
 }
 
 static void
-build_drive(struct block *block)
+build_drive(struct workload_block *block)
 {
     struct tenant tenant = {.deep_count = 0};
 

@@ -22,7 +22,7 @@ struct organization {
 };
 
 static void
-build_teams(struct block *block, struct organization *org)
+build_teams(struct workload_block *block, struct organization *org)
 {
     for (uint32_t team = 0; team < TEAMS; team++) {
         uint32_t users[TEAM_USERS];
@@ -43,7 +43,7 @@ build_teams(struct block *block, struct organization *org)
 }
 
 static void
-build_organization(struct block *block, struct organization *org)
+build_organization(struct workload_block *block, struct organization *org)
 {
     uint32_t admins = 3 + bench_random_below(&block->random, TEAMS - 3);
     uint32_t readers = bench_random_below(&block->random, TEAMS);
@@ -64,7 +64,8 @@ build_organization(struct block *block, struct organization *org)
 
 /* Who holds a role on a repository: perhaps a team, perhaps a user. */
 static uint32_t
-build_role(struct block *block, const struct organization *org, uint32_t repo, const char *role)
+build_role(struct workload_block *block, const struct organization *org, uint32_t repo,
+           const char *role)
 {
     uint32_t team = bench_random_below(&block->random, TEAMS);
     uint32_t user = bench_random_below(&block->random, USERS);
@@ -82,7 +83,7 @@ build_role(struct block *block, const struct organization *org, uint32_t repo, c
 }
 
 static void
-build_repo(struct block *block, struct organization *org, uint32_t repo)
+build_repo(struct workload_block *block, struct organization *org, uint32_t repo)
 {
     uint32_t held[ROLE_COUNT];
     uint32_t user = bench_random_below(&block->random, USERS);
@@ -115,7 +116,7 @@ build_repo(struct block *block, struct organization *org, uint32_t repo)
 }
 
 static void
-build_issue(struct block *block, const struct organization *org, uint32_t issue)
+build_issue(struct workload_block *block, const struct organization *org, uint32_t issue)
 {
     uint32_t repo = bench_random_below(&block->random, REPOS);
     uint32_t author = bench_random_below(&block->random, USERS);
@@ -131,7 +132,7 @@ build_issue(struct block *block, const struct organization *org, uint32_t issue)
 }
 
 static void
-build_github(struct block *block)
+build_github(struct workload_block *block)
 {
     struct organization org;
 

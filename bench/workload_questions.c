@@ -29,7 +29,7 @@ struct asker {
     enum question_kind kind;
     uint32_t places; /* objects of a block that are asked about; of the first block, others differ a
                         little */
-    struct block *block;
+    struct workload_block *block;
     struct bench_random random; /* of the question at hand */
     struct buffer *out;
 };
@@ -103,8 +103,8 @@ ask_check(struct asker *asker, uint32_t place)
 static void
 ask_delegated(struct asker *asker, uint32_t place)
 {
-    struct block *block = asker->block;
-    const struct chain *chain =
+    struct workload_block *block = asker->block;
+    const struct workload_chain *chain =
         &block->chains[bench_random_below(&asker->random, block->chain_count)];
     bool wanted = bench_random_chance(&asker->random, 60);
     const struct target *target = target_at(asker, place);
@@ -127,7 +127,7 @@ ask_delegated(struct asker *asker, uint32_t place)
 
 /* A target may stand several times, one behind the other, to be asked more often. */
 static bool
-is_repeated(const struct block *block, uint32_t index)
+is_repeated(const struct workload_block *block, uint32_t index)
 {
     const struct thing *resource = &block->targets[index].resource;
     const struct thing *before = index > 0 ? &block->targets[index - 1].resource : resource;
@@ -142,7 +142,7 @@ static void
 ask_resources(struct asker *asker, uint32_t place)
 {
     const struct workload_shape *shape = asker->workload->shape;
-    const struct block *block = asker->block;
+    const struct workload_block *block = asker->block;
     const struct target *target = NULL;
     uint32_t count = 0;
     uint32_t subject;
@@ -275,7 +275,7 @@ workload_generate_questions(const struct workload *workload, enum question_kind 
     struct pick *picks;
     struct buffer lines;
     struct buffer text;
-    struct block block;
+    struct workload_block block;
     struct asker asker = {.workload = workload, .kind = kind, .block = &block, .out = &text};
     size_t at = 0;
 

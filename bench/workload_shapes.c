@@ -11,7 +11,7 @@
 #define ONE_HOP_USERS 100
 
 static void
-build_one_hop(struct block *block)
+build_one_hop(struct workload_block *block)
 {
     for (uint32_t document = 0; document < ONE_HOP_DOCUMENTS; document++) {
         uint32_t viewers[ONE_HOP_VIEWERS];
@@ -49,7 +49,7 @@ const struct workload_shape shape_one_hop = {
 #define WIDE_DIRECT_NARROW 900 /* beside it, with one viewer each */
 
 static void
-build_wide_direct(struct block *block)
+build_wide_direct(struct workload_block *block)
 {
     uint32_t wide = set_new(block);
     uint32_t narrow = 1;
@@ -95,7 +95,7 @@ const struct workload_shape shape_wide_direct = {
 #define WIDE_GROUPS_USERS (2 * WIDE_GROUPS_BRANCHES) /* every second one is in no group */
 
 static void
-build_wide_groups(struct block *block)
+build_wide_groups(struct workload_block *block)
 {
     uint32_t members = set_new(block);
 
@@ -139,7 +139,7 @@ const struct workload_shape shape_wide_groups = {
 #define DEEP_USERS (2 * DEEP_VIEWERS)
 
 static void
-build_deep_arrows(struct block *block)
+build_deep_arrows(struct workload_block *block)
 {
     uint32_t depth_of[DEEP_VIEWERS];
 
@@ -190,7 +190,7 @@ const struct workload_shape shape_deep_arrows = {
 #define DOUBLE_USERS 9000 /* about a quarter of them reaches a file */
 
 static void
-build_double_wide_arrow(struct block *block)
+build_double_wide_arrow(struct workload_block *block)
 {
     uint32_t numbers[DOUBLE_FILE_ORGS > DOUBLE_GROUP_USERS ? DOUBLE_FILE_ORGS : DOUBLE_GROUP_USERS];
     uint32_t groups[DOUBLE_GROUPS];
@@ -256,7 +256,7 @@ const struct workload_shape shape_double_wide_arrow = {
 #define MEET_VIEWED 600 /* resources that a user may view, before the organization's word */
 
 static void
-build_lookup_intersection(struct block *block)
+build_lookup_intersection(struct workload_block *block)
 {
     uint32_t readers[MEET_ORGS];
     uint32_t viewers[MEET_RESOURCES];
@@ -319,7 +319,7 @@ enum team { TEAM_PRODUCT, TEAM_APPS, TEAM_ENGINEERING, TEAM_BOARD, TEAM_COUNT };
 
 /* product in apps in engineering, the board in engineering; each with a manager. */
 static uint32_t
-build_teams(struct block *block)
+build_teams(struct workload_block *block)
 {
     static const uint32_t managers[TEAM_COUNT] = {LEAD, DIRECTOR, CTO, CEO};
     uint32_t inside = set_new(block);
@@ -340,7 +340,7 @@ build_teams(struct block *block)
 }
 
 static void
-build_share_with(struct block *block)
+build_share_with(struct workload_block *block)
 {
     uint32_t inside = build_teams(block);
     uint32_t server = set_copy(block, inside);

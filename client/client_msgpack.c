@@ -239,7 +239,7 @@ behalf_write_nil(struct behalf_writer *writer)
 /* --- reading: heads --- */
 
 /* The head of a value: the bytes it takes itself, payload that follows, values that follow. */
-struct head {
+struct msgpack_head {
     size_t size;      /* tag and length */
     uint64_t payload; /* bytes */
     uint64_t values;  /* contained values (a map: twice its pairs) */
@@ -307,7 +307,7 @@ tag_type(unsigned tag)
 }
 
 static enum head_result
-head_read(const unsigned char *at, size_t size, struct head *head)
+head_read(const unsigned char *at, size_t size, struct msgpack_head *head)
 {
     unsigned tag;
     struct tag_shape shape;
@@ -316,7 +316,7 @@ head_read(const unsigned char *at, size_t size, struct head *head)
     if (size == 0)
         return HEAD_MORE;
     tag = at[0];
-    *head = (struct head){.size = 1, .type = tag_type(tag)};
+    *head = (struct msgpack_head){.size = 1, .type = tag_type(tag)};
     if (tag < 0xC0 || tag >= 0xE0) {
         if (tag >= 0x80 && tag < 0x90)
             head->values = 2 * (uint64_t)(tag & 0x0F);
@@ -355,7 +355,7 @@ client_scan_start(struct client_scan *scan)
 enum client_scan_result
 client_scan_go(struct client_scan *scan, const unsigned char *data, size_t size, size_t whole_max)
 {
-    struct head head;
+    struct msgpack_head head;
 
     while (scan->left > 0) {
         switch (head_read(data + scan->at, size - scan->at, &head)) {
@@ -397,7 +397,7 @@ behalf_value_measure(const void *bytes, size_t size)
 
 /* The head of a value whose own bytes (payload included) are all there. */
 static bool
-value_head(struct behalf_value value, struct head *head)
+value_head(struct behalf_value value, struct msgpack_head *head)
 {
     return value.bytes != NULL && head_read(value.bytes, value.size, head) == HEAD_WHOLE &&
            head->payload <= value.size - head->size;
@@ -406,7 +406,7 @@ value_head(struct behalf_value value, struct head *head)
 enum behalf_type
 behalf_value_type(struct behalf_value value)
 {
-    struct head head;
+    struct msgpack_head head;
 
     return value_head(value, &head) ? head.type : BEHALF_TYPE_NONE;
 }
@@ -414,7 +414,7 @@ behalf_value_type(struct behalf_value value)
 bool
 behalf_value_bool(struct behalf_value value, bool *result)
 {
-    struct head head;
+    struct msgpack_head head;
 
     if (!value_head(value, &head) || head.type != BEHALF_TYPE_BOOL)
         return false;
@@ -436,7 +436,7 @@ read_signed(const unsigned char *at, size_t width)
 bool
 behalf_value_uint(struct behalf_value value, uint64_t *result)
 {
-    struct head head;
+    struct msgpack_head head;
     int64_t number;
 
     if (!value_head(value, &head))
@@ -455,7 +455,7 @@ behalf_value_uint(struct behalf_value value, uint64_t *result)
 bool
 behalf_value_int(struct behalf_value value, int64_t *result)
 {
-    struct head head;
+    struct msgpack_head head;
     uint64_t number;
 
     if (!value_head(value, &head))
@@ -474,7 +474,7 @@ behalf_value_int(struct behalf_value value, int64_t *result)
 bool
 behalf_value_double(struct behalf_value value, double *result)
 {
-    struct head head;
+    struct msgpack_head head;
     uint64_t bits;
     uint32_t bits_single;
     float single;
@@ -495,7 +495,7 @@ behalf_value_double(struct behalf_value value, double *result)
 bool
 behalf_value_string(struct behalf_value value, const char **data, size_t *size)
 {
-    struct head head;
+    struct msgpack_head head;
 
     if (!value_head(value, &head) ||
         (head.type != BEHALF_TYPE_STRING && head.type != BEHALF_TYPE_BINARY))
@@ -519,7 +519,7 @@ static bool
 open_container(struct behalf_value value, enum behalf_type type, uint32_t *count,
                struct behalf_value *rest)
 {
-    struct head head;
+    struct msgpack_head head;
     uint64_t each = type == BEHALF_TYPE_MAP ? 2 : 1;
 
     if (!value_head(value, &head) || head.type != type || head.values > value.size - head.size)

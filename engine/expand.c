@@ -25,8 +25,8 @@ struct path {
     uint32_t member;         /* the innermost */
 };
 
-struct task {
-    struct task *next;
+struct tree_task {
+    struct tree_task *next;
     struct expand_node *node; /* to be filled */
     const struct path *path;
     uint64_t object;
@@ -38,14 +38,14 @@ struct task {
     uint64_t from;
 };
 
-struct builder {
+struct tree_builder {
     struct snapshot *snapshot;
     const struct schema *schema;
     struct arena *arena;
     struct slice *type_names; /* copies for the result, made when first needed: the schema may be */
     struct slice *member_names; /* gone before the tree is */
-    struct task *tasks;         /* in the order of levels, so that what does not fit lies deepest */
-    struct task **last;
+    struct tree_task *tasks;    /* in the order of levels, so that what does not fit lies deepest */
+    struct tree_task **last;
     const struct expand *expand;
     uint64_t digest;   /* of the request, for cursors */
     size_t bytes_left; /* SIZE_MAX = no bound */
@@ -53,7 +53,7 @@ struct builder {
 };
 
 static struct slice
-copy_once(struct builder *builder, struct slice *copy, struct slice name)
+copy_once(struct tree_builder *builder, struct slice *copy, struct slice name)
 {
     if (copy->data == NULL)
         *copy = arena_copy(builder->arena, name);
@@ -62,7 +62,7 @@ copy_once(struct builder *builder, struct slice *copy, struct slice name)
 
 /* Of a hidden member: its expression ("parent->view"), which no relation can be called. */
 static enum status
-member_name(struct builder *builder, uint32_t member, struct slice *name, struct error *error)
+member_name(struct tree_builder *builder, uint32_t member, struct slice *name, struct error *error)
 {
     *name =
         copy_once(builder, &builder->member_names[member], builder->schema->members[member].name);
@@ -70,7 +70,7 @@ member_name(struct builder *builder, uint32_t member, struct slice *name, struct
 }
 
 static enum status
-object_of(struct builder *builder, uint64_t node, struct object *object, struct error *error)
+object_of(struct tree_builder *builder, uint64_t node, struct object *object, struct error *error)
 {
     uint32_t type = binding_type(builder->snapshot->binding, node);
 
@@ -93,22 +93,22 @@ object_of(struct builder *builder, uint64_t node, struct object *object, struct 
 #define SUBJECT_BYTES 16
 
 static void
-spend(struct builder *builder, size_t bytes)
+spend(struct tree_builder *builder, size_t bytes)
 {
     if (builder->bytes_left != SIZE_MAX)
         builder->bytes_left -= bytes < builder->bytes_left ? bytes : builder->bytes_left;
 }
 
 static void
-spend_object(struct builder *builder, const struct object *object, size_t beside)
+spend_object(struct tree_builder *builder, const struct object *object, size_t beside)
 {
     spend(builder, object->type.size + object->id.size + object->relation.size + beside);
 }
 
 /* The part of the tree that a task stands for, from an edge on. */
 static enum status
-put_cursor(struct builder *builder, const struct task *task, uint32_t variant, uint64_t from,
-           struct error *error)
+put_cursor(struct tree_builder *builder, const struct tree_task *task, uint32_t variant,
+           uint64_t from, struct error *error)
 {
     uint32_t used = builder->expand->depth == 0 ? 0 : builder->expand->depth - task->levels;
     struct cursor cursor = {
@@ -128,7 +128,7 @@ put_cursor(struct builder *builder, const struct task *task, uint32_t variant, u
 }
 
 static enum status
-truncate_task(struct builder *builder, const struct task *task, struct error *error)
+truncate_task(struct tree_builder *builder, const struct tree_task *task, struct error *error)
 {
     task->node->op = EXPAND_TRUNCATED;
     return put_cursor(builder, task, task->variant, task->from, error);
@@ -136,10 +136,11 @@ truncate_task(struct builder *builder, const struct task *task, struct error *er
 
 /* A new node for `rewrite` on `object`, to be filled later. */
 static enum status
-plan(struct builder *builder, const struct path *path, const struct task *above, uint64_t object,
-     uint32_t rewrite, uint32_t levels, struct expand_node **node, struct error *error)
+plan(struct tree_builder *builder, const struct path *path, const struct tree_task *above,
+     uint64_t object, uint32_t rewrite, uint32_t levels, struct expand_node **node,
+     struct error *error)
 {
-    struct task *task = arena_take_array(builder->snapshot->scratch, 1, sizeof *task);
+    struct tree_task *task = arena_take_array(builder->snapshot->scratch, 1, sizeof *task);
     struct expand_node *made = arena_take_array(builder->arena, 1, sizeof *made);
     enum status status;
 
@@ -148,7 +149,7 @@ plan(struct builder *builder, const struct path *path, const struct task *above,
     status = member_name(builder, path->member, &made->relation, error);
     if (status == BEHALF_OK)
         status = object_of(builder, object, &made->object, error);
-    *task = (struct task){
+    *task = (struct tree_task){
         .node = made,
         .path = path,
         .object = object,
@@ -221,8 +222,8 @@ path_step(struct arena *arena, const struct path *path, uint64_t object, uint32_
 
 /* A node for a whole member, one step further on the path. */
 static enum status
-plan_member(struct builder *builder, const struct task *above, uint64_t object, uint32_t member,
-            uint32_t levels, struct expand_node **node, struct error *error)
+plan_member(struct tree_builder *builder, const struct tree_task *above, uint64_t object,
+            uint32_t member, uint32_t levels, struct expand_node **node, struct error *error)
 {
     const struct path *step =
         path_step(builder->snapshot->scratch, above == NULL ? NULL : above->path, object, member);
@@ -250,7 +251,7 @@ append(struct arena *arena, void *array, size_t count, size_t element)
 }
 
 static enum status
-add_child(struct builder *builder, struct expand_node *node, struct expand_node *child,
+add_child(struct tree_builder *builder, struct expand_node *node, struct expand_node *child,
           struct error *error)
 {
     struct expand_node **children =
@@ -265,7 +266,7 @@ add_child(struct builder *builder, struct expand_node *node, struct expand_node 
 
 /* `condition` may be NULL. */
 static enum status
-add_subject(struct builder *builder, struct expand_node *leaf, uint64_t subject,
+add_subject(struct tree_builder *builder, struct expand_node *leaf, uint64_t subject,
             uint32_t subject_member, const struct expand_condition *condition, struct error *error)
 {
     struct expand_subject *subjects =
@@ -296,14 +297,15 @@ struct stored_subject {
 
 /* Called for each stored subject of a relation that the schema allows. */
 struct visitor {
-    enum status (*visit)(struct builder *builder, const struct task *task, struct expand_node *leaf,
-                         const struct stored_subject *subject, struct error *error);
+    enum status (*visit)(struct tree_builder *builder, const struct tree_task *task,
+                         struct expand_node *leaf, const struct stored_subject *subject,
+                         struct error *error);
     struct expand_node *leaf;
 };
 
 /* What an edge's traits say, in words that outlive the graph. */
 static enum status
-describe(struct builder *builder, const struct edge_traits *traits,
+describe(struct tree_builder *builder, const struct edge_traits *traits,
          struct expand_condition *condition, struct error *error)
 {
     const struct binding *binding = builder->snapshot->binding;
@@ -334,7 +336,7 @@ describe(struct builder *builder, const struct edge_traits *traits,
 }
 
 static enum status
-visit_edge(struct builder *builder, const struct task *task, uint32_t relation,
+visit_edge(struct tree_builder *builder, const struct tree_task *task, uint32_t relation,
            const struct schema_variant *variant, const struct visitor *visitor, uint64_t node,
            const struct edge_traits *traits, struct error *error)
 {
@@ -351,7 +353,7 @@ visit_edge(struct builder *builder, const struct task *task, uint32_t relation,
 
 /* *from: where the edges begin, and where they go on when the room was spent before the end. */
 static enum status
-visit_variant(struct builder *builder, const struct task *task, uint32_t relation,
+visit_variant(struct tree_builder *builder, const struct tree_task *task, uint32_t relation,
               const struct schema_variant *variant, const struct visitor *visitor, uint64_t *from,
               struct error *error)
 {
@@ -393,7 +395,7 @@ visit_variant(struct builder *builder, const struct task *task, uint32_t relatio
 }
 
 static enum status
-visit_subjects(struct builder *builder, const struct task *task, uint32_t relation,
+visit_subjects(struct tree_builder *builder, const struct tree_task *task, uint32_t relation,
                const struct visitor *visitor, struct error *error)
 {
     const struct schema_member *row = &builder->schema->members[relation];
@@ -414,7 +416,7 @@ visit_subjects(struct builder *builder, const struct task *task, uint32_t relati
 
 /* A subject of a relation: a name of the leaf, or a subtree beside it. */
 static enum status
-visit_stored(struct builder *builder, const struct task *task, struct expand_node *leaf,
+visit_stored(struct tree_builder *builder, const struct tree_task *task, struct expand_node *leaf,
              const struct stored_subject *subject, struct error *error)
 {
     uint32_t member = subject->variant->relation;
@@ -431,7 +433,7 @@ visit_stored(struct builder *builder, const struct task *task, struct expand_nod
 }
 
 static enum status
-fill_stored(struct builder *builder, const struct task *task, uint32_t relation,
+fill_stored(struct tree_builder *builder, const struct tree_task *task, uint32_t relation,
             struct error *error)
 {
     struct expand_node *leaf = arena_take_array(builder->arena, 1, sizeof *leaf);
@@ -459,7 +461,7 @@ fill_stored(struct builder *builder, const struct task *task, uint32_t relation,
 /* --- arrows --- */
 
 static bool
-is_hidden(const struct builder *builder, uint32_t member)
+is_hidden(const struct tree_builder *builder, uint32_t member)
 {
     return builder->schema->members[member].kind == SCHEMA_HIDDEN;
 }
@@ -467,8 +469,8 @@ is_hidden(const struct builder *builder, uint32_t member)
 /* The end of the way along an arrow: a leaf that names the userset not opened. An object that has
  * no such member holds nobody. */
 static enum status
-add_unopened(struct builder *builder, const struct task *task, const struct stored_subject *subject,
-             uint32_t member, struct error *error)
+add_unopened(struct tree_builder *builder, const struct tree_task *task,
+             const struct stored_subject *subject, uint32_t member, struct error *error)
 {
     struct expand_node *child = arena_take_array(builder->arena, 1, sizeof *child);
     enum status status;
@@ -489,7 +491,7 @@ add_unopened(struct builder *builder, const struct task *task, const struct stor
  * a step of one longer arrow: it costs no level and is always opened, which ends, since every cycle
  * passes a named member as well. */
 static enum status
-visit_hop(struct builder *builder, const struct task *task, struct expand_node *unused,
+visit_hop(struct tree_builder *builder, const struct tree_task *task, struct expand_node *unused,
           const struct stored_subject *subject, struct error *error)
 {
     uint32_t member = schema_hop_member(builder->schema, &builder->schema->rewrites[task->rewrite],
@@ -511,7 +513,8 @@ visit_hop(struct builder *builder, const struct task *task, struct expand_node *
 }
 
 static enum status
-fill_arrow(struct builder *builder, const struct task *task, enum expand_op op, struct error *error)
+fill_arrow(struct tree_builder *builder, const struct tree_task *task, enum expand_op op,
+           struct error *error)
 {
     struct visitor visitor = {visit_hop, NULL};
 
@@ -525,7 +528,7 @@ fill_arrow(struct builder *builder, const struct task *task, enum expand_op op, 
 /* A member of the same object stands as itself; where it is on the path already, as a leaf that
  * names it. */
 static enum status
-plan_operand(struct builder *builder, const struct task *task, uint32_t rewrite,
+plan_operand(struct tree_builder *builder, const struct tree_task *task, uint32_t rewrite,
              struct expand_node **child, struct error *error)
 {
     const struct rewrite *row = &builder->schema->rewrites[rewrite];
@@ -536,7 +539,7 @@ plan_operand(struct builder *builder, const struct task *task, uint32_t rewrite,
 }
 
 static enum status
-fill_operator(struct builder *builder, const struct task *task, enum expand_op op,
+fill_operator(struct tree_builder *builder, const struct tree_task *task, enum expand_op op,
               struct error *error)
 {
     const struct rewrite *row = &builder->schema->rewrites[task->rewrite];
@@ -558,7 +561,7 @@ fill_operator(struct builder *builder, const struct task *task, enum expand_op o
 /* `permission p = q`, or a member that is on the path: a union of one, so that both names show, or
  * a leaf that names it. */
 static enum status
-fill_computed(struct builder *builder, const struct task *task, uint32_t member,
+fill_computed(struct tree_builder *builder, const struct tree_task *task, uint32_t member,
               struct error *error)
 {
     struct expand_node *child;
@@ -574,7 +577,7 @@ fill_computed(struct builder *builder, const struct task *task, uint32_t member,
 }
 
 static enum status
-fill(struct builder *builder, const struct task *task, struct error *error)
+fill(struct tree_builder *builder, const struct tree_task *task, struct error *error)
 {
     const struct rewrite *row = &builder->schema->rewrites[task->rewrite];
     enum status status = budget_spend(&builder->snapshot->budget, 1, error);
@@ -609,7 +612,7 @@ fill(struct builder *builder, const struct task *task, struct error *error)
 /* Whether a node has to wait for a reply of its own. A member that no request can name, and an
  * operator, stay with the node they belong to. */
 static bool
-is_truncated(const struct builder *builder, const struct task *task)
+is_truncated(const struct tree_builder *builder, const struct tree_task *task)
 {
     if (task->nesting == 0 || builder->bytes_left == SIZE_MAX)
         return false;
@@ -620,8 +623,8 @@ is_truncated(const struct builder *builder, const struct task *task)
 
 /* Begins with the resource itself, or where the cursor says. */
 static enum status
-plan_root(struct builder *builder, uint64_t resource, uint32_t member, const struct cursor *cursor,
-          struct expand_node **tree, struct error *error)
+plan_root(struct tree_builder *builder, uint64_t resource, uint32_t member,
+          const struct cursor *cursor, struct expand_node **tree, struct error *error)
 {
     uint32_t levels = builder->expand->depth == 0 ? UINT32_MAX : builder->expand->depth;
     uint64_t place = bytes_get_u64(cursor->position);
@@ -647,12 +650,12 @@ plan_root(struct builder *builder, uint64_t resource, uint32_t member, const str
 }
 
 static enum status
-fill_all(struct builder *builder, struct error *error)
+fill_all(struct tree_builder *builder, struct error *error)
 {
     enum status status = BEHALF_OK;
 
     while (status == BEHALF_OK && builder->tasks != NULL) {
-        const struct task *task = builder->tasks;
+        const struct tree_task *task = builder->tasks;
 
         status = is_truncated(builder, task) ? truncate_task(builder, task, error)
                                              : fill(builder, task, error);
@@ -665,7 +668,7 @@ static enum status
 build(struct snapshot *snapshot, const struct expand *expand, const struct cursor *cursor,
       struct expand_node **tree, int64_t *earliest, struct error *error)
 {
-    struct builder builder = {
+    struct tree_builder builder = {
         .snapshot = snapshot,
         .schema = snapshot->binding->schema,
         .arena = snapshot->request->arena,

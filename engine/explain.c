@@ -19,14 +19,14 @@ static const char not_smallest[] = "a proof; a smaller one may exist, not all we
 static const char not_counted[] = "and others, which were not counted";
 
 /* A node whose children are not chosen yet. */
-struct task {
+struct trace_task {
     struct claim *claim;
     struct explanation *node;
     uint32_t depth; /* the root has 1 */
     bool brief;     /* why something that is subtracted does not hold */
 };
 
-struct builder {
+struct trace_builder {
     struct snapshot *snapshot;
     const struct search *search;
     struct arena *arena;
@@ -34,14 +34,14 @@ struct builder {
     struct slice *member_names;
     size_t text_left;
     size_t node_count;
-    struct task tasks[EXPLAIN_NODES_MAX]; /* in the order of the levels */
+    struct trace_task tasks[EXPLAIN_NODES_MAX]; /* in the order of the levels */
     size_t task_count;
 };
 
 /* --- words --- */
 
 static enum status
-copy_once(struct builder *builder, struct slice *copy, struct slice name, struct slice *out,
+copy_once(struct trace_builder *builder, struct slice *copy, struct slice name, struct slice *out,
           struct error *error)
 {
     if (copy->data == NULL)
@@ -51,14 +51,15 @@ copy_once(struct builder *builder, struct slice *copy, struct slice name, struct
 }
 
 static enum status
-name_member(struct builder *builder, uint32_t member, struct slice *name, struct error *error)
+name_member(struct trace_builder *builder, uint32_t member, struct slice *name, struct error *error)
 {
     return copy_once(builder, &builder->member_names[member],
                      builder->search->schema->members[member].name, name, error);
 }
 
 static enum status
-name_object(struct builder *builder, uint64_t node, struct object *object, struct error *error)
+name_object(struct trace_builder *builder, uint64_t node, struct object *object,
+            struct error *error)
 {
     uint32_t type = binding_type(builder->snapshot->binding, node);
     enum status status = copy_once(builder, &builder->type_names[type],
@@ -72,7 +73,8 @@ name_object(struct builder *builder, uint64_t node, struct object *object, struc
 
 /* Takes over a text as long as there is room for texts: what does not fit is left out. */
 static enum status
-keep_text(struct builder *builder, struct buffer *text, struct slice *kept, struct error *error)
+keep_text(struct trace_builder *builder, struct buffer *text, struct slice *kept,
+          struct error *error)
 {
     enum status status = BEHALF_OK;
 
@@ -88,7 +90,7 @@ keep_text(struct builder *builder, struct buffer *text, struct slice *kept, stru
 
 /* What the check left of its budget pays for texts too; the answer does without. */
 static bool
-may_print(const struct builder *builder)
+may_print(const struct trace_builder *builder)
 {
     struct error spent;
 
@@ -96,7 +98,7 @@ may_print(const struct builder *builder)
 }
 
 static enum status
-print_context(struct builder *builder, const struct datum *context, struct slice *text,
+print_context(struct trace_builder *builder, const struct datum *context, struct slice *text,
               struct error *error)
 {
     struct buffer out;
@@ -111,7 +113,7 @@ print_context(struct builder *builder, const struct datum *context, struct slice
 
 /* The values that the parameters of a caveat had: the stored ones over those of the request. */
 static enum status
-print_values(struct builder *builder, const struct caveat *caveat, const struct datum *stored,
+print_values(struct trace_builder *builder, const struct caveat *caveat, const struct datum *stored,
              struct slice *text, struct error *error)
 {
     const struct datum *request = builder->search->scopes[0].eval->scope.context;
@@ -136,7 +138,7 @@ print_values(struct builder *builder, const struct caveat *caveat, const struct 
 }
 
 static enum status
-print_residual(struct builder *builder, const struct caveat *caveat, struct slice stored,
+print_residual(struct trace_builder *builder, const struct caveat *caveat, struct slice stored,
                struct slice *text, struct error *error)
 {
     const struct datum *request = builder->search->scopes[0].eval->scope.context;
@@ -157,7 +159,7 @@ print_residual(struct builder *builder, const struct caveat *caveat, struct slic
 }
 
 static enum status
-describe_caveat(struct builder *builder, const struct claim *claim, struct explanation *node,
+describe_caveat(struct trace_builder *builder, const struct claim *claim, struct explanation *node,
                 struct error *error)
 {
     const struct binding *binding = builder->snapshot->binding;
@@ -185,7 +187,7 @@ describe_caveat(struct builder *builder, const struct claim *claim, struct expla
 }
 
 static enum status
-describe_edge(struct builder *builder, const struct claim *claim, struct explanation *node,
+describe_edge(struct trace_builder *builder, const struct claim *claim, struct explanation *node,
               struct error *error)
 {
     struct relationship *edge = &node->relationship;
@@ -205,7 +207,7 @@ describe_edge(struct builder *builder, const struct claim *claim, struct explana
 }
 
 static enum status
-describe_value(struct builder *builder, const struct claim *claim, struct explanation *node,
+describe_value(struct trace_builder *builder, const struct claim *claim, struct explanation *node,
                struct error *error)
 {
     struct verdict verdict;
@@ -226,7 +228,7 @@ describe_value(struct builder *builder, const struct claim *claim, struct explan
 
 /* All of a node but its children. */
 static enum status
-describe(struct builder *builder, const struct claim *claim, struct explanation *node,
+describe(struct trace_builder *builder, const struct claim *claim, struct explanation *node,
          struct error *error)
 {
     enum status status = describe_value(builder, claim, node, error);
@@ -321,7 +323,7 @@ told_by(struct claim *claim, bool brief)
 /* --- the tree --- */
 
 static size_t
-room(const struct builder *builder)
+room(const struct trace_builder *builder)
 {
     if (builder->arena->used_bytes > builder->arena->cap_bytes / 2)
         return 0;
@@ -329,7 +331,7 @@ room(const struct builder *builder)
 }
 
 static struct explanation *
-new_node(struct builder *builder)
+new_node(struct trace_builder *builder)
 {
     struct explanation *node = arena_take_array(builder->arena, 1, sizeof *node);
 
@@ -338,7 +340,7 @@ new_node(struct builder *builder)
 }
 
 static enum status
-add_node(struct builder *builder, struct claim *claim, uint32_t depth, bool brief,
+add_node(struct trace_builder *builder, struct claim *claim, uint32_t depth, bool brief,
          const struct explanation **added, struct error *error)
 {
     struct claim *told = told_by(claim, brief);
@@ -349,14 +351,14 @@ add_node(struct builder *builder, struct claim *claim, uint32_t depth, bool brie
     if (status != BEHALF_OK)
         return status;
     builder->tasks[builder->task_count++] =
-        (struct task){.claim = told, .node = node, .depth = depth, .brief = brief};
+        (struct trace_task){.claim = told, .node = node, .depth = depth, .brief = brief};
     *added = node;
     return BEHALF_OK;
 }
 
 /* Says how many branches are not there. */
 static enum status
-add_more(struct builder *builder, const struct task *task, size_t omitted,
+add_more(struct trace_builder *builder, const struct trace_task *task, size_t omitted,
          const struct explanation **added, struct error *error)
 {
     struct explanation *node = new_node(builder);
@@ -375,8 +377,8 @@ add_more(struct builder *builder, const struct task *task, size_t omitted,
 }
 
 static enum status
-add_children(struct builder *builder, const struct task *task, struct branches *branches,
-             struct error *error)
+add_children(struct trace_builder *builder, const struct trace_task *task,
+             struct branches *branches, struct error *error)
 {
     struct explanation *node = task->node;
     bool proof = task->claim->kind == EXPLAIN_EXCLUSION && task->claim->outcome == OUTCOME_ALLOW;
@@ -417,7 +419,7 @@ is_unfinished(const struct claim *claim)
 }
 
 static enum status
-open_node(struct builder *builder, const struct task *task, struct error *error)
+open_node(struct trace_builder *builder, const struct trace_task *task, struct error *error)
 {
     struct branches branches;
 
@@ -440,12 +442,12 @@ open_node(struct builder *builder, const struct task *task, struct error *error)
 
 /* The root is there already. What cannot be opened any more says so. */
 static enum status
-build(struct builder *builder, struct error *error)
+build(struct trace_builder *builder, struct error *error)
 {
     enum status status = BEHALF_OK;
 
     for (size_t at = 0; at < builder->task_count; at++) {
-        const struct task *task = &builder->tasks[at];
+        const struct trace_task *task = &builder->tasks[at];
 
         if (status == BEHALF_OK)
             status = open_node(builder, task, error);
@@ -458,11 +460,11 @@ build(struct builder *builder, struct error *error)
 }
 
 static bool
-start(struct builder *builder, const struct search *search)
+start(struct trace_builder *builder, const struct search *search)
 {
     struct snapshot *snapshot = search->snapshot;
 
-    *builder = (struct builder){
+    *builder = (struct trace_builder){
         .snapshot = snapshot,
         .search = search,
         .arena = snapshot->request->arena,
@@ -485,7 +487,7 @@ explain(struct snapshot *snapshot, const struct explain_question *question,
         .arena = snapshot->scratch,
         .question = question,
     };
-    struct builder builder;
+    struct trace_builder builder;
     enum status status;
 
     *explanation = NULL;

@@ -160,13 +160,13 @@ cost_settle(struct search *search)
 
 /* --- a first proof --- */
 
-struct level {
+struct cost_level {
     struct claim *claim;
     uint32_t next; /* ground */
 };
 
 struct levels {
-    struct level *at;
+    struct cost_level *at;
     uint32_t count;
     uint32_t size;
 };
@@ -174,13 +174,13 @@ struct levels {
 static enum status
 enter(struct search *search, struct levels *levels, struct claim *claim, struct error *error)
 {
-    struct level *at =
+    struct cost_level *at =
         arena_grow(search->arena, levels->at, levels->count, &levels->size, sizeof *at);
 
     if (at == NULL)
         return budget_memory_spent(error);
     levels->at = at;
-    at[levels->count++] = (struct level){.claim = claim};
+    at[levels->count++] = (struct cost_level){.claim = claim};
     claim->visited = true;
     return BEHALF_OK;
 }
@@ -194,7 +194,7 @@ cost_prove(struct search *search, struct claim *root, struct error *error)
     enum status status = root->visited ? BEHALF_OK : enter(search, &levels, root, error);
 
     while (status == BEHALF_OK && levels.count > 0) {
-        struct level *level = &levels.at[levels.count - 1];
+        struct cost_level *level = &levels.at[levels.count - 1];
         struct claim *claim = level->claim;
 
         if (level->next < claim->ground_count) {

@@ -14,7 +14,7 @@
 
 #define ROWS_AT_ONCE 64
 
-struct page {
+struct resource_page {
     struct snapshot *snapshot;
     const struct datum *context; /* of the request */
     uint32_t target;             /* member */
@@ -45,7 +45,7 @@ struct page {
 #define PREFETCHED 8 /* candidates ahead */
 
 static void
-refresh_eval(struct page *page)
+refresh_eval(struct resource_page *page)
 {
     struct snapshot *snapshot = page->snapshot;
 
@@ -57,7 +57,7 @@ refresh_eval(struct page *page)
 /* Checks of one subject share what they learn. One that finds too little memory behind that is made
  * again on its own: its answer must not depend on the others. */
 static enum status
-check_candidate(struct page *page, uint64_t node, struct value *value, struct error *error)
+check_candidate(struct resource_page *page, uint64_t node, struct value *value, struct error *error)
 {
     uint32_t target = page->target;
     bool reused = page->eval.schema != NULL && page->memory.used_bytes < PAGE_MEMORY_KEPT;
@@ -74,7 +74,7 @@ check_candidate(struct page *page, uint64_t node, struct value *value, struct er
 }
 
 static enum status
-name_rows(struct page *page, struct error *error)
+name_rows(struct resource_page *page, struct error *error)
 {
     struct lookup_resource *rows =
         page->result->resources + page->result->resource_count - page->unnamed_count;
@@ -93,7 +93,7 @@ name_rows(struct page *page, struct error *error)
 /* Whether a row of so many bytes has room in the page. What the last rows keep for their ids is
  * given back only when it is needed. */
 static enum status
-has_room(struct page *page, size_t bytes, bool *room, struct error *error)
+has_room(struct resource_page *page, size_t bytes, bool *room, struct error *error)
 {
     const struct lookup_resources_result *result = page->result;
     enum status status = BEHALF_OK;
@@ -107,7 +107,8 @@ has_room(struct page *page, size_t bytes, bool *room, struct error *error)
 
 /* Rare, and large: made when needed. */
 static enum status
-add_undecided(struct page *page, uint64_t node, const struct error *problem, struct error *error)
+add_undecided(struct resource_page *page, uint64_t node, const struct error *problem,
+              struct error *error)
 {
     struct lookup_resources_result *result = page->result;
     struct lookup_undecided *rows =
@@ -127,7 +128,8 @@ add_undecided(struct page *page, uint64_t node, const struct error *problem, str
 }
 
 static enum status
-add_resource(struct page *page, uint64_t node, const struct verdict *verdict, struct error *error)
+add_resource(struct resource_page *page, uint64_t node, const struct verdict *verdict,
+             struct error *error)
 {
     struct lookup_resources_result *result = page->result;
 
@@ -138,7 +140,7 @@ add_resource(struct page *page, uint64_t node, const struct verdict *verdict, st
 }
 
 static void
-note_expiration(struct page *page, int64_t until)
+note_expiration(struct resource_page *page, int64_t until)
 {
     if (until < page->until)
         page->until = until;
@@ -146,7 +148,7 @@ note_expiration(struct page *page, int64_t until)
 
 /* Decides one candidate. `problem` is its own error when it has one, `error` the request's. */
 static enum status
-decide_candidate(struct page *page, uint64_t node, bool open, struct verdict *verdict,
+decide_candidate(struct resource_page *page, uint64_t node, bool open, struct verdict *verdict,
                  struct error *problem, struct error *error)
 {
     struct snapshot *snapshot = page->snapshot;
@@ -171,7 +173,7 @@ decide_candidate(struct page *page, uint64_t node, bool open, struct verdict *ve
 
 /* The next resource of the page; *full when there is no room for it. */
 static enum status
-add_candidate(struct page *page, uint64_t node, bool open, bool *full, struct error *error)
+add_candidate(struct resource_page *page, uint64_t node, bool open, bool *full, struct error *error)
 {
     const struct lookup_resources_result *result = page->result;
     struct verdict verdict = {.decision = DECISION_ALLOW};
@@ -200,21 +202,21 @@ add_candidate(struct page *page, uint64_t node, bool open, bool *full, struct er
 }
 
 static uint64_t
-node_at(const struct page *page, uint32_t at)
+node_at(const struct resource_page *page, uint32_t at)
 {
     return page->type_node | RESOURCE_SEQUENCE(page->found.entries[at]);
 }
 
 /* The first of what was found that is not given yet. */
 static uint32_t
-first_left(const struct page *page)
+first_left(const struct resource_page *page)
 {
     return resource_set_lower_bound(page->found, page->last + 1);
 }
 
 /* Room for as many rows as what was found, from `first` on, can become. */
 static enum status
-make_room(struct page *page, uint32_t first, struct error *error)
+make_room(struct resource_page *page, uint32_t first, struct error *error)
 {
     struct lookup_resources_result *result = page->result;
     size_t left = page->found.count - first;
@@ -232,7 +234,7 @@ make_room(struct page *page, uint32_t first, struct error *error)
 
 /* In order of nodes, and one answer ahead to know whether another follows. */
 static enum status
-add_found(struct page *page, bool *full, struct error *error)
+add_found(struct resource_page *page, bool *full, struct error *error)
 {
     uint32_t first = first_left(page);
     enum status status = make_room(page, first, error);
@@ -250,7 +252,7 @@ add_found(struct page *page, bool *full, struct error *error)
 
 /* Finds the next stretch of what may be answers. */
 static enum status
-find(struct page *page, struct error *error)
+find(struct resource_page *page, struct error *error)
 {
     struct snapshot *snapshot = page->snapshot;
     struct candidates candidates = {
@@ -275,7 +277,7 @@ find(struct page *page, struct error *error)
 
 /* Takes what the page before left behind. */
 static bool
-find_kept(struct page *page)
+find_kept(struct resource_page *page)
 {
     struct snapshot *snapshot = page->snapshot;
 
@@ -293,7 +295,7 @@ find_kept(struct page *page)
 /* Keeps what is left for the next page. A walk that was kept stays so; a node that only this
  * request knows by its number is of no use to another. */
 static void
-keep_rest(struct page *page)
+keep_rest(struct resource_page *page)
 {
     uint32_t first = first_left(page);
     uint32_t count = page->found.count - first;
@@ -310,7 +312,7 @@ keep_rest(struct page *page)
 }
 
 static enum status
-fill_page(struct page *page, struct error *error)
+fill_page(struct resource_page *page, struct error *error)
 {
     bool full = false;
     enum status status = add_found(page, &full, error);
@@ -326,7 +328,7 @@ fill_page(struct page *page, struct error *error)
 }
 
 static enum status
-make_page(struct page *page, uint64_t digest, struct error *error)
+make_page(struct resource_page *page, uint64_t digest, struct error *error)
 {
     struct lookup_resources_result *result = page->result;
     struct snapshot *snapshot = page->snapshot;
@@ -376,8 +378,8 @@ digest_of(const struct lookup_resources *lookup, struct page_key *key)
 }
 
 static enum status
-bind_lookup(struct page *page, const struct lookup_resources *lookup, struct request_chain *chain,
-            struct error *error)
+bind_lookup(struct resource_page *page, const struct lookup_resources *lookup,
+            struct request_chain *chain, struct error *error)
 {
     struct snapshot *snapshot = page->snapshot;
     uint32_t type;
@@ -399,7 +401,7 @@ bind_lookup(struct page *page, const struct lookup_resources *lookup, struct req
 
 /* Decides the chain once, finds all that may be answers, and makes the page. */
 static enum status
-answer(struct page *page, const struct lookup_resources *lookup, uint64_t digest,
+answer(struct resource_page *page, const struct lookup_resources *lookup, uint64_t digest,
        struct error *error)
 {
     struct request_chain chain;
@@ -426,7 +428,7 @@ engine_lookup_resources(struct engine_worker *worker, const struct engine_reques
     struct lookup_resources_result found = {.resource_count = 0};
     struct cursor cursor = {.revision = 0};
     struct snapshot snapshot;
-    struct page page = {
+    struct resource_page page = {
         .snapshot = &snapshot,
         .context = lookup->context,
         .to = RESOURCE_END,

@@ -187,7 +187,7 @@ name_edge(struct namer *namer, const struct edge *edge, struct relationship *rel
 
 /* --- the page --- */
 
-struct page {
+struct relationship_page {
     struct relationship *relationships;
     uint32_t count;
     uint32_t capacity;
@@ -215,7 +215,8 @@ relationship_bytes(const struct relationship *relationship, const struct edge *e
 
 /* Adds the edge, or ends the page before it. */
 static enum status
-page_add(struct page *page, struct namer *namer, const struct edge *edge, struct error *error)
+page_add(struct relationship_page *page, struct namer *namer, const struct edge *edge,
+         struct error *error)
 {
     struct relationship *grown =
         arena_grow(namer->arena, page->relationships, page->count, &page->capacity, sizeof *grown);
@@ -242,7 +243,8 @@ page_add(struct page *page, struct namer *namer, const struct edge *edge, struct
 
 /* One edge ahead, to know whether another follows. */
 static enum status
-page_fill(struct page *page, struct namer *namer, struct filter_scan *scan, struct error *error)
+page_fill(struct relationship_page *page, struct namer *namer, struct filter_scan *scan,
+          struct error *error)
 {
     struct edge edge;
     enum status status;
@@ -260,7 +262,7 @@ page_fill(struct page *page, struct namer *namer, struct filter_scan *scan, stru
 
 static enum status
 page_read(struct snapshot *snapshot, const struct relationship_filter *filter,
-          const struct edge_key *from, struct page *page, struct error *error)
+          const struct edge_key *from, struct relationship_page *page, struct error *error)
 {
     struct namer namer = {.snapshot = snapshot, .arena = snapshot->request->arena};
     struct filter_view view = {
@@ -290,7 +292,7 @@ read_page(struct snapshot *snapshot, const struct relationships_read *read,
           const struct cursor *cursor, size_t limit, struct relationships_read_result *result,
           struct error *error)
 {
-    struct page page = {.room = page_room_of(read->most_bytes), .limit = limit};
+    struct relationship_page page = {.room = page_room_of(read->most_bytes), .limit = limit};
     struct cursor next = {.revision = snapshot->revision, .request_digest = cursor->request_digest};
     struct edge_key from = position_get(cursor->position);
     enum status status =

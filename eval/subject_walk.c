@@ -14,7 +14,7 @@
 #define NO_BLOCK UINT32_MAX
 
 /* The nodes of one member whose sequences differ in their last bits alone. */
-struct block {
+struct key_block {
     uint64_t first; /* node key of its first object */
     uint64_t seen;  /* by object: a bit each */
     uint64_t waiting;
@@ -22,11 +22,11 @@ struct block {
     bool queued;
 };
 
-struct search {
+struct subject_search {
     struct subject_walk *walk;
     struct resource_gather gather;
-    struct table places;   /* key of the first object -> block */
-    struct block **chunks; /* of BLOCKS_AT_ONCE blocks: they never move */
+    struct table places;       /* key of the first object -> block */
+    struct key_block **chunks; /* of BLOCKS_AT_ONCE blocks: they never move */
     uint32_t chunk_count;
     uint32_t chunk_size;
     uint32_t block_count;
@@ -39,20 +39,20 @@ struct search {
 
 /* --- nodes --- */
 
-static struct block *
-block_at(const struct search *search, uint32_t at)
+static struct key_block *
+block_at(const struct subject_search *search, uint32_t at)
 {
     return &search->chunks[at / BLOCKS_AT_ONCE][at % BLOCKS_AT_ONCE];
 }
 
 static bool
-add_block(struct search *search, uint64_t first)
+add_block(struct subject_search *search, uint64_t first)
 {
     struct arena *arena = search->walk->arena;
 
     if (search->block_count == search->chunk_count * BLOCKS_AT_ONCE) {
-        struct block **chunks = arena_grow(arena, search->chunks, search->chunk_count,
-                                           &search->chunk_size, sizeof(struct block *));
+        struct key_block **chunks = arena_grow(arena, search->chunks, search->chunk_count,
+                                               &search->chunk_size, sizeof(struct key_block *));
 
         if (chunks == NULL)
             return false;
@@ -64,14 +64,14 @@ add_block(struct search *search, uint64_t first)
     }
     if (!table_add(&search->places, first, search->block_count))
         return false;
-    *block_at(search, search->block_count++) = (struct block){.first = first, .next = NO_BLOCK};
+    *block_at(search, search->block_count++) = (struct key_block){.first = first, .next = NO_BLOCK};
     return true;
 }
 
 static void
-enqueue(struct search *search, uint32_t at)
+enqueue(struct subject_search *search, uint32_t at)
 {
-    struct block *block = block_at(search, at);
+    struct key_block *block = block_at(search, at);
 
     if (block->queued)
         return;
@@ -86,13 +86,13 @@ enqueue(struct search *search, uint32_t at)
 
 /* The node is to be visited, unless it was met before. */
 static enum status
-await(struct search *search, uint64_t object, uint32_t member, struct error *error)
+await(struct subject_search *search, uint64_t object, uint32_t member, struct error *error)
 {
     uint64_t sequence = object & NODE_SEQUENCE_MASK;
     uint64_t first = eval_key(sequence & ~(uint64_t)(BLOCK_NODES - 1), member);
     uint64_t bit = UINT64_C(1) << sequence % BLOCK_NODES;
     uint32_t at = table_find(&search->places, first);
-    struct block *block;
+    struct key_block *block;
 
     if (at == TABLE_NONE) {
         at = search->block_count;
@@ -112,7 +112,7 @@ await(struct search *search, uint64_t object, uint32_t member, struct error *err
 
 /* Leaves out what the gather need not be given any more. */
 static void
-narrow_range(const struct search *search, struct graph_range *range)
+narrow_range(const struct subject_search *search, struct graph_range *range)
 {
     uint64_t type = NODE_WILDCARD(search->type_label);
 
@@ -136,7 +136,7 @@ keep_unconditional(const struct graph_batch *batch)
 }
 
 static enum status
-gather_edges(struct search *search, uint64_t object, uint16_t relation, struct error *error)
+gather_edges(struct subject_search *search, uint64_t object, uint16_t relation, struct error *error)
 {
     uint64_t type = NODE_WILDCARD(search->type_label);
     struct graph_range range = {
@@ -170,7 +170,7 @@ gather_edges(struct search *search, uint64_t object, uint16_t relation, struct e
 
 /* A userset is a subject of itself. */
 static enum status
-gather_itself(struct search *search, uint64_t object, struct error *error)
+gather_itself(struct subject_search *search, uint64_t object, struct error *error)
 {
     uint64_t sequence = object & NODE_SEQUENCE_MASK;
     uint32_t room;
@@ -187,7 +187,8 @@ gather_itself(struct search *search, uint64_t object, struct error *error)
 }
 
 static enum status
-find_wildcard(struct search *search, uint64_t object, uint16_t relation, struct error *error)
+find_wildcard(struct subject_search *search, uint64_t object, uint16_t relation,
+              struct error *error)
 {
     const struct edge_key key = {
         .resource = object,
@@ -206,7 +207,7 @@ find_wildcard(struct search *search, uint64_t object, uint16_t relation, struct 
 
 /* Takes the subjects that the node holds by itself. */
 static enum status
-gather_node(struct search *search, const struct plain_program *program, uint64_t object,
+gather_node(struct subject_search *search, const struct plain_program *program, uint64_t object,
             uint64_t kinds, struct error *error)
 {
     const struct eval_subject *kind = &search->walk->kind;
@@ -241,7 +242,8 @@ leads_on(const struct subject_walk *walk, uint32_t member)
 }
 
 static enum status
-follow(struct search *search, const struct plain_step *step, uint64_t object, struct error *error)
+follow(struct subject_search *search, const struct plain_step *step, uint64_t object,
+       struct error *error)
 {
     struct graph_range range = {
         .direction = EDGE_FORWARD,
@@ -269,7 +271,7 @@ follow(struct search *search, const struct plain_step *step, uint64_t object, st
 }
 
 static enum status
-visit(struct search *search, uint64_t object, uint32_t member, struct error *error)
+visit(struct subject_search *search, uint64_t object, uint32_t member, struct error *error)
 {
     const struct subject_walk *walk = search->walk;
     const struct plain_program *program = &walk->binding->plain[member];
@@ -289,9 +291,9 @@ visit(struct search *search, uint64_t object, uint32_t member, struct error *err
 
 /* Visits the nodes of the block that waits first. */
 static enum status
-visit_block(struct search *search, struct error *error)
+visit_block(struct subject_search *search, struct error *error)
 {
-    struct block *block = block_at(search, search->first);
+    struct key_block *block = block_at(search, search->first);
     uint32_t member = (uint32_t)(block->first & UINT16_MAX);
     uint32_t type = search->walk->binding->schema->members[member].type;
     uint64_t first = NODE_WILDCARD(search->walk->binding->type_labels[type]) | block->first >> 16;
@@ -311,7 +313,7 @@ visit_block(struct search *search, struct error *error)
 /* --- the search --- */
 
 static enum status
-start(struct search *search, uint64_t object, uint32_t member, struct error *error)
+start(struct subject_search *search, uint64_t object, uint32_t member, struct error *error)
 {
     struct subject_walk *walk = search->walk;
 
@@ -327,7 +329,7 @@ enum status
 subject_walk(struct subject_walk *walk, uint64_t object, uint32_t member, struct error *error)
 {
     const struct binding *binding = walk->binding;
-    struct search search = {
+    struct subject_search search = {
         .walk = walk,
         .first = NO_BLOCK,
         .type_label = binding->type_labels[walk->kind.type],

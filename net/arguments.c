@@ -89,14 +89,15 @@ decoder_name(struct decoder *decoder, enum status status)
 }
 
 enum status
-decoder_mismatch(struct decoder *decoder, const struct value *value, const char *what)
+decoder_mismatch(struct decoder *decoder, const struct wire_value *value, const char *what)
 {
     return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "must be %s, not %s", what,
                           value_kind_text(value->kind));
 }
 
 enum status
-decoder_expect(struct decoder *decoder, enum value_kind kind, const char *what, struct value *value)
+decoder_expect(struct decoder *decoder, enum value_kind kind, const char *what,
+               struct wire_value *value)
 {
     if (!reader_next(&decoder->reader, value))
         return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the value is cut short");
@@ -153,7 +154,7 @@ decode_map(struct decoder *decoder, const struct field *fields, size_t count, vo
            uint32_t *seen)
 {
     uint32_t found = 0;
-    struct value map;
+    struct wire_value map;
     enum status status;
 
     BEHALF_ASSERT(count < 32 && decoder->depth < LIMIT_DEPTH);
@@ -161,7 +162,7 @@ decode_map(struct decoder *decoder, const struct field *fields, size_t count, vo
     if (status != BEHALF_OK)
         return status;
     for (uint64_t pair = 0; pair < map.number; pair++) {
-        struct value key;
+        struct wire_value key;
         size_t index;
 
         status = decoder_expect(decoder, VALUE_TEXT, "a map with strings as keys", &key);

@@ -24,7 +24,7 @@ struct decoder_step {
 };
 
 struct decoder {
-    struct reader reader;
+    struct wire_reader reader;
     struct arena *arena;
     struct error *error;
     unsigned depth;
@@ -59,10 +59,11 @@ enum status decode_map(struct decoder *decoder, const struct field *fields, size
 
 /* For decoding functions: the next header must be of `kind`; `what` says it in words ("a map"). */
 enum status decoder_expect(struct decoder *decoder, enum value_kind kind, const char *what,
-                           struct value *value) BEHALF_MUST_USE;
+                           struct wire_value *value) BEHALF_MUST_USE;
 
 /* "argument 'PATH' must be WHAT, not a map". */
-enum status decoder_mismatch(struct decoder *decoder, const struct value *value, const char *what);
+enum status decoder_mismatch(struct decoder *decoder, const struct wire_value *value,
+                             const char *what);
 
 /* "argument 'PATH': ..." */
 enum status decoder_refuse(struct decoder *decoder, enum status status, const char *format, ...)

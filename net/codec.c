@@ -10,14 +10,14 @@
 /* --- reading --- */
 
 static inline size_t
-bytes_left(const struct reader *reader)
+bytes_left(const struct wire_reader *reader)
 {
     return (size_t)(reader->end - reader->at);
 }
 
 /* The number of a value whose first byte was read: in that byte, or in the bytes after it. */
 static inline bool
-take_number(struct reader *reader, uint8_t first, const struct head *head, uint64_t *number)
+take_number(struct wire_reader *reader, uint8_t first, const struct head *head, uint64_t *number)
 {
     *number = first & head->mask;
     if (BEHALF_LIKELY(head->width == 0))
@@ -33,7 +33,7 @@ take_number(struct reader *reader, uint8_t first, const struct head *head, uint6
 }
 
 static void
-set_signed(struct value *value, unsigned width)
+set_signed(struct wire_value *value, unsigned width)
 {
     uint64_t bits = value->number;
     int64_t number = width <= 1   ? (int8_t)bits
@@ -46,7 +46,7 @@ set_signed(struct value *value, unsigned width)
 }
 
 static void
-widen_float(struct value *value)
+widen_float(struct wire_value *value)
 {
     uint32_t bits = (uint32_t)value->number;
     float single;
@@ -58,7 +58,7 @@ widen_float(struct value *value)
 }
 
 bool
-reader_next(struct reader *reader, struct value *value)
+reader_next(struct wire_reader *reader, struct wire_value *value)
 {
     const struct head *head;
     uint8_t first;
@@ -88,11 +88,11 @@ reader_next(struct reader *reader, struct value *value)
 }
 
 bool
-reader_skip(struct reader *reader, struct slice *bytes)
+reader_skip(struct wire_reader *reader, struct slice *bytes)
 {
     const uint8_t *start = reader->at;
     uint64_t pending = 1;
-    struct value value;
+    struct wire_value value;
 
     while (pending > 0) {
         /* Each value needs a byte, so a count above the bytes left is a lie. */

@@ -16,7 +16,7 @@
 #include "base/slice.h"
 #include "net/heads.h"
 
-struct value {
+struct wire_value {
     enum value_kind kind;
     uint64_t number;    /* of a bool (0 or 1), an integer (two's complement), an array or map: its
                          * count of elements or pairs, which follow; of a float: its binary64 bits
@@ -24,25 +24,25 @@ struct value {
     struct slice bytes; /* of text and binary */
 };
 
-struct reader {
+struct wire_reader {
     const uint8_t *at;
     const uint8_t *end;
 };
 
-static inline struct reader
+static inline struct wire_reader
 reader_of(struct slice bytes)
 {
     const uint8_t *start = (const uint8_t *)bytes.data;
 
-    return (struct reader){start, bytes.size > 0 ? start + bytes.size : start};
+    return (struct wire_reader){start, bytes.size > 0 ? start + bytes.size : start};
 }
 
 /* Reads one header and, for text and binary, its bytes; stops at the first element of an array or
  * map. False when the bytes end or are not MessagePack without extensions. */
-bool reader_next(struct reader *reader, struct value *value) BEHALF_MUST_USE;
+bool reader_next(struct wire_reader *reader, struct wire_value *value) BEHALF_MUST_USE;
 
 /* Passes one whole value and gives its bytes. */
-bool reader_skip(struct reader *reader, struct slice *bytes) BEHALF_MUST_USE;
+bool reader_skip(struct wire_reader *reader, struct slice *bytes) BEHALF_MUST_USE;
 
 /* For messages: "a string". Static storage. */
 const char *value_kind_text(enum value_kind kind);

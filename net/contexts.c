@@ -67,7 +67,7 @@ decode_items(struct decoder *decoder, uint64_t count, size_t depth, struct datum
 static enum status
 decode_key(struct decoder *decoder, struct slice *key)
 {
-    struct value value;
+    struct wire_value value;
     enum status status = decoder_expect(decoder, VALUE_TEXT, "a map with strings as keys", &value);
 
     if (status != BEHALF_OK)
@@ -128,7 +128,7 @@ decode_float(struct decoder *decoder, uint64_t bits, struct datum *datum)
 }
 
 static enum status
-decode_integer(const struct value *value, struct datum *datum)
+decode_integer(const struct wire_value *value, struct datum *datum)
 {
     datum->kind = DATUM_INT;
     datum->as.integer = (int64_t)value->number;
@@ -152,7 +152,7 @@ decode_string(struct decoder *decoder, struct slice text, struct datum *datum)
 static enum status
 decode_value(struct decoder *decoder, size_t depth, struct datum *datum)
 {
-    struct value value;
+    struct wire_value value;
 
     if (!reader_next(&decoder->reader, &value))
         return cut_short(decoder);
@@ -189,9 +189,9 @@ decode_value(struct decoder *decoder, size_t depth, struct datum *datum)
 static enum status
 decode_whole(struct decoder *decoder, enum status too_large, const struct datum **context)
 {
-    struct reader peek = decoder->reader;
+    struct wire_reader peek = decoder->reader;
     struct slice raw = {NULL, 0};
-    struct value value;
+    struct wire_value value;
     struct datum *datum;
     enum status status;
 

@@ -55,10 +55,10 @@ cut_back(struct buffer *out, size_t size)
 void
 dispatch_malformed(struct slice bytes, const char *what, struct buffer *out)
 {
-    struct reader reader = reader_of(bytes);
-    struct value array;
-    struct value type;
-    struct value id;
+    struct wire_reader reader = reader_of(bytes);
+    struct wire_value array;
+    struct wire_value type;
+    struct wire_value id;
     struct error error;
     bool known = reader_next(&reader, &array) && array.kind == VALUE_ARRAY &&
                  array.number == REQUEST_ELEMENTS && reader_next(&reader, &type) &&
@@ -82,15 +82,15 @@ enum envelope { ENVELOPE_CALL, ENVELOPE_BAD_CALL, ENVELOPE_CLOSE };
 
 /* `what` says why it is no request; set with ENVELOPE_CLOSE. */
 static enum envelope
-read_head(struct reader *reader, struct request *request, const char **what)
+read_head(struct wire_reader *reader, struct request *request, const char **what)
 {
-    struct value value;
+    struct wire_value value;
 
     *what = "a message must be [0, id, method, params]";
     if (!reader_next(reader, &value) || value.kind != VALUE_ARRAY)
         return ENVELOPE_CLOSE;
     if (value.number != REQUEST_ELEMENTS) {
-        struct value type;
+        struct wire_value type;
 
         if (value.number == 3 && reader_next(reader, &type) && type.kind == VALUE_UNSIGNED &&
             type.number == MESSAGE_NOTIFICATION)
@@ -113,11 +113,11 @@ read_head(struct reader *reader, struct request *request, const char **what)
 }
 
 static enum envelope
-read_call(struct reader *reader, struct request *request, struct error *error)
+read_call(struct wire_reader *reader, struct request *request, struct error *error)
 {
     const uint8_t *start = reader->at;
-    struct value method;
-    struct value params;
+    struct wire_value method;
+    struct wire_value params;
 
     if (!reader_next(reader, &method) || method.kind != VALUE_TEXT) {
         error_set(error, BEHALF_MALFORMED_REQUEST, "the method of a request must be a string");
@@ -210,7 +210,7 @@ enum dispatch_outcome
 dispatch_frame(const struct method_context *context, struct slice frame, struct request *request,
                struct buffer *out)
 {
-    struct reader reader = reader_of(frame);
+    struct wire_reader reader = reader_of(frame);
     const char *what = NULL;
     struct error error;
 
@@ -243,10 +243,10 @@ static void
 digest_call(const struct request *request, uint8_t *digest)
 {
     struct slice call = request->call;
-    struct reader reader = reader_of(request->arguments);
+    struct wire_reader reader = reader_of(request->arguments);
     struct slice member;
-    struct value map;
-    struct value value;
+    struct wire_value map;
+    struct wire_value value;
     const char *members;
     char head;
 

@@ -4,7 +4,7 @@
 #include "net/codec.h"
 
 static bool
-is_text(const struct value *value, const char *text, size_t size)
+is_text(const struct wire_value *value, const char *text, size_t size)
 {
     return value->kind == VALUE_TEXT && value->bytes.size == size &&
            memcmp(value->bytes.data, text, size) == 0;
@@ -13,9 +13,9 @@ is_text(const struct value *value, const char *text, size_t size)
 
 /* Up to the pairs of the map of a check. */
 static bool
-enter_check(struct reader *reader, uint64_t *pairs)
+enter_check(struct wire_reader *reader, uint64_t *pairs)
 {
-    struct value value;
+    struct wire_value value;
 
     if (!reader_next(reader, &value) || value.kind != VALUE_ARRAY || value.number != 4 ||
         !reader_next(reader, &value) || !reader_next(reader, &value) ||
@@ -29,9 +29,9 @@ enter_check(struct reader *reader, uint64_t *pairs)
 
 /* "type:id", and what stands behind a '#' left out; quoted ids are passed over. */
 static bool
-read_object(struct reader *reader, struct object *object)
+read_object(struct wire_reader *reader, struct object *object)
 {
-    struct value value;
+    struct wire_value value;
     const char *colon;
     const char *hash;
     size_t size;
@@ -53,7 +53,7 @@ read_object(struct reader *reader, struct object *object)
 bool
 lookahead_read(struct slice frame, struct engine_pair *pair)
 {
-    struct reader reader = reader_of(frame);
+    struct wire_reader reader = reader_of(frame);
     unsigned found = 0;
     uint64_t pairs;
 
@@ -61,7 +61,7 @@ lookahead_read(struct slice frame, struct engine_pair *pair)
         return false;
     *pair = (struct engine_pair){.resource = {.wildcard = false}};
     while (pairs-- > 0 && found < 2) {
-        struct value key;
+        struct wire_value key;
         struct slice passed;
 
         if (!reader_next(&reader, &key))

@@ -10,7 +10,7 @@ struct check_arguments {
 };
 
 enum status
-method_check(const struct method_context *context, struct reader arguments, struct buffer *out,
+method_check(const struct method_context *context, struct wire_reader arguments, struct buffer *out,
              struct error *error)
 {
     static const struct field fields[] = {
@@ -54,8 +54,8 @@ struct check_bulk_arguments {
 };
 
 enum status
-method_check_bulk(const struct method_context *context, struct reader arguments, struct buffer *out,
-                  struct error *error)
+method_check_bulk(const struct method_context *context, struct wire_reader arguments,
+                  struct buffer *out, struct error *error)
 {
     static const struct field fields[] = {
         FIELD(check_bulk_arguments, checks, "items", decode_checks, FIELD_REQUIRED),

@@ -143,8 +143,8 @@ no_memory:
 }
 
 enum status
-method_expand(const struct method_context *context, struct reader arguments, struct buffer *out,
-              struct error *error)
+method_expand(const struct method_context *context, struct wire_reader arguments,
+              struct buffer *out, struct error *error)
 {
     static const struct field fields[] = {
         FIELD(expand_arguments, expand.resource, "resource", decode_resource, FIELD_REQUIRED),
@@ -230,7 +230,7 @@ put_lookup_resources(struct buffer *out, const struct lookup_resources_result *r
 }
 
 enum status
-method_lookup_resources(const struct method_context *context, struct reader arguments,
+method_lookup_resources(const struct method_context *context, struct wire_reader arguments,
                         struct buffer *out, struct error *error)
 {
     static const struct field fields[] = {
@@ -301,7 +301,7 @@ put_lookup_subject(struct buffer *out, const struct lookup_subject *subject)
 }
 
 enum status
-method_lookup_subjects(const struct method_context *context, struct reader arguments,
+method_lookup_subjects(const struct method_context *context, struct wire_reader arguments,
                        struct buffer *out, struct error *error)
 {
     static const struct field fields[] = {
@@ -354,7 +354,7 @@ struct lookup_permissions_arguments {
 };
 
 enum status
-method_lookup_permissions(const struct method_context *context, struct reader arguments,
+method_lookup_permissions(const struct method_context *context, struct wire_reader arguments,
                           struct buffer *out, struct error *error)
 {
     static const struct field fields[] = {

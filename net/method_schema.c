@@ -8,7 +8,7 @@ struct schema_write_arguments {
 };
 
 enum status
-method_schema_write(const struct method_context *context, struct reader arguments,
+method_schema_write(const struct method_context *context, struct wire_reader arguments,
                     struct engine_write *write, struct error *error)
 {
     static const struct field fields[] = {
@@ -40,7 +40,7 @@ struct schema_read_arguments {
 };
 
 enum status
-method_schema_read(const struct method_context *context, struct reader arguments,
+method_schema_read(const struct method_context *context, struct wire_reader arguments,
                    struct buffer *out, struct error *error)
 {
     static const struct field fields[] = {

@@ -7,7 +7,7 @@ struct ping_arguments {
 };
 
 enum status
-method_ping(const struct method_context *context, struct reader arguments, struct buffer *out,
+method_ping(const struct method_context *context, struct wire_reader arguments, struct buffer *out,
             struct error *error)
 {
     static const struct field fields[] = {
@@ -38,7 +38,7 @@ static enum status
 decode_clock_action(struct decoder *decoder, void *into)
 {
     clock_action **action = into;
-    struct value value;
+    struct wire_value value;
     enum status status = decoder_expect(decoder, VALUE_TEXT, "a string", &value);
 
     if (status != BEHALF_OK)
@@ -82,7 +82,7 @@ put_clock(struct buffer *out, const struct engine_clock *clock)
 }
 
 enum status
-method_server_clock(const struct method_context *context, struct reader arguments,
+method_server_clock(const struct method_context *context, struct wire_reader arguments,
                     struct buffer *out, struct error *error)
 {
     static const struct field fields[] = {
@@ -154,7 +154,7 @@ put_memory_limits(struct buffer *out, const struct server_memory *memory)
 }
 
 enum status
-method_server_info(const struct method_context *context, struct reader arguments,
+method_server_info(const struct method_context *context, struct wire_reader arguments,
                    struct buffer *out, struct error *error)
 {
     const struct method *methods;
@@ -268,7 +268,7 @@ put_writes(struct buffer *out, const struct engine_stats *stats)
 }
 
 enum status
-method_server_stats(const struct method_context *context, struct reader arguments,
+method_server_stats(const struct method_context *context, struct wire_reader arguments,
                     struct buffer *out, struct error *error)
 {
     struct engine_stats stats;

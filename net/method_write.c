@@ -11,7 +11,7 @@ struct write_arguments {
 };
 
 enum status
-method_relationships_write(const struct method_context *context, struct reader arguments,
+method_relationships_write(const struct method_context *context, struct wire_reader arguments,
                            struct engine_write *write, struct error *error)
 {
     static const struct field fields[] = {
@@ -59,7 +59,7 @@ struct delete_arguments {
 };
 
 enum status
-method_relationships_delete(const struct method_context *context, struct reader arguments,
+method_relationships_delete(const struct method_context *context, struct wire_reader arguments,
                             struct engine_write *write, struct error *error)
 {
     static const struct field fields[] = {
@@ -100,7 +100,7 @@ struct read_relationships_arguments {
 };
 
 enum status
-method_relationships_read(const struct method_context *context, struct reader arguments,
+method_relationships_read(const struct method_context *context, struct wire_reader arguments,
                           struct buffer *out, struct error *error)
 {
     static const struct field fields[] = {

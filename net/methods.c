@@ -27,7 +27,7 @@ method_table(size_t *count)
 }
 
 enum status
-method_decode(const struct method_context *context, struct reader arguments,
+method_decode(const struct method_context *context, struct wire_reader arguments,
               const struct field *fields, size_t count, void *into, struct error *error)
 {
     struct decoder decoder;
@@ -41,11 +41,11 @@ method_decode(const struct method_context *context, struct reader arguments,
 }
 
 bool
-method_find_deadline(struct slice arguments, struct slice *member, struct value *value)
+method_find_deadline(struct slice arguments, struct slice *member, struct wire_value *value)
 {
-    struct reader reader = reader_of(arguments);
-    struct value map;
-    struct value key;
+    struct wire_reader reader = reader_of(arguments);
+    struct wire_value map;
+    struct wire_value key;
     struct slice skipped;
     bool good = reader_next(&reader, &map) && map.kind == VALUE_MAP;
 
@@ -85,7 +85,7 @@ method_deadline_ns(const struct method *method, struct slice arguments, int64_t 
 {
     uint32_t deadline_ms = default_deadline_ms(method);
     struct slice member;
-    struct value value;
+    struct wire_value value;
 
     if (method_find_deadline(arguments, &member, &value) && value.kind == VALUE_UNSIGNED &&
         value.number > 0 && value.number <= LIMIT_DEADLINE_MS)

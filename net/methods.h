@@ -29,10 +29,11 @@ struct method_context {
 };
 
 /* `arguments` stands before the map of named arguments. */
-typedef enum status method_run(const struct method_context *context, struct reader arguments,
+typedef enum status method_run(const struct method_context *context, struct wire_reader arguments,
                                struct buffer *out, struct error *error);
-typedef enum status method_prepare(const struct method_context *context, struct reader arguments,
-                                   struct engine_write *write, struct error *error);
+typedef enum status method_prepare(const struct method_context *context,
+                                   struct wire_reader arguments, struct engine_write *write,
+                                   struct error *error);
 typedef void method_result(const struct engine_write *write, struct buffer *out);
 
 struct method {
@@ -61,7 +62,7 @@ const struct method *method_table(size_t *count);
 /* --- for the families of methods --- */
 
 /* Fills `into` from the map of named arguments, by a table of fields. */
-enum status method_decode(const struct method_context *context, struct reader arguments,
+enum status method_decode(const struct method_context *context, struct wire_reader arguments,
                           const struct field *fields, size_t count, void *into,
                           struct error *error) BEHALF_MUST_USE;
 #define METHOD_DECODE(context, arguments, fields, into, error)                                     \
@@ -72,7 +73,7 @@ enum status method_decode(const struct method_context *context, struct reader ar
  * with them. */
 int64_t method_deadline_ns(const struct method *method, struct slice arguments, int64_t arrived_ns);
 /* The member `deadline_ms` of the arguments and its value, whatever that is; false without one. */
-bool method_find_deadline(struct slice arguments, struct slice *member, struct value *value);
+bool method_find_deadline(struct slice arguments, struct slice *member, struct wire_value *value);
 
 /* What the engine wants to know of a read; `default_ms` when it names no deadline. */
 struct engine_request method_request(const struct method_context *context,

@@ -16,7 +16,7 @@ no_memory(struct decoder *decoder)
 static enum status
 decode_number(struct decoder *decoder, uint32_t largest, uint32_t *number)
 {
-    struct value value;
+    struct wire_value value;
     enum status status = decoder_expect(decoder, VALUE_UNSIGNED, "an unsigned integer", &value);
 
     if (status != BEHALF_OK)
@@ -59,7 +59,7 @@ decode_delete_limit(struct decoder *decoder, void *into)
 static enum status
 decode_text(struct decoder *decoder, struct slice *text)
 {
-    struct value value;
+    struct wire_value value;
     enum status status = decoder_expect(decoder, VALUE_TEXT, "a string", &value);
 
     if (status != BEHALF_OK)
@@ -74,7 +74,7 @@ decode_text(struct decoder *decoder, struct slice *text)
 static enum status
 decode_bytes(struct decoder *decoder, struct slice *bytes)
 {
-    struct value value;
+    struct wire_value value;
 
     if (!reader_next(&decoder->reader, &value))
         return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the value is cut short");
@@ -130,7 +130,7 @@ decode_subject_relation(struct decoder *decoder, void *into)
 {
     static const struct slice ellipsis = {"...", 3};
     struct slice *name = into;
-    struct value value;
+    struct wire_value value;
     enum status status = decoder_expect(decoder, VALUE_TEXT, "a string", &value);
 
     if (status != BEHALF_OK)
@@ -160,7 +160,7 @@ enum status
 decode_flag(struct decoder *decoder, void *into)
 {
     bool *flag = into;
-    struct value value;
+    struct wire_value value;
     enum status status = decoder_expect(decoder, VALUE_BOOL, "true or false", &value);
 
     if (status == BEHALF_OK)
@@ -172,7 +172,7 @@ static enum status
 decode_true(struct decoder *decoder, void *into)
 {
     bool *flag = into;
-    struct value value;
+    struct wire_value value;
     enum status status = decoder_expect(decoder, VALUE_BOOL, "true", &value);
 
     if (status != BEHALF_OK)
@@ -198,8 +198,8 @@ enum status
 decode_payload(struct decoder *decoder, void *into)
 {
     struct slice *bytes = into;
-    struct reader peek = decoder->reader;
-    struct value value;
+    struct wire_reader peek = decoder->reader;
+    struct wire_value value;
 
     if (reader_next(&peek, &value) && value.kind != VALUE_TEXT && value.kind != VALUE_BINARY)
         return decoder_mismatch(decoder, &value, "a string or binary");
@@ -225,8 +225,8 @@ enum status
 decode_metadata(struct decoder *decoder, void *into)
 {
     struct slice *bytes = into;
-    struct reader peek = decoder->reader;
-    struct value value;
+    struct wire_reader peek = decoder->reader;
+    struct wire_value value;
 
     if (reader_next(&peek, &value) && value.kind != VALUE_MAP)
         return decoder_mismatch(decoder, &value, "a map");
@@ -344,8 +344,8 @@ enum status
 decode_subject(struct decoder *decoder, void *into)
 {
     struct object *object = into;
-    struct reader peek = decoder->reader;
-    struct value value;
+    struct wire_reader peek = decoder->reader;
+    struct wire_value value;
     enum status status;
 
     if (!reader_next(&peek, &value))
@@ -389,7 +389,7 @@ struct list_shape {
 static enum status
 decode_list(struct decoder *decoder, const struct list_shape *shape, void **elements, size_t *count)
 {
-    struct value value;
+    struct wire_value value;
     char *array;
     enum status status = decoder_expect(decoder, VALUE_ARRAY, "an array", &value);
 
@@ -430,8 +430,8 @@ decode_actors(struct decoder *decoder, void *into)
         .decode = decode_resource,
     };
     struct actors *actors = into;
-    struct reader peek = decoder->reader;
-    struct value value;
+    struct wire_reader peek = decoder->reader;
+    struct wire_value value;
     void *objects = NULL;
     enum status status;
 
@@ -508,8 +508,8 @@ enum status
 decode_relationship(struct decoder *decoder, void *into)
 {
     struct relationship *relationship = into;
-    struct reader peek = decoder->reader;
-    struct value value;
+    struct wire_reader peek = decoder->reader;
+    struct wire_value value;
     enum status status;
 
     if (!reader_next(&peek, &value))

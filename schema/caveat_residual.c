@@ -25,14 +25,16 @@ enum level {
     LEVEL_MEMBER,
 };
 
-struct printer {
+struct residual_printer {
     struct caveat_run run;
     const struct caveat *caveat;
     struct buffer *out;
 };
 
-static void print_node(struct printer *printer, const struct cel_node *node, enum level level);
-static bool print_value(struct printer *printer, const struct cel_value *value, size_t depth);
+static void print_node(struct residual_printer *printer, const struct cel_node *node,
+                       enum level level);
+static bool print_value(struct residual_printer *printer, const struct cel_value *value,
+                        size_t depth);
 
 static void
 print_text(const struct cel_value *value, struct buffer *out)
@@ -71,7 +73,7 @@ print_double_literal(double value, struct buffer *out)
 }
 
 static bool
-print_list(struct printer *printer, const struct cel_list *list, size_t depth)
+print_list(struct residual_printer *printer, const struct cel_list *list, size_t depth)
 {
     struct buffer *out = printer->out;
     bool printed = true;
@@ -87,7 +89,7 @@ print_list(struct printer *printer, const struct cel_list *list, size_t depth)
 }
 
 static bool
-print_map(struct printer *printer, const struct cel_map *map, size_t depth)
+print_map(struct residual_printer *printer, const struct cel_map *map, size_t depth)
 {
     struct buffer *out = printer->out;
     bool printed = true;
@@ -163,7 +165,7 @@ charge_value(struct cel_machine *machine, const struct cel_value *value)
 /* A value as an expression that gives it. False: it has none, or is nested too deep for one, or
  * steps are spent. */
 static bool
-print_value(struct printer *printer, const struct cel_value *value, size_t depth)
+print_value(struct residual_printer *printer, const struct cel_value *value, size_t depth)
 {
     struct buffer *out = printer->out;
 
@@ -221,7 +223,7 @@ print_value(struct printer *printer, const struct cel_value *value, size_t depth
 
 /* Whether the value of a part is known; a failure counts as not known. */
 static bool
-is_known(struct printer *printer, const struct cel_node *node, struct cel_value *value)
+is_known(struct residual_printer *printer, const struct cel_node *node, struct cel_value *value)
 {
     if (node->op == CEL_OP_MAYBE_ENTRY || node->op == CEL_OP_LOCAL)
         return false;
@@ -234,14 +236,14 @@ is_known(struct printer *printer, const struct cel_node *node, struct cel_value 
 }
 
 static void
-open_at(struct printer *printer, enum level found, enum level wanted)
+open_at(struct residual_printer *printer, enum level found, enum level wanted)
 {
     if (found < wanted)
         buffer_add_byte(printer->out, '(');
 }
 
 static void
-close_at(struct printer *printer, enum level found, enum level wanted)
+close_at(struct residual_printer *printer, enum level found, enum level wanted)
 {
     if (found < wanted)
         buffer_add_byte(printer->out, ')');
@@ -249,7 +251,7 @@ close_at(struct printer *printer, enum level found, enum level wanted)
 
 /* Whether the operand of && or || is known to change nothing. */
 static bool
-is_neutral(struct printer *printer, const struct cel_node *node)
+is_neutral(struct residual_printer *printer, const struct cel_node *node)
 {
     struct cel_value value;
 
@@ -258,7 +260,7 @@ is_neutral(struct printer *printer, const struct cel_node *node)
 
 /* How many operands are left, and whether the last of them is a dyn. */
 static uint32_t
-count_left(struct printer *printer, const struct cel_node *node, bool *dynamic)
+count_left(struct residual_printer *printer, const struct cel_node *node, bool *dynamic)
 {
     uint32_t left = 0;
 
@@ -275,7 +277,7 @@ count_left(struct printer *printer, const struct cel_node *node, bool *dynamic)
 
 /* A single dyn keeps a neutral operand beside it, so that the whole stays a bool. */
 static void
-print_logic(struct printer *printer, const struct cel_node *node, enum level wanted)
+print_logic(struct residual_printer *printer, const struct cel_node *node, enum level wanted)
 {
     bool is_and = node->op == CEL_OP_AND;
     enum level own = is_and ? LEVEL_AND : LEVEL_OR;
@@ -302,7 +304,7 @@ print_logic(struct printer *printer, const struct cel_node *node, enum level wan
 }
 
 static void
-print_condition(struct printer *printer, const struct cel_node *node, enum level wanted)
+print_condition(struct residual_printer *printer, const struct cel_node *node, enum level wanted)
 {
     struct cel_value value;
 
@@ -333,7 +335,7 @@ level_of(const struct cel_node *node)
 }
 
 static void
-print_children(struct printer *printer, const struct cel_node *node, uint32_t from)
+print_children(struct residual_printer *printer, const struct cel_node *node, uint32_t from)
 {
     for (uint32_t index = from; index < node->count; index++) {
         if (index > from)
@@ -343,7 +345,7 @@ print_children(struct printer *printer, const struct cel_node *node, uint32_t fr
 }
 
 static void
-print_operator(struct printer *printer, const struct cel_node *node, enum level wanted)
+print_operator(struct residual_printer *printer, const struct cel_node *node, enum level wanted)
 {
     enum level own = level_of(node);
 
@@ -369,7 +371,7 @@ print_operator(struct printer *printer, const struct cel_node *node, enum level 
 /* A pattern that is none must not stand as a literal: the compiler would refuse what may still
  * fail. */
 static bool
-is_bad_pattern(struct printer *printer, const struct cel_node *node)
+is_bad_pattern(struct residual_printer *printer, const struct cel_node *node)
 {
     struct cel_value value;
 
@@ -379,7 +381,7 @@ is_bad_pattern(struct printer *printer, const struct cel_node *node)
 }
 
 static void
-print_function(struct printer *printer, const struct cel_node *node, enum level wanted)
+print_function(struct residual_printer *printer, const struct cel_node *node, enum level wanted)
 {
     enum cel_style style = cel_overloads[node->overload].style;
 
@@ -408,7 +410,7 @@ print_function(struct printer *printer, const struct cel_node *node, enum level 
 
 /* A child of an aggregate, with the `?` of an optional entry in front of `before`. */
 static void
-print_aggregate(struct printer *printer, const struct cel_node *node)
+print_aggregate(struct residual_printer *printer, const struct cel_node *node)
 {
     bool map = node->op == CEL_OP_MAP;
 
@@ -445,7 +447,7 @@ static const char *const methods[] = {
 };
 
 static void
-print_method(struct printer *printer, const struct cel_node *node)
+print_method(struct residual_printer *printer, const struct cel_node *node)
 {
     print_node(printer, cel_child(printer->caveat, node, 0), LEVEL_MEMBER);
     buffer_add_format(printer->out, ".%s(", methods[node->op]);
@@ -456,7 +458,7 @@ print_method(struct printer *printer, const struct cel_node *node)
 }
 
 static void
-print_select(struct printer *printer, const struct cel_node *node)
+print_select(struct residual_printer *printer, const struct cel_node *node)
 {
     if (node->op == CEL_OP_HAS)
         buffer_add_text(printer->out, "has(");
@@ -487,7 +489,7 @@ has_dyn(const struct cel_type *type)
 
 /* True when the part stands as its value. */
 static bool
-print_known(struct printer *printer, const struct cel_node *node, enum level wanted)
+print_known(struct residual_printer *printer, const struct cel_node *node, enum level wanted)
 {
     struct cel_value value = {.kind = CEL_ERROR};
     size_t start = printer->out->size;
@@ -515,7 +517,7 @@ print_known(struct printer *printer, const struct cel_node *node, enum level wan
 
 /* Recursion: as deep as the node is high. */
 static void
-print_node(struct printer *printer, const struct cel_node *node, enum level wanted)
+print_node(struct residual_printer *printer, const struct cel_node *node, enum level wanted)
 {
     if (printer->run.machine.status != BEHALF_OK || print_known(printer, node, wanted))
         return;
@@ -573,7 +575,7 @@ enum status
 caveat_residual(const struct caveat *caveat, struct slice stored, const struct datum *request,
                 struct arena *arena, struct buffer *out, uint32_t *steps, struct error *error)
 {
-    struct printer printer = {.caveat = caveat, .out = out};
+    struct residual_printer printer = {.caveat = caveat, .out = out};
     size_t start = out->size;
     enum status status =
         caveat_run_begin(&printer.run, caveat, stored, request, CAVEAT_STEPS_MAX, arena, error);

@@ -5,13 +5,13 @@
 #include "schema/cel_functions.h"
 #include "schema/cel_zone.h"
 
-struct reader {
+struct time_reader {
     const char *at;
     const char *end;
 };
 
 static bool
-read_byte(struct reader *reader, char byte)
+read_byte(struct time_reader *reader, char byte)
 {
     if (reader->at == reader->end || *reader->at != byte)
         return false;
@@ -20,13 +20,13 @@ read_byte(struct reader *reader, char byte)
 }
 
 static bool
-is_digit(const struct reader *reader)
+is_digit(const struct time_reader *reader)
 {
     return reader->at < reader->end && *reader->at >= '0' && *reader->at <= '9';
 }
 
 static bool
-read_digits(struct reader *reader, int width, int64_t *value)
+read_digits(struct time_reader *reader, int width, int64_t *value)
 {
     *value = 0;
     for (int index = 0; index < width; index++) {
@@ -39,7 +39,7 @@ read_digits(struct reader *reader, int width, int64_t *value)
 
 /* Digits behind a dot as billionths; what is smaller is dropped. */
 static bool
-read_fraction(struct reader *reader, int64_t *billionths)
+read_fraction(struct time_reader *reader, int64_t *billionths)
 {
     int64_t scale = CEL_NANOSECONDS;
 
@@ -56,7 +56,7 @@ read_fraction(struct reader *reader, int64_t *billionths)
 }
 
 static bool
-read_offset(struct reader *reader, int64_t *seconds)
+read_offset(struct time_reader *reader, int64_t *seconds)
 {
     int64_t hours;
     int64_t minutes;
@@ -76,7 +76,7 @@ read_offset(struct reader *reader, int64_t *seconds)
 bool
 cel_read_timestamp(struct slice text, struct cel_value *value)
 {
-    struct reader reader = {text.data, text.size > 0 ? text.data + text.size : text.data};
+    struct time_reader reader = {text.data, text.size > 0 ? text.data + text.size : text.data};
     int64_t year, month, day, hour, minute, second, fraction, offset, seconds;
 
     if (!read_digits(&reader, 4, &year) || !read_byte(&reader, '-') ||
@@ -101,7 +101,7 @@ cel_read_timestamp(struct slice text, struct cel_value *value)
 
 /* A unit of durations, in nanoseconds; 0 when none stands here. */
 static int64_t
-read_unit(struct reader *reader)
+read_unit(struct time_reader *reader)
 {
     static const struct {
         const char *text;
@@ -129,7 +129,7 @@ read_unit(struct reader *reader)
 
 /* "1.5h": added to the total, which is negative so that the smallest duration can be read too. */
 static bool
-read_part(struct reader *reader, int64_t *total)
+read_part(struct time_reader *reader, int64_t *total)
 {
     int64_t whole = 0;
     int64_t fraction = 0;
@@ -162,7 +162,7 @@ read_part(struct reader *reader, int64_t *total)
 bool
 cel_read_duration(struct slice text, int64_t *nanoseconds)
 {
-    struct reader reader = {text.data, text.size > 0 ? text.data + text.size : text.data};
+    struct time_reader reader = {text.data, text.size > 0 ? text.data + text.size : text.data};
     bool negative = read_byte(&reader, '-');
     int64_t total = 0;
 

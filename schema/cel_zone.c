@@ -52,13 +52,13 @@ struct zone {
 static struct zone *zones;
 static size_t zone_count;
 
-struct reader {
+struct zone_reader {
     const char *at;
     const char *end;
 };
 
 static bool
-read_byte(struct reader *reader, char byte)
+read_byte(struct zone_reader *reader, char byte)
 {
     if (reader->at == reader->end || *reader->at != byte)
         return false;
@@ -67,7 +67,7 @@ read_byte(struct reader *reader, char byte)
 }
 
 static bool
-read_number(struct reader *reader, int64_t limit, int64_t *value)
+read_number(struct zone_reader *reader, int64_t limit, int64_t *value)
 {
     const char *start = reader->at;
 
@@ -82,7 +82,7 @@ read_number(struct reader *reader, int64_t limit, int64_t *value)
 
 /* [+-]hh[:mm[:ss]] in seconds */
 static bool
-read_clock(struct reader *reader, int64_t hours_max, int64_t *seconds)
+read_clock(struct zone_reader *reader, int64_t hours_max, int64_t *seconds)
 {
     bool negative = read_byte(reader, '-');
     int64_t part;
@@ -104,7 +104,7 @@ read_clock(struct reader *reader, int64_t hours_max, int64_t *seconds)
 
 /* The name of a zone in a TZ string: letters, or anything between `<` and `>`. */
 static bool
-skip_name(struct reader *reader)
+skip_name(struct zone_reader *reader)
 {
     const char *start = reader->at;
 
@@ -120,7 +120,7 @@ skip_name(struct reader *reader)
 }
 
 static bool
-read_rule(struct reader *reader, struct rule *rule)
+read_rule(struct zone_reader *reader, struct rule *rule)
 {
     rule->seconds = 2 * 3600;
     if (!read_byte(reader, ','))
@@ -143,7 +143,7 @@ read_rule(struct reader *reader, struct rule *rule)
 static bool
 read_footer(struct slice text, struct zone *zone)
 {
-    struct reader reader = {text.data, text.data + text.size};
+    struct zone_reader reader = {text.data, text.data + text.size};
 
     if (!skip_name(&reader) || !read_clock(&reader, 24, &zone->standard))
         return false;
@@ -420,7 +420,7 @@ find_zone(struct slice name)
 bool
 cel_zone_offset(struct slice name, int64_t seconds, int64_t *offset)
 {
-    struct reader reader = {name.data, name.data + name.size};
+    struct zone_reader reader = {name.data, name.data + name.size};
     const struct zone *zone;
 
     if (name.size == 0 || slice_equal(name, SLICE_LITERAL("UTC"))) {

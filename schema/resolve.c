@@ -4,7 +4,7 @@
  * definition is bounded by its members, however partials are nested. */
 #include "schema/build.h"
 
-struct resolver {
+struct schema_resolver {
     struct build *build;
     struct names items; /* every definition, partial and caveat: their index */
     const struct ast_item **by_index;
@@ -51,7 +51,7 @@ number_item(struct build *build, const struct ast_item *item)
 
 /* Enters every definition, partial and caveat under its name. */
 static enum status
-enter_items(struct resolver *resolver)
+enter_items(struct schema_resolver *resolver)
 {
     struct build *build = resolver->build;
     uint32_t count = 0;
@@ -86,7 +86,7 @@ enter_items(struct resolver *resolver)
 
 /* The index of the partial that `splice` names. */
 static enum status
-find_partial(struct resolver *resolver, const struct ast_member *splice, uint32_t *partial)
+find_partial(struct schema_resolver *resolver, const struct ast_member *splice, uint32_t *partial)
 {
     struct build *build = resolver->build;
 
@@ -106,7 +106,7 @@ find_partial(struct resolver *resolver, const struct ast_member *splice, uint32_
 }
 
 static void
-push(struct resolver *resolver, const struct ast_item *item)
+push(struct schema_resolver *resolver, const struct ast_item *item)
 {
     resolver->stack_items[resolver->depth] = item;
     resolver->stack[resolver->depth++] = item->members;
@@ -114,7 +114,7 @@ push(struct resolver *resolver, const struct ast_item *item)
 
 /* Names the partials on the way round. */
 static enum status
-circular_partials(struct resolver *resolver, const struct ast_member *splice)
+circular_partials(struct schema_resolver *resolver, const struct ast_member *splice)
 {
     char path[256];
     size_t size = 0;
@@ -138,7 +138,7 @@ circular_partials(struct resolver *resolver, const struct ast_member *splice)
 
 /* Walks the partials below `partial`, deepest first; finds circles, and which have members. */
 static enum status
-check_partial(struct resolver *resolver, uint32_t partial)
+check_partial(struct schema_resolver *resolver, uint32_t partial)
 {
     resolver->depth = 0;
     push(resolver, resolver->by_index[partial]);
@@ -177,7 +177,7 @@ check_partial(struct resolver *resolver, uint32_t partial)
 }
 
 static enum status
-add_named_member(struct resolver *resolver, uint32_t type, const struct ast_member *ast)
+add_named_member(struct schema_resolver *resolver, uint32_t type, const struct ast_member *ast)
 {
     struct build *build = resolver->build;
     struct schema_member member = {.name = ast->name.text,
@@ -202,7 +202,7 @@ add_named_member(struct resolver *resolver, uint32_t type, const struct ast_memb
 
 /* The members of one definition, those of its partials in their place. */
 static enum status
-expand_definition(struct resolver *resolver, uint32_t type)
+expand_definition(struct schema_resolver *resolver, uint32_t type)
 {
     struct build_type *definition = &resolver->build->types[type];
 
@@ -234,11 +234,11 @@ expand_definition(struct resolver *resolver, uint32_t type)
 }
 
 static bool
-resolver_init(struct resolver *resolver, struct build *build)
+resolver_init(struct schema_resolver *resolver, struct build *build)
 {
     size_t count = SCHEMA_DEFINITIONS_MAX + 2;
 
-    *resolver = (struct resolver){
+    *resolver = (struct schema_resolver){
         .build = build,
         .by_index = arena_take_array(build->arena, count, sizeof *resolver->by_index),
         .state = arena_take_array(build->arena, count, sizeof *resolver->state),
@@ -259,7 +259,7 @@ resolver_init(struct resolver *resolver, struct build *build)
 enum status
 resolve_names(struct build *build)
 {
-    struct resolver resolver;
+    struct schema_resolver resolver;
     enum status status;
 
     if (!resolver_init(&resolver, build))

@@ -45,7 +45,7 @@ static const struct option table[] = {
 #define OPTION_COUNT BEHALF_COUNT_OF(table)
 
 /* Where a value came from, for messages: "--loops", "BEHALF_LOOPS", "behalf.conf:3". */
-struct source {
+struct option_source {
     const char *name;
 };
 

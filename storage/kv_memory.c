@@ -16,7 +16,7 @@
 /* Far above the height of a treap of 2^40 keys with random priorities; also the recursion limit. */
 #define HEIGHT_MAX 256
 
-struct entry {
+struct memory_entry {
     atomic_size_t references;
     size_t key_size;
     size_t value_size;
@@ -26,7 +26,7 @@ struct entry {
 struct node {
     atomic_size_t references;
     uint64_t priority;
-    struct entry *entry;
+    struct memory_entry *entry;
     struct node *left;
     struct node *right;
 };
@@ -46,7 +46,7 @@ struct memory_scan {
     struct kv_scan base;
     struct node *root; /* held */
     bool reverse;
-    struct entry *bound; /* made from `to` (or `from` in reverse); NULL = none */
+    struct memory_entry *bound; /* made from `to` (or `from` in reverse); NULL = none */
     size_t depth;
     struct node *path[HEIGHT_MAX]; /* nodes still to visit, the next one on top */
 };
@@ -54,21 +54,21 @@ struct memory_scan {
 /* --- entries and nodes --- */
 
 static struct slice
-entry_key(const struct entry *entry)
+entry_key(const struct memory_entry *entry)
 {
     return (struct slice){entry->bytes, entry->key_size};
 }
 
 static struct slice
-entry_value(const struct entry *entry)
+entry_value(const struct memory_entry *entry)
 {
     return (struct slice){entry->bytes + entry->key_size, entry->value_size};
 }
 
-static struct entry *
+static struct memory_entry *
 entry_new(struct slice key, struct slice value)
 {
-    struct entry *entry = memory_new(sizeof *entry + key.size + value.size);
+    struct memory_entry *entry = memory_new(sizeof *entry + key.size + value.size);
 
     atomic_init(&entry->references, 1);
     entry->key_size = key.size;
@@ -81,7 +81,7 @@ entry_new(struct slice key, struct slice value)
 }
 
 static void
-entry_unref(struct entry *entry)
+entry_unref(struct memory_entry *entry)
 {
     if (entry != NULL && atomic_fetch_sub(&entry->references, 1) == 1)
         memory_free(entry);
@@ -150,7 +150,7 @@ rotate_left(struct node *node)
 
 /* Takes the references to `root` and `entry`; returns an owned root. */
 static struct node *
-tree_put(struct node *root, struct entry *entry, uint64_t priority)
+tree_put(struct node *root, struct memory_entry *entry, uint64_t priority)
 {
     int order;
 
@@ -221,7 +221,7 @@ tree_remove(struct node *root, struct slice key)
     return rest;
 }
 
-static const struct entry *
+static const struct memory_entry *
 tree_find(const struct node *root, struct slice key)
 {
     while (root != NULL) {
@@ -280,7 +280,7 @@ memory_get(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace k
            struct slice key, struct buffer *value, bool *found, struct error *error)
 {
     struct node *root = root_hold((struct memory_kv *)kv, snapshot, keyspace);
-    const struct entry *entry = tree_find(root, key);
+    const struct memory_entry *entry = tree_find(root, key);
 
     (void)error;
     buffer_clear(value);

@@ -14,7 +14,7 @@
 #include "base/memory.h"
 #include "storage/store_internal.h"
 
-struct side {
+struct scan_side {
     struct kv_scan *scan; /* NULL: nothing (more) on this side */
     bool loaded;          /* key and value are those of an edge not looked at yet */
     struct slice key;     /* 20 bytes of edge key */
@@ -27,8 +27,8 @@ struct store_scan {
     uint64_t revision;
     enum edge_direction direction;
     bool done;
-    struct side head;
-    struct side history;
+    struct scan_side head;
+    struct scan_side history;
 };
 
 static enum status
@@ -107,7 +107,7 @@ store_scan_close(struct store_scan *scan)
 
 /* BEHALF_DONE when the side has nothing more; it is then closed. */
 static enum status
-side_advance(struct store_scan *scan, struct side *side, struct error *error)
+side_advance(struct store_scan *scan, struct scan_side *side, struct error *error)
 {
     enum edge_direction direction;
     struct slice key;
@@ -134,7 +134,7 @@ side_advance(struct store_scan *scan, struct side *side, struct error *error)
 /* The side whose value comes first; the head first among equals (either order would do). NULL at
  * the end of both. */
 static enum status
-side_choose(struct store_scan *scan, struct side **side, struct error *error)
+side_choose(struct store_scan *scan, struct scan_side **side, struct error *error)
 {
     enum status head = side_advance(scan, &scan->head, error);
     enum status history;
@@ -160,7 +160,7 @@ enum status
 store_scan_next(struct store_scan *scan, struct edge *edge, struct error *error)
 {
     struct edge read;
-    struct side *side = NULL;
+    struct scan_side *side = NULL;
     enum status status;
 
     if (scan->done)

@@ -18,7 +18,7 @@ slots_insert(struct slots *slots, uint64_t hash, uint32_t item)
 
     while (slots->at[at].item != 0)
         at = (at + 1) & (slots->size - 1);
-    slots->at[at] = (struct slot){hash, item + 1};
+    slots->at[at] = (struct transaction_slot){hash, item + 1};
 }
 
 static void

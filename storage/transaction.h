@@ -7,13 +7,13 @@
 #include "storage/store_internal.h"
 
 /* A hash table from bytes that its holder keeps to numbers of items. */
-struct slot {
+struct transaction_slot {
     uint64_t hash;
     uint32_t item; /* item + 1; 0 in a free slot */
 };
 
 struct slots {
-    struct slot *at;
+    struct transaction_slot *at;
     size_t size; /* a power of two; 0 before the first */
     size_t count;
 };

@@ -210,7 +210,7 @@ check_deep_groups(void)
 
 /* --- two threads ------------------------------------------------------------------------------ */
 
-struct asker {
+struct engine_asker {
     pthread_t thread;
     struct engine_worker *worker;
     const struct micro_question *questions;
@@ -223,7 +223,7 @@ struct asker {
 static void *
 ask_along(void *context)
 {
-    struct asker *asker = context;
+    struct engine_asker *asker = context;
     struct arena arena;
     int64_t wall;
     int64_t cpu;
@@ -248,7 +248,7 @@ static void
 rate_of_threads(struct micro_world *world, const struct micro_question *questions, size_t threads,
                 double *by_wall, double *by_cpu)
 {
-    struct asker askers[THREADS];
+    struct engine_asker askers[THREADS];
     pthread_barrier_t start;
 
     *by_wall = 0;
@@ -257,9 +257,9 @@ rate_of_threads(struct micro_world *world, const struct micro_question *question
     for (size_t index = 0; index < threads; index++) {
         int problem;
 
-        askers[index] = (struct asker){.worker = engine_worker_new(world->engine, true),
-                                       .questions = questions,
-                                       .start = &start};
+        askers[index] = (struct engine_asker){.worker = engine_worker_new(world->engine, true),
+                                              .questions = questions,
+                                              .start = &start};
         problem = pthread_create(&askers[index].thread, NULL, ask_along, &askers[index]);
         BEHALF_ASSERT(problem == 0);
     }

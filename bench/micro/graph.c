@@ -40,7 +40,7 @@
 #define FILL_SUBJECTS UINT32_C(20000)
 #define FILL_EDGES_PER_RESOURCE 5
 
-struct bench {
+struct graph_bench {
     struct store *store;
     struct graph *graph;
     uint64_t *resources;
@@ -56,9 +56,9 @@ struct bench {
 
 enum operation { OPERATION_CONTAINS, OPERATION_READ };
 
-struct worker {
+struct graph_worker {
     pthread_t thread;
-    struct bench *bench;
+    struct graph_bench *bench;
     pthread_barrier_t *start;
     enum operation operation;
     uint32_t spread; /* resources in use: 1 = one hot set */
@@ -80,7 +80,7 @@ must(enum status status, const struct error *error)
  * ----------------------------------------------------------------------------------- */
 
 static struct store_transaction *
-begin(struct bench *bench)
+begin(struct graph_bench *bench)
 {
     struct store_transaction *transaction = NULL;
     struct error error;
@@ -90,7 +90,7 @@ begin(struct bench *bench)
 }
 
 static void
-commit(struct bench *bench, struct store_transaction *transaction)
+commit(struct graph_bench *bench, struct store_transaction *transaction)
 {
     struct error error;
 
@@ -98,7 +98,7 @@ commit(struct bench *bench, struct store_transaction *transaction)
 }
 
 static uint64_t *
-make_nodes(struct bench *bench, uint16_t type, uint32_t count)
+make_nodes(struct graph_bench *bench, uint16_t type, uint32_t count)
 {
     uint64_t *nodes = memory_new_array(count, sizeof *nodes);
     struct store_transaction *transaction = begin(bench);
@@ -119,7 +119,7 @@ make_nodes(struct bench *bench, uint16_t type, uint32_t count)
 
 /* Twice as many subjects as a set has: every second one is in it. */
 static void
-make_edges(struct bench *bench)
+make_edges(struct graph_bench *bench)
 {
     struct store_transaction *transaction = begin(bench);
     struct error error;
@@ -143,7 +143,7 @@ make_edges(struct bench *bench)
 }
 
 static void
-store_begin(struct bench *bench)
+store_begin(struct graph_bench *bench)
 {
     struct store_options options = {.path = NULL, .env = env_system()};
     struct store_transaction *transaction;
@@ -164,9 +164,9 @@ store_begin(struct bench *bench)
 }
 
 static void
-bench_open(struct bench *bench, uint32_t set_size)
+bench_open(struct graph_bench *bench, uint32_t set_size)
 {
-    *bench = (struct bench){.set_size = set_size, .resource_count = EDGES_OF_ALL / set_size};
+    *bench = (struct graph_bench){.set_size = set_size, .resource_count = EDGES_OF_ALL / set_size};
     if (bench->resource_count == 0)
         bench->resource_count = 1;
     if (bench->resource_count > 20000)
@@ -180,7 +180,7 @@ bench_open(struct bench *bench, uint32_t set_size)
 }
 
 static void
-bench_close(struct bench *bench)
+bench_close(struct graph_bench *bench)
 {
     graph_free(bench->graph);
     store_close(bench->store);
@@ -201,9 +201,9 @@ next_random(uint64_t *state)
 }
 
 static void
-operate(struct worker *worker, struct graph_view *view)
+operate(struct graph_worker *worker, struct graph_view *view)
 {
-    const struct bench *bench = worker->bench;
+    const struct graph_bench *bench = worker->bench;
     uint64_t random = next_random(&worker->random);
     uint64_t resource = bench->resources[random % worker->spread];
     uint64_t subject = bench->subjects[(random >> 20) % (2 * bench->set_size)];
@@ -242,7 +242,7 @@ thread_cpu_ns(void)
 static void *
 run(void *argument)
 {
-    struct worker *worker = argument;
+    struct graph_worker *worker = argument;
     struct budget budget;
     struct graph_view view;
     int64_t begun;
@@ -262,9 +262,9 @@ run(void *argument)
 }
 
 static double
-round_ns(struct bench *bench, enum operation operation, uint32_t spread, uint32_t threads)
+round_ns(struct graph_bench *bench, enum operation operation, uint32_t spread, uint32_t threads)
 {
-    struct worker workers[THREADS_MAX];
+    struct graph_worker workers[THREADS_MAX];
     pthread_barrier_t start;
     int64_t elapsed_ns = 0;
 
@@ -272,11 +272,11 @@ round_ns(struct bench *bench, enum operation operation, uint32_t spread, uint32_
     for (uint32_t at = 0; at < threads; at++) {
         int failure;
 
-        workers[at] = (struct worker){.bench = bench,
-                                      .start = &start,
-                                      .operation = operation,
-                                      .spread = spread,
-                                      .random = 88172645463325252U + at * 7919};
+        workers[at] = (struct graph_worker){.bench = bench,
+                                            .start = &start,
+                                            .operation = operation,
+                                            .spread = spread,
+                                            .random = 88172645463325252U + at * 7919};
         failure = pthread_create(&workers[at].thread, NULL, run, &workers[at]);
         BEHALF_ASSERT(failure == 0);
     }
@@ -298,7 +298,7 @@ compare(const void *a, const void *b)
 }
 
 static double
-median_ns(struct bench *bench, enum operation operation, uint32_t spread, uint32_t threads)
+median_ns(struct graph_bench *bench, enum operation operation, uint32_t spread, uint32_t threads)
 {
     double rounds[ROUNDS];
 
@@ -310,7 +310,7 @@ median_ns(struct bench *bench, enum operation operation, uint32_t spread, uint32
 }
 
 static void
-print_rows(struct bench *bench, uint32_t spread)
+print_rows(struct graph_bench *bench, uint32_t spread)
 {
     for (uint32_t threads = 1; threads <= THREADS_MAX; threads++)
         printf("%8u %9u %7u %13.1f %13.1f\n", bench->set_size, spread, threads,
@@ -320,8 +320,8 @@ print_rows(struct bench *bench, uint32_t spread)
 
 /* --- beside a writer --- */
 
-struct writer {
-    struct bench *bench;
+struct graph_writer {
+    struct graph_bench *bench;
     pthread_t thread;
     uint32_t spread;
     uint64_t random;
@@ -331,9 +331,9 @@ struct writer {
 
 /* Ten edges of as many resources come, or go again. */
 static void
-write_once(struct writer *writer)
+write_once(struct graph_writer *writer)
 {
-    struct bench *bench = writer->bench;
+    struct graph_bench *bench = writer->bench;
     struct store_transaction *transaction = begin(bench);
     struct graph_change changes[CHANGES_PER_WRITE];
     uint64_t published = bench->revision;
@@ -367,7 +367,7 @@ write_once(struct writer *writer)
 static void *
 run_writer(void *argument)
 {
-    struct writer *writer = argument;
+    struct graph_writer *writer = argument;
     struct timespec next;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &next);
@@ -383,7 +383,7 @@ run_writer(void *argument)
 
 /* Rounds with and without the writer take turns, so that both see the same machine. */
 static void
-print_beside_writer(struct bench *bench, uint32_t spread)
+print_beside_writer(struct graph_bench *bench, uint32_t spread)
 {
     double quiet[ROUNDS];
     double written[ROUNDS];
@@ -391,7 +391,7 @@ print_beside_writer(struct bench *bench, uint32_t spread)
 
     (void)round_ns(bench, OPERATION_CONTAINS, spread, 1);
     for (size_t at = 0; at < ROUNDS; at++) {
-        struct writer writer = {.bench = bench, .spread = spread, .random = 7919 + at};
+        struct graph_writer writer = {.bench = bench, .spread = spread, .random = 7919 + at};
         int failure;
 
         quiet[at] = round_ns(bench, OPERATION_CONTAINS, spread, 1);
@@ -414,8 +414,8 @@ print_beside_writer(struct bench *bench, uint32_t spread)
 static void
 print_large(void)
 {
-    struct bench bench;
-    struct worker worker = {.bench = &bench, .spread = 1, .random = 17};
+    struct graph_bench bench;
+    struct graph_worker worker = {.bench = &bench, .spread = 1, .random = 17};
     struct graph_change change = {.removed = true};
     struct graph_view view;
     struct budget budget;
@@ -448,7 +448,7 @@ print_large(void)
 
 /* Both directions of all edges, and all names both ways, are asked for once. */
 static void
-ask_for_all(struct bench *bench, struct resolver *resolver, uint32_t at, uint16_t type,
+ask_for_all(struct graph_bench *bench, struct resolver *resolver, uint32_t at, uint16_t type,
             uint64_t node, enum edge_direction direction)
 {
     struct graph_range range = {
@@ -471,7 +471,7 @@ ask_for_all(struct bench *bench, struct resolver *resolver, uint32_t at, uint16_
 static void
 print_memory(void)
 {
-    struct bench bench = {.set_size = FILL_EDGES_PER_RESOURCE};
+    struct graph_bench bench = {.set_size = FILL_EDGES_PER_RESOURCE};
     struct name_cache *names;
     struct name_cache_stats of_names;
     struct graph_stats of_graph;
@@ -535,7 +535,7 @@ main(void)
     /* One set is held by the view; four fit any cache; twenty thousand do not. */
     static const uint32_t spreads[] = {1, 4, 20000};
     static const uint32_t sizes[] = {1, 10, 1000, 50000};
-    struct bench bench;
+    struct graph_bench bench;
 
     printf("graph: CPU ns per operation, median of %d rounds of %d\n", ROUNDS, OPERATIONS);
     printf("%8s %9s %7s %13s %13s\n", "edges", "sets", "threads", "contains", "read of 16");

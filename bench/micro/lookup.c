@@ -28,7 +28,7 @@ print_row(const char *number, const char *what, double us, double target)
 /* --- asking ----------------------------------------------------------------------------------- */
 
 /* One lookup of either kind, and what stands on one of its pages. */
-struct question {
+struct lookup_question {
     const char *resource_type; /* NULL: lookup subjects of document:d */
     uint32_t page;
     size_t expected; /* answers of all pages, or of those asked */
@@ -42,7 +42,7 @@ struct reply {
 
 static void
 ask_resources(struct micro_world *world, const struct engine_request *request,
-              const struct question *question, struct reply *reply)
+              const struct lookup_question *question, struct reply *reply)
 {
     const struct lookup_resources lookup = {
         .resource_type = slice_of(question->resource_type),
@@ -63,7 +63,7 @@ ask_resources(struct micro_world *world, const struct engine_request *request,
 
 static void
 ask_subjects(struct micro_world *world, const struct engine_request *request,
-             const struct question *question, struct reply *reply)
+             const struct lookup_question *question, struct reply *reply)
 {
     const struct lookup_subjects lookup = {
         .resource = {.type = SLICE_LITERAL("document"), .id = SLICE_LITERAL("d")},
@@ -84,7 +84,7 @@ ask_subjects(struct micro_world *world, const struct engine_request *request,
 
 /* Asks for all pages, one after the other. */
 static void
-ask(struct micro_world *world, struct arena *arena, const struct question *question)
+ask(struct micro_world *world, struct arena *arena, const struct lookup_question *question)
 {
     struct engine_request request = {.arena = arena, .consistency = CONSISTENCY_FULL};
     struct reply reply = {.count = 0};
@@ -105,7 +105,7 @@ ask(struct micro_world *world, struct arena *arena, const struct question *quest
 }
 
 static double
-ask_us(struct micro_world *world, const struct question *question)
+ask_us(struct micro_world *world, const struct lookup_question *question)
 {
     double rounds[MICRO_ROUNDS];
     struct arena arena;
@@ -133,7 +133,7 @@ static void
 ask_paged(struct micro_world *world, const char *number, const char *what,
           const char *resource_type, double target)
 {
-    struct question question = {
+    struct lookup_question question = {
         .resource_type = resource_type, .page = ENGINE_PAGE_MAX, .expected = ANSWERS};
     double whole = ask_us(world, &question);
 
@@ -149,7 +149,7 @@ ask_paged(struct micro_world *world, const char *number, const char *what,
 static void
 plain_and_intersection(void)
 {
-    struct question question = {
+    struct lookup_question question = {
         .resource_type = "resource", .page = ENGINE_PAGE_MAX, .expected = 499};
     struct micro_world world;
 
@@ -183,7 +183,8 @@ plain_and_intersection(void)
 static void
 operators(void)
 {
-    struct question few = {.resource_type = "folder", .page = ENGINE_PAGE_MAX, .expected = 10};
+    struct lookup_question few = {
+        .resource_type = "folder", .page = ENGINE_PAGE_MAX, .expected = 10};
     struct micro_world world;
 
     micro_world_open(&world, SLICE_LITERAL("definition user {}\n"
@@ -265,7 +266,7 @@ subjects(void)
 static void
 many(void)
 {
-    struct question question = {
+    struct lookup_question question = {
         .resource_type = "document", .page = 1000, .expected = 1000, .pages = 1};
     struct micro_world world;
 

@@ -25,7 +25,7 @@
 #define THREADS_MAX 2
 #define CACHE_BYTES ((size_t)256 * 1024 * 1024)
 
-struct bench {
+struct names_bench {
     struct store *store;
     struct graph *graph;
     struct name_cache *names;
@@ -37,9 +37,9 @@ struct bench {
 
 enum operation { OPERATION_NODE, OPERATION_NODE_PREFETCHED, OPERATION_ID };
 
-struct worker {
+struct names_worker {
     pthread_t thread;
-    struct bench *bench;
+    struct names_bench *bench;
     pthread_barrier_t *start;
     enum operation operation;
     uint32_t spread; /* names in use */
@@ -60,14 +60,14 @@ must(enum status status, const struct error *error)
 /* --- the data --- */
 
 static void
-bench_open(struct bench *bench)
+bench_open(struct names_bench *bench)
 {
     struct store_options options = {.path = NULL, .env = env_system()};
     struct store_transaction *transaction = NULL;
     struct error error;
 
-    *bench = (struct bench){.nodes = memory_new_array(NAMES, sizeof *bench->nodes),
-                            .ids = memory_new_array(NAMES, sizeof *bench->ids)};
+    *bench = (struct names_bench){.nodes = memory_new_array(NAMES, sizeof *bench->nodes),
+                                  .ids = memory_new_array(NAMES, sizeof *bench->ids)};
     must(store_open(&options, &bench->store, &error), &error);
     for (uint32_t at = 0; at < NAMES; at++) {
         if (at % CHANGES_PER_TRANSACTION == 0)
@@ -88,7 +88,7 @@ bench_open(struct bench *bench)
 }
 
 static void
-bench_close(struct bench *bench)
+bench_close(struct names_bench *bench)
 {
     name_cache_free(bench->names);
     graph_free(bench->graph);
@@ -98,9 +98,9 @@ bench_close(struct bench *bench)
 }
 
 static void
-ask(struct worker *worker, struct resolver *resolver, uint32_t at)
+ask(struct names_worker *worker, struct resolver *resolver, uint32_t at)
 {
-    struct bench *bench = worker->bench;
+    struct names_bench *bench = worker->bench;
     struct error error;
     struct slice id;
     uint64_t node;
@@ -115,9 +115,9 @@ ask(struct worker *worker, struct resolver *resolver, uint32_t at)
 }
 
 static void
-ask_first_time(struct bench *bench)
+ask_first_time(struct names_bench *bench)
 {
-    struct worker worker = {.bench = bench};
+    struct names_worker worker = {.bench = bench};
     struct resolver resolver;
     struct graph_view view;
     struct budget budget;
@@ -158,9 +158,9 @@ thread_cpu_ns(void)
 }
 
 static void
-one_view(struct worker *worker, struct budget *budget)
+one_view(struct names_worker *worker, struct budget *budget)
 {
-    struct bench *bench = worker->bench;
+    struct names_bench *bench = worker->bench;
     uint32_t asked[OPERATIONS_PER_VIEW];
     struct resolver resolver;
     struct graph_view view;
@@ -181,7 +181,7 @@ one_view(struct worker *worker, struct budget *budget)
 static void *
 run(void *argument)
 {
-    struct worker *worker = argument;
+    struct names_worker *worker = argument;
     struct budget budget;
     int64_t begun;
 
@@ -197,9 +197,9 @@ run(void *argument)
 }
 
 static double
-round_ns(struct bench *bench, enum operation operation, uint32_t spread, uint32_t threads)
+round_ns(struct names_bench *bench, enum operation operation, uint32_t spread, uint32_t threads)
 {
-    struct worker workers[THREADS_MAX];
+    struct names_worker workers[THREADS_MAX];
     pthread_barrier_t start;
     int64_t elapsed_ns = 0;
 
@@ -207,11 +207,11 @@ round_ns(struct bench *bench, enum operation operation, uint32_t spread, uint32_
     for (uint32_t at = 0; at < threads; at++) {
         int failure;
 
-        workers[at] = (struct worker){.bench = bench,
-                                      .start = &start,
-                                      .operation = operation,
-                                      .spread = spread,
-                                      .random = 88172645463325252U + at * 7919};
+        workers[at] = (struct names_worker){.bench = bench,
+                                            .start = &start,
+                                            .operation = operation,
+                                            .spread = spread,
+                                            .random = 88172645463325252U + at * 7919};
         failure = pthread_create(&workers[at].thread, NULL, run, &workers[at]);
         BEHALF_ASSERT(failure == 0);
     }
@@ -233,7 +233,7 @@ compare(const void *a, const void *b)
 }
 
 static double
-median_ns(struct bench *bench, enum operation operation, uint32_t spread, uint32_t threads)
+median_ns(struct names_bench *bench, enum operation operation, uint32_t spread, uint32_t threads)
 {
     double rounds[ROUNDS];
 
@@ -247,7 +247,7 @@ int
 main(void)
 {
     static const uint32_t spreads[] = {16, 1000, NAMES};
-    struct bench bench;
+    struct names_bench bench;
 
     bench_open(&bench);
     ask_first_time(&bench);

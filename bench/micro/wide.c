@@ -61,18 +61,18 @@ hold(struct engine_job *job, struct engine_worker *worker)
     (void)pthread_barrier_wait(&holder->barrier);
 }
 
-struct cost {
+struct wide_cost {
     double wall_ms;
     double cpu_ms;
 };
 
-static struct cost
+static struct wide_cost
 ask(struct micro_world *world, const struct micro_question *question)
 {
     struct arena arena;
     int64_t cpu;
     int64_t wall;
-    struct cost cost;
+    struct wide_cost cost;
 
     arena_init(&arena, ARENA_SIZE);
     cpu = micro_cpu_ns();
@@ -84,12 +84,12 @@ ask(struct micro_world *world, const struct micro_question *question)
     return cost;
 }
 
-static struct cost
+static struct wide_cost
 ask_alone(struct micro_world *world, const struct micro_question *question)
 {
     struct holder holder = {.job = {.run = hold}};
     struct error error;
-    struct cost cost;
+    struct wide_cost cost;
 
     (void)pthread_barrier_init(&holder.barrier, NULL, 2);
     micro_must("submit", engine_submit(world->engine, ENGINE_CLASS_CHECK, &holder.job, &error),
@@ -129,7 +129,7 @@ print_wide(struct micro_world *world, const char *what, const char *question, bo
     (void)ask_alone(world, &asked);
     for (size_t round = 0; round < ROUNDS; round++) {
         for (int way = ALONE; way < WAYS; way++) {
-            struct cost cost;
+            struct wide_cost cost;
 
             if (cold)
                 reopen(world);

@@ -164,7 +164,7 @@ struct returned {
     struct engine_write *first;
 };
 
-struct writer {
+struct tape_writer {
     struct engine_write write;
     struct update update;
     char resource[ID_SIZE];
@@ -175,7 +175,7 @@ struct writer {
 static void
 came_back(struct engine_write *write)
 {
-    struct returned *returned = ((struct writer *)write->owner)->returned;
+    struct returned *returned = ((struct tape_writer *)write->owner)->returned;
 
     (void)pthread_mutex_lock(&returned->lock);
     write->next = returned->first;
@@ -199,7 +199,7 @@ wait_returned(struct returned *returned)
 }
 
 static void
-submit_next(struct engine *engine, struct writer *writer, size_t number)
+submit_next(struct engine *engine, struct tape_writer *writer, size_t number)
 {
     (void)snprintf(writer->resource, sizeof writer->resource, "%zu", number);
     (void)snprintf(writer->subject, sizeof writer->subject, "%zu", number % USERS);
@@ -223,7 +223,7 @@ static struct spent
 write_all(struct engine *engine, size_t writer_count, size_t count)
 {
     struct returned returned = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL};
-    struct writer *writers = memory_new_array(writer_count, sizeof *writers);
+    struct tape_writer *writers = memory_new_array(writer_count, sizeof *writers);
     struct spent begun = spent_now();
     struct spent spent;
     size_t submitted = 0;
@@ -253,7 +253,7 @@ static void
 write_schema(struct engine *engine)
 {
     struct returned returned = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL};
-    struct writer writer = {.returned = &returned};
+    struct tape_writer writer = {.returned = &returned};
 
     writer.write = (struct engine_write){.kind = WRITE_SCHEMA,
                                          .schema_text = SLICE_LITERAL(schema_text),

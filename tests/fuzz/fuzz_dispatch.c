@@ -123,8 +123,8 @@ open_world(void)
 static void
 check_reply(const struct buffer *out)
 {
-    struct reader reader = reader_of(buffer_slice(out));
-    struct value value;
+    struct wire_reader reader = reader_of(buffer_slice(out));
+    struct wire_value value;
     struct slice part;
 
     /* Trees may be deeper than a request may be. */

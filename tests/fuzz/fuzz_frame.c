@@ -18,7 +18,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum frame_state whole;
     enum frame_state state = FRAME_PARTIAL;
     size_t at = 0;
-    struct reader reader;
+    struct wire_reader reader;
     struct slice value;
 
     frame_scanner_init(&scanner, SIZE_LIMIT);

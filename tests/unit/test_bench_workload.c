@@ -279,7 +279,7 @@ Test(bench_workload, what_is_no_workload_is_refused)
 
 Test(bench_block, sets_know_everyone_else)
 {
-    struct block block;
+    struct workload_block block;
     uint32_t all;
     uint32_t some;
 

@@ -3,11 +3,11 @@
 
 #include <criterion/criterion.h>
 
-static struct value
+static struct wire_value
 read_one(const char *bytes, size_t size)
 {
-    struct reader reader = reader_of((struct slice){bytes, size});
-    struct value value;
+    struct wire_reader reader = reader_of((struct slice){bytes, size});
+    struct wire_value value;
 
     cr_assert(reader_next(&reader, &value));
     cr_assert_eq(reader.at, reader.end);
@@ -42,7 +42,7 @@ Test(codec, integers_of_every_width)
     };
 
     for (size_t index = 0; index < BEHALF_COUNT_OF(rows); index++) {
-        struct value value = read_one(rows[index].bytes, rows[index].size);
+        struct wire_value value = read_one(rows[index].bytes, rows[index].size);
 
         cr_assert_eq(value.kind, rows[index].kind, "row %zu", index);
         cr_assert_eq(value.number, rows[index].number, "row %zu", index);
@@ -55,19 +55,19 @@ Test(codec, reading_stays_inside_its_bytes)
     static const unsigned char cut[][2] = {
         {0xA3, 'a'}, {0xCD, 0x01}, {0xD9, 0x05}, {0xC4, 0x02}, {0xDC, 0x00}, {0xCB, 0x00},
     };
-    struct value value;
+    struct wire_value value;
 
     for (size_t index = 0; index < BEHALF_COUNT_OF(cut); index++) {
-        struct reader reader = {cut[index], cut[index] + sizeof cut[index]};
+        struct wire_reader reader = {cut[index], cut[index] + sizeof cut[index]};
 
         cr_assert_not(reader_next(&reader, &value), "row %zu", index);
     }
-    cr_assert_not(reader_next(&(struct reader){NULL, NULL}, &value));
+    cr_assert_not(reader_next(&(struct wire_reader){NULL, NULL}, &value));
 }
 
 Test(codec, skip_refuses_counts_that_lie)
 {
-    struct reader reader = reader_of(SLICE_LITERAL("\xDD\xFF\xFF\xFF\xFF\x01"));
+    struct wire_reader reader = reader_of(SLICE_LITERAL("\xDD\xFF\xFF\xFF\xFF\x01"));
     struct slice bytes;
 
     cr_assert_not(reader_skip(&reader, &bytes));
@@ -80,8 +80,8 @@ Test(codec, skip_refuses_counts_that_lie)
 Test(codec, what_is_written_is_read)
 {
     struct buffer out;
-    struct reader reader;
-    struct value value;
+    struct wire_reader reader;
+    struct wire_value value;
 
     buffer_init(&out);
     codec_put_map(&out, 2);
@@ -111,7 +111,7 @@ Test(codec, what_is_written_is_read)
 Test(codec, messages_are_utf8_whatever_a_client_sent)
 {
     struct buffer out;
-    struct value value;
+    struct wire_value value;
 
     buffer_init(&out);
     codec_put_message(&out, SLICE_LITERAL("a\xFF\xC3\xA9\xC3"));

@@ -26,7 +26,7 @@ end(void)
 TestSuite(dispatch, .init = begin, .fini = end);
 
 static enum status
-says_nothing(const struct method_context *context, struct reader arguments, struct buffer *out,
+says_nothing(const struct method_context *context, struct wire_reader arguments, struct buffer *out,
              struct error *problem)
 {
     (void)context;
@@ -37,7 +37,7 @@ says_nothing(const struct method_context *context, struct reader arguments, stru
 }
 
 static enum status
-fails_without_a_reason(const struct method_context *context, struct reader arguments,
+fails_without_a_reason(const struct method_context *context, struct wire_reader arguments,
                        struct buffer *out, struct error *problem)
 {
     (void)context;
@@ -83,7 +83,7 @@ Test(dispatch, a_method_without_an_answer_or_a_reason_fails_the_one_request)
 /* --- memory --- */
 
 static enum status
-takes_much(const struct method_context *context, struct reader arguments, struct buffer *out,
+takes_much(const struct method_context *context, struct wire_reader arguments, struct buffer *out,
            struct error *problem)
 {
     (void)arguments;
