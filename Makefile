@@ -107,7 +107,7 @@ CORE_SRC  := $(wildcard $(FLOORS:%=%/*.c))
 CXX_SRC   := $(wildcard $(FLOORS:%=%/*.cc))
 CLIENT_SRC:= $(wildcard client/*.c)
 SERVER_SRC:= $(wildcard server/*.c)
-CLI_SRC   := $(wildcard cli/*.c)
+CLI_SRC   := $(wildcard cli/*.c validate/*.c)
 BENCH_SRC := $(wildcard bench/*.c)
 MICRO_SRC := $(filter-out bench/micro/micro_%,$(wildcard bench/micro/*.c))
 MICRO_PARTS := $(wildcard bench/micro/micro_*.c)
@@ -118,7 +118,7 @@ STRESS_SRC:= $(wildcard tests/stress/*.c)
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 ALL_SRC   := $(CORE_SRC) $(CLIENT_SRC) $(SERVER_SRC) $(CLI_SRC) $(BENCH_SRC) $(MICRO_SRC) $(MICRO_PARTS) \
              $(UNIT_SRC) $(HELP_SRC) $(PROP_SRC) $(STRESS_SRC) $(FUZZ_SRC)
-OWN       := base schema storage graph eval engine net server client cli bench bench/micro tests \
+OWN       := base schema storage graph eval engine net server client validate cli bench bench/micro tests \
              tests/unit tests/support tests/property tests/stress tests/fuzz
 HEADERS   := $(wildcard $(OWN:%=%/*.h))
 TEXTS     := $(ALL_SRC) $(CXX_SRC) $(HEADERS) $(wildcard tests/torture/*.c)

@@ -12,6 +12,8 @@
 
 #include "base/buffer.h"
 
+#define READ_SIZE ((size_t)64 * 1024)
+
 #define LINKS_MAX 40        /* as the kernel */
 #define INHERITED_FD_MAX 64 /* what a shell redirects has a small number */
 #define MODE_BITS 07777
@@ -221,4 +223,25 @@ file_replace(const char *path, struct slice text)
         good = replace_plain(behind.data, stat(behind.data, &facts) == 0 ? &facts : NULL, text);
     buffer_release(&behind);
     return good;
+}
+
+bool
+file_load(const char *path, struct buffer *out, int *problem)
+{
+    bool standard = strcmp(path, "-") == 0;
+    FILE *file = standard ? stdin : fopen(path, "rb");
+    size_t count;
+
+    *problem = errno;
+    if (file == NULL)
+        return false;
+    errno = 0;
+    do {
+        count = fread(buffer_reserve(out, READ_SIZE), 1, READ_SIZE, file);
+        buffer_added(out, count);
+    } while (count > 0 && out->size <= FILE_SIZE_MAX);
+    *problem = ferror(file) != 0 ? errno : out->size > FILE_SIZE_MAX ? EFBIG : 0;
+    if (!standard)
+        (void)fclose(file);
+    return *problem == 0;
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "base/buffer.h"
 #include "base/check.h"
 #include "base/slice.h"
 
@@ -18,6 +19,12 @@ void file_occupy_standard(void);
 /* Whether all that was printed reached standard output: asked at the end, since what is not whole
  * is no success. False with errno, which is 0 where the reason is no longer known. */
 bool file_flush_output(void) BEHALF_MUST_USE;
+
+#define FILE_SIZE_MAX ((size_t)64 << 20) /* what never ends is refused before memory does */
+
+/* Appends the whole file at `path` to `out`; "-" is standard input. False with the errno of the
+ * failure as `problem`: EFBIG means more than FILE_SIZE_MAX. */
+bool file_load(const char *path, struct buffer *out, int *problem) BEHALF_MUST_USE;
 
 /* Makes `text` the whole text of the file. A symbolic link is followed. A plain file is replaced
  * at one moment by another of the same mode and owner; where that cannot be (a second hard link, a

@@ -140,8 +140,6 @@ bool cli_filter_parse(struct arena *arena, const char *text, struct behalf_filte
 
 /* --- files (cli_text.c) ----------------------------------------------------------------------- */
 
-#define CLI_FILE_SIZE_MAX ((size_t)64 << 20) /* what never ends is refused before memory does */
-
 /* Reads a whole file, "-" is standard input; says what is wrong on standard error. */
 bool cli_file_read(struct cli *cli, const char *path, struct buffer *out) BEHALF_MUST_USE;
 
@@ -149,26 +147,13 @@ bool cli_file_read(struct cli *cli, const char *path, struct buffer *out) BEHALF
  * stands behind it would be left out without a word. */
 bool cli_lines_read(struct cli *cli, const char *path, struct buffer *out) BEHALF_MUST_USE;
 
-/* As cli_file_read, but says nothing: `problem` is the errno of a failure; EFBIG means more than
- * CLI_FILE_SIZE_MAX. */
-bool cli_file_load(const char *path, struct buffer *out, int *problem) BEHALF_MUST_USE;
-
 /* Writes a whole file anew (base/file.h), "-" is standard output; says what is wrong on standard
  * error. */
 bool cli_file_replace(struct cli *cli, const char *path, struct slice text) BEHALF_MUST_USE;
 
-/* Appends `text`, whose lines end in LF, with the line ends of `original`: CRLF where its first
- * line ends so. */
-void cli_add_lines_like(struct slice original, struct slice text, struct buffer *out);
-
-/* Takes the next line off `rest`, without its end (\n or \r\n). False at the end. */
-bool cli_line_next(struct slice *rest, struct slice *line);
-
 /* Takes the next word of a line: up to a blank that is not inside a JSON string. Empty at the end.
  * */
 struct slice cli_word_next(struct slice *line);
-
-struct slice cli_trim(struct slice text);
 
 /* Splits at commas outside of quotes, copies into the arena. 0 when a part is empty (it would widen
  * an answer) or there are more than `max`. */

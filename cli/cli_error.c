@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/lines.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
 
@@ -227,7 +228,7 @@ cli_show_source(FILE *out, const char *path, struct slice text, uint32_t line, u
     size_t before;
 
     for (uint32_t number = 0; number < line; number++)
-        if (!cli_line_next(&rest, &shown))
+        if (!line_next(&rest, &shown))
             shown = (struct slice){"", 0};
     cli_show_place(out, path, line, column);
     if (shown.size > SOURCE_SHOWN_MAX)

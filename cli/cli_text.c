@@ -4,41 +4,19 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/lines.h"
 #include "cli/cli.h"
-
-#define READ_SIZE ((size_t)64 * 1024)
-
-bool
-cli_file_load(const char *path, struct buffer *out, int *problem)
-{
-    bool standard = strcmp(path, "-") == 0;
-    FILE *file = standard ? stdin : fopen(path, "rb");
-    size_t count;
-
-    *problem = errno;
-    if (file == NULL)
-        return false;
-    errno = 0;
-    do {
-        count = fread(buffer_reserve(out, READ_SIZE), 1, READ_SIZE, file);
-        buffer_added(out, count);
-    } while (count > 0 && out->size <= CLI_FILE_SIZE_MAX);
-    *problem = ferror(file) != 0 ? errno : out->size > CLI_FILE_SIZE_MAX ? EFBIG : 0;
-    if (!standard)
-        (void)fclose(file);
-    return *problem == 0;
-}
 
 bool
 cli_file_read(struct cli *cli, const char *path, struct buffer *out)
 {
     int problem;
 
-    if (cli_file_load(path, out, &problem))
+    if (file_load(path, out, &problem))
         return true;
     if (problem == EFBIG)
         (void)cli_problem(cli, CLI_USAGE, NULL, "cannot read '%s': it has more than %zu MiB", path,
-                          CLI_FILE_SIZE_MAX >> 20);
+                          FILE_SIZE_MAX >> 20);
     else
         (void)cli_problem(cli, CLI_USAGE, NULL, "cannot read '%s': %s", path, strerror(problem));
     return false;
@@ -74,61 +52,14 @@ cli_file_replace(struct cli *cli, const char *path, struct slice text)
     return false;
 }
 
-void
-cli_add_lines_like(struct slice original, struct slice text, struct buffer *out)
-{
-    const char *end = original.size > 0 ? memchr(original.data, '\n', original.size) : NULL;
-    bool crlf = end != NULL && end > original.data && end[-1] == '\r';
-
-    for (size_t at = 0; at < text.size; at++) {
-        if (crlf && text.data[at] == '\n')
-            buffer_add_byte(out, '\r');
-        buffer_add_byte(out, text.data[at]);
-    }
-}
-
-bool
-cli_line_next(struct slice *rest, struct slice *line)
-{
-    const char *end;
-
-    if (rest->size == 0)
-        return false;
-    end = memchr(rest->data, '\n', rest->size);
-    *line = (struct slice){rest->data, end != NULL ? (size_t)(end - rest->data) : rest->size};
-    rest->data += line->size + (end != NULL ? 1 : 0);
-    rest->size -= line->size + (end != NULL ? 1 : 0);
-    if (line->size > 0 && line->data[line->size - 1] == '\r')
-        line->size--;
-    return true;
-}
-
-static bool
-is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
-struct slice
-cli_trim(struct slice text)
-{
-    while (text.size > 0 && is_blank(text.data[0])) {
-        text.data++;
-        text.size--;
-    }
-    while (text.size > 0 && is_blank(text.data[text.size - 1]))
-        text.size--;
-    return text;
-}
-
 struct slice
 cli_word_next(struct slice *line)
 {
-    struct slice trimmed = cli_trim(*line);
+    struct slice trimmed = line_trim(*line);
     bool quoted = false;
     size_t at = 0;
 
-    while (at < trimmed.size && (quoted || !is_blank(trimmed.data[at]))) {
+    while (at < trimmed.size && (quoted || !line_blank(trimmed.data[at]))) {
         if (trimmed.data[at] == '"')
             quoted = !quoted;
         else if (quoted && trimmed.data[at] == '\\' && at + 1 < trimmed.size)

@@ -2,10 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lines.h"
 #include "base/memory.h"
 #include "base/relationship.h"
 #include "cli/cli.h"
-#include "cli/validation.h"
+#include "cli/validation_report.h"
 #include "schema/text_kind.h"
 
 /* `RESOURCE#PERMISSION@SUBJECT` into its three texts. */
@@ -209,7 +210,7 @@ parse_extras(struct cli *cli, const char *path, struct slice line, struct bulk_i
     while ((word = cli_word_next(&line)).size > 0) {
         if (slice_equal(word, SLICE_LITERAL("with"))) {
             (void)snprintf(name, sizeof name, "%s, line %zu, context", path, item->line);
-            item->question.context = cli_copy(cli, cli_trim(line));
+            item->question.context = cli_copy(cli, line_trim(line));
             return cli_context_check(cli, name, item->question.context);
         }
         if (!parse_extra(cli, word, item))
@@ -236,7 +237,7 @@ bulk_parse(struct cli *cli, const char *path, struct slice text, struct bulk *bu
     struct slice line;
     enum cli_exit result;
 
-    for (size_t number = 1; cli_line_next(&rest, &line); number++) {
+    for (size_t number = 1; line_next(&rest, &line); number++) {
         struct bulk_item item = {.line = number, .question.context = cli->context};
         struct slice word = cli_word_next(&line);
 

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/lines.h"
 #include "base/memory.h"
 #include "cli/cli.h"
 #include "cli/import_batch.h"
@@ -152,7 +153,7 @@ next_line(struct import *import, struct slice *line)
             return false;
         }
         if (end != NULL || (import->at_end && rest.size > 0)) {
-            bool taken = cli_line_next(&rest, line);
+            bool taken = line_next(&rest, line);
 
             BEHALF_ASSERT(taken);
             import->input_at = import->input.size - rest.size;
@@ -177,7 +178,7 @@ next_relationship(struct import *import, struct slice *text)
         return true;
     }
     while (next_line(import, text)) {
-        *text = cli_trim(*text);
+        *text = line_trim(*text);
         if (import->line < import->cli->from_line || text->size == 0 ||
             slice_starts_with(*text, SLICE_LITERAL("//")))
             continue;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lines.h"
 #include "base/memory.h"
 #include "base/suggest.h"
 #include "cli/cli.h"
@@ -271,7 +272,7 @@ parse_line(struct cli *cli, const char *path, size_t number, struct slice line,
     struct slice word = cli_word_next(&line);
     bool must_match = slice_equal(word, SLICE_LITERAL("must-match"));
     bool precondition = must_match || slice_equal(word, SLICE_LITERAL("must-not-match"));
-    const char *rest = cli_copy(cli, cli_trim(line));
+    const char *rest = cli_copy(cli, line_trim(line));
     size_t row = 0;
 
     if (word.size == 0 || slice_starts_with(word, SLICE_LITERAL("//")))
@@ -303,7 +304,7 @@ count_lines(struct slice text)
     struct slice line;
     size_t count = 0;
 
-    while (cli_line_next(&text, &line))
+    while (line_next(&text, &line))
         count++;
     return count;
 }
@@ -330,7 +331,7 @@ run_write(struct cli *cli)
     transaction.preconditions = memory_new_array(room, sizeof *transaction.preconditions);
     transaction.update_lines = memory_new_array(room, sizeof(size_t));
     transaction.precondition_lines = memory_new_array(room, sizeof(size_t));
-    for (size_t number = 1; result == CLI_OK && cli_line_next(&rest, &line); number++)
+    for (size_t number = 1; result == CLI_OK && line_next(&rest, &line); number++)
         result = parse_line(cli, path, number, line, &transaction);
     if (result == CLI_OK && transaction.update_count == 0)
         result = cli_usage(cli, "'%s' has no updates", path);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/lines.h"
 #include "base/memory.h"
 #include "cli/schema_load.h"
 
@@ -184,7 +185,7 @@ format_text(struct cli *cli, const char *path, struct slice text)
         return cli_fail_source(cli, path, body, "format the schema");
     }
     buffer_add_slice(&formatted, mark);
-    cli_add_lines_like(body, buffer_slice(&lines), &formatted);
+    lines_add_like(body, buffer_slice(&lines), &formatted);
     buffer_release(&lines);
     changes = !slice_equal(text, buffer_slice(&formatted));
     if (cli->check && changes) {

@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 #include "cli/cli.h"
-#include "cli/validation.h"
+#include "cli/validation_report.h"
 
 /* The rewritten file has to pass before it replaces the old one. */
 static bool

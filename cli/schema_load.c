@@ -1,5 +1,6 @@
 /* schema_load.c - schemas for commands. */
 #include "cli/schema_load.h"
+#include "base/file.h"
 
 #include <string.h>
 
@@ -17,7 +18,7 @@ fail_in_file(struct cli *cli, const struct schema_file *file, const struct schem
     cli_adopt_error(cli, &error->error);
     if (error->unreadable)
         cli->error.reason[0] = '\0';
-    if (strcmp(error->path, "-") != 0 && cli_file_load(error->path, &text, &problem))
+    if (strcmp(error->path, "-") != 0 && file_load(error->path, &text, &problem))
         shown = buffer_slice(&text);
     result = cli_fail_source(cli, error->path, shown, "accept the schema");
     buffer_release(&text);

@@ -6,7 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/schema_diff.h"
-#include "cli/schema_file.h"
+#include "validate/schema_file.h"
 
 /* The file at `path` ("-" is standard input), compiled; `file` has its text. */
 enum cli_exit schema_load_file(struct cli *cli, const char *path, struct schema_file *file,

@@ -1,10 +1,12 @@
 /* validation_report.c - what came of validation files: for people, for programs, for build
  * servers. */
+#include "cli/validation_report.h"
+
 #include <stdio.h>
 
+#include "base/lines.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
-#include "cli/validation.h"
 
 static const char *
 kind_name(enum validation_kind kind)
@@ -53,7 +55,7 @@ print_case(const struct validation_case *one, bool color)
     (void)fputs("\n    ", stdout);
     cli_put_safe(stdout, one->message);
     (void)putchar('\n');
-    while (cli_line_next(&why, &line)) {
+    while (line_next(&why, &line)) {
         (void)fputs("    ", stdout);
         cli_put_safe(stdout, line);
         (void)putchar('\n');

@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 2
 
-files=$(find base schema storage graph eval engine net server client cli bench \
+files=$(find base schema storage graph eval engine net server client validate cli bench \
     -name '*.[ch]' -o -name '*.cc' -o -name '*.def' 2>/dev/null | sort)
 [ -n "$files" ] || exit 0
 
@@ -23,8 +23,10 @@ BEGIN {
     sees["net"]         = "base/ engine/engine.h"
     sees["server"]      = "base/ schema/schema.h storage/store.h engine/engine.h net/server.h"
     sees["client"]      = "base/"
+    sees["validate"]    = "base/ schema/schema.h schema/caveat.h schema/text_kind.h engine/engine.h " \
+                          "storage/store.h"
     sees["cli"]         = "base/ client/behalf.h schema/schema.h schema/caveat.h schema/text_kind.h " \
-                          "engine/engine.h storage/store.h"
+                          "validate/validation.h validate/schema_file.h"
     sees["bench"]       = "base/ client/behalf.h"
     sees["bench/micro"] = "base/ bench/ client/behalf.h schema/schema.h schema/caveat.h " \
                           "storage/store.h storage/kv_adapter.h storage/store_internal.h " \
@@ -40,7 +42,7 @@ BEGIN {
     users["^xxhash[.]h"]   = "^base/"
     users["^jansson[.]h"]  = "^base/datum_json[.]c$"
     users["^re2/"]         = "^schema/regex_re2[.]cc$"
-    users["^yaml[.]h"]     = "^cli/validation_yaml[.]c$"
+    users["^yaml[.]h"]     = "^validate/validation_yaml[.]c$"
     users_text["^rocksdb/"]   = "storage/kv_rocksdb.c"
     users_text["^msgpack"]    = "net/codec.c and client/*codec*.c"
     users_text["^openssl/"]   = "base/digest.c"
@@ -48,7 +50,7 @@ BEGIN {
     users_text["^xxhash[.]h"] = "base/"
     users_text["^jansson[.]h"] = "base/datum_json.c"
     users_text["^re2/"]       = "schema/regex_re2.cc"
-    users_text["^yaml[.]h"]   = "cli/validation_yaml.c"
+    users_text["^yaml[.]h"]   = "validate/validation_yaml.c"
 }
 
 function floor_of(file) {

@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "base/datum.h"
-#include "cli/validation.h"
+#include "validate/validation.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/lines.h"
 #include "cli/cli.h"
 
 static struct cli cli;
@@ -245,13 +246,13 @@ Test(cli, lines_end_in_both_ways)
     struct slice rest = SLICE_LITERAL("a\r\n\nb");
     struct slice line;
 
-    cr_assert(cli_line_next(&rest, &line));
+    cr_assert(line_next(&rest, &line));
     cr_assert(slice_equal(line, SLICE_LITERAL("a")));
-    cr_assert(cli_line_next(&rest, &line));
+    cr_assert(line_next(&rest, &line));
     cr_assert_eq(line.size, 0);
-    cr_assert(cli_line_next(&rest, &line));
+    cr_assert(line_next(&rest, &line));
     cr_assert(slice_equal(line, SLICE_LITERAL("b")));
-    cr_assert_not(cli_line_next(&rest, &line));
+    cr_assert_not(line_next(&rest, &line));
 }
 
 /* --- printing --- */

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "cli/schema_diff.h"
-#include "cli/schema_file.h"
+#include "validate/schema_file.h"
 
 static struct arena arena;
 static struct error error;

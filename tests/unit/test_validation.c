@@ -4,7 +4,7 @@
 
 #include "base/datum.h"
 #include "base/memory.h"
-#include "cli/validation.h"
+#include "validate/validation.h"
 
 static struct arena arena;
 static struct error error;

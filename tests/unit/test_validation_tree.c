@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <stdarg.h>
 
-#include "cli/validation.h"
+#include "validate/validation.h"
 
 static struct arena arena;
 static struct schema *schema;

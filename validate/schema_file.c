@@ -1,11 +1,11 @@
 /* schema_file.c - `import "path"`, resolved where files are: in the command line. */
-#include "cli/schema_file.h"
+#include "validate/schema_file.h"
 
 #include <stdlib.h>
 
 #include "base/buffer.h"
+#include "base/file.h"
 #include "base/memory.h"
-#include "cli/cli.h"
 #include "schema/schema.h"
 
 #define IMPORT_DEPTH_MAX 64
@@ -128,7 +128,7 @@ load(struct composer *composer, const char *path, struct slice *text)
     enum status status = BEHALF_OK;
 
     buffer_init(&bytes);
-    if (!cli_file_load(path, &bytes, &problem)) {
+    if (!file_load(path, &bytes, &problem)) {
         status = error_set(&composer->error->error, BEHALF_SCHEMA_PARSE_ERROR,
                            "cannot read '%s': %s", path, strerror(problem));
         composer->error->path = path;

@@ -2,7 +2,7 @@
  * its expanded tree and belong to the set that the tree stands for. */
 #include <stdlib.h>
 
-#include "cli/validation.h"
+#include "validate/validation.h"
 
 #define NO_WILDCARD UINT32_MAX
 

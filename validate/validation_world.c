@@ -1,7 +1,7 @@
 /* validation_world.c - one engine over one store in memory: what the server runs, without a
  * server. */
 #include "base/env.h"
-#include "cli/validation.h"
+#include "validate/validation.h"
 #include "storage/store.h"
 
 #define WORLD_GRAPH_BYTES ((size_t)256 * 1024 * 1024)

@@ -1,11 +1,12 @@
 /* validation_run.c - a validation file, step by step: schema, relationships, assertions, expected
  * relations, warnings. A step that fails ends the run: what follows would only repeat it. */
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/lines.h"
 #include "base/memory.h"
-#include "cli/cli.h"
-#include "cli/schema_file.h"
-#include "cli/validation.h"
+#include "validate/schema_file.h"
+#include "validate/validation.h"
 
 #define SCRATCH_MAX ((size_t)1 << 30)
 
@@ -95,14 +96,14 @@ block_indent(struct slice file, const struct validation_scalar *scalar)
     struct slice outer;
     uint32_t number = 0;
 
-    while (cli_line_next(&inner, &line)) {
+    while (line_next(&inner, &line)) {
         struct slice rest = file;
 
         number++;
-        if (cli_trim(line).size == 0)
+        if (line_trim(line).size == 0)
             continue;
         for (uint32_t at = 0; at < scalar->line + number; at++)
-            if (!cli_line_next(&rest, &outer))
+            if (!line_next(&rest, &outer))
                 return 0;
         return outer.size > line.size ? (uint32_t)(outer.size - line.size) : 0;
     }
@@ -226,12 +227,12 @@ parse_relationships(struct run *run, struct loaded *loaded)
     uint32_t number = 0;
     struct slice line;
 
-    while (cli_line_next(&rest, &line)) {
+    while (line_next(&rest, &line)) {
         struct relationship parsed;
         struct error error;
 
         number++;
-        line = cli_trim(line);
+        line = line_trim(line);
         if (is_comment(line))
             continue;
         if (relationship_parse(line, run->arena, &parsed, &error) != BEHALF_OK) {
@@ -307,7 +308,7 @@ load_relationships(struct run *run)
     struct slice line;
     bool good;
 
-    while (cli_line_next(&rest, &line))
+    while (line_next(&rest, &line))
         lines++;
     loaded.updates = memory_new_array(lines + 1, sizeof *loaded.updates);
     loaded.lines = memory_new_array(lines + 1, sizeof *loaded.lines);
@@ -424,7 +425,7 @@ file_column(struct run *run, const struct validation_scalar *scalar, uint32_t co
     size_t at = 0;
 
     for (uint32_t number = 0; number < scalar->line; number++)
-        if (!cli_line_next(&rest, &line))
+        if (!line_next(&rest, &line))
             return scalar->column;
     /* libyaml counts characters, columns are bytes. */
     for (uint32_t left = scalar->column - 1; at < line.size && left > 0; left--)

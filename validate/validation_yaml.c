@@ -4,10 +4,10 @@
 #include <yaml.h>
 
 #include "base/digest.h"
+#include "base/lines.h"
 #include "base/suggest.h"
 #include "base/table.h"
-#include "cli/cli.h"
-#include "cli/validation.h"
+#include "validate/validation.h"
 #include "schema/text_kind.h"
 
 /* A validation file needs three levels, no anchors and no directives; libyaml takes time in the
@@ -411,7 +411,7 @@ has_many_directives(struct slice text)
     struct slice line;
     unsigned count = 0;
 
-    while (cli_line_next(&text, &line) && count <= DIRECTIVES_MAX)
+    while (line_next(&text, &line) && count <= DIRECTIVES_MAX)
         count += line.size > 0 && line.data[0] == '%';
     return count > DIRECTIVES_MAX;
 }

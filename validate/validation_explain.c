@@ -1,5 +1,5 @@
 /* validation_explain.c - an explanation in words: a node a line, what it leads on to below it. */
-#include "cli/validation.h"
+#include "validate/validation.h"
 
 #define INDENT_MAX 60 /* columns; what stands deeper is not moved further */
 

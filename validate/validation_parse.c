@@ -6,8 +6,7 @@
  * Ids may be JSON strings here as everywhere, so no bracket or blank inside of quotes ends
  * anything. */
 #include "base/datum.h"
-#include "cli/cli.h"
-#include "cli/validation.h"
+#include "validate/validation.h"
 
 #define MARK SLICE_LITERAL("[...]")
 

@@ -30,7 +30,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "cli/validation.h"
+#include "validate/validation.h"
 
 enum spot_kind {
     SPOT_OPERATOR,

@@ -3,7 +3,7 @@
  * common; joining two costs the same however much they hold. */
 #include <stdlib.h>
 
-#include "cli/validation.h"
+#include "validate/validation.h"
 
 /* The leaf of a relation, or two sources. */
 struct source {

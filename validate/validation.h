@@ -9,8 +9,8 @@
  * be understood is a failed case, never a passed one.
  * Threads: one, beside the engine's own. Memory: everything lies in the arena given; slices of a
  * validation file that were not escaped in it still are copies. */
-#ifndef BEHALF_CLI_VALIDATION_H
-#define BEHALF_CLI_VALIDATION_H
+#ifndef BEHALF_VALIDATE_VALIDATION_H
+#define BEHALF_VALIDATE_VALIDATION_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -325,13 +325,5 @@ struct validation_block {
 enum status validation_rewrite(struct slice text, const struct validation_file *file,
                                const struct validation_block *blocks, size_t count,
                                struct buffer *out, struct error *error) BEHALF_MUST_USE;
-
-/* --- reports (validation_report.c) ------------------------------------------------------------ */
-
-void validation_print(const struct validation_result *result, bool color);
-void validation_print_total(const struct validation_result *results, size_t count);
-void validation_print_json(const struct validation_result *results, size_t count);
-void validation_junit(const char *command, const struct validation_result *results, size_t count,
-                      struct buffer *out);
 
 #endif

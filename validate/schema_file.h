@@ -4,8 +4,8 @@
  * path, no `..`. A file is put in once, before the first that imports it; files that import each
  * other in a circle are an error. A text without imports stays as it is, byte for byte.
  * Threads: none. Memory: everything lies in the arena. */
-#ifndef BEHALF_CLI_SCHEMA_FILE_H
-#define BEHALF_CLI_SCHEMA_FILE_H
+#ifndef BEHALF_VALIDATE_SCHEMA_FILE_H
+#define BEHALF_VALIDATE_SCHEMA_FILE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* validation_update.c - a validation file with its `validation` block written anew. Lines before
  * and behind the block are copied as they are; comments inside of it are lost with it. */
-#include "cli/cli.h"
-#include "cli/validation.h"
+#include "base/lines.h"
+#include "validate/validation.h"
 
 /* Offset of the beginning of a line (from 1), or of the end of the text. */
 static size_t
@@ -83,7 +83,7 @@ validation_rewrite(struct slice text, const struct validation_file *file,
     buffer_add_text(&made, count > 0 ? "validation:\n" : "validation: {}\n");
     for (size_t index = 0; index < count; index++)
         add_block(&made, &blocks[index]);
-    cli_add_lines_like(text, buffer_slice(&made), out);
+    lines_add_like(text, buffer_slice(&made), out);
     buffer_release(&made);
     buffer_add(out, text.data + to, text.size - to);
     return BEHALF_OK;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/validation.h"
+#include "validate/validation.h"
 
 #define SCRATCH_MAX ((size_t)1 << 30)
 
