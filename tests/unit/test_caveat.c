@@ -520,10 +520,11 @@ static uint32_t
 steps_of(const char *parameters, const char *text, const struct datum *context, enum status *status)
 {
     struct caveat_result result = {.outcome = CAVEAT_UNKNOWN};
+    const struct caveat *caveat = compile(parameters, text);
     struct error error;
 
-    *status = caveat_evaluate(compile(parameters, text), nothing, context, CAVEAT_STEPS_MAX, &arena,
-                              &result, &error);
+    *status = caveat_evaluate(caveat, nothing, context, CAVEAT_STEPS_MAX, &arena, &result, &error);
+    caveat_release(caveat); /* with its patterns */
     return result.steps;
 }
 
