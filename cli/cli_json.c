@@ -111,11 +111,8 @@ put_start(struct printer *printer)
         return;
     }
     buffer_add_byte(printer->out, level.is_map ? '{' : '[');
-    if (printer->count == printer->capacity) {
-        printer->capacity = printer->capacity > 0 ? 2 * printer->capacity : 32;
-        printer->levels =
-            memory_resize(printer->levels, printer->capacity, sizeof *printer->levels);
-    }
+    printer->levels = memory_reserve(printer->levels, printer->count + 1, &printer->capacity,
+                                     sizeof *printer->levels);
     printer->levels[printer->count++] = level;
 }
 

@@ -36,10 +36,8 @@ cli_table_release(struct cli_table *table)
 void
 cli_table_cell(struct cli_table *table, struct slice text)
 {
-    if (table->end_count == table->end_capacity) {
-        table->end_capacity = table->end_capacity > 0 ? 2 * table->end_capacity : 64;
-        table->ends = memory_resize(table->ends, table->end_capacity, sizeof *table->ends);
-    }
+    table->ends = memory_reserve(table->ends, table->end_count + 1, &table->end_capacity,
+                                 sizeof *table->ends);
     buffer_add_slice(&table->cells, text);
     table->ends[table->end_count++] = table->cells.size;
     table->rows = (table->end_count + table->columns - 1) / table->columns;

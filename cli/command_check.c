@@ -251,10 +251,8 @@ bulk_parse(struct cli *cli, const char *path, struct slice text, struct bulk *bu
         result = parse_extras(cli, path, line, &item);
         if (result != CLI_OK)
             return result;
-        if (bulk->count == bulk->capacity) {
-            bulk->capacity = bulk->capacity > 0 ? 2 * bulk->capacity : 256;
-            bulk->items = memory_resize(bulk->items, bulk->capacity, sizeof *bulk->items);
-        }
+        bulk->items =
+            memory_reserve(bulk->items, bulk->count + 1, &bulk->capacity, sizeof *bulk->items);
         bulk->items[bulk->count++] = item;
     }
     return bulk->count > 0 ? CLI_OK : cli_usage(cli, "'%s' has no questions", path);

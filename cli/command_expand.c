@@ -288,10 +288,8 @@ struct nodes {
 static void
 nodes_add(struct nodes *nodes, struct behalf_value node)
 {
-    if (nodes->count == nodes->capacity) {
-        nodes->capacity = nodes->capacity > 0 ? 2 * nodes->capacity : 64;
-        nodes->items = memory_resize(nodes->items, nodes->capacity, sizeof *nodes->items);
-    }
+    nodes->items =
+        memory_reserve(nodes->items, nodes->count + 1, &nodes->capacity, sizeof *nodes->items);
     nodes->items[nodes->count++] = node;
 }
 

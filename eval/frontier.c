@@ -83,13 +83,8 @@ conclude(struct frontier *frontier, enum outcome outcome, enum status status,
 static void
 put_waiting(struct frontier *frontier, const uint64_t *keys, size_t count)
 {
-    size_t size = frontier->waiting_size;
-
-    while (size < frontier->waiting_count + count)
-        size = size == 0 ? FRESH_KEYS : size * 2;
-    if (size != frontier->waiting_size)
-        frontier->waiting = memory_resize(frontier->waiting, size, sizeof *keys);
-    frontier->waiting_size = size;
+    frontier->waiting = memory_reserve(frontier->waiting, frontier->waiting_count + count,
+                                       &frontier->waiting_size, sizeof *keys);
     memcpy(frontier->waiting + frontier->waiting_count, keys, count * sizeof *keys);
     frontier->waiting_count += count;
 }

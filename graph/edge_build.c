@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "graph/edge_set.h"
 #include "graph/limits.h"
-#include "graph/slot_table.h"
 
 /* Takes edges in order and makes blocks of them. */
 struct builder {

@@ -2,7 +2,6 @@
 #include "graph/edge_set.h"
 
 #include "base/memory.h"
-#include "graph/slot_table.h"
 
 /* Directories up to this length are walked: shorter than the jumps of a search. */
 #define GROUPS_WALKED 8

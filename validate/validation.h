@@ -281,7 +281,7 @@ struct validation_result {
     const char *path;
     struct validation_case *cases;
     uint32_t case_count;
-    uint32_t capacity;
+    size_t capacity;
     uint32_t relationship_count; /* loaded */
     uint32_t assertion_count;    /* run */
     uint32_t relation_count;     /* expected relations compared */

@@ -33,10 +33,8 @@ struct validation_case *
 validation_case_add(struct validation_result *result, enum validation_kind kind,
                     enum validation_outcome outcome, struct slice name)
 {
-    if (result->case_count == result->capacity) {
-        result->capacity = result->capacity == 0 ? 64 : result->capacity * 2;
-        result->cases = memory_resize(result->cases, result->capacity, sizeof *result->cases);
-    }
+    result->cases = memory_reserve(result->cases, result->case_count + 1, &result->capacity,
+                                   sizeof *result->cases);
     result->failed_count += outcome == VALIDATION_FAILED;
     result->warning_count += outcome == VALIDATION_WARNED;
     result->cases[result->case_count] = (struct validation_case){

@@ -111,19 +111,15 @@ is_conditional(const struct expand_condition *condition)
 static size_t
 count_nodes(const struct expand_node *root)
 {
-    size_t capacity = 256;
+    size_t capacity = 0;
     size_t count = 1;
-    const struct expand_node **queue = memory_new_array(capacity, sizeof(void *));
+    const struct expand_node **queue = memory_reserve(NULL, count, &capacity, sizeof(void *));
 
     queue[0] = root;
     for (size_t at = 0; at < count; at++) {
         const struct expand_node *node = queue[at];
 
-        if (count + node->child_count > capacity) {
-            while (count + node->child_count > capacity)
-                capacity *= 2;
-            queue = memory_resize(queue, capacity, sizeof(void *));
-        }
+        queue = memory_reserve(queue, count + node->child_count, &capacity, sizeof(void *));
         for (size_t child = 0; child < node->child_count; child++)
             queue[count++] = node->children[child];
     }

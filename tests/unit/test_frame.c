@@ -2,6 +2,7 @@
 #include "net/frame.h"
 
 #include <criterion/criterion.h>
+#include <msgpack.h>
 #include <stdlib.h>
 
 #include "base/buffer.h"
@@ -94,6 +95,37 @@ Test(frame, every_form_at_every_split)
     put_every_length(&value);
     check_every_split(&value);
     buffer_release(&value);
+}
+
+/* What another reader of MessagePack makes of each first byte, followed by nothing but zeros. */
+Test(frame, each_first_byte_means_what_it_means_to_others)
+{
+    char bytes[64] = {0};
+
+    for (unsigned first = 0; first < 256; first++) {
+        bool forbidden =
+            first == 0xC1 || (first >= 0xC7 && first <= 0xC9) || (first >= 0xD4 && first <= 0xD8);
+        struct wire_reader reader = reader_of((struct slice){bytes, sizeof bytes});
+        struct slice value;
+        msgpack_unpacked unpacked;
+        size_t theirs = 0;
+        size_t ours = 0;
+
+        bytes[0] = (char)first;
+        if (forbidden) {
+            cr_assert_eq(scan_whole(bytes, sizeof bytes, &ours), FRAME_FORBIDDEN, "%02X", first);
+            cr_assert_not(reader_skip(&reader, &value), "%02X", first);
+            continue;
+        }
+        msgpack_unpacked_init(&unpacked);
+        cr_assert_eq(msgpack_unpack_next(&unpacked, bytes, sizeof bytes, &theirs),
+                     MSGPACK_UNPACK_SUCCESS, "%02X", first);
+        msgpack_unpacked_destroy(&unpacked);
+        cr_assert_eq(scan_whole(bytes, sizeof bytes, &ours), FRAME_COMPLETE, "%02X", first);
+        cr_assert_eq(ours, theirs, "%02X: %zu and %zu bytes", first, ours, theirs);
+        cr_assert(reader_skip(&reader, &value), "%02X", first);
+        cr_assert_eq(value.size, theirs, "%02X", first);
+    }
 }
 
 Test(frame, stops_at_the_end_of_the_first_value)
