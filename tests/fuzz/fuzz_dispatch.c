@@ -2,7 +2,6 @@
  * Every complete frame must be answered by exactly one well-formed message of at most 4 MiB, whose
  * error, if it is one, has a code and a reason. The store is in memory and begins with a small
  * world; writes go through the real writer. */
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "net/dispatch.h"
 #include "net/frame.h"
 #include "net/lookahead.h"
+#include "net/server.h"
 #include "storage/store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -22,8 +22,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct engine *engine;
 static struct engine_worker *loop_worker;
 static struct engine_worker *pool_worker;
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t written = PTHREAD_COND_INITIALIZER;
 
 static const char schema[] =
     "use expiration\n"
@@ -53,36 +51,6 @@ static const char *const relationships[] = {
 };
 
 static void
-finish(struct engine_write *write)
-{
-    bool *done = write->owner;
-
-    (void)pthread_mutex_lock(&mutex);
-    *done = true;
-    (void)pthread_cond_signal(&written);
-    (void)pthread_mutex_unlock(&mutex);
-}
-
-static enum status
-submit_and_wait(struct engine_write *write)
-{
-    struct error error;
-    bool done = false;
-    enum status status;
-
-    write->done = finish;
-    write->owner = &done;
-    status = engine_write_submit(engine, write, &error);
-    if (status != BEHALF_OK)
-        return status;
-    (void)pthread_mutex_lock(&mutex);
-    while (!done)
-        (void)pthread_cond_wait(&written, &mutex);
-    (void)pthread_mutex_unlock(&mutex);
-    return write->status;
-}
-
-static void
 write_relationships(void)
 {
     struct update updates[BEHALF_COUNT_OF(relationships)];
@@ -98,7 +66,7 @@ write_relationships(void)
         BEHALF_ASSERT(relationship_parse(slice_of(relationships[index]), &arena,
                                          &updates[index].relationship, &error) == BEHALF_OK);
     }
-    BEHALF_ASSERT(submit_and_wait(&write) == BEHALF_OK);
+    BEHALF_ASSERT(engine_write_wait(engine, &write, NULL) == BEHALF_OK);
     arena_release(&arena);
 }
 
@@ -116,7 +84,7 @@ open_world(void)
     loop_worker = engine_worker_new(engine, false);
     pool_worker = engine_worker_new(engine, true);
     write.schema_text = slice_of(schema);
-    BEHALF_ASSERT(submit_and_wait(&write) == BEHALF_OK);
+    BEHALF_ASSERT(engine_write_wait(engine, &write, NULL) == BEHALF_OK);
     write_relationships();
 }
 
@@ -154,7 +122,7 @@ run_write(const struct method_context *context, const struct request *request, s
     if (write.kind == WRITE_SCHEMA)
         dispatch_refuse(request->id,
                         &(struct error){.status = BEHALF_OVERLOADED, .index = ERROR_NO_INDEX}, out);
-    else if (submit_and_wait(&write) == BEHALF_OVERLOADED)
+    else if (engine_write_wait(engine, &write, NULL) == BEHALF_OVERLOADED)
         dispatch_refuse(request->id,
                         &(struct error){.status = BEHALF_OVERLOADED, .index = ERROR_NO_INDEX}, out);
     else
@@ -164,11 +132,13 @@ run_write(const struct method_context *context, const struct request *request, s
 static bool
 run_frame(struct slice frame, struct arena *arena, struct buffer *out)
 {
+    static const struct server_memory memory = {.limit = 512, .graph = 256, .rest = 256};
     struct method_context context = {
         .engine = engine,
         .worker = loop_worker,
         .arena = arena,
         .arrived_ns = env_monotonic_ns(env_system()),
+        .memory = &memory,
     };
     struct slice window[] = {frame, frame};
     struct request request;
