@@ -189,13 +189,19 @@ cost_of_chain_ns(unsigned steps)
     return (after.tv_sec - before.tv_sec) * INT64_C(1000000000) + after.tv_nsec - before.tv_nsec;
 }
 
-/* Ten times as many steps cost ten times as much; a walk of each path to each step, a hundred. */
+/* Ten times as many steps cost ten times as much; a walk of each path to each step, a hundred. What
+ * else runs may slow down a try, but not all. */
 Test(check, a_lookup_through_a_long_chain_of_permissions_costs_what_the_chain_is_long,
      .timeout = 120)
 {
     int64_t part = cost_of_chain_ns(6000);
     int64_t whole = cost_of_chain_ns(60000);
 
+    for (unsigned tried = 0; tried < 5 && whole >= 40 * part; tried++) {
+        int64_t again = cost_of_chain_ns(60000);
+
+        whole = again < whole ? again : whole;
+    }
     cr_assert_lt(whole, 40 * part, "%" PRId64 " ns and %" PRId64 " ns", part, whole);
 }
 

@@ -253,16 +253,23 @@ chain_cost(const char *prefix, unsigned length)
     return least;
 }
 
+/* Eight times as long: 8 times the cost, with room for the processor's caches, where a walk over the
+ * whole path at each group takes 64 times. What else runs may slow down any try, but not all. */
 Test(expand, a_long_chain_costs_as_much_a_group_as_a_short_one)
 {
-    int64_t small;
-    int64_t large;
+    int64_t small = INT64_MAX;
+    int64_t large = INT64_MAX;
 
     GIVEN(GROUPS, (const char *)NULL);
     put_chain("s", SHORT_CHAIN);
     put_chain("l", LONG_CHAIN);
-    small = chain_cost("s", SHORT_CHAIN);
-    large = chain_cost("l", LONG_CHAIN);
-    cr_expect_lt(large, small * 8 * 3, "%ld ns for %u groups, %ld ns for %u", small, SHORT_CHAIN,
+    for (unsigned tried = 0; tried < 20 && (tried == 0 || large / 32 >= small); tried++) {
+        int64_t of_short = chain_cost("s", SHORT_CHAIN);
+        int64_t of_long = chain_cost("l", LONG_CHAIN);
+
+        small = of_short < small ? of_short : small;
+        large = of_long < large ? of_long : large;
+    }
+    cr_expect_lt(large / 32, small, "%ld ns for %u groups, %ld ns for %u", small, SHORT_CHAIN,
                  large, LONG_CHAIN);
 }
