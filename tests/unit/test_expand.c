@@ -253,8 +253,8 @@ chain_cost(const char *prefix, unsigned length)
     return least;
 }
 
-/* Eight times as long: 8 times the cost, with room for the processor's caches, where a walk over the
- * whole path at each group takes 64 times. What else runs may slow down any try, but not all. */
+/* Eight times as long: 8 times the cost, with room for the processor's caches, where a walk over
+ * the whole path at each group takes 64 times. What else runs may slow down a try, but not all. */
 Test(expand, a_long_chain_costs_as_much_a_group_as_a_short_one)
 {
     int64_t small = INT64_MAX;
