@@ -310,8 +310,8 @@ mutants: ## breaks the code on purpose and counts what the tests notice
 # ---- Checking ----------------------------------------------------------------------------------
 
 .PHONY: check lint format format-check headers floors tidy cppcheck clang-tidy docs-check
-check: ## what a commit must pass; about 25 minutes on two cores
-	@echo 'check: about 25 minutes on two cores'
+check: ## what a commit must pass; about 40 minutes on two cores
+	@echo 'check: about 40 minutes on two cores'
 	@tools/install-deps.sh check
 	@$(MAKE) format-check floors docs-check
 	@$(MAKE) $(PARALLEL) headers lint
