@@ -90,6 +90,9 @@ void datum_encode(const struct datum *datum, struct buffer *out);
 enum status datum_decode(struct slice bytes, struct arena *arena, const struct datum **datum,
                          struct error *error) BEHALF_MUST_USE;
 
+/* The canonical JSON of canonical bytes that datum_encode made. */
+void datum_print_encoded(struct slice bytes, struct buffer *out);
+
 /* A map's canonical bytes read in place: each field's key, and where its value's bytes lie. */
 struct datum_cursor {
     struct slice rest;

@@ -339,6 +339,19 @@ datum_print_json(const struct datum *datum, struct buffer *out)
 }
 
 void
+datum_print_encoded(struct slice bytes, struct buffer *out)
+{
+    const struct datum *datum = NULL;
+    struct arena arena;
+    struct error error;
+
+    arena_init(&arena, SIZE_MAX / 2);
+    BEHALF_ASSERT(datum_decode(bytes, &arena, &datum, &error) == BEHALF_OK);
+    datum_print_json(datum, out);
+    arena_release(&arena);
+}
+
+void
 datum_print_json_start(const struct datum *datum, size_t size, struct buffer *out)
 {
     print_at(datum, 0, out->size + size, out);

@@ -1,12 +1,14 @@
 /* relationship.c - the text form of objects and relationships.
  * One pass of a hand-written reader over the text; no recursion. The only search is for the end of
  * a caveat's context: the text form defines it as the last `}]` that leaves nothing behind it but
- * an expiration, so it is found from the end and then proven to be one balanced object. */
+ * an expiration, so it is found from the end and then read as one JSON object. */
 #include "base/relationship.h"
 
+#include "base/datum.h"
 #include "base/utf8.h"
 
 #define TIME_TEXT_SIZE_MAX 64
+#define CONTEXT_ARENA ((size_t)4 * 1024 * 1024) /* to take one context apart */
 
 struct text_reader {
     struct slice text;
@@ -468,37 +470,6 @@ read_resource(struct text_reader *reader, struct object *object)
     return read_relation(reader, &object->relation);
 }
 
-/* Whether `text` is one object, `{` to its own `}`, by the nesting of braces, brackets and strings.
- * What stands inside is judged where the context is evaluated. */
-static bool
-is_balanced_object(struct slice text)
-{
-    size_t depth = 0;
-    bool in_string = false;
-
-    for (size_t index = 0; index < text.size; index++) {
-        char byte = text.data[index];
-
-        if (byte == '\n')
-            return false;
-        if (in_string) {
-            if (byte == '\\')
-                index++;
-            else if (byte == '"')
-                in_string = false;
-        } else if (byte == '"') {
-            in_string = true;
-        } else if (byte == '{' || byte == '[') {
-            depth++;
-        } else if (byte == '}' || byte == ']') {
-            depth--;
-            if (depth == 0)
-                return byte == '}' && index + 1 == text.size;
-        }
-    }
-    return false;
-}
-
 /* Where the context that begins at the cursor ends, or `at` itself when there is no end: before the
  * `]` that is last in the text, or last before a closing expiration bracket. */
 static size_t
@@ -523,22 +494,65 @@ find_context_end(const struct text_reader *reader)
     return data[at - 1] == ']' && data[at - 2] == '}' ? at - 1 : reader->at;
 }
 
+static enum status
+no_object(struct text_reader *reader)
+{
+    error_set(reader->error, BEHALF_MALFORMED_REQUEST,
+              "the context of the caveat is not one JSON object on one line with something in it");
+    error_hint(reader->error, "leave an empty context out: [name]");
+    return fail_at(reader, BEHALF_MALFORMED_REQUEST, reader->at, reader->text.size);
+}
+
+static enum status
+encode_context(struct text_reader *reader, struct slice text, struct slice *context)
+{
+    const struct datum *datum = NULL;
+    struct arena scratch;
+    struct buffer bytes;
+    struct error error;
+    enum status status;
+
+    arena_init(&scratch, CONTEXT_ARENA);
+    buffer_init(&bytes);
+    status = datum_parse_json(text, &scratch, &datum, &error);
+    if (status != BEHALF_OK) {
+        error_set(reader->error, status, "in the context of the caveat: %s", error.message);
+        status = fail_at(reader, status, reader->at + (error.column > 0 ? error.column - 1 : 0),
+                         text.size);
+    } else if (datum->kind != DATUM_MAP || datum->as.map.count == 0) {
+        status = no_object(reader);
+    } else {
+        datum_encode(datum, &bytes);
+        *context = arena_copy(reader->arena, buffer_slice(&bytes));
+        if (context->data == NULL)
+            status = error_set(reader->error, BEHALF_BUDGET_EXHAUSTED,
+                               "no memory left for the context of the caveat");
+    }
+    buffer_release(&bytes);
+    arena_release(&scratch);
+    return status;
+}
+
 /* `:` and a JSON object; the cursor is on the `{`, and stops on the `]`. */
 static enum status
 read_context(struct text_reader *reader, struct slice *context)
 {
     size_t end = find_context_end(reader);
+    struct slice text = {reader->text.data + reader->at, end - reader->at};
+    enum status status;
 
-    *context = (struct slice){reader->text.data + reader->at, end - reader->at};
-    if (context->size < 3 || !is_balanced_object(*context)) {
-        error_set(
-            reader->error, BEHALF_MALFORMED_REQUEST,
-            "the context of the caveat is not one JSON object on one line with something in it");
-        error_hint(reader->error, "leave an empty context out: [name]");
-        return fail_at(reader, BEHALF_MALFORMED_REQUEST, reader->at, reader->text.size);
+    if (text.size == 0 || memchr(text.data, '\n', text.size) != NULL)
+        return no_object(reader);
+    if (text.size > CONTEXT_TEXT_SIZE_MAX) {
+        error_set(reader->error, BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE,
+                  "the context has %zu bytes; at most %zu are allowed", text.size,
+                  CONTEXT_TEXT_SIZE_MAX);
+        return fail_at(reader, BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE, reader->at, text.size);
     }
-    reader->at = end;
-    return BEHALF_OK;
+    status = encode_context(reader, text, context);
+    if (status == BEHALF_OK)
+        reader->at = end;
+    return status;
 }
 
 /* The cursor is behind `[expiration:`, and stops on the `]`. */
@@ -748,9 +762,9 @@ relationship_print(const struct relationship *relationship, struct buffer *out)
     if (relationship->caveat.size > 0) {
         buffer_add_byte(out, '[');
         caveat_name_print(relationship->caveat, out);
-        if (relationship->context.size > 2) { /* `{}` is written as no context */
+        if (relationship->context.size > 0) {
             buffer_add_byte(out, ':');
-            buffer_add_slice(out, relationship->context);
+            datum_print_encoded(relationship->context, out);
         }
         buffer_add_byte(out, ']');
     }

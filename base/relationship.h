@@ -3,18 +3,19 @@
  *   document:readme#viewer@user:ann
  *   document:readme#viewer@group:eng#member
  *   document:readme#viewer@user:*
- *   tool:"files/read
- * file.txt"#caller@user:"ann@example.org"[during:{"hours":"day"}][expiration:2027-01-01T00:00:00Z]
+ *   tool:"read file"#caller@user:"ann@example.org"[during:{"hours":"day"}]
+ *   document:readme#viewer@user:ann[expiration:2027-01-01T00:00:00Z]
  *
  * Always true: an id is 1 to 1,024 bytes of UTF-8 without control characters and is not "*"; ids
  * are compared byte for byte. In text an id of the plain alphabet (letters, digits, / _ | - = +)
  * stands as it is, any other as a JSON string; the name of a caveat stands as it is where a type
  * could be called so, and in quotes where not (both are read for each); printing quotes only where
- * it must, and parse(print(x)) = x. `#...` behind a subject means no subject relation and is never
- * printed.
- * Memory: parsed slices point into the text, or into the arena where an escape had to be undone.
+ * it must, and parse(print(x)) = x. A context is JSON in text alone, read into canonical bytes and
+ * printed from them. `#...` after a subject means no subject relation and is never printed.
+ * Memory: parsed slices point into the text, or into the arena: contexts, and ids with escapes.
  * Threads: none; pure functions. Errors: MALFORMED_REQUEST (does not parse), INVALID_OBJECT_ID,
- * WILDCARD_NOT_ALLOWED, each with the column in `error->column` and the offending text. */
+ * WILDCARD_NOT_ALLOWED, MAX_RELATIONSHIP_CONTEXT_SIZE, each with the column in `error->column` and
+ * the offending text; BUDGET_EXHAUSTED where the arena is full. */
 #ifndef BEHALF_BASE_RELATIONSHIP_H
 #define BEHALF_BASE_RELATIONSHIP_H
 
@@ -30,6 +31,7 @@
 #define TYPE_NAME_SIZE_MAX 128
 #define RELATION_NAME_SIZE_MAX 64
 #define CAVEAT_NAME_SIZE_MAX 128
+#define CONTEXT_TEXT_SIZE_MAX ((size_t)64 * 1024) /* of a context as JSON */
 
 struct object {
     struct slice type;
@@ -42,7 +44,7 @@ struct relationship {
     struct object resource; /* its `relation` is the relation of the relationship */
     struct object subject;
     struct slice caveat;  /* name; empty when there is none */
-    struct slice context; /* JSON object as written, braces included; empty when there is none */
+    struct slice context; /* a map's canonical bytes (base/datum.h); empty when there is none */
     int64_t expires_at;   /* nanoseconds since 1970 UTC; 0 when there is none */
 };
 

@@ -197,7 +197,7 @@ struct explanation {
     struct object object; /* MEMBER, IDENTITY, DELEGATION; UNION and ALL of an arrow: type and id */
     struct slice relation;            /* the member; of an arrow the relation it walks */
     struct relationship relationship; /* RELATIONSHIP, ABSENT; with its caveat and expiration */
-    struct slice context;             /* of a caveat: the values of its parameters, as JSON */
+    struct slice context;             /* of a caveat: its parameters' values, canonical bytes */
     struct slice residual;            /* of an undecided caveat: what is left of it, as CEL */
     struct missing_context missing;
     struct slice message; /* of an error, and of what a reader would not guess */
@@ -221,7 +221,7 @@ enum expand_op {
 /* What a stored relationship holds under; nothing of it is evaluated. */
 struct expand_condition {
     struct slice caveat;  /* name; empty = none */
-    struct slice context; /* JSON; empty = none */
+    struct slice context; /* canonical bytes (base/datum.h); empty = none */
     int64_t expires_at;   /* 0 = never */
 };
 

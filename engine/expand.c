@@ -309,9 +309,6 @@ describe(struct tree_builder *builder, const struct edge_traits *traits,
          struct expand_condition *condition, struct error *error)
 {
     const struct binding *binding = builder->snapshot->binding;
-    const struct datum *context;
-    struct buffer text;
-    enum status status;
 
     condition->expires_at = traits->expires_at;
     if (traits->expires_at != 0 && traits->expires_at < builder->earliest)
@@ -325,13 +322,7 @@ describe(struct tree_builder *builder, const struct edge_traits *traits,
         return budget_memory_spent(error);
     if (traits->context.size == 0)
         return BEHALF_OK;
-    status = datum_decode(traits->context, builder->snapshot->scratch, &context, error);
-    if (status != BEHALF_OK)
-        return status;
-    buffer_init(&text);
-    datum_print_json(context, &text);
-    condition->context = arena_copy(builder->arena, buffer_slice(&text));
-    buffer_release(&text);
+    condition->context = arena_copy(builder->arena, traits->context);
     return condition->context.data != NULL ? BEHALF_OK : budget_memory_spent(error);
 }
 

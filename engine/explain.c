@@ -98,23 +98,23 @@ may_print(const struct trace_builder *builder)
 }
 
 static enum status
-print_context(struct trace_builder *builder, const struct datum *context, struct slice *text,
-              struct error *error)
+keep_context(struct trace_builder *builder, const struct datum *context, struct slice *kept,
+             struct error *error)
 {
     struct buffer out;
 
     if (!may_print(builder))
         return BEHALF_OK;
     buffer_init(&out);
-    datum_print_json(context, &out);
+    datum_encode(context, &out);
     condition_note_steps(&builder->snapshot->budget, (uint32_t)out.size / BYTES_PER_STEP);
-    return keep_text(builder, &out, text, error);
+    return keep_text(builder, &out, kept, error);
 }
 
 /* The values that the parameters of a caveat had: the stored ones over those of the request. */
 static enum status
-print_values(struct trace_builder *builder, const struct caveat *caveat, const struct datum *stored,
-             struct slice *text, struct error *error)
+keep_values(struct trace_builder *builder, const struct caveat *caveat, const struct datum *stored,
+            struct slice *kept, struct error *error)
 {
     const struct datum *request = builder->search->scopes[0].eval->scope.context;
     struct datum_field fields[CAVEAT_PARAMETERS_MAX];
@@ -134,7 +134,7 @@ print_values(struct trace_builder *builder, const struct caveat *caveat, const s
         return BEHALF_OK;
     if (!datum_sort_fields(fields, values.as.map.count, &twice))
         BEHALF_UNREACHABLE();
-    return print_context(builder, &values, text, error);
+    return keep_context(builder, &values, kept, error);
 }
 
 static enum status
@@ -175,9 +175,9 @@ describe_caveat(struct trace_builder *builder, const struct claim *claim, struct
     if (stored.size > 0)
         status = datum_decode(stored, builder->arena, &context, error);
     if (status == BEHALF_OK && context != NULL)
-        status = print_context(builder, context, &node->relationship.context, error);
+        status = keep_context(builder, context, &node->relationship.context, error);
     if (status == BEHALF_OK)
-        status = print_values(builder, caveat->compiled, context, &node->context, error);
+        status = keep_values(builder, caveat->compiled, context, &node->context, error);
     if (status != BEHALF_OK || outcome_of(&claim->condition) != OUTCOME_OPEN)
         return status;
     if (claim->condition.doubt->fault == NULL)

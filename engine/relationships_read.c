@@ -3,7 +3,6 @@
  * as that revision can be read, so the next page begins exactly there, or behind it when it has
  * expired by then: each page has a time of its own. */
 #include "base/bytes.h"
-#include "base/datum.h"
 #include "engine/filter.h"
 #include "engine/page_room.h"
 #include "engine/request.h"
@@ -14,7 +13,6 @@
 struct namer {
     struct snapshot *snapshot;
     struct arena *arena;
-    struct arena reading; /* of one context */
     struct {
         uint16_t label;
         struct slice name;
@@ -134,27 +132,6 @@ name_subject(struct namer *namer, const struct edge_key *key, struct object *obj
     return status;
 }
 
-/* The stored bytes as JSON, keys sorted. */
-static enum status
-name_context(struct namer *namer, struct slice bytes, struct slice *context, struct error *error)
-{
-    const struct datum *datum = NULL;
-    struct buffer text;
-    enum status status;
-
-    arena_reset(&namer->reading, LIMIT_CHECK_SCRATCH);
-    status = datum_decode(bytes, &namer->reading, &datum, error);
-    if (status != BEHALF_OK)
-        return status;
-    buffer_init(&text);
-    datum_print_json(datum, &text);
-    *context = arena_copy(namer->arena, buffer_slice(&text));
-    buffer_release(&text);
-    return context->data != NULL
-               ? BEHALF_OK
-               : error_set(error, BEHALF_BUDGET_EXHAUSTED, "the page needs too much memory");
-}
-
 static enum status
 name_condition(struct namer *namer, const struct edge *edge, struct relationship *relationship,
                struct error *error)
@@ -167,9 +144,12 @@ name_condition(struct namer *namer, const struct edge *edge, struct relationship
     status = name_label(namer, LABEL_CAVEAT, edge->caveat, &namer->caveat.label,
                         &namer->caveat.name, error);
     relationship->caveat = namer->caveat.name;
-    if (status == BEHALF_OK && edge->context.size > 0)
-        status = name_context(namer, edge->context, &relationship->context, error);
-    return status;
+    if (status != BEHALF_OK || edge->context.size == 0)
+        return status;
+    relationship->context = arena_copy(namer->arena, edge->context);
+    return relationship->context.data != NULL
+               ? BEHALF_OK
+               : error_set(error, BEHALF_BUDGET_EXHAUSTED, "the page needs too much memory");
 }
 
 static enum status
@@ -278,9 +258,7 @@ page_read(struct snapshot *snapshot, const struct relationship_filter *filter,
     if (status != BEHALF_OK)
         return status;
     filter_scan_pay(scan, &snapshot->budget);
-    arena_init(&namer.reading, LIMIT_CHECK_SCRATCH);
     status = page_fill(page, &namer, scan, error);
-    arena_release(&namer.reading);
     filter_scan_close(scan);
     return status;
 }

@@ -15,8 +15,7 @@ struct resolved_update {
     uint16_t subject_type;
     uint16_t subject_relation;
     uint16_t caveat;
-    struct slice context; /* canonical bytes */
-    uint32_t same_hash;   /* the earlier update with the same hash; TABLE_NONE = none */
+    uint32_t same_hash; /* the earlier update with the same hash; TABLE_NONE = none */
 };
 
 /* --- judging one update --- */
@@ -160,34 +159,21 @@ may_be_deleted(const struct binding *binding, const struct edge_kind *kind)
     return false;
 }
 
-/* The stored form of a context is canonical, so that equal relationships have equal bytes; an empty
- * one is none at all. */
 static enum status
-encode_context(struct write_group *group, const struct caveat *caveat, struct slice json,
-               struct slice *context, struct error *error)
+check_context(const struct caveat *caveat, struct slice bytes, struct error *error)
 {
     const struct datum *datum = NULL;
     struct arena scratch;
-    struct buffer bytes;
     enum status status;
 
+    if (bytes.size > ENGINE_CONTEXT_SIZE_MAX)
+        return error_set(error, BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE,
+                         "the context takes %zu bytes in storage; at most %d are allowed",
+                         bytes.size, ENGINE_CONTEXT_SIZE_MAX);
     arena_init(&scratch, CONTEXT_ARENA);
-    buffer_init(&bytes);
-    status = datum_parse_json(json, &scratch, &datum, error);
+    status = datum_decode(bytes, &scratch, &datum, error);
     if (status == BEHALF_OK)
         status = caveat_check_context(caveat, datum, &scratch, error);
-    if (status == BEHALF_OK && datum->as.map.count > 0)
-        datum_encode(datum, &bytes);
-    if (bytes.size > ENGINE_CONTEXT_SIZE_MAX)
-        status = error_set(error, BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE,
-                           "the context takes %zu bytes in storage; at most %d are allowed",
-                           bytes.size, ENGINE_CONTEXT_SIZE_MAX);
-    if (status == BEHALF_OK) {
-        *context = arena_copy(&group->arena, buffer_slice(&bytes));
-        if (bytes.size > 0 && context->data == NULL)
-            status = error_set(error, BEHALF_BUDGET_EXHAUSTED, "no memory left for the write");
-    }
-    buffer_release(&bytes);
     arena_release(&scratch);
     return status;
 }
@@ -208,9 +194,8 @@ check_update(struct write_group *group, const struct update *update,
                                     : !binding_allows(binding, &kind))
         return refuse_variant(schema, &schema->members[kind.relation], relationship, error);
     if (update->op != UPDATE_DELETE && relationship->context.size > 0)
-        status =
-            encode_context(group, schema->caveats[binding_caveat(binding, kind.caveat)].compiled,
-                           relationship->context, &resolved->context, error);
+        status = check_context(schema->caveats[binding_caveat(binding, kind.caveat)].compiled,
+                               relationship->context, error);
     resolved->resource_type = binding->type_labels[schema->members[kind.relation].type];
     resolved->relation = binding->member_labels[kind.relation];
     resolved->subject_type = binding->type_labels[kind.subject_type];
@@ -333,7 +318,7 @@ apply_put(const struct write_group *group, struct store_transaction *transaction
     struct edge edge = {
         .expires_at = update->relationship.expires_at,
         .caveat = resolved->caveat,
-        .context = resolved->context,
+        .context = update->relationship.context,
     };
     struct store_previous previous;
     enum status status =

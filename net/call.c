@@ -39,8 +39,8 @@ call_new(struct connection *connection, const struct request *request, struct sl
     call->request = *request;
     call->request.arguments = moved(request->arguments, frame, call->frame);
     call->request.call = moved(request->call, frame, call->frame);
-    if (request->method->class == METHOD_WRITE) /* which counts among the bytes of calls */
-        arena_init(&call->arena, LIMIT_CHECK_ARENA);
+    if (request->method->class == METHOD_WRITE && frame.size <= LIMIT_INLINE_FRAME)
+        arena_init(&call->arena, LIMIT_CHECK_ARENA); /* counted among the bytes of calls */
     else
         arena_init_request(&call->arena, request->method->class == METHOD_LOOKUP
                                              ? LIMIT_LOOKUP_ARENA
@@ -238,13 +238,11 @@ give_back_write(struct engine_write *write)
 
 /* On a thread of the pool: a schema is compiled before the writer sees it. */
 static void
-prepare_write(struct engine_job *job, struct engine_worker *worker)
+hand_over(struct call *call)
 {
-    struct call *call = (struct call *)(void *)((char *)job - offsetof(struct call, job));
     struct engine_write *write = &call->write;
 
-    (void)worker;
-    if (engine_write_prepare(write) == BEHALF_OK) {
+    if (write->kind != WRITE_SCHEMA || engine_write_prepare(write) == BEHALF_OK) {
         enum status status = engine_write_submit(call->loop->engine, write, &write->error);
 
         if (status == BEHALF_OK)
@@ -255,16 +253,62 @@ prepare_write(struct engine_job *job, struct engine_worker *worker)
     loop_send(call->loop, &call->message);
 }
 
-static enum status
-submit_write(struct call *call, struct error *error)
+static void
+compile_on_pool(struct engine_job *job, struct engine_worker *worker)
 {
-    if (call->write.kind != WRITE_SCHEMA)
-        return engine_write_submit(call->loop->engine, &call->write, error);
-    call->job.run = prepare_write;
-    call->job.expire = expire_on_pool;
-    call->job.queued.flow = &call->connection->flows[ENGINE_CLASS_LOOKUP];
-    call->job.queued.deadline_ns = call->write.queued.deadline_ns;
+    (void)worker;
+    hand_over((struct call *)(void *)((char *)job - offsetof(struct call, job)));
+}
+
+static void
+decode_on_pool(struct engine_job *job, struct engine_worker *worker)
+{
+    struct call *call = (struct call *)(void *)((char *)job - offsetof(struct call, job));
+    struct method_context context = call_context(call, worker);
+
+    if (dispatch_prepare(&context, &call->request, &call->write, &call->reply)) {
+        hand_over(call);
+        return;
+    }
+    call->is_write = false; /* its reply is the refusal */
+    loop_send(call->loop, &call->message);
+}
+
+static enum status
+prepare_on_pool(struct call *call, void (*run)(struct engine_job *, struct engine_worker *),
+                struct error *error)
+{
+    struct engine_queued queued = {
+        .flow = &call->connection->flows[ENGINE_CLASS_LOOKUP],
+        .deadline_ns = call->write.queued.deadline_ns,
+    };
+
+    call->job = (struct engine_job){queued, run, expire_on_pool};
     return engine_submit(call->loop->engine, ENGINE_CLASS_LOOKUP, &call->job, error);
+}
+
+/* False: the refusal is in `out`. */
+static bool
+start_write(struct call *call, struct slice frame, struct buffer *out)
+{
+    struct method_context context = call_context(call, call->loop->worker);
+    enum status status;
+    struct error error;
+
+    if (frame.size > LIMIT_INLINE_FRAME) {
+        status = prepare_on_pool(call, decode_on_pool, &error);
+    } else {
+        if (!dispatch_prepare(&context, &call->request, &call->write, out))
+            return false;
+        /* Chunks double: at most half of what the arena took is not used. */
+        count_bytes(call, 2 * call->arena.used_bytes);
+        status = call->write.kind == WRITE_SCHEMA
+                     ? prepare_on_pool(call, compile_on_pool, &error)
+                     : engine_write_submit(call->loop->engine, &call->write, &error);
+    }
+    if (status != BEHALF_OK)
+        dispatch_refuse(call->request.id, &error, out);
+    return status == BEHALF_OK;
 }
 
 void
@@ -276,7 +320,6 @@ call_write(struct connection *connection, const struct request *request, struct 
         .deadline_ns =
             method_deadline_ns(request->method, request->arguments, connection->arrived_ns),
     };
-    struct method_context context;
     struct call *call;
     struct error error;
 
@@ -288,20 +331,11 @@ call_write(struct connection *connection, const struct request *request, struct 
     }
     call = call_new(connection, request, frame);
     call->write.queued = queued;
-    context = call_context(call, call->loop->worker);
     call->is_write = true;
     call->write.done = give_back_write;
     call->write.owner = call;
-    if (!dispatch_prepare(&context, &call->request, &call->write, out)) {
+    if (!start_write(call, frame, out))
         call_free(call);
-        return;
-    }
-    /* Chunks double: at most half of what the arena took is not used. */
-    count_bytes(call, 2 * call->arena.used_bytes);
-    if (submit_write(call, &error) != BEHALF_OK) {
-        dispatch_refuse(request->id, &error, out);
-        call_free(call);
-    }
 }
 
 void

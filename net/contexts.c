@@ -219,18 +219,18 @@ decode_context(struct decoder *decoder, void *into)
 }
 
 static enum status
-keep_json(struct decoder *decoder, const struct datum *datum, struct slice *context)
+keep_encoded(struct decoder *decoder, const struct datum *datum, struct slice *context)
 {
-    struct buffer json;
+    struct buffer bytes;
 
-    buffer_init(&json);
-    datum_print_json(datum, &json);
-    *context = arena_copy(decoder->arena, buffer_slice(&json));
-    buffer_release(&json);
+    buffer_init(&bytes);
+    datum_encode(datum, &bytes);
+    *context = arena_copy(decoder->arena, buffer_slice(&bytes));
+    buffer_release(&bytes);
     return context->data == NULL ? no_memory(decoder) : BEHALF_OK;
 }
 
-/* The data is needed for its text alone: it is many times larger and lies in an arena of its own.
+/* The data is needed for its bytes alone: it is many times larger and lies in an arena of its own.
  */
 enum status
 decode_stored_context(struct decoder *decoder, void *into)
@@ -245,7 +245,7 @@ decode_stored_context(struct decoder *decoder, void *into)
     status = decode_whole(decoder, BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE, &datum);
     decoder->arena = request;
     if (status == BEHALF_OK && datum != NULL && datum->as.map.count > 0)
-        status = keep_json(decoder, datum, into);
+        status = keep_encoded(decoder, datum, into);
     arena_release(&scratch);
     return status;
 }

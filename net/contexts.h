@@ -14,8 +14,8 @@
 /* const struct datum *: a map of at most LIMIT_CONTEXT bytes. */
 field_decode decode_context;
 
-/* struct slice: the same as canonical JSON; an empty map is no context. What may be stored of it is
- * the engine's to say, and less. */
+/* struct slice: the same as canonical bytes; an empty map is no context. What may be stored of it
+ * is the engine's to say, and less. */
 field_decode decode_stored_context;
 
 void context_put(struct buffer *out, const struct datum *datum);

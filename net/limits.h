@@ -27,7 +27,7 @@
 #define LIMIT_PAGE ENGINE_PAGE_MAX
 #define LIMIT_DELETE ENGINE_DELETE_MAX
 #define LIMIT_TOKEN ENGINE_TOKEN_SIZE
-#define LIMIT_CONTEXT ((size_t)64 * 1024) /* MessagePack bytes of a context, or its JSON text */
+#define LIMIT_CONTEXT CONTEXT_TEXT_SIZE_MAX /* MessagePack bytes of a context, or its JSON text */
 #define LIMIT_STORED_CONTEXT ENGINE_CONTEXT_SIZE_MAX
 #define LIMIT_METADATA ((size_t)4 * 1024) /* MessagePack bytes of `metadata` */
 #define LIMIT_IDEMPOTENCY_KEY ((size_t)128)
@@ -40,7 +40,8 @@
 #define LIMIT_CHECK_ARENA ((size_t)16 * 1024 * 1024)
 #define LIMIT_LOOKUP_ARENA ((size_t)64 * 1024 * 1024)
 
-/* A bulk check larger than this goes to the pool at once: a loop thread has others to serve. */
+/* A bulk check or a write larger than this is decoded on the pool: a loop thread has others to
+ * serve. */
 #define LIMIT_INLINE_FRAME ((size_t)16 * 1024)
 
 /* Of one connection, before the others have their turn. */
@@ -48,7 +49,7 @@
 #define LIMIT_WINDOWS_PER_TURN 2
 #define LIMIT_CALLS_IN_FLIGHT 256 /* of one connection; above, its bytes stay in the kernel */
 #define LIMIT_CALL_BYTES                                                                           \
-    ((size_t)4 * 1024 * 1024) /* the same, of their frames and decoded writes */
+    ((size_t)4 * 1024 * 1024) /* the same, of their frames and small decoded writes */
 #define LIMIT_OUTPUT_PAUSE ((size_t)1024 * 1024)
 #define LIMIT_OUTPUT_RESUME ((size_t)512 * 1024)
 #define LIMIT_OUTPUT_HARD ((size_t)8 * 1024 * 1024)

@@ -141,14 +141,14 @@ result_put_item(struct buffer *out, const struct check_item *item, struct arena 
 /* --- relationships and their conditions --- */
 
 enum status
-result_put_context(struct buffer *out, struct slice json, struct error *error)
+result_put_context(struct buffer *out, struct slice bytes, struct error *error)
 {
     const struct datum *context = NULL;
     struct arena arena;
     enum status status;
 
     arena_init(&arena, LIMIT_CHECK_ARENA);
-    status = datum_parse_json(json, &arena, &context, error);
+    status = datum_decode(bytes, &arena, &context, error);
     if (status == BEHALF_OK)
         context_put(out, context);
     arena_release(&arena);

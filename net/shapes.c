@@ -520,14 +520,7 @@ decode_relationship(struct decoder *decoder, void *into)
         return decoder_mismatch(decoder, &value, "a relationship (a string or a map)");
     decoder->reader = peek;
     status = relationship_parse(value.bytes, decoder->arena, relationship, decoder->error);
-    if (status != BEHALF_OK)
-        return decoder_name(decoder, status);
-    /* The writer will read it, for everybody. */
-    if (relationship->context.size > LIMIT_CONTEXT)
-        return decoder_refuse(decoder, BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE,
-                              "the context has %zu bytes; at most %zu are allowed",
-                              relationship->context.size, LIMIT_CONTEXT);
-    return BEHALF_OK;
+    return status == BEHALF_OK ? BEHALF_OK : decoder_name(decoder, status);
 }
 
 static enum status

@@ -1,6 +1,8 @@
 /* validation_explain.c - an explanation in words: a node a line, what it leads on to below it. */
 #include "validate/validation.h"
 
+#include "base/datum.h"
+
 #define INDENT_MAX 60 /* columns; what stands deeper is not moved further */
 
 const char *
@@ -86,7 +88,7 @@ print_node(const struct explanation *node, struct buffer *out)
     }
     if (node->context.size > 0) {
         buffer_add_text(out, "  with ");
-        buffer_add_slice(out, node->context);
+        datum_print_encoded(node->context, out);
     }
     if (node->residual.size > 0) {
         buffer_add_text(out, node->context.size > 0 ? ", left: " : "  left: ");

@@ -392,6 +392,36 @@ def update_limits(client, server):
 
 
 @case
+def large_writes_are_decoded_as_small_ones(client, server):
+    """Above 16 KiB a thread of the pool decodes them."""
+    def updates(prefix, last):
+        names = ['tool:large#caller@user:%s%d[during:{"until":%d}]' % (prefix, n, n)
+                 for n in range(400)]
+        return [{"op": "create", "relationship": name} for name in names[:-1] + [last]]
+
+    def stored():
+        return client.call("relationships.read", filter={"resource_id": "large"}, limit=1000)[
+            "relationships"]
+
+    good = dict(updates=updates("u", "tool:large#caller@user:last[during]"),
+                idempotency_key="large-%d" % random.getrandbits(60))
+    assert len(msgpack.packb(good)) > 16 * 1024
+    first = client.call("relationships.write", **good)["written_at"]
+    assert client.call("relationships.write", **good)["written_at"] == first
+    assert len(stored()) == 400
+    for bad, reason in (('tool:large#caller@user:last[during:{"until":1]', "MALFORMED_REQUEST"),
+                        ('tool:large#caller@user:last[during:{"until":1,}]', "MALFORMED_REQUEST"),
+                        ('tool:large#caller@user:last[during:{"until":"x"}]',
+                         "CAVEAT_PARAMETER_TYPE_ERROR"),
+                        ("tool:large#nobody@user:last", "UNKNOWN_RELATION_OR_PERMISSION")):
+        error = client.refused(reason, "relationships.write", updates=updates("v", bad))
+        assert error["index"] == 399, error
+    assert len(stored()) == 400
+    client.call("relationships.delete", filter={"resource_id": "large"})
+    assert stored() == []
+
+
+@case
 def delete_limits(client, server):
     everything = {"resource_type": "document", "resource_id": "nothing"}
     for limit in (0, 1, 10000):

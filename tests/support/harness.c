@@ -370,16 +370,21 @@ ask_condition(void *context, const struct expand_condition *condition)
     uint32_t caveat = schema_find_caveat(schema, condition->caveat);
     struct caveat_result result = {.outcome = CAVEAT_FALSE};
     enum harness_value value = HARNESS_ERROR;
+    struct buffer stored;
     struct error error;
     struct arena arena;
 
     arena_init(&arena, SIZE_MAX);
+    buffer_init(&stored);
+    if (condition->context.size > 0)
+        datum_print_encoded(condition->context, &stored);
     if (caveat == SCHEMA_NONE)
         harness_fail(asking->harness, "expand names the unknown caveat %.*s",
                      SLICE_PRINTF(condition->caveat));
-    else if (oracle_caveat_evaluate(schema->caveats[caveat].compiled, condition->context,
+    else if (oracle_caveat_evaluate(schema->caveats[caveat].compiled, buffer_slice(&stored),
                                     asking->check->context, &arena, &result, &error) == BEHALF_OK)
         value = values[result.outcome];
+    buffer_release(&stored);
     arena_release(&arena);
     return value;
 }

@@ -179,41 +179,20 @@ put_node(struct store_transaction *transaction, const struct object *object)
     return node;
 }
 
-/* Canonical bytes of a JSON text. */
-static void
-encode_context(struct slice text, struct buffer *bytes)
-{
-    const struct datum *context = NULL;
-    struct arena arena;
-    struct error error;
-
-    if (text.size == 0)
-        return;
-    arena_init(&arena, SIZE_MAX);
-    must(datum_parse_json(text, &arena, &context, &error), "context", &error);
-    datum_encode(context, bytes);
-    arena_release(&arena);
-}
-
 static void
 put_edge(struct store_transaction *transaction, const struct relationship *relationship)
 {
-    struct edge edge = {.expires_at = relationship->expires_at};
-    struct buffer context = {0};
+    struct edge edge = {.expires_at = relationship->expires_at, .context = relationship->context};
     struct error error;
     struct store_previous previous;
 
-    buffer_init(&context);
-    encode_context(relationship->context, &context);
     edge.key.resource = put_node(transaction, &relationship->resource);
     edge.key.relation = put_label(transaction, LABEL_RELATION, relationship->resource.relation);
     edge.key.subject = put_node(transaction, &relationship->subject);
     edge.key.subject_relation =
         put_label(transaction, LABEL_RELATION, relationship->subject.relation);
     edge.caveat = put_label(transaction, LABEL_CAVEAT, relationship->caveat);
-    edge.context = buffer_slice(&context);
     must(store_transaction_put(transaction, &edge, &previous, &error), "put", &error);
-    buffer_release(&context);
 }
 
 void

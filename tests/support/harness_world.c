@@ -1,4 +1,5 @@
 /* harness_world.c - one world: writing it, then asking at all its moments. */
+#include "tests/support/stored_context.h"
 #include "tests/support/harness_world.h"
 
 #include <stdarg.h>
@@ -60,7 +61,7 @@ asking_relationship(const struct asking *asking, const struct world_tuple *tuple
         .resource = asking_object(asking, tuple->type, tuple->id, tuple->name),
         .subject =
             asking_object(asking, tuple->subject_type, tuple->subject_id, tuple->subject_name),
-        .context = slice_of(tuple->context),
+        .context = asking->stored[tuple - asking->world->tuples],
         .expires_at = tuple->expires_at,
     };
 
@@ -122,6 +123,9 @@ read_contexts(struct asking *asking)
             datum_parse_json(slice_of(world->requests[i]), &asking->context_arena,
                              &asking->contexts[i], &error) != BEHALF_OK)
             BEHALF_UNREACHABLE();
+    for (int i = 0; i < world->tuple_count; i++)
+        asking->stored[i] =
+            stored_context(slice_of(world->tuples[i].context), &asking->context_arena);
 }
 
 /* --- asking --- */

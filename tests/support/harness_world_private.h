@@ -26,6 +26,7 @@ struct asking {
     int expiration_count;
     struct sight *sights;                             /* per request and state */
     const struct datum *contexts[WORLD_REQUESTS_MAX]; /* of the world's requests */
+    struct slice stored[WORLD_TUPLES_MAX];            /* contexts of the world's tuples */
     struct arena context_arena;
     struct oracle_sets *sets; /* scratch */
     int64_t now;

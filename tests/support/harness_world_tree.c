@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/datum.h"
+#include "tests/support/stored_context.h"
 #include "tests/support/harness_world_private.h"
 
 #define TREE_BYTES_MAX ((size_t)1024 * 1024)
@@ -83,19 +84,23 @@ condition_value(void *context, const struct expand_condition *condition)
     };
     struct tree_asking *tree = context;
     const struct world *world = tree->asking->world;
-    char stored[2 * WORLD_CONTEXT_SIZE];
+    struct buffer stored;
     enum oracle_condition value;
     uint64_t reasons = 0;
     int caveat = find_slice(world->caveats[0].name, world->caveat_count, sizeof world->caveats[0],
                             condition->caveat);
 
-    if (caveat < 0 || condition->context.size >= sizeof stored) {
+    if (caveat < 0) {
         tree->unknown = "caveat";
         return HARNESS_ERROR;
     }
-    snprintf(stored, sizeof stored, "%.*s", SLICE_PRINTF(condition->context));
-    value = oracle_condition_find(tree->asking->caveats, caveat + 1, stored,
+    buffer_init(&stored);
+    if (condition->context.size > 0)
+        datum_print_encoded(condition->context, &stored);
+    buffer_add_byte(&stored, '\0');
+    value = oracle_condition_find(tree->asking->caveats, caveat + 1, stored.data,
                                   world->requests[tree->request], &reasons);
+    buffer_release(&stored);
     return (reasons & ORACLE_ERRORS) != 0 ? HARNESS_ERROR : values[value];
 }
 
@@ -141,10 +146,7 @@ condition_is(const struct contents *contents, const struct world_tuple *tuple,
              const struct expand_condition *condition)
 {
     const struct world *world = contents->asking->world;
-    const struct datum *context = NULL;
-    struct buffer canonical = {0};
     struct arena arena;
-    struct error error;
     bool same;
 
     if (condition->expires_at != tuple->expires_at ||
@@ -152,12 +154,7 @@ condition_is(const struct contents *contents, const struct world_tuple *tuple,
                      slice_of(tuple->caveat > 0 ? world->caveats[tuple->caveat - 1].name : "")))
         return false;
     arena_init(&arena, SIZE_MAX);
-    buffer_init(&canonical);
-    if (tuple->context[0] != '\0' &&
-        datum_parse_json(slice_of(tuple->context), &arena, &context, &error) == BEHALF_OK)
-        datum_print_json(context, &canonical);
-    same = slice_equal(condition->context, buffer_slice(&canonical));
-    buffer_release(&canonical);
+    same = slice_equal(condition->context, stored_context(slice_of(tuple->context), &arena));
     arena_release(&arena);
     return same;
 }

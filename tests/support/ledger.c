@@ -6,6 +6,9 @@
 
 #include "base/memory.h"
 
+/* Canonical bytes of {"level": ...}. */
+#define LEVEL(last_byte) SLICE_LITERAL("\7\0\0\0\1\0\0\0\5level\3\0\0\0\0\0\0\0" last_byte)
+
 #define ANY_USER "user | user with when | user with expiration"
 #define ANY_GROUP "group#member | group#member with when | group#member with expiration"
 
@@ -163,9 +166,9 @@ ledger_update(const struct ledger *ledger, struct ledger_change change)
     if (change.state == LEDGER_HOLDS || change.state == LEDGER_FAILS || change.state == LEDGER_OPEN)
         relationship->caveat = SLICE_LITERAL("when");
     if (change.state == LEDGER_HOLDS)
-        relationship->context = SLICE_LITERAL("{\"level\":1}");
+        relationship->context = LEVEL("\1");
     if (change.state == LEDGER_FAILS)
-        relationship->context = SLICE_LITERAL("{\"level\":2}");
+        relationship->context = LEVEL("\2");
     if (change.state == LEDGER_EXPIRING)
         relationship->expires_at = ledger->expires_at;
     return update;

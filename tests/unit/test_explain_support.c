@@ -1,4 +1,5 @@
 /* test_explain_support.c - see the header. */
+#include "base/datum.h"
 #include "tests/unit/test_explain_support.h"
 
 #include <criterion/criterion.h>
@@ -46,8 +47,10 @@ print_node(const struct explanation *node, size_t depth, struct buffer *out)
     }
     if (node->kind == EXPLAIN_MORE)
         buffer_add_format(out, " %zu", node->omitted);
-    if (node->context.size > 0)
-        buffer_add_format(out, " with %.*s", SLICE_PRINTF(node->context));
+    if (node->context.size > 0) {
+        buffer_add_text(out, " with ");
+        datum_print_encoded(node->context, out);
+    }
     if (node->residual.size > 0)
         buffer_add_format(out, " left %.*s", SLICE_PRINTF(node->residual));
     for (size_t i = 0; i < node->missing.count; i++)

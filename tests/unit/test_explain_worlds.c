@@ -1,6 +1,7 @@
 /* test_explain_worlds.c - explanations in random worlds: the root says what the answer says, each
  * node follows from its children, and a proof proves: its relationships alone, in a world without
  * any other, give the same allow (where nothing is subtracted). */
+#include "tests/support/stored_context.h"
 #include "tests/support/harness.h"
 #include "tests/support/world.h"
 #include "tests/unit/test_explain_support.h"
@@ -39,12 +40,12 @@ object_at(int type, int id, int name)
 }
 
 static struct relationship
-relationship_at(const struct world_tuple *tuple)
+relationship_at(const struct world_tuple *tuple, struct arena *arena)
 {
     struct relationship made = {
         .resource = object_at(tuple->type, tuple->id, tuple->name),
         .subject = object_at(tuple->subject_type, tuple->subject_id, tuple->subject_name),
-        .context = slice_of(tuple->context),
+        .context = stored_context(slice_of(tuple->context), arena),
         .expires_at = tuple->expires_at,
     };
 
@@ -57,8 +58,10 @@ static void
 write_world(void)
 {
     struct buffer schema;
+    struct arena arena;
     struct error error;
 
+    arena_init(&arena, SIZE_MAX);
     buffer_init(&schema);
     world_print_schema(&world, &schema);
     is_refused = harness_write_schema(&side, buffer_slice(&schema), &error) != BEHALF_OK ||
@@ -66,13 +69,14 @@ write_world(void)
     buffer_release(&schema);
     for (int i = 0; !is_refused && i < world.tuple_count; i++) {
         const struct update update = {.op = UPDATE_TOUCH,
-                                      .relationship = relationship_at(&world.tuples[i])};
+                                      .relationship = relationship_at(&world.tuples[i], &arena)};
 
         if (!world_tuple_is_allowed(&world, &world.tuples[i]))
             continue;
         cr_assert_eq(harness_write_updates(&side, &update, 1, NULL, &error), BEHALF_OK, "%s",
                      error.message);
     }
+    arena_release(&arena);
 }
 
 /* The contexts that the world is asked with. */

@@ -163,7 +163,8 @@ Test(net_shapes, relationships)
                         &relationship),
                  BEHALF_OK);
     cr_assert(slice_equal(relationship.caveat, SLICE_LITERAL("during")));
-    cr_assert(slice_equal(relationship.context, SLICE_LITERAL("{\"h\":3}")));
+    cr_assert(
+        slice_equal(relationship.context, SLICE_LITERAL("\7\0\0\0\1\0\0\0\1h\3\0\0\0\0\0\0\0\3")));
     cr_assert_gt(relationship.expires_at, 0);
     cr_assert(slice_equal(relationship.resource.id, SLICE_LITERAL("a")));
 }

@@ -78,10 +78,12 @@ Test(relationship, plain_forms_print_as_written)
 Test(relationship, parts_are_told_apart)
 {
     struct relationship found;
+    struct arena arena;
     struct slice text = SLICE_LITERAL(
         "doc:d#viewer@user:u#member[during:{\"a\":1}][expiration:1970-01-01T00:00:01Z]");
 
-    cr_assert_eq(relationship_parse(text, NULL, &found, NULL), BEHALF_OK);
+    arena_init(&arena, SIZE_MAX);
+    cr_assert_eq(relationship_parse(text, &arena, &found, NULL), BEHALF_OK);
     cr_expect(slice_equal(found.resource.type, SLICE_LITERAL("doc")));
     cr_expect(slice_equal(found.resource.id, SLICE_LITERAL("d")));
     cr_expect(slice_equal(found.resource.relation, SLICE_LITERAL("viewer")));
@@ -90,8 +92,9 @@ Test(relationship, parts_are_told_apart)
     cr_expect(slice_equal(found.subject.id, SLICE_LITERAL("u")));
     cr_expect(slice_equal(found.subject.relation, SLICE_LITERAL("member")));
     cr_expect(slice_equal(found.caveat, SLICE_LITERAL("during")));
-    cr_expect(slice_equal(found.context, SLICE_LITERAL("{\"a\":1}")));
+    cr_expect(slice_equal(found.context, SLICE_LITERAL("\7\0\0\0\1\0\0\0\1a\3\0\0\0\0\0\0\0\1")));
     cr_expect_eq(found.expires_at, 1000000000);
+    arena_release(&arena);
 }
 
 Test(relationship, ellipsis_is_no_subject_relation)
@@ -253,8 +256,7 @@ Test(relationship, context_is_taken_as_far_as_it_goes)
     expect_relationship("doc:d#viewer@user:u[cav:{}]", "MALFORMED_REQUEST 25 [{}]]");
     expect_relationship("doc:d#viewer@user:u[cav:{\"a\":1}]x",
                         "MALFORMED_REQUEST 25 [{\"a\":1}]x]");
-    expect_relationship("doc:d#viewer@user:u[cav:{\"a\":1}]}]",
-                        "MALFORMED_REQUEST 25 [{\"a\":1}]}]]");
+    expect_relationship("doc:d#viewer@user:u[cav:{\"a\":1}]}]", "MALFORMED_REQUEST 32 []}]]");
     expect_relationship("doc:d#viewer@user:u[cav:{\"a\":1]", "MALFORMED_REQUEST 25 [{\"a\":1]]");
     expect_relationship("doc:d#viewer@user:u[cav:{\"a\":\n1}]",
                         "MALFORMED_REQUEST 25 [{\"a\":\n1}]]");
@@ -262,6 +264,42 @@ Test(relationship, context_is_taken_as_far_as_it_goes)
     expect_relationship("doc:d#viewer@user:u[cav:]", "MALFORMED_REQUEST 25 []]");
     expect_relationship("doc:d#viewer@user:u[]", "MALFORMED_REQUEST 21 []]");
     expect_relationship("doc:d#viewer@user:u[cav", "MALFORMED_REQUEST 24 []");
+}
+
+Test(relationship, a_context_is_printed_canonically)
+{
+    expect_relationship(
+        "doc:d#viewer@user:u[cav:{ \"b\" : \"\\u0041\",\"a\":[1.50,9223372036854775808]}]",
+        "doc:d#viewer@user:u[cav:{\"a\":[1.5,9.223372036854776e+18],\"b\":\"A\"}]");
+    expect_relationship("doc:d#viewer@user:u[cav:{ }]", "MALFORMED_REQUEST 25 [{ }]]");
+    expect_relationship("doc:d#viewer@user:u[cav:{\"a\":1,\"a\":2}]",
+                        "MALFORMED_REQUEST 34 [\":2}]]");
+    expect_relationship("doc:d#viewer@user:u[cav:{\"a\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}]",
+                        "MALFORMED_REQUEST 45 [[1]]]]]]]]]]]]]]]]}]]");
+}
+
+Test(relationship, the_text_of_a_context_is_bounded)
+{
+    struct relationship found;
+    struct error error;
+    struct arena arena;
+    struct buffer text;
+
+    arena_init(&arena, SIZE_MAX);
+    buffer_init(&text);
+    for (size_t size = CONTEXT_TEXT_SIZE_MAX; size <= CONTEXT_TEXT_SIZE_MAX + 1; size++) {
+        buffer_clear(&text);
+        buffer_add_text(&text, "doc:d#viewer@user:u[cav:{\"a\":\"");
+        for (size_t index = strlen("{\"a\":\"\"}"); index < size; index++)
+            buffer_add_byte(&text, 'x');
+        buffer_add_text(&text, "\"}]");
+        cr_assert_eq(relationship_parse(buffer_slice(&text), &arena, &found, &error),
+                     size > CONTEXT_TEXT_SIZE_MAX ? BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE
+                                                  : BEHALF_OK);
+    }
+    cr_assert_eq(error.column, 25);
+    buffer_release(&text);
+    arena_release(&arena);
 }
 
 Test(relationship, caveat_may_be_called_expiration)

@@ -448,7 +448,7 @@ Test(validation, explanation_is_a_line_a_node_indented_by_depth)
         .kind = EXPLAIN_RELATIONSHIP,
         .decision = DECISION_CONDITIONAL,
         .relationship = relationship_of("doc:a#viewer@user:x[below:{\"limit\":4}]"),
-        .context = slice_of("{\"limit\":4}"),
+        .context = relationship_of("doc:a#viewer@user:x[below:{\"limit\":4}]").context,
         .residual = slice_of("count < 4"),
         .missing = {missing, 1},
     };

@@ -186,7 +186,7 @@ Test(writer, context_without_caveat_is_refused)
     rig_open(&rig, rig_schema);
     write = rig_write(&rig, NULL);
     update = rig_updates(&rig, "touch document:1#viewer@user:a", &count);
-    update->relationship.context = SLICE_LITERAL("{\"a\":1}");
+    update->relationship.context = SLICE_LITERAL("\7\0\0\0\1\0\0\0\1a\1");
     write->updates = update;
     write->update_count = count;
     expect_refused(&rig, write, BEHALF_MALFORMED_REQUEST, 0, "context");
