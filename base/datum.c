@@ -1,7 +1,7 @@
 /* datum.c - data as canonical bytes.
  * Always true: a length or count is compared with the bytes that are left before memory is taken
- * for it, so that bytes from a damaged disk cannot ask for more memory than they themselves have.
- * */
+ * for it, so that bytes from a damaged disk cannot ask for more memory than
+ * they themselves have. */
 #include "base/datum.h"
 
 #include <math.h>

@@ -59,8 +59,8 @@ struct datum {
 /* The field of a map, or NULL. */
 const struct datum *datum_field(const struct datum *map, struct slice key);
 
-/* Sorts the fields of a map that is being built. False when a key stands twice: it is in `twice`.
- * */
+/* Sorts the fields of a map that is being built. False when a key stands twice: it
+ * is in `twice`. */
 bool datum_sort_fields(struct datum_field *fields, size_t count,
                        struct slice *twice) BEHALF_MUST_USE;
 

@@ -272,8 +272,8 @@ print_string(struct slice text, size_t end, struct buffer *out)
     buffer_add_byte(out, '"');
 }
 
-/* 17 digits are always enough, 15 always survive; a fraction keeps it from reading as an integer.
- * */
+/* 17 digits are always enough, 15 always survive; a fraction keeps it from reading
+ * as an integer. */
 static void
 print_double(double value, struct buffer *out)
 {

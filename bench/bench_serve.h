@@ -56,8 +56,8 @@ struct bench_threads {
 
 void bench_serve_threads(const struct bench_server *server, struct bench_threads *threads);
 
-/* CPU nanoseconds since then of the thread that used most: while checks are asked, the event loop.
- */
+/* CPU nanoseconds since then of the thread that used most: while checks are asked,
+ * the event loop. */
 int64_t bench_serve_busiest_ns(const struct bench_server *server,
                                const struct bench_threads *since);
 

@@ -120,8 +120,8 @@ struct cli {
 /* --- arguments (cli_arguments.c) -------------------------------------------------------------- */
 
 /* Finds the command and fills `cli` from the words behind the program's name. On a usage error says
- * so on standard error and returns CLI_USAGE. `cli->command` is NULL when help for all is wanted.
- * */
+ * so on standard error and returns CLI_USAGE. `cli->command` is NULL when help for
+ * all is wanted. */
 enum cli_exit cli_arguments_parse(struct cli *cli, int count, char *const *words) BEHALF_MUST_USE;
 
 void cli_help_all(FILE *out);
@@ -151,8 +151,8 @@ bool cli_lines_read(struct cli *cli, const char *path, struct buffer *out) BEHAL
  * error. */
 bool cli_file_replace(struct cli *cli, const char *path, struct slice text) BEHALF_MUST_USE;
 
-/* Takes the next word of a line: up to a blank that is not inside a JSON string. Empty at the end.
- * */
+/* Takes the next word of a line: up to a blank that is not inside a JSON string. Empty
+ * at the end. */
 struct slice cli_word_next(struct slice *line);
 
 /* Splits at commas outside of quotes, copies into the arena. 0 when a part is empty (it would widen

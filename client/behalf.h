@@ -168,8 +168,8 @@ BEHALF_API bool behalf_value_next(struct behalf_value *rest, struct behalf_value
 /* The value under a key of a map; a value without bytes when there is none. */
 BEHALF_API struct behalf_value behalf_value_get(struct behalf_value map, const char *key);
 
-/* Bytes of the first value of a stretch: 0 when it is cut off, SIZE_MAX when it is no MessagePack.
- * */
+/* Bytes of the first value of a stretch: 0 when it is cut off, SIZE_MAX when it
+ * is no MessagePack. */
 BEHALF_API size_t behalf_value_measure(const void *bytes, size_t size);
 
 /* --- calls --- */

@@ -58,8 +58,8 @@ struct claim {
     bool shown;      /* in the tree already */
 
     /* explain_cost.c: of an allow the relationships of its smallest proof, of a deny what is
-     * missing to an allow, of an open one the conditions it hangs on. CLAIM_COST_NONE = not known.
-     */
+     * missing to an allow, of an open one the conditions it hangs on. CLAIM_COST_NONE
+     * = not known. */
     uint32_t cost;
     uint32_t held;            /* of the way that gives the cost: what holds on it */
     const struct claim *best; /* of alternatives: the one that gives the cost */

@@ -1,21 +1,20 @@
-/* eval.h - the one evaluation core: check, bulk check and all lookups stand on it.
+/* eval.h - the evaluation core: what a permission is worth to a subject. Every decision comes from
+ * here: candidates.h proposes whom a lookup asks about, expand and explain only show what it saw.
  *
  * It computes the value of nodes (object, member) for one subject (decision domain) or for all
  * subjects of a kind at once (subjects domain), by walking the rewrite program of the schema over
  * the graph with an explicit stack. Depth costs memory only.
  *
  * Always true:
- * - A node is evaluated once per eval; its final value is kept and depends neither on the node
- * asked
- *   first nor on the order of branches.
+ * - A node is evaluated once per eval; its final value is kept and depends neither on the node that
+ *   was asked first nor on the order of branches.
  * - Stored edges are read by the variants the schema allows; an edge of another variant is never
  *   seen. What an edge's caveat and expiration say comes from condition.h and is AND-ed with what
  *   the edge leads to.
  * - A node asked for while it is in progress is worth "unknown" ([0, 1], provisional). A value that
  *   leaned on an unknown and is still open waits in `pending`; when the walk leaves the node that
  *   closes the cycle, the whole waiting group is solved by eval_cycle.c and becomes final. So a
- * value
- *   found inside a cycle is never taken for an answer.
+ *   value found inside a cycle is never taken for an answer.
  * - Whatever stays open when final is never a deny or an allow: its doubt says whether context is
  *   missing, or which error it is (eval_doubt.c tells them apart for nodes of a cycle).
  * Source: Tarjan 1972 for the components; Van Gelder 1993 (alternating fixpoint) for their model.

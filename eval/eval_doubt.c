@@ -159,8 +159,8 @@ own_negation(struct eval *eval)
     return doubt;
 }
 
-/* What one item of a node's doubt adds to its component. NULL: nothing, it refers to a node inside.
- */
+/* What one item of a node's doubt adds to its component. NULL: nothing, it refers to
+ * a node inside. */
 static const struct doubt *
 part_of(const struct classifier *classifier, const struct doubt *single, uint32_t first,
         bool *negated)

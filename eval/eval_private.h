@@ -25,8 +25,8 @@ eval_top(struct eval *eval)
     return &eval->frames[eval->frame_count - 1];
 }
 
-/* Decision domain: the nodes of a cycle stand no longer than any value met while they are solved.
- */
+/* Decision domain: the nodes of a cycle stand no longer than any value met while
+ * they are solved. */
 static inline void
 eval_note_until(struct eval *eval, const struct value *value)
 {

@@ -28,8 +28,8 @@ set_type_bounds(struct graph_range *range, uint16_t type_label)
 
 /* --- edges that decide by themselves --- */
 
-/* The variants of a kind that repeat it with another caveat or expiration are met with the first.
- */
+/* The variants of a kind that repeat it with another caveat or expiration are met
+ * with the first. */
 static bool
 variant_matches(const struct eval *eval, const struct schema_variant *variant)
 {

@@ -8,8 +8,8 @@
 #define FOLDED_MAX 32
 #define PROGRAM_MAX 64
 
-/* Members that lead to each other in the order of the schema, or against it, settle in one round.
- */
+/* Members that lead to each other in the order of the schema, or against it, settle
+ * in one round. */
 #define ROUNDS_MAX 16
 
 struct building {

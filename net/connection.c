@@ -388,8 +388,8 @@ begin_frame(struct connection *connection)
 }
 
 /* Answers whole frames from the start of `bytes`, as many as one turn allows. `*served` says how
- * far it came; a rest that may hold another whole frame puts the connection on the list of turns.
- * */
+ * far it came; a rest that may hold another whole frame puts the connection on the
+ * list of turns. */
 static void
 serve(struct connection *connection, const char *bytes, size_t size, size_t *served)
 {

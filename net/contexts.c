@@ -230,8 +230,8 @@ keep_encoded(struct decoder *decoder, const struct datum *datum, struct slice *c
     return context->data == NULL ? no_memory(decoder) : BEHALF_OK;
 }
 
-/* The data is needed for its bytes alone: it is many times larger and lies in an arena of its own.
- */
+/* The data is needed for its bytes alone: it is many times larger and lies in an arena
+ * of its own. */
 enum status
 decode_stored_context(struct decoder *decoder, void *into)
 {

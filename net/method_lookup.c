@@ -1,6 +1,6 @@
-/* method_lookup.c - expand and the reverse questions. They run on the pool and may answer much, so
- * each watches the size of its reply: the pages of lookups are made to fit. (LIMIT_MESSAGE_SIZE is
- * checked by the caller, at the end.) */
+/* method_lookup.c - expand and the reverse questions. They run on the pool. The engine ends pages
+ * of lookups where a reply is full (LIMIT_PAGE_BYTES), and trees of expand (LIMIT_EXPAND_BYTES);
+ * dispatch.c checks LIMIT_MESSAGE_SIZE at the end. */
 #include "net/contexts.h"
 #include "net/methods.h"
 #include "net/results.h"

@@ -47,8 +47,8 @@ open_listeners(struct server *server, const struct server_options *options, stru
     return BEHALF_OK;
 }
 
-/* Half of the cores: the kernel's side of the connections, the pool and the writer need the others.
- */
+/* Half of the cores: the kernel's side of the connections, the pool and the writer
+ * need the others. */
 unsigned
 server_loop_count(const struct server_options *options)
 {

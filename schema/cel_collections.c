@@ -137,8 +137,8 @@ is_subtree(struct cel_machine *machine, const struct cel_map *small, const struc
     return true;
 }
 
-/* Every key of the map is in the other one, with an equal value or a map that is a subtree of it.
- * */
+/* Every key of the map is in the other one, with an equal value or a map that is a
+ * subtree of it. */
 void
 cel_is_subtree_of(struct cel_machine *machine, const struct cel_value *arguments, size_t count,
                   struct cel_value *result)

@@ -113,8 +113,8 @@ lex_number(struct cel_lexer *lexer, struct cel_token *token)
     return BEHALF_OK;
 }
 
-/* Bytes of what stands before the first quote of a string (b, r, br), or -1 when it is no string.
- * */
+/* Bytes of what stands before the first quote of a string (b, r, br), or -1 when it
+ * is no string. */
 static int
 prefix_of_string(const struct cel_lexer *lexer, bool *bytes, bool *raw)
 {

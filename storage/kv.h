@@ -109,7 +109,8 @@ enum status kv_sync(struct kv *kv, struct error *error) BEHALF_MUST_USE;
  * the first kv_write after a sync; `healthy` below tells. The writer thread, when nothing waits. */
 void kv_settle(struct kv *kv);
 
-/* Loads sorted unique keys into an empty range fast, atomically and durably. */
+/* Loads sorted unique keys into an empty range fast, atomically and durably. Nothing calls it but
+ * tests and benches: it is how a replica will take its first copy, and an import a whole store. */
 enum status kv_bulk_load(struct kv *kv, enum kv_keyspace keyspace, const struct kv_change *changes,
                          size_t count, struct error *error) BEHALF_MUST_USE;
 
@@ -124,7 +125,8 @@ struct kv_stats {
 
 void kv_stats_read(struct kv *kv, struct kv_stats *stats);
 
-/* A consistent copy in a directory that does not exist yet. */
+/* A consistent copy in a directory that does not exist yet. Nothing calls it but tests: backups are
+ * made of a stopped server's files (docs/backup.md) until the server makes them with this. */
 enum status kv_checkpoint(struct kv *kv, const char *path, struct error *error) BEHALF_MUST_USE;
 
 #endif

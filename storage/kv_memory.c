@@ -13,7 +13,8 @@
 #include "base/memory.h"
 #include "storage/kv_adapter.h"
 
-/* Far above the height of a treap of 2^40 keys with random priorities; also the recursion limit. */
+/* Far above the height of a treap of 2^40 keys with random priorities. Asserted where a path is
+ * kept; recursion has no other bound. */
 #define HEIGHT_MAX 256
 
 struct memory_entry {

@@ -316,7 +316,8 @@ enum status store_stats_read(struct store *store, struct store_stats *stats,
                              struct error *error) BEHALF_MUST_USE;
 
 /* Applies one changelog entry to an empty or shorter store: the next revision exactly. A store that
- * replays takes no writes of its own. An entry that is refused changes nothing. */
+ * replays takes no writes of its own. An entry that is refused changes nothing. Only tests
+ * call it so far: it is how a replica will follow. */
 enum status store_replay(struct store *store, struct slice entry,
                          struct error *error) BEHALF_MUST_USE;
 

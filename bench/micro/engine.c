@@ -145,8 +145,8 @@ check_many_groups(void)
     micro_world_close(&world);
 }
 
-/* The same check without a caveat, and with one that the stored context decides, or the request's.
- */
+/* The same check without a caveat, and with one that the stored context decides,
+ * or the request's. */
 static void
 check_conditions(void)
 {

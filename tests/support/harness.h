@@ -98,8 +98,8 @@ struct harness {
 void harness_open(struct harness *harness, const char *schema, ...) __attribute__((sentinel));
 void harness_close(struct harness *harness);
 
-/* The schema in a transaction of its own, and single updates; both sides must agree on the status.
- * */
+/* The schema in a transaction of its own, and single updates; both sides must agree
+ * on the status. */
 enum status harness_schema(struct harness *harness, const char *schema);
 enum status harness_create(struct harness *harness, const char *relationship);
 enum status harness_touch(struct harness *harness, const char *relationship);

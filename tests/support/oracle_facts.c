@@ -1,5 +1,5 @@
-/* oracle_facts.c - what each tuple of a world is worth to a question: variants, time, conditions.
- */
+/* oracle_facts.c - what each tuple of a world is worth to a question:
+ * variants, time, conditions. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,8 +5,8 @@
 #include "base/arena.h"
 #include "base/slice.h"
 
-/* Canonical bytes in the arena; empty where the text is. A text that is not JSON ends the program.
- */
+/* Canonical bytes in the arena; empty where the text is. A text that is not JSON
+ * ends the program. */
 struct slice stored_context(struct slice json, struct arena *arena);
 
 #endif

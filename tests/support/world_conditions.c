@@ -177,8 +177,8 @@ make_variants(struct conditions *conditions, struct world_member *member)
 
 /* --- tuples --- */
 
-/* Around the moments of asking: just before, at, just after, and never; seldom before all of them.
- */
+/* Around the moments of asking: just before, at, just after, and never; seldom before
+ * all of them. */
 static int64_t
 make_expiration(struct conditions *conditions)
 {

@@ -254,8 +254,8 @@ Test(eval_conditions, missing_names_only_what_the_decision_hangs_on)
     AGREED();
 }
 
-/* Only the parameters that the outcome still hangs on, of the stored context over that asked with.
- */
+/* Only the parameters that the outcome still hangs on, of the stored context over
+ * that asked with. */
 Test(eval_conditions, what_is_stored_is_not_missing_and_wins)
 {
     GIVEN("caveat range_of(low int, value int, high int) { low <= value && value <= high } "

@@ -242,8 +242,8 @@ touch(const char *before, unsigned number, const char *behind)
     "part") " permission some = near->held permission every = near.all(held) }"
 /* clang-format on */
 
-/* Documents with `count` parts, most of them plainly; who holds which part says what is expected.
- */
+/* Documents with `count` parts, most of them plainly; who holds which part says
+ * what is expected. */
 static void
 given_wide(unsigned count)
 {

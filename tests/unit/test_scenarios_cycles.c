@@ -1,5 +1,5 @@
-/* test_scenarios_cycles.c - cycles in data and schemas, and the laws that hold whatever the data.
- * */
+/* test_scenarios_cycles.c - cycles in data and schemas, and the laws that hold
+ * whatever the data. */
 #include "tests/unit/test_scenarios_support.h"
 
 #include <stdio.h>

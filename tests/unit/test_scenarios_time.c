@@ -568,8 +568,8 @@ answer_watched(const struct watched *row, int side, char answer[160], int64_t *u
                                  SLICE_PRINTF(result.missing.names[i]));
 }
 
-/* Second by second, the sides in turn: no decision changes before the time it was promised until.
- */
+/* Second by second, the sides in turn: no decision changes before the time it
+ * was promised until. */
 static void
 watch_until(int64_t end)
 {
