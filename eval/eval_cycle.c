@@ -138,6 +138,16 @@ same_interval(const struct eval *eval, const struct value *a, const struct value
            subject_set_same_members(a->upper_set, b->upper_set);
 }
 
+/* Decision domain: whether an interval is one, and lies within an earlier one. Both ends of the
+ * alternating fixpoint move inwards only, which is why the rounds end. */
+static bool
+is_within(const struct eval *eval, const struct value *value, const struct value *before)
+{
+    return eval->domain != VALUE_DECISION ||
+           (value->lower >= before->lower && value->upper <= before->upper &&
+            value->lower <= value->upper);
+}
+
 /* One rise and fall. *again: an end moved, and some node is still open. */
 static enum status
 rise_and_fall(struct eval *eval, uint32_t base, bool *again, struct error *error)
@@ -167,8 +177,12 @@ rise_and_fall(struct eval *eval, uint32_t base, bool *again, struct error *error
     }
     status = grow(eval, base, UPPER, error);
     for (uint32_t i = 0; status == BEHALF_OK && i < count; i++) {
-        const struct value *value = &member_at(eval, base + i)->value;
+        const struct eval_entry *entry = member_at(eval, base + i);
+        const struct value *value = &entry->value;
 
+        if (BEHALF_UNLIKELY(!is_within(eval, value, &before[i])))
+            return EVAL_BROKEN(eval, entry->object, entry->member,
+                               "each round of a cycle lies within the one before", error);
         moved = moved || !same_interval(eval, value, &before[i]);
         open = open || value_is_open(eval->domain, value);
     }

@@ -224,6 +224,7 @@ work(struct frontier_hand *hand, bool is_asker)
         pthread_mutex_unlock(&frontier->lock);
         look_at_slice(hand);
         pthread_mutex_lock(&frontier->lock);
+        BEHALF_ASSERT(frontier->busy > 0);
         frontier->busy--;
         show_fresh(hand);
         if (frontier->busy == 0)
@@ -255,6 +256,7 @@ init_hand(struct frontier_hand *hand, struct frontier *frontier, struct graph_vi
 static void
 give_back(struct frontier *frontier, struct budget *budget)
 {
+    BEHALF_ASSERT(budget->shared == &frontier->edges);
     frontier->edges_kept += budget->edges_left;
 }
 

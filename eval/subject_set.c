@@ -95,6 +95,7 @@ subject_set_combine(struct arena *arena, enum subject_operation operation,
         struct standing in_b = standing_of(b, at_b, sequence);
         struct standing out = combine_standing(operation, in_a, in_b);
 
+        BEHALF_ASSERT(count == 0 || SUBJECT_SEQUENCE(entries[count - 1]) < sequence);
         if (out.concrete)
             entries[count++] = SUBJECT_ENTRY(sequence, false);
         else if (!out.member && result->wildcard)
@@ -119,6 +120,7 @@ subject_set_new(struct arena *arena, const uint64_t *sequences, size_t count)
         return NULL;
     *set = (struct subject_set){.entries = entries};
     for (size_t i = 0; i < count; i++) {
+        BEHALF_ASSERT(i == 0 || sequences[i - 1] < sequences[i]);
         if (sequences[i] == 0)
             set->wildcard = true;
         else

@@ -1,6 +1,8 @@
 /* value.c - interval arithmetic on decisions and on sets of subjects. */
 #include "eval/value.h"
 
+#include "base/check.h"
+
 static int64_t
 earlier(int64_t a, int64_t b)
 {
@@ -58,6 +60,7 @@ combine_decisions(enum value_operation operation, struct arena *arena, struct va
         a->upper = a->upper && !b->lower;
         break;
     }
+    BEHALF_ASSERT(a->upper || !a->lower); /* what certainly holds possibly holds */
     a->provisional = (a->provisional || b->provisional) && a->lower != a->upper;
     if (a->lower == a->upper || a->provisional) {
         a->doubt = NULL;
