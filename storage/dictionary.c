@@ -163,3 +163,54 @@ store_nodes_with_prefix(const struct store_snapshot *snapshot, uint16_t type, st
     }
     return status;
 }
+
+/* --- all names --- */
+
+struct store_names {
+    struct kv_scan *scan;
+};
+
+enum status
+store_names_open(const struct store_snapshot *snapshot, struct store_names **names,
+                 struct error *error)
+{
+    char from[NODE_KEY_SIZE];
+    struct kv_range range = {.keyspace = KV_NODES, .from = {from, sizeof from}};
+    struct kv_scan *scan;
+    enum status status;
+
+    bytes_put_u64(from, NODE_WILDCARD(LABEL_TYPE_NUMBER + 1));
+    status = kv_scan_open(snapshot->store->kv, snapshot->kv, &range, &scan, error);
+    if (status != BEHALF_OK)
+        return status;
+    *names = memory_new(sizeof **names);
+    (*names)->scan = scan;
+    return BEHALF_OK;
+}
+
+void
+store_names_move(struct store_names *names, uint64_t node)
+{
+    char from[NODE_KEY_SIZE];
+
+    bytes_put_u64(from, node);
+    kv_scan_seek(names->scan, (struct slice){from, sizeof from});
+}
+
+enum status
+store_names_next(struct store_names *names, uint64_t *node, struct slice *id, struct error *error)
+{
+    struct slice key;
+    enum status status = kv_scan_next(names->scan, &key, id, error);
+
+    return status == BEHALF_OK ? number_decode("node", key, node, error) : status;
+}
+
+void
+store_names_close(struct store_names *names)
+{
+    if (names == NULL)
+        return;
+    kv_scan_close(names->scan);
+    memory_free(names);
+}

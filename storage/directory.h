@@ -3,6 +3,7 @@
  *   <path>/LOCK   held (flock) by the process that uses the directory
  *   <path>/HWM    two slots of 64 bytes, of which the one not synced last is overwritten:
  *                 magic(8) counter(8) revision(8) incarnation(16) zero(16) XXH3 of these 56(8)
+ *   <path>/NOTE   of note.c; nothing depends on it
  *   <path>/db/    the storage engine's own files
  *
  * Always true: the revision in HWM was durable when it was written. It is a lower bound of what was

@@ -57,6 +57,12 @@ kv_scan_next(struct kv_scan *scan, struct slice *key, struct slice *value, struc
 }
 
 void
+kv_scan_seek(struct kv_scan *scan, struct slice from)
+{
+    scan->kv->operations->scan_seek(scan, from);
+}
+
+void
 kv_scan_close(struct kv_scan *scan)
 {
     if (scan != NULL)

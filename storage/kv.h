@@ -46,6 +46,7 @@ struct kv_options {
     bool read_only;         /* changes no file; every write fails */
     bool drop_damaged_tail; /* open what stands before the first damaged record of the log */
     size_t memory_bytes;    /* of caches and of what is not flushed yet; 0 = adapter's default */
+    size_t cache_bytes;     /* of that, for what was read; 0 = a fifth, or what is left over */
 };
 
 /* One change of a batch. */
@@ -98,6 +99,10 @@ enum status kv_scan_open(struct kv *kv, const struct kv_snapshot *snapshot,
 /* BEHALF_OK with key and value (valid until the next call on this scan), or BEHALF_DONE. */
 enum status kv_scan_next(struct kv_scan *scan, struct slice *key, struct slice *value,
                          struct error *error) BEHALF_MUST_USE;
+/* The next key is the first one of the range that is not before `from`, which lies behind the key
+ * given last. The end stays the end. Costs less than another scan, and little when that key is
+ * near. Not of a reverse scan. A failure is told by the next kv_scan_next. */
+void kv_scan_seek(struct kv_scan *scan, struct slice from);
 void kv_scan_close(struct kv_scan *scan);
 
 /* Applies the batch atomically; durable only after kv_sync, or at once when `durable`. */

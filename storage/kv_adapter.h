@@ -21,6 +21,7 @@ struct kv_operations {
                              struct error *error);
     enum status (*scan_next)(struct kv_scan *scan, struct slice *key, struct slice *value,
                              struct error *error);
+    void (*scan_seek)(struct kv_scan *scan, struct slice from);
     void (*scan_close)(struct kv_scan *scan);
     enum status (*write)(struct kv *kv, const struct kv_change *changes, size_t count, bool durable,
                          struct error *error);

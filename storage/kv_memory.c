@@ -368,6 +368,18 @@ memory_scan_next(struct kv_scan *scan, struct slice *key, struct slice *value, s
 }
 
 static void
+memory_scan_seek(struct kv_scan *scan, struct slice from)
+{
+    struct memory_scan *memory = (struct memory_scan *)scan;
+
+    BEHALF_ASSERT(!memory->reverse);
+    if (memory->depth == 0)
+        return; /* at the end */
+    memory->depth = 0;
+    scan_seek(memory, &(struct kv_range){.from = from});
+}
+
+static void
 memory_scan_close(struct kv_scan *scan)
 {
     struct memory_scan *memory = (struct memory_scan *)scan;
@@ -518,6 +530,7 @@ static const struct kv_operations memory_operations = {
     .get = memory_get,
     .scan_open = memory_scan_open,
     .scan_next = memory_scan_next,
+    .scan_seek = memory_scan_seek,
     .scan_close = memory_scan_close,
     .write = memory_write,
     .sync = memory_sync,

@@ -25,8 +25,9 @@
  * included, so this is 0.8 s. While much is loaded the log is twice as long for a moment, since it
  * grows on while it is flushed. */
 #define WAL_SIZE_MAX (16 * MEGABYTE)
-/* Two fifths are memtables, twice that while they are flushed, and the rest is block cache. */
+/* A fifth is block cache; two fifths are memtables, and twice that while they are flushed. */
 #define MEMORY_DEFAULT (320 * MEGABYTE)
+#define CACHE_PART 5
 #define MEMTABLES_SIZE_MAX (128 * MEGABYTE)
 #define MEMTABLES_FULL 4 /* that fill their share */
 #define OPEN_FILES_MAX 512
@@ -34,6 +35,7 @@
 #define BLOOM_BITS_PER_KEY 10.0
 #define REMOVED_WINDOW 4096 /* of so many entries in a row half are removals: compact the file */
 #define METADATA_BLOCK_SIZE 4096 /* of a part of an index or a filter */
+#define SEEK_STEPS 8             /* a key so near is cheaper reached by steps than by a search */
 #define INFO_LOG_NOTHING 4       /* FATAL; with 3 a full disk still ended the process */
 
 /* Every database has a family of this name; we keep nothing in it. */
@@ -104,6 +106,7 @@ struct rocks_scan {
     struct buffer to;
     bool reverse;
     bool started;
+    bool ahead; /* stands at a key that was not given yet */
 };
 
 /* --- errors --- */
@@ -275,8 +278,9 @@ rocks_scan_next(struct kv_scan *scan, struct slice *key, struct slice *value, st
 {
     struct rocks_scan *rocks = (struct rocks_scan *)scan;
 
-    if (!rocks->started || rocksdb_iter_valid(rocks->iterator))
+    if (!rocks->ahead && (!rocks->started || rocksdb_iter_valid(rocks->iterator)))
         scan_step(rocks);
+    rocks->ahead = false;
     if (!rocksdb_iter_valid(rocks->iterator)) {
         char *errptr = NULL;
         enum status status;
@@ -289,6 +293,32 @@ rocks_scan_next(struct kv_scan *scan, struct slice *key, struct slice *value, st
     key->data = rocksdb_iter_key(rocks->iterator, &key->size);
     value->data = rocksdb_iter_value(rocks->iterator, &value->size);
     return BEHALF_OK;
+}
+
+/* An iterator that is not valid may have met a bad block, which a seek would forget: it stays as it
+ * is, and the next step tells. */
+static void
+rocks_scan_seek(struct kv_scan *scan, struct slice from)
+{
+    struct rocks_scan *rocks = (struct rocks_scan *)scan;
+
+    BEHALF_ASSERT(!rocks->reverse);
+    rocks->ahead = false;
+    for (unsigned step = 0; rocks->started && step <= SEEK_STEPS; step++) {
+        struct slice key;
+
+        if (!rocksdb_iter_valid(rocks->iterator))
+            return;
+        key.data = rocksdb_iter_key(rocks->iterator, &key.size);
+        rocks->ahead = slice_compare(key, from) >= 0;
+        if (rocks->ahead)
+            return;
+        if (step < SEEK_STEPS)
+            rocksdb_iter_next(rocks->iterator);
+    }
+    rocks->started = true;
+    rocks->ahead = true;
+    rocksdb_iter_seek(rocks->iterator, from.data, from.size);
 }
 
 static void
@@ -700,6 +730,7 @@ static const struct kv_operations rocks_operations = {
     .get = rocks_get,
     .scan_open = rocks_scan_open,
     .scan_next = rocks_scan_next,
+    .scan_seek = rocks_scan_seek,
     .scan_close = rocks_scan_close,
     .write = rocks_write,
     .sync = rocks_sync,
@@ -834,8 +865,12 @@ static void
 options_make(struct rocks_kv *kv, const struct kv_options *wanted)
 {
     size_t memory = wanted->memory_bytes > 0 ? wanted->memory_bytes : MEMORY_DEFAULT;
-    size_t memtables = memory / 5 * 2 < MEMTABLES_SIZE_MAX ? memory / 5 * 2 : MEMTABLES_SIZE_MAX;
+    size_t cache = wanted->cache_bytes > 0 ? wanted->cache_bytes : memory / CACHE_PART;
+    size_t memtables = (memory - cache) / 2;
 
+    BEHALF_ASSERT(cache < memory);
+    if (memtables > MEMTABLES_SIZE_MAX)
+        memtables = MEMTABLES_SIZE_MAX;
     kv->cache = rocksdb_cache_create_lru(memory - 2 * memtables);
     for (size_t index = 0; index < FAMILY_COUNT; index++) {
         kv->options[index] = rocksdb_options_create();

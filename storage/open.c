@@ -360,6 +360,7 @@ open_at(const struct store_options *options, const struct directory *directory,
         .read_only = options->read_only,
         .drop_damaged_tail = attempt->drop_damaged_tail,
         .memory_bytes = options->memory_bytes,
+        .cache_bytes = options->cache_bytes,
     };
     struct store *result = NULL;
     struct kv *kv = NULL;

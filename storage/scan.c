@@ -27,6 +27,8 @@ struct store_scan {
     uint64_t revision;
     enum edge_direction direction;
     bool done;
+    bool moved; /* to a part of the range, which ends before `to` */
+    char to[EDGE_KEY_SIZE];
     struct scan_side head;
     struct scan_side history;
 };
@@ -105,6 +107,37 @@ store_scan_close(struct store_scan *scan)
     memory_free(scan);
 }
 
+/* --- moving --- */
+
+/* What was read and not yet given stays when it is of the part. */
+static void
+side_move(struct scan_side *side, struct slice from, struct slice stored_from)
+{
+    if (side->scan == NULL || (side->loaded && slice_compare(side->key, from) >= 0))
+        return;
+    side->loaded = false;
+    kv_scan_seek(side->scan, stored_from);
+}
+
+void
+store_scan_move(struct store_scan *scan, const struct edge_range *part)
+{
+    char from[EDGE_KEY_SIZE];
+    char of_history[HISTORY_KEY_SIZE];
+
+    BEHALF_ASSERT(part->direction == scan->direction && !part->unbounded);
+    edge_key_encode(scan->direction, &part->from, from);
+    edge_key_encode(scan->direction, &part->to, scan->to);
+    history_key_encode(scan->direction, from, 0, of_history);
+    side_move(&scan->head, (struct slice){from, sizeof from}, (struct slice){from, sizeof from});
+    side_move(&scan->history, (struct slice){from, sizeof from},
+              (struct slice){of_history, sizeof of_history});
+    scan->moved = true;
+    scan->done = false;
+}
+
+/* --- reading --- */
+
 /* BEHALF_DONE when the side has nothing more; it is then closed. */
 static enum status
 side_advance(struct store_scan *scan, struct scan_side *side, struct error *error)
@@ -169,7 +202,8 @@ store_scan_next(struct store_scan *scan, struct edge *edge, struct error *error)
         status = side_choose(scan, &side, error);
         if (status != BEHALF_OK)
             return status;
-        if (side == NULL)
+        if (side == NULL ||
+            (scan->moved && slice_compare(side->key, (struct slice){scan->to, EDGE_KEY_SIZE}) >= 0))
             break;
         side->loaded = false;
         if (side == &scan->history && side->deleted <= scan->revision)

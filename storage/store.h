@@ -54,6 +54,7 @@ struct store_options {
     const char *path;      /* data directory (made 0700 when missing); NULL = in memory */
     const struct env *env; /* borrowed */
     size_t memory_bytes;   /* of the storage engine; 0 = default */
+    size_t cache_bytes;    /* of that, for blocks that were read; 0 = default */
     bool read_only;        /* of a store that exists: no file is made, changed or removed */
 };
 
@@ -146,7 +147,23 @@ enum status store_scan_open(const struct store_snapshot *snapshot, uint64_t revi
  * compared again: a list that ends this way is complete. */
 enum status store_scan_next(struct store_scan *scan, struct edge *edge,
                             struct error *error) BEHALF_MUST_USE;
+/* Goes over to a part of the range that the scan was opened with, behind the part before: reads
+ * give its edges, then BEHALF_DONE, and the scan may move again. One scan that is moved from node
+ * to node costs a fraction of a scan for each. */
+void store_scan_move(struct store_scan *scan, const struct edge_range *part);
 void store_scan_close(struct store_scan *scan); /* accepts NULL */
+
+/* All names of objects, in ascending order of their nodes. */
+struct store_names;
+
+enum status store_names_open(const struct store_snapshot *snapshot, struct store_names **names,
+                             struct error *error) BEHALF_MUST_USE;
+/* BEHALF_OK with a node and its id (valid until the next call), or BEHALF_DONE. */
+enum status store_names_next(struct store_names *names, uint64_t *node, struct slice *id,
+                             struct error *error) BEHALF_MUST_USE;
+/* Goes on at the first node that is not below `node`, which is above the last one given. */
+void store_names_move(struct store_names *names, uint64_t node);
+void store_names_close(struct store_names *names); /* accepts NULL */
 
 /* Edges whose expiration is not after `now_ns`, oldest expiration first, for the sweeper. Fills at
  * most `capacity`. */
@@ -320,6 +337,16 @@ enum status store_stats_read(struct store *store, struct store_stats *stats,
  * call it so far: it is how a replica will follow. */
 enum status store_replay(struct store *store, struct slice entry,
                          struct error *error) BEHALF_MUST_USE;
+
+/* Bytes for the next life of this store that help it to start, and that it can do without. One
+ * note, replaced as a whole; a store in memory keeps none. Any thread, one at a time. */
+#define STORE_NOTE_SIZE_MAX ((size_t)64 * 1024 * 1024)
+
+enum status store_leave_note(struct store *store, struct slice bytes,
+                             struct error *error) BEHALF_MUST_USE;
+/* Appends the note; *found is false when there is none. STORAGE_CORRUPT when it is damaged. */
+enum status store_read_note(struct store *store, struct buffer *bytes, bool *found,
+                            struct error *error) BEHALF_MUST_USE;
 
 /* fsck over every keyspace: mirror images, names and nodes, counts, dense chained changelog,
  * history order, head. STORAGE_CORRUPT with a message that names the first thing that is wrong. */

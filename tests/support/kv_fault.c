@@ -114,6 +114,12 @@ fault_scan_next(struct kv_scan *scan, struct slice *key, struct slice *value, st
 }
 
 static void
+fault_scan_seek(struct kv_scan *scan, struct slice from)
+{
+    kv_scan_seek(((struct fault_scan *)scan)->below, from);
+}
+
+static void
 fault_scan_close(struct kv_scan *scan)
 {
     kv_scan_close(((struct fault_scan *)scan)->below);
@@ -207,6 +213,7 @@ static const struct kv_operations fault_operations = {
     .get = fault_get,
     .scan_open = fault_scan_open,
     .scan_next = fault_scan_next,
+    .scan_seek = fault_scan_seek,
     .scan_close = fault_scan_close,
     .write = fault_write,
     .sync = fault_sync,

@@ -105,6 +105,43 @@ expect_same_scan(struct kv *a, struct kv *b, const struct kv_snapshot *of_a,
     kv_scan_close(scans[1]);
 }
 
+/* Scans that step and seek forward at random; both say the same. */
+static void
+expect_same_seeks(struct kv *a, struct kv *b, const struct kv_snapshot *of_a,
+                  const struct kv_snapshot *of_b, const struct kv_range *range)
+{
+    struct kv_scan *scans[2];
+    struct slice keys[2];
+    struct slice values[2];
+    struct buffer last;
+    enum status status = BEHALF_OK;
+
+    buffer_init(&last);
+    cr_assert_eq(kv_scan_open(a, of_a, range, &scans[0], &error), BEHALF_OK);
+    cr_assert_eq(kv_scan_open(b, of_b, range, &scans[1], &error), BEHALF_OK);
+    for (int step = 0; step < 40; step++) {
+        char bytes[8];
+        struct slice wanted = key_number(next_random(KEYS), bytes);
+
+        if (next_random(2) == 0 && slice_compare(wanted, range->from) >= 0 &&
+            slice_compare(wanted, buffer_slice(&last)) > 0) {
+            kv_scan_seek(scans[0], wanted);
+            kv_scan_seek(scans[1], wanted);
+        }
+        status = kv_scan_next(scans[0], &keys[0], &values[0], &error);
+        cr_assert_eq(kv_scan_next(scans[1], &keys[1], &values[1], &error), status);
+        if (status != BEHALF_OK)
+            continue;
+        cr_assert(slice_equal(keys[0], keys[1]));
+        cr_assert(slice_equal(values[0], values[1]));
+        buffer_clear(&last);
+        buffer_add_slice(&last, keys[0]);
+    }
+    kv_scan_close(scans[0]);
+    kv_scan_close(scans[1]);
+    buffer_release(&last);
+}
+
 static void
 expect_same(struct kv *a, struct kv *b, const struct kv_snapshot *of_a,
             const struct kv_snapshot *of_b)
@@ -133,6 +170,43 @@ expect_same(struct kv *a, struct kv *b, const struct kv_snapshot *of_a,
         range.to = key_number(next_random(KEYS), to);
     if (range.to.size == 0 || slice_compare(range.from, range.to) < 0)
         expect_same_scan(a, b, of_a, of_b, &range);
+    if (!range.reverse && (range.to.size == 0 || slice_compare(range.from, range.to) < 0))
+        expect_same_seeks(a, b, of_a, of_b, &range);
+}
+
+Test(kv, a_seek_reaches_near_keys_and_far_ones, .init = make_directory, .fini = remove_directory)
+{
+    struct kv *kvs[2] = {open_memory(), open_disk()};
+    static const uint64_t wanted[] = {0, 1, 3, 12, 13, 500, 998, 999};
+    const struct kv_range range = {.keyspace = KV_FORWARD};
+
+    for (size_t which = 0; which < 2; which++) {
+        struct kv_scan *scan;
+        struct slice key;
+        struct slice value;
+
+        for (uint64_t number = 0; number < 1000; number++) {
+            char bytes[8];
+            struct kv_change change = {KV_FORWARD, false, {bytes, 8}, {"v", 1}};
+
+            bytes_put_u64(bytes, number);
+            cr_assert_eq(kv_write(kvs[which], &change, 1, false, &error), BEHALF_OK);
+        }
+        cr_assert_eq(kv_scan_open(kvs[which], NULL, &range, &scan, &error), BEHALF_OK);
+        for (size_t at = 0; at < BEHALF_COUNT_OF(wanted); at++) {
+            char bytes[8];
+
+            bytes_put_u64(bytes, wanted[at]);
+            kv_scan_seek(scan, (struct slice){bytes, 8});
+            cr_assert_eq(kv_scan_next(scan, &key, &value, &error), BEHALF_OK);
+            cr_assert_eq(bytes_get_u64(key.data), wanted[at]);
+        }
+        cr_assert_eq(kv_scan_next(scan, &key, &value, &error), BEHALF_DONE);
+        kv_scan_seek(scan, SLICE_LITERAL("z"));
+        cr_assert_eq(kv_scan_next(scan, &key, &value, &error), BEHALF_DONE);
+        kv_scan_close(scan);
+        kv_close(kvs[which]);
+    }
 }
 
 static void
