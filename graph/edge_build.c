@@ -221,7 +221,7 @@ struct loading {
     enum edge_direction direction;
     uint32_t last_group;
     uint64_t last_node;
-    bool begun;
+    uint64_t edge_count;
 };
 
 static enum status
@@ -232,13 +232,14 @@ load_edge(struct loading *loading, const struct edge *edge, struct error *error)
     uint64_t node = loading->direction == EDGE_FORWARD ? key->subject : key->resource;
     struct edge_traits traits = {edge->expires_at, edge->context, edge->caveat};
 
-    if (loading->begun && (group_key < loading->last_group ||
-                           (group_key == loading->last_group && node <= loading->last_node)))
+    if (loading->edge_count > 0 &&
+        (group_key < loading->last_group ||
+         (group_key == loading->last_group && node <= loading->last_node)))
         return error_set(error, BEHALF_STORAGE_CORRUPT,
                          "the relationship index is not in order: node %016llx after %016llx",
                          (unsigned long long)node, (unsigned long long)loading->last_node);
     builder_add(&loading->builder, group_key, node, &traits);
-    loading->begun = true;
+    loading->edge_count++;
     loading->last_group = group_key;
     loading->last_node = node;
     return BEHALF_OK;
@@ -250,42 +251,51 @@ loaded_bytes(const struct loading *loading)
     return loading->builder.piece_bytes + builder_block_bytes(&loading->builder);
 }
 
-/* All edges of the node. The next node exists: bit 47 is not set in a stored one. */
-static struct edge_range
-node_range(uint64_t node, enum edge_direction direction)
+/* The next node exists: bit 47 is not set in a stored one. */
+struct edge_range
+edge_set_range(enum edge_direction direction, uint64_t first, uint64_t last)
 {
     struct edge_range range = {.direction = direction};
 
+    BEHALF_ASSERT(first <= last && !NODE_IS_LOCAL(first) && !NODE_IS_LOCAL(last));
     if (direction == EDGE_FORWARD) {
-        range.from.resource = node;
-        range.to.resource = node + 1;
+        range.from.resource = first;
+        range.to.resource = last + 1;
     } else {
-        range.from.subject = node;
-        range.to.subject = node + 1;
+        range.from.subject = first;
+        range.to.subject = last + 1;
     }
     return range;
 }
 
-enum status
-edge_set_load(const struct store_snapshot *snapshot, uint64_t revision, uint64_t node,
-              enum edge_direction direction, size_t bytes_max, struct edge_set **set,
-              struct error *error)
+/* Edges that are read between two looks at whether anybody still wants them. */
+#define CANCELLED_EDGES 1024
+
+static bool
+is_cancelled(const struct loading *loading, const atomic_bool *cancelled)
+{
+    return cancelled != NULL && loading->edge_count % CANCELLED_EDGES == 0 &&
+           atomic_load_explicit(cancelled, memory_order_relaxed);
+}
+
+/* A set of all edges that the scan gives. */
+static enum status
+read_edges(struct store_scan *scan, uint64_t revision, enum edge_direction direction,
+           size_t bytes_max, const atomic_bool *cancelled, struct edge_set **set,
+           struct error *error)
 {
     struct loading loading = {.direction = direction};
-    struct edge_range range = node_range(node, direction);
-    struct store_scan *scan = NULL;
     struct edge edge;
-    enum status status;
+    enum status status = BEHALF_OK;
 
-    BEHALF_ASSERT(!NODE_IS_LOCAL(node));
     builder_init(&loading.builder);
-    status = store_scan_open(snapshot, revision, &range, &scan, error);
     while (status == BEHALF_OK && loaded_bytes(&loading) <= bytes_max) {
-        status = store_scan_next(scan, &edge, error);
+        status = is_cancelled(&loading, cancelled)
+                     ? error_set(error, BEHALF_DEADLINE, "nobody waits for the edges any more")
+                     : store_scan_next(scan, &edge, error);
         if (status == BEHALF_OK)
             status = load_edge(&loading, &edge, error);
     }
-    store_scan_close(scan);
     *set = NULL;
     if (status == BEHALF_DONE) {
         *set = builder_finish(&loading.builder, revision);
@@ -295,6 +305,33 @@ edge_set_load(const struct store_snapshot *snapshot, uint64_t revision, uint64_t
     }
     builder_release(&loading.builder);
     return status == BEHALF_DONE ? BEHALF_OK : status;
+}
+
+enum status
+edge_set_load(const struct store_snapshot *snapshot, uint64_t revision, uint64_t node,
+              enum edge_direction direction, size_t bytes_max, struct edge_set **set,
+              struct error *error)
+{
+    struct edge_range range = edge_set_range(direction, node, node);
+    struct store_scan *scan = NULL;
+    enum status status = store_scan_open(snapshot, revision, &range, &scan, error);
+
+    *set = NULL;
+    if (status == BEHALF_OK)
+        status = read_edges(scan, revision, direction, bytes_max, NULL, set, error);
+    store_scan_close(scan);
+    return status;
+}
+
+enum status
+edge_set_read(struct store_scan *scan, uint64_t revision, uint64_t node,
+              enum edge_direction direction, size_t bytes_max, const atomic_bool *cancelled,
+              struct edge_set **set, struct error *error)
+{
+    struct edge_range range = edge_set_range(direction, node, node);
+
+    store_scan_move(scan, &range);
+    return read_edges(scan, revision, direction, bytes_max, cancelled, set, error);
 }
 
 /* --- changing --- */

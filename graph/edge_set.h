@@ -30,6 +30,7 @@
 #ifndef BEHALF_GRAPH_EDGE_SET_H
 #define BEHALF_GRAPH_EDGE_SET_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -277,6 +278,17 @@ void edge_set_free(struct edge_set *set);
  * `bytes_max`; otherwise it is the caller's. STORAGE_*. */
 enum status edge_set_load(const struct store_snapshot *snapshot, uint64_t revision, uint64_t node,
                           enum edge_direction direction, size_t bytes_max, struct edge_set **set,
+                          struct error *error) BEHALF_MUST_USE;
+
+/* All edges of the nodes from the first to the last: a scan for edge_set_read. */
+struct edge_range edge_set_range(enum edge_direction direction, uint64_t first, uint64_t last);
+
+/* As edge_set_load, from a scan over a range of nodes at `revision`: of one node after the other,
+ * ascending. DEADLINE soon after *cancelled (may be NULL) becomes true. After a failure the scan is
+ * of no use any more. */
+enum status edge_set_read(struct store_scan *scan, uint64_t revision, uint64_t node,
+                          enum edge_direction direction, size_t bytes_max,
+                          const atomic_bool *cancelled, struct edge_set **set,
                           struct error *error) BEHALF_MUST_USE;
 
 struct edge_change {

@@ -16,15 +16,10 @@
 #include "base/arena.h"
 #include "base/memory.h"
 #include "graph/graph_cache.h"
+#include "graph/graph_private.h"
 #include "graph/limits.h"
 
 #define STEPS_PER_SECTION 256
-
-struct graph {
-    struct store *store;
-    struct readers *readers;
-    struct graph_cache *cache;
-};
 
 struct graph *
 graph_new(struct store *store, size_t memory_bytes)
@@ -195,6 +190,20 @@ graph_validate(struct graph *graph, const char **reason)
     return valid;
 }
 
+bool
+graph_is_full(struct graph *graph)
+{
+    return graph_cache_is_full(graph->cache);
+}
+
+void
+graph_visit_used(struct graph *graph, size_t most,
+                 void (*visit)(void *context, uint64_t node, enum edge_direction direction),
+                 void *context)
+{
+    graph_cache_visit_used(graph->cache, most, visit, context);
+}
+
 /* --- a view and its sections --- */
 
 void
@@ -216,6 +225,7 @@ graph_view_init(struct graph_view *view, struct graph *graph, struct store *stor
     view->inside = false;
     view->may_block = may_block;
     view->traits = NULL;
+    view->loads = 0;
 }
 
 bool
@@ -241,16 +251,6 @@ enter_step(struct graph_view *view)
         view->inside = false;
     }
     return graph_view_enter(view);
-}
-
-/* Before storage is read. */
-static void
-leave(struct graph_view *view)
-{
-    view->held = NULL;
-    if (view->inside)
-        reader_leave(view->reader);
-    view->inside = false;
 }
 
 static void
@@ -341,7 +341,8 @@ load_set(struct graph_view *view, uint64_t node, enum edge_direction direction, 
         return BEHALF_WOULD_BLOCK;
     if (!graph_cache_load_begin(cache, node, direction, &load))
         return BEHALF_OK;
-    leave(view);
+    graph_view_leave(view);
+    view->loads++;
     /* Not the view's snapshot: that may be older than the mark, and the protocol rests on this one
      * being younger. */
     status = store_snapshot_open(view->store, &snapshot, error);
@@ -451,7 +452,7 @@ contains_in_storage(struct graph_view *view, const struct edge_key *key, bool *f
 
     if (status != BEHALF_OK)
         return status;
-    leave(view);
+    graph_view_leave(view);
     buffer_init(&value);
     forget_traits(view);
     status = store_edge_find(snapshot, view->revision, key, &edge, &value, &there, error);
@@ -611,7 +612,7 @@ read_storage(struct graph_view *view, const struct graph_range *range, struct fi
     struct edge edge;
     enum status status = graph_view_storage(view, &snapshot, error);
 
-    leave(view);
+    graph_view_leave(view);
     forget_traits(view);
     if (status == BEHALF_OK)
         status = store_scan_open(snapshot, view->revision, &stored, &scan, error);

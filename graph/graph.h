@@ -99,6 +99,14 @@ bool graph_validate(struct graph *graph, const char **reason);
 /* Whose sections protect the graph; the names' cache is under the same. */
 struct readers *graph_readers(struct graph *graph);
 
+/* Whether so much is in memory that graph_view_warm would find no room. */
+bool graph_is_full(struct graph *graph);
+
+/* Calls `visit` for each node in memory that was asked for of late, at most `most` times. */
+void graph_visit_used(struct graph *graph, size_t most,
+                      void (*visit)(void *context, uint64_t node, enum edge_direction direction),
+                      void *context);
+
 /* For a view that asks for a node soon: brings its place nearer to the processor, and then its
  * edges. Needs a section, as all readers do; says nothing of what is there. */
 void graph_prefetch(struct graph *graph, uint64_t node, enum edge_direction direction);
@@ -120,6 +128,7 @@ struct graph_view {
     bool inside;    /* a section */
     bool may_block;
     struct arena *traits; /* of the last answer, as far as they are in no set; NULL until needed */
+    uint32_t loads;       /* since graph_view_prepare last found all in memory */
 };
 
 void graph_view_init(struct graph_view *view, struct graph *graph, struct store *store,
@@ -130,6 +139,37 @@ void graph_view_release(struct graph_view *view);
  * WOULD_BLOCK when the view may not block. */
 enum status graph_view_storage(struct graph_view *view, const struct store_snapshot **snapshot,
                                struct error *error) BEHALF_MUST_USE;
+
+/* Sets that are loaded together, at most. */
+#define GRAPH_LOADS_MAX 128
+
+/* For a walk that knows its next nodes: loads together those of the first GRAPH_LOADS_MAX that are
+ * not in memory, which costs a fraction of loading each when it is asked for. Does nothing as long
+ * as the view has met no node that it had to load, nor where it may not block. Costs no edges, and
+ * tells of no failure: who asks for the node meets it. What was borrowed from the view is void. */
+void graph_prepare_nodes(struct graph_view *view, const uint64_t *nodes, size_t count,
+                         enum edge_direction direction);
+
+static inline void
+graph_view_prepare(struct graph_view *view, const uint64_t *nodes, size_t count,
+                   enum edge_direction direction)
+{
+    if (BEHALF_UNLIKELY(view->loads > 0))
+        graph_prepare_nodes(view, nodes, count, direction);
+}
+
+struct graph_warmed {
+    size_t nodes; /* that were gone over, from the first on */
+    size_t sets;  /* of these, loaded now */
+    uint64_t edges;
+};
+
+/* Loads at most GRAPH_LOADS_MAX nodes, which ascend, before somebody asks for them; not necessarily
+ * all at once. With `asked` they take the place of what was not used of late, else only room that
+ * is free. DEADLINE soon after the budget is cancelled. */
+enum status graph_view_warm(struct graph_view *view, const uint64_t *nodes, size_t count,
+                            enum edge_direction direction, bool asked, struct graph_warmed *warmed,
+                            struct error *error) BEHALF_MUST_USE;
 
 /* Begins a section, if the view is not in one, which lasts at least until the next call of one of
  * the functions below. False when there are too many views: what is in memory is out of reach. */

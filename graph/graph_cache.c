@@ -48,10 +48,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "graph/graph_cache_private.h"
 #include "graph/graph_version.h"
-#include "graph/key_ring.h"
 #include "graph/limits.h"
-#include "graph/slot_table.h"
 
 #define EVICT_FOR_BYTES (UINT32_C(1) << KIND_SET | UINT32_C(1) << KIND_CHAIN)
 #define EVICT_FOR_ROOM (EVICT_FOR_BYTES | UINT32_C(1) << KIND_EMPTY | UINT32_C(1) << KIND_DIRECT)
@@ -77,29 +76,11 @@
  * be kept: half of it at most is tables. */
 #define RETIRED_PART_OF_BUDGET 4
 
+/* Who fills the cache before anybody asks leaves this part of it to those who ask. */
+#define SPARE_PART_OF_BUDGET 16
+
 /* Chains that one trim looks at, beside twice those that came since the one before. */
 #define TRIM_STEPS 64
-
-struct shard {
-    _Alignas(64) pthread_mutex_t lock; /* guards changes of the table, and the loads in it */
-    struct slot_table table;
-};
-
-struct graph_cache {
-    struct readers *readers;
-    struct shard *shards;
-    uint32_t shard_count;
-    uint32_t slots_max; /* per shard */
-    size_t memory_bytes;
-    struct edge_set *empty;           /* given for every node without edges; not counted */
-    _Alignas(64) atomic_size_t bytes; /* tables, and what stands in their slots */
-    atomic_size_t superseded;         /* of that, versions that are not the newest, and chains */
-    atomic_uint hand;                 /* the shard to be swept next */
-
-    pthread_mutex_t trim_lock; /* guards those below; taken with a shard's lock held */
-    struct key_ring chained;   /* keys that got a chain */
-    size_t trim_added;         /* since the last trim */
-};
 
 /* Bit 47 of a stored node is never set (NODE_IS_LOCAL), so it can carry the direction. */
 static uint64_t
@@ -209,12 +190,6 @@ static void
 count_superseded(struct graph_cache *cache, size_t added, size_t removed)
 {
     atomic_fetch_add_explicit(&cache->superseded, added - removed, memory_order_relaxed);
-}
-
-static size_t
-bytes_counted(struct graph_cache *cache)
-{
-    return atomic_load_explicit(&cache->bytes, memory_order_relaxed);
 }
 
 /* Counts what a slot holds, or does not hold any more. */
@@ -403,7 +378,7 @@ evict_in(struct graph_cache *cache, struct shard *shard, size_t budget)
     uint32_t steps = SLOT_SWEEP_STEPS;
 
     pthread_mutex_lock(&shard->lock);
-    while (bytes_counted(cache) > budget && victims.count < SWEEP_VICTIMS) {
+    while (graph_cache_bytes(cache) > budget && victims.count < SWEEP_VICTIMS) {
         struct slot *slot = slot_table_sweep(&shard->table, EVICT_FOR_BYTES, &steps);
 
         if (slot == NULL)
@@ -422,7 +397,7 @@ evict_to_budget(struct graph_cache *cache)
 {
     size_t budget = budget_of(cache);
 
-    while (bytes_counted(cache) > budget) {
+    while (graph_cache_bytes(cache) > budget) {
         /* Relaxed: the hand only spreads the sweeps over the shards. */
         unsigned at = atomic_fetch_add_explicit(&cache->hand, 1, memory_order_relaxed);
 
@@ -661,26 +636,42 @@ graph_cache_drop(struct graph_cache *cache, uint64_t node, enum edge_direction d
 
 /* --- loading --- */
 
-bool
-graph_cache_load_begin(struct graph_cache *cache, uint64_t node, enum edge_direction direction,
-                       struct graph_load *load)
+static bool
+begin_load(struct graph_cache *cache, uint64_t node, enum edge_direction direction, bool asked,
+           struct graph_load *load)
 {
     struct victims victims = {.count = 0};
     struct shard *shard;
+    uint64_t value;
     bool installed;
 
-    *load = (struct graph_load){.key = key_of(node, direction)};
+    *load = (struct graph_load){.key = key_of(node, direction), .asked = asked};
     arena_init(&load->contexts, SIZE_MAX / 2);
     if (cache->shard_count == 0)
         return false;
     shard = shard_of(cache, load->key);
     pthread_mutex_lock(&shard->lock);
-    installed =
-        slot_table_find(&shard->table, load->key) == NULL &&
-        add_slot(cache, shard, load->key, version_pointer_value(load, KIND_LOADING), &victims);
+    value = version_pointer_value(load, KIND_LOADING);
+    installed = slot_table_find(&shard->table, load->key) == NULL &&
+                (asked ? add_slot(cache, shard, load->key, value, &victims)
+                       : add_in_table(cache, shard, load->key, value, &victims));
     pthread_mutex_unlock(&shard->lock);
     victims_retire(cache, &victims);
     return installed;
+}
+
+bool
+graph_cache_load_begin(struct graph_cache *cache, uint64_t node, enum edge_direction direction,
+                       struct graph_load *load)
+{
+    return begin_load(cache, node, direction, true, load);
+}
+
+bool
+graph_cache_warm_begin(struct graph_cache *cache, uint64_t node, enum edge_direction direction,
+                       struct graph_load *load)
+{
+    return begin_load(cache, node, direction, false, load);
 }
 
 /* Under the shard's lock: the mark of a load that was not struck. */
@@ -702,6 +693,7 @@ install(struct graph_cache *cache, struct slot *slot, struct graph_load *load, s
 {
     struct version versions[2] = {{.set = NULL}, {.set = set, .until = UINT64_MAX}};
     size_t first = 1;
+    uint64_t value;
 
     versions[1].from = set->valid_from;
     if (edge_set_edge_count(set) == 0)
@@ -709,7 +701,8 @@ install(struct graph_cache *cache, struct slot *slot, struct graph_load *load, s
     if (version_make(cache->empty, &versions[1], load->changes, load->change_count, &versions[0]))
         first = 0;
     *until = versions[1].until;
-    slot_set_value(slot, versions_value(&versions[first], 2 - first));
+    value = versions_value(&versions[first], 2 - first);
+    slot_set_value(slot, load->asked ? value : value & ~SLOT_USED);
     count_value(cache, slot_value(slot), true);
     if (first == 0)
         note_chain(cache, load->key, true);
@@ -757,131 +750,21 @@ graph_cache_load_failed(struct graph_cache *cache, struct graph_load *load)
     free_changes(load);
 }
 
-/* --- looking at all of it --- */
-
-static void
-count_slot(struct graph_stats *stats, uint64_t value)
+bool
+graph_cache_lacks(struct graph_cache *cache, uint64_t node, enum edge_direction direction)
 {
-    struct versions versions;
+    uint64_t key = key_of(node, direction);
+    struct slot *slot;
+    uint64_t value;
 
-    switch (version_kind(value)) {
-    case KIND_CHAIN:
-        stats->chain_count++;
-        break;
-    case KIND_SET:
-        stats->set_count++;
-        break;
-    case KIND_EMPTY:
-        stats->empty_count++;
-        return;
-    case KIND_DIRECT:
-        stats->direct_count++;
-        return;
-    case KIND_LOADING:
-        stats->loading_count++;
-        return;
-    }
-    versions_of(value, &versions);
-    if (versions.items[0].set != NULL)
-        stats->edge_count += edge_set_edge_count(versions.items[0].set);
-}
-
-void
-graph_cache_stats_read(struct graph_cache *cache, struct graph_stats *stats)
-{
-    *stats = (struct graph_stats){
-        .bytes = bytes_counted(cache),
-        .superseded_bytes = atomic_load(&cache->superseded),
-        .retired_bytes = readers_retired_bytes(cache->readers),
-    };
-    for (uint32_t at = 0; at < cache->shard_count; at++) {
-        struct shard *shard = &cache->shards[at];
-
-        pthread_mutex_lock(&shard->lock);
-        for (size_t slot = 0; slot < slot_table_slots(&shard->table); slot++) {
-            uint64_t value = slot_value(slot_table_at(&shard->table, slot));
-
-            if (value != 0)
-                count_slot(stats, value);
-        }
-        pthread_mutex_unlock(&shard->lock);
-    }
-}
-
-/* What a validation has met. */
-struct recount {
-    struct graph_cache *cache;
-    const struct graph_cache_witness *witness;
-    size_t bytes;
-    size_t superseded;
-};
-
-static const char *
-validate_version(struct recount *recount, uint64_t key, const struct versions *versions, size_t at)
-{
-    const struct version *version = &versions->items[at];
-    const struct edge_set *set = version->set != NULL ? version->set : recount->cache->empty;
-    enum edge_direction direction = NODE_IS_LOCAL(key) ? EDGE_REVERSE : EDGE_FORWARD;
-    const char *reason = NULL;
-
-    if (version->from >= version->until)
-        return "a version is right for no revision";
-    if (at > 0 && version->until > versions->items[at - 1].from)
-        return "a version is right beside a newer one";
-    if (version->set != NULL && version->set->valid_from != version->from)
-        return "a version does not begin where its set does";
-    if (!edge_set_validate(set, &reason))
-        return reason;
-    if (recount->witness != NULL &&
-        !recount->witness->same(recount->witness->context, key & ~NODE_SEQUENCE_LOCAL, direction,
-                                at == 0 ? UINT64_MAX : version->until - 1, set))
-        return "a version is not what storage has";
-    return NULL;
-}
-
-static const char *
-validate_slot(struct recount *recount, const struct slot_table *table, struct slot *slot)
-{
-    uint64_t value = slot_value(slot);
-    const char *reason = NULL;
-    struct versions versions;
-
-    if (slot_table_find(table, slot_key(slot)) != slot)
-        return "a slot is not found by its key";
-    if (version_kind(value) == KIND_DIRECT || version_kind(value) == KIND_LOADING)
-        return NULL;
-    versions_of(value, &versions);
-    recount->superseded += versions_superseded_bytes(&versions);
-    recount->bytes += versions_superseded_bytes(&versions) + versions_newest_bytes(&versions);
-    for (size_t at = 0; at < versions.count && reason == NULL; at++)
-        reason = validate_version(recount, slot_key(slot), &versions, at);
-    return reason;
+    return cache->shard_count > 0 &&
+           slot_table_look(&shard_of(cache, key)->table, key, &slot, &value) && value == 0;
 }
 
 bool
-graph_cache_validate(struct graph_cache *cache, const struct graph_cache_witness *witness,
-                     const char **reason)
+graph_cache_is_full(struct graph_cache *cache)
 {
-    struct recount recount = {.cache = cache, .witness = witness};
-
-    *reason = NULL;
-    for (uint32_t at = 0; at < cache->shard_count && *reason == NULL; at++) {
-        struct slot_table *table = &cache->shards[at].table;
-        uint32_t count = 0;
-
-        recount.bytes += slot_table_bytes(table);
-        for (size_t slot = 0; slot < slot_table_slots(table) && *reason == NULL; slot++) {
-            if (slot_value(slot_table_at(table, slot)) == 0)
-                continue;
-            count++;
-            *reason = validate_slot(&recount, table, slot_table_at(table, slot));
-        }
-        if (*reason == NULL && count != table->count)
-            *reason = "a table counts its slots wrong";
-    }
-    if (*reason == NULL && recount.bytes != bytes_counted(cache))
-        *reason = "the bytes are counted wrong";
-    if (*reason == NULL && recount.superseded != atomic_load(&cache->superseded))
-        *reason = "the superseded bytes are counted wrong";
-    return *reason == NULL;
+    return cache->shard_count == 0 ||
+           graph_cache_bytes(cache) >=
+               cache->memory_bytes - cache->memory_bytes / SPARE_PART_OF_BUDGET;
 }

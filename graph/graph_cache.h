@@ -49,6 +49,7 @@ void graph_cache_prefetch_set(struct graph_cache *cache, uint64_t node,
 /* A load under way; in the loader's frame, reached by the writer through the loading mark. */
 struct graph_load {
     _Alignas(16) uint64_t key;
+    bool asked;                  /* somebody wants the node now */
     bool struck;                 /* these four are guarded by the lock of the key's shard */
     struct edge_change *changes; /* made meanwhile */
     size_t change_count;
@@ -64,11 +65,28 @@ size_t graph_cache_set_bytes_max(const struct graph_cache *cache);
  * between. */
 bool graph_cache_load_begin(struct graph_cache *cache, uint64_t node, enum edge_direction direction,
                             struct graph_load *load) BEHALF_MUST_USE;
+/* The same for a node that nobody asked for yet: it takes no other's place, and until somebody does
+ * its set is the first to be evicted. */
+bool graph_cache_warm_begin(struct graph_cache *cache, uint64_t node, enum edge_direction direction,
+                            struct graph_load *load) BEHALF_MUST_USE;
 /* Takes over `set`; NULL says that it would be too large. Within a section, to the end of which the
  * set can be read. *until is the first revision for which it is not right any more. */
 void graph_cache_load_end(struct graph_cache *cache, struct graph_load *load, struct edge_set *set,
                           uint64_t *until);
 void graph_cache_load_failed(struct graph_cache *cache, struct graph_load *load);
+
+/* Whether the node is not in memory and nobody loads it: worth a load_begin. Within a section. */
+bool graph_cache_lacks(struct graph_cache *cache, uint64_t node, enum edge_direction direction);
+
+/* Whether so much is in memory that more would soon push out what is there. */
+bool graph_cache_is_full(struct graph_cache *cache);
+
+/* Calls `visit` for each node in memory that was asked for of late, at most `most` times, in no
+ * order. */
+void graph_cache_visit_used(struct graph_cache *cache, size_t most,
+                            void (*visit)(void *context, uint64_t node,
+                                          enum edge_direction direction),
+                            void *context);
 
 /* Writer thread, between commit and publication: what happened to one node in a group of
  * transactions, in the order of their revisions. The array is sorted anew. `published` is the

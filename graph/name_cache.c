@@ -27,6 +27,9 @@ _Static_assert(OBJECT_ID_SIZE_MAX <= UINT16_MAX, "the size of an id fits an entr
  * kept, and the others are read from storage. */
 #define SAME_HASH_MAX 8
 
+/* Who fills the cache before anybody asks leaves this part of each shard to those who ask. */
+#define SPARE_PART_OF_BUDGET 16
+
 /* One hold of a shard's lock takes out at most so many entries. */
 #define SWEEP_VICTIMS 32
 
@@ -404,7 +407,65 @@ name_cache_add_id(struct name_cache *cache, uint64_t node, struct slice id)
     add(cache, &(struct wanted){ENTRY_BY_NODE, node_hash(node), node, id}, 0);
 }
 
+static bool
+fill(struct name_cache *cache, const struct wanted *wanted, uint64_t known_at, bool asked)
+{
+    struct name_shard *shard = shard_of(cache, wanted->key);
+    struct retirees retirees = {.count = 0};
+    struct entry *entry = entry_new(wanted->node, wanted->id, known_at);
+    uint64_t value = value_of(entry, wanted->kind);
+    bool installed = false;
+    bool there;
+    uint32_t same;
+
+    pthread_mutex_lock(&shard->lock);
+    there = find(shard, wanted, &same) != NULL || same >= SAME_HASH_MAX;
+    if (!there && shard->bytes + entry_bytes(entry) <=
+                      cache->shard_budget - cache->shard_budget / SPARE_PART_OF_BUDGET)
+        installed =
+            add_in_table(cache, shard, wanted->key, asked ? value : value & ~SLOT_USED, &retirees);
+    if (installed)
+        shard->bytes += entry_bytes(entry);
+    pthread_mutex_unlock(&shard->lock);
+    if (!installed)
+        memory_free(entry);
+    readers_retire(cache->readers, &retirees);
+    return there || installed;
+}
+
+bool
+name_cache_fill(struct name_cache *cache, uint64_t node, struct slice id, uint64_t known_at,
+                bool asked)
+{
+    uint64_t hash = name_hash(NODE_TYPE(node), id);
+    struct wanted by_name = {ENTRY_BY_NAME, hash, node, id};
+    struct wanted by_node = {ENTRY_BY_NODE, node_hash(node), node, id};
+
+    return cache->shard_count > 0 && fill(cache, &by_name, known_at, asked) &&
+           fill(cache, &by_node, 0, asked);
+}
+
 /* --- looking at all of it --- */
+
+void
+name_cache_visit_used(struct name_cache *cache, size_t most,
+                      void (*visit)(void *context, uint64_t node), void *context)
+{
+    for (uint32_t at = 0; at < cache->shard_count && most > 0; at++) {
+        struct name_shard *shard = &cache->shards[at];
+
+        pthread_mutex_lock(&shard->lock);
+        for (size_t place = 0; place < slot_table_slots(&shard->table) && most > 0; place++) {
+            uint64_t value = slot_value(slot_table_at(&shard->table, place));
+
+            if (value == 0 || (value & SLOT_USED) == 0 || NODE_IS_WILDCARD(entry_of(value)->node))
+                continue;
+            visit(context, entry_of(value)->node);
+            most--;
+        }
+        pthread_mutex_unlock(&shard->lock);
+    }
+}
 
 void
 name_cache_stats_read(struct name_cache *cache, struct name_cache_stats *stats)

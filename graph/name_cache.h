@@ -66,6 +66,16 @@ void name_cache_add_absence(struct name_cache *cache, uint16_t type_label, struc
                             uint64_t hash, uint64_t known_at);
 void name_cache_add_id(struct name_cache *cache, uint64_t node, struct slice id);
 
+/* Adds a name both ways before somebody asks, if its places have room without another's: unless
+ * `asked`, it is the first to be evicted until somebody does. False when one of them has not. */
+bool name_cache_fill(struct name_cache *cache, uint64_t node, struct slice id, uint64_t known_at,
+                     bool asked);
+
+/* Calls `visit` for each node in memory whose name was asked for of late, either way, at most
+ * `most` times, in no order; for one that was asked for both ways, twice. */
+void name_cache_visit_used(struct name_cache *cache, size_t most,
+                           void (*visit)(void *context, uint64_t node), void *context);
+
 /* Recounts. Only while nobody else uses the cache. */
 bool name_cache_validate(struct name_cache *cache, const char **reason);
 

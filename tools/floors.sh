@@ -15,7 +15,7 @@ BEGIN {
     sees["base"]        = ""
     sees["schema"]      = "base/"
     sees["storage"]     = "base/"
-    graph = "graph/graph.h graph/names.h graph/budget.h graph/prefetch.h graph/limits.h "
+    graph = "graph/graph.h graph/names.h graph/budget.h graph/prefetch.h graph/limits.h graph/warm.h "
     eval = "eval/eval.h eval/candidates.h eval/subject_walk.h eval/binding.h eval/executor.h eval/limits.h "
     sees["graph"]       = "base/ storage/store.h"
     sees["eval"]        = "base/ schema/schema.h schema/caveat.h storage/store.h " graph

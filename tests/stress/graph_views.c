@@ -8,6 +8,9 @@
  * states: absent, plain, and several with caveats, contexts and expirations; a view's `now` says
  * which of them have expired, and what each carries is compared byte by byte.
  *
+ * Beside them a thread warms the graph up, over and over, from notes of what is in use and from the
+ * beginning to the end, and breaks off; readers prepare nodes that they may ask for.
+ *
  * Some edges hang on a few hot nodes, so that loads are struck, sets shared, and drops met while
  * they are held. The budgets go from plenty to none; in between, everything is evicted all the
  * time. */
@@ -19,6 +22,8 @@
 
 #include "base/memory.h"
 #include "graph/graph_cache.h"
+#include "graph/names.h"
+#include "graph/warm.h"
 #include "tests/support/graph_store.h"
 
 #define RESOURCES 12
@@ -47,12 +52,14 @@ struct row {
 struct stress {
     struct graph_store data;
     struct graph *graph;
+    struct name_cache *names;
     struct row *rows;
     uint64_t first; /* revision of rows[0] */
     _Atomic uint64_t published;
     atomic_bool stopped;
     atomic_size_t answers;
     atomic_size_t sent_away;
+    atomic_size_t warmed; /* sets */
 };
 
 struct asker {
@@ -250,6 +257,25 @@ read_range(struct asker *reader, struct graph_view *view, enum edge_direction di
     } while (batch.count == batch.capacity);
 }
 
+/* Some nodes of either side, as if one had been missed; now and then for somebody who is gone. */
+static void
+prepare(struct asker *reader, struct graph_view *view)
+{
+    const struct graph_store *data = &reader->stress->data;
+    bool forward = next_random(&reader->random) % 2 == 0;
+    atomic_bool cancelled;
+    uint64_t nodes[8];
+
+    for (size_t at = 0; at < BEHALF_COUNT_OF(nodes); at++)
+        nodes[at] = forward ? data->resources[skewed(&reader->random, RESOURCES)]
+                            : data->subjects[skewed(&reader->random, SUBJECTS)];
+    atomic_init(&cancelled, next_random(&reader->random) % 8 == 0);
+    view->budget->cancelled = &cancelled;
+    view->loads = 1;
+    graph_view_prepare(view, nodes, BEHALF_COUNT_OF(nodes), forward ? EDGE_FORWARD : EDGE_REVERSE);
+    view->budget->cancelled = NULL;
+}
+
 static uint64_t
 choose_revision(struct asker *reader)
 {
@@ -276,7 +302,10 @@ run_reader(void *argument)
         graph_view_init(&view, stress->graph, stress->data.store, choose_revision(reader), now,
                         may_block, &budget);
         for (uint64_t step = 0; step < steps; step++) {
-            switch (next_random(&reader->random) % 4) {
+            switch (next_random(&reader->random) % 5) {
+            case 4:
+                prepare(reader, &view);
+                break;
             case 0:
                 read_range(reader, &view, EDGE_FORWARD);
                 break;
@@ -289,6 +318,52 @@ run_reader(void *argument)
         }
         graph_view_release(&view);
     }
+    return NULL;
+}
+
+/* --- warming up --- */
+
+static void
+warm_once(struct asker *warmer, const atomic_bool *cancelled, struct slice note)
+{
+    struct stress *stress = warmer->stress;
+    struct warm_up *warm_up = warm_up_new(&(struct warm_options){
+        .graph = stress->graph,
+        .names = stress->names,
+        .store = stress->data.store,
+        .env = env_system(),
+        .cancelled = cancelled,
+        .note = note,
+        .all = next_random(&warmer->random) % 4 != 0,
+    });
+    struct warm_progress progress;
+    struct error error;
+
+    do {
+        enum status status = warm_up_step(warm_up, atomic_load(&stress->published), &error);
+
+        if (status != BEHALF_DEADLINE || !atomic_load(cancelled))
+            graph_store_must(status, &error, "warm up");
+        warm_up_progress(warm_up, &progress);
+    } while (progress.state != WARM_DONE && !atomic_load(cancelled));
+    atomic_fetch_add(&stress->warmed, (size_t)progress.sets);
+    warm_up_free(warm_up);
+}
+
+static void *
+run_warmer(void *argument)
+{
+    struct asker *warmer = argument;
+    struct stress *stress = warmer->stress;
+    struct buffer note;
+
+    buffer_init(&note);
+    while (!atomic_load(&stress->stopped)) {
+        buffer_clear(&note);
+        warm_note_write(stress->graph, stress->names, &note);
+        warm_once(warmer, &stress->stopped, buffer_slice(&note));
+    }
+    buffer_release(&note);
     return NULL;
 }
 
@@ -381,26 +456,32 @@ static void
 run_world(size_t memory_bytes, uint64_t seed)
 {
     struct stress *stress = memory_new(sizeof *stress);
-    struct asker readers[READERS];
+    struct asker askers[READERS + 1]; /* the last one warms up */
+    const char *reason;
     int failure;
 
     graph_store_open(&stress->data, RESOURCES, SUBJECTS);
     stress->graph = graph_new(stress->data.store, memory_bytes);
+    stress->names = name_cache_new(graph_readers(stress->graph), memory_bytes);
     stress->rows = memory_new_array(REVISIONS + 1, sizeof *stress->rows);
     stress->first = store_head_revision(stress->data.store);
     atomic_store(&stress->published, stress->first);
-    for (uint32_t at = 0; at < READERS; at++) {
-        readers[at] = (struct asker){.stress = stress, .random = seed + at + 1};
-        failure = pthread_create(&readers[at].thread, NULL, run_reader, &readers[at]);
+    for (uint32_t at = 0; at <= READERS; at++) {
+        askers[at] = (struct asker){.stress = stress, .random = seed + at + 1};
+        failure = pthread_create(&askers[at].thread, NULL, at < READERS ? run_reader : run_warmer,
+                                 &askers[at]);
         BEHALF_ASSERT(failure == 0);
     }
     run_writer(stress, &seed);
     atomic_store(&stress->stopped, true);
-    for (uint32_t at = 0; at < READERS; at++)
-        pthread_join(readers[at].thread, NULL);
-    printf("graph_views: budget %zu: %zu probes right, %zu sent away\n", memory_bytes,
-           atomic_load(&stress->answers), atomic_load(&stress->sent_away));
+    for (uint32_t at = 0; at <= READERS; at++)
+        pthread_join(askers[at].thread, NULL);
+    printf("graph_views: budget %zu: %zu probes right, %zu sent away, %zu sets warmed up\n",
+           memory_bytes, atomic_load(&stress->answers), atomic_load(&stress->sent_away),
+           atomic_load(&stress->warmed));
     compare_at_rest(stress);
+    BEHALF_ASSERT(name_cache_validate(stress->names, &reason));
+    name_cache_free(stress->names);
     graph_free(stress->graph);
     graph_store_close(&stress->data);
     memory_free(stress->rows);

@@ -1,0 +1,163 @@
+/* graph_load.c - edge sets of many nodes loaded together.
+ * Always true: the loads are those of graph_cache.c, one for each node: all marks stand before the
+ * one storage snapshot is opened that all of them are read from. */
+#include <stdlib.h>
+
+#include "graph/graph_cache.h"
+#include "graph/graph_private.h"
+
+/* Edges after which the loads that are left are given up: one of a scan may have millions. */
+#define EDGES_TOGETHER 65536
+
+/* Loads under way together: their marks stand, in the order of their nodes. */
+struct loads {
+    enum edge_direction direction;
+    bool asked; /* else no empty set is kept */
+    size_t count;
+    size_t ended; /* of these, the first */
+    size_t installed;
+    uint64_t edges;
+    uint64_t nodes[GRAPH_LOADS_MAX];
+    struct graph_load marks[GRAPH_LOADS_MAX];
+};
+
+/* Reads and installs one set after the other, all from one scan. */
+static enum status
+end_loads(struct graph_view *view, struct loads *loads, struct store_scan *scan, uint64_t head,
+          struct error *error)
+{
+    struct graph_cache *cache = view->graph->cache;
+    size_t bytes_max = graph_cache_set_bytes_max(cache);
+
+    for (; loads->ended < loads->count && loads->edges < EDGES_TOGETHER; loads->ended++) {
+        struct edge_set *set = NULL;
+        uint64_t until;
+        enum status status = edge_set_read(scan, head, loads->nodes[loads->ended], loads->direction,
+                                           bytes_max, view->budget->cancelled, &set, error);
+
+        if (status != BEHALF_OK)
+            return status;
+        if (set != NULL)
+            loads->edges += edge_set_edge_count(set);
+        if (!loads->asked && set != NULL && edge_set_edge_count(set) == 0) {
+            edge_set_free(set);
+            graph_cache_load_failed(cache, &loads->marks[loads->ended]);
+            continue;
+        }
+        loads->installed++;
+        (void)graph_view_enter(view); /* it has its place already */
+        graph_cache_load_end(cache, &loads->marks[loads->ended], set, &until);
+        graph_view_leave(view);
+    }
+    return BEHALF_OK;
+}
+
+/* The marks stand, so the snapshot is younger than all of them. */
+static enum status
+read_loads(struct graph_view *view, struct loads *loads, struct error *error)
+{
+    struct edge_range range =
+        edge_set_range(loads->direction, loads->nodes[0], loads->nodes[loads->count - 1]);
+    struct store_snapshot *snapshot = NULL;
+    struct store_scan *scan = NULL;
+    enum status status = store_snapshot_open(view->store, &snapshot, error);
+
+    if (status == BEHALF_OK)
+        status = store_scan_open(snapshot, store_snapshot_head(snapshot), &range, &scan, error);
+    if (status == BEHALF_OK)
+        status = end_loads(view, loads, scan, store_snapshot_head(snapshot), error);
+    store_scan_close(scan);
+    store_snapshot_close(snapshot);
+    for (size_t at = loads->ended; at < loads->count; at++)
+        graph_cache_load_failed(view->graph->cache, &loads->marks[at]);
+    return status;
+}
+
+/* Loads what is absent of `nodes`, which ascend and are at most GRAPH_LOADS_MAX. */
+static enum status
+load_together(struct graph_view *view, const uint64_t *nodes, size_t count, struct loads *loads,
+              struct error *error)
+{
+    struct graph_cache *cache = view->graph->cache;
+    enum status status = BEHALF_OK;
+
+    BEHALF_ASSERT(count <= GRAPH_LOADS_MAX);
+    loads->count = loads->ended = loads->installed = 0;
+    loads->edges = 0;
+    if (!graph_view_enter(view))
+        return BEHALF_OK;
+    for (size_t at = 0; at < count; at++) {
+        struct graph_load *mark = &loads->marks[loads->count];
+
+        loads->nodes[loads->count] = nodes[at];
+        if (graph_cache_lacks(cache, nodes[at], loads->direction) &&
+            (loads->asked ? graph_cache_load_begin(cache, nodes[at], loads->direction, mark)
+                          : graph_cache_warm_begin(cache, nodes[at], loads->direction, mark)))
+            loads->count++;
+    }
+    graph_view_leave(view);
+    if (loads->count > 0)
+        status = read_loads(view, loads, error);
+    budget_note_load(view->budget, loads->edges);
+    return status;
+}
+
+static int
+compare_nodes(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left;
+    uint64_t b = *(const uint64_t *)right;
+
+    return (a > b) - (a < b);
+}
+
+/* Those that are stored, in ascending order, each once. */
+static size_t
+put_in_order(const uint64_t *nodes, size_t count, uint64_t sorted[GRAPH_LOADS_MAX])
+{
+    size_t taken = 0;
+    size_t kept = 0;
+
+    for (size_t at = 0; at < count; at++)
+        if (!NODE_IS_LOCAL(nodes[at]))
+            sorted[taken++] = nodes[at];
+    qsort(sorted, taken, sizeof *sorted, compare_nodes);
+    for (size_t at = 0; at < taken; at++)
+        if (kept == 0 || sorted[kept - 1] != sorted[at])
+            sorted[kept++] = sorted[at];
+    return kept;
+}
+
+void
+graph_prepare_nodes(struct graph_view *view, const uint64_t *nodes, size_t count,
+                    enum edge_direction direction)
+{
+    uint64_t sorted[GRAPH_LOADS_MAX];
+    struct loads loads = {.direction = direction, .asked = true};
+    struct error error;
+
+    if (!view->may_block || count < 2)
+        return;
+    count = put_in_order(nodes, count < GRAPH_LOADS_MAX ? count : GRAPH_LOADS_MAX, sorted);
+    if (load_together(view, sorted, count, &loads, &error) == BEHALF_OK)
+        view->loads = loads.count > 0;
+}
+
+enum status
+graph_view_warm(struct graph_view *view, const uint64_t *nodes, size_t count,
+                enum edge_direction direction, bool asked, struct graph_warmed *warmed,
+                struct error *error)
+{
+    struct loads loads = {.direction = direction, .asked = asked};
+    enum status status;
+
+    BEHALF_ASSERT(view->may_block);
+    status = load_together(view, nodes, count, &loads, error);
+    warmed->sets = loads.installed;
+    warmed->edges = loads.edges;
+    warmed->nodes = count;
+    while (loads.ended < loads.count && warmed->nodes > 0 &&
+           nodes[warmed->nodes - 1] >= loads.nodes[loads.ended])
+        warmed->nodes--;
+    return status;
+}
