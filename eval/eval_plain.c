@@ -38,6 +38,7 @@ struct eval_plain {
     uint32_t queue_count;
     uint32_t queue_size;
     uint32_t queue_at; /* behind the node at hand */
+    uint32_t prepared; /* up to which nodes of the queue were loaded together */
     uint32_t walked;   /* edges that led on, in this walk */
     uint64_t *batch;   /* room for LIMIT_EDGE_BATCH_GROWN far nodes; NULL until needed */
 };
@@ -139,7 +140,7 @@ begin(struct eval *eval)
         return NULL;
     plain->denied = denied;
     denied[plain->walk] = false;
-    plain->queue_count = plain->queue_at = plain->walked = 0;
+    plain->queue_count = plain->queue_at = plain->walked = plain->prepared = 0;
     plain->holds = false;
     return plain;
 }
@@ -206,6 +207,8 @@ take_far(struct eval *eval, struct eval_plain *plain, uint32_t member,
     bool further = leads_further(eval, program) || eval->hand != NULL;
     enum status status = BEHALF_OK;
 
+    if (!further)
+        graph_view_prepare(eval->view, batch->nodes, batch->count, EDGE_FORWARD);
     for (size_t at = 0; status == BEHALF_OK && !*holds && at < batch->count; at++) {
         if (at + FETCHED_AHEAD < batch->count && !further)
             graph_prefetch(eval->view->graph, batch->nodes[at + FETCHED_AHEAD], EDGE_FORWARD);
@@ -362,6 +365,21 @@ fetch_ahead(const struct eval *eval, const struct eval_plain *plain)
         graph_prefetch(eval->view->graph, plain->queue[at].object, EDGE_FORWARD);
 }
 
+/* Where nodes of the walk were not in memory, those that wait are loaded together. */
+static void
+prepare_waiting(const struct eval *eval, struct eval_plain *plain)
+{
+    uint64_t nodes[GRAPH_LOADS_MAX];
+    uint32_t count = 0;
+
+    if (BEHALF_LIKELY(eval->view->loads == 0) || plain->queue_at < plain->prepared)
+        return;
+    for (uint32_t at = plain->queue_at; at < plain->queue_count && count < GRAPH_LOADS_MAX; at++)
+        nodes[count++] = plain->queue[at].object;
+    plain->prepared = plain->queue_at + count;
+    graph_view_prepare(eval->view, nodes, count, EDGE_FORWARD);
+}
+
 /* From a node whose own edges do not hold the subject. */
 static enum status
 walk_from(struct eval *eval, uint64_t object, uint32_t member, uint64_t kinds, bool *holds,
@@ -382,6 +400,7 @@ walk_from(struct eval *eval, uint64_t object, uint32_t member, uint64_t kinds, b
             plain->queue_count = plain->queue_at = 1; /* of the way to an answer that is known */
             break;
         }
+        prepare_waiting(eval, plain);
         fetch_ahead(eval, plain);
         status = ask_next(eval, plain, holds, error);
     }

@@ -164,11 +164,25 @@ prefetch(const struct frontier_hand *hand, uint32_t at)
                        EDGE_FORWARD);
 }
 
+/* What is not in memory is loaded for the whole slice. */
+static void
+prepare_slice(const struct frontier_hand *hand)
+{
+    uint64_t objects[LIMIT_WIDE_SLICE];
+
+    if (BEHALF_LIKELY(hand->eval.view->loads == 0))
+        return;
+    for (uint32_t at = 0; at < hand->slice_count; at++)
+        objects[at] = object_of(&hand->eval, hand->slice[at]);
+    graph_view_prepare(hand->eval.view, objects, hand->slice_count, EDGE_FORWARD);
+}
+
 static void
 look_at_slice(struct frontier_hand *hand)
 {
     struct eval *eval = &hand->eval;
 
+    prepare_slice(hand);
     for (uint32_t at = 0; at < PREFETCH_AHEAD; at++)
         prefetch(hand, at);
     for (uint32_t at = 0; at < hand->slice_count && is_open(hand->frontier); at++) {

@@ -460,10 +460,29 @@ take_entries(struct reverse_walk *walk, uint64_t object, uint32_t source, uint32
     return status;
 }
 
+/* Where nodes of the walk were not in memory, those that wait are loaded together. Gives the step
+ * behind them. */
+static uint32_t
+prepare_steps(const struct reverse_walk *walk, uint32_t at, uint32_t prepared)
+{
+    uint64_t nodes[GRAPH_LOADS_MAX];
+    uint32_t count = 0;
+
+    if (BEHALF_LIKELY(walk->view->loads == 0) || at < prepared)
+        return prepared;
+    while (at + count < walk->step_count && count < GRAPH_LOADS_MAX) {
+        nodes[count] = walk->steps[at + count].object;
+        count++;
+    }
+    graph_view_prepare(walk->view, nodes, count, EDGE_REVERSE);
+    return at + count;
+}
+
 static enum status
 walk_from(struct reverse_walk *walk, const struct eval_subject *subject, struct error *error)
 {
     const struct schema_type *type = &walk->scope.binding->schema->types[subject->type];
+    uint32_t prepared = 0;
     enum status status;
 
     if (subject->member != SCHEMA_NONE && walk->leads[subject->member] == LEADS_NOWHERE)
@@ -477,6 +496,7 @@ walk_from(struct reverse_walk *walk, const struct eval_subject *subject, struct 
         struct reverse_step step = walk->steps[at];
         const struct schema_member *member = &walk->scope.binding->schema->members[step.member];
 
+        prepared = prepare_steps(walk, at, prepared);
         if (walk->step_count - at > PREFETCHED)
             graph_prefetch(walk->view->graph, walk->steps[at + PREFETCHED].object, EDGE_REVERSE);
         status = take_entries(walk, step.object, step.member, member->first_entry,
