@@ -6,6 +6,7 @@
 #include "engine/pool.h"
 #include "engine/state.h"
 #include "engine/token.h"
+#include "engine/warming.h"
 #include "engine/writer.h"
 
 /* What lookups keep for their next pages may take this part of the memory for graph and names,
@@ -140,6 +141,7 @@ engine_open(const struct engine_options *options, struct engine **engine, struct
     if (status == BEHALF_OK) {
         made->pool = pool_new(made, engine_worker_count(options));
         made->writer = writer_new(made);
+        made->warming = warming_new(made, options->warm);
         *engine = made;
     } else {
         engine_close(made);
@@ -153,8 +155,10 @@ engine_close(struct engine *engine)
     if (engine == NULL)
         return;
     /* The jobs of the pool may submit writes; the writer needs nothing of the pool. */
+    warming_stop(engine->warming);
     pool_free(engine->pool);
     writer_free(engine->writer);
+    warming_free(engine->warming);
     published_unref(engine->current);
     for (size_t i = 0; i < BEHALF_COUNT_OF(engine->older); i++)
         binding_unref(engine->older[i]);

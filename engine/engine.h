@@ -33,6 +33,10 @@ struct store;
 
 #define ENGINE_TOKEN_SIZE 128 /* the longest token or cursor, without a NUL */
 
+/* What is brought into memory before requests ask for it: what was in use at the last stop, and
+ * then everything that fits. */
+enum engine_warm { ENGINE_WARM_OFF, ENGINE_WARM_HOT, ENGINE_WARM_ALL };
+
 struct engine_options {
     struct store *store;       /* borrowed; outlives the engine */
     const struct env *env;     /* borrowed */
@@ -42,6 +46,7 @@ struct engine_options {
     int64_t sweep_every_ns;    /* how often expired relationships are removed; 0 = default */
     int64_t history_ns;        /* how long past states can be read; 0 = default */
     uint64_t history_bytes;    /* that they may take on the disk; 0 = default */
+    enum engine_warm warm;
 };
 
 #define ENGINE_HISTORY_NS (INT64_C(7) * 24 * 3600 * 1000000000) /* the default */
@@ -56,7 +61,8 @@ unsigned engine_worker_count(const struct engine_options *options);
 /* Starts the pool and the writer. Fails when the stored schema cannot be read or compiled. */
 enum status engine_open(const struct engine_options *options, struct engine **engine,
                         struct error *error) BEHALF_MUST_USE;
-/* Finishes queued work, joins the threads. No job or write may be submitted any more. */
+/* Finishes queued work, joins the threads, and notes what is in use for the next warm-up. No job or
+ * write may be submitted any more. */
 void engine_close(struct engine *engine); /* accepts NULL */
 
 struct engine_worker *engine_worker_new(struct engine *engine, bool may_block);
@@ -621,6 +627,25 @@ struct engine_reads {
     uint64_t internal;  /* of these with INTERNAL */
 };
 
+enum engine_warming_state {
+    ENGINE_WARMING_OFF,
+    ENGINE_WARMING_HOT, /* at what was in use at the last stop */
+    ENGINE_WARMING_ALL, /* at everything */
+    ENGINE_WARMING_DONE,
+    ENGINE_WARMING_STOPPED, /* the engine closes */
+    ENGINE_WARMING_FAILED,  /* the log says why */
+};
+
+/* How far the warm-up is. */
+struct engine_warming {
+    enum engine_warming_state state;
+    bool full; /* the memory did not hold everything */
+    uint64_t sets;
+    uint64_t edges; /* in them, counted once for each direction */
+    uint64_t names;
+    int64_t took_ns; /* since the engine was opened, until the last step */
+};
+
 struct engine_stats {
     uint64_t revision; /* published */
     int64_t uptime_ns;
@@ -639,6 +664,7 @@ struct engine_stats {
         size_t bytes;
         size_t entries; /* a name that is known both ways counts twice */
     } names;
+    struct engine_warming warming;
     struct engine_reads loops; /* workers that may not block */
     struct engine_reads pool;  /* and the others */
     struct {

@@ -25,6 +25,7 @@
 
 struct page_cache;
 struct pool;
+struct warming;
 struct writer;
 
 struct published {
@@ -42,6 +43,7 @@ struct engine {
     struct page_cache *pages;
     struct pool *pool;
     struct writer *writer;
+    struct warming *warming;
     struct clock clock;
     int64_t sweep_every_ns; /* negative = never */
     int64_t history_ns;     /* negative = for ever */

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "engine/pool.h"
 #include "engine/state.h"
+#include "engine/warming.h"
 #include "engine/writer.h"
 
 #define INTERNAL_LOG_NS INT64_C(1000000000)
@@ -80,6 +81,7 @@ read_memory(struct engine *engine, struct engine_stats *stats)
     stats->graph.edges = graph.edge_count;
     stats->names.bytes = names.bytes;
     stats->names.entries = names.entry_count;
+    warming_stats_read(engine->warming, &stats->warming);
 }
 
 static void

@@ -225,6 +225,31 @@ put_memory(struct buffer *out, const struct engine_stats *stats)
 }
 
 static void
+put_warming(struct buffer *out, const struct engine_warming *warming)
+{
+    static const char *const states[] = {
+        [ENGINE_WARMING_OFF] = "off",         [ENGINE_WARMING_HOT] = "hot",
+        [ENGINE_WARMING_ALL] = "all",         [ENGINE_WARMING_DONE] = "done",
+        [ENGINE_WARMING_STOPPED] = "stopped", [ENGINE_WARMING_FAILED] = "failed",
+    };
+
+    codec_put_literal(out, "warm_up");
+    codec_put_map(out, 6);
+    codec_put_literal(out, "state");
+    codec_put_literal(out, states[warming->state]);
+    codec_put_literal(out, "full");
+    codec_put_bool(out, warming->full);
+    codec_put_literal(out, "sets");
+    codec_put_unsigned(out, warming->sets);
+    codec_put_literal(out, "relationships");
+    codec_put_unsigned(out, warming->edges);
+    codec_put_literal(out, "names");
+    codec_put_unsigned(out, warming->names);
+    codec_put_literal(out, "ms");
+    codec_put_unsigned(out, (uint64_t)(warming->took_ns / 1000000));
+}
+
+static void
 put_reads(struct buffer *out, const struct engine_stats *stats)
 {
     const struct count_row loops[] = {
@@ -279,12 +304,13 @@ method_server_stats(const struct method_context *context, struct wire_reader arg
         status = engine_stats_read(context->engine, &stats, error);
     if (status != BEHALF_OK)
         return status;
-    codec_put_map(out, 9);
+    codec_put_map(out, 10);
     codec_put_literal(out, "revision");
     codec_put_unsigned(out, stats.revision);
     codec_put_literal(out, "uptime_ms");
     codec_put_unsigned(out, (uint64_t)(stats.uptime_ns / 1000000));
     put_memory(out, &stats);
+    put_warming(out, &stats.warming);
     put_reads(out, &stats);
     put_writes(out, &stats);
     return BEHALF_OK;

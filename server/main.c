@@ -189,6 +189,7 @@ divide_memory(const struct options *options, struct store_options *store,
         .limit = options->memory_limit,
         .machine = memory_of_machine(""),
         .graph = options->graph_memory,
+        .cache = options->storage_cache,
         .loops = server_loop_count(server),
         .workers = engine_worker_count(engine),
     };
@@ -197,6 +198,7 @@ divide_memory(const struct options *options, struct store_options *store,
     if (status != BEHALF_OK)
         return status;
     store->memory_bytes = server->memory.storage;
+    store->cache_bytes = memory_of_cache(&server->memory);
     engine->graph_memory_bytes = wish.graph > 0 ? wish.graph : memory_of_graph(&server->memory);
     arena_bound_requests(server->memory.requests);
     return BEHALF_OK;
@@ -217,6 +219,7 @@ run(const struct options *options, const sigset_t *signals)
                           ? ENGINE_HISTORY_FOREVER
                           : (int64_t)options->history_retention * 3600 * 1000000000,
         .history_bytes = options->history_size,
+        .warm = options->warm,
     };
     struct server_options server_options = {
         .env = env,

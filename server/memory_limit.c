@@ -104,6 +104,11 @@ memory_of_machine(const char *root)
 
 #define STORAGE_LEAST (64 * MEGABYTE)
 #define STORAGE_MOST (320 * MEGABYTE)
+#define CACHE_LEAST (8 * MEGABYTE)
+#define CACHE_MOST (512 * MEGABYTE)
+#define CACHE_PART 5 /* of the storage */
+#define CACHE_PART_OF_LIMIT 32
+#define CACHE_PART_OF_GRAPH 16
 #define CALLS_MOST (128 * MEGABYTE)
 #define BUFFERS_MOST (128 * MEGABYTE)
 #define REQUESTS_LEAST (64 * MEGABYTE)
@@ -122,13 +127,34 @@ between(uint64_t least, uint64_t bytes, uint64_t most)
     return bytes < least ? least : bytes;
 }
 
+static uint64_t
+storage_of(uint64_t limit)
+{
+    return between(STORAGE_LEAST, limit / 5, STORAGE_MOST);
+}
+
+/* Of the storage, what is not cache. */
+static uint64_t
+writes_of(uint64_t limit)
+{
+    return storage_of(limit) - storage_of(limit) / CACHE_PART;
+}
+
+static uint64_t
+cache_of(const struct memory_wish *wish, uint64_t limit)
+{
+    if (wish->cache > 0)
+        return wish->cache > CACHE_LEAST ? wish->cache : CACHE_LEAST;
+    return storage_of(limit) / CACHE_PART;
+}
+
 /* All parts but the graph, and their sum. */
 static uint64_t
 divide_others(const struct memory_wish *wish, uint64_t limit, struct server_memory *memory)
 {
     uint64_t threads = (uint64_t)wish->loops + wish->workers;
 
-    memory->storage = between(STORAGE_LEAST, limit / 5, STORAGE_MOST);
+    memory->storage = writes_of(limit) + cache_of(wish, limit);
     memory->calls = between(wish->loops * SERVER_LOOP_CALL_BYTES, limit / 16, CALLS_MOST);
     memory->buffers = between(wish->loops * SERVER_LOOP_BUFFER_BYTES, limit / 16, BUFFERS_MOST);
     memory->requests = between(REQUESTS_LEAST, limit / 5, wish->workers * REQUESTS_MOST_EACH);
@@ -175,9 +201,10 @@ least_limit(const struct memory_wish *wish)
 static enum status
 refuse(const struct memory_wish *wish, uint64_t limit, struct error *error)
 {
+    const char *option = wish->graph > 0 ? "graph-memory" : "storage-cache";
     const char *source = wish->limit > 0 ? "" : " (half of the memory of this machine)";
 
-    if (wish->graph == 0) {
+    if (wish->graph == 0 && wish->cache == 0) {
         error_set(error, BEHALF_MALFORMED_REQUEST,
                   "memory-limit: %" PRIu64 "M is too small for %u loops and %u workers",
                   limit / MEGABYTE, wish->loops, wish->workers);
@@ -186,10 +213,11 @@ refuse(const struct memory_wish *wish, uint64_t limit, struct error *error)
         return BEHALF_MALFORMED_REQUEST;
     }
     error_set(error, BEHALF_MALFORMED_REQUEST,
-              "graph-memory: %" PRIu64 "M and what else the server needs are more than the "
+              "%s: %" PRIu64 "M and what else the server needs are more than the "
               "memory-limit of %" PRIu64 "M%s",
-              wish->graph / MEGABYTE, limit / MEGABYTE, source);
-    error_hint(error, "give less graph-memory, or a memory-limit of at least %" PRIu64 "M",
+              option, (wish->graph > 0 ? wish->graph : wish->cache) / MEGABYTE, limit / MEGABYTE,
+              source);
+    error_hint(error, "give less %s, or a memory-limit of at least %" PRIu64 "M", option,
                least_limit(wish));
     return BEHALF_MALFORMED_REQUEST;
 }
@@ -205,9 +233,22 @@ limit_of(const struct memory_wish *wish)
 
     if (wish->limit > 0)
         return wish->limit;
-    without_graph.graph = 0;
+    without_graph.graph = without_graph.cache = 0;
     least = least_limit(&without_graph) * MEGABYTE;
     return machine / MEMORY_SHARE_PART > least ? machine / MEMORY_SHARE_PART : least;
+}
+
+/* A larger machine caches more blocks, up to a bound: what is in memory as graph is not read again.
+ * They come out of the graph's part, so that no limit is too small for them. */
+static void
+grow_cache(struct server_memory *parts)
+{
+    uint64_t cache = storage_of(parts->limit) / CACHE_PART;
+    uint64_t wanted = between(cache, parts->limit / CACHE_PART_OF_LIMIT, CACHE_MOST);
+    uint64_t more = between(0, wanted - cache, parts->graph / CACHE_PART_OF_GRAPH);
+
+    parts->storage += more;
+    parts->graph -= more;
 }
 
 enum status
@@ -217,16 +258,24 @@ memory_divide(const struct memory_wish *wish, struct server_memory *memory, stru
     uint64_t others;
 
     BEHALF_ASSERT(wish->loops > 0 && wish->workers > 0);
-    if (wish->graph > parts.limit || !fits(wish, parts.limit))
+    if (wish->graph > parts.limit || wish->cache > parts.limit || !fits(wish, parts.limit))
         return refuse(wish, parts.limit, error);
     others = divide_others(wish, parts.limit, &parts);
     parts.graph = parts.limit - others;
+    if (wish->graph == 0 && wish->cache == 0)
+        grow_cache(&parts);
     if (wish->graph > 0) {
         parts.rest += parts.graph - graph_with_pages(wish->graph);
         parts.graph = graph_with_pages(wish->graph);
     }
     *memory = parts;
     return BEHALF_OK;
+}
+
+size_t
+memory_of_cache(const struct server_memory *memory)
+{
+    return memory->storage - writes_of(memory->limit);
 }
 
 size_t

@@ -23,6 +23,7 @@ struct memory_wish {
     uint64_t limit;   /* 0 = a half of `machine`, but never less than is needed */
     uint64_t machine; /* memory_of_machine */
     uint64_t graph;   /* 0 = all that the other parts leave */
+    uint64_t cache;   /* of blocks of the storage; 0 = a part of the limit */
     unsigned loops;
     unsigned workers; /* of the pool */
 };
@@ -31,6 +32,9 @@ struct memory_wish {
  * message says the least that works. */
 enum status memory_divide(const struct memory_wish *wish, struct server_memory *memory,
                           struct error *error) BEHALF_MUST_USE;
+
+/* The part of the storage that is for blocks read. */
+size_t memory_of_cache(const struct server_memory *memory);
 
 /* The part for the graph without what lookups keep beside it, as the engine wants it. */
 size_t memory_of_graph(const struct server_memory *memory);

@@ -20,6 +20,7 @@ enum option_kind {
     OPTION_THREADS,
     OPTION_SIZE,
     OPTION_LEVEL,
+    OPTION_WARM,
     OPTION_MODE,
     OPTION_FLAG,
     OPTION_ACTION,
@@ -119,6 +120,21 @@ parse_flag(const char *text, bool *flag)
     return *flag || strcmp(text, "false") == 0;
 }
 
+static bool
+parse_warm(const char *text, enum engine_warm *warm)
+{
+    static const char *const names[] = {
+        [ENGINE_WARM_OFF] = "off", [ENGINE_WARM_HOT] = "hot", [ENGINE_WARM_ALL] = "all"};
+
+    for (size_t at = 0; at < BEHALF_COUNT_OF(names); at++) {
+        if (strcmp(text, names[at]) == 0) {
+            *warm = (enum engine_warm)at;
+            return true;
+        }
+    }
+    return false;
+}
+
 static const char *
 kind_text(enum option_kind kind)
 {
@@ -133,6 +149,8 @@ kind_text(enum option_kind kind)
         return "a number of bytes, with K, M or G behind it";
     case OPTION_LEVEL:
         return "debug, info, warn or error";
+    case OPTION_WARM:
+        return "off, hot or all";
     case OPTION_MODE:
         return "a mode in octal, such as 0660";
     case OPTION_FLAG:
@@ -159,6 +177,8 @@ store_value(struct options *options, const struct option *option, const char *te
         return parse_size(text, member);
     case OPTION_LEVEL:
         return log_level_parse(text, member);
+    case OPTION_WARM:
+        return parse_warm(text, member);
     case OPTION_MODE:
         return parse_mode(text, member);
     case OPTION_FLAG:

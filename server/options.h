@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "engine/engine.h"
 
 #define OPTIONS_UNSET UINT64_MAX /* a number that was not given and has no default */
 
@@ -23,6 +24,7 @@ struct options {
 #define OPTION_THREADS(member) uint64_t member;
 #define OPTION_SIZE(member) uint64_t member;
 #define OPTION_LEVEL(member) enum log_level member;
+#define OPTION_WARM(member) enum engine_warm member;
 #define OPTION_MODE(member) uint64_t member;
 #define OPTION_FLAG(member) bool member;
 #define OPTION_ACTION(member) bool member;
@@ -34,6 +36,7 @@ struct options {
 #undef OPTION_THREADS
 #undef OPTION_SIZE
 #undef OPTION_LEVEL
+#undef OPTION_WARM
 #undef OPTION_MODE
 #undef OPTION_FLAG
 #undef OPTION_ACTION

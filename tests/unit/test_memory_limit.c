@@ -163,10 +163,31 @@ Test(memory_limit, parts_that_need_no_more_leave_it_to_the_graph)
     struct error error;
 
     cr_assert_eq(memory_divide(&wish, &memory, &error), BEHALF_OK);
-    cr_expect_eq(memory.storage, 320 * MIB);
+    cr_expect_eq(memory.storage, (256 + 512) * MIB);
+    cr_expect_eq(memory_of_cache(&memory), 512 * MIB);
     cr_expect_eq(memory.calls, 128 * MIB);
     cr_expect_eq(memory.buffers, 128 * MIB);
     cr_expect_eq(memory.requests, 1280 * MIB);
+    expect_sum(&memory);
+}
+
+Test(memory_limit, a_cache_that_was_asked_for_is_given)
+{
+    struct memory_wish wish = {.limit = 4096 * MIB, .loops = 1, .workers = 3};
+    struct server_memory memory;
+    struct server_memory without;
+    struct error error;
+
+    cr_assert_eq(memory_divide(&wish, &without, &error), BEHALF_OK);
+    cr_expect_eq(memory_of_cache(&without), 128 * MIB);
+    wish.cache = 1000 * MIB;
+    cr_assert_eq(memory_divide(&wish, &memory, &error), BEHALF_OK);
+    cr_expect_eq(memory_of_cache(&memory), 1000 * MIB);
+    cr_expect_eq(memory.graph, without.graph - 872 * MIB);
+    expect_sum(&memory);
+    wish.cache = 1;
+    cr_assert_eq(memory_divide(&wish, &memory, &error), BEHALF_OK);
+    cr_expect_eq(memory_of_cache(&memory), 8 * MIB, "the least that is of use");
     expect_sum(&memory);
 }
 
@@ -232,6 +253,18 @@ Test(memory_limit, a_graph_larger_than_what_is_left_is_refused_with_the_least_th
     expect_least(
         (struct memory_wish){.machine = 2048 * MIB, .graph = 4096 * MIB, .loops = 1, .workers = 3},
         "1024M (half of the memory of this machine)", 6042);
+}
+
+Test(memory_limit, a_cache_larger_than_what_is_left_is_refused_with_the_least_that_works)
+{
+    expect_least(
+        (struct memory_wish){.limit = 512 * MIB, .cache = 400 * MIB, .loops = 1, .workers = 3},
+        "storage-cache: 400M and what else the server needs are more than the memory-limit of 512M",
+        1132);
+    expect_least(
+        (struct memory_wish){
+            .limit = 512 * MIB, .cache = UINT64_C(1) << 40, .loops = 1, .workers = 3},
+        "storage-cache: 1048576M", 1119966);
 }
 
 Test(memory_limit, a_small_machine_gets_the_least_that_works)
