@@ -5,7 +5,6 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <time.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -44,8 +43,7 @@ struct pool {
     uint64_t expired;
     bool closing;
     /* Written under the lock: */
-    atomic_bool wanted; /* a job of a class waits for nothing but a thread */
-    atomic_bool checks_held;
+    atomic_bool wanted;      /* a job of a class waits for nothing but a thread */
     atomic_bool checks_wait; /* a job of ENGINE_CLASS_CHECK is queued */
 };
 
@@ -193,8 +191,6 @@ run_share(struct pool *pool, struct executor_share *share, struct engine_worker 
     pthread_mutex_lock(&pool->lock);
 }
 
-static const struct timespec held_pause = {.tv_nsec = 1000000};
-
 /* Under the lock, which is let go of while the job runs. */
 static void
 serve(struct pool *pool, enum engine_class class, struct engine_job *job,
@@ -204,8 +200,6 @@ serve(struct pool *pool, enum engine_class class, struct engine_job *job,
 
     pthread_mutex_unlock(&pool->lock);
     ended_ns = run_job(pool, job, worker_of(pool, worker), taken_ns);
-    if (BEHALF_UNLIKELY(class == ENGINE_CLASS_CHECK && atomic_load(&pool->checks_held)))
-        (void)nanosleep(&held_pause, NULL);
     pthread_mutex_lock(&pool->lock);
     give_back(pool, class, taken_ns, ended_ns);
 }
@@ -384,28 +378,6 @@ start_threads(struct pool *pool)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* That run checks at once. */
-static uint32_t
-check_threads(uint32_t threads)
-{
-    return threads > 1 ? threads - 1 : 1;
-}
-
-void
-pool_hold_checks(struct pool *pool, bool held)
-{
-    uint32_t all = check_threads(pool->executor.thread_count);
-    uint32_t cores = env_core_count();
-    uint32_t few = cores > 3 ? cores - 2 : 1;
-
-    atomic_store(&pool->checks_held, held);
-    pthread_mutex_lock(&pool->lock);
-    pool->queues[ENGINE_CLASS_CHECK].running_max = held && few < all ? few : all;
-    note_wanted(pool);
-    pthread_cond_broadcast(&pool->work);
-    pthread_mutex_unlock(&pool->lock);
-}
-
 struct pool *
 pool_new(struct engine *engine, unsigned threads)
 {
@@ -420,11 +392,10 @@ pool_new(struct engine *engine, unsigned threads)
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
     pthread_cond_init(&pool->admin, NULL);
-    pool->queues[ENGINE_CLASS_CHECK].running_max = check_threads(threads);
+    pool->queues[ENGINE_CLASS_CHECK].running_max = threads > 1 ? threads - 1 : 1;
     pool->queues[ENGINE_CLASS_LOOKUP].running_max = (threads + 1) / 2;
     pool->queues[ENGINE_CLASS_ADMIN].running_max = 1;
     atomic_init(&pool->wanted, false);
-    atomic_init(&pool->checks_held, false);
     atomic_init(&pool->checks_wait, false);
     pool->deadlines = deadlines_new(engine->env, expire_queues, pool, "pool deadlines");
     start_threads(pool);

@@ -46,12 +46,6 @@ enum status pool_ask(struct pool *pool, enum engine_class class, const struct en
  * where it is. */
 void pool_abandon(struct pool *pool, struct engine_flow *flow);
 
-/* While checks are held back, fewer threads take them, at least one: two cores are left to others,
- * where there are so many; and each pauses for a moment after each check, so that a single check
- * waits for nothing. For a thread that does at once for all what each of them would do for itself.
- * What runs already goes on. */
-void pool_hold_checks(struct pool *pool, bool held);
-
 /* Its threads, for who has work that others may join in while they have nothing else to do. */
 struct executor *pool_executor(struct pool *pool);
 /* Whether checks are queued. To be read without the lock, for as long as the pool is there. */

@@ -19,7 +19,6 @@
 #define PAUSES 10
 /* For so long at most checks are held back at the beginning, while what the note names is loaded: a
  * disk may be slow, and then many who wait for it do more than one. */
-#define HOLD_NS INT64_C(2000000000)
 
 struct warming {
     struct engine *engine;
@@ -143,14 +142,10 @@ step(struct warming *warming, struct warm_up *warm_up, struct error *error)
 static void
 warm(struct warming *warming, struct warm_up *warm_up)
 {
-    struct pool *pool = warming->engine->pool;
-    int64_t held_until = env_monotonic_ns(warming->engine->env) + HOLD_NS;
     bool low = false;
-    bool held = true;
     enum status status = BEHALF_OK;
     struct error error;
 
-    pool_hold_checks(pool, true);
     while (status == BEHALF_OK && !atomic_load(&warming->stopping) &&
            warming->stats.state != ENGINE_WARMING_DONE) {
         if (!low && warming->stats.state == ENGINE_WARMING_ALL) {
@@ -161,13 +156,7 @@ warm(struct warming *warming, struct warm_up *warm_up)
             give_way(warming);
         status = step(warming, warm_up, &error);
         note_progress(warming, warm_up);
-        if (held && (warming->stats.state != ENGINE_WARMING_HOT ||
-                     env_monotonic_ns(warming->engine->env) >= held_until)) {
-            held = false;
-            pool_hold_checks(pool, false);
-        }
     }
-    pool_hold_checks(pool, false);
     if (atomic_load(&warming->stopping)) {
         end(warming, ENGINE_WARMING_STOPPED);
     } else if (status == BEHALF_OK) {

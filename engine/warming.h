@@ -1,9 +1,8 @@
 /* warming.h - the thread of the warm-up (graph/warm.h), and the note that the next one begins with.
  *
  * What the note names is loaded at the priority of requests, since these would otherwise load the
- * same at several times the cost; for as long, two seconds at most, the pool holds checks back
- * (pool_hold_checks). Everything else is loaded at a low one, and while checks wait for the
- * pool it pauses again and again.
+ * same at several times the cost. Everything else is loaded at a low one, and while checks wait
+ * for the pool it pauses again and again.
  *
  * Threads: all on the thread that opens and closes the engine, but for warming_stats_read. A
  * warm-up that fails ends with a line in the log; requests go on without. */

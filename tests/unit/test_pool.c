@@ -234,31 +234,6 @@ Test(pool, checks_leave_a_thread_to_lookups)
     cr_assert_eq(gate.waiting_most, 2);
 }
 
-Test(pool, checks_that_are_held_back_are_taken_by_fewer_threads_and_then_by_all)
-{
-    enum { THREADS = 100, JOBS = 200 };
-    static struct gate_job jobs[JOBS];
-    struct gate gate = GATE_CLOSED;
-    struct pool *pool = pool_new(engine, THREADS);
-    unsigned cores = env_core_count();
-    unsigned few = cores > 3 ? cores - 2 : 1;
-
-    cr_assert_lt(few, THREADS - 1);
-    pool_hold_checks(pool, true);
-    for (uint32_t at = 0; at < JOBS; at++) {
-        jobs[at] = job_at(&gate);
-        submit(pool, ENGINE_CLASS_CHECK, &jobs[at]);
-    }
-    gate_await(&gate, &gate.waiting, few);
-    cr_assert_eq(gate.waiting_most, few);
-    pool_hold_checks(pool, false);
-    gate_await(&gate, &gate.waiting, THREADS - 1);
-    gate_open(&gate);
-    gate_await(&gate, &gate.done, JOBS);
-    pool_free(pool);
-    cr_assert_eq(gate.waiting_most, THREADS - 1);
-}
-
 Test(pool, an_operator_is_answered_while_all_threads_are_taken)
 {
     struct gate gate = GATE_CLOSED;

@@ -39,13 +39,13 @@ write_documents(struct store *store)
         struct edge_key key;
         char resource[32];
         char subject[32];
-        bool existed;
+        struct store_previous previous;
 
         (void)snprintf(resource, sizeof resource, "doc:%u", (unsigned)next_random(NODES));
         (void)snprintf(subject, sizeof subject, "user:%u", (unsigned)next_random(SUBJECTS));
         key = store_test_key(transaction, resource, "viewer", subject);
         if (next_random(3) == 0)
-            OK(store_transaction_remove(transaction, &key, &existed, &store_error));
+            OK(store_transaction_remove(transaction, &key, &previous, &store_error));
         else
             (void)store_test_put(transaction, resource, "viewer", subject);
         (void)store_test_commit(transaction);
