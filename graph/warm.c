@@ -90,10 +90,8 @@ struct gathered {
 static void
 gather(struct nodes *nodes, uint64_t node)
 {
-    if (nodes->count == nodes->capacity) {
-        nodes->capacity = nodes->capacity == 0 ? 1024 : nodes->capacity * 2;
-        nodes->items = memory_resize(nodes->items, nodes->capacity, sizeof *nodes->items);
-    }
+    nodes->items =
+        memory_reserve(nodes->items, nodes->count + 1, &nodes->capacity, sizeof *nodes->items);
     nodes->items[nodes->count++] = node;
 }
 
