@@ -17,8 +17,6 @@
 /* While checks wait, a step is followed by a pause, which ends sooner when none waits any more. */
 #define PAUSE_MS 1
 #define PAUSES 10
-/* For so long at most checks are held back at the beginning, while what the note names is loaded: a
- * disk may be slow, and then many who wait for it do more than one. */
 
 struct warming {
     struct engine *engine;

@@ -207,9 +207,9 @@ take_far(struct eval *eval, struct eval_plain *plain, uint32_t member,
     bool further = leads_further(eval, program) || eval->hand != NULL;
     enum status status = BEHALF_OK;
 
-    if (!further)
-        graph_view_prepare(eval->view, batch->nodes, batch->count, EDGE_FORWARD);
     for (size_t at = 0; status == BEHALF_OK && !*holds && at < batch->count; at++) {
+        if (at % GRAPH_LOADS_MAX == 0 && !further)
+            graph_view_prepare(eval->view, batch->nodes + at, batch->count - at, EDGE_FORWARD);
         if (at + FETCHED_AHEAD < batch->count && !further)
             graph_prefetch(eval->view->graph, batch->nodes[at + FETCHED_AHEAD], EDGE_FORWARD);
         status = further ? await(eval, plain, batch->nodes[at], member, holds, error)

@@ -12,7 +12,7 @@
 /* Loads under way together: their marks stand, in the order of their nodes. */
 struct loads {
     enum edge_direction direction;
-    bool asked; /* else no empty set is kept */
+    bool asked;
     size_t count;
     size_t ended; /* of these, the first */
     size_t installed;
@@ -39,11 +39,6 @@ end_loads(struct graph_view *view, struct loads *loads, struct store_scan *scan,
             return status;
         if (set != NULL)
             loads->edges += edge_set_edge_count(set);
-        if (!loads->asked && set != NULL && edge_set_edge_count(set) == 0) {
-            edge_set_free(set);
-            graph_cache_load_failed(cache, &loads->marks[loads->ended]);
-            continue;
-        }
         loads->installed++;
         (void)graph_view_enter(view); /* it has its place already */
         graph_cache_load_end(cache, &loads->marks[loads->ended], set, &until);

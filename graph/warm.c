@@ -254,7 +254,8 @@ read_noted_names(struct warm_up *warm_up, const struct store_snapshot *snapshot,
             list->size = 0;
         if (status != BEHALF_OK)
             break;
-        note_name(warm_up, node, id, store_snapshot_head(snapshot));
+        if (node == wanted)
+            note_name(warm_up, node, id, store_snapshot_head(snapshot));
     }
     return status;
 }
@@ -417,7 +418,7 @@ warm_up_step(struct warm_up *warm_up, uint64_t revision, struct error *error)
         return step_noted(warm_up, revision, error);
     if (progress->state == WARM_NOTED) {
         progress->state = warm_up->options.all ? WARM_ALL : WARM_DONE;
-        return begin_all(warm_up, error);
+        return warm_up->options.all ? begin_all(warm_up, error) : BEHALF_OK;
     }
     if (progress->state == WARM_ALL)
         status = step_all(warm_up, revision, error);

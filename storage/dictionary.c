@@ -38,6 +38,12 @@ store_next_read(struct kv *kv, uint16_t type, unsigned kind, uint64_t *next, str
     return status;
 }
 
+static bool
+is_object(uint64_t node)
+{
+    return !NODE_IS_WILDCARD(node) && !NODE_IS_LOCAL(node);
+}
+
 static enum status
 node_of(struct slice value, uint16_t type, uint64_t *node, struct error *error)
 {
@@ -46,7 +52,7 @@ node_of(struct slice value, uint16_t type, uint64_t *node, struct error *error)
 
     if (status != BEHALF_OK)
         return status;
-    if (NODE_TYPE(number) != type || NODE_IS_WILDCARD(number) || NODE_IS_LOCAL(number))
+    if (NODE_TYPE(number) != type || !is_object(number))
         return error_set(error, BEHALF_STORAGE_CORRUPT,
                          "a name of type %u has the impossible node %016" PRIx64, type, number);
     *node = number;
@@ -203,7 +209,13 @@ store_names_next(struct store_names *names, uint64_t *node, struct slice *id, st
     struct slice key;
     enum status status = kv_scan_next(names->scan, &key, id, error);
 
-    return status == BEHALF_OK ? number_decode("node", key, node, error) : status;
+    if (status == BEHALF_OK)
+        status = number_decode("node", key, node, error);
+    if (status == BEHALF_OK && (!is_object(*node) || id->size > STORE_NAME_SIZE_MAX))
+        status = error_set(error, BEHALF_STORAGE_CORRUPT,
+                           "the node %016" PRIx64 " or its name of %zu bytes is impossible", *node,
+                           id->size);
+    return status;
 }
 
 void

@@ -1,4 +1,5 @@
 /* test_store_damage.c - verify finds each kind of damage and says where it is. */
+#include "base/bytes.h"
 #include "tests/support/kv_fault.h"
 #include "tests/unit/test_store_support.h"
 
@@ -160,6 +161,39 @@ Test(store_damage, an_entry_too_many_is_found_in_every_family, .init = prepare, 
         OK(store_verify(store, &store_error));
         buffer_release(&key);
         buffer_release(&value);
+    }
+}
+
+/* A warm-up reads all names by their nodes, and takes them as they are. */
+Test(store_damage, names_by_node_are_not_read_past_one_that_cannot_be, .init = prepare,
+     .fini = finish)
+{
+    static char long_name[STORE_NAME_SIZE_MAX + 1];
+    const struct {
+        uint64_t node;
+        struct slice name;
+    } impossible[] = {
+        {NODE_WILDCARD(40), slice_of("wildcard")},
+        {NODE_WILDCARD(40) | NODE_SEQUENCE_LOCAL | 1, slice_of("of one request")},
+        {NODE_WILDCARD(40) + 1, {long_name, sizeof long_name}},
+    };
+
+    for (size_t at = 0; at < BEHALF_COUNT_OF(impossible); at++) {
+        struct store_snapshot *snapshot;
+        struct store_names *names;
+        char key[NODE_KEY_SIZE];
+        struct slice id;
+        uint64_t node;
+
+        bytes_put_u64(key, impossible[at].node);
+        put_raw(KV_NODES, (struct slice){key, sizeof key}, impossible[at].name);
+        OK(store_snapshot_open(store, &snapshot, &store_error));
+        OK(store_names_open(snapshot, &names, &store_error));
+        store_names_move(names, NODE_WILDCARD(40));
+        FAILS(store_names_next(names, &node, &id, &store_error), BEHALF_STORAGE_CORRUPT);
+        store_names_close(names);
+        store_snapshot_close(snapshot);
+        remove_raw(KV_NODES, (struct slice){key, sizeof key});
     }
 }
 
