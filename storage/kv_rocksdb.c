@@ -866,11 +866,10 @@ options_make(struct rocks_kv *kv, const struct kv_options *wanted)
 {
     size_t memory = wanted->memory_bytes > 0 ? wanted->memory_bytes : MEMORY_DEFAULT;
     size_t cache = wanted->cache_bytes > 0 ? wanted->cache_bytes : memory / CACHE_PART;
-    size_t memtables = (memory - cache) / 2;
+    size_t half = (memory - cache) / 2;
+    size_t memtables = half < MEMTABLES_SIZE_MAX ? half : MEMTABLES_SIZE_MAX;
 
     BEHALF_ASSERT(cache < memory);
-    if (memtables > MEMTABLES_SIZE_MAX)
-        memtables = MEMTABLES_SIZE_MAX;
     kv->cache = rocksdb_cache_create_lru(memory - 2 * memtables);
     for (size_t index = 0; index < FAMILY_COUNT; index++) {
         kv->options[index] = rocksdb_options_create();
