@@ -1,6 +1,6 @@
-/* kv_rocksdb.c - the ordered map on disk; the only file that knows RocksDB.
+/* kv_rocksdb.c - the ordered map on disk; with kv_rocksdb_*.[ch] all that knows RocksDB.
  *
- * Always true: no RocksDB handle or error string leaves this file; every errptr becomes a status in
+ * Always true: no RocksDB handle or error string leaves these files; every errptr becomes a status in
  * `translate` and is freed there; every read verifies checksums; a scan reads its status before it
  * reports the end (an iterator that met a bad block looks exactly like one that is finished).
  * docs/storage-format.md gives the reason of every setting. */
@@ -18,6 +18,7 @@
 #include "base/bytes.h"
 #include "base/memory.h"
 #include "storage/kv_adapter.h"
+#include "storage/kv_rocksdb_drop.h"
 
 #define MEGABYTE ((size_t)1024 * 1024)
 
@@ -46,13 +47,6 @@
 static const char *const family_names[FAMILY_COUNT] = {
     "meta",      "names",   "nodes",  "forward",  "reverse",     "history",
     "changelog", "schemas", "expiry", "requests", UNUSED_FAMILY,
-};
-
-/* What a compaction may drop: entries whose last eight bytes are not above `horizon`. Outlives the
- * database, since compactions run until it is closed. */
-struct drop_rule {
-    _Atomic uint64_t horizon;
-    rocksdb_compactionfilter_t *filter; /* NULL until a rule is needed */
 };
 
 /* A part of a keyspace that is to be rewritten. */
@@ -110,27 +104,6 @@ struct rocks_scan {
 };
 
 /* --- errors --- */
-
-enum status
-kv_rocksdb_classify(const char *text, const char **why)
-{
-    *why = text;
-    /* First: a text of corruption may hold any other word ("block checksum mismatch"). */
-    if (strncmp(text, "Corruption", 10) == 0)
-        return BEHALF_STORAGE_CORRUPT;
-    if (strstr(text, "No space left on device") != NULL) {
-        *why = "the disk is full";
-    } else if (strstr(text, "lock hold by current process") != NULL ||
-               strstr(text, "While lock file") != NULL) {
-        *why = "used by another process";
-    } else if (strncmp(text, "Invalid argument: Column famil", 30) == 0) {
-        *why = "its parts are those of another format";
-    } else if (strstr(text, "No such file or directory") != NULL) {
-        /* A file that another one names, such as the manifest by CURRENT. */
-        return BEHALF_STORAGE_CORRUPT;
-    }
-    return BEHALF_STORAGE_FAILED;
-}
 
 static enum status
 translate(const struct rocks_kv *kv, const char *what, char *errptr, struct error *error)
@@ -742,36 +715,6 @@ static const struct kv_operations rocks_operations = {
 
 /* --- opening --- */
 
-static const char *
-rule_name(void *state)
-{
-    (void)state;
-    return "behalf.drop-behind-horizon";
-}
-
-static void
-rule_release(void *state)
-{
-    (void)state; /* lives inside struct rocks_kv */
-}
-
-/* Runs on compaction threads, any number of them at once. */
-static unsigned char
-rule_drops(void *state, int level, const char *key, size_t key_size, const char *value,
-           size_t value_size, char **new_value, size_t *new_value_size,
-           unsigned char *value_changed)
-{
-    struct drop_rule *rule = state;
-
-    (void)level;
-    (void)value;
-    (void)value_size;
-    (void)new_value;
-    (void)new_value_size;
-    *value_changed = 0;
-    return key_size >= 8 && bytes_get_u64(key + key_size - 8) <= atomic_load(&rule->horizon);
-}
-
 /* Families of which ranges are read whose keys may all have been removed. */
 static bool
 is_scanned(size_t family)
@@ -876,12 +819,8 @@ options_make(struct rocks_kv *kv, const struct kv_options *wanted)
         database_options_set(kv->options[index], wanted);
         family_options_set(kv->options[index], kv->cache, memtables, index);
         if (index == KV_HISTORY || index == KV_CHANGELOG || index == KV_REQUESTS) {
-            struct drop_rule *rule = &kv->rules[index];
-
-            rule->filter =
-                rocksdb_compactionfilter_create(rule, rule_release, rule_drops, rule_name);
-            rocksdb_compactionfilter_set_ignore_snapshots(rule->filter, 1);
-            rocksdb_options_set_compaction_filter(kv->options[index], rule->filter);
+            drop_rule_begin(&kv->rules[index]);
+            rocksdb_options_set_compaction_filter(kv->options[index], kv->rules[index].filter);
         }
     }
     kv->read_newest = read_options_new(NULL);

@@ -35,7 +35,7 @@ BEGIN {
 
     # library header: the files that may include it.
     split("^rocksdb/ ^msgpack ^openssl/ ^event2/ ^xxhash[.]h ^jansson[.]h ^re2/ ^yaml[.]h", library, " ")
-    users["^rocksdb/"]     = "^storage/kv_rocksdb[.]c$"
+    users["^rocksdb/"]     = "^storage/kv_rocksdb(_drop)?[.][ch]$"
     users["^msgpack"]      = "^(net/codec|client/[a-z_]*codec[a-z_]*)[.]c$"
     users["^openssl/"]     = "^base/digest[.]c$"
     users["^event2/"]      = "^net/"
@@ -43,7 +43,7 @@ BEGIN {
     users["^jansson[.]h"]  = "^base/datum_json[.]c$"
     users["^re2/"]         = "^schema/regex_re2[.]cc$"
     users["^yaml[.]h"]     = "^validate/validation_yaml[.]c$"
-    users_text["^rocksdb/"]   = "storage/kv_rocksdb.c"
+    users_text["^rocksdb/"]   = "storage/kv_rocksdb*.[ch]"
     users_text["^msgpack"]    = "net/codec.c and client/*codec*.c"
     users_text["^openssl/"]   = "base/digest.c"
     users_text["^event2/"]    = "net/"

@@ -1,0 +1,25 @@
+/* kv_rocksdb_error.c - what kind of failure a text of RocksDB tells of. */
+#include <string.h>
+
+#include "storage/kv_adapter.h"
+
+enum status
+kv_rocksdb_classify(const char *text, const char **why)
+{
+    *why = text;
+    /* First: a text of corruption may hold any other word ("block checksum mismatch"). */
+    if (strncmp(text, "Corruption", 10) == 0)
+        return BEHALF_STORAGE_CORRUPT;
+    if (strstr(text, "No space left on device") != NULL) {
+        *why = "the disk is full";
+    } else if (strstr(text, "lock hold by current process") != NULL ||
+               strstr(text, "While lock file") != NULL) {
+        *why = "used by another process";
+    } else if (strncmp(text, "Invalid argument: Column famil", 30) == 0) {
+        *why = "its parts are those of another format";
+    } else if (strstr(text, "No such file or directory") != NULL) {
+        /* A file that another one names, such as the manifest by CURRENT. */
+        return BEHALF_STORAGE_CORRUPT;
+    }
+    return BEHALF_STORAGE_FAILED;
+}
