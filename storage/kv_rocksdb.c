@@ -1,8 +1,8 @@
 /* kv_rocksdb.c - the ordered map on disk; with kv_rocksdb_*.[ch] all that knows RocksDB.
  *
- * Always true: no RocksDB handle or error string leaves these files; every errptr becomes a status in
- * `translate` and is freed there; every read verifies checksums; a scan reads its status before it
- * reports the end (an iterator that met a bad block looks exactly like one that is finished).
+ * Always true: no RocksDB handle or error string leaves these files; every errptr becomes a status
+ * in `translate` and is freed there; every read verifies checksums; a scan reads its status before
+ * it reports the end (an iterator that met a bad block looks exactly like one that is finished).
  * docs/storage-format.md gives the reason of every setting. */
 #include <errno.h>
 #include <inttypes.h>
