@@ -32,7 +32,7 @@ buffer_clear(struct buffer *buffer)
 }
 
 char *
-buffer_reserve(struct buffer *buffer, size_t extra)
+buffer_grow(struct buffer *buffer, size_t extra)
 {
     size_t needed;
     size_t capacity = buffer->capacity > 0 ? buffer->capacity : SMALLEST_CAPACITY;

@@ -24,7 +24,17 @@ void buffer_release(struct buffer *buffer);
 void buffer_clear(struct buffer *buffer); /* keeps the memory */
 
 /* Makes room for `extra` more bytes and returns where they go; buffer_added says how many came. */
-char *buffer_reserve(struct buffer *buffer, size_t extra);
+char *buffer_grow(struct buffer *buffer, size_t extra); /* what buffer_reserve does without room */
+
+static inline char *
+buffer_reserve(struct buffer *buffer, size_t extra)
+{
+    /* Less than what is free, as a NUL follows; an empty buffer has nothing free. */
+    if (BEHALF_LIKELY(extra < buffer->capacity - buffer->size))
+        return buffer->data + buffer->size;
+    return buffer_grow(buffer, extra);
+}
+
 void buffer_added(struct buffer *buffer, size_t count);
 
 void buffer_add(struct buffer *buffer, const void *bytes, size_t size);

@@ -157,22 +157,32 @@ number_of_echo(const struct stage *stage, const char *number, uint32_t depth, do
     return outcome;
 }
 
+/* `single_rate`: of the same questions one by one; 0 = to be measured. Both without an echo, with as
+ * many requests in flight. */
 static enum bench_exit
 number_bulk(const struct stage *stage, double single_rate)
 {
     struct stage quiet = *stage;
     struct report *report = NULL;
-    enum bench_exit outcome;
+    enum bench_exit outcome = BENCH_OK;
     char what[128];
 
     quiet.options.echo = false;
-    outcome = stage_measure(&quiet, METHOD_CHECK_BULK, 16, 4, &report);
-    if (outcome == BENCH_OK) {
+    if (single_rate <= 0) {
+        outcome = stage_measure(&quiet, METHOD_CHECK, 16, 16, &report);
+        if (outcome == BENCH_OK)
+            single_rate = rate_of(report);
+        report_free(report);
+        report = NULL;
+    }
+    if (outcome == BENCH_OK)
+        outcome = stage_measure(&quiet, METHOD_CHECK_BULK, 16, 16, &report);
+    if (outcome == BENCH_OK && single_rate > 0) {
         double rate = report_main(report)->median.answers_per_second;
 
-        (void)snprintf(what, sizeof what, "check_bulk of %u: %.0f checks/s", quiet.options.batch,
-                       rate);
-        print_number("N4", what, rate / single_rate, AIM_AT_LEAST, 2, "x N1");
+        (void)snprintf(what, sizeof what, "check_bulk of %u, %s: %.0f checks/s, single %.0f/s",
+                       quiet.options.batch, stage->workload.name, rate, single_rate);
+        print_number("N4", what, rate / single_rate, AIM_AT_LEAST, 2, "x single");
     }
     report_free(report);
     return outcome;
@@ -593,10 +603,27 @@ number_of_workload(const struct bench_options *options, const char *name)
     if (outcome == BENCH_OK)
         outcome = number_of_echo(&stage, "N3", 16, options->size > WORKLOAD_MEDIUM ? 0.06 : 0.10,
                                  &reached);
+    if (outcome == BENCH_OK)
+        outcome = number_bulk(&stage, 0);
     if (outcome == BENCH_OK && reached.rate > 0 && strcmp(name, "drive") == 0)
         outcome = number_restart(&stage, reached.rate);
     if (outcome == BENCH_OK && strcmp(name, "drive") == 0)
         outcome = numbers_of_overload(&stage);
+    stage_close(&stage);
+    return outcome;
+}
+
+/* N4 alone, of shapes that no other number is about. */
+static enum bench_exit
+number_of_shape(const struct bench_options *options, const char *name)
+{
+    struct stage stage;
+    enum bench_exit outcome = stage_open(&stage, options, name, options->size);
+
+    if (outcome == BENCH_OK)
+        outcome = stage_warm(&stage);
+    if (outcome == BENCH_OK)
+        outcome = number_bulk(&stage, 0);
     stage_close(&stage);
     return outcome;
 }
@@ -614,7 +641,7 @@ numbers_of_one_hop(const struct bench_options *options, struct reached *reached)
     if (outcome == BENCH_OK)
         outcome = number_of_echo(&stage, "N2", 1, 0.80, NULL);
     if (outcome == BENCH_OK)
-        outcome = number_bulk(&stage, reached->rate);
+        outcome = number_bulk(&stage, 0);
     if (outcome == BENCH_OK)
         number_bytes(&stage);
     if (outcome == BENCH_OK)
@@ -633,16 +660,32 @@ is_wanted(const struct bench_options *options, const char *workload)
     return options->workload == NULL || strcmp(options->workload, workload) == 0;
 }
 
+/* What is measured of each shape but the first. */
+static const struct {
+    const char *name;
+    enum bench_exit (*measure)(const struct bench_options *options, const char *name);
+} shapes[] = {
+    {"drive", number_of_workload},
+    {"github", number_of_workload},
+    {"agents", number_of_workload},
+    {"delegated", number_of_workload},
+    {"wide-groups", number_of_shape},
+    {"deep-arrows", number_of_shape},
+    {"wide-direct", number_of_shape},
+    {"double-wide-arrow", number_of_shape},
+    {"lookup-intersection", number_of_shape},
+    {"share-with", number_of_shape},
+};
+
 enum bench_exit
 bench_numbers(const struct bench_options *options)
 {
-    static const char *const names[] = {"drive", "github", "agents", "delegated"};
     bool known = is_wanted(options, "one-hop");
     struct reached reached = {0};
     enum bench_exit outcome = BENCH_OK;
 
-    for (size_t index = 0; index < BEHALF_COUNT_OF(names); index++)
-        known = known || is_wanted(options, names[index]);
+    for (size_t index = 0; index < BEHALF_COUNT_OF(shapes); index++)
+        known = known || is_wanted(options, shapes[index].name);
     if (!known) {
         complain(NULL, "there are no numbers of '%s'", options->workload);
         return BENCH_USAGE;
@@ -655,8 +698,8 @@ bench_numbers(const struct bench_options *options)
         if (outcome == BENCH_OK)
             outcome = number_small(options, &reached);
     }
-    for (size_t index = 0; index < BEHALF_COUNT_OF(names) && outcome == BENCH_OK; index++)
-        if (is_wanted(options, names[index]))
-            outcome = number_of_workload(options, names[index]);
+    for (size_t index = 0; index < BEHALF_COUNT_OF(shapes) && outcome == BENCH_OK; index++)
+        if (is_wanted(options, shapes[index].name))
+            outcome = shapes[index].measure(options, shapes[index].name);
     return outcome;
 }

@@ -2,6 +2,7 @@
  * Delegation is an intersection: the principal's own decision and every hop of the chain. */
 #include "engine/explain.h"
 #include "engine/prefetch.h"
+#include "eval/eval_together.h"
 
 /* One question, bound to the snapshot. */
 struct question {
@@ -18,13 +19,22 @@ struct question {
     struct value chain_value;
 };
 
-static enum status
-bind_question(struct snapshot *snapshot, const struct check *check, struct question *question,
-              struct error *error)
+static uint64_t
+id_hash_of(const struct object *object, const struct object *ahead, uint64_t hash)
 {
+    bool same = object->id.data == ahead->id.data && object->id.size == ahead->id.size;
+
+    return same ? hash : name_id_hash(object->id);
+}
+
+static enum status
+bind_question(struct snapshot *snapshot, const struct check *check, const struct engine_pair *ahead,
+              struct question *question, struct error *error)
+{
+    uint64_t hash = id_hash_of(&check->resource, &ahead->resource, ahead->resource_hash);
     uint32_t type;
-    enum status status =
-        request_resource(snapshot, &check->resource, &type, &question->resource, error);
+    enum status status = request_resource_hashed(snapshot, &check->resource, hash, &type,
+                                                 &question->resource, error);
 
     question->context = check->context;
     question->explain = check->explain;
@@ -34,7 +44,10 @@ bind_question(struct snapshot *snapshot, const struct check *check, struct quest
         status = schema_resolve_member(snapshot->binding->schema, type, check->permission,
                                        &question->member, error);
     if (status == BEHALF_OK)
-        status = request_subject(snapshot, &check->subject, &question->subject, error);
+        status = request_subject_hashed(
+            snapshot, &check->subject,
+            id_hash_of(&check->subject, &ahead->subject, ahead->subject_hash), &question->subject,
+            error);
     if (status == BEHALF_OK)
         status = request_chain(snapshot, &check->subject, &question->subject, check->actors,
                                check->actor_count, &question->chain, error);
@@ -117,6 +130,7 @@ enum status
 engine_check(struct engine_worker *worker, const struct engine_request *request,
              const struct check *check, struct check_result *result, struct error *error)
 {
+    static const struct engine_pair nothing = {.resource_hash = 0};
     struct snapshot snapshot;
     struct question question;
     struct verdict verdict;
@@ -125,7 +139,8 @@ engine_check(struct engine_worker *worker, const struct engine_request *request,
 
     if (status != BEHALF_OK)
         return status;
-    status = bind_question(&snapshot, check, &question, error);
+    status = bind_question(&snapshot, check, check->ahead != NULL ? check->ahead : &nothing,
+                           &question, error);
     if (status == BEHALF_OK) {
         init_eval(&eval, &snapshot, &question);
         status = decide(&snapshot, &eval, &question, &verdict, error);
@@ -158,6 +173,14 @@ same_subject(const struct eval_subject *a, const struct eval_subject *b)
     return a->node == b->node && a->type == b->type && a->member == b->member;
 }
 
+static void
+drop_shared(struct snapshot *snapshot, struct shared_eval *shared)
+{
+    shared->usable = false;
+    arena_reset(snapshot->scratch, snapshot->scratch->cap_bytes);
+    eval_wide_release(&snapshot->wide);
+}
+
 /* Readies the evaluation for an item; whether it was used before. Items share it with their subject
  * and their very context; one that is explained has its own, so that what it can be told does not
  * depend on those before it. */
@@ -168,8 +191,7 @@ share(struct shared_eval *shared, struct snapshot *snapshot, const struct questi
         same_subject(&shared->eval.subject, &question->subject) &&
         shared->eval.scope.context == question->context)
         return true;
-    arena_reset(snapshot->scratch, snapshot->scratch->cap_bytes);
-    eval_wide_release(&snapshot->wide);
+    drop_shared(snapshot, shared);
     init_eval(&shared->eval, snapshot, question);
     shared->usable = true;
     return false;
@@ -221,42 +243,179 @@ set_item(struct snapshot *snapshot, enum status status, const struct verdict *ve
     return BEHALF_OK;
 }
 
+/* --- windows of a bulk --- */
+
+/* Items that stand behind one another and are looked at together. */
+struct window {
+    const struct check *checks;
+    size_t count;
+    struct engine_pair ahead[ENGINE_PREFETCH_MAX];
+    struct question questions[ENGINE_PREFETCH_MAX];
+    struct {
+        bool bound;   /* the question is; where not, binding it again says why */
+        bool decided; /* the value of its node is, which is `holds` */
+        bool holds;
+    } items[ENGINE_PREFETCH_MAX];
+};
+
+_Static_assert(ENGINE_PREFETCH_MAX <= EVAL_TOGETHER_MAX, "a window is walked together");
+
+/* The items of a window wait together for what each of them would wait for alone. */
+static void
+bind_window(struct snapshot *snapshot, struct window *window)
+{
+    for (size_t at = 0; at < window->count; at++)
+        window->ahead[at] =
+            (struct engine_pair){window->checks[at].resource, window->checks[at].subject, 0, 0};
+    prefetch_pairs(snapshot->engine, snapshot->binding, snapshot->revision, window->ahead,
+                   window->count);
+    for (size_t at = 0; at < window->count; at++) {
+        struct error ignored;
+
+        window->items[at].bound = bind_question(snapshot, &window->checks[at], &window->ahead[at],
+                                                &window->questions[at], &ignored) == BEHALF_OK;
+        window->items[at].decided = false;
+    }
+}
+
+/* Whether two neighbours share an evaluation, where what the first has seen spares the other work.
+ */
+static bool
+share_subject(const struct window *window, size_t first)
+{
+    return first + 1 < window->count && window->items[first].bound &&
+           window->items[first + 1].bound &&
+           same_subject(&window->questions[first].subject, &window->questions[first + 1].subject);
+}
+
+static bool
+is_for_lane(const struct window *window, size_t at)
+{
+    return window->items[at].bound && !window->questions[at].explain &&
+           !share_subject(window, at) && !(at > 0 && share_subject(window, at - 1));
+}
+
+/* Decides what can be decided of the window's items in turns. None of it is what an item is told
+ * when it fails: one that is left open is decided by itself, with a budget of its own. */
+static void
+walk_window(struct snapshot *snapshot, struct shared_eval *shared, struct window *window)
+{
+    struct eval_lane *lanes;
+    size_t places[ENGINE_PREFETCH_MAX];
+    size_t count = 0;
+
+    for (size_t at = 0; at < window->count; at++) {
+        if (is_for_lane(window, at))
+            places[count++] = at;
+    }
+    if (count < 2)
+        return;
+    drop_shared(snapshot, shared);
+    if (!snapshot->budget.is_inline)
+        budget_renew(&snapshot->budget, LIMIT_CHECK_EDGES);
+    lanes = arena_take(snapshot->scratch, count * sizeof *lanes);
+    if (lanes == NULL)
+        return;
+    for (size_t lane = 0; lane < count; lane++) {
+        const struct question *question = &window->questions[places[lane]];
+
+        eval_init(&lanes[lane].eval, VALUE_DECISION, snapshot->binding, &snapshot->view,
+                  snapshot->scratch, &question->subject, question->context);
+        lanes[lane].object = question->resource;
+        lanes[lane].member = question->member;
+    }
+    eval_together(lanes, count);
+    for (size_t lane = 0; lane < count; lane++) {
+        window->items[places[lane]].decided = lanes[lane].decided;
+        window->items[places[lane]].holds = lanes[lane].holds;
+    }
+}
+
+/* An item whose node is decided already: what is left is its chain. */
+static enum status
+decide_rest(struct snapshot *snapshot, struct question *question, bool holds,
+            struct verdict *verdict, struct error *error)
+{
+    struct value value = value_decision(holds);
+    enum status status = and_chain(snapshot, question, &value, error);
+
+    return status == BEHALF_OK ? verdict_of(snapshot, &value, verdict, error) : status;
+}
+
+static enum status
+decide_bound(struct snapshot *snapshot, struct shared_eval *shared, struct window *window,
+             size_t at, struct verdict *verdict, struct error *error)
+{
+    struct question *question = &window->questions[at];
+
+    if (window->items[at].decided) {
+        enum status status =
+            decide_rest(snapshot, question, window->items[at].holds, verdict, error);
+
+        if (!budget_may_lack_memory(status))
+            return status;
+        question->chain_decided = false; /* on its own, with memory of its own */
+    }
+    return decide_shared(snapshot, shared, question, verdict, error);
+}
+
 /* Each item has the budget of a check, and its error stands for itself. */
 static enum status
-decide_item(struct snapshot *snapshot, struct shared_eval *shared, const struct check *check,
+decide_item(struct snapshot *snapshot, struct shared_eval *shared, struct window *window, size_t at,
             struct check_item *item, struct error *error)
 {
-    struct question question;
     struct verdict verdict;
     struct error problem = {.status = BEHALF_OK};
-    enum status status;
+    enum status status = BEHALF_OK;
 
     if (!snapshot->budget.is_inline)
         budget_renew(&snapshot->budget, LIMIT_CHECK_EDGES);
     (void)arena_was_refused(); /* what an item before was refused is not this one's */
-    status = bind_question(snapshot, check, &question, &problem);
+    if (!window->items[at].bound)
+        status = bind_question(snapshot, &window->checks[at], &window->ahead[at],
+                               &window->questions[at], &problem);
     if (status == BEHALF_OK)
-        status = decide_shared(snapshot, shared, &question, &verdict, &problem);
+        status = decide_bound(snapshot, shared, window, at, &verdict, &problem);
     if (ends_request(status)) {
         *error = problem;
         return status;
     }
     status = set_item(snapshot, status, &verdict, &problem, item, error);
-    item->explanation = question.explanation;
+    item->explanation = window->questions[at].explanation;
     return status;
 }
 
-/* The items of a window wait together for what each of them would wait for alone. */
-static void
-prefetch_window(const struct snapshot *snapshot, const struct check *checks, size_t count)
+/* Whether an event loop leaves the rest to the pool, which begins anew: the sooner the better, and
+ * what is expected to use half of what a loop may visit could use all of it. */
+static bool
+would_take_long(const struct snapshot *snapshot, size_t done, size_t count)
 {
-    struct engine_pair pairs[ENGINE_PREFETCH_MAX];
+    uint64_t visited = LIMIT_INLINE_EDGES - snapshot->budget.edges_left;
 
-    if (count > ENGINE_PREFETCH_MAX)
-        count = ENGINE_PREFETCH_MAX;
-    for (size_t at = 0; at < count; at++)
-        pairs[at] = (struct engine_pair){checks[at].resource, checks[at].subject};
-    prefetch_pairs(snapshot->engine, snapshot->binding, snapshot->revision, pairs, count);
+    return snapshot->budget.is_inline && done > 0 &&
+           visited * count > LIMIT_INLINE_EDGES / 2 * done;
+}
+
+/* Decides the next items, a few at first where they tell whether the rest would take long. */
+static enum status
+decide_window(struct snapshot *snapshot, struct shared_eval *shared, const struct check *checks,
+              size_t count, struct check_item *items, size_t *done, struct error *error)
+{
+    bool is_sample = snapshot->budget.is_inline && *done == 0;
+    size_t most = is_sample ? LIMIT_INLINE_SAMPLE : ENGINE_PREFETCH_MAX;
+    struct window window; /* not cleared: that would cost more than an item */
+    enum status status = BEHALF_OK;
+
+    if (would_take_long(snapshot, *done, count))
+        return BEHALF_WOULD_BLOCK;
+    window.checks = checks + *done;
+    window.count = count - *done < most ? count - *done : most;
+    bind_window(snapshot, &window);
+    walk_window(snapshot, shared, &window);
+    for (size_t at = 0; status == BEHALF_OK && at < window.count; at++)
+        status = decide_item(snapshot, shared, &window, at, &items[*done + at], error);
+    *done += window.count;
+    return status;
 }
 
 enum status
@@ -267,6 +426,7 @@ engine_check_bulk(struct engine_worker *worker, const struct engine_request *req
     struct snapshot snapshot;
     struct shared_eval shared = {.usable = false};
     struct check_item *items;
+    size_t done = 0;
     enum status status;
 
     if (count > ENGINE_BULK_ITEMS_MAX)
@@ -281,11 +441,8 @@ engine_check_bulk(struct engine_worker *worker, const struct engine_request *req
     items = arena_take_array(request->arena, count, sizeof *items);
     if (items == NULL)
         status = budget_memory_spent(error);
-    for (size_t i = 0; status == BEHALF_OK && i < count; i++) {
-        if (i % ENGINE_PREFETCH_MAX == 0 && count > 1)
-            prefetch_window(&snapshot, checks + i, count - i);
-        status = decide_item(&snapshot, &shared, &checks[i], &items[i], error);
-    }
+    while (status == BEHALF_OK && done < count)
+        status = decide_window(&snapshot, &shared, checks, count, items, &done, error);
     if (status == BEHALF_OK)
         *result = (struct check_bulk_result){.items = items, .checked_at = snapshot.token};
     snapshot_close(&snapshot);

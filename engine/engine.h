@@ -111,10 +111,14 @@ struct engine_token {
 #define ENGINE_ACTORS_MAX 16
 #define ENGINE_BULK_ITEMS_MAX 1000
 
+struct engine_pair;
+
 struct check {
     struct object resource;  /* type and id */
     struct slice permission; /* relation or permission */
     struct object subject;
+    const struct engine_pair *ahead; /* that engine_prefetch was given for this check, or NULL: its
+                                        hashes count where its ids are the very same bytes */
     const struct object
         *actors; /* the first acts on behalf of the subject, the next of the first */
     size_t actor_count;
@@ -158,9 +162,11 @@ struct check_item {
 struct engine_pair {
     struct object resource;
     struct object subject;
+    uint64_t resource_hash; /* set by engine_prefetch: of the two ids, for struct check */
+    uint64_t subject_hash;
 };
 
-void engine_prefetch(struct engine_worker *worker, const struct engine_pair *pairs, size_t count);
+void engine_prefetch(struct engine_worker *worker, struct engine_pair *pairs, size_t count);
 
 struct check_bulk_result {
     struct check_item *items; /* in the order asked */

@@ -30,6 +30,8 @@
 #define LIMIT_INLINE_EDGES UINT64_C(2000)
 /* A bulk check of more items goes to the pool at once. */
 #define LIMIT_INLINE_ITEMS 128
+/* Items of a bulk check that tell an event loop what the others will visit. */
+#define LIMIT_INLINE_SAMPLE 4
 
 #define LIMIT_WRITE_QUEUE 10000 /* writes waiting for the writer thread */
 #define LIMIT_WRITE_GROUP 512   /* transactions that share one sync */

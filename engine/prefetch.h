@@ -7,6 +7,6 @@
 
 /* At most ENGINE_PREFETCH_MAX pairs, of a request at this revision. */
 void prefetch_pairs(struct engine *engine, const struct binding *binding, uint64_t revision,
-                    const struct engine_pair *pairs, size_t count);
+                    struct engine_pair *pairs, size_t count);
 
 #endif

@@ -7,8 +7,8 @@ static const struct slice hop_name = {HOP_NAME, sizeof HOP_NAME - 1};
 
 /* A name that is stored was checked when it was written; any other is checked here. */
 static enum status
-bind_object(struct snapshot *snapshot, const struct object *object, uint32_t *type, uint64_t *node,
-            struct error *error)
+bind_object(struct snapshot *snapshot, const struct object *object, uint64_t id_hash,
+            uint32_t *type, uint64_t *node, struct error *error)
 {
     enum status status = schema_resolve_type(snapshot->binding->schema, object->type, type, error);
 
@@ -16,16 +16,16 @@ bind_object(struct snapshot *snapshot, const struct object *object, uint32_t *ty
         return status;
     if (object->id.size == 0 || object->id.size > OBJECT_ID_SIZE_MAX)
         return object_id_check(object->id, error);
-    status = resolver_node(&snapshot->resolver, snapshot->binding->type_labels[*type], object->id,
-                           node, error);
+    status = resolver_node_hashed(&snapshot->resolver, snapshot->binding->type_labels[*type],
+                                  object->id, id_hash, node, error);
     if (status == BEHALF_OK && NODE_IS_LOCAL(*node))
         status = object_id_check(object->id, error);
     return status;
 }
 
 enum status
-request_resource(struct snapshot *snapshot, const struct object *object, uint32_t *type,
-                 uint64_t *node, struct error *error)
+request_resource_hashed(struct snapshot *snapshot, const struct object *object, uint64_t id_hash,
+                        uint32_t *type, uint64_t *node, struct error *error)
 {
     if (object->wildcard)
         return error_set(error, BEHALF_WILDCARD_NOT_ALLOWED,
@@ -35,12 +35,19 @@ request_resource(struct snapshot *snapshot, const struct object *object, uint32_
         return error_set(error, BEHALF_MALFORMED_REQUEST,
                          "the resource carries a relation '#%.*s'; name the object alone",
                          SLICE_PRINTF(object->relation));
-    return bind_object(snapshot, object, type, node, error);
+    return bind_object(snapshot, object, id_hash, type, node, error);
 }
 
 enum status
-request_subject(struct snapshot *snapshot, const struct object *object,
-                struct eval_subject *subject, struct error *error)
+request_resource(struct snapshot *snapshot, const struct object *object, uint32_t *type,
+                 uint64_t *node, struct error *error)
+{
+    return request_resource_hashed(snapshot, object, name_id_hash(object->id), type, node, error);
+}
+
+enum status
+request_subject_hashed(struct snapshot *snapshot, const struct object *object, uint64_t id_hash,
+                       struct eval_subject *subject, struct error *error)
 {
     enum status status;
 
@@ -49,11 +56,18 @@ request_subject(struct snapshot *snapshot, const struct object *object,
                          "the subject '%.*s:*' is a wildcard; ask for one subject",
                          SLICE_PRINTF(object->type));
     subject->member = SCHEMA_NONE;
-    status = bind_object(snapshot, object, &subject->type, &subject->node, error);
+    status = bind_object(snapshot, object, id_hash, &subject->type, &subject->node, error);
     if (status == BEHALF_OK && object->relation.size > 0)
         status = schema_resolve_member(snapshot->binding->schema, subject->type, object->relation,
                                        &subject->member, error);
     return status;
+}
+
+enum status
+request_subject(struct snapshot *snapshot, const struct object *object,
+                struct eval_subject *subject, struct error *error)
+{
+    return request_subject_hashed(snapshot, object, name_id_hash(object->id), subject, error);
 }
 
 /* --- delegation --- */

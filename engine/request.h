@@ -17,6 +17,14 @@ enum status request_resource(struct snapshot *snapshot, const struct object *obj
 enum status request_subject(struct snapshot *snapshot, const struct object *object,
                             struct eval_subject *subject, struct error *error) BEHALF_MUST_USE;
 
+/* The same for who has name_id_hash of the object's id already. */
+enum status request_resource_hashed(struct snapshot *snapshot, const struct object *object,
+                                    uint64_t id_hash, uint32_t *type, uint64_t *node,
+                                    struct error *error) BEHALF_MUST_USE;
+enum status request_subject_hashed(struct snapshot *snapshot, const struct object *object,
+                                   uint64_t id_hash, struct eval_subject *subject,
+                                   struct error *error) BEHALF_MUST_USE;
+
 /* The chain of delegation, checked and bound. */
 struct request_chain {
     struct eval_subject subjects[ENGINE_ACTORS_MAX]; /* whose authority hop i passes on */

@@ -410,6 +410,70 @@ walk_from(struct eval *eval, uint64_t object, uint32_t member, uint64_t kinds, b
     return status;
 }
 
+/* --- in steps --- */
+
+/* Which node comes next is known now, and is looked at after the steps of others. */
+static enum plain_progress
+progress_of(struct eval *eval, bool holds)
+{
+    const struct eval_plain *plain = eval->plain;
+
+    if (holds)
+        return PLAIN_HOLDS;
+    if (plain->queue_at == plain->queue_count)
+        return PLAIN_DENIES;
+    if (BEHALF_UNLIKELY(plain->walked > LIMIT_WIDE_EDGES))
+        return PLAIN_IS_WIDE;
+    graph_prefetch(eval->view->graph, plain->queue[plain->queue_at].object, EDGE_FORWARD);
+    return PLAIN_GOES_ON;
+}
+
+enum status
+eval_plain_begin(struct eval *eval, uint64_t object, uint32_t member, const struct eval *before,
+                 enum plain_progress *progress, struct error *error)
+{
+    const struct plain_program *program = &eval->binding->plain[member];
+    uint64_t kinds = graph_view_kinds(eval->view, object);
+    bool holds;
+    enum status status = probe_node(eval, program, object, kinds, &holds, error);
+    struct eval_plain *plain;
+
+    *progress = holds ? PLAIN_HOLDS : PLAIN_DENIES;
+    if (status != BEHALF_OK || holds || !leads_further(eval, program))
+        return status;
+    plain = begin(eval);
+    if (plain == NULL)
+        return budget_memory_spent(error);
+    plain->batch = before != NULL ? before->plain->batch : NULL;
+    status = await(eval, plain, object, member, &holds, error);
+    if (status == BEHALF_OK)
+        status = follow_all(eval, plain, plain->queue[plain->queue_at++], kinds, &holds, error);
+    if (status == BEHALF_OK)
+        *progress = progress_of(eval, holds);
+    return status;
+}
+
+enum status
+eval_plain_step(struct eval *eval, enum plain_progress *progress, struct error *error)
+{
+    bool holds = false;
+    enum status status = ask_next(eval, eval->plain, &holds, error);
+
+    if (status == BEHALF_OK)
+        *progress = progress_of(eval, holds);
+    return status;
+}
+
+void
+eval_plain_fetch(const struct eval *eval)
+{
+    const struct eval_plain *plain = eval->plain;
+
+    /* No section: its place is nearer, and that must do. */
+    if (graph_view_enter(eval->view))
+        graph_prefetch_edges(eval->view->graph, plain->queue[plain->queue_at].object, EDGE_FORWARD);
+}
+
 enum status
 eval_plain(struct eval *eval, uint64_t object, uint32_t member, bool *holds, struct error *error)
 {

@@ -2,6 +2,7 @@
  *   eval.c        the machine: nodes, frames, operators
  *   eval_plain.c  nodes made of unions of unconditional edges alone
  *   eval_walk.c   leaves and walks: what is read from the graph
+ *   eval_together.c walks of several questions, in turns
  *   eval_narrow.c the cheaper side of a wide walk
  *   eval_wide.c   the same where a check turns out to be wide
  *   eval_cycle.c  components of nodes that wait for each other
@@ -98,6 +99,24 @@ enum status eval_plain(struct eval *eval, uint64_t object, uint32_t member, bool
  * frontier. */
 enum status eval_plain_look(struct eval *eval, uint64_t object, uint32_t member, bool *holds,
                             struct error *error) BEHALF_MUST_USE;
+
+/* The same in steps, for a fresh evaluation. Between two steps the walk waits for its next node, of
+ * which eval_plain_fetch brings the edges nearer. */
+enum plain_progress {
+    PLAIN_HOLDS,
+    PLAIN_DENIES,
+    PLAIN_GOES_ON,
+    PLAIN_IS_WIDE, /* not to be gone on with */
+};
+
+/* `before`: an evaluation that goes on, whose room for a batch of edges this one uses too, or NULL.
+ */
+enum status eval_plain_begin(struct eval *eval, uint64_t object, uint32_t member,
+                             const struct eval *before, enum plain_progress *progress,
+                             struct error *error) BEHALF_MUST_USE;
+enum status eval_plain_step(struct eval *eval, enum plain_progress *progress,
+                            struct error *error) BEHALF_MUST_USE;
+void eval_plain_fetch(const struct eval *eval);
 
 /* eval_narrow.c */
 

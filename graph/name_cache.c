@@ -115,9 +115,9 @@ name_cache_free(struct name_cache *cache)
 /* --- keys and entries --- */
 
 uint64_t
-name_hash(uint16_t type_label, struct slice id)
+name_id_hash(struct slice id)
 {
-    return digest_hash(id) ^ digest_hash_u64(type_label);
+    return digest_hash(id);
 }
 
 /* Keys of both kinds share a table; what is found is compared with the entry in any case. */

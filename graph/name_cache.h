@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/digest.h"
 #include "base/relationship.h"
 #include "base/slice.h"
 
@@ -38,7 +39,14 @@ void name_cache_stats_read(struct name_cache *cache, struct name_cache_stats *st
 /* A budget under NAME_CACHE_SMALLEST bytes is no cache. */
 #define NAME_CACHE_SMALLEST ((size_t)8192)
 
-uint64_t name_hash(uint16_t type_label, struct slice id);
+/* In two steps, as who asks early may not know the type's label yet. */
+uint64_t name_id_hash(struct slice id);
+
+static inline uint64_t
+name_hash(uint16_t type_label, uint64_t id_hash)
+{
+    return id_hash ^ digest_hash_u64(type_label);
+}
 
 /* `hash` is name_hash of the other two. *node is the wildcard of the type when the name was
  * absent. */

@@ -176,10 +176,10 @@ node_from_cache(struct resolver *resolver, uint16_t type_label, uint64_t hash, s
 
 /* A name that was local once in this request stays so: the cache may have learned of it since. */
 enum status
-resolver_node(struct resolver *resolver, uint16_t type_label, struct slice id, uint64_t *node,
-              struct error *error)
+resolver_node_hashed(struct resolver *resolver, uint16_t type_label, struct slice id,
+                     uint64_t id_hash, uint64_t *node, struct error *error)
 {
-    uint64_t hash = name_hash(type_label, id);
+    uint64_t hash = name_hash(type_label, id_hash);
     const struct name_local *local = local_find(resolver, type_label, hash, id);
     bool done;
     enum status status;
@@ -192,6 +192,13 @@ resolver_node(struct resolver *resolver, uint16_t type_label, struct slice id, u
     if (status != BEHALF_OK || done)
         return status;
     return node_from_storage(resolver, type_label, hash, id, node, error);
+}
+
+enum status
+resolver_node(struct resolver *resolver, uint16_t type_label, struct slice id, uint64_t *node,
+              struct error *error)
+{
+    return resolver_node_hashed(resolver, type_label, id, name_id_hash(id), node, error);
 }
 
 static enum status

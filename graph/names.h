@@ -37,6 +37,11 @@ void resolver_init(struct resolver *resolver, struct name_cache *cache, struct g
 enum status resolver_node(struct resolver *resolver, uint16_t type_label, struct slice id,
                           uint64_t *node, struct error *error) BEHALF_MUST_USE;
 
+/* The same for who has name_id_hash of `id` already. */
+enum status resolver_node_hashed(struct resolver *resolver, uint16_t type_label, struct slice id,
+                                 uint64_t id_hash, uint64_t *node,
+                                 struct error *error) BEHALF_MUST_USE;
+
 /* The id of a node, stored or local (not of a wildcard). */
 enum status resolver_id(struct resolver *resolver, uint64_t node, struct slice *id,
                         struct error *error) BEHALF_MUST_USE;

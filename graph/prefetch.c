@@ -9,7 +9,6 @@
 
 struct wanted {
     const struct prefetch_object *object;
-    uint64_t hash;
     uint64_t node; /* a wildcard: not known */
 };
 
@@ -19,7 +18,7 @@ find_node(struct graph *graph, struct name_cache *names, struct wanted *wanted)
     const struct prefetch_object *object = wanted->object;
     uint64_t known_at;
 
-    if (!name_cache_find_node(names, object->type_label, object->id, wanted->hash, &wanted->node,
+    if (!name_cache_find_node(names, object->type_label, object->id, object->hash, &wanted->node,
                               &known_at))
         wanted->node = NODE_WILDCARD(object->type_label);
     else if (!NODE_IS_WILDCARD(wanted->node))
@@ -36,14 +35,13 @@ graph_prefetch_objects(struct graph *graph, struct name_cache *names, uint64_t r
     BEHALF_ASSERT(count <= PREFETCH_OBJECTS_MAX);
     for (size_t at = 0; at < count; at++) {
         wanted[at].object = &objects[at];
-        wanted[at].hash = name_hash(objects[at].type_label, objects[at].id);
-        name_cache_prefetch(names, wanted[at].hash);
+        name_cache_prefetch(names, objects[at].hash);
     }
     reader = readers_claim(graph_readers(graph), wanted, revision);
     if (reader == NULL)
         return;
     for (size_t at = 0; at < count; at++)
-        name_cache_prefetch_entry(names, wanted[at].hash);
+        name_cache_prefetch_entry(names, objects[at].hash);
     for (size_t at = 0; at < count; at++) {
         if (objects[at].is_resource)
             find_node(graph, names, &wanted[at]);

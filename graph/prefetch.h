@@ -10,6 +10,7 @@
 
 struct prefetch_object {
     struct slice id;
+    uint64_t hash; /* name_hash */
     uint16_t type_label;
     bool is_resource; /* its edges are looked at as well */
 };

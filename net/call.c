@@ -39,10 +39,10 @@ call_new(struct connection *connection, const struct request *request, struct sl
     call->request = *request;
     call->request.arguments = moved(request->arguments, frame, call->frame);
     call->request.call = moved(request->call, frame, call->frame);
-    if (request->method->class == METHOD_WRITE && frame.size <= LIMIT_INLINE_FRAME)
+    if (request->method->class == METHOD_CLASS_WRITE && frame.size <= LIMIT_INLINE_FRAME)
         arena_init(&call->arena, LIMIT_CHECK_ARENA); /* counted among the bytes of calls */
     else
-        arena_init_request(&call->arena, request->method->class == METHOD_LOOKUP
+        arena_init_request(&call->arena, request->method->class == METHOD_CLASS_LOOKUP
                                              ? LIMIT_LOOKUP_ARENA
                                              : LIMIT_CHECK_ARENA);
     buffer_init(&call->reply);
@@ -187,13 +187,13 @@ static enum engine_class
 class_of(const struct request *request, struct slice frame)
 {
     switch (request->method->class) {
-    case METHOD_ADMIN:
+    case METHOD_CLASS_ADMIN:
         return ENGINE_CLASS_ADMIN;
-    case METHOD_LOOKUP:
+    case METHOD_CLASS_LOOKUP:
         return ENGINE_CLASS_LOOKUP;
-    case METHOD_TRIVIAL:
-    case METHOD_INLINE:
-    case METHOD_WRITE:
+    case METHOD_CLASS_TRIVIAL:
+    case METHOD_CLASS_INLINE:
+    case METHOD_CLASS_WRITE:
         break;
     }
     return frame.size > LIMIT_INLINE_FRAME ? ENGINE_CLASS_LOOKUP : ENGINE_CLASS_CHECK;

@@ -58,7 +58,7 @@ widen_float(struct wire_value *value)
 }
 
 bool
-reader_next(struct wire_reader *reader, struct wire_value *value)
+reader_next_any(struct wire_reader *reader, struct wire_value *value)
 {
     const struct head *head;
     uint8_t first;

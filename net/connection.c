@@ -302,7 +302,7 @@ malformed(struct connection *connection, struct slice bytes, enum frame_state st
 }
 
 static void
-answer(struct connection *connection, struct slice frame)
+answer(struct connection *connection, struct slice frame, const struct engine_pair *ahead)
 {
     struct loop *loop = connection->loop;
     struct buffer *out = &connection->output;
@@ -314,6 +314,7 @@ answer(struct connection *connection, struct slice frame)
         .arrived_ns = connection->arrived_ns,
         .cancelled = NULL,
         .memory = &loop->memory,
+        .ahead = ahead,
     };
 
     arena_reset(&loop->arena, LIMIT_CHECK_ARENA);
@@ -362,10 +363,10 @@ scan(struct connection *connection, const char *bytes, size_t size, struct windo
 static size_t
 answer_window(struct connection *connection, const struct window *window)
 {
+    struct lookahead ahead;
     size_t served = 0;
 
-    if (window->count > 1)
-        lookahead(connection->loop->worker, window->frames, window->count);
+    lookahead(connection->loop->worker, window->frames, window->count, &ahead);
     for (size_t at = 0; at < window->count && connection->state == CONNECTION_OPEN; at++) {
         if (output_left(connection) > LIMIT_OUTPUT_PAUSE || is_full(connection)) {
             /* Until update_reading lets it go on, which scans them again. */
@@ -373,7 +374,7 @@ answer_window(struct connection *connection, const struct window *window)
             frame_scanner_init(&connection->scanner, LIMIT_MESSAGE_SIZE);
             break;
         }
-        answer(connection, window->frames[at]);
+        answer(connection, window->frames[at], ahead.of_frame[at]);
         served += window->frames[at].size;
     }
     return served;

@@ -223,16 +223,16 @@ dispatch_frame(const struct method_context *context, struct slice frame, struct 
         return DISPATCH_REPLIED;
     }
     switch (request->method->class) {
-    case METHOD_TRIVIAL:
+    case METHOD_CLASS_TRIVIAL:
         return dispatch_run(context, request, out) ? DISPATCH_REPLIED : DISPATCH_POOL;
-    case METHOD_INLINE:
+    case METHOD_CLASS_INLINE:
         if (frame.size <= LIMIT_INLINE_FRAME && dispatch_run(context, request, out))
             return DISPATCH_REPLIED;
         return DISPATCH_POOL;
-    case METHOD_ADMIN:
-    case METHOD_LOOKUP:
+    case METHOD_CLASS_ADMIN:
+    case METHOD_CLASS_LOOKUP:
         return DISPATCH_POOL;
-    case METHOD_WRITE:
+    case METHOD_CLASS_WRITE:
         return DISPATCH_WRITE;
     }
     BEHALF_UNREACHABLE();

@@ -53,6 +53,31 @@ header_at(const uint8_t *bytes, size_t available, const struct head *head)
     };
 }
 
+/* Most of what a request holds: short texts that are all here, but for the last of their array or
+ * map, which ends a level. */
+static inline void
+skip_short_texts(struct frame_scanner *scanner, const uint8_t *bytes, size_t size)
+{
+    size_t left = scanner->depth > 0 ? scanner->left[scanner->depth - 1] : 0;
+    size_t bound = size < scanner->size_limit ? size : scanner->size_limit;
+    size_t passed = 0;
+    size_t at = scanner->at;
+
+    while (passed + 1 < left && at < bound && (bytes[at] & HEAD_FIXTEXT_MASK) == HEAD_FIXTEXT) {
+        size_t end = at + 1 + (bytes[at] & (uint8_t)~HEAD_FIXTEXT_MASK);
+
+        if (end + scanner->pending - passed - 1 > bound)
+            break;
+        at = end;
+        passed++;
+    }
+    if (passed == 0)
+        return;
+    scanner->at = at;
+    scanner->pending -= passed;
+    scanner->left[scanner->depth - 1] = left - passed;
+}
+
 enum frame_state
 frame_scan(struct frame_scanner *scanner, const void *start, size_t size)
 {
@@ -63,6 +88,7 @@ frame_scan(struct frame_scanner *scanner, const void *start, size_t size)
         struct header header;
         size_t end;
 
+        skip_short_texts(scanner, bytes, size);
         if (scanner->at >= size)
             return FRAME_PARTIAL;
         head = &head_table[bytes[scanner->at]];

@@ -36,6 +36,7 @@ extern const struct head head_table[];
 #define HEAD_FIXMAP 0x80   /* | pairs, below 16 */
 #define HEAD_FIXARRAY 0x90 /* | elements, below 16 */
 #define HEAD_FIXTEXT 0xA0  /* | bytes, below 32 */
+#define HEAD_FIXTEXT_MASK 0xE0
 #define HEAD_NIL 0xC0
 #define HEAD_UINT32 0xCE
 #define HEAD_TEXT8 0xD9

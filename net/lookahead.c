@@ -78,13 +78,17 @@ lookahead_read(struct slice frame, struct engine_pair *pair)
 }
 
 void
-lookahead(struct engine_worker *worker, const struct slice *frames, size_t count)
+lookahead(struct engine_worker *worker, const struct slice *frames, size_t count,
+          struct lookahead *ahead)
 {
-    struct engine_pair pairs[ENGINE_PREFETCH_MAX];
     size_t found = 0;
 
-    for (size_t at = 0; at < count; at++)
-        found += lookahead_read(frames[at], &pairs[found]);
-    if (found > 1)
-        engine_prefetch(worker, pairs, found);
+    for (size_t at = 0; at < count; at++) {
+        bool seen = count > 1 && lookahead_read(frames[at], &ahead->pairs[found]);
+
+        ahead->of_frame[at] = seen ? &ahead->pairs[found] : NULL;
+        found += seen;
+    }
+    if (found > 0)
+        engine_prefetch(worker, ahead->pairs, found);
 }

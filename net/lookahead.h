@@ -16,7 +16,13 @@
  * frame. False for every other frame. */
 bool lookahead_read(struct slice frame, struct engine_pair *pair);
 
-/* Whole frames, at most ENGINE_PREFETCH_MAX. */
-void lookahead(struct engine_worker *worker, const struct slice *frames, size_t count);
+struct lookahead {
+    struct engine_pair pairs[ENGINE_PREFETCH_MAX];
+    const struct engine_pair *of_frame[ENGINE_PREFETCH_MAX]; /* for struct check; NULL = not seen */
+};
+
+/* Whole frames, at most ENGINE_PREFETCH_MAX; what was seen holds as long as they stay. */
+void lookahead(struct engine_worker *worker, const struct slice *frames, size_t count,
+               struct lookahead *ahead);
 
 #endif

@@ -31,6 +31,7 @@ method_check(const struct method_context *context, struct wire_reader arguments,
 
     if (status != BEHALF_OK)
         return status;
+    call.check.ahead = context->ahead;
     call.check.actors = call.actors.objects;
     call.check.actor_count = call.actors.count;
     request = method_request(context, &call.read, LIMIT_CHECK_DEADLINE_MS);

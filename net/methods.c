@@ -3,7 +3,8 @@
 
 static const struct method methods[] = {
 #define READ(name, class, run) {name, sizeof(name) - 1, class, run, NULL, NULL},
-#define WRITE(name, prepare, result) {name, sizeof(name) - 1, METHOD_WRITE, NULL, prepare, result},
+#define WRITE(name, prepare, result)                                                               \
+    {name, sizeof(name) - 1, METHOD_CLASS_WRITE, NULL, prepare, result},
 #include "net/methods.def"
 #undef READ
 #undef WRITE
@@ -68,13 +69,13 @@ static uint32_t
 default_deadline_ms(const struct method *method)
 {
     switch (method->class) {
-    case METHOD_WRITE:
+    case METHOD_CLASS_WRITE:
         return 0;
-    case METHOD_LOOKUP:
+    case METHOD_CLASS_LOOKUP:
         return LIMIT_LOOKUP_DEADLINE_MS;
-    case METHOD_TRIVIAL:
-    case METHOD_INLINE:
-    case METHOD_ADMIN:
+    case METHOD_CLASS_TRIVIAL:
+    case METHOD_CLASS_INLINE:
+    case METHOD_CLASS_ADMIN:
         break;
     }
     return LIMIT_CHECK_DEADLINE_MS;

@@ -16,7 +16,13 @@
 
 #define PROTOCOL_VERSION 1
 
-enum method_class { METHOD_TRIVIAL, METHOD_INLINE, METHOD_ADMIN, METHOD_LOOKUP, METHOD_WRITE };
+enum method_class {
+    METHOD_CLASS_TRIVIAL,
+    METHOD_CLASS_INLINE,
+    METHOD_CLASS_ADMIN,
+    METHOD_CLASS_LOOKUP,
+    METHOD_CLASS_WRITE
+};
 
 struct method_context {
     struct engine *engine;
@@ -26,6 +32,7 @@ struct method_context {
     int64_t arrived_ns; /* deadlines count from here, on whatever thread the request runs */
     const atomic_bool *cancelled;
     const struct server_memory *memory; /* for server.info */
+    const struct engine_pair *ahead;    /* of a check that was looked at ahead; else NULL */
 };
 
 /* `arguments` stands before the map of named arguments. */

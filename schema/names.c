@@ -6,11 +6,22 @@
 
 #define SMALLEST_SLOTS UINT32_C(16)
 
+/* Nearly all names are short, and different ones are different words: they need no hash of bytes. */
+static uint64_t
+hash_of(uint32_t scope, struct slice name)
+{
+    struct slice_ends ends;
+
+    if (name.size < SLICE_SHORT_MIN || name.size > SLICE_SHORT_MAX)
+        return digest_hash(name) ^ digest_hash_u64(scope);
+    ends = slice_ends_of(name);
+    return digest_hash_u64(ends.first ^ digest_hash_u64(ends.last ^ (uint64_t)scope << 32));
+}
+
 static uint32_t
 slot_of(const struct names *names, uint32_t scope, struct slice name)
 {
-    uint64_t hash = digest_hash(name) ^ digest_hash_u64(scope);
-    uint32_t at = (uint32_t)hash & names->mask;
+    uint32_t at = (uint32_t)hash_of(scope, name) & names->mask;
 
     while (names->slots[at].value != SCHEMA_NONE &&
            (names->slots[at].scope != scope || !slice_equal(names->slots[at].name, name)))

@@ -16,7 +16,7 @@ BEGIN {
     sees["schema"]      = "base/"
     sees["storage"]     = "base/"
     graph = "graph/graph.h graph/names.h graph/budget.h graph/prefetch.h graph/limits.h graph/warm.h "
-    eval = "eval/eval.h eval/candidates.h eval/subject_walk.h eval/binding.h eval/executor.h eval/limits.h "
+    eval = "eval/eval.h eval/eval_together.h eval/candidates.h eval/subject_walk.h eval/binding.h eval/executor.h eval/limits.h "
     sees["graph"]       = "base/ storage/store.h"
     sees["eval"]        = "base/ schema/schema.h schema/caveat.h storage/store.h " graph
     sees["engine"]      = "base/ schema/schema.h schema/caveat.h storage/store.h " graph eval

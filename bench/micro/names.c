@@ -169,7 +169,8 @@ one_view(struct names_worker *worker, struct budget *budget)
         asked[at] = (uint32_t)(next_random(&worker->random) % worker->spread);
     for (size_t at = 0; worker->operation == OPERATION_NODE_PREFETCHED && at < OPERATIONS_PER_VIEW;
          at++)
-        name_cache_prefetch(bench->names, name_hash(bench->type, slice_of(bench->ids[asked[at]])));
+        name_cache_prefetch(bench->names,
+                            name_hash(bench->type, name_id_hash(slice_of(bench->ids[asked[at]]))));
     arena_reset(&worker->arena, SIZE_MAX / 2);
     graph_view_init(&view, bench->graph, bench->store, bench->revision, 0, true, budget);
     resolver_init(&resolver, bench->names, &view, &worker->arena);

@@ -91,6 +91,87 @@ Test(check, items_of_a_bulk_have_the_memory_they_would_have_alone)
     rig_close(&rig);
 }
 
+static const char plain_schema[] = "definition user {}\n"
+                                   "definition group { relation member: user | group#member }\n"
+                                   "definition document {\n"
+                                   "    relation viewer: user | group#member\n"
+                                   "    permission view = viewer\n"
+                                   "}\n";
+
+static struct check
+view_by(const char *document, const char *user)
+{
+    return (struct check){
+        .resource = {.type = SLICE_LITERAL("document"), .id = slice_of(document)},
+        .permission = SLICE_LITERAL("view"),
+        .subject = {.type = SLICE_LITERAL("user"), .id = slice_of(user)},
+    };
+}
+
+/* A loop finds the walk of each item cut short, as nothing is in memory yet. */
+Test(check, an_item_whose_walk_is_stopped_is_no_deny)
+{
+    static struct rig rig;
+    struct engine_request request = {.arena = &rig.arena};
+    const struct check checks[] = {view_by("plan", "ann"), view_by("plan", "ben"),
+                                   view_by("plan", "cem")};
+    const enum decision expected[] = {DECISION_ALLOW, DECISION_ALLOW, DECISION_DENY};
+    struct check_bulk_result result;
+    struct engine_worker *loop;
+    struct error error;
+
+    rig_open(&rig, plain_schema);
+    loop = engine_worker_new(rig.engine, false);
+    cr_assert_eq(rig_do(&rig, "touch document:plan#viewer@group:all#member\n"
+                              "touch group:all#member@group:few#member\n"
+                              "touch group:few#member@user:ann\n"
+                              "touch group:few#member@user:ben\n"
+                              "touch group:other#member@user:cem\n")
+                     ->status,
+                 BEHALF_OK);
+    for (unsigned round = 0; round < 8; round++) {
+        struct engine_worker *worker = round % 2 == 0 ? loop : rig.worker;
+        enum status status = engine_check_bulk(worker, &request, checks, 3, &result, &error);
+
+        if (round == 0)
+            cr_expect_eq(status, BEHALF_WOULD_BLOCK);
+        if (worker == rig.worker)
+            cr_expect_eq(status, BEHALF_OK, "%s", error.message);
+        for (size_t at = 0; status == BEHALF_OK && at < 3; at++)
+            cr_expect_eq(result.items[at].decision, expected[at], "item %zu", at);
+    }
+    engine_worker_free(loop);
+    rig_close(&rig);
+}
+
+/* What the first items visit says what the others will: 100 of these would be too many. */
+Test(check, a_bulk_that_would_take_long_is_left_to_the_pool_early)
+{
+    static struct rig rig;
+    struct engine_request request = {.arena = &rig.arena};
+    struct check checks[100];
+    struct check_bulk_result result;
+    struct engine_worker *loop;
+    struct error error;
+
+    rig_open(&rig, plain_schema);
+    loop = engine_worker_new(rig.engine, false);
+    write_group(&rig, "hundred", 100);
+    cr_assert_eq(rig_do(&rig, "touch document:long#viewer@group:hundred#member\n"
+                              "touch document:short#viewer@user:ann\n")
+                     ->status,
+                 BEHALF_OK);
+    for (size_t at = 0; at < BEHALF_COUNT_OF(checks); at++)
+        checks[at] = view_by(at < 4 ? "long" : "short", at % 2 == 0 ? "ann" : "ben");
+    cr_expect_eq(engine_check_bulk(rig.worker, &request, checks, 100, &result, &error), BEHALF_OK);
+    cr_expect_eq(engine_check_bulk(loop, &request, checks, 100, &result, &error),
+                 BEHALF_WOULD_BLOCK);
+    cr_expect_eq(engine_check_bulk(loop, &request, checks + 4, 96, &result, &error), BEHALF_OK);
+    cr_expect_eq(engine_check_bulk(loop, &request, checks, 8, &result, &error), BEHALF_OK);
+    engine_worker_free(loop);
+    rig_close(&rig);
+}
+
 Test(check, candidates_of_a_lookup_have_the_memory_they_would_have_alone)
 {
     static struct rig rig;

@@ -97,7 +97,7 @@ takes_much(const struct method_context *context, struct wire_reader arguments, s
 static bool
 reply_has(size_t cap, const char *word)
 {
-    const struct method method = {.name = "test", .class = METHOD_TRIVIAL, .run = takes_much};
+    const struct method method = {.name = "test", .class = METHOD_CLASS_TRIVIAL, .run = takes_much};
     struct arena arena;
     const struct method_context context = {
         .engine = side.engine, .worker = side.worker, .arena = &arena};

@@ -143,10 +143,44 @@ Test(lookahead, what_is_looked_for_too_early_is_found_later)
             engine_prefetch(side.worker, pairs, ENGINE_PREFETCH_MAX);
             check.resource = pairs[at].resource;
             check.subject = pairs[0].subject;
+            check.ahead = round == 0 ? &pairs[at] : NULL; /* of whose subjects some are others */
             request = harness_request(&side, NULL);
             cr_assert_eq(engine_check(side.worker, &request, &check, &result, &error), BEHALF_OK);
             cr_expect_eq(result.decision, at == 1 ? DECISION_ALLOW : DECISION_DENY);
         }
     }
+    harness_engine_close(&side);
+}
+
+/* A hash is of the very bytes that were hashed: with another one, a name that nobody stored would
+ * be two objects of one request. */
+Test(lookahead, a_hash_counts_for_the_bytes_it_was_made_of)
+{
+    static const char text[] = "ann ben";
+    struct engine_pair pairs[2] = {
+        {.resource = {.type = SLICE_LITERAL("user")}, .subject = {.type = SLICE_LITERAL("user")}}};
+    struct harness_engine side;
+    struct engine_request request;
+    struct check_result result;
+    struct error error;
+    struct check check = {.permission = SLICE_LITERAL("see"), .ahead = &pairs[0]};
+
+    pairs[0].resource.id = (struct slice){text, 3};
+    pairs[0].subject.id = (struct slice){text + 4, 3};
+    pairs[1] = pairs[0];
+    harness_engine_open(&side, 0);
+    cr_assert_eq(
+        harness_write_schema(&side, slice_of("use self\ndefinition user { permission see = self }"),
+                             &error),
+        BEHALF_OK);
+    engine_prefetch(side.worker, pairs, 2);
+    check.resource = pairs[0].resource;
+    check.subject = pairs[0].resource; /* not the subject that was looked at */
+    request = harness_request(&side, NULL);
+    cr_assert_eq(engine_check(side.worker, &request, &check, &result, &error), BEHALF_OK);
+    cr_expect_eq(result.decision, DECISION_ALLOW);
+    check.subject = pairs[0].subject;
+    cr_assert_eq(engine_check(side.worker, &request, &check, &result, &error), BEHALF_OK);
+    cr_expect_eq(result.decision, DECISION_DENY);
     harness_engine_close(&side);
 }
