@@ -31,7 +31,7 @@ BEGIN {
     sees["bench/micro"] = "base/ bench/ client/behalf.h schema/schema.h schema/caveat.h " \
                           "storage/store.h storage/kv_adapter.h storage/store_internal.h " \
                           "engine/engine.h graph/graph.h graph/names.h " \
-                          "net/server.h net/frame.h net/dispatch.h"
+                          "net/server.h net/frame.h net/dispatch.h net/lookahead.h"
 
     # library header: the files that may include it.
     split("^rocksdb/ ^msgpack ^openssl/ ^event2/ ^xxhash[.]h ^jansson[.]h ^re2/ ^yaml[.]h", library, " ")
