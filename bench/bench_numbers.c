@@ -157,24 +157,22 @@ number_of_echo(const struct stage *stage, const char *number, uint32_t depth, do
     return outcome;
 }
 
-/* `single_rate`: of the same questions one by one; 0 = to be measured. Both without an echo, with as
- * many requests in flight. */
+/* Bulks against single checks of the same questions, without an echo, as many in flight. */
 static enum bench_exit
-number_bulk(const struct stage *stage, double single_rate)
+number_bulk(const struct stage *stage)
 {
+    double single_rate = 0;
     struct stage quiet = *stage;
     struct report *report = NULL;
-    enum bench_exit outcome = BENCH_OK;
+    enum bench_exit outcome;
     char what[128];
 
     quiet.options.echo = false;
-    if (single_rate <= 0) {
-        outcome = stage_measure(&quiet, METHOD_CHECK, 16, 16, &report);
-        if (outcome == BENCH_OK)
-            single_rate = rate_of(report);
-        report_free(report);
-        report = NULL;
-    }
+    outcome = stage_measure(&quiet, METHOD_CHECK, 16, 16, &report);
+    if (outcome == BENCH_OK)
+        single_rate = rate_of(report);
+    report_free(report);
+    report = NULL;
     if (outcome == BENCH_OK)
         outcome = stage_measure(&quiet, METHOD_CHECK_BULK, 16, 16, &report);
     if (outcome == BENCH_OK && single_rate > 0) {
@@ -604,7 +602,7 @@ number_of_workload(const struct bench_options *options, const char *name)
         outcome = number_of_echo(&stage, "N3", 16, options->size > WORKLOAD_MEDIUM ? 0.06 : 0.10,
                                  &reached);
     if (outcome == BENCH_OK)
-        outcome = number_bulk(&stage, 0);
+        outcome = number_bulk(&stage);
     if (outcome == BENCH_OK && reached.rate > 0 && strcmp(name, "drive") == 0)
         outcome = number_restart(&stage, reached.rate);
     if (outcome == BENCH_OK && strcmp(name, "drive") == 0)
@@ -623,7 +621,7 @@ number_of_shape(const struct bench_options *options, const char *name)
     if (outcome == BENCH_OK)
         outcome = stage_warm(&stage);
     if (outcome == BENCH_OK)
-        outcome = number_bulk(&stage, 0);
+        outcome = number_bulk(&stage);
     stage_close(&stage);
     return outcome;
 }
@@ -641,7 +639,7 @@ numbers_of_one_hop(const struct bench_options *options, struct reached *reached)
     if (outcome == BENCH_OK)
         outcome = number_of_echo(&stage, "N2", 1, 0.80, NULL);
     if (outcome == BENCH_OK)
-        outcome = number_bulk(&stage, 0);
+        outcome = number_bulk(&stage);
     if (outcome == BENCH_OK)
         number_bytes(&stage);
     if (outcome == BENCH_OK)

@@ -437,7 +437,7 @@ bool
 name_cache_fill(struct name_cache *cache, uint64_t node, struct slice id, uint64_t known_at,
                 bool asked)
 {
-    uint64_t hash = name_hash(NODE_TYPE(node), id);
+    uint64_t hash = name_hash(NODE_TYPE(node), name_id_hash(id));
     struct wanted by_name = {ENTRY_BY_NAME, hash, node, id};
     struct wanted by_node = {ENTRY_BY_NODE, node_hash(node), node, id};
 

@@ -6,7 +6,7 @@
 
 #define SMALLEST_SLOTS UINT32_C(16)
 
-/* Nearly all names are short, and different ones are different words: they need no hash of bytes. */
+/* Nearly all names are short, and no two of those are the same words: bytes need no hash. */
 static uint64_t
 hash_of(uint32_t scope, struct slice name)
 {
