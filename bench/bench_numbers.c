@@ -5,6 +5,7 @@
  * of the same minute says more on a shared machine than a rate. */
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -17,6 +18,11 @@
 #define WRITE_RATE 500.0 /* transactions a second of ten relationships each */
 #define WRITE_UPDATES 10
 #define WRITERS 64
+#define STEADY_RATE 20000.0 /* checks a second */
+#define STEADY_TIMES 5.0    /* what the slowest hundredth may become beside writes */
+#define LARGE_UPDATES 1000
+#define LARGE_WRITERS 2
+#define STEADY_ROUNDS 5
 #define OVERLOAD_TIMES 3.0
 #define OVERLOAD_DEADLINE_MS 500
 #define OVERLOAD_DEPTH 256 /* so that the load tool is not what keeps requests back */
@@ -188,9 +194,18 @@ number_bulk(const struct stage *stage)
 
 /* --- N7: checks while others write ------------------------------------------------------------ */
 
+/* Writes beside checks: so many connections, each with so many writes in flight. */
+struct write_load {
+    uint32_t connections;
+    uint32_t depth;
+    uint32_t updates;
+    double rate; /* 0 = as fast as they are answered */
+};
+
 struct number_writer {
     pthread_t thread;
     struct stage stage;
+    const struct write_load *load;
     enum bench_exit outcome;
     double rate;
 };
@@ -201,7 +216,8 @@ write_along(void *context)
     struct number_writer *writer = context;
     struct report *report = NULL;
 
-    writer->outcome = stage_measure(&writer->stage, METHOD_WRITE, 4, 64, &report);
+    writer->outcome = stage_measure(&writer->stage, METHOD_WRITE, writer->load->connections,
+                                    writer->load->depth, &report);
     if (writer->outcome == BENCH_OK)
         writer->rate = rate_of(report);
     report_free(report);
@@ -215,11 +231,13 @@ struct along {
     double write_rate;
 };
 
+/* `load` NULL: nobody writes. */
 static enum bench_exit
-check_along(const struct stage *stage, bool writing, double rate, struct along *along)
+check_along(const struct stage *stage, const struct write_load *load, double rate,
+            struct along *along)
 {
     struct stage quiet = *stage;
-    struct number_writer writer = {.stage = *stage, .outcome = BENCH_OK};
+    struct number_writer writer = {.stage = *stage, .load = load, .outcome = BENCH_OK};
     struct bench_threads before;
     struct report *report = NULL;
     double loop_seconds;
@@ -230,14 +248,16 @@ check_along(const struct stage *stage, bool writing, double rate, struct along *
     quiet.options.warmup_seconds = 0;
     quiet.options.rate = rate;
     writer.stage.options = quiet.options;
-    writer.stage.options.rate = WRITE_RATE;
-    writer.stage.options.updates = WRITE_UPDATES;
-    if (writing && pthread_create(&writer.thread, NULL, write_along, &writer) != 0)
-        return BENCH_CONNECTION;
+    if (load != NULL) {
+        writer.stage.options.rate = load->rate;
+        writer.stage.options.updates = load->updates;
+        if (pthread_create(&writer.thread, NULL, write_along, &writer) != 0)
+            return BENCH_CONNECTION;
+    }
     bench_serve_threads(&stage->server, &before);
     outcome = stage_measure(&quiet, METHOD_CHECK, 16, 16, &report);
     loop_seconds = (double)bench_serve_busiest_ns(&stage->server, &before) / 1e9;
-    if (writing)
+    if (load != NULL)
         (void)pthread_join(writer.thread, NULL);
     if (outcome == BENCH_OK)
         *along = (struct along){(double)report_main(report)->median.requests / loop_seconds,
@@ -249,25 +269,89 @@ check_along(const struct stage *stage, bool writing, double rate, struct along *
 static enum bench_exit
 number_writing(const struct stage *stage, double single_rate)
 {
+    static const struct write_load load = {4, 64, WRITE_UPDATES, WRITE_RATE};
     struct along alone = {0};
     struct along along = {0};
-    enum bench_exit outcome = check_along(stage, false, 0, &alone);
+    enum bench_exit outcome = check_along(stage, NULL, 0, &alone);
 
     if (outcome == BENCH_OK)
-        outcome = check_along(stage, true, 0, &along);
+        outcome = check_along(stage, &load, 0, &along);
     if (outcome != BENCH_OK)
         return outcome;
     print_number("N7", "checks per CPU second of the loop, 5,000 writes/s against none",
                  along.per_cpu_second / alone.per_cpu_second, AIM_AT_LEAST, 0.8, "of without");
     print_number("", "  the writer keeps its rate", along.write_rate / WRITE_RATE, AIM_AT_LEAST,
                  0.99, "of asked");
-    outcome = check_along(stage, false, single_rate / 2, &alone);
+    outcome = check_along(stage, NULL, single_rate / 2, &alone);
     if (outcome == BENCH_OK)
-        outcome = check_along(stage, true, single_rate / 2, &along);
+        outcome = check_along(stage, &load, single_rate / 2, &along);
     if (outcome == BENCH_OK)
         print_number("", "  p99 at half of N1's rate, open loop, with writes",
                      along.p99_us / alone.p99_us, AIM_AT_MOST, 2, "x without");
     return outcome;
+}
+
+/* --- N15: the slowest hundredth of checks beside writers that wait ----------------------------- */
+
+static int
+compare_doubles(const void *a, const void *b)
+{
+    double left = *(const double *)a;
+    double right = *(const double *)b;
+
+    return (left > right) - (left < right);
+}
+
+static double
+median_of(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, compare_doubles);
+    return values[count / 2];
+}
+
+/* With and without in turns, so that a minute in which the machine was busy counts for both. */
+static enum bench_exit
+number_steady(const struct stage *stage, const char *number, const struct write_load *load)
+{
+    double alone_us[STEADY_ROUNDS];
+    double along_us[STEADY_ROUNDS];
+    double writes[STEADY_ROUNDS];
+    enum bench_exit outcome = BENCH_OK;
+    char what[128];
+
+    for (size_t round = 0; round < STEADY_ROUNDS; round++) {
+        struct along alone = {0};
+        struct along along = {0};
+
+        outcome = check_along(stage, NULL, STEADY_RATE, &alone);
+        if (outcome == BENCH_OK)
+            outcome = check_along(stage, load, STEADY_RATE, &along);
+        if (outcome != BENCH_OK)
+            return outcome;
+        alone_us[round] = alone.p99_us;
+        along_us[round] = along.p99_us;
+        writes[round] = along.write_rate;
+    }
+    (void)snprintf(what, sizeof what,
+                   "p99 at 20,000/s beside %u writers of %u: %.0f, alone %.0f us",
+                   load->connections, load->updates, median_of(along_us, STEADY_ROUNDS),
+                   median_of(alone_us, STEADY_ROUNDS));
+    print_number(number, what,
+                 median_of(along_us, STEADY_ROUNDS) / median_of(alone_us, STEADY_ROUNDS),
+                 AIM_AT_MOST, STEADY_TIMES, "x alone");
+    print_number("", "  relationships written meanwhile",
+                 median_of(writes, STEADY_ROUNDS) * load->updates, AIM_NONE, 0, "/s");
+    return BENCH_OK;
+}
+
+static enum bench_exit
+numbers_of_steadiness(const struct stage *stage)
+{
+    static const struct write_load single = {16, 1, 1, 0};
+    static const struct write_load large = {LARGE_WRITERS, 1, LARGE_UPDATES, 0};
+    enum bench_exit outcome = number_steady(stage, "N15", &single);
+
+    return outcome == BENCH_OK ? number_steady(stage, "", &large) : outcome;
 }
 
 /* --- N9: durable writes ----------------------------------------------------------------------- */
@@ -338,6 +422,27 @@ number_writers(const struct stage *stage)
     (void)snprintf(what, sizeof what, "durable writes, 64 writers: %.0f/s, 1 writer: %.0f/s", many,
                    one);
     print_number("N9", what, per_sync, AIM_AT_LEAST, 24, "per sync");
+    return BENCH_OK;
+}
+
+/* Relationships in large transactions against loading, which has them in order. */
+static enum bench_exit
+number_large(const struct stage *stage)
+{
+    struct stage large = *stage;
+    double loading = (double)stage->loaded.relationships / stage->loaded.seconds;
+    double rate = 0;
+    double per_sync = 0;
+    enum bench_exit outcome;
+    char what[128];
+
+    large.options.updates = LARGE_UPDATES;
+    outcome = write_with(&large, LARGE_WRITERS, &rate, &per_sync);
+    if (outcome != BENCH_OK)
+        return outcome;
+    (void)snprintf(what, sizeof what, "transactions of %u relationships: %.0f relationships/s",
+                   LARGE_UPDATES, rate * LARGE_UPDATES);
+    print_number("N16", what, rate * LARGE_UPDATES / loading, AIM_NONE, 0, "of loading");
     return BENCH_OK;
 }
 
@@ -645,7 +750,11 @@ numbers_of_one_hop(const struct bench_options *options, struct reached *reached)
     if (outcome == BENCH_OK)
         outcome = number_writing(&stage, reached->rate);
     if (outcome == BENCH_OK)
+        outcome = numbers_of_steadiness(&stage);
+    if (outcome == BENCH_OK)
         outcome = number_writers(&stage);
+    if (outcome == BENCH_OK)
+        outcome = number_large(&stage);
     if (outcome == BENCH_OK)
         outcome = number_starts(&stage);
     stage_close(&stage);
