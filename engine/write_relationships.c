@@ -6,6 +6,7 @@
 #include "base/table.h"
 #include "schema/caveat.h"
 
+#define PREFETCH_MIN 16                         /* updates */
 #define CONTEXT_ARENA ((size_t)4 * 1024 * 1024) /* to take one context apart */
 
 /* One update that the schema allows, in labels. */
@@ -274,6 +275,34 @@ check_distinct(struct table *seen, const struct update *updates, struct resolved
 
 /* --- changing the transaction --- */
 
+/* Names and edges of many updates are read together; a few cost less one by one. */
+static enum status
+prefetch(struct write_group *group, struct store_transaction *transaction,
+         const struct engine_write *write, const struct resolved_update *resolved,
+         struct error *error)
+{
+    struct store_identity *identities;
+
+    if (write->update_count < PREFETCH_MIN)
+        return BEHALF_OK;
+    identities = arena_take_array(&group->arena, write->update_count, sizeof *identities);
+    if (identities == NULL)
+        return error_set(error, BEHALF_BUDGET_EXHAUSTED, "no memory left for the write");
+    for (size_t index = 0; index < write->update_count; index++) {
+        const struct relationship *relationship = &write->updates[index].relationship;
+
+        identities[index] =
+            (struct store_identity){.resource_type = resolved[index].resource_type,
+                                    .relation = resolved[index].relation,
+                                    .subject_type = resolved[index].subject_type,
+                                    .subject_relation = resolved[index].subject_relation,
+                                    .wildcard = relationship->subject.wildcard,
+                                    .resource = relationship->resource.id,
+                                    .subject = relationship->subject.id};
+    }
+    return store_transaction_prefetch(transaction, identities, write->update_count, error);
+}
+
 /* Whether readers had the relationship: one that has expired they have not, swept or not. */
 static bool
 was_there(const struct write_group *group, const struct store_previous *previous)
@@ -288,20 +317,20 @@ apply_delete(const struct write_group *group, struct store_transaction *transact
              const struct update *update, const struct resolved_update *resolved,
              struct edge_key *key, bool *deleted, struct error *error)
 {
-    const struct store_snapshot *snapshot = store_transaction_snapshot(transaction);
     struct store_previous previous;
     bool found = false;
     enum status status =
-        store_node_find(snapshot, resolved->resource_type, update->relationship.resource.id,
-                        &key->resource, &found, error);
+        store_transaction_find(transaction, resolved->resource_type,
+                               update->relationship.resource.id, &key->resource, &found, error);
 
     if (status != BEHALF_OK || !found)
         return status;
     if (update->relationship.subject.wildcard)
         key->subject = NODE_WILDCARD(resolved->subject_type);
     else
-        status = store_node_find(snapshot, resolved->subject_type, update->relationship.subject.id,
-                                 &key->subject, &found, error);
+        status =
+            store_transaction_find(transaction, resolved->subject_type,
+                                   update->relationship.subject.id, &key->subject, &found, error);
     if (status != BEHALF_OK || !found)
         return status;
     status = store_transaction_remove(transaction, key, &previous, error);
@@ -415,6 +444,8 @@ write_relationships(struct write_group *group, struct store_transaction *transac
     status = check_updates(group, write, resolved, &write->error);
     if (status == BEHALF_OK)
         status = write_check_preconditions(group, transaction, write);
+    if (status == BEHALF_OK)
+        status = prefetch(group, transaction, write, resolved, &write->error);
     write->count = 0;
     for (size_t index = 0; status == BEHALF_OK && index < write->update_count; index++) {
         bool deleted = false;

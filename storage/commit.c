@@ -4,6 +4,7 @@
  * After a failed write or sync nobody knows which bytes will be there after a restart, so the store
  * takes no further write until it is reopened. */
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/memory.h"
 #include "storage/transaction.h"
@@ -367,6 +368,27 @@ batch_build(struct batch *batch, struct store_transaction *transaction,
 
 /* --- commit --- */
 
+static int
+compare_changes(const void *a, const void *b)
+{
+    const struct kv_change *left = a;
+    const struct kv_change *right = b;
+
+    if (left->keyspace != right->keyspace)
+        return left->keyspace < right->keyspace ? -1 : 1;
+    return slice_compare(left->key, right->key);
+}
+
+/* RocksDB goes on from the place of the key inserted last, so ascending keys cost it a third of
+ * what keys in any order do. No key is in a batch twice, so their order means nothing. */
+static void
+batch_sort(struct batch *batch)
+{
+    qsort(batch->changes, batch->count, sizeof *batch->changes, compare_changes);
+    for (size_t index = 1; index < batch->count; index++)
+        BEHALF_ASSERT(compare_changes(&batch->changes[index - 1], &batch->changes[index]) < 0);
+}
+
 /* A refusal (too big, fenced) wrote nothing. Any other failure may have left the batch where a
  * restart finds it. */
 static enum status
@@ -434,8 +456,10 @@ transaction_commit_as(struct store_transaction *transaction, int64_t time_ns,
     status = sweep_check(transaction, error);
     if (status == BEHALF_OK)
         status = batch_build(&batch, transaction, &head, &entry, error);
-    if (status == BEHALF_OK)
-        status = write_batch(store, &batch, head.revision, error);
+    if (status != BEHALF_OK)
+        goto done;
+    batch_sort(&batch);
+    status = write_batch(store, &batch, head.revision, error);
     if (status != BEHALF_OK)
         goto done;
     compact_removed(store, transaction);

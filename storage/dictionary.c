@@ -44,8 +44,8 @@ is_object(uint64_t node)
     return !NODE_IS_WILDCARD(node) && !NODE_IS_LOCAL(node);
 }
 
-static enum status
-node_of(struct slice value, uint16_t type, uint64_t *node, struct error *error)
+enum status
+node_decode(struct slice value, uint16_t type, uint64_t *node, struct error *error)
 {
     uint64_t number;
     enum status status = number_decode("node", value, &number, error);
@@ -76,7 +76,7 @@ store_node_find(const struct store_snapshot *snapshot, uint16_t type, struct sli
     status = kv_get(snapshot->store->kv, snapshot->kv, KV_NAMES, name_key_encode(type, 0, id, key),
                     &value, &there, error);
     if (status == BEHALF_OK && there)
-        status = node_of(buffer_slice(&value), type, node, error);
+        status = node_decode(buffer_slice(&value), type, node, error);
     if (status == BEHALF_OK)
         *found = there;
     buffer_release(&value);
@@ -157,7 +157,7 @@ store_nodes_with_prefix(const struct store_snapshot *snapshot, uint16_t type, st
     while (filled < capacity && (status = kv_scan_next(scan, &key, &value, error)) == BEHALF_OK) {
         if (behind && slice_equal(key, range.from))
             continue;
-        status = node_of(value, type, &nodes[filled], error);
+        status = node_decode(value, type, &nodes[filled], error);
         if (status != BEHALF_OK)
             break;
         filled++;

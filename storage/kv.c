@@ -44,6 +44,18 @@ kv_get(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace keysp
 }
 
 enum status
+kv_get_batch(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace keyspace,
+             const struct slice *keys, size_t count, struct kv_found *found, struct arena *arena,
+             struct error *error)
+{
+    for (size_t index = 1; index < count; index++)
+        BEHALF_ASSERT(slice_compare(keys[index - 1], keys[index]) < 0);
+    return count == 0 ? BEHALF_OK
+                      : kv->operations->get_batch(kv, snapshot, keyspace, keys, count, found, arena,
+                                                  error);
+}
+
+enum status
 kv_scan_open(struct kv *kv, const struct kv_snapshot *snapshot, const struct kv_range *range,
              struct kv_scan **scan, struct error *error)
 {

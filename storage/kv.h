@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/slice.h"
@@ -83,6 +84,20 @@ void kv_snapshot_close(struct kv_snapshot *snapshot);
 enum status kv_get(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace keyspace,
                    struct slice key, struct buffer *value, bool *found,
                    struct error *error) BEHALF_MUST_USE;
+
+/* What stands at a key. */
+struct kv_found {
+    bool found;
+    struct slice value;
+};
+
+/* kv_get of `count` keys of one keyspace, which ascend strictly (asserted), at one state: cheaper
+ * than one after the other. found[k] is of keys[k], its value in `arena`, which has no cap. When
+ * one cannot be read, the call fails and says nothing of any. */
+enum status kv_get_batch(struct kv *kv, const struct kv_snapshot *snapshot,
+                         enum kv_keyspace keyspace, const struct slice *keys, size_t count,
+                         struct kv_found *found, struct arena *arena,
+                         struct error *error) BEHALF_MUST_USE;
 
 /* Keys of [from, to) in ascending order, or descending when `reverse`. An empty `to` means
  * no end. Without a snapshot, the newest state when the scan is opened. */

@@ -16,6 +16,9 @@ struct kv_operations {
     void (*snapshot_close)(struct kv_snapshot *snapshot);
     enum status (*get)(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace keyspace,
                        struct slice key, struct buffer *value, bool *found, struct error *error);
+    enum status (*get_batch)(struct kv *kv, const struct kv_snapshot *snapshot,
+                             enum kv_keyspace keyspace, const struct slice *keys, size_t count,
+                             struct kv_found *found, struct arena *arena, struct error *error);
     enum status (*scan_open)(struct kv *kv, const struct kv_snapshot *snapshot,
                              const struct kv_range *range, struct kv_scan **scan,
                              struct error *error);

@@ -292,6 +292,27 @@ memory_get(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace k
     return BEHALF_OK;
 }
 
+static enum status
+memory_get_batch(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace keyspace,
+                 const struct slice *keys, size_t count, struct kv_found *found,
+                 struct arena *arena, struct error *error)
+{
+    struct node *root = root_hold((struct memory_kv *)kv, snapshot, keyspace);
+
+    (void)error;
+    for (size_t index = 0; index < count; index++) {
+        const struct memory_entry *entry = tree_find(root, keys[index]);
+
+        found[index] = (struct kv_found){.found = entry != NULL};
+        if (entry != NULL) {
+            found[index].value = arena_copy(arena, entry_value(entry));
+            BEHALF_ASSERT(found[index].value.data != NULL);
+        }
+    }
+    node_unref(root);
+    return BEHALF_OK;
+}
+
 static void
 scan_push(struct memory_scan *scan, struct node *node)
 {
@@ -528,6 +549,7 @@ static const struct kv_operations memory_operations = {
     .snapshot_open = memory_snapshot_open,
     .snapshot_close = memory_snapshot_close,
     .get = memory_get,
+    .get_batch = memory_get_batch,
     .scan_open = memory_scan_open,
     .scan_next = memory_scan_next,
     .scan_seek = memory_scan_seek,

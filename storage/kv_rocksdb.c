@@ -139,6 +139,14 @@ refuse_after_failure(const struct rocks_kv *kv, struct error *error)
 
 /* --- reading --- */
 
+/* RocksDB counts what a thread does, for a profile that nobody reads: a twentieth of the time of a
+ * read, since the counters are found through the thread's storage one by one. */
+static void
+count_nothing(void)
+{
+    rocksdb_set_perf_level(rocksdb_disable);
+}
+
 static rocksdb_readoptions_t *
 read_options_new(const rocksdb_snapshot_t *snapshot)
 {
@@ -186,6 +194,7 @@ rocks_get(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace ke
 
     if (snapshot != NULL)
         read = ((const struct rocks_snapshot *)snapshot)->read;
+    count_nothing();
     buffer_clear(value);
     pinned = rocksdb_get_pinned_cf(rocks->database, read, rocks->families[keyspace], key.data,
                                    key.size, &errptr);
@@ -204,6 +213,61 @@ rocks_get(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace ke
     return BEHALF_OK;
 }
 
+/* Takes what was read of one key: its value or its error, neither of which outlives the call. */
+static enum status
+batch_take(struct rocks_kv *kv, rocksdb_pinnableslice_t *pinned, char *errptr,
+           struct kv_found *found, struct arena *arena, struct error *error)
+{
+    *found = (struct kv_found){.found = pinned != NULL};
+    if (pinned != NULL) {
+        size_t size;
+        const char *bytes = rocksdb_pinnableslice_value(pinned, &size);
+
+        found->value = arena_copy(arena, (struct slice){bytes, size});
+        BEHALF_ASSERT(found->value.data != NULL);
+        rocksdb_pinnableslice_destroy(pinned);
+    }
+    return translate(kv, "read", errptr, error);
+}
+
+/* RocksDB looks up a key that is given twice wrongly when one of the two cannot be read; ours
+ * ascend strictly. */
+static enum status
+rocks_get_batch(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace keyspace,
+                const struct slice *keys, size_t count, struct kv_found *found, struct arena *arena,
+                struct error *error)
+{
+    struct rocks_kv *rocks = (struct rocks_kv *)kv;
+    const rocksdb_readoptions_t *read = rocks->read_newest;
+    const char **bytes = memory_new_array(count, sizeof *bytes);
+    size_t *sizes = memory_new_array(count, sizeof *sizes);
+    rocksdb_pinnableslice_t **pinned = memory_new_array(count, sizeof(rocksdb_pinnableslice_t *));
+    char **errptrs = memory_new_array(count, sizeof *errptrs);
+    enum status status = BEHALF_OK;
+
+    if (snapshot != NULL)
+        read = ((const struct rocks_snapshot *)snapshot)->read;
+    for (size_t index = 0; index < count; index++) {
+        bytes[index] = keys[index].data;
+        sizes[index] = keys[index].size;
+    }
+    count_nothing();
+    rocksdb_batched_multi_get_cf(rocks->database, read, rocks->families[keyspace], count, bytes,
+                                 sizes, pinned, errptrs, true);
+    for (size_t index = 0; index < count; index++) {
+        enum status of_key =
+            batch_take(rocks, pinned[index], errptrs[index], &found[index], arena, error);
+
+        if (of_key != BEHALF_OK)
+            status = of_key;
+    }
+    memory_free(bytes);
+    memory_free(sizes);
+    memory_free(pinned);
+    memory_free(errptrs);
+    return status;
+}
+
 static enum status
 rocks_scan_open(struct kv *kv, const struct kv_snapshot *snapshot, const struct kv_range *range,
                 struct kv_scan **scan, struct error *error)
@@ -212,6 +276,7 @@ rocks_scan_open(struct kv *kv, const struct kv_snapshot *snapshot, const struct 
     struct rocks_scan *result = memory_new(sizeof *result);
 
     (void)error;
+    count_nothing();
     result->base.kv = kv;
     result->reverse = range->reverse;
     buffer_init(&result->from);
@@ -367,6 +432,7 @@ rocks_write(struct kv *kv, const struct kv_change *changes, size_t count, bool d
             "there is space, or after a restart",
             rocks->path);
     rocks->group_begun = !durable;
+    count_nothing();
     rocksdb_writebatch_clear(rocks->batch);
     for (size_t index = 0; index < count; index++) {
         const struct kv_change *change = &changes[index];
@@ -701,6 +767,7 @@ static const struct kv_operations rocks_operations = {
     .snapshot_open = rocks_snapshot_open,
     .snapshot_close = rocks_snapshot_close,
     .get = rocks_get,
+    .get_batch = rocks_get_batch,
     .scan_open = rocks_scan_open,
     .scan_next = rocks_scan_next,
     .scan_seek = rocks_scan_seek,

@@ -7,7 +7,6 @@
 
 #define SPACE_CHECK_NS INT64_C(1000000000)
 #define SLOTS_FIRST 64
-#define ITEM_NONE UINT32_MAX
 
 /* --- small tables --- */
 
@@ -21,7 +20,7 @@ slots_insert(struct slots *slots, uint64_t hash, uint32_t item)
     slots->at[at] = (struct transaction_slot){hash, item + 1};
 }
 
-static void
+void
 slots_add(struct slots *slots, uint64_t hash, uint32_t item)
 {
     if ((slots->count + 1) * 2 > slots->size) {
@@ -40,19 +39,18 @@ slots_add(struct slots *slots, uint64_t hash, uint32_t item)
     slots->count++;
 }
 
-/* The next item with this hash; *at is where to go on, SIZE_MAX to begin. */
-static uint32_t
+uint32_t
 slots_next(const struct slots *slots, uint64_t hash, size_t *at)
 {
     if (slots->size == 0)
-        return ITEM_NONE;
+        return SLOTS_NONE;
     *at = *at == SIZE_MAX ? (size_t)hash & (slots->size - 1) : (*at + 1) & (slots->size - 1);
     while (slots->at[*at].item != 0) {
         if (slots->at[*at].hash == hash)
             return slots->at[*at].item - 1;
         *at = (*at + 1) & (slots->size - 1);
     }
-    return ITEM_NONE;
+    return SLOTS_NONE;
 }
 
 static struct slice
@@ -131,6 +129,9 @@ store_transaction_abort(struct store_transaction *transaction)
     memory_free(transaction->label_slots.at);
     memory_free(transaction->touched);
     memory_free(transaction->touched_slots.at);
+    memory_free(transaction->fresh_slots.at);
+    memory_free(transaction->names_read.slots.at);
+    memory_free(transaction->edges_read.slots.at);
     memory_free(transaction->changes);
     memory_free(transaction->edges);
     memory_free(transaction->counts);
@@ -168,7 +169,7 @@ label_pending(const struct store_transaction *transaction, enum label_kind kind,
     size_t at = SIZE_MAX;
     uint32_t item;
 
-    while ((item = slots_next(&transaction->label_slots, hash, &at)) != ITEM_NONE) {
+    while ((item = slots_next(&transaction->label_slots, hash, &at)) != SLOTS_NONE) {
         const struct transaction_label *label = &transaction->labels[item];
 
         if (label->kind == kind && slice_equal(label->name, name))
@@ -244,7 +245,7 @@ name_find(const struct store_transaction *transaction, uint16_t type, struct sli
     size_t at = SIZE_MAX;
     uint32_t item;
 
-    while ((item = slots_next(&transaction->name_slots, hash, &at)) != ITEM_NONE) {
+    while ((item = slots_next(&transaction->name_slots, hash, &at)) != SLOTS_NONE) {
         const struct transaction_name *name = &transaction->names[item];
 
         if (name->type == type && slice_equal(name->id, id))
@@ -263,6 +264,9 @@ name_remember(struct store_transaction *transaction, uint64_t node, struct slice
     transaction->names[transaction->name_count] =
         (struct transaction_name){node, type, fresh, keep(transaction, id)};
     slots_add(&transaction->name_slots, name_hash(type, id), (uint32_t)transaction->name_count);
+    if (fresh)
+        slots_add(&transaction->fresh_slots, digest_hash_u64(node),
+                  (uint32_t)transaction->name_count);
     transaction->name_count++;
 }
 
@@ -305,7 +309,7 @@ store_transaction_node(struct store_transaction *transaction, uint16_t type, str
         return error_set(error, BEHALF_INVALID_OBJECT_ID,
                          "an id of %zu bytes cannot be stored: 1 to %d are possible", id.size,
                          STORE_NAME_SIZE_MAX);
-    status = store_node_find(&transaction->snapshot, type, id, &number, &found, error);
+    status = store_transaction_find(transaction, type, id, &number, &found, error);
     if (status == BEHALF_OK && !found)
         status = node_allocate(transaction->store, type, &number, error);
     if (status != BEHALF_OK)
@@ -348,7 +352,7 @@ touched(const struct store_transaction *transaction, uint64_t hash, const char b
     size_t at = SIZE_MAX;
     uint32_t item;
 
-    while ((item = slots_next(&transaction->touched_slots, hash, &at)) != ITEM_NONE) {
+    while ((item = slots_next(&transaction->touched_slots, hash, &at)) != SLOTS_NONE) {
         edge_key_encode(EDGE_FORWARD, &transaction->touched[item], other);
         if (memcmp(other, bytes, EDGE_KEY_SIZE) == 0)
             return true;
@@ -421,17 +425,35 @@ change_add(struct store_transaction *transaction, const struct store_change *cha
     transaction->change_count++;
 }
 
-/* Fills `value` and `old` with the edge as it stands now. */
+/* Whether this transaction made the node: then no edge of it is stored. */
+static bool
+is_fresh(const struct store_transaction *transaction, uint64_t node)
+{
+    size_t at = SIZE_MAX;
+    uint32_t item;
+
+    while ((item = slots_next(&transaction->fresh_slots, digest_hash_u64(node), &at)) !=
+           SLOTS_NONE) {
+        if (transaction->names[item].node == node)
+            return true;
+    }
+    return false;
+}
+
+/* Fills `read` and `old` with the edge as it stands now. */
 static enum status
 edge_read(struct store_transaction *transaction, const char bytes[EDGE_KEY_SIZE], struct edge *old,
-          bool *found, struct error *error)
+          struct kv_found *read, struct error *error)
 {
-    enum status status =
-        kv_get(transaction->store->kv, transaction->snapshot.kv, KV_FORWARD,
-               (struct slice){bytes, EDGE_KEY_SIZE}, &transaction->value, found, error);
+    enum status status;
 
-    if (status == BEHALF_OK && *found)
-        status = edge_value_decode(buffer_slice(&transaction->value), old, error);
+    *read = (struct kv_found){.found = false};
+    if (is_fresh(transaction, old->key.resource) || is_fresh(transaction, old->key.subject))
+        return BEHALF_OK;
+    status =
+        transaction_get(transaction, KV_FORWARD, (struct slice){bytes, EDGE_KEY_SIZE}, read, error);
+    if (status == BEHALF_OK && read->found)
+        status = edge_value_decode(read->value, old, error);
     return status;
 }
 
@@ -444,27 +466,25 @@ store_transaction_put(struct store_transaction *transaction, const struct edge *
     struct transaction_edge pending = {.expires_at = edge->expires_at};
     struct edge old = {.key = edge->key};
     char bytes[EDGE_KEY_SIZE];
+    struct kv_found read;
     struct slice tail;
-    bool found = false;
     enum status status;
 
     edge_key_encode(EDGE_FORWARD, &edge->key, bytes);
     status = edge_key_decode(EDGE_FORWARD, (struct slice){bytes, sizeof bytes}, &old.key, NULL);
     BEHALF_ASSERT(status == BEHALF_OK); /* a key that could not be read back is never written */
     touch(transaction, &edge->key, bytes);
-    status = edge_read(transaction, bytes, &old, &found, error);
+    status = edge_read(transaction, bytes, &old, &read, error);
     if (status != BEHALF_OK)
         return status;
     buffer_clear(&transaction->tail);
     edge_tail_encode(edge, &transaction->tail);
     tail = buffer_slice(&transaction->tail);
-    *previous = (struct store_previous){found, old.expires_at};
-    if (found) {
-        struct slice value = buffer_slice(&transaction->value);
-
-        if (slice_equal((struct slice){value.data + 8, value.size - 8}, tail))
+    *previous = (struct store_previous){read.found, old.expires_at};
+    if (read.found) {
+        if (slice_equal((struct slice){read.value.data + 8, read.value.size - 8}, tail))
             return BEHALF_OK;
-        pending.old_value = keep(transaction, value);
+        pending.old_value = keep(transaction, read.value);
         pending.old_expires_at = old.expires_at;
         count_add(transaction, &old, -1);
     }
@@ -485,21 +505,21 @@ store_transaction_remove(struct store_transaction *transaction, const struct edg
     struct transaction_edge pending = {.expires_at = 0};
     struct edge old = {.key = *key};
     char bytes[EDGE_KEY_SIZE];
-    bool found = false;
+    struct kv_found read;
     enum status status;
 
     edge_key_encode(EDGE_FORWARD, key, bytes);
     touch(transaction, key, bytes);
-    status = edge_read(transaction, bytes, &old, &found, error);
+    status = edge_read(transaction, bytes, &old, &read, error);
     if (status != BEHALF_OK)
         return status;
-    if (found) {
-        pending.old_value = keep(transaction, buffer_slice(&transaction->value));
+    if (read.found) {
+        pending.old_value = keep(transaction, read.value);
         pending.old_expires_at = old.expires_at;
         count_add(transaction, &old, -1);
         change_add(transaction, &change, &pending);
     }
-    *previous = (struct store_previous){found, old.expires_at};
+    *previous = (struct store_previous){read.found, old.expires_at};
     return BEHALF_OK;
 }
 

@@ -6,6 +6,8 @@
 
 #include "storage/store_internal.h"
 
+#define SLOTS_NONE UINT32_MAX
+
 /* A hash table from bytes that its holder keeps to numbers of items. */
 struct transaction_slot {
     uint64_t hash;
@@ -17,6 +19,10 @@ struct slots {
     size_t size; /* a power of two; 0 before the first */
     size_t count;
 };
+
+void slots_add(struct slots *slots, uint64_t hash, uint32_t item);
+/* The next item with this hash, or SLOTS_NONE; *at is where to go on, SIZE_MAX to begin. */
+uint32_t slots_next(const struct slots *slots, uint64_t hash, size_t *at);
 
 struct transaction_name {
     uint64_t node;
@@ -39,6 +45,13 @@ struct transaction_edge {
     int64_t expires_at;
 };
 
+/* Keys of one keyspace that were read together, in their order, and what stands there. */
+struct transaction_prefetched {
+    struct slice *keys;
+    struct kv_found *found; /* same index */
+    struct slots slots;
+};
+
 struct transaction_count {
     struct edge_variant variant;
     int64_t delta;
@@ -57,10 +70,14 @@ struct store_transaction {
     size_t name_count;
     size_t name_capacity;
     struct slots name_slots;
+    struct slots fresh_slots; /* names of new nodes, by node */
     struct transaction_label *labels;
     size_t label_count;
     size_t label_capacity;
     struct slots label_slots;
+
+    struct transaction_prefetched names_read;
+    struct transaction_prefetched edges_read;
 
     struct edge_key *touched; /* every key put or removed, changed or not */
     size_t touched_count;
@@ -84,6 +101,12 @@ struct store_transaction {
     uint8_t request_digest[DIGEST_SIZE];
     int64_t sweep_time_ns;
 };
+
+/* Reads a key of KV_NAMES or KV_FORWARD, or finds it among what was prefetched. The value is valid
+ * until the next call. */
+enum status transaction_get(struct store_transaction *transaction, enum kv_keyspace keyspace,
+                            struct slice key, struct kv_found *result,
+                            struct error *error) BEHALF_MUST_USE;
 
 /* Whether this transaction put or removed the edge already. */
 bool transaction_touched(const struct store_transaction *transaction, const struct edge_key *key);

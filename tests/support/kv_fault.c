@@ -84,6 +84,21 @@ fault_get(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace ke
 }
 
 static enum status
+fault_get_batch(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace keyspace,
+                const struct slice *keys, size_t count, struct kv_found *found, struct arena *arena,
+                struct error *error)
+{
+    struct fault_kv *own = (struct fault_kv *)kv;
+
+    for (size_t index = 0; index < count; index++) {
+        if (fails(own))
+            return fault(own, "get", error);
+    }
+    return kv_get_batch(own->below, below_snapshot(snapshot), keyspace, keys, count, found, arena,
+                        error);
+}
+
+static enum status
 fault_scan_open(struct kv *kv, const struct kv_snapshot *snapshot, const struct kv_range *range,
                 struct kv_scan **scan, struct error *error)
 {
@@ -211,6 +226,7 @@ static const struct kv_operations fault_operations = {
     .snapshot_open = fault_snapshot_open,
     .snapshot_close = fault_snapshot_close,
     .get = fault_get,
+    .get_batch = fault_get_batch,
     .scan_open = fault_scan_open,
     .scan_next = fault_scan_next,
     .scan_seek = fault_scan_seek,

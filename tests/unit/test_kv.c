@@ -142,6 +142,47 @@ expect_same_seeks(struct kv *a, struct kv *b, const struct kv_snapshot *of_a,
     buffer_release(&last);
 }
 
+static int
+compare_slices(const void *a, const void *b)
+{
+    return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+/* A batch of some of the keys says what each of them says alone. */
+static void
+expect_batch(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace keyspace)
+{
+    char bytes[KEYS][8];
+    struct slice keys[KEYS];
+    struct kv_found found[KEYS];
+    struct arena arena;
+    struct buffer value;
+    size_t taken = next_random(KEYS);
+    size_t count = 0;
+
+    for (size_t index = 0; index < taken; index++)
+        keys[index] = key_number(next_random(KEYS), bytes[index]);
+    qsort(keys, taken, sizeof *keys, compare_slices);
+    for (size_t index = 0; index < taken; index++) {
+        if (count == 0 || !slice_equal(keys[index], keys[count - 1]))
+            keys[count++] = keys[index];
+    }
+    arena_init(&arena, SIZE_MAX / 2);
+    buffer_init(&value);
+    cr_assert_eq(kv_get_batch(kv, snapshot, keyspace, keys, count, found, &arena, &error),
+                 BEHALF_OK);
+    for (size_t index = 0; index < count; index++) {
+        bool alone;
+
+        cr_assert_eq(kv_get(kv, snapshot, keyspace, keys[index], &value, &alone, &error),
+                     BEHALF_OK);
+        cr_assert_eq(found[index].found, alone);
+        cr_assert(!alone || slice_equal(found[index].value, buffer_slice(&value)));
+    }
+    buffer_release(&value);
+    arena_release(&arena);
+}
+
 static void
 expect_same(struct kv *a, struct kv *b, const struct kv_snapshot *of_a,
             const struct kv_snapshot *of_b)
@@ -164,6 +205,8 @@ expect_same(struct kv *a, struct kv *b, const struct kv_snapshot *of_a,
     cr_assert(slice_equal(buffer_slice(&values[0]), buffer_slice(&values[1])));
     buffer_release(&values[0]);
     buffer_release(&values[1]);
+    expect_batch(a, of_a, range.keyspace);
+    expect_batch(b, of_b, range.keyspace);
     if (next_random(3) == 0)
         range.from.size = 0;
     if (next_random(3) != 0)
@@ -308,6 +351,118 @@ put(struct kv *kv, const char *key)
     const struct kv_change change = {KV_META, false, slice_of(key), slice_of("value")};
 
     cr_assert_eq(kv_write(kv, &change, 1, true, &error), BEHALF_OK);
+}
+
+/* --- a batch of gets over sorted files --- */
+
+#define BATCH_KEYS 4000
+
+/* Every second key is stored, with its number as the value. */
+static struct slice
+batch_key(uint64_t number, char bytes[8])
+{
+    bytes_put_u64(bytes, number);
+    return (struct slice){bytes, 8};
+}
+
+static void
+load_sorted_file(void)
+{
+    struct kv *kv = open_disk();
+    struct kv_change *changes = calloc(BATCH_KEYS / 2, sizeof *changes);
+    char(*bytes)[8] = calloc(BATCH_KEYS / 2, sizeof *bytes);
+
+    for (uint64_t index = 0; index < BATCH_KEYS / 2; index++) {
+        struct slice key = batch_key(2 * index, bytes[index]);
+
+        changes[index] = (struct kv_change){KV_FORWARD, false, key, key};
+    }
+    cr_assert_eq(kv_bulk_load(kv, KV_FORWARD, changes, BATCH_KEYS / 2, &error), BEHALF_OK);
+    kv_close(kv);
+    free(bytes);
+    free(changes);
+}
+
+/* Reads all keys in one batch. What is said of any is true, or the batch fails. */
+static enum status
+read_sorted_file(void)
+{
+    const struct kv_options options = {.path = directory};
+    struct slice *keys = calloc(BATCH_KEYS, sizeof *keys);
+    char(*bytes)[8] = calloc(BATCH_KEYS, sizeof *bytes);
+    struct kv_found *found = calloc(BATCH_KEYS, sizeof *found);
+    struct kv *kv = NULL;
+    struct arena arena;
+    enum status status = kv_open_rocksdb(&options, &kv, &error);
+
+    arena_init(&arena, SIZE_MAX / 2);
+    for (uint64_t index = 0; index < BATCH_KEYS; index++)
+        keys[index] = batch_key(index, bytes[index]);
+    if (status == BEHALF_OK)
+        status = kv_get_batch(kv, NULL, KV_FORWARD, keys, BATCH_KEYS, found, &arena, &error);
+    for (size_t index = 0; status == BEHALF_OK && index < BATCH_KEYS; index++) {
+        cr_assert_eq(found[index].found, index % 2 == 0, "key %zu", index);
+        cr_assert(index % 2 == 1 || slice_equal(found[index].value, keys[index]));
+    }
+    kv_close(kv);
+    arena_release(&arena);
+    free(found);
+    free(bytes);
+    free(keys);
+    return status;
+}
+
+static char sorted_file[512];
+
+static int
+note_sorted_file(const char *path, const struct stat *about, int type, struct FTW *walk)
+{
+    size_t size = strlen(path);
+
+    (void)about;
+    (void)type;
+    (void)walk;
+    if (size > 4 && strcmp(path + size - 4, ".sst") == 0)
+        (void)snprintf(sorted_file, sizeof sorted_file, "%s", path);
+    return 0;
+}
+
+/* Turns one byte round, and back when it is called again. */
+static void
+damage(long at)
+{
+    FILE *file = fopen(sorted_file, "r+b");
+    int byte;
+
+    cr_assert_not_null(file);
+    (void)fseek(file, at, SEEK_SET);
+    byte = fgetc(file);
+    (void)fseek(file, at, SEEK_SET);
+    (void)fputc(byte ^ 0x55, file);
+    cr_assert_eq(fclose(file), 0);
+}
+
+Test(kv, a_batch_over_a_damaged_file_fails_or_is_right, .init = make_directory,
+     .fini = remove_directory)
+{
+    unsigned failed = 0;
+    struct stat about;
+
+    load_sorted_file();
+    cr_assert_eq(read_sorted_file(), BEHALF_OK, "%s", error.message);
+    (void)nftw(directory, note_sorted_file, 8, FTW_PHYS);
+    cr_assert_eq(stat(sorted_file, &about), 0);
+    for (long at = 0; at < about.st_size; at += about.st_size / 60) {
+        enum status status;
+
+        damage(at);
+        status = read_sorted_file();
+        cr_assert(status == BEHALF_OK || status == BEHALF_STORAGE_CORRUPT, "byte %ld: %s", at,
+                  error.message);
+        failed += status != BEHALF_OK;
+        damage(at);
+    }
+    cr_assert_gt(failed, 30);
 }
 
 Test(kv, a_checkpoint_is_a_store_of_its_own, .init = make_directory, .fini = remove_directory)

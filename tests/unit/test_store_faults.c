@@ -115,6 +115,67 @@ Test(store_faults, a_read_error_is_never_an_answer, .init = prepare, .fini = fin
     cr_assert_gt(fail_at, 100);
 }
 
+/* Prefetches edges of which some are stored, puts them all and gives it up. */
+static enum status
+put_prefetched(struct store *store)
+{
+    static const char *const resources[] = {"a", "b", "c", "new", "b", "newer"};
+    static const bool stored[] = {true, false, true, false, true, false};
+    struct store_transaction *transaction = NULL;
+    struct store_identity identities[BEHALF_COUNT_OF(resources)];
+    struct store_previous previous;
+    struct edge edge = {.key = {.subject_relation = LABEL_NONE}};
+    enum status status = store_transaction_begin(store, &transaction, &store_error);
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(resources); index++)
+        identities[index] = (struct store_identity){
+            .resource_type = store_label_find(store, LABEL_TYPE, slice_of("doc")),
+            .relation = store_label_find(store, LABEL_RELATION, slice_of("viewer")),
+            .subject_type = store_label_find(store, LABEL_TYPE, slice_of("user")),
+            .subject_relation = LABEL_NONE,
+            .resource = slice_of(resources[index]),
+            .subject = slice_of(index == 4 ? "bob" : "ann")};
+    if (status == BEHALF_OK)
+        status = store_transaction_prefetch(transaction, identities, BEHALF_COUNT_OF(identities),
+                                            &store_error);
+    for (size_t index = 0; status == BEHALF_OK && index < BEHALF_COUNT_OF(identities); index++) {
+        const struct store_identity *identity = &identities[index];
+
+        edge.key.relation = identity->relation;
+        status = store_transaction_node(transaction, identity->resource_type, identity->resource,
+                                        &edge.key.resource, &store_error);
+        if (status == BEHALF_OK)
+            status = store_transaction_node(transaction, identity->subject_type, identity->subject,
+                                            &edge.key.subject, &store_error);
+        if (status == BEHALF_OK)
+            status = store_transaction_put(transaction, &edge, &previous, &store_error);
+        if (status == BEHALF_OK)
+            cr_assert_eq(previous.existed, stored[index], "doc:%s", resources[index]);
+    }
+    store_transaction_abort(transaction);
+    return status;
+}
+
+Test(store_faults, what_could_not_be_prefetched_is_an_error_and_not_an_absence, .init = prepare,
+     .fini = finish)
+{
+    uint64_t fail_at = 1;
+    struct store *store = NULL;
+    enum status status;
+
+    OK(open_over(&store));
+    do {
+        control = (struct kv_fault){.fail_at = fail_at, .status = BEHALF_STORAGE_FAILED};
+        status = put_prefetched(store);
+        cr_assert(status == BEHALF_OK || status == BEHALF_STORAGE_FAILED, "%s at operation %zu",
+                  status_name(status), (size_t)fail_at);
+        cr_assert(status == BEHALF_OK || control.operations >= fail_at);
+        fail_at++;
+    } while (status != BEHALF_OK);
+    cr_assert_geq(fail_at, 11, "seven names and four edges");
+    store_close(store);
+}
+
 /* One transaction that touches every family; the revision it reached, or why not. */
 static enum status
 write_once(struct store *store, const char *subject)

@@ -326,6 +326,7 @@ Test(writer_conditions, a_write_counts_what_its_deletes_found)
     rig_close(&rig);
 }
 
+/* A create that makes a name has none to read. */
 Test(writer_conditions, each_update_reads_its_relationship_once)
 {
     static const char *const updates[] = {
@@ -339,7 +340,7 @@ Test(writer_conditions, each_update_reads_its_relationship_once)
         unsigned before = rig_edge_reads(&rig);
 
         expect(&rig, updates[index], BEHALF_OK, NULL);
-        cr_assert_eq(rig_edge_reads(&rig) - before, 1, "%s", updates[index]);
+        cr_assert_eq(rig_edge_reads(&rig) - before, index == 0 ? 0 : 1, "%s", updates[index]);
     }
     expect(&rig, expiring(&rig, "create document:1#viewer@user:a", HOUR), BEHALF_OK, NULL);
     rig_pass(&rig, HOUR);

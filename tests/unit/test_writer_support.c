@@ -75,6 +75,17 @@ pass_get(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace key
 }
 
 static enum status
+pass_get_batch(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace keyspace,
+               const struct slice *keys, size_t count, struct kv_found *found, struct arena *arena,
+               struct error *error)
+{
+    if (keyspace == KV_FORWARD)
+        atomic_fetch_add(&storage_of(kv)->edge_reads, (unsigned)count);
+    return kv_get_batch(storage_of(kv)->inner, snapshot, keyspace, keys, count, found, arena,
+                        error);
+}
+
+static enum status
 pass_scan_open(struct kv *kv, const struct kv_snapshot *snapshot, const struct kv_range *range,
                struct kv_scan **scan, struct error *error)
 {
@@ -117,6 +128,7 @@ static const struct kv_operations pass_operations = {
     .compact = pass_compact,
     .snapshot_open = pass_snapshot_open,
     .get = pass_get,
+    .get_batch = pass_get_batch,
     .scan_open = pass_scan_open,
     .write = pass_write,
     .sync = pass_sync,
