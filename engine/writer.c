@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "base/memory.h"
+#include "base/priority.h"
 #include "engine/deadlines.h"
 #include "engine/fair_queue.h"
 #include "engine/state.h"
@@ -497,6 +498,7 @@ writer_run(void *argument)
     long wait_ms = UPKEEP_TICK_MS;
 
     (void)pthread_setname_np(pthread_self(), "writer");
+    priority_lower();
     while (!stopped) {
         struct engine_write *first = take_group(writer, wait_ms, &stopped);
 

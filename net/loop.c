@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/priority.h"
 #include "net/connection.h"
 
 #define TICK_MS 1000
@@ -442,6 +443,7 @@ run(void *context)
     struct loop *loop = context;
 
     (void)pthread_setname_np(pthread_self(), "loop");
+    priority_short_slice();
     loop->worker = engine_worker_new(loop->engine, false);
     (void)loop_read_clock(loop);
     (void)event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);

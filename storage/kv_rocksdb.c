@@ -17,6 +17,7 @@
 
 #include "base/bytes.h"
 #include "base/memory.h"
+#include "base/priority.h"
 #include "storage/kv_adapter.h"
 #include "storage/kv_rocksdb_drop.h"
 
@@ -616,6 +617,7 @@ compactor_run(void *argument)
     size_t keyspace = 0;
 
     (void)pthread_setname_np(pthread_self(), "compactor");
+    priority_lower();
     buffer_init(&next.from);
     buffer_init(&next.to);
     /* Others go on beside it: flushes and what the load makes necessary. */
@@ -899,6 +901,31 @@ options_make(struct rocks_kv *kv, const struct kv_options *wanted)
     rocksdb_writeoptions_disable_WAL(kv->write_nothing, 1);
 }
 
+/* Flushes and compactions. Threads have the priority of the one that starts them; RocksDB's own way
+ * to lower it goes to the last step, where a busy machine would not flush at all. */
+static void *
+start_background_threads(void *nothing)
+{
+    rocksdb_env_t *env = rocksdb_create_default_env();
+
+    (void)nothing;
+    priority_lower();
+    rocksdb_env_set_low_priority_background_threads(env, 1);
+    rocksdb_env_set_high_priority_background_threads(env, 1);
+    rocksdb_env_destroy(env);
+    return NULL;
+}
+
+/* Without them the first database starts its own. */
+static void
+lower_background_threads(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, start_background_threads, NULL) == 0)
+        (void)pthread_join(thread, NULL);
+}
+
 enum status
 kv_open_rocksdb(const struct kv_options *options, struct kv **kv, struct error *error)
 {
@@ -915,6 +942,8 @@ kv_open_rocksdb(const struct kv_options *options, struct kv **kv, struct error *
     result->path = memory_copy(options->path, strlen(options->path) + 1);
     options_make(result, options);
     compactor_start(result);
+    if (!options->read_only)
+        lower_background_threads();
     result->read_only = options->read_only;
     if (options->read_only)
         result->database = rocksdb_open_for_read_only_column_families(

@@ -1,5 +1,7 @@
 /* test_writer.c - what a write of relationships accepts, refuses, and leaves behind. */
+#include <dirent.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include <criterion/criterion.h>
 
@@ -591,5 +593,45 @@ Test(writer, a_key_outlives_the_engine)
     cr_assert_eq(write->revision, 2);
     cr_assert_eq(rig_do(&rig, "create document:1#viewer@user:a")->status,
                  BEHALF_ATTEMPT_TO_RECREATE_RELATIONSHIP);
+    rig_close(&rig);
+}
+
+/* The niceness of the thread with this name; -100 = there is none. */
+static int
+niceness_of(const char *name)
+{
+    DIR *threads = opendir("/proc/self/task");
+    int niceness = -100;
+    struct dirent *entry;
+
+    cr_assert_not_null(threads);
+    while ((entry = readdir(threads)) != NULL) {
+        char path[64];
+        char found[32] = "";
+        FILE *file;
+
+        (void)snprintf(path, sizeof path, "/proc/self/task/%.20s/comm", entry->d_name);
+        file = fopen(path, "r");
+        if (file != NULL && fgets(found, sizeof found, file) != NULL) {
+            found[strcspn(found, "\n")] = '\0';
+            if (strcmp(found, name) == 0)
+                niceness = getpriority(PRIO_PROCESS, (id_t)strtoul(entry->d_name, NULL, 10));
+        }
+        if (file != NULL)
+            (void)fclose(file);
+    }
+    (void)closedir(threads);
+    return niceness;
+}
+
+Test(writer, gives_way_to_those_who_check)
+{
+    int own = getpriority(PRIO_PROCESS, 0);
+    struct rig rig;
+
+    rig_open(&rig, rig_schema);
+    cr_assert_eq(rig_do(&rig, "touch document:1#viewer@user:a")->status, BEHALF_OK);
+    cr_assert(niceness_of("writer") > own || own == 19); /* beyond which there is nothing */
+    cr_assert_eq(niceness_of("pool"), own);
     rig_close(&rig);
 }
