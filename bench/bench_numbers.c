@@ -291,7 +291,7 @@ number_writing(const struct stage *stage, double single_rate)
     return outcome;
 }
 
-/* --- N15: the slowest hundredth of checks beside writers that wait ----------------------------- */
+/* --- N15: the slowest hundredth of checks beside writers -------------------------------------- */
 
 static int
 compare_doubles(const void *a, const void *b)

@@ -17,8 +17,8 @@
 
 #include "base/bytes.h"
 #include "base/memory.h"
-#include "base/priority.h"
 #include "storage/kv_adapter.h"
+#include "storage/kv_rocksdb_background.h"
 #include "storage/kv_rocksdb_drop.h"
 
 #define MEGABYTE ((size_t)1024 * 1024)
@@ -50,14 +50,6 @@ static const char *const family_names[FAMILY_COUNT] = {
     "changelog", "schemas", "expiry", "requests", UNUSED_FAMILY,
 };
 
-/* A part of a keyspace that is to be rewritten. */
-struct compaction {
-    bool wanted;
-    struct buffer from;
-    struct buffer to; /* empty = no end */
-    uint64_t bytes_max;
-};
-
 struct rocks_kv {
     struct kv base;
     char *path;
@@ -74,14 +66,7 @@ struct rocks_kv {
     rocksdb_writeoptions_t *write_nothing; /* past the log: for empty batches only */
     uint64_t bulk_files;
     bool group_begun; /* something was written that is not synced */
-    /* Compactions that were asked for: one thread takes them, keyspace by keyspace. */
-    pthread_mutex_t compact_lock; /* guards the three below */
-    pthread_cond_t compact_wake;
-    struct compaction compactions[KV_KEYSPACE_COUNT];
-    size_t compacting; /* the keyspace; KV_KEYSPACE_COUNT = none */
-    bool closing;
-    pthread_t compactor;
-    bool has_compactor;
+    struct compactor compactor;
     bool read_only;
     atomic_bool failed; /* a write or sync failed: what follows cannot be trusted until reopened */
     _Atomic uint64_t errors_outlived; /* of `background_errors`: a write succeeded after them */
@@ -529,143 +514,14 @@ rocks_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon)
     atomic_store(&rocks->rules[keyspace].horizon, horizon);
 }
 
-/* --- compactions that were asked for --- */
+/* --- upkeep --- */
 
 static void
 rocks_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to,
               uint64_t bytes_max)
 {
-    struct rocks_kv *rocks = (struct rocks_kv *)kv;
-    struct compaction *compaction = &rocks->compactions[keyspace];
-
-    pthread_mutex_lock(&rocks->compact_lock);
-    if (!compaction->wanted || slice_compare(from, buffer_slice(&compaction->from)) < 0) {
-        buffer_clear(&compaction->from);
-        buffer_add_slice(&compaction->from, from);
-    }
-    if (!compaction->wanted || to.size == 0 ||
-        (compaction->to.size > 0 && slice_compare(to, buffer_slice(&compaction->to)) > 0)) {
-        buffer_clear(&compaction->to);
-        buffer_add_slice(&compaction->to, to);
-    }
-    if (!compaction->wanted)
-        compaction->bytes_max = 0;
-    compaction->bytes_max += bytes_max < UINT64_MAX - compaction->bytes_max
-                                 ? bytes_max
-                                 : UINT64_MAX - compaction->bytes_max;
-    compaction->wanted = true;
-    pthread_cond_signal(&rocks->compact_wake);
-    pthread_mutex_unlock(&rocks->compact_lock);
+    compactor_ask(&((struct rocks_kv *)kv)->compactor, keyspace, from, to, bytes_max);
 }
-
-/* The next keyspace, lowest first; false when the map is closed. */
-static bool
-compaction_take(struct rocks_kv *kv, struct compaction *next, size_t *keyspace)
-{
-    bool found = false;
-
-    pthread_mutex_lock(&kv->compact_lock);
-    kv->compacting = KV_KEYSPACE_COUNT;
-    while (!found && !kv->closing) {
-        for (size_t index = 0; index < KV_KEYSPACE_COUNT && !found; index++) {
-            struct compaction *compaction = &kv->compactions[index];
-
-            if (!compaction->wanted)
-                continue;
-            buffer_clear(&next->from);
-            buffer_clear(&next->to);
-            buffer_add_slice(&next->from, buffer_slice(&compaction->from));
-            buffer_add_slice(&next->to, buffer_slice(&compaction->to));
-            next->bytes_max = compaction->bytes_max;
-            compaction->wanted = false;
-            *keyspace = kv->compacting = index;
-            found = true;
-        }
-        if (!found)
-            pthread_cond_wait(&kv->compact_wake, &kv->compact_lock);
-    }
-    pthread_mutex_unlock(&kv->compact_lock);
-    return found;
-}
-
-/* What cannot be told is taken for too much: the range is then left to the load. */
-static bool
-is_worth_rewriting(const struct rocks_kv *kv, const struct compaction *range, size_t keyspace)
-{
-    const char *from = range->from.data;
-    const char *to = range->to.data;
-    uint64_t bytes = 0;
-    char *errptr = NULL;
-
-    if (range->bytes_max == UINT64_MAX)
-        return true;
-    rocksdb_approximate_sizes_cf(kv->database, kv->families[keyspace], 1, &from, &range->from.size,
-                                 &to, &range->to.size, &bytes, &errptr);
-    if (errptr != NULL) {
-        rocksdb_free(errptr);
-        return false;
-    }
-    return bytes <= range->bytes_max;
-}
-
-static void *
-compactor_run(void *argument)
-{
-    struct rocks_kv *kv = argument;
-    rocksdb_compactoptions_t *options = rocksdb_compactoptions_create();
-    struct compaction next = {.wanted = true};
-    size_t keyspace = 0;
-
-    (void)pthread_setname_np(pthread_self(), "compactor");
-    priority_lower();
-    buffer_init(&next.from);
-    buffer_init(&next.to);
-    /* Others go on beside it: flushes and what the load makes necessary. */
-    rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0);
-    while (compaction_take(kv, &next, &keyspace)) {
-        if (is_worth_rewriting(kv, &next, keyspace))
-            rocksdb_compact_range_cf_opt(kv->database, kv->families[keyspace], options,
-                                         next.from.size > 0 ? next.from.data : NULL, next.from.size,
-                                         next.to.size > 0 ? next.to.data : NULL, next.to.size);
-    }
-    buffer_release(&next.from);
-    buffer_release(&next.to);
-    rocksdb_compactoptions_destroy(options);
-    return NULL;
-}
-
-static void
-compactor_start(struct rocks_kv *kv)
-{
-    pthread_mutex_init(&kv->compact_lock, NULL);
-    pthread_cond_init(&kv->compact_wake, NULL);
-    kv->compacting = KV_KEYSPACE_COUNT;
-    for (size_t index = 0; index < KV_KEYSPACE_COUNT; index++) {
-        buffer_init(&kv->compactions[index].from);
-        buffer_init(&kv->compactions[index].to);
-    }
-}
-
-static void
-compactor_stop(struct rocks_kv *kv)
-{
-    pthread_mutex_lock(&kv->compact_lock);
-    kv->closing = true;
-    pthread_cond_signal(&kv->compact_wake);
-    pthread_mutex_unlock(&kv->compact_lock);
-    if (kv->has_compactor) {
-        rocksdb_disable_manual_compaction(kv->database);
-        pthread_join(kv->compactor, NULL);
-    }
-    for (size_t index = 0; index < KV_KEYSPACE_COUNT; index++) {
-        buffer_release(&kv->compactions[index].from);
-        buffer_release(&kv->compactions[index].to);
-    }
-    pthread_cond_destroy(&kv->compact_wake);
-    pthread_mutex_destroy(&kv->compact_lock);
-}
-
-/* --- upkeep --- */
 
 static void
 rocks_stats_read(struct kv *kv, struct kv_stats *stats)
@@ -689,11 +545,7 @@ rocks_stats_read(struct kv *kv, struct kv_stats *stats)
     }
     if (background_errors(rocks) != atomic_load(&rocks->errors_outlived))
         stats->healthy = false;
-    pthread_mutex_lock(&rocks->compact_lock);
-    for (size_t index = 0; index < KV_KEYSPACE_COUNT; index++)
-        if (rocks->compacting == index || rocks->compactions[index].wanted)
-            stats->compacting |= UINT32_C(1) << index;
-    pthread_mutex_unlock(&rocks->compact_lock);
+    stats->compacting = compactor_pending(&rocks->compactor);
     if (statvfs(rocks->path, &disk) == 0)
         stats->free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
 }
@@ -737,7 +589,7 @@ rocks_close(struct kv *kv)
 {
     struct rocks_kv *rocks = (struct rocks_kv *)kv;
 
-    compactor_stop(rocks);
+    compactor_stop(&rocks->compactor);
     if (rocks->database != NULL && !rocks->read_only && !atomic_load(&rocks->failed))
         flush_all(rocks);
     for (size_t index = 0; index < FAMILY_COUNT; index++) {
@@ -901,31 +753,6 @@ options_make(struct rocks_kv *kv, const struct kv_options *wanted)
     rocksdb_writeoptions_disable_WAL(kv->write_nothing, 1);
 }
 
-/* Flushes and compactions. Threads have the priority of the one that starts them; RocksDB's own way
- * to lower it goes to the last step, where a busy machine would not flush at all. */
-static void *
-start_background_threads(void *nothing)
-{
-    rocksdb_env_t *env = rocksdb_create_default_env();
-
-    (void)nothing;
-    priority_lower();
-    rocksdb_env_set_low_priority_background_threads(env, 1);
-    rocksdb_env_set_high_priority_background_threads(env, 1);
-    rocksdb_env_destroy(env);
-    return NULL;
-}
-
-/* Without them the first database starts its own. */
-static void
-lower_background_threads(void)
-{
-    pthread_t thread;
-
-    if (pthread_create(&thread, NULL, start_background_threads, NULL) == 0)
-        (void)pthread_join(thread, NULL);
-}
-
 enum status
 kv_open_rocksdb(const struct kv_options *options, struct kv **kv, struct error *error)
 {
@@ -941,9 +768,9 @@ kv_open_rocksdb(const struct kv_options *options, struct kv **kv, struct error *
     result->base.operations = &rocks_operations;
     result->path = memory_copy(options->path, strlen(options->path) + 1);
     options_make(result, options);
-    compactor_start(result);
+    compactor_init(&result->compactor);
     if (!options->read_only)
-        lower_background_threads();
+        rocksdb_threads_start();
     result->read_only = options->read_only;
     if (options->read_only)
         result->database = rocksdb_open_for_read_only_column_families(
@@ -958,8 +785,8 @@ kv_open_rocksdb(const struct kv_options *options, struct kv **kv, struct error *
         rocks_close(&result->base);
         return status;
     }
-    result->has_compactor =
-        !options->read_only && pthread_create(&result->compactor, NULL, compactor_run, result) == 0;
+    if (!options->read_only)
+        compactor_start(&result->compactor, result->database, result->families);
     *kv = &result->base;
     return BEHALF_OK;
 }

@@ -35,7 +35,7 @@ BEGIN {
 
     # library header: the files that may include it.
     split("^rocksdb/ ^msgpack ^openssl/ ^event2/ ^xxhash[.]h ^jansson[.]h ^re2/ ^yaml[.]h", library, " ")
-    users["^rocksdb/"]     = "^storage/kv_rocksdb(_drop)?[.][ch]$"
+    users["^rocksdb/"]     = "^storage/kv_rocksdb(_drop|_background)?[.][ch]$"
     users["^msgpack"]      = "^(net/codec|client/[a-z_]*codec[a-z_]*)[.]c$"
     users["^openssl/"]     = "^base/digest[.]c$"
     users["^event2/"]      = "^net/"

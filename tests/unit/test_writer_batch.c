@@ -155,7 +155,7 @@ compare_lines(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Refused writes use up numbers of nodes, which order what is read: lines are compared in theirs. */
+/* Refused writes use up numbers of nodes, by which what is read is ordered. */
 static void
 sort_lines(const char *text, struct buffer *out)
 {
@@ -163,8 +163,10 @@ sort_lines(const char *text, struct buffer *out)
     char *lines[IDENTITIES];
     size_t count = 0;
 
-    for (char *line = strtok(copy, "\n"); line != NULL; line = strtok(NULL, "\n"))
+    for (char *line = copy, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        *end = '\0';
         lines[count++] = line;
+    }
     qsort(lines, count, sizeof *lines, compare_lines);
     for (size_t index = 0; index < count; index++)
         buffer_add_format(out, "%s\n", lines[index]);
