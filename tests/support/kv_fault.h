@@ -1,9 +1,9 @@
 /* kv_fault.h - an adapter that hands every call to another one and fails where a test says.
  * Always true: operations are counted from 1 in the order they come (snapshot_open, get, scan_open,
- * scan_next, write, sync, and each get of a batch; closing and statistics never fail); the one whose
- * number is `fail_at` fails with `status` and does nothing below, unless `write_anyway` lets a
- * failing write happen, as a disk may. Closing it leaves the adapter below open, so that a test can
- * open the store again.
+ * scan_next, write, sync, and each get of a batch; closing and statistics never fail); the one
+ * whose number is `fail_at` fails with `status` and does nothing below, unless `write_anyway` lets
+ * a failing write happen, as a disk may. Closing it leaves the adapter below open, so that a test
+ * can open the store again.
  * Threads: one, and others as long as `home` tells them apart: they fail and are not counted.
  * Memory: the control and the adapter below outlive the handle. */
 #ifndef BEHALF_TESTS_KV_FAULT_H
