@@ -2,7 +2,7 @@
  * Delegation is an intersection: the principal's own decision and every hop of the chain. */
 #include "engine/explain.h"
 #include "engine/prefetch.h"
-#include "eval/eval_together.h"
+#include "eval/reach_together.h"
 
 /* One question, bound to the snapshot. */
 struct question {
@@ -123,7 +123,7 @@ init_eval(struct eval *eval, struct snapshot *snapshot, const struct question *q
               &question->subject, question->context);
     /* What is explained is remembered node by node. */
     if (snapshot->view.may_block && !question->explain)
-        eval->wide = &snapshot->wide;
+        eval->reach.wide = &snapshot->wide;
 }
 
 enum status
@@ -178,7 +178,7 @@ drop_shared(struct snapshot *snapshot, struct shared_eval *shared)
 {
     shared->usable = false;
     arena_reset(snapshot->scratch, snapshot->scratch->cap_bytes);
-    eval_wide_release(&snapshot->wide);
+    reach_wide_release(&snapshot->wide);
 }
 
 /* Readies the evaluation for an item; whether it was used before. Items share it with their subject
@@ -258,7 +258,7 @@ struct window {
     } items[ENGINE_PREFETCH_MAX];
 };
 
-_Static_assert(ENGINE_PREFETCH_MAX <= EVAL_TOGETHER_MAX, "a window is walked together");
+_Static_assert(ENGINE_PREFETCH_MAX <= REACH_TOGETHER_MAX, "a window is walked together");
 
 /* The items of a window wait together for what each of them would wait for alone. */
 static void
@@ -300,7 +300,7 @@ is_for_lane(const struct window *window, size_t at)
 static void
 walk_window(struct snapshot *snapshot, struct shared_eval *shared, struct window *window)
 {
-    struct eval_lane *lanes;
+    struct reach_lane *lanes;
     size_t places[ENGINE_PREFETCH_MAX];
     size_t count = 0;
 
@@ -318,13 +318,14 @@ walk_window(struct snapshot *snapshot, struct shared_eval *shared, struct window
         return;
     for (size_t lane = 0; lane < count; lane++) {
         const struct question *question = &window->questions[places[lane]];
+        const struct condition_scope scope = {snapshot->binding, question->context,
+                                              snapshot->scratch, &snapshot->budget};
 
-        eval_init(&lanes[lane].eval, VALUE_DECISION, snapshot->binding, &snapshot->view,
-                  snapshot->scratch, &question->subject, question->context);
+        reach_init(&lanes[lane].reach, &scope, &snapshot->view, &question->subject);
         lanes[lane].object = question->resource;
         lanes[lane].member = question->member;
     }
-    eval_together(lanes, count);
+    reach_together(lanes, count);
     for (size_t lane = 0; lane < count; lane++) {
         window->items[places[lane]].decided = lanes[lane].decided;
         window->items[places[lane]].holds = lanes[lane].holds;

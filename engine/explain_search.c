@@ -715,7 +715,8 @@ grow_walk(struct search *search, struct claim *claim, struct error *error)
     hop = hop_of(search, claim, claim->next - 1);
     if (claim->looked >= NARROW_AFTER && claim->outcome != OUTCOME_DENY &&
         claim->kind != EXPLAIN_ALL)
-        status = eval_narrowed(eval_of(search, claim), hop.child, claim->looked, &narrow, error);
+        status = reach_narrowed(&eval_of(search, claim)->reach, hop.child, claim->looked, &narrow,
+                                error);
     if (status == BEHALF_OK)
         status = narrow == NULL ? read_edges(search, claim, &hop, &edges, error)
                                 : probe_edges(search, claim, &hop, narrow, &edges, error);

@@ -171,7 +171,7 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
     snapshot->older = NULL;
     snapshot->revision = revision;
     snapshot->scratch = &worker->scratch;
-    snapshot->wide = (struct eval_wide){.executor = pool_executor(engine->pool)};
+    snapshot->wide = (struct reach_wide){.executor = pool_executor(engine->pool)};
     snapshot->context_names = NULL;
     set_budget(worker, class, snapshot);
     graph_view_init(&snapshot->view, engine->graph, engine->store, revision, 0, worker->may_block,
@@ -191,7 +191,7 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
 void
 snapshot_close(struct snapshot *snapshot)
 {
-    eval_wide_release(&snapshot->wide);
+    reach_wide_release(&snapshot->wide);
     graph_view_release(&snapshot->view);
     binding_unref(snapshot->older);
     arena_reset(snapshot->scratch, LIMIT_CHECK_SCRATCH); /* nobody holds memory between requests */

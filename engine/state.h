@@ -111,7 +111,7 @@ struct snapshot {
     struct graph_view view;
     struct resolver resolver;
     struct arena *scratch;       /* the worker's, empty at the start */
-    struct eval_wide wide;       /* of checks, where they are evaluated */
+    struct reach_wide wide;      /* of checks, where they are evaluated */
     struct slice *context_names; /* verdict.c's copies, made when first needed */
 };
 

@@ -19,6 +19,7 @@ eval_init(struct eval *eval, enum value_domain domain, const struct binding *bin
     eval->subject_label =
         subject->member == SCHEMA_NONE ? LABEL_NONE : binding->member_labels[subject->member];
     eval->scope = (struct condition_scope){binding, context, arena, view->budget};
+    reach_init(&eval->reach, &eval->scope, view, subject);
     eval->met = NULL;
     eval->met_count = eval->met_size = 0;
     eval->flat = false;
@@ -30,29 +31,9 @@ eval_init(struct eval *eval, enum value_domain domain, const struct binding *bin
     eval->pending_count = eval->pending_size = 0;
     eval->frames = NULL;
     eval->frame_count = eval->frame_size = 0;
-    eval->narrows = NULL;
-    eval->plain = NULL;
-    eval->wide = NULL;
-    eval->hand = NULL;
-    eval->visited = NULL;
     eval->free_small = eval->free_grown = NULL;
     eval->solving = false;
     eval->has_result = false;
-}
-
-enum status
-eval_broken(const struct eval *eval, uint64_t object, uint32_t member, const char *violated,
-            const char *file, int line, struct error *error)
-{
-    const struct schema_member *row =
-        member < eval->schema->member_count ? &eval->schema->members[member] : NULL;
-    struct slice type = row == NULL ? slice_of("?") : eval->schema->types[row->type].name;
-    struct slice name = row == NULL ? slice_of("?") : row->name;
-
-    return error_internal(
-        error, violated, file, line, "node %#llx (%.*s#%.*s), revision %llu, schema revision %llu",
-        (unsigned long long)object, (int)type.size, type.data, (int)name.size, name.data,
-        (unsigned long long)eval->view->revision, (unsigned long long)eval->binding->revision);
 }
 
 /* --- nodes --- */
@@ -183,7 +164,7 @@ plain_value(struct eval *eval, uint64_t object, uint32_t member, struct value *v
             struct error *error)
 {
     bool holds;
-    enum status status = eval_plain(eval, object, member, &holds, error);
+    enum status status = reach_ask(&eval->reach, object, member, &holds, error);
 
     if (status == BEHALF_OK)
         *value = value_decision(holds);
@@ -237,7 +218,7 @@ eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct
     *low = EVAL_NONE;
     if (identity && eval->domain == VALUE_DECISION)
         return identity_value(eval, object, value, error);
-    if (!identity && !eval_reaches(eval, member)) {
+    if (!identity && !reach_may_hold(&eval->reach, member)) {
         *value = value_none(eval->domain);
         return BEHALF_OK;
     }

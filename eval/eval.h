@@ -26,8 +26,7 @@
 #define BEHALF_EVAL_EVAL_H
 
 #include "base/table.h"
-#include "eval/eval_wide.h"
-#include "eval/reverse.h"
+#include "eval/reach.h"
 
 #define EVAL_NONE UINT32_MAX
 
@@ -87,9 +86,6 @@ struct eval_frame {
 };
 
 struct batch_link;
-struct eval_narrow;
-struct frontier_hand;
-struct eval_plain;
 
 struct eval {
     const struct binding *binding;
@@ -121,16 +117,9 @@ struct eval {
     struct eval_frame *frames;
     uint32_t frame_count;
     uint32_t frame_size;
-    struct eval_narrow *narrows;
-    struct eval_plain *plain;      /* NULL until a walk of eval_plain.c */
+    struct reach reach;            /* nodes of plain members, and the subject's side */
     struct batch_link *free_small; /* batches to use again */
     struct batch_link *free_grown;
-
-    /* Of eval_wide.c. Set behind eval_init by who wants wide walks to be shared: in the decision
-     * domain, with a view that may block. NULL: this thread alone does it all. */
-    struct eval_wide *wide;
-    struct frontier_hand *hand; /* NULL, or who looks at keys of a frontier by this evaluation */
-    struct key_set *visited;    /* by the frontier; without a hand, nodes that deny; NULL = none */
 
     bool solving;        /* eval_cycle.c is at work: every node it meets has an entry already */
     int64_t group_until; /* the earliest of all values met while solving */
@@ -151,11 +140,5 @@ enum status eval_node(struct eval *eval, uint64_t object, uint32_t member, struc
 /* The final value of a rewrite on an object: what an operand of a permission comes to there. */
 enum status eval_operand(struct eval *eval, uint64_t object, uint32_t rewrite, struct value *value,
                          struct error *error) BEHALF_MUST_USE;
-
-/* Of the far nodes that a walk goes on from with `member`, those that may hold the subject; every
- * other is a deny for ever. NULL when finding them is not worth it: `walked` edges were read so
- * far. Decision domain only. */
-enum status eval_narrowed(struct eval *eval, uint32_t member, uint32_t walked,
-                          const struct reverse_walk **narrow, struct error *error) BEHALF_MUST_USE;
 
 #endif

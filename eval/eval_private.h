@@ -1,24 +1,16 @@
 /* eval_private.h - shared by the files of the evaluation core and by nobody else.
  *   eval.c        the machine: nodes, frames, operators
- *   eval_plain.c  nodes made of unions of unconditional edges alone
  *   eval_walk.c   leaves and walks: what is read from the graph
- *   eval_together.c walks of several questions, in turns
- *   eval_narrow.c the cheaper side of a wide walk
- *   eval_wide.c   the same where a check turns out to be wide
  *   eval_cycle.c  components of nodes that wait for each other
  *   eval_doubt.c  what of such a component stays open, and why */
 #ifndef BEHALF_EVAL_EVAL_PRIVATE_H
 #define BEHALF_EVAL_EVAL_PRIVATE_H
 
+#include "eval/broken.h"
 #include "eval/eval.h"
 
-/* The request met a state that no data should lead to: it ends with INTERNAL, and nobody uses its
- * value. `object` and `member` say where the evaluation was. */
 #define EVAL_BROKEN(eval, object, member, violated, error)                                         \
-    eval_broken((eval), (object), (member), (violated), __FILE__, __LINE__, (error))
-enum status eval_broken(const struct eval *eval, uint64_t object, uint32_t member,
-                        const char *violated, const char *file, int line,
-                        struct error *error) BEHALF_MUST_USE;
+    BROKEN((eval)->binding, (eval)->view, (object), (member), (violated), (error))
 
 static inline struct eval_frame *
 eval_top(struct eval *eval)
@@ -69,16 +61,6 @@ bool eval_note_met(struct eval *eval, uint64_t sequence) BEHALF_MUST_USE;
 /* What the stored edges say without following usersets. */
 enum status eval_direct(struct eval *eval, uint64_t object, uint32_t relation, struct value *value,
                         struct error *error) BEHALF_MUST_USE;
-/* Whether `member` can hold the subject at all. */
-bool eval_reaches(const struct eval *eval, uint32_t member);
-/* Whether the subject can be reached through objects of which `child` is asked (SCHEMA_NONE = of
- * which nothing is); the identity of a userset counts. */
-static inline bool
-eval_leads_on(const struct eval *eval, uint32_t child)
-{
-    return child != SCHEMA_NONE && (child == eval->subject.member || eval_reaches(eval, child));
-}
-
 /* Readies the walk of a frame whose rewrite is STORED, ARROW or ARROW_ALL. */
 enum status eval_walk_start(struct eval *eval, struct eval_frame *frame,
                             struct error *error) BEHALF_MUST_USE;
@@ -88,57 +70,6 @@ void eval_walk_stop(struct eval *eval, struct eval_walk *walk);
  * nothing. */
 enum status eval_walk_next(struct eval *eval, struct eval_frame *frame, uint64_t *object, bool *end,
                            bool *dead, struct error *error) BEHALF_MUST_USE;
-
-/* eval_plain.c */
-
-/* Decision domain: whether a node of a plain member (plain.h) holds the subject. */
-enum status eval_plain(struct eval *eval, uint64_t object, uint32_t member, bool *holds,
-                       struct error *error) BEHALF_MUST_USE;
-
-/* With eval->hand: whether a node holds the subject by its own edges; those it leads to go to the
- * frontier. */
-enum status eval_plain_look(struct eval *eval, uint64_t object, uint32_t member, bool *holds,
-                            struct error *error) BEHALF_MUST_USE;
-
-/* The same in steps, for a fresh evaluation. Between two steps the walk waits for its next node, of
- * which eval_plain_fetch brings the edges nearer. */
-enum plain_progress {
-    PLAIN_HOLDS,
-    PLAIN_DENIES,
-    PLAIN_GOES_ON,
-    PLAIN_IS_WIDE, /* not to be gone on with */
-};
-
-/* `before`: an evaluation that goes on, whose room for a batch of edges this one uses too, or NULL.
- */
-enum status eval_plain_begin(struct eval *eval, uint64_t object, uint32_t member,
-                             const struct eval *before, enum plain_progress *progress,
-                             struct error *error) BEHALF_MUST_USE;
-enum status eval_plain_step(struct eval *eval, enum plain_progress *progress,
-                            struct error *error) BEHALF_MUST_USE;
-void eval_plain_fetch(const struct eval *eval);
-
-/* eval_narrow.c */
-
-/* Behind a full batch: sets walk->narrow where the subject's side is the cheaper one. */
-enum status eval_narrow(struct eval *eval, struct eval_frame *frame,
-                        struct error *error) BEHALF_MUST_USE;
-
-/* What another evaluation of the same question has found from the subject's side is known to this
- * one too, as long as the other's memory stays. */
-enum status eval_narrow_share(struct eval *eval, const struct eval *other,
-                              struct error *error) BEHALF_MUST_USE;
-
-/* eval_wide.c */
-
-/* Decides a node of a plain member whose walk turned out to be wide. */
-enum status eval_widen(struct eval *eval, uint64_t object, uint32_t member, uint32_t walked,
-                       bool *holds, struct error *error) BEHALF_MUST_USE;
-
-/* With eval->visited, of a node of a plain member: *taken when a frontier has found that it denies,
- * or will look at it. */
-enum status eval_visit(struct eval *eval, uint64_t object, uint32_t member, bool *taken,
-                       struct error *error) BEHALF_MUST_USE;
 
 /* eval_cycle.c */
 

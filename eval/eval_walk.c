@@ -12,13 +12,6 @@ struct batch_link {
 
 _Static_assert(sizeof(struct batch_link) <= sizeof(uint64_t), "the smallest batch holds a link");
 
-bool
-eval_reaches(const struct eval *eval, uint32_t member)
-{
-    return schema_reaches(eval->schema, member, eval->subject.type,
-                          eval->subject.member != SCHEMA_NONE);
-}
-
 static void
 set_type_bounds(struct graph_range *range, uint16_t type_label)
 {
@@ -348,7 +341,7 @@ next_variant(struct eval *eval, struct eval_frame *frame)
             walk->child = variant->relation;
         else
             walk->child = schema_hop_member(eval->schema, row, variant->type);
-        if (row->op != REWRITE_ARROW_ALL && !eval_leads_on(eval, walk->child))
+        if (row->op != REWRITE_ARROW_ALL && !reach_leads_on(&eval->reach, walk->child))
             continue;
         walk->range.subject_relation = variant->relation == SCHEMA_NONE
                                            ? LABEL_NONE
@@ -482,6 +475,19 @@ probe_batch(struct eval *eval, struct eval_frame *frame, struct error *error)
     return BEHALF_OK;
 }
 
+/* After a full batch: sets walk->narrow where the subject's side is the cheaper one. Not for .all,
+ * where objects without the subject decide as well. */
+static enum status
+narrow_walk(struct eval *eval, struct eval_frame *frame, struct error *error)
+{
+    struct eval_walk *walk = &frame->walk;
+
+    if (eval->domain != VALUE_DECISION ||
+        eval->schema->rewrites[frame->rewrite].op == REWRITE_ARROW_ALL)
+        return BEHALF_OK;
+    return reach_narrowed(&eval->reach, walk->child, walk->walked, &walk->narrow, error);
+}
+
 static enum status
 next_batch(struct eval *eval, struct eval_frame *frame, struct error *error)
 {
@@ -489,7 +495,7 @@ next_batch(struct eval *eval, struct eval_frame *frame, struct error *error)
     enum status status = BEHALF_OK;
 
     if (walk->batch_full && walk->narrow == NULL)
-        status = eval_narrow(eval, frame, error);
+        status = narrow_walk(eval, frame, error);
     if (status == BEHALF_OK)
         status = ready_batch(eval, walk, error);
     if (status != BEHALF_OK)
@@ -516,6 +522,6 @@ eval_walk_next(struct eval *eval, struct eval_frame *frame, uint64_t *object, bo
     }
     frame->hop = walk->hops == NULL ? NULL : walk->hops[walk->batch_at];
     *object = walk->batch[walk->batch_at++];
-    *dead = !eval_leads_on(eval, walk->child);
+    *dead = !reach_leads_on(&eval->reach, walk->child);
     return BEHALF_OK;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "eval/eval_private.h"
+#include "eval/reach_private.h"
 #include "eval/limits.h"
 
 #define FRESH_KEYS 1024 /* that a thread gathers before it shows them to others */
@@ -24,7 +24,7 @@ struct helper {
 };
 
 struct frontier {
-    const struct eval *asker;
+    const struct reach *asker;
     struct executor *executor;
     struct budget empty;    /* what a budget begins with: deadline, clock, no edges */
     _Atomic uint64_t edges; /* of the request's budget, that nobody has taken yet */
@@ -47,7 +47,7 @@ struct frontier {
 /* One thread's part. */
 struct frontier_hand {
     struct frontier *frontier;
-    struct eval eval;
+    struct reach reach;
     uint32_t slice_count;
     uint32_t fresh_count;
     uint64_t slice[LIMIT_WIDE_SLICE];
@@ -123,7 +123,7 @@ frontier_add(struct frontier_hand *hand, uint64_t object, uint32_t member, struc
 {
     uint64_t key = eval_key(object, member);
 
-    switch (key_set_add(hand->eval.visited, key)) {
+    switch (key_set_add(hand->reach.visited, key)) {
     case KEY_SET_FULL:
         return budget_memory_spent(error);
     case KEY_SET_PRESENT:
@@ -149,18 +149,18 @@ member_of(uint64_t key)
 }
 
 static uint64_t
-object_of(const struct eval *eval, uint64_t key)
+object_of(const struct reach *reach, uint64_t key)
 {
-    uint32_t type = eval->schema->members[member_of(key)].type;
+    uint32_t type = reach->scope.binding->schema->members[member_of(key)].type;
 
-    return NODE_WILDCARD(eval->binding->type_labels[type]) | key >> 16;
+    return NODE_WILDCARD(reach->scope.binding->type_labels[type]) | key >> 16;
 }
 
 static void
 prefetch(const struct frontier_hand *hand, uint32_t at)
 {
     if (at < hand->slice_count)
-        graph_prefetch(hand->eval.view->graph, object_of(&hand->eval, hand->slice[at]),
+        graph_prefetch(hand->reach.view->graph, object_of(&hand->reach, hand->slice[at]),
                        EDGE_FORWARD);
 }
 
@@ -170,17 +170,17 @@ prepare_slice(const struct frontier_hand *hand)
 {
     uint64_t objects[LIMIT_WIDE_SLICE];
 
-    if (BEHALF_LIKELY(hand->eval.view->loads == 0))
+    if (BEHALF_LIKELY(hand->reach.view->loads == 0))
         return;
     for (uint32_t at = 0; at < hand->slice_count; at++)
-        objects[at] = object_of(&hand->eval, hand->slice[at]);
-    graph_view_prepare(hand->eval.view, objects, hand->slice_count, EDGE_FORWARD);
+        objects[at] = object_of(&hand->reach, hand->slice[at]);
+    graph_view_prepare(hand->reach.view, objects, hand->slice_count, EDGE_FORWARD);
 }
 
 static void
 look_at_slice(struct frontier_hand *hand)
 {
-    struct eval *eval = &hand->eval;
+    struct reach *reach = &hand->reach;
 
     prepare_slice(hand);
     for (uint32_t at = 0; at < PREFETCH_AHEAD; at++)
@@ -192,7 +192,7 @@ look_at_slice(struct frontier_hand *hand)
         enum status status;
 
         prefetch(hand, at + PREFETCH_AHEAD);
-        status = eval_plain_look(eval, object_of(eval, key), member_of(key), &found, &error);
+        status = reach_look(reach, object_of(reach, key), member_of(key), &found, &error);
         if (status != BEHALF_OK)
             conclude(hand->frontier, OUTCOME_FAILED, status, &error);
         else if (found)
@@ -252,16 +252,17 @@ static enum status
 init_hand(struct frontier_hand *hand, struct frontier *frontier, struct graph_view *view,
           struct arena *arena, struct error *error)
 {
-    const struct eval *asker = frontier->asker;
+    const struct reach *asker = frontier->asker;
+    const struct condition_scope scope = {asker->scope.binding, asker->scope.context, arena,
+                                          view->budget};
 
     hand->frontier = frontier;
     hand->slice_count = 0;
     hand->fresh_count = 0;
-    eval_init(&hand->eval, VALUE_DECISION, asker->binding, view, arena, &asker->subject,
-              asker->scope.context);
-    hand->eval.visited = &asker->wide->visited->keys;
-    hand->eval.hand = hand;
-    return eval_narrow_share(&hand->eval, asker, error);
+    reach_init(&hand->reach, &scope, view, &asker->subject);
+    hand->reach.visited = &asker->wide->visited->keys;
+    hand->reach.hand = hand;
+    return reach_narrow_share(&hand->reach, asker, error);
 }
 
 /* --- helpers --- */
@@ -322,13 +323,13 @@ end_help(struct frontier *frontier)
 /* --- the walk --- */
 
 static void
-init_frontier(struct frontier *frontier, struct eval *eval)
+init_frontier(struct frontier *frontier, struct reach *reach)
 {
-    struct budget *budget = eval->view->budget;
-    unsigned threads = eval->wide->executor->thread_count;
+    struct budget *budget = reach->view->budget;
+    unsigned threads = reach->wide->executor->thread_count;
 
-    frontier->asker = eval;
-    frontier->executor = eval->wide->executor;
+    frontier->asker = reach;
+    frontier->executor = reach->wide->executor;
     frontier->helper_count = threads < LIMIT_WIDE_HELPERS ? threads : LIMIT_WIDE_HELPERS;
     for (uint32_t at = 0; at < frontier->helper_count; at++)
         frontier->helpers[at] = (struct helper){{.run = run_helper}, frontier, false};
@@ -362,14 +363,15 @@ take_outcome(const struct frontier *frontier, bool *found, struct error *error)
 }
 
 enum status
-frontier_walk(struct eval *eval, uint64_t object, uint32_t member, bool *found, struct error *error)
+frontier_walk(struct reach *reach, uint64_t object, uint32_t member, bool *found,
+              struct error *error)
 {
     struct frontier frontier = {.waiting = NULL};
     struct frontier_hand hand;
     enum status status;
 
-    init_frontier(&frontier, eval);
-    status = init_hand(&hand, &frontier, eval->view, eval->arena, error);
+    init_frontier(&frontier, reach);
+    status = init_hand(&hand, &frontier, reach->view, reach->scope.arena, error);
     if (status == BEHALF_OK)
         status = frontier_add(&hand, object, member, error);
     if (status == BEHALF_OK) {
@@ -379,10 +381,10 @@ frontier_walk(struct eval *eval, uint64_t object, uint32_t member, bool *found, 
         work(&hand, true);
         end_help(&frontier);
         if (BEHALF_UNLIKELY(is_open(&frontier) && frontier.waiting_count != 0))
-            status = EVAL_BROKEN(eval, object, member, "a deny needs all keys looked at", error);
+            status = REACH_BROKEN(reach, object, member, "a deny needs all keys looked at", error);
         else
             status = take_outcome(&frontier, found, error);
     }
-    release_frontier(&frontier, eval->view->budget);
+    release_frontier(&frontier, reach->view->budget);
     return status;
 }

@@ -1,7 +1,7 @@
 /* frontier.h - a wide walk of unions, split over the threads of an executor.
  *
  * What is split is a frontier, never a subproblem: keys (object, member) that were reached and not
- * looked at yet. A thread takes a slice of them, looks at each with the evaluation core, which puts
+ * looked at yet. A thread takes a slice of them, looks at each (reach_look), which puts
  * what they lead to on the frontier, and takes the next slice. For plain members (plain.h) that is
  * all there is to it: one key that holds the subject by its own edges is an allow of the node
  * asked; none among all that can be reached is a deny of every one of them.
@@ -17,16 +17,16 @@
 #ifndef BEHALF_EVAL_FRONTIER_H
 #define BEHALF_EVAL_FRONTIER_H
 
-#include "eval/eval.h"
+#include "eval/reach.h"
 
 struct frontier_hand;
 
-/* Walks from a node of a plain member. The keys of eval->wide->visited are known to deny; after a
+/* Walks from a node of a plain member. The keys of reach->wide->visited are known to deny; after a
  * deny it has all that were looked at. */
-enum status frontier_walk(struct eval *eval, uint64_t object, uint32_t member, bool *found,
+enum status frontier_walk(struct reach *reach, uint64_t object, uint32_t member, bool *found,
                           struct error *error) BEHALF_MUST_USE;
 
-/* The core has met a node while it looks at a key. */
+/* A node was met while a key was looked at. */
 enum status frontier_add(struct frontier_hand *hand, uint64_t object, uint32_t member,
                          struct error *error) BEHALF_MUST_USE;
 

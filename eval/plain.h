@@ -3,7 +3,7 @@
  * A member is plain when its rewrite is a union of steps over edges that carry neither caveat nor
  * expiration, and so is that of every member it leads to. Whether it holds a subject is then
  * whether a row of stored edges leads there: no order of branches, no cycle and no condition can
- * change that, and each node needs to be visited once, without a value of its own (eval_plain.c).
+ * change that, and each node needs to be visited once, without a value of its own (reach.c).
  *
  * The program of a member says what is asked of one object, in labels: which edges hold a subject
  * at once, and which lead on to other objects. Members of the same object that the rewrite includes

@@ -16,7 +16,7 @@ BEGIN {
     sees["schema"]      = "base/"
     sees["storage"]     = "base/"
     graph = "graph/graph.h graph/names.h graph/budget.h graph/prefetch.h graph/limits.h graph/warm.h "
-    eval = "eval/eval.h eval/eval_together.h eval/candidates.h eval/subject_walk.h eval/binding.h eval/executor.h eval/limits.h "
+    eval = "eval/eval.h eval/reach_together.h eval/candidates.h eval/subject_walk.h eval/binding.h eval/executor.h eval/limits.h "
     sees["graph"]       = "base/ storage/store.h"
     sees["eval"]        = "base/ schema/schema.h schema/caveat.h storage/store.h " graph
     sees["engine"]      = "base/ schema/schema.h schema/caveat.h storage/store.h " graph eval
@@ -53,6 +53,11 @@ BEGIN {
     users_text["^yaml[.]h"]   = "validate/validation_yaml.c"
 }
 
+BEGIN {
+    leaf = "^eval/(reach|frontier|key_set|plain|reverse|resource_set|condition|doubt|binding|broken)"
+    above_leaf = "^eval/(eval|eval_private|candidates|subject_walk)[.]h$"
+}
+
 function floor_of(file) {
     if (file ~ /^bench\/micro\//)
         return "bench/micro"
@@ -87,6 +92,8 @@ function may_see(floor, header,    list, count, i, one) {
     if (!quoted)
         next
     floor = floor_of(FILENAME)
+    if (FILENAME ~ leaf && header ~ above_leaf)
+        complain("reachability knows nothing of what asks it: \"" header "\"")
     if (header !~ /\// || header ~ /^\.\.?\//)
         complain("\"" header "\" must be written with its folder, from the root")
     else if (!may_see(floor, header))

@@ -215,7 +215,7 @@ begin(const char *user, uint64_t edges)
     budget_renew(&snapshot.budget, edges);
     eval_init(&eval, VALUE_DECISION, snapshot.binding, &snapshot.view, snapshot.scratch, &subject,
               NULL);
-    eval.wide = &snapshot.wide;
+    eval.reach.wide = &snapshot.wide;
 }
 
 static enum status
@@ -444,7 +444,7 @@ Test(frontier, a_walk_that_failed_has_shown_nothing, .init = open_plain)
 
     for (uint64_t edges = 2; edges < 40; edges++) {
         begin("in", edges);
-        eval.wide = NULL;
+        eval.reach.wide = NULL;
         cr_assert_eq(ask("wide", "view", &allowed), BEHALF_BUDGET_EXHAUSTED);
         budget_renew(&snapshot.budget, LIMIT_CHECK_EDGES);
         expect("wide", "view", true);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "eval/eval_private.h"
+#include "eval/reach_private.h"
 #include "eval/limits.h"
 #include "engine/request.h"
 #include "engine/verdict.h"
@@ -136,8 +137,9 @@ Test(internal, an_open_answer_of_a_union_of_plain_edges_fails_the_question)
     for (uint32_t at = 0; at < snapshot.binding->schema->member_count; at++)
         if (slice_equal(snapshot.binding->schema->members[at].name, SLICE_LITERAL("viewer")))
             viewer = at;
-    expect_internal(eval_widen(&eval, document, viewer, LIMIT_WIDE_EDGES + 1, &holds, &error),
-                    "is certain", "(document#viewer)");
+    expect_internal(
+        reach_widen(&eval.reach, document, viewer, LIMIT_WIDE_EDGES + 1, &holds, &error),
+        "is certain", "(document#viewer)");
 }
 
 Test(internal, a_value_that_cannot_be_told_has_no_verdict)

@@ -1,4 +1,4 @@
-/* test_eval_plain.c - walks over unions of unconditional edges: what one of them found out is used
+/* test_reach.c - walks over unions of unconditional edges: what one of them found out is used
  * by the next, and wide nodes are read in parts or from the subject's side. */
 #include "tests/unit/test_scenarios_support.h"
 
@@ -13,7 +13,7 @@ static const char groups[] = "definition user {} definition group { relation mem
                              "group#member relation editor: group#member permission both = viewer "
                              "& editor permission only = viewer - editor }";
 
-Test(eval_plain, a_node_that_an_answer_left_behind_is_asked_again)
+Test(reach, a_node_that_an_answer_left_behind_is_asked_again)
 {
     GIVEN(groups, "doc:1#viewer@group:a#member", "doc:1#viewer@group:c#member",
           "group:a#member@user:ann", "doc:1#editor@group:c#member", "group:c#member@group:d#member",
@@ -23,7 +23,7 @@ Test(eval_plain, a_node_that_an_answer_left_behind_is_asked_again)
     AGREED();
 }
 
-Test(eval_plain, a_node_on_the_way_to_an_answer_holds)
+Test(reach, a_node_on_the_way_to_an_answer_holds)
 {
     GIVEN(groups, "doc:1#viewer@group:a#member", "group:a#member@group:b#member",
           "group:b#member@group:c#member", "group:c#member@user:ann", "doc:1#editor@group:b#member",
@@ -35,7 +35,7 @@ Test(eval_plain, a_node_on_the_way_to_an_answer_holds)
     AGREED();
 }
 
-Test(eval_plain, a_node_beside_the_way_to_an_answer_does_not_hold)
+Test(reach, a_node_beside_the_way_to_an_answer_does_not_hold)
 {
     GIVEN(groups, "doc:1#viewer@group:a#member", "doc:1#viewer@group:b#member",
           "doc:1#viewer@group:c#member", "group:b#member@user:ann", "doc:1#editor@group:a#member",
@@ -46,7 +46,7 @@ Test(eval_plain, a_node_beside_the_way_to_an_answer_does_not_hold)
     AGREED();
 }
 
-Test(eval_plain, a_node_that_holds_nothing_stays_so)
+Test(reach, a_node_that_holds_nothing_stays_so)
 {
     GIVEN(groups, "doc:1#viewer@user:ann", "doc:1#editor@group:a#member",
           "doc:2#viewer@group:a#member", "doc:2#editor@group:a#member",
@@ -131,13 +131,13 @@ check_wide(unsigned others)
     rig_close(&rig);
 }
 
-Test(eval_plain, wide_nodes_from_the_side_of_a_subject_in_few_groups)
+Test(reach, wide_nodes_from_the_side_of_a_subject_in_few_groups)
 {
     check_wide(2);
 }
 
 /* Finding the subject's side is given up each time. */
-Test(eval_plain, wide_nodes_in_parts_where_the_subject_is_in_more_groups, .timeout = 60)
+Test(reach, wide_nodes_in_parts_where_the_subject_is_in_more_groups, .timeout = 60)
 {
     check_wide(LIMIT_NARROW_FACTOR * (WIDE + 100));
 }

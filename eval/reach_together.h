@@ -1,4 +1,4 @@
-/* eval_together.h - several decisions at once, on one thread.
+/* reach_together.h - several decisions at once, on one thread.
  *
  * A walk of nodes that are in no cache of the processor waits for memory at each of them. Walks of
  * different questions need nothing of each other: so they take steps in turn, and while one waits
@@ -8,23 +8,23 @@
  * decides is what eval_node decides alone. It decides or is left open: where a node is not plain
  * (plain.h), a walk becomes wide, or anything stops it, the question is to be asked by itself,
  * which also says what stopped it.
- * Threads: the view's. Memory: from the arena of the evaluations. */
-#ifndef BEHALF_EVAL_EVAL_TOGETHER_H
-#define BEHALF_EVAL_EVAL_TOGETHER_H
+ * Threads: the view's. Memory: from the arena of the lanes. */
+#ifndef BEHALF_EVAL_REACH_TOGETHER_H
+#define BEHALF_EVAL_REACH_TOGETHER_H
 
-#include "eval/eval.h"
+#include "eval/reach.h"
 
-#define EVAL_TOGETHER_MAX 16
+#define REACH_TOGETHER_MAX 16
 
-struct eval_lane {
-    struct eval eval; /* fresh, in the decision domain, without `wide`; used by this lane alone */
+struct reach_lane {
+    struct reach reach; /* fresh, without `wide`; used by this lane alone */
     uint64_t object;
     uint32_t member;
-    bool decided; /* set by eval_together: `holds` is the decision */
+    bool decided; /* set by reach_together: `holds` is the decision */
     bool holds;
 };
 
-/* At most EVAL_TOGETHER_MAX lanes, over one view and one arena. */
-void eval_together(struct eval_lane *lanes, size_t count);
+/* At most REACH_TOGETHER_MAX lanes, over one view and one arena. */
+void reach_together(struct reach_lane *lanes, size_t count);
 
 #endif

@@ -1,0 +1,17 @@
+/* broken.h - a request met a state that no data should lead to: it ends with INTERNAL, and nobody
+ * uses its value. */
+#ifndef BEHALF_EVAL_BROKEN_H
+#define BEHALF_EVAL_BROKEN_H
+
+#include "eval/binding.h"
+#include "graph/graph.h"
+
+/* `object` and `member` say where the evaluation was. */
+#define BROKEN(binding, view, object, member, violated, error)                                     \
+    node_broken((binding), (view), (object), (member), (violated), __FILE__, __LINE__, (error))
+
+enum status node_broken(const struct binding *binding, const struct graph_view *view,
+                        uint64_t object, uint32_t member, const char *violated, const char *file,
+                        int line, struct error *error) BEHALF_MUST_USE;
+
+#endif
