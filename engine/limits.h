@@ -38,6 +38,8 @@
 /* Updates of a group that is not the last write's alone: what is taken together is answered
  * together, after some 40 ms. */
 #define LIMIT_WRITE_GROUP_UNITS 4096
+/* Relationships beyond half of those that were there, after which a warm-up goes over all again. */
+#define LIMIT_WARM_GROWTH UINT64_C(1000)
 #define LIMIT_POOL_QUEUE 10000 /* jobs waiting, per class */
 #define LIMIT_SCHEMAS_KEPT 16  /* compiled schemas of older revisions */
 #define LIMIT_GRAPH_MEMORY_DEFAULT ((size_t)1024 * 1024 * 1024)

@@ -14,9 +14,10 @@
 #include "graph/warm.h"
 
 #define LOW_PRIORITY 10 /* a niceness */
-/* While checks wait, a step is followed by a pause, which ends sooner when none waits any more. */
+/* While checks wait, a step is followed by a pause. */
 #define PAUSE_MS 1
-#define PAUSES 10
+/* How often it is looked whether much was written. */
+#define LOOK_MS 250
 
 struct warming {
     struct engine *engine;
@@ -25,7 +26,12 @@ struct warming {
     pthread_t thread;
     bool started;
     atomic_bool stopping;
-    pthread_mutex_t lock; /* guards the rest */
+    /* The thread's own: */
+    bool low;                     /* its priority */
+    uint64_t passed_revision;     /* when the last pass began */
+    uint64_t passed;              /* relationships then */
+    struct engine_warming before; /* what the passes before the last one loaded */
+    pthread_mutex_t lock;         /* guards the rest */
     pthread_cond_t stop;
     bool past_note; /* what was in use at the last stop is loaded */
     struct engine_warming stats;
@@ -80,9 +86,9 @@ note_progress(struct warming *warming, const struct warm_up *warm_up)
     warming->stats.state = states[progress.state];
     warming->past_note = progress.state != WARM_NOTED;
     warming->stats.full = progress.full;
-    warming->stats.sets = progress.sets;
-    warming->stats.edges = progress.edges;
-    warming->stats.names = progress.names;
+    warming->stats.sets = warming->before.sets + progress.sets;
+    warming->stats.edges = warming->before.edges + progress.edges;
+    warming->stats.names = warming->before.names + progress.names;
     warming->stats.took_ns = now - warming->engine->opened_ns;
     pthread_mutex_unlock(&warming->lock);
 }
@@ -104,77 +110,128 @@ log_end(const struct engine_warming *stats)
              (long long)(stats->took_ns / 1000000));
 }
 
-/* For as long as checks wait, but not much longer than a step takes: under a load that never ends
- * the warm-up goes on, and what it loads those checks need not. */
+/* Sleeps, unless the engine closes. */
+static void
+pause_for(struct warming *warming, int64_t ms)
+{
+    struct timespec until;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += ms * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&warming->lock);
+    if (!atomic_load(&warming->stopping))
+        (void)pthread_cond_timedwait(&warming->stop, &warming->lock, &until);
+    pthread_mutex_unlock(&warming->lock);
+}
+
+/* While checks wait, but not much longer than a step takes: under a load that never ends the warm-up
+ * goes on, and what it loads those checks need not. */
 static void
 give_way(struct warming *warming)
 {
-    const atomic_bool *checks_wait = pool_checks_wait(warming->engine->pool);
-
-    for (unsigned pause = 0; pause < PAUSES && !atomic_load(&warming->stopping) &&
-                             atomic_load_explicit(checks_wait, memory_order_relaxed);
-         pause++) {
-        struct timespec until;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += PAUSE_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        pthread_mutex_lock(&warming->lock);
-        if (!atomic_load(&warming->stopping))
-            (void)pthread_cond_timedwait(&warming->stop, &warming->lock, &until);
-        pthread_mutex_unlock(&warming->lock);
-    }
+    if (atomic_load_explicit(pool_checks_wait(warming->engine->pool), memory_order_relaxed))
+        pause_for(warming, PAUSE_MS);
 }
 
-static enum status
-step(struct warming *warming, struct warm_up *warm_up, struct error *error)
+static uint64_t
+published_revision(struct warming *warming)
 {
     struct published *published = engine_published(warming->engine);
     uint64_t revision = published->revision;
 
     published_unref(published);
-    return warm_up_step(warm_up, revision, error);
+    return revision;
 }
 
-static void
+static enum status
+step(struct warming *warming, struct warm_up *warm_up, struct error *error)
+{
+    return warm_up_step(warm_up, published_revision(warming), error);
+}
+
+/* Whether it came to its end. */
+static bool
 warm(struct warming *warming, struct warm_up *warm_up)
 {
-    bool low = false;
     enum status status = BEHALF_OK;
     struct error error;
 
-    while (status == BEHALF_OK && !atomic_load(&warming->stopping) &&
-           warming->stats.state != ENGINE_WARMING_DONE) {
-        if (!low && warming->stats.state == ENGINE_WARMING_ALL) {
-            low = true;
+    do {
+        if (!warming->low && warming->stats.state == ENGINE_WARMING_ALL) {
+            warming->low = true;
             (void)setpriority(PRIO_PROCESS, (id_t)gettid(), LOW_PRIORITY);
         }
-        if (low)
+        if (warming->low)
             give_way(warming);
         status = step(warming, warm_up, &error);
         note_progress(warming, warm_up);
-    }
+    } while (status == BEHALF_OK && !atomic_load(&warming->stopping) &&
+             warming->stats.state != ENGINE_WARMING_DONE);
     if (atomic_load(&warming->stopping)) {
         end(warming, ENGINE_WARMING_STOPPED);
     } else if (status == BEHALF_OK) {
         log_end(&warming->stats);
+        return true;
     } else {
         end(warming, ENGINE_WARMING_FAILED);
         log_line(LOG_WARN, "the warm-up was given up", "reason=\"%s\"", error.message);
     }
+    return false;
 }
 
-static void *
-run(void *argument)
+static bool
+add_count(void *context, const struct edge_variant *variant, uint64_t count)
 {
-    struct warming *warming = argument;
-    struct engine *engine = warming->engine;
-    struct warm_up *warm_up;
+    (void)variant;
+    *(uint64_t *)context += count;
+    return true;
+}
 
-    (void)pthread_setname_np(pthread_self(), "warm-up");
-    read_note(warming);
-    warm_up = warm_up_new(&(struct warm_options){
+/* Relationships that are stored; none when they cannot be counted. */
+static uint64_t
+count_stored(struct warming *warming)
+{
+    struct store_snapshot *snapshot = NULL;
+    struct error error;
+    uint64_t count = 0;
+    enum status status = store_snapshot_open(warming->engine->store, &snapshot, &error);
+
+    if (status == BEHALF_OK)
+        status = store_variants(snapshot, add_count, &count, &error);
+    store_snapshot_close(snapshot);
+    return status == BEHALF_OK ? count : 0;
+}
+
+/* Waits until much more is stored than before the last pass, and nothing more was written for a
+ * moment. So all passes together go over thrice what is stored at last. False when the engine
+ * closes. */
+static bool
+wait_for_growth(struct warming *warming)
+{
+    uint64_t seen = warming->passed_revision;
+
+    while (!atomic_load(&warming->stopping)) {
+        uint64_t revision = published_revision(warming);
+
+        if (revision == seen && revision != warming->passed_revision) {
+            warming->passed_revision = revision;
+            if (count_stored(warming) >= warming->passed * 3 / 2 + LIMIT_WARM_GROWTH)
+                return true;
+        }
+        seen = revision;
+        pause_for(warming, LOOK_MS);
+    }
+    return false;
+}
+
+/* One pass over the note, if there is one, and then over everything. */
+static bool
+pass(struct warming *warming)
+{
+    struct engine *engine = warming->engine;
+    struct warm_up *warm_up = warm_up_new(&(struct warm_options){
         .graph = engine->graph,
         .names = engine->names,
         .store = engine->store,
@@ -183,9 +240,26 @@ run(void *argument)
         .note = buffer_slice(&warming->note),
         .all = warming->warm == ENGINE_WARM_ALL,
     });
-    note_progress(warming, warm_up);
-    warm(warming, warm_up);
+    bool ended;
+
+    warming->before = warming->stats;
+    warming->passed_revision = published_revision(warming);
+    warming->passed = count_stored(warming);
+    ended = warm(warming, warm_up);
     warm_up_free(warm_up);
+    buffer_release(&warming->note);
+    return ended;
+}
+
+static void *
+run(void *argument)
+{
+    struct warming *warming = argument;
+
+    (void)pthread_setname_np(pthread_self(), "warm-up");
+    read_note(warming);
+    while (pass(warming) && warming->warm == ENGINE_WARM_ALL && wait_for_growth(warming))
+        continue;
     return NULL;
 }
 

@@ -2,7 +2,8 @@
  *
  * What the note names is loaded at the priority of requests, since these would otherwise load the
  * same at several times the cost. Everything else is loaded at a low one, and while checks wait
- * for the pool it pauses again and again.
+ * for the pool it pauses again and again. When it is through, it looks now and then whether much
+ * was written since, as by a load, and goes over everything again once that is over.
  *
  * Threads: all on the thread that opens and closes the engine, but for warming_stats_read. A
  * warm-up that fails ends with a line in the log; requests go on without. */

@@ -29,7 +29,7 @@
  * millisecond, beside which what that costs is little. */
 #define LIMIT_WIDE_EDGES 4096
 #define LIMIT_WIDE_KEYS 256 /* on the frontier: other threads may help */
-#define LIMIT_WIDE_SLICE 64 /* keys that a thread takes at a time: some 10 microseconds */
+#define LIMIT_WIDE_SLICE 128 /* keys that a thread takes at a time: some 20 microseconds */
 #define LIMIT_KEY_SET_BUCKETS 512
 #endif
 

@@ -81,6 +81,8 @@ load_together(struct graph_view *view, const uint64_t *nodes, size_t count, stru
     loads->edges = 0;
     if (!graph_view_enter(view))
         return BEHALF_OK;
+    for (size_t at = 0; at < count; at++)
+        graph_cache_prefetch(cache, nodes[at], loads->direction);
     for (size_t at = 0; at < count; at++) {
         struct graph_load *mark = &loads->marks[loads->count];
 

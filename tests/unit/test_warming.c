@@ -174,6 +174,52 @@ Test(warming, after_a_start_everything_is_answered_without_storage, .init = make
 }
 
 static void
+write_more(struct harness_engine *side, unsigned from, unsigned count)
+{
+    struct arena arena;
+    struct update *updates;
+    struct error error;
+
+    arena_init(&arena, SIZE_MAX / 2);
+    updates = arena_take_array(&arena, count, sizeof *updates);
+    for (unsigned at = 0; at < count; at++) {
+        char text[64];
+
+        (void)snprintf(text, sizeof text, "document:%u#viewer@user:u%u", from + at, from + at);
+        updates[at].op = UPDATE_CREATE;
+        cr_assert_eq(relationship_parse(arena_copy(&arena, slice_of(text)), &arena,
+                                        &updates[at].relationship, &error),
+                     BEHALF_OK);
+    }
+    cr_assert_eq(harness_write_updates(side, updates, count, NULL, &error), BEHALF_OK, "%s",
+                 error.message);
+    arena_release(&arena);
+}
+
+/* Half of what was there and a thousand more; less is left to those who ask. */
+Test(warming, what_was_loaded_into_a_server_that_runs_is_warmed_up_too)
+{
+    const struct timespec moment = {.tv_nsec = 10000000};
+    struct store *store = store_test_open(NULL);
+    struct harness_engine side;
+    enum decision decision;
+
+    open_side(&side, store, ENGINE_WARM_ALL);
+    write_documents(&side);
+    (void)wait_for_end(&side);
+    cr_assert_eq(ask(&side, 7, &decision), BEHALF_WOULD_BLOCK);
+    write_more(&side, DOCUMENTS, 1000);
+    while (warming_of(&side).sets < 2 * (DOCUMENTS + 1000)) /* or never, and the test is ended */
+        (void)nanosleep(&moment, NULL);
+    (void)wait_for_end(&side);
+    cr_assert_eq(answered_at_once(&side), DOCUMENTS);
+    cr_assert_eq(ask(&side, DOCUMENTS + 999, &decision), BEHALF_OK);
+    cr_assert_eq(decision, DECISION_ALLOW);
+    close_side(&side);
+    store_close(store);
+}
+
+static void
 ask_of_pool(struct harness_engine *side, unsigned from, unsigned to)
 {
     engine_worker_free(side->worker);
