@@ -126,8 +126,8 @@ pause_for(struct warming *warming, int64_t ms)
     pthread_mutex_unlock(&warming->lock);
 }
 
-/* While checks wait, but not much longer than a step takes: under a load that never ends the warm-up
- * goes on, and what it loads those checks need not. */
+/* While checks wait, but not much longer than a step takes: under a load that never ends the
+ * warm-up goes on, and what it loads those checks need not. */
 static void
 give_way(struct warming *warming)
 {

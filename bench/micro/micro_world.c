@@ -81,8 +81,9 @@ micro_world_put(struct micro_world *world, const char *format, ...)
     put_line(world, slice_of(line));
 }
 
-static void
-open_at(struct micro_world *world, const struct micro_directory *directory, struct slice schema)
+void
+micro_world_open_at(struct micro_world *world, const struct micro_directory *directory,
+                    struct slice schema)
 {
     struct store_options stored = {.env = env_system(),
                                    .path = directory != NULL ? directory->path : NULL};
@@ -103,7 +104,7 @@ open_at(struct micro_world *world, const struct micro_directory *directory, stru
 void
 micro_world_open(struct micro_world *world, struct slice schema)
 {
-    open_at(world, NULL, schema);
+    micro_world_open_at(world, NULL, schema);
 }
 
 void
@@ -133,7 +134,7 @@ micro_world_load_at(struct micro_world *world, const struct micro_directory *dir
     if (!workload_open(name, size, 1, 0, workload) || !workload_schema(workload, &text) ||
         !workload_reader_open(&reader, workload))
         exit(1);
-    open_at(world, directory, buffer_slice(&text));
+    micro_world_open_at(world, directory, buffer_slice(&text));
     while (workload_reader_next(&reader, &text)) {
         struct slice rest = buffer_slice(&text);
         struct slice line;

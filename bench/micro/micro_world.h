@@ -35,6 +35,10 @@ void micro_directory_make(struct micro_directory *directory);
 void micro_directory_remove(const struct micro_directory *directory);
 uint64_t micro_directory_bytes(const struct micro_directory *directory); /* on disk */
 
+/* As micro_world_open, over a store on disk; in memory when `directory` is NULL. */
+void micro_world_open_at(struct micro_world *world, const struct micro_directory *directory,
+                         struct slice schema);
+
 /* Writes one relationship; many become one transaction. */
 void micro_world_put(struct micro_world *world, const char *format, ...) BEHALF_PRINTF(2, 3);
 void micro_world_flush(struct micro_world *world);
