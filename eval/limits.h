@@ -28,7 +28,7 @@
 /* A walk of a plain member that has seen so many edges is a wide one, and is begun anew: about a
  * millisecond, beside which what that costs is little. */
 #define LIMIT_WIDE_EDGES 4096
-#define LIMIT_WIDE_KEYS 256 /* on the frontier: other threads may help */
+#define LIMIT_WIDE_KEYS 256  /* on the frontier: other threads may help */
 #define LIMIT_WIDE_SLICE 128 /* keys that a thread takes at a time: some 20 microseconds */
 #define LIMIT_KEY_SET_BUCKETS 512
 #endif
