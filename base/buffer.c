@@ -50,15 +50,6 @@ buffer_grow(struct buffer *buffer, size_t extra)
 }
 
 void
-buffer_added(struct buffer *buffer, size_t count)
-{
-    BEHALF_ASSERT(count == 0 || buffer->size + count < buffer->capacity);
-    buffer->size += count;
-    if (buffer->capacity > 0)
-        buffer->data[buffer->size] = '\0';
-}
-
-void
 buffer_add(struct buffer *buffer, const void *bytes, size_t size)
 {
     if (size == 0)

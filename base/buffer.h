@@ -35,7 +35,14 @@ buffer_reserve(struct buffer *buffer, size_t extra)
     return buffer_grow(buffer, extra);
 }
 
-void buffer_added(struct buffer *buffer, size_t count);
+static inline void
+buffer_added(struct buffer *buffer, size_t count)
+{
+    BEHALF_ASSERT(count == 0 || buffer->size + count < buffer->capacity);
+    buffer->size += count;
+    if (buffer->capacity > 0)
+        buffer->data[buffer->size] = '\0';
+}
 
 void buffer_add(struct buffer *buffer, const void *bytes, size_t size);
 void buffer_add_slice(struct buffer *buffer, struct slice bytes);

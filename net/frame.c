@@ -53,68 +53,78 @@ header_at(const uint8_t *bytes, size_t available, const struct head *head)
     };
 }
 
-/* Most of what a request holds: short texts that are all here, but for the last of their array or
- * map, which ends a level. */
-static inline void
-skip_short_texts(struct frame_scanner *scanner, const uint8_t *bytes, size_t size)
+/* What most maps begin with: short texts that are all here, up to the last of the map or array,
+ * which ends a level. `bound`: of what is here and may be. Gives how many there are. */
+static inline size_t
+skip_short_texts(const uint8_t *bytes, size_t bound, size_t pending, size_t left, size_t *at)
 {
-    size_t left = scanner->depth > 0 ? scanner->left[scanner->depth - 1] : 0;
-    size_t bound = size < scanner->size_limit ? size : scanner->size_limit;
     size_t passed = 0;
-    size_t at = scanner->at;
 
-    while (passed + 1 < left && at < bound && (bytes[at] & HEAD_FIXTEXT_MASK) == HEAD_FIXTEXT) {
-        size_t end = at + 1 + (bytes[at] & (uint8_t)~HEAD_FIXTEXT_MASK);
+    while (passed + 1 < left && *at < bound && (bytes[*at] & HEAD_FIXTEXT_MASK) == HEAD_FIXTEXT) {
+        size_t end = *at + 1 + (bytes[*at] & (uint8_t)~HEAD_FIXTEXT_MASK);
 
-        if (end + scanner->pending - passed - 1 > bound)
+        if (end + pending - passed - 1 > bound)
             break;
-        at = end;
+        *at = end;
         passed++;
     }
-    if (passed == 0)
-        return;
+    return passed;
+}
+
+/* One turn of the scan keeps its place in registers: the bytes could alias the scanner. */
+static inline enum frame_state
+stop(struct frame_scanner *scanner, size_t at, size_t pending, unsigned depth,
+     enum frame_state state)
+{
     scanner->at = at;
-    scanner->pending -= passed;
-    scanner->left[scanner->depth - 1] = left - passed;
+    scanner->pending = pending;
+    scanner->depth = depth;
+    return state;
 }
 
 enum frame_state
 frame_scan(struct frame_scanner *scanner, const void *start, size_t size)
 {
     const uint8_t *bytes = start;
+    const size_t bound = size < scanner->size_limit ? size : scanner->size_limit;
+    size_t at = scanner->at;
+    size_t pending = scanner->pending;
+    unsigned depth = scanner->depth;
 
-    while (scanner->pending > 0) {
+    while (pending > 0) {
         const struct head *head;
         struct header header;
         size_t end;
 
-        skip_short_texts(scanner, bytes, size);
-        if (scanner->at >= size)
-            return FRAME_PARTIAL;
-        head = &head_table[bytes[scanner->at]];
+        if (at >= size)
+            return stop(scanner, at, pending, depth, FRAME_PARTIAL);
+        head = &head_table[bytes[at]];
         if (head->kind == HEAD_FORBIDDEN)
             return FRAME_FORBIDDEN;
-        if (head->kind >= VALUE_ARRAY && scanner->depth == LIMIT_DEPTH)
+        if (head->kind >= VALUE_ARRAY && depth == LIMIT_DEPTH)
             return FRAME_TOO_DEEP;
-        header = header_at(bytes + scanner->at, size - scanner->at, head);
+        header = header_at(bytes + at, size - at, head);
         if (header.size == 0)
-            return FRAME_PARTIAL;
+            return stop(scanner, at, pending, depth, FRAME_PARTIAL);
         /* Lengths have at most 33 bits and `at` and `pending` are below the limit: no overflow. */
-        end = scanner->at + header.size + header.payload;
-        if (end + header.children + scanner->pending - 1 > scanner->size_limit)
+        end = at + header.size + header.payload;
+        if (end + header.children + pending - 1 > scanner->size_limit)
             return FRAME_TOO_LARGE;
-        scanner->at = end;
-        scanner->pending += header.children;
-        scanner->pending--;
+        at = end;
+        pending += header.children;
+        pending--;
         if (header.children > 0) {
-            scanner->left[scanner->depth++] = header.children;
+            size_t passed = skip_short_texts(bytes, bound, pending, header.children, &at);
+
+            pending -= passed;
+            scanner->left[depth++] = header.children - passed;
             continue;
         }
-        while (scanner->depth > 0 && --scanner->left[scanner->depth - 1] == 0)
-            scanner->depth--;
+        while (depth > 0 && --scanner->left[depth - 1] == 0)
+            depth--;
     }
-    BEHALF_ASSERT(scanner->depth == 0);
-    return scanner->at <= size ? FRAME_COMPLETE : FRAME_PARTIAL;
+    BEHALF_ASSERT(depth == 0);
+    return stop(scanner, at, pending, depth, at <= size ? FRAME_COMPLETE : FRAME_PARTIAL);
 }
 
 const char *
