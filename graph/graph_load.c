@@ -37,8 +37,8 @@ end_loads(struct graph_view *view, struct loads *loads, struct store_scan *scan,
 
         if (status != BEHALF_OK)
             return status;
-        if (set != NULL)
-            loads->edges += edge_set_edge_count(set);
+        /* One that is too large was read as far as it may be. */
+        loads->edges += set != NULL ? edge_set_edge_count(set) : bytes_max / sizeof(uint64_t);
         loads->installed++;
         (void)graph_view_enter(view); /* it has its place already */
         graph_cache_load_end(cache, &loads->marks[loads->ended], set, &until);

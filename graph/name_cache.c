@@ -420,7 +420,7 @@ fill(struct name_cache *cache, const struct wanted *wanted, uint64_t known_at, b
 
     pthread_mutex_lock(&shard->lock);
     there = find(shard, wanted, &same) != NULL || same >= SAME_HASH_MAX;
-    if (!there && shard->bytes + entry_bytes(entry) <=
+    if (!there && shard->bytes + entry_bytes(entry) + slot_table_growth(&shard->table) <=
                       cache->shard_budget - cache->shard_budget / SPARE_PART_OF_BUDGET)
         installed =
             add_in_table(cache, shard, wanted->key, asked ? value : value & ~SLOT_USED, &retirees);

@@ -68,6 +68,16 @@ grow(struct slot_table *table, unsigned log)
     return old;
 }
 
+size_t
+slot_table_growth(struct slot_table *table)
+{
+    size_t slots = slot_table_slots(table);
+
+    if (table->count + 1 <= slots - slots / 4)
+        return 0;
+    return (slots == 0 ? (size_t)1 << SMALLEST_LOG : slots) * sizeof(struct slot);
+}
+
 bool
 slot_table_add(struct slot_table *table, uint64_t key, uint64_t value, uint32_t count_max,
                void **replaced)

@@ -204,6 +204,9 @@ slot_table_next(const struct slot_table *table, const struct slot *slot)
     return slot_table_probe(table, slot_key(slot), (uint32_t)(slot - slot_table_at(table, 0)) + 1);
 }
 
+/* Bytes that the next added slot makes the table grow by; mostly 0. */
+size_t slot_table_growth(struct slot_table *table);
+
 /* Adds a slot. False, with nothing changed, when the table would have to grow beyond `count_max`.
  * *replaced is the array to be retired after a growth, else NULL. */
 bool slot_table_add(struct slot_table *table, uint64_t key, uint64_t value, uint32_t count_max,

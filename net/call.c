@@ -16,14 +16,20 @@ moved(struct slice bytes, struct slice from, const char *to)
     return (struct slice){to + (bytes.data - from.data), bytes.size};
 }
 
+/* On the loop's thread, or on that of the pool that decodes the call. */
 static void
 count_bytes(struct call *call, size_t bytes)
 {
     call->bytes += bytes;
-    call->connection->call_bytes += bytes;
-    call->loop->call_bytes += bytes;
-    if (call->loop->call_bytes > call->loop->peak_bytes)
-        call->loop->peak_bytes = call->loop->call_bytes;
+    atomic_fetch_add(&call->connection->call_bytes, bytes);
+    atomic_fetch_add(&call->loop->call_bytes, bytes);
+}
+
+/* Chunks double: at most half of what the arena took is not used. */
+static void
+count_decoded(struct call *call)
+{
+    count_bytes(call, 2 * call->arena.used_bytes);
 }
 
 static struct call *
@@ -39,8 +45,8 @@ call_new(struct connection *connection, const struct request *request, struct sl
     call->request = *request;
     call->request.arguments = moved(request->arguments, frame, call->frame);
     call->request.call = moved(request->call, frame, call->frame);
-    if (request->method->class == METHOD_CLASS_WRITE && frame.size <= LIMIT_INLINE_FRAME)
-        arena_init(&call->arena, LIMIT_CHECK_ARENA); /* counted among the bytes of calls */
+    if (request->method->class == METHOD_CLASS_WRITE) /* which counts among the bytes of calls */
+        arena_init(&call->arena, LIMIT_CHECK_ARENA);
     else
         arena_init_request(&call->arena, request->method->class == METHOD_CLASS_LOOKUP
                                              ? LIMIT_LOOKUP_ARENA
@@ -49,6 +55,8 @@ call_new(struct connection *connection, const struct request *request, struct sl
     connection->calls++;
     connection->loop->calls++;
     count_bytes(call, sizeof *call + frame.size);
+    if (connection->loop->call_bytes > connection->loop->peak_bytes)
+        connection->loop->peak_bytes = connection->loop->call_bytes;
     return call;
 }
 
@@ -84,8 +92,8 @@ call_free(struct call *call)
 {
     call->connection->calls--;
     call->loop->calls--;
-    call->connection->call_bytes -= call->bytes;
-    call->loop->call_bytes -= call->bytes;
+    atomic_fetch_sub(&call->connection->call_bytes, call->bytes);
+    atomic_fetch_sub(&call->loop->call_bytes, call->bytes);
     atomic_fetch_sub(&call->loop->reply_bytes, call->reply_bytes);
     arena_release(&call->arena);
     buffer_release(&call->reply);
@@ -267,6 +275,7 @@ decode_on_pool(struct engine_job *job, struct engine_worker *worker)
     struct method_context context = call_context(call, worker);
 
     if (dispatch_prepare(&context, &call->request, &call->write, &call->reply)) {
+        count_decoded(call);
         hand_over(call);
         return;
     }
@@ -275,19 +284,20 @@ decode_on_pool(struct engine_job *job, struct engine_worker *worker)
 }
 
 static enum status
-prepare_on_pool(struct call *call, void (*run)(struct engine_job *, struct engine_worker *),
-                struct error *error)
+prepare_on_pool(struct call *call, enum engine_class class,
+                void (*run)(struct engine_job *, struct engine_worker *), struct error *error)
 {
     struct engine_queued queued = {
-        .flow = &call->connection->flows[ENGINE_CLASS_LOOKUP],
+        .flow = &call->connection->flows[class],
         .deadline_ns = call->write.queued.deadline_ns,
     };
 
     call->job = (struct engine_job){queued, run, expire_on_pool};
-    return engine_submit(call->loop->engine, ENGINE_CLASS_LOOKUP, &call->job, error);
+    return engine_submit(call->loop->engine, class, &call->job, error);
 }
 
-/* False: the refusal is in `out`. */
+/* A large write is decoded among the checks, as it takes no longer than a slice of one; a schema is
+ * compiled among the lookups. False: the refusal is in `out`. */
 static bool
 start_write(struct call *call, struct slice frame, struct buffer *out)
 {
@@ -296,14 +306,13 @@ start_write(struct call *call, struct slice frame, struct buffer *out)
     struct error error;
 
     if (frame.size > LIMIT_INLINE_FRAME) {
-        status = prepare_on_pool(call, decode_on_pool, &error);
+        status = prepare_on_pool(call, ENGINE_CLASS_CHECK, decode_on_pool, &error);
     } else {
         if (!dispatch_prepare(&context, &call->request, &call->write, out))
             return false;
-        /* Chunks double: at most half of what the arena took is not used. */
-        count_bytes(call, 2 * call->arena.used_bytes);
+        count_decoded(call);
         status = call->write.kind == WRITE_SCHEMA
-                     ? prepare_on_pool(call, compile_on_pool, &error)
+                     ? prepare_on_pool(call, ENGINE_CLASS_LOOKUP, compile_on_pool, &error)
                      : engine_write_submit(call->loop->engine, &call->write, &error);
     }
     if (status != BEHALF_OK)

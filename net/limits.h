@@ -49,7 +49,7 @@
 #define LIMIT_WINDOWS_PER_TURN 2
 #define LIMIT_CALLS_IN_FLIGHT 256 /* of one connection; above, its bytes stay in the kernel */
 #define LIMIT_CALL_BYTES                                                                           \
-    ((size_t)4 * 1024 * 1024) /* the same, of their frames and small decoded writes */
+    ((size_t)4 * 1024 * 1024) /* the same, of their frames and decoded writes */
 #define LIMIT_OUTPUT_PAUSE ((size_t)1024 * 1024)
 #define LIMIT_OUTPUT_RESUME ((size_t)512 * 1024)
 #define LIMIT_OUTPUT_HARD ((size_t)8 * 1024 * 1024)

@@ -185,7 +185,7 @@ least_limit(const struct memory_wish *wish)
     uint64_t low = 0;
     uint64_t high = 1;
 
-    while (!fits(wish, high * MEGABYTE))
+    while (high <= UINT64_MAX / MEGABYTE / 2 && !fits(wish, high * MEGABYTE))
         high *= 2;
     while (low + 1 < high) {
         uint64_t middle = low + (high - low) / 2;

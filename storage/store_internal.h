@@ -75,10 +75,10 @@ enum status store_open_on(struct kv *kv, const struct store_options *options, st
 enum status store_revision_check(const struct store_snapshot *snapshot, uint64_t revision,
                                  struct error *error) BEHALF_MUST_USE;
 
-/* The number behind "next/" of a type or of a kind of label. */
 /* The node of an object's name, which is of this type or STORAGE_CORRUPT. */
 enum status node_decode(struct slice value, uint16_t type, uint64_t *node,
                         struct error *error) BEHALF_MUST_USE;
+/* The number behind "next/" of a type or of a kind of label. */
 enum status store_next_read(struct kv *kv, uint16_t type, unsigned kind, uint64_t *next,
                             struct error *error) BEHALF_MUST_USE;
 
