@@ -343,7 +343,7 @@ datum_print_encoded(struct slice bytes, struct buffer *out)
 {
     const struct datum *datum = NULL;
     struct arena arena;
-    struct error error;
+    struct error error = {.status = BEHALF_OK};
 
     arena_init(&arena, SIZE_MAX / 2);
     BEHALF_ASSERT(datum_decode(bytes, &arena, &datum, &error) == BEHALF_OK);

@@ -440,7 +440,7 @@ number_large(const struct stage *stage)
     outcome = write_with(&large, LARGE_WRITERS, &rate, &per_sync);
     if (outcome != BENCH_OK)
         return outcome;
-    (void)snprintf(what, sizeof what, "transactions of %u relationships: %.0f relationships/s",
+    (void)snprintf(what, sizeof what, "transactions of %d relationships: %.0f relationships/s",
                    LARGE_UPDATES, rate * LARGE_UPDATES);
     print_number("N16", what, rate * LARGE_UPDATES / loading, AIM_NONE, 0, "of loading");
     return BENCH_OK;

@@ -152,7 +152,7 @@ print_wide(struct micro_world *world, const char *what, const char *question, bo
 int
 main(void)
 {
-    struct micro_directory directory;
+    struct micro_directory directory = {.path = ""};
     struct micro_world world;
 
     micro_directory_make(&directory);
