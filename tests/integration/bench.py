@@ -301,7 +301,9 @@ def generated():
     make = ("generate", directory, "--workload", "one-hop", "--questions", "10")
     lines = os.path.join(directory, "relationships.txt")
     try:
+        inherited = signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it
         running = lib_process.spawn([BENCH, *make, "--size", "large"])
+        signal.signal(signal.SIGINT, inherited)
         while not os.path.exists(lines + ".part"):
             time.sleep(0.01)
         running.send_signal(signal.SIGINT)
