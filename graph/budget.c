@@ -1,5 +1,6 @@
-/* budget.c - the rare half of paying for edges: the clock, the cancel flag, the end of the
- * budget. */
+/* budget.c - the slow half of the budget: the clock, the cancel flag, the end of the budget.
+ * Always true: once `ended` is set, both counters are 0, so every later budget_spend comes here and
+ * fails in the same way. Only budget_renew revives a budget, and never after a missed deadline. */
 #include "graph/budget.h"
 
 void
@@ -24,7 +25,7 @@ budget_renew(struct budget *budget, uint64_t edges)
     budget->edges_left = edges;
 }
 
-/* From here on every call comes here again, and ends in the same way. */
+/* Ends the budget: with both counters at 0, every later call takes the slow path and ends here. */
 static enum status
 end(struct budget *budget, enum status status, struct error *error)
 {
@@ -32,6 +33,8 @@ end(struct budget *budget, enum status status, struct error *error)
     budget->edges_left = 0;
     budget->edges_until_clock = 0;
     switch ((int)status) {
+    /* No message: the engine runs the request again, on the pool, and no client sees this
+     * status. */
     case BEHALF_WOULD_BLOCK:
         break;
     case BEHALF_DEADLINE:
@@ -44,8 +47,9 @@ end(struct budget *budget, enum status status, struct error *error)
     return status;
 }
 
-/* Takes what is missing from the edges that are shared, and some more where there are more.
- * Relaxed: it is a number, and nothing else is handed over by it. */
+/* Takes the missing edges from the shared counter, and a clock interval's worth where there are
+ * that many, so that the threads of a wide walk rarely meet at its cache line. Relaxed: the counter
+ * publishes no data. */
 static bool
 refill(struct budget *budget, uint64_t edges)
 {
@@ -76,10 +80,12 @@ budget_spend_slow(struct budget *budget, uint64_t edges, struct error *error)
         return end(budget, budget->ended, error);
     if (edges > budget->edges_left && !refill(budget, edges))
         return end(budget, budget->is_inline ? BEHALF_WOULD_BLOCK : BEHALF_BUDGET_EXHAUSTED, error);
-    /* Nobody reads what is said to a caller that has gone. */
+    /* The caller has gone and will not read the message. */
     if (budget->cancelled != NULL && atomic_load_explicit(budget->cancelled, memory_order_acquire))
         return end(budget, BEHALF_DEADLINE, error);
     now = env_monotonic_ns(budget->env);
+    /* A deadline relative to the first look at the clock: a short check that ends before that never
+     * reads the clock. */
     if (budget->deadline_ns == 0)
         budget->deadline_ns = now + budget->span_ns;
     if (now >= budget->deadline_ns)
@@ -87,6 +93,7 @@ budget_spend_slow(struct budget *budget, uint64_t edges, struct error *error)
     if (budget->yield_ns != 0 && now >= budget->yield_ns &&
         atomic_load_explicit(budget->others_wait, memory_order_relaxed))
         return end(budget, BEHALF_WOULD_BLOCK, error);
+    /* Up to here the budget is unchanged, so a refusal above reports the first bound reached. */
     budget->edges_left -= edges;
     budget->edges_until_clock = BUDGET_CLOCK_EDGES;
     return BEHALF_OK;

@@ -1,7 +1,8 @@
-/* budget.h - how much of the graph one request may still visit, and until when.
- * Always true: a spent budget stays spent, so that every later step of the request fails as well.
- * Threads: one budget, one thread; several may share the edges of one request. The clock is read
- * once every BUDGET_CLOCK_EDGES edges. */
+/* budget.h - the work one request may still do: edges to visit, and time.
+ * Always true: a spent budget stays spent until budget_renew, so every later step of the request
+ * fails as well; a missed deadline stays missed even then.
+ * Threads: one budget per thread; several may draw on the shared edges of one request. The clock is
+ * read once every BUDGET_CLOCK_EDGES edges. */
 #ifndef BEHALF_GRAPH_BUDGET_H
 #define BEHALF_GRAPH_BUDGET_H
 
@@ -17,28 +18,28 @@
 struct budget {
     uint64_t edges_left;
     uint64_t edges_until_clock;
-    int64_t deadline_ns; /* 0 = `span_ns` behind the first look at the clock */
+    int64_t deadline_ns; /* 0 = `span_ns` after the first look at the clock */
     int64_t span_ns;
     const struct env *env;
     const atomic_bool *cancelled; /* may be NULL */
-    /* NULL, or the edges left of a request that several threads work for: each takes them from
-     * there, BUDGET_CLOCK_EDGES at a time, and has a budget of its own. */
+    /* NULL, or the edges left to a request that several threads work for: each has a budget of its
+     * own and takes edges from here, BUDGET_CLOCK_EDGES at a time. */
     _Atomic uint64_t *shared;
-    /* Of a request that gives way: from `yield_ns` on it ends with WOULD_BLOCK as soon as others
-     * wait. 0, NULL = it does not. */
+    /* For a request that yields: from `yield_ns` on it ends with WOULD_BLOCK as soon as others
+     * wait. 0 and NULL = it does not yield. */
     int64_t yield_ns;
     const atomic_bool *others_wait;
-    enum status ended; /* why nothing more may be spent; BEHALF_OK = it may */
-    bool is_inline;    /* on an event loop: a spent budget means WOULD_BLOCK, the pool goes on */
+    enum status ended; /* why the budget is spent; BEHALF_OK = it is not */
+    bool is_inline;    /* on an event loop: a spent budget means WOULD_BLOCK */
 };
 
 void budget_init(struct budget *budget, const struct env *env, uint64_t edges, int64_t deadline_ns,
                  const atomic_bool *cancelled);
 
-/* Gives another part of the request edges of its own; a deadline that has passed stays passed. */
+/* Gives the next part of the request a new number of edges; a missed deadline stays missed. */
 void budget_renew(struct budget *budget, uint64_t edges);
 
-/* The slow half of budget_spend: reads the clock and says which bound was reached. */
+/* The slow half of budget_spend: reads the clock and reports the bound that was reached. */
 enum status budget_spend_slow(struct budget *budget, uint64_t edges,
                               struct error *error) BEHALF_MUST_USE;
 
@@ -46,9 +47,10 @@ enum status budget_spend_slow(struct budget *budget, uint64_t edges,
 enum status budget_memory_refused(struct error *error); /* OVERLOADED */
 enum status budget_describe_memory(struct error *error);
 
-/* Describes that the request's memory, the other half of its budget, is spent, or that others left
- * it none; on the thread that was refused. Where memory is missed otherwise, dispatch.c tells them
- * apart for the whole reply. In the header, so that analyzers see that it is never BEHALF_OK. */
+/* Describes that the request's memory is spent, or that other requests left it none; call it on the
+ * thread whose allocation was refused. Where memory runs out elsewhere, dispatch.c tells the two
+ * apart for the whole reply. In the header, so that analyzers see that it never returns
+ * BEHALF_OK. */
 static inline enum status
 budget_memory_spent(struct error *error)
 {
@@ -58,7 +60,7 @@ budget_memory_spent(struct error *error)
     return status;
 }
 
-/* Of a status: with memory of its own the request may get further. */
+/* Whether the request could get further with memory of its own. */
 static inline bool
 budget_may_lack_memory(enum status status)
 {
@@ -77,8 +79,9 @@ budget_spend(struct budget *budget, uint64_t edges, struct error *error)
     return budget_spend_slow(budget, edges, error);
 }
 
-/* `edges` were read from storage for everybody: nobody pays for them, or an answer would depend on
- * what is in memory, but they took time, so the clock is looked at the sooner. */
+/* Accounts for `edges` read from storage for the cache. The request does not pay for them, or its
+ * answer would depend on what is in memory; but reading them took time, so the clock is read
+ * sooner. */
 static inline void
 budget_note_load(struct budget *budget, uint64_t edges)
 {

@@ -1,10 +1,13 @@
-/* edge_build.c - making edge sets: from storage, and from an older set and what was changed.
- * Always true: a builder is given edges in order, and what it finishes is a valid set. */
+/* edge_build.c - makes edge sets: from storage, and from an older set with a list of changes.
+ * Always true: a builder is given edges in ascending order and without duplicates, so what it
+ * finishes is a valid set. It copies everything: no set points into storage buffers or into a
+ * transaction. A set under construction is owned by its builder, and published only by
+ * graph_cache.c. */
 #include "base/memory.h"
 #include "graph/edge_set.h"
 #include "graph/limits.h"
 
-/* Takes edges in order and makes blocks of them. */
+/* Collects edges in order and forms blocks of them. */
 struct builder {
     struct edge_group *groups;
     uint32_t group_count;
@@ -12,15 +15,15 @@ struct builder {
     uint64_t *nodes;
     uint32_t node_count;
     size_t node_capacity;
-    struct edge_traits *traits; /* of the special edges; without the places of their contexts */
+    struct edge_traits *traits; /* of the special edges; their contexts are in `contexts` */
     uint32_t *places;
     uint32_t special_count;
     size_t trait_capacity;
     size_t place_capacity;
     struct buffer contexts;
 
-    /* The blocks before, as soon as there are more than one. */
-    uint32_t piece_edges; /* a block is finished when it has so many */
+    /* Finished pieces, once there is more than one block. */
+    uint32_t piece_edges; /* a block is cut at this many edges */
     struct edge_piece *pieces;
     uint32_t piece_count;
     size_t piece_capacity;
@@ -35,6 +38,8 @@ builder_init(struct builder *builder)
     buffer_init(&builder->contexts);
 }
 
+/* Frees the builder's arrays. Pieces belong to the finished set, or to the caller after a
+ * failure. */
 static void
 builder_release(struct builder *builder)
 {
@@ -72,7 +77,8 @@ builder_add_node(struct builder *builder, uint64_t node)
     group->end = builder->node_count | (group->end & EDGE_SPECIAL);
 }
 
-/* What the node that was added last carries. */
+/* Traits of the edge added last. The pointer into `contexts` is set when the block is finished,
+ * since the buffer still moves. */
 static void
 builder_add_traits(struct builder *builder, const struct edge_traits *traits)
 {
@@ -90,7 +96,8 @@ builder_add_traits(struct builder *builder, const struct edge_traits *traits)
     builder->groups[builder->group_count - 1].end |= EDGE_SPECIAL;
 }
 
-/* Writes the second part of the block to `into`, which is aligned as the far nodes before it. */
+/* Writes the second part of the block to `into`, which follows the far nodes and has their
+ * alignment. */
 static void
 builder_finish_specials(const struct builder *builder, void *into)
 {
@@ -110,7 +117,7 @@ builder_finish_specials(const struct builder *builder, void *into)
     }
 }
 
-/* What was added since the last block; nothing of it stays in the builder. */
+/* The edges added since the last block, as a block of its own; the builder is empty afterwards. */
 static struct edge_set *
 builder_take_block(struct builder *builder)
 {
@@ -147,7 +154,7 @@ builder_add_piece(struct builder *builder, const struct edge_piece *piece)
     builder->piece_bytes += piece->bytes;
 }
 
-/* What was added since the last piece becomes one, if it is anything. */
+/* Cuts a piece from the edges added since the last one, if there are any. */
 static void
 builder_cut(struct builder *builder)
 {
@@ -155,15 +162,21 @@ builder_cut(struct builder *builder)
 
     if (builder->node_count == 0)
         return;
+    /* The first edge is repeated in the directory, so that a search reads the directory alone and
+     * then one piece. */
     piece.first = builder->nodes[0];
     piece.group_key = builder->groups[0].key;
+    /* The allocator's size and not the requested one: the budget counts memory that is really
+     * taken. */
     piece.bytes = (uint32_t)memory_block_bytes(builder_block_bytes(builder));
     builder->edge_count += builder->node_count;
     piece.set = builder_take_block(builder);
     builder_add_piece(builder, &piece);
 }
 
-/* The next edge, `traits` NULL for a plain one. */
+/* Adds the next edge; `traits` is NULL for a plain one. The bound in bytes beside the bound in
+ * edges is for contexts: 1,024 edges with a context of some KiB each would make every change copy
+ * megabytes. */
 static void
 builder_add(struct builder *builder, uint32_t group_key, uint64_t node,
             const struct edge_traits *traits)
@@ -184,6 +197,7 @@ builder_finish(struct builder *builder, uint64_t valid_from)
     struct edge_directory *directory;
     struct edge_set *set;
 
+    /* Everything fit into one block: no directory, and finds save an indirection. */
     if (builder->piece_count == 0) {
         set = builder_take_block(builder);
         set->valid_from = valid_from;
@@ -214,8 +228,8 @@ edge_set_new_empty(void)
 
 /* --- loading --- */
 
-/* The searches are right for sorted runs only, so the order that storage promises is looked at
- * once, here, and never again. */
+/* The searches need sorted runs. Storage promises the order, and it is verified here once: a
+ * damaged index must not become a set in which an existing edge is not found. */
 struct loading {
     struct builder builder;
     enum edge_direction direction;
@@ -235,6 +249,7 @@ load_edge(struct loading *loading, const struct edge *edge, struct error *error)
     if (loading->edge_count > 0 &&
         (group_key < loading->last_group ||
          (group_key == loading->last_group && node <= loading->last_node)))
+        /* Equal is an error too: an edge that occurs twice would survive its own removal. */
         return error_set(error, BEHALF_STORAGE_CORRUPT,
                          "the relationship index is not in order: node %016llx after %016llx",
                          (unsigned long long)node, (unsigned long long)loading->last_node);
@@ -245,13 +260,15 @@ load_edge(struct loading *loading, const struct edge *edge, struct error *error)
     return BEHALF_OK;
 }
 
+/* Bytes so far: finished pieces, and the block that is being filled. Without the directory, which
+ * is small against them. */
 static size_t
 loaded_bytes(const struct loading *loading)
 {
     return loading->builder.piece_bytes + builder_block_bytes(&loading->builder);
 }
 
-/* The next node exists: bit 47 is not set in a stored one. */
+/* `last + 1` cannot wrap into another type: bit 47 of a stored node is 0. */
 struct edge_range
 edge_set_range(enum edge_direction direction, uint64_t first, uint64_t last)
 {
@@ -268,7 +285,7 @@ edge_set_range(enum edge_direction direction, uint64_t first, uint64_t last)
     return range;
 }
 
-/* Edges that are read between two looks at whether anybody still wants them. */
+/* How many edges are read between two looks at the cancel flag. */
 #define CANCELLED_EDGES 1024
 
 static bool
@@ -278,7 +295,9 @@ is_cancelled(const struct loading *loading, const atomic_bool *cancelled)
            atomic_load_explicit(cancelled, memory_order_relaxed);
 }
 
-/* A set of all edges that the scan gives. */
+/* Builds a set of all edges that the scan gives. Stops as soon as the set exceeds `bytes_max`, so
+ * that a node with a hundred million edges costs no more than the largest set that is kept. The
+ * store ends a scan with DONE only when the list is complete (scan.c), so a set is never short. */
 static enum status
 read_edges(struct store_scan *scan, uint64_t revision, enum edge_direction direction,
            size_t bytes_max, const atomic_bool *cancelled, struct edge_set **set,
@@ -297,9 +316,11 @@ read_edges(struct store_scan *scan, uint64_t revision, enum edge_direction direc
             status = load_edge(&loading, &edge, error);
     }
     *set = NULL;
+    /* OK here means that the loop ended at the size limit: no set. */
     if (status == BEHALF_DONE) {
         *set = builder_finish(&loading.builder, revision);
     } else {
+        /* No reader has seen these pieces, so they are freed at once and not retired. */
         for (uint32_t at = 0; at < loading.builder.piece_count; at++)
             edge_set_free((struct edge_set *)(uintptr_t)loading.builder.pieces[at].set);
     }
@@ -330,6 +351,7 @@ edge_set_read(struct store_scan *scan, uint64_t revision, uint64_t node,
 {
     struct edge_range range = edge_set_range(direction, node, node);
 
+    /* The scan stays at one snapshot, so all sets that are read from it have the same head. */
     store_scan_move(scan, &range);
     return read_edges(scan, revision, direction, bytes_max, cancelled, set, error);
 }
@@ -349,7 +371,10 @@ is_behind(const struct edge_change *change, const struct edge_item *item)
            (change->group_key == item->group_key && change->node > item->node);
 }
 
-/* The edges of `set` with `count` changes among them. */
+/* Merges the edges of `set` with `count` changes, both ascending. A change replaces the edge with
+ * its key; to put an existing edge or remove an absent one is no error, since only the last change
+ * of an edge is left of a group: an edge that was put and removed within it arrives as the removal
+ * of an absent edge. */
 static void
 merge(struct builder *builder, const struct edge_set *set, const struct edge_change *changes,
       size_t count)
@@ -374,7 +399,9 @@ merge(struct builder *builder, const struct edge_set *set, const struct edge_cha
     }
 }
 
-/* Piece by piece. One that would grow too big is cut into halves. */
+/* Merges piece by piece; a piece without changes is shared with the old set. A piece that would
+ * exceed the bound is cut in halves, as a B-tree splits a page: cut at the bound it would leave a
+ * full piece, which the next insertion splits again. */
 static void
 merge_pieces(struct builder *builder, const struct edge_set *set, const struct edge_change *changes,
              size_t count)
@@ -382,6 +409,8 @@ merge_pieces(struct builder *builder, const struct edge_set *set, const struct e
     const struct edge_piece *pieces = edge_set_directory(set)->pieces;
     size_t begin = 0;
 
+    /* Shared pieces are not counted again: each rebuilt piece is subtracted here and added by its
+     * cut. */
     builder->edge_count = edge_set_directory(set)->edge_count;
     for (uint32_t at = 0; at < set->piece_count; at++) {
         const struct edge_piece *next = at + 1 < set->piece_count ? &pieces[at + 1] : NULL;
@@ -389,6 +418,8 @@ merge_pieces(struct builder *builder, const struct edge_set *set, const struct e
         size_t puts = 0;
         size_t edges;
 
+        /* Changes before the first edge of the next piece belong to this one, those before the very
+         * first edge to the first piece. */
         while (end < count &&
                (next == NULL || is_before(&changes[end], next->group_key, next->first)))
             puts += !changes[end++].removed;
@@ -415,7 +446,8 @@ edge_set_update(const struct edge_set *set, const struct edge_change *changes, s
     struct edge_set *updated;
 
     builder_init(&builder);
-    /* A directory that has become short is one block again. */
+    /* A directory that became short turns into one block again. Half of the bound: a set that
+     * hovers around the bound must not switch its form with every change. */
     if (set->piece_count > 0 && edge_set_edge_count(set) + count > LIMIT_GRAPH_PIECE_EDGES / 2)
         merge_pieces(&builder, set, changes, count);
     else

@@ -1,21 +1,24 @@
-/* edge_set.c - searching one node's edges, and looking at all of them. */
+/* edge_set.c - searches in one node's edges, iteration, sizes and validation.
+ * Always true: nothing here writes to a set. A search relies on the order that edge_build.c
+ * verified when it made the set. */
 #include "graph/edge_set.h"
 
 #include "base/memory.h"
 
-/* Directories up to this length are walked: shorter than the jumps of a search. */
+/* Group directories up to this length are searched linearly: 8 entries take 64 bytes, and a binary
+ * search would pay for mispredicted jumps. */
 #define GROUPS_WALKED 8
 
 static const uint64_t *
 far_nodes(const struct edge_set *set)
 {
-    /* Through void: groups are 8 bytes each, so what follows them is aligned for nodes. */
+    /* Through void: a group is 8 bytes, so the far nodes after them are aligned. */
     const void *behind = set->groups + edge_set_group_count(set);
 
     return behind;
 }
 
-/* Only of a set that has some. */
+/* Only for a block that has special edges. */
 static const struct edge_specials *
 specials_of(const struct edge_set *set)
 {
@@ -73,8 +76,8 @@ piece_is_behind(const struct edge_piece *piece, uint32_t group_key, uint64_t nod
     return piece->group_key > group_key || (piece->group_key == group_key && piece->first > node);
 }
 
-/* The last piece that does not begin behind the edge; the first one when all do. Halves without a
- * branch, as edge_run_lower_bound does. */
+/* The last piece that begins at or before the edge; the first piece when none does. Halves without
+ * a branch, as edge_run_lower_bound does. */
 uint32_t
 edge_set_piece_place(const struct edge_set *set, uint32_t group_key, uint64_t node)
 {
@@ -116,7 +119,7 @@ group_lower_bound(const struct edge_set *set, uint32_t group_key)
     return low;
 }
 
-/* Of a group that is there. */
+/* The run of an existing group. */
 static struct edge_run
 run_of(const struct edge_set *set, uint32_t at)
 {
@@ -147,8 +150,9 @@ edge_set_run_special(const struct edge_set *set, uint32_t group_key, bool *speci
     return run_of(set, at);
 }
 
-/* Halves without a branch that depends on the data: a wrong guess would cost as much as the load it
- * waits for. By multiplication, because of a choice by `?:` compilers make a jump again. */
+/* Binary search without a branch that depends on the data: a mispredicted branch would cost as much
+ * as the load it waits for. The comparison is multiplied, because compilers turn a choice by `?:`
+ * back into a jump. */
 size_t
 edge_run_lower_bound(struct edge_run run, uint64_t node)
 {
@@ -166,8 +170,9 @@ edge_run_lower_bound(struct edge_run run, uint64_t node)
     return (size_t)(base - run.nodes) + (*base < node);
 }
 
-/* A special edge has at most all special ones of the places before it, and at least those for which
- * there are not enough plain ones: where all are special, its place is found at once. */
+/* Bounds for the binary search: of the edges before `node`, at most all special ones are special,
+ * and at least as many as exceed the number of plain edges. Where all edges are special, the bounds
+ * meet at once. */
 struct edge_special_cursor
 edge_set_specials(const struct edge_set *set, const uint64_t *node)
 {
@@ -209,6 +214,7 @@ edge_set_contains_special(const struct edge_set *set, uint32_t group_key, uint64
     if (!special)
         return true;
     cursor = edge_set_specials(set, run.nodes + at);
+    /* NULL here means a plain edge in a group that also has special ones. */
     *traits = edge_special_take(&cursor, run.nodes + at);
     if (*traits == NULL || !edge_traits_expired(*traits, now))
         return true;
@@ -230,6 +236,7 @@ edge_cursor_next(struct edge_cursor *cursor, struct edge_item *item)
         cursor->group = 0;
         cursor->place = 0;
     }
+    /* A cursor over special edges belongs to one block: start anew in each. */
     if (cursor->place == 0 && edge_set_has_special(block))
         cursor->specials = edge_set_specials(block, far_nodes(block));
     while ((block->groups[cursor->group].end & ~EDGE_SPECIAL) <= cursor->place)
@@ -273,7 +280,8 @@ edge_set_equal(const struct edge_set *a, const struct edge_set *b)
 
 /* --- memory --- */
 
-/* Whether a piece of the set stands in `other`, NULL = nowhere; *at moves on with the pieces. */
+/* Whether `other` (NULL = none) shares the piece. Pieces of both sets ascend, so *at only moves
+ * forward and a walk over all pieces is linear. A shared piece is the same pointer. */
 static bool
 has_piece(const struct edge_set *other, const struct edge_piece *piece, uint32_t *at)
 {
@@ -346,7 +354,7 @@ edge_set_free(struct edge_set *set)
 
 /* --- checking --- */
 
-/* NULL, or what is wrong with the second part alone. */
+/* NULL, or the error found in the second part alone. */
 static const char *
 validate_specials(const struct edge_set *set, const struct edge_specials *specials)
 {

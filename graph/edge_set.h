@@ -8,25 +8,25 @@
  *
  *   | count 4 | context_bytes 4 | traits 32 x count | places 4 x count | contexts |
  *
- * A group is one (relation, subject_relation); it has the place where its run of far nodes ends,
- * and begins where the one before it ended. A pair without edges has no group. Plain edges have no
- * bytes in the second part, and a group of plain edges alone is read without a look at it.
+ * A group is one (relation, subject_relation). It stores the end of its run of far nodes; the run
+ * begins where the previous group ends. A pair without edges has no group. Plain edges take no
+ * bytes in the second part, and a group without special edges is read without touching that part.
  *
- * A larger set is a directory of such blocks, its pieces, each of which holds a stretch of the
- * edges in their order; a group may go on in the next piece:
+ * A larger set is a directory of such blocks, called pieces. Each piece holds a contiguous part of
+ * the edges in their order; a group may continue in the next piece:
  *
  *   | piece_count 4 | 0 4 | valid_from 8 | edges 8 | piece bytes 8 | pieces 24 x piece_count |
  *
- * A change makes a new set. It copies the one block, or the directory and the piece changed, and
- * shares the other pieces with the set before it; a piece that was left out never comes back. So of
- * a row of versions each piece belongs to some that stand together, and with a version go the
- * pieces that neither of its neighbours has.
+ * A change makes a new set. It copies the one block, or the directory and the changed piece, and
+ * shares the other pieces with the set before it. A piece that a version lacks never occurs in a
+ * later one, so a piece belongs to a run of adjacent versions. When a version is dropped, the
+ * pieces that neither neighbour has are dropped with it: neighbours replace a reference count.
  *
- * Always true: groups ascend by key, far nodes ascend within a group, nothing stands twice; places
- * of special edges ascend, and their contexts stand behind one another in the same order; pieces
- * ascend, and none is empty; the set is exactly the state of its node at revision `valid_from`,
- * edges that expired included, since time goes on without a write. Nothing ever changes.
- * Threads: read anywhere, within a section of readers.h or by who owns it. */
+ * Always true: groups ascend by key, far nodes ascend within a group, and nothing occurs twice;
+ * places of special edges ascend, and their contexts follow one another in the same order; pieces
+ * ascend, and none is empty. The set is exactly the state of its node at revision `valid_from`,
+ * expired edges included, because edges expire without a write. A set never changes.
+ * Threads: any, inside a section of readers.h, or the owner of the set. */
 #ifndef BEHALF_GRAPH_EDGE_SET_H
 #define BEHALF_GRAPH_EDGE_SET_H
 
@@ -39,13 +39,13 @@
 
 struct edge_group {
     uint32_t key; /* edge_group_key */
-    uint32_t end; /* index of the far node behind its last, and EDGE_SPECIAL when it has some */
+    uint32_t end; /* end of its run of far nodes; EDGE_SPECIAL when it has special edges */
 };
 
 struct edge_set {
-    uint32_t piece_count;       /* 0 = this is one block */
-    uint32_t group_count;       /* and EDGE_SPECIAL when some group has it; of a directory 0 */
-    uint64_t valid_from;        /* of a piece 0 */
+    uint32_t piece_count;       /* 0 = a single block */
+    uint32_t group_count;       /* with EDGE_SPECIAL when a group has it; 0 in a directory */
+    uint64_t valid_from;        /* 0 in a piece */
     struct edge_group groups[]; /* then the far nodes */
 };
 
@@ -53,31 +53,31 @@ _Static_assert(sizeof(struct edge_set) == 16, "far nodes stay aligned and the se
 
 #define EDGE_SPECIAL (UINT32_C(1) << 31)
 
-/* The second part of the block. */
+/* The second part of a block. */
 struct edge_specials {
     uint32_t count;
     uint32_t context_bytes;
-    struct edge_traits traits[]; /* then the places, then the contexts that the traits point to */
+    struct edge_traits traits[]; /* then the places, then the contexts of the traits */
 };
 
 _Static_assert(sizeof(struct edge_traits) == 32, "what a special edge costs beside its place");
 
-/* A stretch of a large set. */
+/* A piece of a large set, as its directory describes it. */
 struct edge_piece {
-    uint64_t first; /* the far node it begins with */
+    uint64_t first; /* far node of its first edge */
     const struct edge_set *set;
-    uint32_t group_key; /* of that node */
-    uint32_t bytes;     /* that it takes, allocated */
+    uint32_t group_key; /* group of its first edge */
+    uint32_t bytes;     /* allocated */
 };
 
-/* What follows the opening of a set with pieces. */
+/* Follows the header of a set with pieces. */
 struct edge_directory {
     uint64_t edge_count;
     size_t piece_bytes; /* of all pieces, allocated */
     struct edge_piece pieces[];
 };
 
-/* In the order of the index that a set is read from, so that groups come sorted. */
+/* Group keys have the order of the index that a set is read from, so groups arrive sorted. */
 static inline uint32_t
 edge_group_key(enum edge_direction direction, uint16_t relation, uint16_t subject_relation)
 {
@@ -87,17 +87,17 @@ edge_group_key(enum edge_direction direction, uint16_t relation, uint16_t subjec
 
 /* --- pieces --- */
 
-/* Of a set with pieces. */
+/* For a set with pieces. */
 static inline const struct edge_directory *
 edge_set_directory(const struct edge_set *set)
 {
-    /* Through void: both are aligned for 8 bytes. */
+    /* Through void: both structs are aligned for 8 bytes. */
     const void *behind = set->groups;
 
     return behind;
 }
 
-/* Blocks to be read one after the other. */
+/* The number of blocks, which are read one after another. */
 static inline uint32_t
 edge_set_block_count(const struct edge_set *set)
 {
@@ -110,17 +110,17 @@ edge_set_block(const struct edge_set *set, uint32_t at)
     return set->piece_count == 0 ? set : edge_set_directory(set)->pieces[at].set;
 }
 
-/* Of a set with pieces: the place of the one in which this edge stands, if it is there at all. */
+/* For a set with pieces: the index of the only piece that can hold this edge. */
 uint32_t edge_set_piece_place(const struct edge_set *set, uint32_t group_key, uint64_t node);
 
-/* The place of the block in which this edge stands, if it is there at all. */
+/* The index of the only block that can hold this edge. */
 static inline uint32_t
 edge_set_block_place(const struct edge_set *set, uint32_t group_key, uint64_t node)
 {
     return set->piece_count == 0 ? 0 : edge_set_piece_place(set, group_key, node);
 }
 
-/* --- one block: what follows is asked of blocks, not of directories --- */
+/* --- one block: for blocks, not for directories --- */
 
 /* A sorted run of far nodes; borrowed from the block. */
 struct edge_run {
@@ -130,10 +130,10 @@ struct edge_run {
 
 struct edge_run edge_set_run(const struct edge_set *set, uint32_t group_key);
 
-/* The place of the first node that is not below `node`; `count` when there is none. */
+/* The index of the first node >= `node`; `count` when there is none. */
 size_t edge_run_lower_bound(struct edge_run run, uint64_t node);
 
-/* Whether such an edge stands in the set, expired or not. */
+/* Whether the block has this edge, expired or not. */
 static inline bool
 edge_set_contains(const struct edge_set *set, uint32_t group_key, uint64_t node)
 {
@@ -149,7 +149,8 @@ edge_set_group_count(const struct edge_set *set)
     return set->group_count & ~EDGE_SPECIAL;
 }
 
-/* The bits of graph_kind_bit of a resource's edges; all of them for a set with pieces. */
+/* The bits of graph_kind_bit for a resource's edges. All bits for a set with pieces: reading every
+ * piece would cost more than the pruning saves. */
 static inline uint64_t
 edge_set_kinds(const struct edge_set *set)
 {
@@ -172,14 +173,14 @@ edge_block_edge_count(const struct edge_set *set)
 
 /* --- special edges --- */
 
-/* Asked before anything below: a set without special edges has no second part. */
+/* Ask this before anything below: a block without special edges has no second part. */
 static inline bool
 edge_set_has_special(const struct edge_set *set)
 {
     return (set->group_count & EDGE_SPECIAL) != 0;
 }
 
-/* The run, and whether some of its edges are special. */
+/* The run, and whether it has special edges. */
 struct edge_run edge_set_run_special(const struct edge_set *set, uint32_t group_key, bool *special);
 
 static inline bool
@@ -193,19 +194,19 @@ edge_traits_expired(const struct edge_traits *traits, int64_t now)
 bool edge_set_contains_special(const struct edge_set *set, uint32_t group_key, uint64_t node,
                                int64_t now, const struct edge_traits **traits);
 
-/* Goes over the special edges of a set in the order of its far nodes. */
+/* Iterates over the special edges of a block in the order of its far nodes. */
 struct edge_special_cursor {
-    const uint64_t *nodes;            /* of the set */
-    const uint32_t *place;            /* in `nodes`, of the next special edge */
-    const uint32_t *place_end;        /* behind the last */
+    const uint64_t *nodes;            /* of the block */
+    const uint32_t *place;            /* index in `nodes` of the next special edge */
+    const uint32_t *place_end;        /* end of the places */
     const struct edge_traits *traits; /* of the next special edge */
 };
 
-/* At the first special edge that does not stand before `node`, which points into the far nodes. */
+/* Starts at the first special edge at or after `node`, which points into the far nodes. */
 struct edge_special_cursor edge_set_specials(const struct edge_set *set, const uint64_t *node);
 
-/* The traits of the edge at `node`, NULL when it is plain. Each node of a run is asked for in turn,
- * from the first one on. */
+/* The traits of the edge at `node`; NULL when it is plain. Ask for every node of a run in turn,
+ * from the start on: the cursor moves by one special edge at a time. */
 static inline const struct edge_traits *
 edge_special_take(struct edge_special_cursor *cursor, const uint64_t *node)
 {
@@ -223,13 +224,13 @@ edge_set_edge_count(const struct edge_set *set)
     return set->piece_count == 0 ? edge_block_edge_count(set) : edge_set_directory(set)->edge_count;
 }
 
-/* Goes over all edges, in order. Begins as zeroes but for the set. */
+/* Iterates over all edges in order. Initialise to zeroes except for `set`. */
 struct edge_cursor {
     const struct edge_set *set;
-    uint32_t block;                      /* at hand */
+    uint32_t block;                      /* current */
     uint32_t group;                      /* in the block */
-    uint32_t place;                      /* in the block's far nodes, of the next edge */
-    struct edge_special_cursor specials; /* of a block that has some, from its first edge on */
+    uint32_t place;                      /* index in the block's far nodes of the next edge */
+    struct edge_special_cursor specials; /* of a block that has special edges */
 };
 
 struct edge_item {
@@ -241,7 +242,7 @@ struct edge_item {
 /* False at the end. */
 bool edge_cursor_next(struct edge_cursor *cursor, struct edge_item *item);
 
-/* Whether two sets hold the same edges with the same traits, whatever their blocks. */
+/* Whether two sets hold the same edges with the same traits, however they are cut into blocks. */
 bool edge_set_equal(const struct edge_set *a, const struct edge_set *b);
 
 bool edge_set_validate(const struct edge_set *set, const char **reason);
@@ -251,13 +252,13 @@ bool edge_set_validate(const struct edge_set *set, const char **reason);
 /* Of one block or one directory, without its pieces. */
 size_t edge_block_bytes(const struct edge_set *set);
 
-/* The same of one with so much in it. */
+/* The size of a block or directory with these counts. */
 size_t edge_block_bytes_of(size_t group_count, size_t node_count, size_t special_count,
                            size_t context_bytes);
 size_t edge_directory_bytes(size_t piece_count);
 
-/* Calls `visit` for the set's own block and for each of its pieces that neither neighbour has (NULL
- * = there is none), with the bytes that it takes, allocated. */
+/* Calls `visit` for the set's own block, and for each of its pieces that neither neighbour has
+ * (NULL = no neighbour), with its allocated bytes. */
 void edge_set_visit_own(const struct edge_set *set, const struct edge_set *newer,
                         const struct edge_set *older,
                         void (*visit)(void *context, const void *block, size_t bytes),
@@ -266,7 +267,7 @@ void edge_set_visit_own(const struct edge_set *set, const struct edge_set *newer
 /* Allocated bytes of the set and its pieces. */
 size_t edge_set_bytes(const struct edge_set *set);
 
-/* The same, those that `newer` (may be NULL) has as well left out. */
+/* The same without the pieces that `newer` (may be NULL) shares. */
 size_t edge_set_bytes_beside(const struct edge_set *set, const struct edge_set *newer);
 
 /* Frees the set and all its pieces; accepts NULL. */
@@ -275,17 +276,17 @@ void edge_set_free(struct edge_set *set);
 /* --- making --- */
 
 /* Reads the edges of `node` at `revision` of the snapshot. *set is NULL when they need more than
- * `bytes_max`; otherwise it is the caller's. STORAGE_*. */
+ * `bytes_max`; otherwise the caller owns it. STORAGE_*. */
 enum status edge_set_load(const struct store_snapshot *snapshot, uint64_t revision, uint64_t node,
                           enum edge_direction direction, size_t bytes_max, struct edge_set **set,
                           struct error *error) BEHALF_MUST_USE;
 
-/* All edges of the nodes from the first to the last: a scan for edge_set_read. */
+/* The range of all edges of the nodes first..last, for a scan that edge_set_read moves along. */
 struct edge_range edge_set_range(enum edge_direction direction, uint64_t first, uint64_t last);
 
-/* As edge_set_load, from a scan over a range of nodes at `revision`: of one node after the other,
- * ascending. DEADLINE soon after *cancelled (may be NULL) becomes true. After a failure the scan is
- * of no use any more. */
+/* As edge_set_load, from a scan over a range of nodes at `revision`. Call it for ascending nodes.
+ * DEADLINE soon after *cancelled (may be NULL) becomes true. After a failure the scan can only be
+ * closed. */
 enum status edge_set_read(struct store_scan *scan, uint64_t revision, uint64_t node,
                           enum edge_direction direction, size_t bytes_max,
                           const atomic_bool *cancelled, struct edge_set **set,
@@ -294,13 +295,13 @@ enum status edge_set_read(struct store_scan *scan, uint64_t revision, uint64_t n
 struct edge_change {
     uint64_t node;
     uint64_t revision;
-    struct edge_traits traits; /* caveat and expires_at 0: a plain edge */
+    struct edge_traits traits; /* caveat and expires_at 0 = a plain edge */
     uint32_t group_key;
     bool removed;
 };
 
-/* The set with the changes, which ascend by group and node and name each edge once; what is there
- * may be put and what is not there removed. It shares pieces with `set`. */
+/* The set after the changes, which ascend by group and node and name each edge once. To put an
+ * existing edge or to remove an absent one is allowed. Shares pieces with `set`. */
 struct edge_set *edge_set_update(const struct edge_set *set, const struct edge_change *changes,
                                  size_t count, uint64_t valid_from);
 

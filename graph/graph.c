@@ -1,14 +1,19 @@
-/* graph.c - one request's window on the graph: edge sets from the cache, the rest from storage.
- * Always true: what a view answers is the state of its revision and of no other. A set comes from
- * the cache only as right at that revision (graph_cache.c says why it is), and stays right for as
- * long as the view holds it, whatever is written since, because the view's revision does not move;
- * and storage is read at that revision.
+/* graph.c - one request's view of the graph: edge sets from the cache, everything else from
+ * storage.
+ * Always true: a view answers with the state of its revision and of no other. The cache gives a set
+ * only if it is right at that revision (graph_cache.c proves it). The set stays right as long as
+ * the view holds it, because sets never change and the view's revision does not move. Storage is
+ * read at that revision too.
  *
- * Sections. The view begins one when it first looks at what is in memory, and renews it every
- * STEPS_PER_SECTION calls. It leaves it before it reads storage, and when it is released. Nothing
- * is held over any of these, so no pointer outlives its section. Only resolvers (names.c) read
- * storage inside of one, since traits of the last answer may be in use: that delays the freeing of
- * memory, and nothing else. */
+ * Sections. The view begins a section when it first looks at memory, and renews it every
+ * STEPS_PER_SECTION calls. It ends the section before it reads storage, and when it is released.
+ * Nothing is held across any of these, so no pointer outlives its section. Only resolvers (names.c)
+ * read storage inside a section, since traits of the last answer may be in use: that delays the
+ * freeing of memory and has no other effect.
+ *
+ * Costs. A question costs the same number of edges from memory and from storage, or the answer to a
+ * request near its budget would depend on the cache. A load for the cache is not charged; it only
+ * makes the budget read the clock sooner. */
 #include "graph/graph.h"
 
 #include <stdlib.h>
@@ -19,6 +24,8 @@
 #include "graph/graph_private.h"
 #include "graph/limits.h"
 
+/* Bounds how long one walk keeps retired memory alive, which counts against the budget of the
+ * cache. A renewal costs a store and a fence, spread over this many calls. */
 #define STEPS_PER_SECTION 256
 
 struct graph *
@@ -37,6 +44,7 @@ graph_free(struct graph *graph)
 {
     if (graph == NULL)
         return;
+    /* The cache goes first: it retires its sets, and readers_free frees what was retired. */
     graph_cache_free(graph->cache);
     readers_free(graph->readers);
     memory_free(graph);
@@ -64,7 +72,7 @@ graph_prefetch_edges(struct graph *graph, uint64_t node, enum edge_direction dir
 
 /* --- writing --- */
 
-/* One end's share of a change. */
+/* One end of a changed edge. Every edge is in two sets, so a change has two ends. */
 struct end {
     uint64_t node;
     enum edge_direction direction;
@@ -82,6 +90,8 @@ compare_ends(const void *left, const void *right)
     return (a->node > b->node) - (a->node < b->node);
 }
 
+/* The same change seen from one end. The group key follows the order of that direction's index, so
+ * it differs between the two. */
 static struct end
 end_of(const struct graph_change *change, enum edge_direction direction)
 {
@@ -111,6 +121,7 @@ graph_apply(struct graph *graph, const struct graph_change *changes, size_t coun
         return;
     ends = memory_new_array(2 * count, sizeof *ends);
     of_node = memory_new_array(count, sizeof *of_node);
+    /* Once per group: a pin that appears later costs its view a read of storage. */
     readers_pins(graph->readers, &pins);
     for (size_t at = 0; at < count; at++) {
         ends[2 * at] = end_of(&changes[at], EDGE_FORWARD);
@@ -120,6 +131,8 @@ graph_apply(struct graph *graph, const struct graph_change *changes, size_t coun
     for (size_t at = 0; at < 2 * count;) {
         size_t first = at;
 
+        /* All changes of one set at once, so that a group copies each set once. The sort may mix
+         * their order; version_make sorts them by revision. */
         for (; at < 2 * count && compare_ends(&ends[first], &ends[at]) == 0; at++)
             of_node[at - first] = ends[at].change;
         graph_cache_apply(graph->cache, ends[first].node, ends[first].direction, of_node,
@@ -132,6 +145,7 @@ graph_apply(struct graph *graph, const struct graph_change *changes, size_t coun
 void
 graph_invalidate(struct graph *graph, const struct edge_key *key)
 {
+    /* Both ends: the next asker loads what storage really has. */
     graph_cache_drop(graph->cache, key->resource, EDGE_FORWARD);
     graph_cache_drop(graph->cache, key->subject, EDGE_REVERSE);
 }
@@ -142,11 +156,13 @@ graph_trim(struct graph *graph, uint64_t published)
     struct reader_pins pins;
 
     readers_pins(graph->readers, &pins);
+    /* Trim first, then collect: versions retired now can be freed at once when no section is
+     * open. */
     graph_cache_trim(graph->cache, published, &pins);
     readers_collect(graph->readers);
 }
 
-/* --- looking at all of it --- */
+/* --- the whole graph --- */
 
 void
 graph_stats_read(struct graph *graph, struct graph_stats *stats)
@@ -154,7 +170,8 @@ graph_stats_read(struct graph *graph, struct graph_stats *stats)
     graph_cache_stats_read(graph->cache, stats);
 }
 
-/* A revision of which no history is kept any more cannot be compared. */
+/* Compares a version with the store. A revision older than the horizon has no history to compare
+ * with and counts as equal. */
 static bool
 is_in_store(void *context, uint64_t node, enum edge_direction direction, uint64_t revision,
             const struct edge_set *set)
@@ -210,7 +227,8 @@ void
 graph_view_init(struct graph_view *view, struct graph *graph, struct store *store,
                 uint64_t revision, int64_t now, bool may_block, struct budget *budget)
 {
-    /* Field by field: compilers clear a struct of this size in a slow way. */
+    /* Field by field: for a struct of this size compilers emit a slow block clear, on the path of
+     * every check. */
     view->graph = graph;
     view->store = store;
     view->snapshot = NULL;
@@ -242,11 +260,12 @@ graph_view_enter(struct graph_view *view)
     return view->inside;
 }
 
-/* One more call on the view: in a section, which is not too old. */
+/* Counts one call on the view and makes sure of a section that is not too old. */
 static inline bool
 enter_step(struct graph_view *view)
 {
     if (BEHALF_UNLIKELY(view->inside && ++view->steps > STEPS_PER_SECTION)) {
+        /* The held set is protected by the old section only. */
         view->held = NULL;
         view->inside = false;
     }
@@ -281,6 +300,7 @@ graph_view_storage(struct graph_view *view, const struct store_snapshot **snapsh
 {
     enum status status = BEHALF_OK;
 
+    /* No message: the engine runs the request again where it may wait. */
     if (!view->may_block)
         return BEHALF_WOULD_BLOCK;
     if (view->snapshot == NULL)
@@ -292,6 +312,8 @@ graph_view_storage(struct graph_view *view, const struct store_snapshot **snapsh
 
 /* --- edge sets --- */
 
+/* Keeps the set for the next call of the same section. Walks read a node in batches, and ask about
+ * one node several times in a row. */
 static void
 hold(struct graph_view *view, uint64_t node, enum edge_direction direction,
      const struct edge_set *set)
@@ -307,7 +329,8 @@ is_held(const struct graph_view *view, uint64_t node, enum edge_direction direct
     return view->held_node == node && view->held_direction == direction && view->held != NULL;
 }
 
-/* After GRAPH_CACHE_SET the set is view->held. In a section. */
+/* In a section. After GRAPH_CACHE_SET the set is view->held. The check for the held set spares a
+ * walk over one node a lookup per batch. */
 static inline enum graph_cache_answer
 find_set(struct graph_view *view, uint64_t node, enum edge_direction direction)
 {
@@ -322,7 +345,7 @@ find_set(struct graph_view *view, uint64_t node, enum edge_direction direction)
     return answer;
 }
 
-/* Loads an absent set for all, and for this view where the set is right at its revision: the head
+/* Loads an absent set for all views, and for this one if the set is right at its revision: the head
  * that the load saw may be newer. *usable is then false, and the caller reads storage. */
 static enum status
 load_set(struct graph_view *view, uint64_t node, enum edge_direction direction, bool *usable,
@@ -339,12 +362,15 @@ load_set(struct graph_view *view, uint64_t node, enum edge_direction direction, 
     *usable = false;
     if (!view->may_block)
         return BEHALF_WOULD_BLOCK;
+    /* False: another thread loads the node, or there is no room. Waiting could take as long as
+     * loading the largest set, so this view reads the edges it needs from storage. */
     if (!graph_cache_load_begin(cache, node, direction, &load))
         return BEHALF_OK;
     graph_view_leave(view);
     view->loads++;
-    /* Not the view's snapshot: that may be older than the mark, and the protocol rests on this one
-     * being younger. */
+    /* A snapshot of its own: the view's may be older than the mark, and the protocol needs one that
+     * is younger. From an older one, a change committed between the two would be neither in the set
+     * nor at the mark. */
     status = store_snapshot_open(view->store, &snapshot, error);
     if (status == BEHALF_OK)
         status = edge_set_load(snapshot, store_snapshot_head(snapshot), node, direction, bytes_max,
@@ -356,7 +382,7 @@ load_set(struct graph_view *view, uint64_t node, enum edge_direction direction, 
     }
     budget_note_load(view->budget,
                      set != NULL ? edge_set_edge_count(set) : bytes_max / sizeof(uint64_t));
-    (void)graph_view_enter(view); /* it has its place already */
+    (void)graph_view_enter(view); /* cannot fail: the view has a place */
     graph_cache_load_end(cache, &load, set, &until);
     *usable = set != NULL && set->valid_from <= view->revision && view->revision < until;
     if (*usable)
@@ -364,9 +390,9 @@ load_set(struct graph_view *view, uint64_t node, enum edge_direction direction, 
     return BEHALF_OK;
 }
 
-/* --- what edges carry --- */
+/* --- traits --- */
 
-/* What was borrowed from the last answer is not any more. */
+/* Ends the borrowing of the last answer's traits. */
 static void
 forget_traits(struct graph_view *view)
 {
@@ -384,6 +410,8 @@ traits_arena(struct graph_view *view)
     return view->traits;
 }
 
+/* Reports why traits found no memory: other requests took it, or this batch reached its own
+ * bound. */
 static enum status
 traits_spent(struct error *error)
 {
@@ -401,8 +429,8 @@ traits_of(const struct edge *edge)
     return (struct edge_traits){edge->expires_at, edge->context, edge->caveat};
 }
 
-/* Traits of an edge read from storage, kept until the view's arena is reset; *kept is NULL for a
- * plain one. */
+/* Copies the traits of an edge read from storage into the view's arena, until its next reset; *kept
+ * is NULL for a plain edge. */
 static enum status
 keep_traits(struct graph_view *view, struct edge_traits traits, const struct edge_traits **kept,
             struct error *error)
@@ -425,11 +453,13 @@ keep_traits(struct graph_view *view, struct edge_traits traits, const struct edg
 
 /* --- one edge --- */
 
-/* *traits was NULL, and stays so for a plain edge. */
+/* *traits is NULL on entry, and stays NULL for a plain edge. */
 static bool
 held_contains(const struct graph_view *view, const struct edge_key *key,
               const struct edge_traits **traits)
 {
+    /* The held set may belong to either end of the edge; group key and far node follow its
+     * direction. */
     uint32_t group_key = edge_group_key(view->held_direction, key->relation, key->subject_relation);
     uint64_t far = view->held_direction == EDGE_FORWARD ? key->subject : key->resource;
     const struct edge_set *block =
@@ -440,6 +470,8 @@ held_contains(const struct graph_view *view, const struct edge_key *key,
     return edge_set_contains(block, group_key, far);
 }
 
+/* Looks up one edge in storage. Expiration is compared here as in memory, so the answer does not
+ * depend on where it came from. */
 static enum status
 contains_in_storage(struct graph_view *view, const struct edge_key *key, bool *found,
                     const struct edge_traits **traits, struct error *error)
@@ -469,8 +501,8 @@ contains_in_storage(struct graph_view *view, const struct edge_key *key, bool *f
     return status;
 }
 
-/* Neither end is at hand: one of them is loaded when nobody knows it, the resource before the
- * subject; else the edge is looked up alone. */
+/* Neither set is in memory. Loads one if the cache has no slot for it, the resource's before the
+ * subject's; otherwise looks up the single edge. */
 static enum status
 contains_after_load(struct graph_view *view, const struct edge_key *key,
                     enum graph_cache_answer forward, enum graph_cache_answer reverse, bool *found,
@@ -491,8 +523,8 @@ contains_after_load(struct graph_view *view, const struct edge_key *key,
     return BEHALF_OK;
 }
 
-/* An edge stands in the set of either end, so the second one answers where the first cannot: the
- * members of a huge group are not in memory, but the few groups of this member are. */
+/* An edge is in the sets of both ends, so the subject's set answers where the resource's cannot:
+ * the members of a huge group are not in memory, but the few groups of one member are. */
 enum status
 graph_view_contains(struct graph_view *view, const struct edge_key *key, bool *found,
                     const struct edge_traits **traits, struct error *error)
@@ -510,10 +542,14 @@ graph_view_contains(struct graph_view *view, const struct edge_key *key, bool *f
     }
     if (BEHALF_UNLIKELY(!enter_step(view)))
         return contains_in_storage(view, key, found, traits, error);
+    /* A walk that asks about one subject on many resources holds the subject's set: no lookup at
+     * all. */
     if (is_held(view, key->subject, EDGE_REVERSE)) {
         *found = held_contains(view, key, traits);
         return BEHALF_OK;
     }
+    /* The resource's set comes first: a check walks from resources, so it is the set most likely to
+     * be held or in memory. */
     forward = find_set(view, key->resource, EDGE_FORWARD);
     if (BEHALF_LIKELY(forward == GRAPH_CACHE_SET)) {
         *found = held_contains(view, key, traits);
@@ -533,6 +569,7 @@ graph_view_kinds(struct graph_view *view, uint64_t resource)
 {
     if (NODE_IS_LOCAL(resource))
         return 0;
+    /* Never loads: kinds only save questions, and a load costs more than a question. */
     if (BEHALF_UNLIKELY(!enter_step(view)) ||
         find_set(view, resource, EDGE_FORWARD) != GRAPH_CACHE_SET)
         return UINT64_MAX;
@@ -541,12 +578,14 @@ graph_view_kinds(struct graph_view *view, uint64_t resource)
 
 /* --- ranges --- */
 
-/* The part of the index that `range` asks for. */
+/* The range of the storage index that `range` names. */
 static struct edge_range
 stored_range(const struct graph_range *range)
 {
     struct edge_range stored = {.direction = range->direction};
 
+    /* Relations are equal in both bounds, so the range is one run of far nodes, contiguous in the
+     * index. */
     stored.from.relation = stored.to.relation = range->relation;
     stored.from.subject_relation = stored.to.subject_relation = range->subject_relation;
     if (range->direction == EDGE_FORWARD) {
@@ -561,14 +600,16 @@ stored_range(const struct graph_range *range)
     return stored;
 }
 
-/* A batch while it is filled. */
+/* A batch while it is being filled. */
 struct filling {
     uint64_t *nodes;
     size_t capacity;
     size_t count;
-    const struct edge_traits **traits; /* by place; NULL as long as all edges are plain */
+    const struct edge_traits **traits; /* by index; NULL while all edges are plain */
 };
 
+/* Adds one far node to a batch. The array of traits is made at the first special edge, so batches
+ * of plain edges take no memory; entries before it are NULL. */
 static enum status
 fill(struct graph_view *view, struct filling *filling, uint64_t node,
      const struct edge_traits *traits, struct error *error)
@@ -593,6 +634,8 @@ fill_from_storage(struct graph_view *view, struct filling *filling, const struct
     const struct edge_traits *traits;
     enum status status;
 
+    /* Expired edges cost as much here as in memory, or the answer to a request near its budget
+     * would depend on the cache. They must cost: a node may have a million of them. */
     if (edge_traits_expired(&stored, view->now))
         return budget_spend(view->budget, 1, error);
     status = keep_traits(view, stored, &traits, error);
@@ -621,12 +664,13 @@ read_storage(struct graph_view *view, const struct graph_range *range, struct fi
         if (status == BEHALF_OK)
             status = fill_from_storage(view, filling, &edge, range->direction, error);
     }
+    /* DONE is the true end of the range, after the horizon was compared again (scan.c): a short
+     * list cannot pass for a complete one. */
     store_scan_close(scan);
     return status == BEHALF_DONE ? BEHALF_OK : status;
 }
 
-/* A run of `block` with special edges, from place `at` on: node by node, since some may have
- * expired. */
+/* A run with special edges, from index `at` on: edge by edge, since some may have expired. */
 static enum status
 read_special(struct graph_view *view, const struct edge_set *block, struct edge_run run, size_t at,
              uint64_t to, struct filling *filling, struct error *error)
@@ -647,7 +691,7 @@ read_special(struct graph_view *view, const struct edge_set *block, struct edge_
     return status;
 }
 
-/* A run without special edges. */
+/* A run of plain edges: one copy. */
 static void
 read_plain(struct edge_run run, size_t begin, uint64_t to, struct filling *filling)
 {
@@ -655,13 +699,13 @@ read_plain(struct edge_run run, size_t begin, uint64_t to, struct filling *filli
 
     if (count > filling->capacity - filling->count)
         count = filling->capacity - filling->count;
-    /* `to` is mostly behind all that is there; otherwise the last ones are left out again. */
+    /* `to` is usually beyond the whole run, so one comparison replaces a search. */
     if (count > 0 && run.nodes[begin + count - 1] >= to)
         count = edge_run_lower_bound((struct edge_run){run.nodes + begin, count}, to);
     if (count == 0)
         return;
     memcpy(filling->nodes + filling->count, run.nodes + begin, count * sizeof *filling->nodes);
-    /* An earlier block of the set had special edges. */
+    /* An earlier block of the set had special edges, so these need their NULLs. */
     if (BEHALF_UNLIKELY(filling->traits != NULL))
         memset(filling->traits + filling->count, 0, count * sizeof *filling->traits);
     filling->count += count;
@@ -683,7 +727,7 @@ read_block(struct graph_view *view, const struct edge_set *block, uint32_t group
     return BEHALF_OK;
 }
 
-/* Whether the range goes on in the block at this place, behind the one in which it begins. */
+/* Whether the range continues in the piece at this index. */
 static bool
 goes_on(const struct edge_set *set, uint32_t at, uint32_t group_key, uint64_t to)
 {
@@ -701,6 +745,8 @@ read_held(struct graph_view *view, const struct graph_range *range, struct filli
 {
     uint32_t group_key = edge_group_key(range->direction, range->relation, range->subject_relation);
     const struct edge_set *set = view->held;
+    /* A run may continue in the next pieces; the batch is filled across them, so that a short batch
+     * always means the end. */
     uint32_t at = edge_set_block_place(set, group_key, range->from);
     enum status status;
 
@@ -719,6 +765,8 @@ read_set(struct graph_view *view, const struct graph_range *range, struct fillin
 {
     enum graph_cache_answer answer =
         enter_step(view) ? find_set(view, range->node, range->direction) : GRAPH_CACHE_STORAGE;
+    /* No place among the readers, or a version that memory lacks: both end in storage, which
+     * answers the same. */
     bool usable = answer == GRAPH_CACHE_SET;
     enum status status = BEHALF_OK;
 
@@ -741,8 +789,11 @@ graph_view_read(struct graph_view *view, const struct graph_range *range, struct
     batch->traits = NULL;
     if (!NODE_IS_LOCAL(range->node) && range->from < range->to)
         status = read_set(view, range, &filling, error);
+    /* Charged after the read, for the edges it found; the capacity of the batch bounds the
+     * overdraft. */
     if (status == BEHALF_OK)
         status = budget_spend(view->budget, filling.count + 1, error);
+    /* Set on success only, so that a caller cannot take half of a batch for the end. */
     if (status == BEHALF_OK) {
         batch->count = filling.count;
         batch->traits = filling.traits;

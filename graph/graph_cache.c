@@ -1,45 +1,49 @@
-/* graph_cache.c - the shared edge sets, and the protocol that keeps them true.
+/* graph_cache.c - the shared edge sets, and the protocol that keeps them exact.
  *
- * A slot holds the newest version of a set, or a chain of versions, newest first, each with the
- * revisions [from, until) that it is right for. Let a reader of revision R find a version of node N
- * with from <= R < until at moment t. To show: it is the state of N at R.
+ * A slot holds the newest version of a set, or a chain of versions, newest first. Each version has
+ * an interval [from, until) of revisions for which it is right. Claim: when a reader of revision R
+ * finds a version of node N with from <= R < until at moment t, that version is the state of N at
+ * R.
  *
- * The writer does, for transactions c in their order and a group of them at a time,
+ * The writer handles transactions c in order, one group at a time:
  *     commit(c)  ->  apply(N, c)  ->  publish(c or later)
- * and the reader knew R before t, so every apply(N, c) with c <= R was over before t. A version
- * begins in one of two ways:
- *   - apply made it from the one before it: then it has all that c brought, and `from` is the last
- *     revision of the group that changed N; the one before it was right until the first of them.
- *     A reader between the two, of a revision within the group, is sent to storage.
- *   - it was loaded from a storage snapshot of head L = from. What was committed up to L is in it.
- *     The loader put its mark before it opened the snapshot, so that apply(N, c) with c > L came
- *     after the mark: it met the mark, and left its changes there, of which the loader applies
- *     those newer than L; or it met the set, and changed it. Changes up to L, which the set has
- *     already, are passed over in both cases.
- * So no change of N lies in [from, until), as far as it was applied before t, and what was not is
- * newer than R. The last version has no `until`, and R is bounded by what was published.
+ * The reader learned R from a publication before t, so every apply(N, c) with c <= R was over
+ * before t. A version begins in one of two ways:
+ *   - apply derived it from the version before it. It contains every change of the group, and
+ *     `from` is the last revision of the group that changed N. The older version ends at the first
+ *     such revision. A reader whose R lies between the two, inside the group, is sent to storage.
+ *   - A load read it from a storage snapshot whose head is L = from. It contains everything
+ *     committed up to L. The loader installed its mark before it opened the snapshot, so each
+ *     apply(N, c) with c > L came after the mark. That apply either met the mark and left its
+ *     changes there, of which the loader applies those newer than L; or it met the installed set
+ *     and changed it. Both paths skip changes up to L, because the set has them already.
+ * So no change of N that was applied before t lies in [from, until), and any other change is newer
+ * than R. The newest version has no `until`; R is bounded by the published revision.
  *
- * Find takes no lock. It reads one word of a slot (slot_table.h says how that is not misled), whose
- * state is of a moment after the find began: all of the above was written to the slot before R was
- * published. What the word points to is immutable, and freed after the reader's section.
+ * Find takes no lock. It reads one word of a slot, and that word is the state of some moment after
+ * the find began (slot_table.h says why). All of the above was written to the slot before R was
+ * published. The word points to immutable memory, which is freed after a grace period: no section
+ * that could have read the word is still open.
  *
- * What else may happen:
- *   - A snapshot's head L is newer than everything published, even never durable, because the
- *     writer commits before it syncs. The set is then right from L only, and a reader at R < L is
- *     told `storage`. If the sync fails, L is never published and nobody is ever given the set.
- *   - A version that some reader needs is gone, since its pin was not seen in time, or the set was
- *     evicted: the reader finds no version that covers R, and is told `storage`.
- *   - A commit fails, and nobody knows what it left: the writer drops the nodes, with their marks.
- *     The loader sees `struck` in its own record and leaves the slot alone. Nobody reaches its
- *     record any more once the slot is gone, so its frame may end.
- *   - A second asker meets a loading mark: it is told `storage` and waits for nobody.
- *   - Eviction removes sets with all their versions, empties and direct marks, never loading marks:
- *     an evicted mark could no longer be told of changes, and its load would install a stale set.
- *   - A load fails: its mark is removed, if it still stands.
+ * Cases that the claim must survive:
+ *   - The head L of a snapshot is newer than everything published, and perhaps never durable,
+ *     because the writer commits before it syncs. The set is right from L on only, and a reader at
+ *     R < L is told `storage`. If the sync fails, L is never published and no reader is ever given
+ *     the set.
+ *   - A version that a reader needs is missing, because the writer saw its pin too late or the set
+ *     was evicted. The reader finds no version that covers R and is told `storage`.
+ *   - A commit fails with an unknown outcome. The writer drops the nodes, marks included. The
+ *     loader sees `struck` in its own record and leaves the slot alone. Once the slot is removed,
+ *     no thread can reach the record, so the loader's frame may end.
+ *   - A second asker meets a loading mark. It is told `storage` and does not wait.
+ *   - Eviction takes sets with all their versions, empty nodes and direct marks, and never a
+ *     loading mark: the writer could no longer tell an evicted mark of changes, and its load would
+ *     install a stale set.
+ *   - A load fails. It removes its mark, unless the writer struck it.
  *
- * Direct marks. A node with more edges than a set may have is read from storage range by range for
- * a number of asks before a load is tried again. The mark claims nothing about the node's edges, so
- * a change may leave it, and it has no revision. */
+ * Direct marks. A node whose set exceeds the size limit is read from storage range by range, for
+ * LARGE_ASKS asks, before a load is tried again. The mark claims nothing about the edges of the
+ * node, so it has no revision, and a change may ignore it. */
 #include "graph/graph_cache.h"
 
 #include <pthread.h>
@@ -55,34 +59,40 @@
 #define EVICT_FOR_BYTES (UINT32_C(1) << KIND_SET | UINT32_C(1) << KIND_CHAIN)
 #define EVICT_FOR_ROOM (EVICT_FOR_BYTES | UINT32_C(1) << KIND_EMPTY | UINT32_C(1) << KIND_DIRECT)
 
-/* 1,024 shards keep a table of the default budget under 512 KiB, so that growing one holds its lock
- * for some hundred microseconds at most; a shard of a small cache has at least 64 KiB. */
+/* At the default budget, 1,024 shards keep each table under 512 KiB, so that growing one holds its
+ * lock for some hundred microseconds at most. A shard of a small cache has at least 64 KiB. */
 #define SHARDS_MAX UINT32_C(1024)
 #define SHARD_BYTES ((size_t)64 * 1024)
 
-/* One hold of a shard's lock takes out at most so many sets. */
+/* At most this many sets are evicted under one hold of a shard's lock: finds do not wait for it,
+ * but loads and the writer do. */
 #define SWEEP_VICTIMS 16
 
-/* A find that was misled by moving slots so often takes the lock. */
+/* A look fails when a removal moved slots during it. After this many failures in a row a find takes
+ * the lock, so that a burst of evictions cannot starve it. */
 #define LOOKS_MAX 8
 
-/* Asks that a node with too large a set is read from storage for, before it is looked at again. */
+/* A node whose set is too large is read from storage for this many asks before a load is tried
+ * again. A load of it reads up to 16 MiB in vain, so the retry must be rare; and it must come,
+ * because the node may have shrunk. */
 #define LARGE_ASKS 65536
 
-/* A set above this part of the budget would push out everything else. */
+/* A set larger than this part of the budget would evict nearly everything else. */
 #define SET_PART_OF_BUDGET 4
 
-/* What waits to be freed makes the budget smaller by this part of it at most, so that it can always
- * be kept: half of it at most is tables. */
+/* Retired blocks shrink the budget by this part of it at most. With the half that tables may take,
+ * a quarter always remains for sets, so evict_to_budget can reach its goal. */
 #define RETIRED_PART_OF_BUDGET 4
 
-/* Who fills the cache before anybody asks leaves this part of it to those who ask. */
+/* A warm-up leaves this part of the budget to requests, whose first loads then evict nothing. */
 #define SPARE_PART_OF_BUDGET 16
 
-/* Chains that one trim looks at, beside twice those that came since the one before. */
+/* One trim looks at this many chains, plus twice those added since the trim before: the backlog
+ * shrinks, and a long request that pins an old revision does not make every group of writes walk
+ * all chains. */
 #define TRIM_STEPS 64
 
-/* Bit 47 of a stored node is never set (NODE_IS_LOCAL), so it can carry the direction. */
+/* Bit 47 of a stored node is never set (NODE_IS_LOCAL), so it carries the direction. */
 static uint64_t
 key_of(uint64_t node, enum edge_direction direction)
 {
@@ -90,7 +100,8 @@ key_of(uint64_t node, enum edge_direction direction)
     return direction == EDGE_REVERSE ? node | NODE_SEQUENCE_LOCAL : node;
 }
 
-/* The shard comes from the high bits of the hash, the place in it from the low ones. */
+/* The shard comes from the high bits of the hash and the place in its table from the low ones:
+ * shared bits would leave most home places of a table unused. */
 static struct shard *
 shard_of(struct graph_cache *cache, uint64_t key)
 {
@@ -109,7 +120,8 @@ shard_count_for(size_t memory_bytes)
     return count;
 }
 
-/* Zeroed, and on lines of its own, so that two shards never share one. */
+/* Zeroed, and on cache lines of its own: two shards that share a line would slow each other down
+ * (false sharing). */
 static void *
 new_aligned(size_t count, size_t size)
 {
@@ -131,8 +143,8 @@ graph_cache_new(struct readers *readers, size_t memory_bytes)
     pthread_mutex_init(&cache->trim_lock, NULL);
     if (memory_bytes >= GRAPH_CACHE_SMALLEST) {
         cache->shard_count = shard_count_for(memory_bytes);
-        /* Half of the budget at most is tables, so that what is above the budget is always sets,
-         * and evicting sets always ends. */
+        /* Tables take at most half of the budget. Above the budget there are therefore always sets
+         * to evict, and evict_to_budget terminates. */
         cache->slots_max = slot_table_count_within(memory_bytes / 2 / cache->shard_count);
         cache->shards = new_aligned(cache->shard_count, sizeof *cache->shards);
         for (uint32_t at = 0; at < cache->shard_count; at++)
@@ -177,9 +189,9 @@ graph_cache_set_bytes_max(const struct graph_cache *cache)
     return part < LIMIT_GRAPH_SET_BYTES ? part : LIMIT_GRAPH_SET_BYTES;
 }
 
-/* --- what is counted --- */
+/* --- counters --- */
 
-/* Relaxed in all: the counters order nothing, they are only compared with the budget. */
+/* Relaxed throughout: the counters publish no data, they are only compared with the budget. */
 static void
 count_bytes(struct graph_cache *cache, size_t added, size_t removed)
 {
@@ -192,7 +204,8 @@ count_superseded(struct graph_cache *cache, size_t added, size_t removed)
     atomic_fetch_add_explicit(&cache->superseded, added - removed, memory_order_relaxed);
 }
 
-/* Counts what a slot holds, or does not hold any more. */
+/* Adds the sets of a slot's value to the counters, or subtracts them. Every value is counted when
+ * it enters a slot and subtracted as it was when it leaves, so the sums stay exact. */
 static void
 count_value(struct graph_cache *cache, uint64_t value, bool added)
 {
@@ -212,6 +225,9 @@ count_value(struct graph_cache *cache, uint64_t value, bool added)
 /* --- finding --- */
 
 static enum graph_cache_answer
+/* The first version that begins at or before `revision` decides, since every older one ends before
+ * it begins. A revision in the gap between two versions lies inside a group of transactions, whose
+ * single states are not in memory. */
 answer_from_chain(struct graph_cache *cache, const struct chain *chain, uint64_t revision,
                   const struct edge_set **set)
 {
@@ -228,7 +244,9 @@ answer_from_chain(struct graph_cache *cache, const struct chain *chain, uint64_t
     return GRAPH_CACHE_STORAGE;
 }
 
-/* One ask less, if nobody else counts at this moment; the last one takes the mark away. */
+/* Counts one ask down. The compare-and-swap is tried once: a lost race loses one count of 65,536,
+ * and hot nodes do not fight for the line. The ask that finds 0 removes the mark, under the lock,
+ * and reports `absent`, so that its caller tries a load. */
 static enum graph_cache_answer
 answer_direct(struct shard *shard, uint64_t key, struct slot *slot, uint64_t value)
 {
@@ -247,7 +265,8 @@ answer_direct(struct shard *shard, uint64_t key, struct slot *slot, uint64_t val
     return GRAPH_CACHE_ABSENT;
 }
 
-/* The value in the slot of the key, 0 when there is none. */
+/* The value in the slot of the key; 0 when there is none. The slot may move after the lock is given
+ * back: callers use it for a compare-and-swap on the value alone. */
 static uint64_t
 look(struct shard *shard, uint64_t key, struct slot **slot)
 {
@@ -275,6 +294,7 @@ graph_cache_find(struct graph_cache *cache, uint64_t node, enum edge_direction d
     struct slot *slot;
     uint64_t value;
 
+    /* A cache below GRAPH_CACHE_SMALLEST has no shards. */
     if (cache->shard_count == 0)
         return GRAPH_CACHE_STORAGE;
     shard = shard_of(cache, key);
@@ -283,6 +303,7 @@ graph_cache_find(struct graph_cache *cache, uint64_t node, enum edge_direction d
         return GRAPH_CACHE_ABSENT;
     switch (version_kind(value)) {
     case KIND_SET:
+        /* `valid_from` needs the set's cache line, which the caller reads next in any case. */
         found = version_pointer(value);
         if (found->valid_from > revision)
             return GRAPH_CACHE_STORAGE;
@@ -301,6 +322,8 @@ graph_cache_find(struct graph_cache *cache, uint64_t node, enum edge_direction d
     case KIND_LOADING:
         return GRAPH_CACHE_STORAGE;
     }
+    /* Also when a chain answered `storage`: the node is in use, and a reader of a later revision
+     * will find its set. */
     slot_mark_used(slot, value);
     return answer;
 }
@@ -329,11 +352,12 @@ graph_cache_prefetch_set(struct graph_cache *cache, uint64_t node, enum edge_dir
 
 /* --- evicting --- */
 
-/* What was taken out under a shard's lock, to be retired when it is given back. */
+/* Values removed under a shard's lock. They are retired after the lock is released, because
+ * retiring takes the lock of readers.h and may free blocks. */
 struct victims {
     uint64_t values[SWEEP_VICTIMS];
     size_t count;
-    void *array; /* of a table that grew */
+    void *array; /* the old array of a table that grew */
     size_t array_bytes;
 };
 
@@ -349,7 +373,7 @@ victims_retire(struct graph_cache *cache, struct victims *victims)
     readers_retire(cache->readers, &retirees);
 }
 
-/* Under the shard's lock. Never a loading mark: the caller sweeps for other kinds. */
+/* Under the shard's lock. Never a loading mark: callers sweep for other kinds. */
 static void
 take_out(struct graph_cache *cache, struct shard *shard, struct slot *slot, struct victims *victims)
 {
@@ -365,6 +389,8 @@ take_out(struct graph_cache *cache, struct shard *shard, struct slot *slot, stru
 static size_t
 budget_of(struct graph_cache *cache)
 {
+    /* Retired blocks are still memory. Without them in the sum, a reader that stays in its section
+     * would let the cache grow past its budget by everything evicted meanwhile. */
     size_t retired = readers_retired_bytes(cache->readers);
     size_t most = cache->memory_bytes / RETIRED_PART_OF_BUDGET;
 
@@ -378,6 +404,8 @@ evict_in(struct graph_cache *cache, struct shard *shard, size_t budget)
     uint32_t steps = SLOT_SWEEP_STEPS;
 
     pthread_mutex_lock(&shard->lock);
+    /* Both bounds hold the lock briefly: at most SLOT_SWEEP_STEPS slots looked at, at most
+     * SWEEP_VICTIMS sets removed. */
     while (graph_cache_bytes(cache) > budget && victims.count < SWEEP_VICTIMS) {
         struct slot *slot = slot_table_sweep(&shard->table, EVICT_FOR_BYTES, &steps);
 
@@ -389,9 +417,10 @@ evict_in(struct graph_cache *cache, struct shard *shard, size_t budget)
     victims_retire(cache, &victims);
 }
 
-/* Ends: tables alone never exceed half of the memory, every set that is counted stands in a slot,
- * and after two rounds of the hand each one was either used again or is out. The budget is looked
- * at once, or the sets taken out would make it smaller, and more would have to follow them. */
+/* Terminates: tables never exceed half of the memory, every counted set is in a slot, and after two
+ * rounds of the clock hand each set was either used again or evicted. The budget is read once:
+ * evicted sets count as retired, and a budget that is read again would shrink by them and demand
+ * further evictions. */
 static void
 evict_to_budget(struct graph_cache *cache)
 {
@@ -405,7 +434,8 @@ evict_to_budget(struct graph_cache *cache)
     }
 }
 
-/* Under the shard's lock. */
+/* Under the shard's lock. The old array is retired and not freed, because a find may be probing
+ * it. */
 static bool
 add_in_table(struct graph_cache *cache, struct shard *shard, uint64_t key, uint64_t value,
              struct victims *victims)
@@ -422,7 +452,8 @@ add_in_table(struct graph_cache *cache, struct shard *shard, uint64_t key, uint6
     return added;
 }
 
-/* Under the shard's lock: adds a slot; when the table may not grow, in the place of another. */
+/* Under the shard's lock: adds a slot. When the table may not grow, the clock's victim gives up its
+ * slot: a new load is wanted now, the victim was least recently used. */
 static bool
 add_slot(struct graph_cache *cache, struct shard *shard, uint64_t key, uint64_t value,
          struct victims *victims)
@@ -440,8 +471,9 @@ add_slot(struct graph_cache *cache, struct shard *shard, uint64_t key, uint64_t 
 
 /* --- changing --- */
 
-/* Under the shard's lock: the key has a chain, which is looked at by the next trims; `added` when
- * it had none before. */
+/* Under the shard's lock: queues the key for the next trims. `added` marks a new chain. A chain
+ * that is still needed is queued again without it: counting it would raise the quota of every
+ * following trim until each group of writes walked all chains. */
 static void
 note_chain(struct graph_cache *cache, uint64_t key, bool added)
 {
@@ -462,9 +494,9 @@ take_trim_key(struct graph_cache *cache, uint64_t *key)
     return found;
 }
 
-/* Under the shard's lock: puts the versions that are needed, the newest in any case, in the place
- * of those that a slot holds. What goes is retired; `versions` and those in the slot are alike but
- * for a new first one. */
+/* Under the shard's lock: replaces the versions in a slot by those that are still needed, and
+ * always the newest. The rest is retired. `versions` equals the slot's versions, with at most a new
+ * first one. */
 static void
 keep_needed(struct graph_cache *cache, struct slot *slot, struct version *versions, size_t count,
             uint64_t published, const struct reader_pins *pins, struct retirees *retirees)
@@ -479,9 +511,14 @@ keep_needed(struct graph_cache *cache, struct slot *slot, struct version *versio
         if (version_is_needed(&versions[at], published, pins))
             versions[kept++] = versions[at];
         else if (versions[at].set != NULL)
+            /* Of the pieces, only those that neither the last kept version nor the next older one
+             * has; the turn of the older one comes next. Other versions cannot have them
+             * (edge_set.h). */
             edge_set_visit_own(versions[at].set, versions[kept - 1].set, older,
                                version_retire_block, retirees);
     }
+    /* One store publishes the new chain. A find sees the old word or the new one, and both are
+     * complete. */
     slot_set_value(slot, versions_value(versions, kept));
     if (version_kind(before) == KIND_CHAIN) {
         const struct chain *chain = version_pointer(before);
@@ -491,7 +528,8 @@ keep_needed(struct graph_cache *cache, struct slot *slot, struct version *versio
     count_value(cache, slot_value(slot), true);
 }
 
-/* Under the shard's lock. */
+/* Under the shard's lock: one group of changes makes one new version. An empty result means that a
+ * load brought all the changes already. */
 static void
 change_slot(struct graph_cache *cache, struct slot *slot, struct edge_change *changes, size_t count,
             uint64_t published, const struct reader_pins *pins, struct retirees *retirees)
@@ -511,7 +549,8 @@ change_slot(struct graph_cache *cache, struct slot *slot, struct edge_change *ch
     memory_free(versions);
 }
 
-/* Under the shard's lock: leaves the changes to the loader. */
+/* Under the shard's lock: hands the changes to the loader. Their contexts belong to the
+ * transaction, which is freed before the load ends, hence the copies. */
 static void
 leave_changes(struct graph_load *load, const struct edge_change *changes, size_t count)
 {
@@ -557,6 +596,7 @@ graph_cache_apply(struct graph_cache *cache, uint64_t node, enum edge_direction 
         case KIND_CHAIN:
             change_slot(cache, slot, changes, count, published, pins, &retirees);
             break;
+        /* A direct mark claims nothing about edges, so nothing is stale. */
         case KIND_DIRECT:
             break;
         }
@@ -576,6 +616,7 @@ trim_key(struct graph_cache *cache, uint64_t key, uint64_t published,
 
     pthread_mutex_lock(&shard->lock);
     slot = slot_table_find(&shard->table, key);
+    /* The slot may have been evicted, or loaded anew without a chain, since the key was queued. */
     if (slot != NULL && version_kind(slot_value(slot)) == KIND_CHAIN) {
         const struct chain *chain = version_pointer(slot_value(slot));
 
@@ -601,6 +642,7 @@ graph_cache_trim(struct graph_cache *cache, uint64_t published, const struct rea
 
     pthread_mutex_lock(&cache->trim_lock);
     steps = 2 * cache->trim_added + TRIM_STEPS;
+    /* Keys that this trim queues again wait for the next one. */
     if (steps > cache->chained.count)
         steps = cache->chained.count;
     cache->trim_added = 0;
@@ -625,6 +667,8 @@ graph_cache_drop(struct graph_cache *cache, uint64_t node, enum edge_direction d
     if (slot != NULL && version_kind(slot_value(slot)) == KIND_LOADING) {
         struct graph_load *load = version_pointer(slot_value(slot));
 
+        /* The loader learns it under this lock, at its end. From here on nothing leads to its
+         * record. */
         load->struck = true;
         slot_table_remove(&shard->table, slot);
     } else if (slot != NULL) {
@@ -652,6 +696,8 @@ begin_load(struct graph_cache *cache, uint64_t node, enum edge_direction directi
     shard = shard_of(cache, load->key);
     pthread_mutex_lock(&shard->lock);
     value = version_pointer_value(load, KIND_LOADING);
+    /* A warm-up takes free room only: evicting sets that requests use for sets that none asked for
+     * would be a loss. */
     installed = slot_table_find(&shard->table, load->key) == NULL &&
                 (asked ? add_slot(cache, shard, load->key, value, &victims)
                        : add_in_table(cache, shard, load->key, value, &victims));
@@ -674,7 +720,8 @@ graph_cache_warm_begin(struct graph_cache *cache, uint64_t node, enum edge_direc
     return begin_load(cache, node, direction, false, load);
 }
 
-/* Under the shard's lock: the mark of a load that was not struck. */
+/* Under the shard's lock: the mark of a load that was not struck. Nothing else removes a loading
+ * mark, so it is there. */
 static struct slot *
 mark_of(struct shard *shard, const struct graph_load *load)
 {
@@ -686,7 +733,9 @@ mark_of(struct shard *shard, const struct graph_load *load)
     return slot;
 }
 
-/* Under the shard's lock: the set, and what the changes made of it, in the place of the mark. */
+/* Under the shard's lock: replaces the mark by the loaded set, plus a newer version when changes
+ * were left at the mark. The loaded set is kept in that case too: the loader's own revision may lie
+ * before those changes. */
 static void
 install(struct graph_cache *cache, struct slot *slot, struct graph_load *load, struct edge_set *set,
         uint64_t *until)
@@ -702,6 +751,7 @@ install(struct graph_cache *cache, struct slot *slot, struct graph_load *load, s
         first = 0;
     *until = versions[1].until;
     value = versions_value(&versions[first], 2 - first);
+    /* Without the used bit a warmed set is the clock's next victim. */
     slot_set_value(slot, load->asked ? value : value & ~SLOT_USED);
     count_value(cache, slot_value(slot), true);
     if (first == 0)
@@ -727,11 +777,12 @@ graph_cache_load_end(struct graph_cache *cache, struct graph_load *load, struct 
         else
             slot_set_value(slot, version_payload_value(LARGE_ASKS, KIND_DIRECT));
     } else if (set != NULL) {
-        *until = set->valid_from + 1; /* more is not known */
+        *until = set->valid_from + 1; /* a struck load knows no changes after its head */
     }
     pthread_mutex_unlock(&shard->lock);
     free_changes(load);
-    /* What nobody owns any more is still read by the caller. */
+    /* A set without an owner (not installed, or replaced by the empty kind) is retired, because the
+     * caller reads it until its section ends. */
     if (set != NULL && (!installed || edge_set_edge_count(set) == 0))
         edge_set_visit_own(set, NULL, NULL, version_retire_block, &retirees);
     readers_retire(cache->readers, &retirees);

@@ -1,19 +1,19 @@
 /* graph_cache.h - edge sets by (node, direction), shared by all threads.
  *
  * Always true: a set that a find returns is exactly the state of its node at the revision asked
- * for. What the cache cannot promise that of, it does not return: it says `storage` (the caller
- * reads storage at its own revision) or `absent` (nobody knows the node: the caller may load it).
- * The protocol that makes this true is argued at the top of graph_cache.c.
+ * for. Where the cache cannot promise that, it returns no set: the answer is `storage` (the caller
+ * reads storage at its own revision) or `absent` (no thread has the node: the caller may load it).
+ * The top of graph_cache.c proves the protocol.
  *
- * Threads: find and load from any thread, within a section of readers.h; apply, trim and drop on
- * the writer thread. A find takes no lock, waits for nobody, and writes nothing but a used bit
- * and the count of asks for a node that is too large; but for the last of these, and where slots
- * were moved under its eyes time and again.
- * One lock per shard orders loads, changes and evictions; nothing is read from storage under it.
- * Memory: the bytes of tables and sets, versions that were superseded included, are counted exactly
- * and brought under the budget at the end of each load and each change. What was taken out waits
- * for the sections that may still read it; it is counted apart, and while it waits the budget is
- * the smaller for it. */
+ * Threads: find and load on any thread, inside a section of readers.h; apply, trim and drop on the
+ * writer thread. A find takes no lock and writes one used bit, or the countdown of a node whose set
+ * is too large. It takes the shard's lock in two rare cases: that countdown has reached 0, or slots
+ * moved during LOOKS_MAX looks in a row. One lock per shard orders loads, changes and evictions. No
+ * lock is held across a read of storage.
+ * Memory: the bytes of tables and sets, superseded versions included, are counted exactly and
+ * brought under the budget at the end of each load and each change. Retired blocks wait for the
+ * sections that may still read them. They are counted apart, and the budget shrinks by them while
+ * they wait. */
 #ifndef BEHALF_GRAPH_GRAPH_CACHE_H
 #define BEHALF_GRAPH_GRAPH_CACHE_H
 
@@ -27,7 +27,7 @@
 
 struct graph_cache;
 
-/* A budget under GRAPH_CACHE_SMALLEST bytes is no cache: every find says `storage`. */
+/* A smaller budget disables the cache: every find answers `storage`. */
 #define GRAPH_CACHE_SMALLEST ((size_t)4096)
 
 struct graph_cache *graph_cache_new(struct readers *readers, size_t memory_bytes);
@@ -35,79 +35,82 @@ void graph_cache_free(struct graph_cache *cache); /* accepts NULL; no load may b
 
 enum graph_cache_answer { GRAPH_CACHE_SET, GRAPH_CACHE_STORAGE, GRAPH_CACHE_ABSENT };
 
-/* GRAPH_CACHE_SET: *set is right at `revision`, and there until the caller's section ends. */
+/* GRAPH_CACHE_SET: *set is right at `revision` and readable until the caller's section ends. */
 enum graph_cache_answer graph_cache_find(struct graph_cache *cache, uint64_t node,
                                          enum edge_direction direction, uint64_t revision,
                                          const struct edge_set **set);
 
-/* For a find that comes soon: brings the place of a node nearer to the processor, and then the set
- * that stands there. The first needs no section. */
+/* Hints for a find that follows soon: the first prefetches the slot of a node, the second the set
+ * in that slot. The first needs no section. */
 void graph_cache_prefetch(struct graph_cache *cache, uint64_t node, enum edge_direction direction);
 void graph_cache_prefetch_set(struct graph_cache *cache, uint64_t node,
                               enum edge_direction direction);
 
-/* A load under way; in the loader's frame, reached by the writer through the loading mark. */
+/* A load under way. It lies in the loader's stack frame; the writer reaches it through the loading
+ * mark, and only under the shard's lock. */
 struct graph_load {
     _Alignas(16) uint64_t key;
-    bool asked;                  /* somebody wants the node now */
-    bool struck;                 /* these four are guarded by the lock of the key's shard */
-    struct edge_change *changes; /* made meanwhile */
+    bool asked;                  /* false for a warm-up */
+    bool struck;                 /* as all below, guarded by the shard's lock */
+    struct edge_change *changes; /* made since the mark was installed */
     size_t change_count;
-    struct arena contexts; /* of the changes */
+    struct arena contexts; /* of those changes */
 };
 
-/* What a set may take; a larger one is read from storage. */
+/* The size limit of a set. A node with more edges is read from storage, range by range. */
 size_t graph_cache_set_bytes_max(const struct graph_cache *cache);
 
-/* Installs the loading mark. False when there is something else (another's mark, a set, no room):
- * the caller then reads storage for itself alone. After true, the storage snapshot is opened, the
- * set read at its head, and exactly one graph_cache_load_* below called, whatever happened
- * between. */
+/* Installs the loading mark. False when the slot is taken (by another mark or a set) or there is no
+ * room; the caller then reads storage for itself. After true, the caller opens a storage snapshot,
+ * reads the set at its head and calls exactly one graph_cache_load_* below, also after a
+ * failure. */
 bool graph_cache_load_begin(struct graph_cache *cache, uint64_t node, enum edge_direction direction,
                             struct graph_load *load) BEHALF_MUST_USE;
-/* The same for a node that nobody asked for yet: it takes no other's place, and until somebody does
- * its set is the first to be evicted. */
+/* The same for a node that no request asked for. It evicts nothing, and its set is the first
+ * candidate for eviction until a request asks for it. */
 bool graph_cache_warm_begin(struct graph_cache *cache, uint64_t node, enum edge_direction direction,
                             struct graph_load *load) BEHALF_MUST_USE;
-/* Takes over `set`; NULL says that it would be too large. Within a section, to the end of which the
- * set can be read. *until is the first revision for which it is not right any more. */
+/* Takes over `set`; NULL means that it exceeds the size limit. Inside a section, until whose end
+ * the set can be read. *until is the first revision at which the set is no longer right. */
 void graph_cache_load_end(struct graph_cache *cache, struct graph_load *load, struct edge_set *set,
                           uint64_t *until);
 void graph_cache_load_failed(struct graph_cache *cache, struct graph_load *load);
 
-/* Whether the node is not in memory and nobody loads it: worth a load_begin. Within a section. */
+/* Whether the node has no slot, so that a load_begin can succeed. Inside a section. */
 bool graph_cache_lacks(struct graph_cache *cache, uint64_t node, enum edge_direction direction);
 
-/* Whether so much is in memory that more would soon push out what is there. */
+/* Whether memory is so full that warming up more would soon evict sets that are in use. */
 bool graph_cache_is_full(struct graph_cache *cache);
 
-/* Calls `visit` for each node in memory that was asked for of late, at most `most` times, in no
- * order. */
+/* Calls `visit` for each node in memory whose used bit is set, at most `most` times, in no order. A
+ * shard's lock is held during the call. */
 void graph_cache_visit_used(struct graph_cache *cache, size_t most,
                             void (*visit)(void *context, uint64_t node,
                                           enum edge_direction direction),
                             void *context);
 
-/* Writer thread, between commit and publication: what happened to one node in a group of
- * transactions, in the order of their revisions. The array is sorted anew. `published` is the
- * revision published now. */
+/* Writer thread, between commit and publication: the changes that a group of transactions made to
+ * one node, in the order of their revisions. Reorders the array. `published` is the revision that
+ * readers are given now. */
 void graph_cache_apply(struct graph_cache *cache, uint64_t node, enum edge_direction direction,
                        struct edge_change *changes, size_t count, uint64_t published,
                        const struct reader_pins *pins);
 
-/* Writer thread: lets go of superseded versions that no reader needs any more. A bounded number at
- * a time, so that it is called again and again. */
+/* Writer thread: retires superseded versions that no reader needs. Bounded work per call; call it
+ * again and again. */
 void graph_cache_trim(struct graph_cache *cache, uint64_t published,
                       const struct reader_pins *pins);
 
-/* Writer thread: forgets the node, whose state is not known any more. */
+/* Writer thread: removes a node whose state is no longer known, after a commit with an unknown
+ * outcome. */
 void graph_cache_drop(struct graph_cache *cache, uint64_t node, enum edge_direction direction);
 
-/* Walks everything, shard by shard: for tests and statistics, not for requests. */
+/* Walks the whole cache, shard by shard: for tests and statistics, never for a request. */
 void graph_cache_stats_read(struct graph_cache *cache, struct graph_stats *stats);
 
 /* Recounts and validates every set, and asks `same` (unless NULL) whether each version is the state
- * of its node at its revision; the newest, at UINT64_MAX. Only while nobody else uses the cache. */
+ * of its node at its revision; UINT64_MAX asks about the newest. No other thread may use the
+ * cache. */
 struct graph_cache_witness {
     bool (*same)(void *context, uint64_t node, enum edge_direction direction, uint64_t revision,
                  const struct edge_set *set);

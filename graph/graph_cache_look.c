@@ -1,4 +1,6 @@
-/* graph_cache_look.c - looking at all that is in the cache, shard by shard. */
+/* graph_cache_look.c - walks over the whole cache: nodes in use, statistics, validation.
+ * Always true: one shard's lock is held at a time, so loads and writes go on in the other shards. A
+ * sum over all shards is therefore no state of one moment. */
 #include "graph/graph_cache_private.h"
 #include "graph/graph_version.h"
 
@@ -7,6 +9,8 @@ graph_cache_visit_used(struct graph_cache *cache, size_t most,
                        void (*visit)(void *context, uint64_t node, enum edge_direction direction),
                        void *context)
 {
+    /* Empty nodes too: to know that a node has no edges saves a read as well. Marks hold no
+     * edges. */
     const uint32_t kinds =
         UINT32_C(1) << KIND_SET | UINT32_C(1) << KIND_CHAIN | UINT32_C(1) << KIND_EMPTY;
 
@@ -51,6 +55,7 @@ count_slot(struct graph_stats *stats, uint64_t value)
         stats->loading_count++;
         return;
     }
+    /* The newest version alone, or an edge would count once per version. */
     versions_of(value, &versions);
     if (versions.items[0].set != NULL)
         stats->edge_count += edge_set_edge_count(versions.items[0].set);
@@ -78,7 +83,7 @@ graph_cache_stats_read(struct graph_cache *cache, struct graph_stats *stats)
     }
 }
 
-/* What a validation has met. */
+/* What a validation counted itself, to compare with the cache's counters. */
 struct recount {
     struct graph_cache *cache;
     const struct graph_cache_witness *witness;
@@ -104,6 +109,8 @@ validate_version(struct recount *recount, uint64_t key, const struct versions *v
         return reason;
     if (recount->witness != NULL &&
         !recount->witness->same(recount->witness->context, key & ~NODE_SEQUENCE_LOCAL, direction,
+                                /* An older version is compared at the last revision of its
+                                 * interval: a change that it missed shows there. */
                                 at == 0 ? UINT64_MAX : version->until - 1, set))
         return "a version is not what storage has";
     return NULL;

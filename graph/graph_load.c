@@ -1,27 +1,32 @@
-/* graph_load.c - edge sets of many nodes loaded together.
- * Always true: the loads are those of graph_cache.c, one for each node: all marks stand before the
- * one storage snapshot is opened that all of them are read from. */
+/* graph_load.c - batch loads: the edge sets of many nodes from one storage snapshot and one scan.
+ * A single load opens a snapshot and an iterator, which costs more than reading the node; a batch
+ * pays for them once.
+ * Always true: each load follows the protocol of graph_cache.c. All marks of a batch are installed
+ * before its one snapshot is opened, so the snapshot is younger than every mark, as the proof
+ * requires. Each mark is ended exactly once, also after an error. */
 #include <stdlib.h>
 
 #include "graph/graph_cache.h"
 #include "graph/graph_private.h"
 
-/* Edges after which the loads that are left are given up: one of a scan may have millions. */
+/* A batch stops after this many edges and gives up its remaining loads: one node may have millions,
+ * and the other marks would keep their nodes out of memory meanwhile. */
 #define EDGES_TOGETHER 65536
 
-/* Loads under way together: their marks stand, in the order of their nodes. */
+/* A batch of loads; their marks are installed, in ascending order of nodes. */
 struct loads {
     enum edge_direction direction;
     bool asked;
     size_t count;
-    size_t ended; /* of these, the first */
+    size_t ended; /* the first `ended` of them are finished */
     size_t installed;
     uint64_t edges;
     uint64_t nodes[GRAPH_LOADS_MAX];
     struct graph_load marks[GRAPH_LOADS_MAX];
 };
 
-/* Reads and installs one set after the other, all from one scan. */
+/* Reads and installs one set after another. The view enters its section for the hand-over alone: a
+ * scan may wait for the disk, and a long section would keep retired memory from being freed. */
 static enum status
 end_loads(struct graph_view *view, struct loads *loads, struct store_scan *scan, uint64_t head,
           struct error *error)
@@ -37,17 +42,20 @@ end_loads(struct graph_view *view, struct loads *loads, struct store_scan *scan,
 
         if (status != BEHALF_OK)
             return status;
-        /* One that is too large was read as far as it may be. */
+        /* A set that is too large was read up to the size limit, and that took its time. */
         loads->edges += set != NULL ? edge_set_edge_count(set) : bytes_max / sizeof(uint64_t);
         loads->installed++;
-        (void)graph_view_enter(view); /* it has its place already */
+        (void)graph_view_enter(view); /* cannot fail: the view has a place */
         graph_cache_load_end(cache, &loads->marks[loads->ended], set, &until);
         graph_view_leave(view);
     }
     return BEHALF_OK;
 }
 
-/* The marks stand, so the snapshot is younger than all of them. */
+/* All marks are installed, so the snapshot is younger than each of them. Whatever ends the scan (an
+ * error, the edge bound, cancellation), the marks that are left are removed: a mark left behind
+ * would send every reader of its node to storage for ever, and would point into a frame that has
+ * ended. */
 static enum status
 read_loads(struct graph_view *view, struct loads *loads, struct error *error)
 {
@@ -68,7 +76,8 @@ read_loads(struct graph_view *view, struct loads *loads, struct error *error)
     return status;
 }
 
-/* Loads what is absent of `nodes`, which ascend and are at most GRAPH_LOADS_MAX. */
+/* Loads those of `nodes` that are absent; they ascend and are at most GRAPH_LOADS_MAX. A node that
+ * another thread loads is skipped: its mark is in the slot. */
 static enum status
 load_together(struct graph_view *view, const uint64_t *nodes, size_t count, struct loads *loads,
               struct error *error)
@@ -81,6 +90,7 @@ load_together(struct graph_view *view, const uint64_t *nodes, size_t count, stru
     loads->edges = 0;
     if (!graph_view_enter(view))
         return BEHALF_OK;
+    /* Slots of random nodes miss the processor's caches; these misses overlap. */
     for (size_t at = 0; at < count; at++)
         graph_cache_prefetch(cache, nodes[at], loads->direction);
     for (size_t at = 0; at < count; at++) {
@@ -92,6 +102,7 @@ load_together(struct graph_view *view, const uint64_t *nodes, size_t count, stru
                           : graph_cache_warm_begin(cache, nodes[at], loads->direction, mark)))
             loads->count++;
     }
+    /* Nothing is read from storage inside a section. */
     graph_view_leave(view);
     if (loads->count > 0)
         status = read_loads(view, loads, error);
@@ -108,7 +119,8 @@ compare_nodes(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Those that are stored, in ascending order, each once. */
+/* The stored nodes among them, ascending, each once: a scan moves forward only, and a second mark
+ * for a node would find the first. Local nodes have no edges. */
 static size_t
 put_in_order(const uint64_t *nodes, size_t count, uint64_t sorted[GRAPH_LOADS_MAX])
 {
@@ -136,6 +148,8 @@ graph_prepare_nodes(struct graph_view *view, const uint64_t *nodes, size_t count
     if (!view->may_block || count < 2)
         return;
     count = put_in_order(nodes, count < GRAPH_LOADS_MAX ? count : GRAPH_LOADS_MAX, sorted);
+    /* An error is dropped on purpose: this is a hint, and the call that needs the node will meet
+     * the error itself. A batch without loads says that the walk is back in memory. */
     if (load_together(view, sorted, count, &loads, &error) == BEHALF_OK)
         view->loads = loads.count > 0;
 }
@@ -153,6 +167,7 @@ graph_view_warm(struct graph_view *view, const uint64_t *nodes, size_t count,
     warmed->sets = loads.installed;
     warmed->edges = loads.edges;
     warmed->nodes = count;
+    /* Loads given up at EDGES_TOGETHER: the caller resumes at the first of them. */
     while (loads.ended < loads.count && warmed->nodes > 0 &&
            nodes[warmed->nodes - 1] >= loads.nodes[loads.ended])
         warmed->nodes--;

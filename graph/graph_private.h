@@ -1,4 +1,4 @@
-/* graph_private.h - what graph.c and graph_load.c share; nothing else includes it. */
+/* graph_private.h - structures shared by graph.c and graph_load.c; no other file includes it. */
 #ifndef BEHALF_GRAPH_GRAPH_PRIVATE_H
 #define BEHALF_GRAPH_GRAPH_PRIVATE_H
 
@@ -13,7 +13,8 @@ struct graph {
     struct graph_cache *cache;
 };
 
-/* Before storage is read. */
+/* Ends the section, before every read of storage: storage may wait for the disk, and memory retired
+ * meanwhile could not be freed. The held set is void from here on. */
 static inline void
 graph_view_leave(struct graph_view *view)
 {

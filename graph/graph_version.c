@@ -1,4 +1,6 @@
-/* graph_version.c - chains of versions: reading, counting and making them. */
+/* graph_version.c - chains of versions: reading, counting and making them.
+ * Always true: a piece that two versions share is counted once, with the newer one, and retired
+ * once, with the last version that has it. */
 #include "graph/graph_version.h"
 
 #include <stdlib.h>
@@ -17,6 +19,7 @@ versions_of(uint64_t value, struct versions *versions)
         versions->count = chain->count;
         return;
     }
+    /* A slot without a chain holds one version, which has no end. */
     versions->single = (struct version){.until = UINT64_MAX};
     if (version_kind(value) == KIND_SET) {
         versions->single.set = version_pointer(value);
@@ -59,6 +62,7 @@ versions_value(const struct version *versions, size_t count)
 {
     struct chain *chain;
 
+    /* A single version needs no chain: a find then saves one cache miss. */
     if (count == 1)
         return versions[0].set != NULL ? version_pointer_value(versions[0].set, KIND_SET)
                                        : version_payload_value(versions[0].from, KIND_EMPTY);
@@ -71,7 +75,8 @@ versions_value(const struct version *versions, size_t count)
 bool
 version_is_needed(const struct version *version, uint64_t published, const struct reader_pins *pins)
 {
-    /* Whoever comes before the next publication reads at the one that is now. */
+    /* A request that begins before the next publication reads `published`. It may not have pinned
+     * it yet, so no pin is asked for here. */
     if (version->until > published)
         return true;
     for (size_t at = 0; at < pins->count; at++) {
@@ -86,6 +91,7 @@ version_chain_is_needed(const struct chain *chain, uint64_t published,
                         const struct reader_pins *pins)
 {
     for (size_t at = 1; at < chain->count; at++) {
+        /* One superfluous version is enough to rebuild the chain. */
         if (!version_is_needed(&chain->versions[at], published, pins))
             return false;
     }
@@ -107,6 +113,8 @@ version_retire(uint64_t value, struct retirees *retirees)
         return;
     versions_of(value, &versions);
     for (size_t at = versions.count; at-- > 0;) {
+        /* Each piece with the newest version that has it; `older` is not excluded, since it goes
+         * too. */
         const struct edge_set *newer = at == 0 ? NULL : versions.items[at - 1].set;
 
         if (versions.items[at].set != NULL)
@@ -129,8 +137,9 @@ compare_changes(const void *left, const void *right)
     return (a->revision > b->revision) - (a->revision < b->revision);
 }
 
-/* Leaves of each edge the last change, and none up to revision `after`; what is left ascends.
- * *first and *last are the revisions of those that are newer. */
+/* Keeps the last change of each edge and drops changes up to revision `after`; the rest ascends by
+ * edge. *first and *last are the lowest and highest revision among the newer changes, also of those
+ * that a later change of the same edge replaced: the state changed at each of them. */
 static size_t
 last_changes(struct edge_change *changes, size_t count, uint64_t after, uint64_t *first,
              uint64_t *last)
@@ -164,15 +173,19 @@ version_make(const struct edge_set *empty, struct version *old, struct edge_chan
     uint64_t first;
     uint64_t last;
 
+    /* Changes up to old->from are in the set: it was loaded at a head that had them. */
     count = last_changes(changes, count, old->from, &first, &last);
     if (count == 0)
         return false;
     *made = (struct version){
         .set = edge_set_update(set, changes, count, last), .from = last, .until = UINT64_MAX};
+    /* A node without edges is kept as a revision alone (KIND_EMPTY) and takes no memory beside its
+     * slot. */
     if (edge_set_edge_count(made->set) == 0) {
         edge_set_free(made->set);
         made->set = NULL;
     }
+    /* Between `first` and `last` neither version is right: a reader there goes to storage. */
     old->until = first;
     return true;
 }

@@ -1,10 +1,11 @@
-/* graph_version.h - what a slot of the graph cache holds: a set, or a chain of its versions.
+/* graph_version.h - the value of a slot in the graph cache: a set, a chain of its versions, or a
+ * mark.
  *
- * Always true: versions stand newest first, and do not overlap; the newest has no end. Nothing
- * changes once it stands in a slot: a change makes a new chain, and what the old one alone had is
- * retired. Sets of neighbouring versions share pieces (edge_set.h says which).
- * Threads: values are read anywhere within a section of readers.h; made under the lock of the
- * cache's shard. */
+ * Always true: versions are ordered newest first and do not overlap; the newest has no end. What a
+ * slot points to is immutable: a change makes a new chain, and blocks that only the old chain had
+ * are retired. Adjacent versions share pieces (edge_set.h says which).
+ * Threads: values are read on any thread inside a section of readers.h, and made under the lock of
+ * the cache's shard. */
 #ifndef BEHALF_GRAPH_GRAPH_VERSION_H
 #define BEHALF_GRAPH_GRAPH_VERSION_H
 
@@ -16,23 +17,23 @@
 #include "graph/readers.h"
 #include "graph/slot_table.h"
 
-/* What a slot's value holds, in its lowest bits. */
+/* The kind of a slot's value, in its lowest bits. */
 enum slot_kind {
     KIND_SET,     /* pointer to an edge set */
-    KIND_EMPTY,   /* payload: the revision from which the node is known to have no edges */
+    KIND_EMPTY,   /* payload: the revision from which the node has no edges */
     KIND_CHAIN,   /* pointer to a chain of versions */
-    KIND_DIRECT,  /* payload: asks left until the node is looked at again */
+    KIND_DIRECT,  /* payload: asks left until a load is tried again */
     KIND_LOADING, /* pointer to the loader's record */
 };
 
-/* Immutable. `set` is NULL where the node has no edges. */
+/* Immutable; right for revisions in [from, until). `set` is NULL where the node has no edges. */
 struct version {
     struct edge_set *set;
     uint64_t from;
     uint64_t until;
 };
 
-/* Newest first; its `until` is UINT64_MAX. At least two. */
+/* Newest first, and the newest has `until` UINT64_MAX. At least two: one alone needs no chain. */
 struct chain {
     size_t count;
     struct version versions[];
@@ -71,38 +72,39 @@ version_pointer_value(const void *pointer, enum slot_kind kind)
     return bits | SLOT_USED | (uint64_t)kind;
 }
 
-/* The versions that a slot with sets holds, newest first. */
+/* The versions in a slot, newest first; a view onto the slot's chain, or onto `single`. */
 struct versions {
     const struct version *items;
     size_t count;
     struct version single;
 };
 
-/* Of a slot with a set, a chain or an empty node; `versions` is not moved afterwards. */
+/* For the kinds set, chain and empty. Do not move or copy *versions: `items` may point into it. */
 void versions_of(uint64_t value, struct versions *versions);
 
-/* Allocated bytes: of a chain, of the newest version, and of all that is not the newest. */
+/* Allocated bytes of a chain, of the newest version, and of everything older (chain included). */
 size_t version_chain_bytes(size_t count);
 size_t versions_newest_bytes(const struct versions *versions);
 size_t versions_superseded_bytes(const struct versions *versions);
 
-/* What a slot holds for these versions; sets go over to it. */
+/* The slot value for these versions; takes over the sets. */
 uint64_t versions_value(const struct version *versions, size_t count);
 
-/* Whether some reader may ask for a revision of this version: one that has pinned it, or one that
- * begins while `published` is what readers are given. */
+/* Whether a reader may still ask for a revision of this version: one that pinned it, or one that
+ * begins while `published` is the newest published revision. */
 bool version_is_needed(const struct version *version, uint64_t published,
                        const struct reader_pins *pins);
-/* The same of all versions of a chain but the newest. */
+/* Whether that holds for every version of the chain; the newest is always needed. */
 bool version_chain_is_needed(const struct chain *chain, uint64_t published,
                              const struct reader_pins *pins);
 
-/* Adds all blocks that a slot's value owns to `retirees`; and one block, for edge_set_visit_own. */
+/* Adds all blocks owned by a slot's value to `retirees`. The second function adds one block, as the
+ * `visit` of edge_set_visit_own. */
 void version_retire(uint64_t value, struct retirees *retirees);
 void version_retire_block(void *retirees, const void *block, size_t bytes);
 
-/* The version that the changes make of `old`, whose end they set; sorts the changes. False when it
- * has them all already. `empty` stands for a set of no edges. */
+/* Applies the changes to `old`, sets the end of `old` and gives the new version; sorts the changes.
+ * False when `old` has them all. `empty` replaces a NULL set. */
 bool version_make(const struct edge_set *empty, struct version *old, struct edge_change *changes,
                   size_t count, struct version *made);
 

@@ -1,4 +1,4 @@
-/* key_ring.c - a ring that grows. */
+/* key_ring.c - a ring buffer of keys that doubles when it is full. */
 #include "graph/key_ring.h"
 
 #include "base/memory.h"

@@ -1,6 +1,8 @@
-/* key_ring.h - keys that wait for their turn, in the order in which they came.
- * Threads: none; the holder's lock. Memory: one block that grows by doubling; a ring of zeroes is
- * empty. */
+/* key_ring.h - a first-in, first-out queue of keys.
+ * Always true: `capacity` is 0 or a power of two, so positions wrap by a mask. A zeroed ring is
+ * empty.
+ * Threads: none; the holder's lock guards it. Memory: one block that grows by doubling and never
+ * shrinks. */
 #ifndef BEHALF_GRAPH_KEY_RING_H
 #define BEHALF_GRAPH_KEY_RING_H
 
@@ -16,7 +18,7 @@ struct key_ring {
 };
 
 void key_ring_add(struct key_ring *ring, uint64_t key);
-/* The oldest. False when there is none. */
+/* Takes the oldest key. False when the ring is empty. */
 bool key_ring_take(struct key_ring *ring, uint64_t *key);
 void key_ring_release(struct key_ring *ring);
 

@@ -1,15 +1,15 @@
-/* prefetch.c - see prefetch.h.
- * A check of random objects among many finds nothing of what it needs in the processor's caches:
- * two slots of names, two names, a slot of edges and the edges. Each is found through the one
- * before it, so one check waits for them in turn; several checks can wait for theirs together. So
- * each step is taken for all objects before the next one is. */
+/* prefetch.c - brings names and edges that several checks need into the processor's caches.
+ * A check of random objects among many misses the caches at every step: two slots of names, two
+ * names, a slot of edges, and the edges. Each step is found through the one before it, so a single
+ * check waits for the misses one by one. The misses of several checks overlap. So each step is
+ * taken for all objects before the next step begins. */
 #include "graph/prefetch.h"
 
 #include "graph/readers.h"
 
 struct wanted {
     const struct prefetch_object *object;
-    uint64_t node; /* a wildcard: not known */
+    uint64_t node; /* the wildcard when the name is not in memory */
 };
 
 static void

@@ -1,23 +1,25 @@
-/* readers.c - sections and pins of readers, and the blocks that wait for their end.
+/* readers.c - epoch-based reclamation: sections and pins of readers, and blocks in their grace
+ * period.
  *
- * Why not reference counts: every hit would write to the set, and two threads that ask for one hot
- * group would hand its line to and fro. Why not liburcu: the writer needs a place with the revision
- * of each reader in any case, and with that a section is one word more in it; threads are not
- * registered, nothing outlives the graph, no thread frees in the background, and all of it is C11
- * atomics that ThreadSanitizer understands.
+ * Why no reference counts: every hit would write to the set, and threads that ask for one hot group
+ * would pass its cache line back and forth. Why not liburcu: the writer needs a place with the
+ * revision of each reader in any case, and a section is one more word in that place. Threads need
+ * no registration, nothing outlives the graph, no background thread frees memory, and
+ * ThreadSanitizer understands plain C11 atomics.
  *
- * `epoch` grows with every retirement. A section writes the epoch it began in to its place, and
- * looks at the epoch again until both agree. A retirement takes the epoch before its growth as its
- * stamp, and its blocks are freed when every section there is began in a later epoch.
+ * `epoch` grows with every retirement. A section writes the epoch it begins in to its place, then
+ * reads `epoch` again, until both agree. A retirement stamps its blocks with the epoch before its
+ * growth. Blocks are freed once every open section began in an epoch later than their stamp.
  *
- * Why this is enough. All these accesses are sequentially consistent. Let a section have begun in
- * epoch e, and blocks have been unlinked and then stamped s.
- *   e > s: the section read a value of `epoch` that the retirement wrote, or a later one, so the
- *          unlinking happened before all that the section reads: it does not meet the blocks.
- *   e <= s: the section's second look at `epoch` came before the growth from s, and it had written
- *          its place before that look. Whoever looks for sections after the growth finds e in the
- *          place, until the section ends, and frees nothing of stamp s.
- * The end of a section is a release, seen by an acquire before the blocks are freed. */
+ * Proof. All these accesses are sequentially consistent. Let a section have begun in epoch e, and
+ * let blocks have been unlinked and then stamped s.
+ *   e > s: the section read a value of `epoch` that the retirement wrote, or a later one. The
+ *     blocks were unlinked before everything that the section reads, so it cannot reach them.
+ *   e <= s: the section's second read of `epoch` came before the growth from s, and the section had
+ *     written its place before that read. A scan of the places after the growth therefore finds e
+ *     until the section ends, and frees nothing with stamp s.
+ * A section ends with a release store, which the scan reads with an acquire before blocks are
+ * freed, so no access of the section can come after the free. */
 #include "graph/readers.h"
 
 #include <pthread.h>
@@ -27,22 +29,24 @@
 #include "base/digest.h"
 #include "base/memory.h"
 
-/* A place's `section` is one of these, or the epoch in which the section began. */
+/* `section` is one of these, or the epoch in which the section began. OUTSIDE is the largest
+ * number, so a claimed place without a section never holds back an epoch. */
 #define PLACE_FREE UINT64_C(0)
 #define PLACE_OUTSIDE UINT64_MAX
 #define FIRST_EPOCH UINT64_C(1)
 
-/* So much more must have been retired before it is tried again to free some. */
+/* Blocks and bytes that must be retired since the last collection before the next one. Each
+ * collection reads all places (one cache line each), so its cost is spread over many blocks. */
 #define COLLECT_BLOCKS 64
 #define COLLECT_BYTES ((size_t)1024 * 1024)
 
 struct readers {
     _Alignas(64) _Atomic uint64_t epoch;
-    _Alignas(64) pthread_mutex_t lock; /* guards the list */
-    struct retirees waiting;           /* in order of stamps */
+    _Alignas(64) pthread_mutex_t lock; /* guards the list and its thresholds */
+    struct retirees waiting;           /* by ascending stamp */
     size_t collect_at_count;
     size_t collect_at_bytes;
-    atomic_size_t bytes; /* of the blocks that wait; written under the lock */
+    atomic_size_t bytes; /* of waiting blocks; written under the lock */
     struct reader places[READERS_MAX];
 };
 
@@ -82,6 +86,9 @@ reader_enter(const struct readers *readers, struct reader *reader)
     uint64_t epoch = atomic_load(&readers->epoch);
     uint64_t now;
 
+    /* The store must precede the second read in the one order of all sequentially consistent
+     * accesses; with a release store the read could overtake it, and a collection could miss this
+     * section. Retries are rare: each needs a retirement in between. */
     for (;;) {
         atomic_store(&reader->section, epoch);
         now = atomic_load(&readers->epoch);
@@ -94,18 +101,19 @@ reader_enter(const struct readers *readers, struct reader *reader)
 void
 reader_leave(struct reader *reader)
 {
+    /* Release: all reads of the section come before its end. */
     atomic_store_explicit(&reader->section, PLACE_OUTSIDE, memory_order_release);
 }
 
-/* Takes a free place and begins a section in it at once, by one exchange: a place that holds an
- * epoch is taken. Whether the epoch is still that one is looked at afterwards, as ever. */
+/* Takes a free place and begins a section in one exchange: a place that holds an epoch is taken.
+ * The second read of `epoch` follows as in reader_enter. */
 static bool
 claim_place(const struct readers *readers, struct reader *reader)
 {
     uint64_t epoch = atomic_load(&readers->epoch);
     uint64_t section = PLACE_FREE;
 
-    /* Relaxed: a look alone; the exchange decides. */
+    /* Relaxed: only a filter, the exchange decides. */
     if (atomic_load_explicit(&reader->section, memory_order_relaxed) != PLACE_FREE ||
         !atomic_compare_exchange_strong(&reader->section, &section, epoch))
         return false;
@@ -114,7 +122,8 @@ claim_place(const struct readers *readers, struct reader *reader)
     return true;
 }
 
-/* A thread asks from about the same frame each time, so it finds the place it had before. */
+/* A thread calls from about the same stack frame each time, so its hint leads to the place it had
+ * before, whose cache line it still owns. */
 struct reader *
 readers_claim(struct readers *readers, const void *hint, uint64_t revision)
 {
@@ -125,7 +134,8 @@ readers_claim(struct readers *readers, const void *hint, uint64_t revision)
 
         if (!claim_place(readers, reader))
             continue;
-        /* Relaxed: a pin that is seen late costs a read of storage, never an answer. */
+        /* Relaxed: a pin that the writer sees late costs a read of storage, never a wrong
+         * answer. */
         atomic_store_explicit(&reader->revision, revision, memory_order_relaxed);
         return reader;
     }
@@ -147,7 +157,7 @@ readers_pins(struct readers *readers, struct reader_pins *pins)
 
         if (atomic_load(&reader->section) == PLACE_FREE)
             continue;
-        /* Relaxed: see the claim. */
+        /* Relaxed: see readers_claim. */
         pins->revisions[pins->count++] =
             atomic_load_explicit(&reader->revision, memory_order_relaxed);
     }
@@ -161,6 +171,7 @@ oldest_section(struct readers *readers)
     for (size_t at = 0; at < READERS_MAX; at++) {
         uint64_t section = atomic_load(&readers->places[at].section);
 
+        /* PLACE_OUTSIDE is never below `oldest`. */
         if (section != PLACE_FREE && section < oldest)
             oldest = section;
     }
@@ -177,7 +188,8 @@ retirees_add(struct retirees *retirees, void *block, size_t bytes)
     retirees->items[retirees->count++] = (struct retired){block, bytes, 0};
 }
 
-/* Under the lock: moves what may be freed to `gone`. */
+/* Under the lock: moves the blocks whose grace period is over to `gone`. Stamps ascend, so they are
+ * a prefix of the list. */
 static void
 take_collectable(struct readers *readers, struct retirees *gone)
 {
@@ -217,6 +229,8 @@ readers_retire(struct readers *readers, struct retirees *retirees)
     if (retirees->count == 0)
         return;
     pthread_mutex_lock(&readers->lock);
+    /* Under the lock, so that stamps enter the list in order. The blocks were unlinked before this
+     * growth, as the proof assumes. */
     stamp = atomic_fetch_add(&readers->epoch, 1);
     for (size_t at = 0; at < retirees->count; at++) {
         retirees_add(&readers->waiting, retirees->items[at].block, retirees->items[at].bytes);
@@ -227,6 +241,7 @@ readers_retire(struct readers *readers, struct retirees *retirees)
     if (readers->waiting.count >= readers->collect_at_count || bytes >= readers->collect_at_bytes)
         take_collectable(readers, &gone);
     pthread_mutex_unlock(&readers->lock);
+    /* Freeing comes after the unlock: other threads retire meanwhile. */
     memory_free(retirees->items);
     *retirees = (struct retirees){.count = 0};
     free_all(&gone);

@@ -1,10 +1,13 @@
-/* chain.c - links the newest changelog entries up to the head record. */
+/* chain.c - verifies that the newest changelog entries link up to the head record.
+ * The hash of each entry covers the hash of the entry before it, so no entry of the checked part
+ * can be changed, dropped or inserted without breaking a link. */
 #include <inttypes.h>
 
 #include "base/memory.h"
 #include "storage/store_internal.h"
 
-/* Reads one entry and says which chain hash comes before and behind it. */
+/* Reads one entry, and computes the chain hash after it from the one before it, which the entry
+ * contains. */
 static enum status
 link_read(const struct store_snapshot *snapshot, uint64_t revision, struct buffer *entry,
           struct changelog_header *header, uint8_t behind[DIGEST_SIZE], struct error *error)
@@ -27,8 +30,9 @@ link_read(const struct store_snapshot *snapshot, uint64_t revision, struct buffe
     return BEHALF_OK;
 }
 
-/* Walks down from the head: what comes behind an entry must be what its successor (or the head
- * record) says came before. */
+/* Walks down from the head: the hash after an entry must be the one that its successor, or the head
+ * record, names as the hash before itself. Stops at the horizon, below which entries may be
+ * dropped, or at a bound: an open must not read the whole changelog. */
 enum status
 store_chain_check(const struct store_snapshot *snapshot, uint64_t count, size_t bytes_max,
                   struct error *error)
@@ -56,6 +60,7 @@ store_chain_check(const struct store_snapshot *snapshot, uint64_t count, size_t 
         memcpy(expected, header.previous, DIGEST_SIZE);
         bytes += entry.size;
     }
+    /* The walk reached revision 1: the chain begins with h(0), 32 zero bytes. */
     for (size_t index = 0; revision == 0 && index < DIGEST_SIZE; index++) {
         if (expected[index] != 0) {
             status = error_set(error, BEHALF_STORAGE_CORRUPT,

@@ -1,4 +1,6 @@
-/* changelog.c - encoder and bounded decoder of changelog entries. */
+/* changelog.c - encoder and bounded decoder of changelog entries.
+ * Always true: the decoder accepts only bytes that the encoder makes, in their one order, and never
+ * reads past the entry, since an entry may come from outside. */
 #include "storage/changelog.h"
 
 #define CHANGELOG_VERSION 1
@@ -236,7 +238,7 @@ take_sweep(struct slice *rest, struct changelog_record *record)
     return true;
 }
 
-/* Puts and removes share a rank; what stands behind them may not come twice. */
+/* Puts and removes share a rank; each kind after them may occur once. */
 static bool
 kind_follows(enum changelog_kind last, enum changelog_kind kind)
 {

@@ -11,11 +11,12 @@
  *     7 request   digest of the idempotency key(16) request digest(32)
  *     8 sweep     time(8)
  *
- * Always true: an entry is self-contained, so replaying all of them rebuilds every family; its
- * records stand in the order of their kinds (puts and removes mixed, as they came), the last four
- * at most once. A sweep says that nobody asked for this transaction: all it did was to remove edges
- * that had expired at its time. The chain is h_n = SHA-256(h_(n-1), entry n) with 32 zero bytes for
- * h_0: nobody can change, drop or insert an entry without changing the head record.
+ * Always true: an entry is self-contained, so replaying all entries rebuilds every family. Its
+ * records are ordered by kind (puts and removes mixed, in the order of the transaction), the last
+ * four kinds at most once. A sweep record says that no request asked for this transaction: it only
+ * removed edges that had expired at its time. The chain is h_n = SHA-256(h_(n-1), entry n) with 32
+ * zero bytes for h_0: an entry cannot be changed, dropped or inserted without changing the head
+ * record.
  * Memory: decoded slices point into the entry. Threads: pure functions.
  * Errors: STORAGE_CORRUPT for bytes that no encoder makes. */
 #ifndef BEHALF_STORAGE_CHANGELOG_H
@@ -56,7 +57,7 @@ struct changelog_record {
 /* Reads an entry from its start. */
 struct changelog_reader {
     struct slice rest;
-    enum changelog_kind last; /* of the record before */
+    enum changelog_kind last; /* of the previous record */
 };
 
 void changelog_begin(struct buffer *entry, const struct changelog_header *header);

@@ -1,7 +1,9 @@
 /* commit.c - turns a collected transaction into one atomic batch, and makes batches durable.
  *
- * Always true: everything a revision changes is in the same batch as the head record that names it.
- * After a failed write or sync nobody knows which bytes will be there after a restart, so the store
+ * Always true: everything that a revision changes is in the same batch as the head record that
+ * names the revision, so a crash leaves all of it or nothing. Commit does not sync: the writer
+ * commits a group and syncs once, and nothing of the group is acknowledged or published before that
+ * sync. After a failed write or sync nobody knows which bytes a restart will find, so the store
  * takes no further write until it is reopened. */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,15 +11,15 @@
 #include "base/memory.h"
 #include "storage/transaction.h"
 
-#define REQUEST_DROP_NS INT64_C(3600000000000) /* how often old requests are offered for dropping */
+#define REQUEST_DROP_NS INT64_C(3600000000000) /* how often the drop rule is renewed */
 
 struct batch {
-    struct arena arena; /* keys and values */
+    struct arena arena; /* holds keys and values */
     struct kv_change *changes;
     size_t count;
     size_t capacity;
     size_t bytes; /* of keys and values */
-    bool history; /* something was superseded */
+    bool history; /* a value was superseded */
 };
 
 static char *
@@ -25,6 +27,7 @@ batch_bytes(struct batch *batch, size_t size)
 {
     char *bytes = arena_take(&batch->arena, size);
 
+    /* The arena has no cap of its own: the writer bounds a transaction before it is collected. */
     BEHALF_ASSERT(bytes != NULL);
     return bytes;
 }
@@ -68,6 +71,7 @@ add_next(struct batch *batch, uint16_t type, unsigned kind, uint64_t next)
     batch_put(batch, KV_META, (struct slice){key, NEXT_KEY_SIZE}, batch_u64(batch, next));
 }
 
+/* Both directions in one batch, so that a name always leads to a node, and a node to its name. */
 static void
 add_name(struct batch *batch, uint16_t type, unsigned kind, uint64_t node, struct slice name)
 {
@@ -92,7 +96,8 @@ struct next_numbers {
     size_t capacity;
 };
 
-/* Numbers of a type grow within a transaction, so the last one decides. Types are few. */
+/* Notes the next free number of the node's type. Numbers of a type grow within a transaction, so
+ * the last one decides. Types are few, so the search is linear. */
 static void
 next_note(struct next_numbers *numbers, uint64_t node)
 {
@@ -107,8 +112,9 @@ next_note(struct next_numbers *numbers, uint64_t node)
     numbers->items[index] = (struct next_number){type, (node & NODE_SEQUENCE_MASK) + 1};
 }
 
-/* The counters written are those behind the numbers of this transaction, not the ones in memory: a
- * number that an aborted transaction used up must not change what a replay makes. */
+/* The counters written follow the numbers of this transaction, not the counters in memory: those
+ * skip numbers that aborted transactions used up, which are in no changelog entry, so a replay
+ * would write other bytes. */
 static void
 add_labels(struct batch *batch, const struct store_transaction *transaction)
 {
@@ -145,11 +151,13 @@ add_nodes(struct batch *batch, const struct store_transaction *transaction)
     memory_free(numbers.items);
 }
 
-/* --- what was removed --- */
+/* --- compaction of removed ranges --- */
 
-/* A scan walks over what was removed until it is compacted, about a microsecond each. */
+/* A scan steps over every tombstone until it is compacted, at about a microsecond each: this many
+ * cost a scan 8 ms. */
 #define REMOVED_MAX 8192
-/* Of what is rewritten about an eighth was removed, or it is not worth the writing. */
+/* A larger range is not rewritten. At 256 bytes per removal about an eighth of the range was
+ * removed; below that, compaction writes more than it saves. */
 #define REWRITTEN_BYTES_MAX (UINT64_C(256) * REMOVED_MAX)
 
 static void
@@ -167,6 +175,8 @@ note_removed(struct store_removed *removed, const struct edge_key *key)
     removed->count++;
 }
 
+/* Called after the batch, so that the compaction meets its tombstones. Count and range restart even
+ * if the range is not rewritten: a range with few tombstones is left to regular compaction. */
 static void
 compact_removed(struct store *store, const struct store_transaction *transaction)
 {
@@ -198,6 +208,8 @@ add_direction(struct batch *batch, enum edge_direction direction, const struct s
         batch_remove(batch, keyspace, key);
     else
         batch_put(batch, keyspace, key, value);
+    /* The superseded value goes to history under the revision that ended it, in the batch that ends
+     * it. Readers at older revisions therefore find it in one of the two places at every moment. */
     if (edge->old_value.size > 0) {
         char *history = batch_bytes(batch, HISTORY_KEY_SIZE);
 
@@ -218,6 +230,8 @@ expiry_key(struct batch *batch, const struct edge_key *key, int64_t expires_at)
     return (struct slice){bytes, EXPIRY_KEY_SIZE};
 }
 
+/* Both indexes get the same key fields and the same value: a read from either end of an edge gives
+ * the same answer, and verify compares the two byte by byte. */
 static void
 add_edges(struct batch *batch, const struct store_transaction *transaction, uint64_t revision)
 {
@@ -235,6 +249,8 @@ add_edges(struct batch *batch, const struct store_transaction *transaction, uint
         }
         add_direction(batch, EDGE_FORWARD, change, edge, value, revision);
         add_direction(batch, EDGE_REVERSE, change, edge, value, revision);
+        /* An unchanged expiration keeps its entry: a removal and a put of one key in one batch
+         * would depend on their order. */
         if (edge->old_expires_at != 0 && edge->old_expires_at != edge->expires_at)
             batch_remove(batch, KV_EXPIRY, expiry_key(batch, &change->key, edge->old_expires_at));
         if (edge->expires_at != 0 && edge->old_expires_at != edge->expires_at)
@@ -243,6 +259,8 @@ add_edges(struct batch *batch, const struct store_transaction *transaction, uint
     }
 }
 
+/* Adds the counts of the transaction to the stored ones. A count that becomes 0 is removed, so
+ * equal states have equal bytes whatever led to them. */
 static enum status
 add_counts(struct batch *batch, struct store_transaction *transaction, struct error *error)
 {
@@ -263,6 +281,8 @@ add_counts(struct batch *batch, struct store_transaction *transaction, struct er
             status = number_decode("edge count", buffer_slice(&transaction->value), &edges, error);
         if (status != BEHALF_OK)
             return status;
+        /* Counts are exact because they change in the batch of the edges. A count below zero proves
+         * that the store is damaged, and writing would spread the damage. */
         if (count->delta < 0 && edges < (uint64_t)-count->delta)
             return error_set(error, BEHALF_STORAGE_CORRUPT,
                              "an edge count would fall below zero: run verify");
@@ -289,6 +309,8 @@ add_request(struct batch *batch, const struct store_transaction *transaction, ui
               (struct slice){value, REQUEST_VALUE_SIZE});
 }
 
+/* Records have one order (changelog.h), so a transaction has exactly one entry. The chain hash and
+ * the comparison of a replay depend on it. */
 static void
 entry_build(const struct store_transaction *transaction, const struct changelog_header *header,
             struct buffer *entry)
@@ -323,7 +345,8 @@ entry_build(const struct store_transaction *transaction, const struct changelog_
         changelog_add_sweep(entry, transaction->sweep_time_ns);
 }
 
-/* What claims to be a sweep, perhaps in an entry from outside, may take nothing from anybody. */
+/* Verifies that a transaction marked as a sweep removes expired edges and does nothing else. Sweeps
+ * run without a caller who asked for them, and a replayed entry may come from outside. */
 static enum status
 sweep_check(const struct store_transaction *transaction, struct error *error)
 {
@@ -343,11 +366,14 @@ sweep_check(const struct store_transaction *transaction, struct error *error)
     return BEHALF_OK;
 }
 
+/* Collects everything that the revision changes. Nothing of a revision is written outside its
+ * batch. */
 static enum status
 batch_build(struct batch *batch, struct store_transaction *transaction,
             const struct store_head *head, const struct buffer *entry, struct error *error)
 {
     char *head_bytes = batch_bytes(batch, HEAD_SIZE);
+    /* Counts first: only they can fail, and nothing is written then. */
     struct slice revision = batch_u64(batch, head->revision);
     enum status status = add_counts(batch, transaction, error);
 
@@ -379,8 +405,9 @@ compare_changes(const void *a, const void *b)
     return slice_compare(left->key, right->key);
 }
 
-/* RocksDB goes on from the place of the key inserted last, so ascending keys cost it a third of
- * what keys in any order do. No key is in a batch twice, so their order means nothing. */
+/* Sorts the changes. RocksDB's memtable continues at the place of the key inserted last, so
+ * ascending keys cost a third of what keys in random order do. Each key occurs once in a batch
+ * (asserted), so their order means nothing. */
 static void
 batch_sort(struct batch *batch)
 {
@@ -389,14 +416,16 @@ batch_sort(struct batch *batch)
         BEHALF_ASSERT(compare_changes(&batch->changes[index - 1], &batch->changes[index]) < 0);
 }
 
-/* A refusal (too big, fenced) wrote nothing. Any other failure may have left the batch where a
- * restart finds it. */
+/* A refusal (batch too big, store fenced or stopped) wrote nothing and leaves the store usable.
+ * After any other failure a restart may find the batch or not: its outcome is unknown. */
 static enum status
 write_batch(struct store *store, const struct batch *batch, uint64_t revision, struct error *error)
 {
     enum status status;
 
-    /* Before the batch: a reader that sees it must also see that history counts. */
+    /* Before the batch: a reader that sees the batch must also know that history counts. Raised too
+     * early, it costs a needless look into history; raised too late, a reader at an older revision
+     * would miss the superseded value. */
     if (batch->history)
         atomic_store(&store->newest_history, revision);
     status = kv_write(store->kv, batch->changes, batch->count, false, error);
@@ -414,6 +443,8 @@ commit_finish(struct store_transaction *transaction, const struct store_head *he
 {
     struct store *store = transaction->store;
 
+    /* After the batch: a label in memory is always in the adapter too, and labels_add cannot be
+     * undone. */
     for (size_t index = 0; index < transaction->label_count; index++) {
         const struct transaction_label *label = &transaction->labels[index];
 
@@ -421,6 +452,7 @@ commit_finish(struct store_transaction *transaction, const struct store_head *he
     }
     store->head = *head;
     atomic_store(&store->head_revision, head->revision);
+    /* The hint only frees space: store_request_find compares times itself. */
     if (head->time_ns - store->requests_dropped_ns >= REQUEST_DROP_NS) {
         store->requests_dropped_ns = head->time_ns;
         kv_drop_hint(store->kv, KV_REQUESTS, time_to_bits(head->time_ns - REQUEST_KEPT_NS));
@@ -438,15 +470,20 @@ transaction_commit_as(struct store_transaction *transaction, int64_t time_ns,
     struct buffer entry;
     enum status status;
 
-    /* A clock that stepped back must not make a later revision older. */
+    /* A clock that stepped back must not make a later revision older: retention searches commit
+     * times by halves. */
     header.time_ns = time_ns > store->head.time_ns ? time_ns : store->head.time_ns;
     memcpy(header.previous, store->head.chain, DIGEST_SIZE);
     arena_init(&batch.arena, SIZE_MAX / 2);
     buffer_init(&entry);
+    /* The entry comes before the batch, since the head record in the batch has the hash of the
+     * entry. */
     entry_build(transaction, &header, &entry);
     head.revision = header.revision;
     head.time_ns = header.time_ns;
     changelog_chain(store->head.chain, buffer_slice(&entry), head.chain);
+    /* A replay must reproduce its entry byte for byte, or the two stores have diverged. Compared
+     * before anything is written. */
     if (expected != NULL && !slice_equal(*expected, buffer_slice(&entry))) {
         status = error_set(error, BEHALF_STORAGE_CORRUPT,
                            "changelog entry %" PRIu64 " does not fit the state before it",
@@ -484,7 +521,8 @@ store_transaction_commit(struct store_transaction *transaction, int64_t time_ns,
 
 /* --- durability --- */
 
-/* One record of "meta" that belongs to this store alone, durably. */
+/* Writes one record of "meta" durably. Such a record belongs to this store alone and takes no
+ * revision. */
 static enum status
 write_record(struct store *store, struct slice name, struct slice value, struct error *error)
 {
@@ -495,12 +533,16 @@ write_record(struct store *store, struct slice name, struct slice value, struct 
         return error_set(error, BEHALF_SERVICE_READ_ONLY,
                          "an earlier write failed: the store is read-only until it is reopened");
     status = kv_write(store->kv, &change, 1, true, error);
+    /* A failed append leaves the end of the log unknown, for this record and for every batch after
+     * it. */
     if (status != BEHALF_OK && status != BEHALF_SERVICE_READ_ONLY)
         atomic_store(&store->failed, true);
     return status;
 }
 
-/* Before anybody is told: whatever ends this process, the next one knows what was acknowledged. */
+/* After the sync and before any reply: however this process ends, the next one knows what was
+ * acknowledged. The pwrite survives a kill; a power cut may take the mark back to the last
+ * directory_sync_mark, which leaves a lower bound that is still true. */
 static enum status
 mark_head(struct store *store, struct error *error)
 {
@@ -510,6 +552,7 @@ mark_head(struct store *store, struct error *error)
         return BEHALF_OK;
     status = directory_set_mark(store->directory, store->head.revision, store->incarnation, error);
     if (status == BEHALF_OK)
+        /* Lazily: a second fsync for each group would halve the write rate of a single client. */
         directory_sync_mark(store->directory, env_monotonic_ns(store->env), true);
     return status;
 }
@@ -522,11 +565,14 @@ store_sync(struct store *store, struct error *error)
     if (atomic_load(&store->failed))
         return error_set(error, BEHALF_OUTCOME_UNKNOWN,
                          "an earlier write failed: the store is read-only until it is reopened");
+    /* The order matters: a mark above the durable log would make an intact store look as if it had
+     * lost data. */
     status = kv_sync(store->kv, error);
     if (status == BEHALF_OK)
         status = mark_head(store, error);
     if (status != BEHALF_OK) {
-        /* Never sync again and believe it: the kernel reports a lost page once. */
+        /* Never sync again and believe it: the kernel reports a lost page once, and a second fsync
+         * would succeed without the data. */
         atomic_store(&store->failed, true);
         if (error != NULL)
             error->status = BEHALF_OUTCOME_UNKNOWN;
@@ -541,6 +587,7 @@ store_settle(struct store *store)
 {
     kv_settle(store->kv);
     if (store->directory != NULL)
+        /* Not lazily: after a burst no further write may come to sync the mark. */
         directory_sync_mark(store->directory, env_monotonic_ns(store->env), false);
 }
 
@@ -550,6 +597,7 @@ store_set_horizon(struct store *store, uint64_t revision, struct error *error)
     char bytes[8];
     enum status status;
 
+    /* The horizon never moves back: history up to it may be gone. */
     BEHALF_ASSERT(revision <= store->head.revision);
     if (revision <= atomic_load(&store->horizon))
         return BEHALF_OK;
@@ -557,7 +605,9 @@ store_set_horizon(struct store *store, uint64_t revision, struct error *error)
     status = write_record(store, META_HORIZON, (struct slice){bytes, sizeof bytes}, error);
     if (status != BEHALF_OK)
         return status;
-    /* Readers learn it before anything is dropped: they compare again after they have read. */
+    /* The record is durable, so a restart cannot serve a revision whose history was dropped.
+     * Readers learn the horizon before anything is dropped, and compare with it again after they
+     * have read. */
     atomic_store(&store->horizon, revision);
     kv_drop_hint(store->kv, KV_HISTORY, revision);
     kv_drop_hint(store->kv, KV_CHANGELOG, revision);
@@ -583,7 +633,8 @@ store_renew(struct store *store, struct error *error)
 
     store->env->random_bytes(store->env->context, incarnation, sizeof incarnation);
     store->env->random_bytes(store->env->context, secret, sizeof secret);
-    /* First: a mark of the old incarnation beside the new one would be refused. */
+    /* The mark goes first. A crash in between leaves no mark, which opens; a mark of the old
+     * incarnation beside the new one would be refused as belonging to another store. */
     if (store->directory != NULL)
         status = directory_drop_mark(store->directory, error);
     if (status == BEHALF_OK)
@@ -594,6 +645,8 @@ store_renew(struct store *store, struct error *error)
         status = mark_head(store, error);
     }
     explicit_bzero(secret, sizeof secret);
+    /* After a failure in the middle it is unknown which pair the disk has: nothing may be written
+     * on top of it. */
     if (status != BEHALF_OK)
         atomic_store(&store->failed, true);
     return status;

@@ -1,4 +1,6 @@
-/* dictionary.c - names to numbers and back, as they stand in storage. */
+/* dictionary.c - names to numbers and back, as stored.
+ * Always true: a name and its node are written in one batch and never change, so a read needs no
+ * revision. Every number that is read is checked against the type it must have. */
 #include <inttypes.h>
 
 #include "base/memory.h"
@@ -111,7 +113,8 @@ done:
     return status;
 }
 
-/* The first key behind all that start with `key`; the type in front keeps it from running out. */
+/* The first key after all keys that start with `key`. Trailing bytes 0xFF have no successor and are
+ * cut; the type in front keeps something to increment. */
 static struct slice
 key_behind(struct slice key, char bytes[NAME_KEY_SIZE_MAX])
 {

@@ -1,4 +1,6 @@
-/* directory.c - lock, high-water mark and the copy that a damaged log is opened from. */
+/* directory.c - the lock, the high-water mark, and the copy that a damaged log is opened from.
+ * Always true: once HWM exists, one of its slots is complete on disk at every moment. The database
+ * folder is only replaced by a rename of a complete one. */
 #include "storage/directory.h"
 
 #include <dirent.h>
@@ -25,13 +27,13 @@ struct directory {
     char *path;
     char *database;
     char *salvage;
-    char *unfinished; /* where a new database is made */
+    char *unfinished; /* the folder for a new database */
     int lock;
     int mark; /* open file, or -1 */
     bool marked;
-    bool pending; /* the other slot holds a newer mark, whole but not synced */
+    bool pending; /* the other slot has a newer mark that is not synced */
     bool complained;
-    int slot; /* of the newest mark that is synced: 0 or 1; the next goes to the other */
+    int slot; /* slot of the newest synced mark; the next goes to the other */
     uint64_t counter;
     uint64_t revision;
     uint64_t synced_revision;
@@ -57,7 +59,7 @@ failed(struct error *error, const char *what, const char *path)
                      strerror(errno));
 }
 
-/* Names made, renamed or removed in a directory are durable only afterwards. */
+/* Syncs a directory: names that were made, renamed or removed in it are durable only after that. */
 static void
 directory_sync(const char *path)
 {
@@ -118,13 +120,13 @@ mark_read(struct directory *directory, int mode, struct error *error)
         goto done;
     }
     size = pread(directory->mark, slots, sizeof slots, 0);
-    /* After a kill the newest slot may be in the page cache only: it is on the disk before the
-     * other one is overwritten. */
+    /* After a kill the newest slot may be in the page cache only. Synced here, before the other
+     * slot is overwritten: otherwise a power cut could leave no complete slot. */
     if (size < 0 || (mode != O_RDONLY && fdatasync(directory->mark) != 0)) {
         status = failed(error, "read high-water mark", path);
         goto done;
     }
-    /* A write of one slot may have been torn; then the other one is whole. */
+    /* A power cut may have torn one slot; then the other is complete. */
     for (ssize_t at = 0; at + MARK_SLOT_SIZE <= size; at += MARK_SLOT_SIZE)
         any = slot_read(directory, slots + at, (int)(at / MARK_SLOT_SIZE)) || any;
     if (!any)
@@ -137,7 +139,7 @@ done:
     return status;
 }
 
-/* The first mark is written aside and renamed, so that the file is never seen without a slot. */
+/* Writes the first mark under another name and renames it, so HWM never exists without a slot. */
 static bool
 mark_create(struct directory *directory)
 {
@@ -147,13 +149,13 @@ mark_create(struct directory *directory)
     bool created = false;
     int file;
 
-    /* Left by a stop in the middle, or put here to be written through. */
+    /* Left by an interrupted start, or planted as a link to be written through. */
     (void)unlink(aside);
     file = open(aside, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     slot_fill(directory, slot);
     if (file >= 0 && pwrite(file, slot, sizeof slot, 0) == (ssize_t)sizeof slot &&
         fsync(file) == 0 && rename(aside, path) == 0) {
-        directory_sync(directory->path); /* the name of the database too, made before */
+        directory_sync(directory->path); /* also makes the name of the database durable */
         directory->mark = file;
         directory->slot = 0;
         directory->synced_revision = directory->revision;
@@ -177,7 +179,7 @@ directory_mark(const struct directory *directory, uint64_t *revision,
     return true;
 }
 
-/* Never over the newest that is synced: a power cut may tear what is not. */
+/* Writes the slot that is not the newest synced one: a power cut may tear an unsynced write. */
 static bool
 slot_write(struct directory *directory)
 {
@@ -237,7 +239,8 @@ directory_sync_mark(struct directory *directory, int64_t monotonic_ns, bool lazy
         monotonic_ns - directory->synced_ns < MARK_NS)
         return;
     directory->synced_ns = monotonic_ns;
-    /* Written again: the kernel may have thrown away the bytes of a sync that failed before. */
+    /* Written again before the sync: after a sync that failed, the kernel may have thrown the bytes
+     * away. */
     if (!slot_write(directory) || fdatasync(directory->mark) != 0) {
         if (!directory->complained)
             log_line(LOG_WARN, "cannot sync the high-water mark", "path=\"%s\" reason=\"%s\"",
@@ -279,8 +282,8 @@ sync_parent(const char *path)
     memory_free(parent);
 }
 
-/* A stop between the two renames of directory_salvage_accept left an accepted copy without its
- * place. */
+/* Finishes a directory_salvage_accept that was interrupted between its two renames: an accepted
+ * copy exists, and no database. */
 static enum status
 salvage_finish(struct directory *directory, struct error *error)
 {
@@ -295,8 +298,8 @@ salvage_finish(struct directory *directory, struct error *error)
     return status;
 }
 
-/* Who may write here could put a link in place of a file; who may read has the key that tokens are
- * signed with. */
+/* Refuses a directory that others may use: a writer could replace a file by a link, and a reader
+ * has the key that signs tokens. */
 static enum status
 check_owner(const char *path, const struct stat *about, struct error *error)
 {
@@ -457,14 +460,14 @@ files_visit(const char *path, bool (*each)(const char *from, const char *name, c
     for (errno = 0; good && (entry = readdir(listing)) != NULL; errno = 0)
         if (entry->d_name[0] != '.')
             good = each(path, entry->d_name, to);
-    /* An error of readdir looks like the end: files would be missing from the copy. */
+    /* An error of readdir looks like the end, and files would be missing from the copy. */
     good = good && errno == 0;
     (void)closedir(listing);
     return good;
 }
 
-/* Sorted files never change, so a second name for them is a copy. Everything else is copied: the
- * engine cuts and deletes logs while it recovers. */
+/* Sorted files never change, so a hard link is a copy. All others are copied, because the engine
+ * truncates and deletes logs while it recovers. */
 static bool
 salvage_file(const char *from, const char *name, const char *to)
 {
@@ -508,7 +511,7 @@ directory_create(struct directory *directory, const char **path, struct error *e
 enum status
 directory_created(struct directory *directory, struct error *error)
 {
-    /* Fails when a database stands there that has lost its CURRENT: nothing is put over it. */
+    /* Fails when a database without its CURRENT file is there, so nothing replaces it. */
     if (rename(directory->unfinished, directory->database) != 0)
         return failed(error, "put the new store in place at", directory->database);
     directory_sync(directory->path);

@@ -1,4 +1,5 @@
-/* keys.c - encoders and bounded decoders of the tables in keys.h. */
+/* keys.c - encoders and bounded decoders of the tables in keys.h.
+ * Always true: a decoder checks the size before it reads, and refuses bits that no encoder sets. */
 #include "storage/keys.h"
 
 #define EDGE_EXPIRES 1U

@@ -37,7 +37,7 @@
  *   edge value created revision(8) tail
  *   tail       flags(1) [expiration(8) if flag 1] [caveat(2) context... if flag 2]
  *
- * An edge is in force at revision R when created <= R and, if it stands in history, R < deleted.
+ * An edge is in force at revision R when created <= R and, if it is in history, R < deleted.
  * Threads: pure functions. Memory: encoders fill the caller's array or append to its buffer. */
 #ifndef BEHALF_STORAGE_KEYS_H
 #define BEHALF_STORAGE_KEYS_H
@@ -73,18 +73,18 @@
 #define META_NEXT "next/"
 #define META_COUNT "count/"
 
-/* Families of names start with this; label kinds follow. */
+/* Keys of labels start with type 0; the kind of label follows. */
 #define LABEL_TYPE_NUMBER 0
 #define LABEL_NODE(kind, label) ((uint64_t)((unsigned)(kind) + 1) << 16 | (uint64_t)(label))
 
-/* Where a store stands. */
+/* The head of a store: its newest transaction. */
 struct store_head {
     uint64_t revision;
     int64_t time_ns; /* of the newest transaction; no later one has an earlier time */
     uint8_t chain[DIGEST_SIZE];
 };
 
-/* A signed time as the number whose byte order is time order. */
+/* A signed time as a number whose byte order is time order. */
 static inline uint64_t
 time_to_bits(int64_t time_ns)
 {
@@ -102,13 +102,13 @@ void edge_key_encode(enum edge_direction direction, const struct edge_key *key,
 enum status edge_key_decode(enum edge_direction direction, struct slice bytes, struct edge_key *key,
                             struct error *error) BEHALF_MUST_USE;
 
-/* The part of an edge value behind the created revision; it also stands in changelog entries. */
+/* The part of an edge value after the created revision; it is also in changelog entries. */
 void edge_tail_encode(const struct edge *edge, struct buffer *bytes);
 /* Fills expires_at, caveat and context (which points into `bytes`). */
 enum status edge_tail_decode(struct slice bytes, struct edge *edge,
                              struct error *error) BEHALF_MUST_USE;
 void edge_value_encode(const struct edge *edge, struct buffer *bytes);
-/* Fills all of the edge but its key. */
+/* Fills the edge except its key. */
 enum status edge_value_decode(struct slice bytes, struct edge *edge,
                               struct error *error) BEHALF_MUST_USE;
 
@@ -123,8 +123,8 @@ void expiry_key_encode(int64_t expires_at, const char forward_key[EDGE_KEY_SIZE]
 enum status expiry_key_decode(struct slice bytes, int64_t *expires_at, struct edge_key *key,
                               struct error *error) BEHALF_MUST_USE;
 
-/* Returns the key, which lives in `bytes`. A label's type is 0 and its kind not; an object's kind
- * is 0. The name has at most STORE_NAME_SIZE_MAX bytes. */
+/* Returns the key, which is in `bytes`. A label has type 0 and a kind; an object has a type and
+ * kind 0. The name has at most STORE_NAME_SIZE_MAX bytes. */
 struct slice name_key_encode(uint16_t type, unsigned kind, struct slice name,
                              char bytes[NAME_KEY_SIZE_MAX]);
 enum status number_decode(const char *what, struct slice bytes, uint64_t *number,

@@ -1,4 +1,4 @@
-/* kv.c - hands each call to the adapter that opened the handle. */
+/* kv.c - dispatches each call to the adapter that opened the handle. */
 #include "storage/kv.h"
 
 #include "storage/kv_adapter.h"
@@ -48,6 +48,7 @@ kv_get_batch(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace
              const struct slice *keys, size_t count, struct kv_found *found, struct arena *arena,
              struct error *error)
 {
+    /* Checked here for every adapter: RocksDB answers wrongly for unsorted or repeated keys. */
     for (size_t index = 1; index < count; index++)
         BEHALF_ASSERT(slice_compare(keys[index - 1], keys[index]) < 0);
     return count == 0 ? BEHALF_OK

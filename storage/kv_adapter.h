@@ -1,6 +1,6 @@
-/* kv_adapter.h - what an adapter of kv.h implements; seen by adapters and kv.c only.
- * Always true: the first member of an adapter's own handle is the struct below, so that kv.c can
- * dispatch and the adapter can go back to its own type with a cast.
+/* kv_adapter.h - the operations that an adapter of kv.h implements; seen by adapters and kv.c only.
+ * Always true: the first member of an adapter's own handle is the struct below, so kv.c can
+ * dispatch and the adapter can cast back to its own type.
  * Threads, memory, errors: those of kv.h; dispatch adds nothing. */
 #ifndef BEHALF_STORAGE_KV_ADAPTER_H
 #define BEHALF_STORAGE_KV_ADAPTER_H
@@ -48,9 +48,9 @@ struct kv_scan {
     struct kv *kv;
 };
 
-/* The C interface of RocksDB gives text only. What kind of failure it tells of, and in `why`
- * (borrowed from the text, or static) what to show. The words looked for are RocksDB's own, of 7.8,
- * and the kernel's. */
+/* Classifies an error of RocksDB, whose C interface gives text only. *why (borrowed from the text,
+ * or static) is the part to show. The words searched for are those of RocksDB 7.8 and of the
+ * kernel. */
 enum status kv_rocksdb_classify(const char *text, const char **why);
 
 #endif

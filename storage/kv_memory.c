@@ -1,10 +1,12 @@
-/* kv_memory.c - the ordered map in memory: a treap per keyspace, copied along the path of a change.
+/* kv_memory.c - the in-memory adapter: a persistent treap per keyspace (copy on write along a
+ * path).
  *
- * Always true: a node that more than one holder can reach is never written; a batch builds new
- * roots beside the old ones and swaps them all under the lock, so a snapshot (which holds the
- * roots it found) sees a batch whole or not at all. A node's priority is the hash of its key
- * under the seed of the process: the height of a treap is about 3 log2(n), whoever chose the keys.
- * Threads: `lock` guards `roots` only; the trees behind a held root are read without it. */
+ * Always true: a node that more than one holder can reach is never written. A batch builds new
+ * roots beside the old ones and swaps them all under the lock, so a snapshot, which holds the roots
+ * it found, sees a batch as a whole or not at all. A node's priority is the hash of its key under
+ * the seed of the process, so the height of a treap is about 3 log2(n), whatever keys a client
+ * chooses.
+ * Threads: `lock` guards `roots` only; the trees under a held root are read without it. */
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -14,7 +16,7 @@
 #include "storage/kv_adapter.h"
 
 /* Far above the height of a treap of 2^40 keys with random priorities. Asserted where a path is
- * kept; recursion has no other bound. */
+ * stored. Recursion has no other bound than that height. */
 #define HEIGHT_MAX 256
 
 struct memory_entry {
@@ -45,11 +47,11 @@ struct memory_snapshot {
 
 struct memory_scan {
     struct kv_scan base;
-    struct node *root; /* held */
+    struct node *root; /* a held reference */
     bool reverse;
-    struct memory_entry *bound; /* made from `to` (or `from` in reverse); NULL = none */
+    struct memory_entry *bound; /* from `to`, or from `from` in reverse; NULL = none */
     size_t depth;
-    struct node *path[HEIGHT_MAX]; /* nodes still to visit, the next one on top */
+    struct node *path[HEIGHT_MAX]; /* nodes still to visit, the next on top */
 };
 
 /* --- entries and nodes --- */
@@ -108,9 +110,9 @@ node_unref(struct node *node)
     memory_free(node);
 }
 
-/* Gives a node that only the caller can reach: `node` itself, or a copy of it. Takes the caller's
- * reference. One reference means one holder: others could only come in through a root that is
- * swapped in later, so the count cannot rise behind our back. */
+/* Returns a node that only the caller can reach: `node` itself, or a copy. Takes the caller's
+ * reference. A count of one means one holder; others could reach the node only through a root that
+ * is swapped in later, so the count cannot rise during the test. */
 static struct node *
 node_own(struct node *node)
 {
@@ -197,7 +199,7 @@ tree_join(struct node *left, struct node *right)
     return right;
 }
 
-/* `key` is in the tree. */
+/* `key` must be in the tree. */
 static struct node *
 tree_remove(struct node *root, struct slice key)
 {
@@ -320,8 +322,8 @@ scan_push(struct memory_scan *scan, struct node *node)
     scan->path[scan->depth++] = node;
 }
 
-/* Leaves on the path, smallest on top, the nodes not below `from` (forward), or, largest on top,
- * the nodes below `to` (reverse; an empty `to` takes all). */
+/* Fills the path with the nodes not below `from`, smallest on top; in reverse with the nodes below
+ * `to` (an empty `to` = all), largest on top. */
 static void
 scan_seek(struct memory_scan *scan, const struct kv_range *range)
 {
@@ -395,7 +397,7 @@ memory_scan_seek(struct kv_scan *scan, struct slice from)
 
     BEHALF_ASSERT(!memory->reverse);
     if (memory->depth == 0)
-        return; /* at the end */
+        return; /* already at the end */
     memory->depth = 0;
     scan_seek(memory, &(struct kv_range){.from = from});
 }
@@ -412,7 +414,7 @@ memory_scan_close(struct kv_scan *scan)
 
 /* --- writing --- */
 
-/* Puts `roots` in place of the current ones and frees what only those held. */
+/* Swaps in `roots` and releases the old ones. */
 static void
 roots_swap(struct memory_kv *kv, struct node **roots)
 {
@@ -428,7 +430,7 @@ roots_swap(struct memory_kv *kv, struct node **roots)
         node_unref(roots[index]);
 }
 
-/* There is one writer, so the roots cannot be swapped by another between hold and swap. */
+/* There is one writer, so no other thread swaps the roots between hold and swap. */
 static void
 roots_hold(struct memory_kv *kv, struct node **roots)
 {
@@ -482,7 +484,8 @@ memory_bulk_load(struct kv *kv, enum kv_keyspace keyspace, const struct kv_chang
     return memory_write(kv, changes, count, true, error);
 }
 
-/* Drops at once: the adapter of tests shows what a reader meets when nothing lingers. */
+/* Drops at once. RocksDB drops at some later time, so tests with this adapter show the harder case
+ * for readers. */
 static void
 memory_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon)
 {
@@ -504,7 +507,7 @@ memory_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon)
     roots_swap(memory, roots);
 }
 
-/* Nothing lingers here. */
+/* Nothing to compact: removed entries are freed at once. */
 static void
 memory_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to,
                uint64_t bytes_max)

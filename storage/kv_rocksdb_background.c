@@ -1,11 +1,13 @@
-/* kv_rocksdb_background.c - what RocksDB does while nobody waits for it: compactions that were
- * asked for, and the priority of all of them and of flushes. */
+/* kv_rocksdb_background.c - background work of RocksDB: requested compactions, and the priority of
+ * its threads.
+ * A requested compaction runs on a thread of its own, because RocksDB's call blocks until it is
+ * done, which can take minutes. The writer only leaves a range and goes on. */
 #include "storage/kv_rocksdb_background.h"
 
 #include "base/memory.h"
 #include "base/priority.h"
 
-/* --- compactions that were asked for --- */
+/* --- requested compactions --- */
 
 void
 compactor_ask(struct compactor *compactor, enum kv_keyspace keyspace, struct slice from,
@@ -14,6 +16,9 @@ compactor_ask(struct compactor *compactor, enum kv_keyspace keyspace, struct sli
     struct compaction *compaction = &compactor->compactions[keyspace];
 
     pthread_mutex_lock(&compactor->lock);
+    /* Requests for one keyspace are merged into one range that covers them, so the queue is bounded
+     * by the number of keyspaces. Their byte bounds add up: each request allows the rewriting of
+     * its own part. */
     if (!compaction->wanted || slice_compare(from, buffer_slice(&compaction->from)) < 0) {
         buffer_clear(&compaction->from);
         buffer_add_slice(&compaction->from, from);
@@ -33,7 +38,8 @@ compactor_ask(struct compactor *compactor, enum kv_keyspace keyspace, struct sli
     pthread_mutex_unlock(&compactor->lock);
 }
 
-/* The next keyspace, lowest first; false when the map is closed. */
+/* Takes the next keyspace, lowest first; false when the database is being closed. The slot is free
+ * for the next request from here on; `compacting` keeps this one visible in compactor_pending. */
 static bool
 compaction_take(struct compactor *compactor, struct compaction *next, size_t *keyspace)
 {
@@ -63,7 +69,7 @@ compaction_take(struct compactor *compactor, struct compaction *next, size_t *ke
     return found;
 }
 
-/* What cannot be told is taken for too much: the range is then left to the load. */
+/* A range of unknown size counts as too large: regular compaction gets to it in time. */
 static bool
 is_worth_rewriting(const struct compactor *compactor, const struct compaction *range,
                    size_t keyspace)
@@ -96,7 +102,8 @@ compactor_run(void *argument)
     priority_lower();
     buffer_init(&next.from);
     buffer_init(&next.to);
-    /* Others go on beside it: flushes and what the load makes necessary. */
+    /* Not exclusive: flushes and regular compactions go on, or writes would stall until this one
+     * ends. */
     rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0);
     while (compaction_take(compactor, &next, &keyspace)) {
         if (is_worth_rewriting(compactor, &next, keyspace))
@@ -140,6 +147,8 @@ compactor_stop(struct compactor *compactor)
     pthread_cond_signal(&compactor->wake);
     pthread_mutex_unlock(&compactor->lock);
     if (compactor->running) {
+        /* Aborts the compaction under way. Without it closing would wait until the range is
+         * rewritten. */
         rocksdb_disable_manual_compaction(compactor->database);
         pthread_join(compactor->thread, NULL);
     }
@@ -167,8 +176,8 @@ compactor_pending(struct compactor *compactor)
 
 /* --- RocksDB's own threads --- */
 
-/* Threads have the priority of the one that starts them. RocksDB's own way to lower it goes to the
- * last step, where a busy machine would not flush at all. */
+/* Threads inherit the priority of the thread that starts them. RocksDB's own way of lowering it
+ * goes to the lowest step, at which a busy machine would not flush at all. */
 static void *
 start_background_threads(void *nothing)
 {

@@ -1,7 +1,7 @@
-/* kv_rocksdb_background.h - work of RocksDB that nobody waits for; seen by kv_rocksdb*.c only.
- * Always true: one thread takes the compactions that were asked for, lowest keyspace first; those
- * of one keyspace are one range that covers all of them. What runs here gives way to checks.
- * Threads: compactor_ask and compactor_pending from any thread, the others from the one that opens
+/* kv_rocksdb_background.h - background work of RocksDB; seen by kv_rocksdb*.c only.
+ * Always true: one thread runs the requested compactions, lowest keyspace first; requests for one
+ * keyspace are merged into one range. This work runs at lower priority than checks.
+ * Threads: compactor_ask and compactor_pending on any thread, the others on the thread that opens
  * and closes. */
 #ifndef BEHALF_STORAGE_KV_ROCKSDB_BACKGROUND_H
 #define BEHALF_STORAGE_KV_ROCKSDB_BACKGROUND_H
@@ -11,7 +11,7 @@
 
 #include "storage/kv.h"
 
-/* A part of a keyspace that is to be rewritten. */
+/* A range of a keyspace that is to be rewritten. */
 struct compaction {
     bool wanted;
     struct buffer from;
@@ -32,20 +32,20 @@ struct compactor {
 };
 
 void compactor_init(struct compactor *compactor);
-/* Without a thread nothing is compacted, and what is asked for stays asked for. */
+/* When the thread cannot be started, nothing is compacted and requests stay pending. */
 void compactor_start(struct compactor *compactor, rocksdb_t *database,
                      rocksdb_column_family_handle_t **families);
-/* Breaks off what is under way; before the database is closed. Also after compactor_init alone. */
+/* Aborts the running compaction. Before the database is closed; also after compactor_init alone. */
 void compactor_stop(struct compactor *compactor);
 
 /* As kv_compact. */
 void compactor_ask(struct compactor *compactor, enum kv_keyspace keyspace, struct slice from,
                    struct slice to, uint64_t bytes_max);
-/* Bit k: something asked for of keyspace k is not done. */
+/* Bit k: a request for keyspace k is not done. */
 uint32_t compactor_pending(struct compactor *compactor);
 
-/* Starts the threads that all databases of the process share, at lower priority. Where that does
- * not work the first database starts them. */
+/* Starts the threads that all databases of the process share, at lower priority. If that fails, the
+ * first database starts them, at normal priority. */
 void rocksdb_threads_start(void);
 
 #endif

@@ -1,4 +1,5 @@
-/* kv_rocksdb_drop.c - the filter that a compaction asks about each entry. */
+/* kv_rocksdb_drop.c - the compaction filter that drops entries up to the horizon.
+ * Readers do not rely on it: they compare their revision with the horizon after they have read. */
 #include "storage/kv_rocksdb_drop.h"
 
 #include "base/bytes.h"
@@ -13,10 +14,11 @@ rule_name(void *state)
 static void
 rule_release(void *state)
 {
-    (void)state; /* lives inside struct rocks_kv */
+    (void)state; /* part of struct rocks_kv */
 }
 
-/* Runs on compaction threads, any number of them at once. */
+/* Runs on compaction threads, several at once. Horizon 0 drops nothing, since no number in a key is
+ * 0: revisions begin at 1, and times are stored with their sign bit flipped. */
 static unsigned char
 rule_drops(void *state, int level, const char *key, size_t key_size, const char *value,
            size_t value_size, char **new_value, size_t *new_value_size,
@@ -37,5 +39,7 @@ void
 drop_rule_begin(struct drop_rule *rule)
 {
     rule->filter = rocksdb_compactionfilter_create(rule, rule_release, rule_drops, rule_name);
+    /* Snapshots are ignored: one long read would otherwise keep all history. This is why reads
+     * check the horizon twice. */
     rocksdb_compactionfilter_set_ignore_snapshots(rule->filter, 1);
 }

@@ -1,4 +1,6 @@
-/* kv_rocksdb_error.c - what kind of failure a text of RocksDB tells of. */
+/* kv_rocksdb_error.c - classifies the error texts of RocksDB.
+ * The class decides what happens next: only STORAGE_CORRUPT makes open.c try a salvage, and answers
+ * DATA_LOSS on the wire. */
 #include <string.h>
 
 #include "storage/kv_adapter.h"
@@ -7,7 +9,8 @@ enum status
 kv_rocksdb_classify(const char *text, const char **why)
 {
     *why = text;
-    /* First: a text of corruption may hold any other word ("block checksum mismatch"). */
+    /* First: a text about corruption may contain any of the words below ("block checksum mismatch"
+     * contains "lock"). */
     if (strncmp(text, "Corruption", 10) == 0)
         return BEHALF_STORAGE_CORRUPT;
     if (strstr(text, "No space left on device") != NULL) {
@@ -18,7 +21,7 @@ kv_rocksdb_classify(const char *text, const char **why)
     } else if (strncmp(text, "Invalid argument: Column famil", 30) == 0) {
         *why = "its parts are those of another format";
     } else if (strstr(text, "No such file or directory") != NULL) {
-        /* A file that another one names, such as the manifest by CURRENT. */
+        /* A file that another file names, such as the manifest named by CURRENT, is gone. */
         return BEHALF_STORAGE_CORRUPT;
     }
     return BEHALF_STORAGE_FAILED;

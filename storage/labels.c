@@ -1,4 +1,4 @@
-/* labels.c - a growing array of names and an open-addressing table over it, per kind. */
+/* labels.c - per kind, a growing array of names and an open-addressing hash table over it. */
 #include "storage/labels.h"
 
 #include <pthread.h>
@@ -17,7 +17,7 @@ struct label_kind_map {
 };
 
 struct labels {
-    pthread_rwlock_t lock; /* guards all below */
+    pthread_rwlock_t lock; /* guards the maps */
     struct label_kind_map kinds[LABEL_KIND_COUNT];
 };
 
@@ -52,7 +52,7 @@ labels_free(struct labels *labels)
     memory_free(labels);
 }
 
-/* The slot of a name, or the free slot where it would go. */
+/* The slot of a name, or the free slot where it belongs. */
 static size_t
 probe(const struct label_kind_map *map, struct slice name)
 {

@@ -1,9 +1,10 @@
-/* note.c - what one life of a store leaves to the next, beside the data: the file NOTE.
+/* note.c - the file NOTE: hints that one run of a store leaves to the next start.
  *
  *   magic(8) bytes... XXH3 of all before it(8)
  *
- * Always true: it is replaced at one moment and found whole or not at all. Nothing is synced: after
- * a power cut there is an old one, a damaged one or none, and the store is as good without. */
+ * Always true: the file is replaced by a rename, so it is found whole or not at all while the
+ * machine runs. Nothing is synced: after a power cut there is an old note, a damaged one or none,
+ * and the store loses nothing by that. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -102,7 +103,7 @@ is_whole(struct slice note)
                digest_checksum((struct slice){note.data, note.size - 8});
 }
 
-/* At most as much as a note may have: what is larger is none. */
+/* Stops after the size of the largest note: a larger file is not a note. */
 static bool
 read_file(int file, struct buffer *bytes)
 {

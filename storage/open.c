@@ -1,8 +1,9 @@
 /* open.c - makes, opens, checks and closes a store.
  *
- * Always true: a store that opened has the format we read, stands at or above its high-water mark,
- * and its newest changelog entries link up to its head record. The order of the steps is that of
- * docs/storage-format.md, "Open procedure". */
+ * Always true: a store that opened has the format version of this program, is at or above its
+ * high-water mark, and its newest changelog entries link up to its head record. Every other state
+ * is refused, with a message that names the directory: a store that lost acknowledged data must not
+ * start and answer. The steps are those of docs/storage-format.md, "Open procedure". */
 #include <inttypes.h>
 #include <string.h>
 
@@ -10,12 +11,16 @@
 #include "base/memory.h"
 #include "storage/store_internal.h"
 
+/* Bounds of the chain check at open. Damage by a crash is at the end of the log; store_verify
+ * checks the whole chain. */
 #define CHAIN_ENTRIES_CHECKED 1000
 #define CHAIN_BYTES_CHECKED ((size_t)8 * 1024 * 1024)
 #define TYPE_COUNT ((size_t)UINT16_MAX + 1)
 
 /* --- making --- */
 
+/* A missing format version means a new store only if nothing else is there. With data present it
+ * means that "meta" was lost, and writing a new head over it would hide the loss. */
 static enum status
 require_empty(struct kv *kv, struct error *error)
 {
@@ -61,6 +66,7 @@ make_new(struct store *store, struct error *error)
     store->env->random_bytes(store->env->context, incarnation, sizeof incarnation);
     store->env->random_bytes(store->env->context, secret, sizeof secret);
     head_encode(&head, head_bytes);
+    /* One durable batch: a crash leaves a store that is made or one that is empty. */
     return kv_write(store->kv, changes, BEHALF_COUNT_OF(changes), true, error);
 }
 
@@ -80,6 +86,7 @@ check_format(struct store *store, bool *fresh, struct error *error)
     *fresh = !found;
     if (found && value.size != 4)
         status = error_set(error, BEHALF_STORAGE_CORRUPT, "the format version is damaged");
+    /* Not corruption: the data may be intact, and salvage would not help. */
     else if (found && bytes_get_u32(value.data) != STORE_FORMAT_VERSION)
         status = error_set(error, BEHALF_STORAGE_FAILED,
                            "the store is of another format: version %" PRIu32
@@ -90,6 +97,7 @@ done:
     return status;
 }
 
+/* Reads a record that every store has. Its size is exact, so another size is damage. */
 static enum status
 load_fixed(struct store *store, struct slice name, void *bytes, size_t size, struct error *error)
 {
@@ -123,7 +131,7 @@ load_horizon(struct store *store, struct error *error)
     buffer_release(&value);
     if (status == BEHALF_OK) {
         atomic_store(&store->horizon, horizon);
-        /* The record is durable, so what stands behind it may be dropped again. */
+        /* The record is durable, so compactions may drop history up to it from the start. */
         kv_drop_hint(store->kv, KV_HISTORY, horizon);
         kv_drop_hint(store->kv, KV_CHANGELOG, horizon);
     }
@@ -146,6 +154,7 @@ load_label(struct store *store, struct slice key, struct slice value, struct err
         return error_set(error, BEHALF_STORAGE_CORRUPT, "a label has an impossible key");
     kind = (enum label_kind)(key.data[2] - 1);
     name = (struct slice){key.data + 3, key.size - 3};
+    /* Checked here, because everything above trusts a label in memory. */
     if (label == LABEL_NONE || node != LABEL_NODE(kind, label) ||
         labels_name(store->labels, kind, label).size > 0)
         return error_set(error, BEHALF_STORAGE_CORRUPT, "the label '%.*s' has an impossible number",
@@ -157,6 +166,7 @@ load_label(struct store *store, struct slice key, struct slice value, struct err
 static enum status
 load_labels(struct store *store, struct error *error)
 {
+    /* Labels have type 0, so they precede all names of objects. */
     static const char first_type[2] = {0, 1};
     struct kv_range range = {.keyspace = KV_NAMES, .to = {first_type, sizeof first_type}};
     struct kv_scan *scan;
@@ -174,12 +184,15 @@ load_labels(struct store *store, struct error *error)
     kv_scan_close(scan);
     if (status != BEHALF_DONE)
         return status;
+    /* The counters come from "meta" and not from the labels found: a number is never reused, and a
+     * lost label must not free one. */
     for (unsigned kind = 1; kind <= LABEL_KIND_COUNT; kind++) {
         uint64_t next = 0;
 
         status = store_next_read(store->kv, LABEL_TYPE_NUMBER, kind, &next, error);
         if (status != BEHALF_OK)
             return status;
+        /* 65,536 is valid: all labels of the kind are used. */
         if (next == 0 || next > TYPE_COUNT)
             return error_set(error, BEHALF_STORAGE_CORRUPT, "the next label is impossible");
         store->next_label[kind - 1] = (uint32_t)next;
@@ -187,8 +200,8 @@ load_labels(struct store *store, struct error *error)
     return BEHALF_OK;
 }
 
-/* Without history, no read ever needs to look there. What is in it is not scanned at open; the head
- * is as high as any entry can be. */
+/* Without history, no read needs to look there. To search for its newest entry would mean to scan
+ * all of it at every open; the head revision is an upper bound and costs one step. */
 static enum status
 load_newest_history(struct store *store, struct error *error)
 {
@@ -231,6 +244,8 @@ load_all(struct store *store, struct error *error)
     return status;
 }
 
+/* Detects a lost or changed tail of the changelog: each batch writes its entry and the head record
+ * together, so after a crash the two must still agree. */
 static enum status
 check_chain(struct store *store, struct error *error)
 {
@@ -244,7 +259,9 @@ check_chain(struct store *store, struct error *error)
     return status;
 }
 
-/* Above the mark means: nothing that was acknowledged before the mark was written is missing. */
+/* At or above the mark: nothing that was acknowledged before the mark was written is missing. The
+ * incarnation catches a mark that was copied beside another store's data, where comparing revisions
+ * means nothing. */
 static enum status
 check_mark(const struct store *store, const struct directory *directory, struct error *error)
 {
@@ -275,6 +292,8 @@ static enum status
 store_load(struct store *store, struct error *error)
 {
     bool fresh = false;
+    /* The format comes first: records of another format must not be decoded. The chain comes last:
+     * it compares the changelog with the head record and the horizon. */
     enum status status = check_format(store, &fresh, error);
 
     if (status == BEHALF_OK && fresh)
@@ -297,6 +316,7 @@ store_open_on(struct kv *kv, const struct store_options *options, struct store *
     result->env = options->env != NULL ? options->env : env_system();
     result->labels = labels_new();
     result->next_sequence = memory_new_array(TYPE_COUNT, sizeof *result->next_sequence);
+    /* store_close closes the adapter too, so `kv` has one owner on every path. */
     status = store_load(result, error);
     if (status != BEHALF_OK)
         store_close(result);
@@ -319,8 +339,8 @@ name_directory(enum status status, const char *path, struct error *error)
     return status;
 }
 
-/* An engine whose log was deleted opens as if nothing had ever been written. With a mark beside it
- * that must not become a new store. */
+/* Refuses an empty database beside a mark. RocksDB opens a database whose log was deleted as if
+ * nothing had been written; without this check make_new would turn the loss into a new store. */
 static enum status
 check_not_emptied(struct kv *kv, const struct directory *directory, struct error *error)
 {
@@ -342,14 +362,16 @@ check_not_emptied(struct kv *kv, const struct directory *directory, struct error
     return status;
 }
 
-/* What an attempt to open a database found. */
+/* One attempt to open a database, and its result. */
 struct attempt {
     const char *path; /* of the database */
     bool create;
     bool drop_damaged_tail;
-    bool unreadable; /* set: the storage engine itself refused its files */
+    bool unreadable; /* set: RocksDB refused its files as corrupt */
 };
 
+/* Opens the database at attempt->path with every check. The mark is compared last, when the head is
+ * known to be consistent. */
 static enum status
 open_at(const struct store_options *options, const struct directory *directory,
         struct attempt *attempt, struct store **store, struct error *error)
@@ -366,8 +388,11 @@ open_at(const struct store_options *options, const struct directory *directory,
     struct kv *kv = NULL;
     enum status status = kv_open_rocksdb(&kv_options, &kv, error);
 
+    /* Only damage that the engine itself found can be a torn log. A broken chain or a head below
+     * the mark in a readable database is never salvaged. */
     attempt->unreadable = status == BEHALF_STORAGE_CORRUPT;
     if (status == BEHALF_OK) {
+        /* Before store_open_on, which makes a new store in an empty database. */
         status = check_not_emptied(kv, directory, error);
         if (status != BEHALF_OK)
             kv_close(kv);
@@ -384,7 +409,8 @@ open_at(const struct store_options *options, const struct directory *directory,
     return BEHALF_OK;
 }
 
-/* The copy shows how far the data goes without what follows the damage. */
+/* Opens a copy without the damaged tail, with every check of a normal open. The copy shows how far
+ * the intact data reaches; the original is untouched until the copy is accepted. */
 static enum status
 try_salvage(const struct store_options *options, struct directory *directory, struct error *error)
 {
@@ -399,17 +425,19 @@ try_salvage(const struct store_options *options, struct directory *directory, st
     if (status == BEHALF_OK)
         return directory_salvage_accept(directory, error);
     directory_salvage_drop(directory);
-    /* More than the log is damaged: the message is about the file that the user has. */
+    /* More than the log is damaged: report the first error, which names the file that the user
+     * has. */
     if (attempt.unreadable)
         *error = refusal;
     return attempt.unreadable ? refusal.status : status;
 }
 
-/* The log is damaged somewhere. If everything up to the mark is before the damage, the damage is a
- * tail that was never synced, and the copy without it becomes the store. The mark is written before
- * a reply leaves, so after a kill nothing acknowledged is above it. A power cut may have taken the
- * newest mark (of a pause's length, or of a second under load) while a synced byte of the log went
- * bad as well: hence the warning with both revisions. */
+/* The log is damaged. If everything up to the mark precedes the damage, the damage is a tail that
+ * was never synced, and the copy without it becomes the store. The mark is written before a reply
+ * leaves, so after a kill nothing acknowledged is above it. A power cut can take the mark back by a
+ * pause, or by a second under load. If a synced byte of the log goes bad in the same power cut,
+ * acknowledged writes of that moment pass for a torn tail: hence the warning with both
+ * revisions. */
 static enum status
 open_salvaged(const struct store_options *options, struct directory *directory,
               struct store **store, struct error *error)
@@ -419,7 +447,7 @@ open_salvaged(const struct store_options *options, struct directory *directory,
     uint8_t incarnation[INCARNATION_SIZE];
     enum status status;
 
-    /* Without a mark nothing tells a torn tail from lost data. */
+    /* Without a mark nothing distinguishes a torn tail from lost data. */
     if (!directory_mark(directory, &revision, incarnation)) {
         const struct error refusal = *error;
 
@@ -429,6 +457,8 @@ open_salvaged(const struct store_options *options, struct directory *directory,
     status = try_salvage(options, directory, error);
     if (status == BEHALF_OK)
         status = open_at(options, directory, &attempt, store, error);
+    /* The accepted copy is opened again in its final place: RocksDB has recovered it once, and the
+     * checks run on what will be served. */
     if (status == BEHALF_OK)
         log_line(LOG_WARN, "storage dropped a damaged tail of its log",
                  "revision=%" PRIu64 " marked=%" PRIu64 " path=\"%s\"", (*store)->head.revision,
@@ -436,7 +466,8 @@ open_salvaged(const struct store_options *options, struct directory *directory,
     return status;
 }
 
-/* A first start makes the database aside: one that is cut off leaves nothing in its place. */
+/* A first start makes the database in a folder beside its place and renames it when it is whole: a
+ * start that is killed half-way leaves no half-made store. */
 static enum status
 make_database(const struct store_options *options, struct directory *directory, struct error *error)
 {
@@ -460,6 +491,7 @@ open_in(const struct store_options *options, struct directory *directory, struct
     enum status status = BEHALF_OK;
 
     if (!directory_has_database(directory)) {
+        /* A mark without a database: the data was deleted or not mounted. Never a new store. */
         if (directory_mark(directory, &revision, incarnation))
             return error_set(error, BEHALF_STORAGE_CORRUPT,
                              "cannot open store '%s': acknowledged data lost: revision %" PRIu64
@@ -472,6 +504,7 @@ open_in(const struct store_options *options, struct directory *directory, struct
     }
     if (status == BEHALF_OK)
         status = open_at(options, directory, &attempt, store, error);
+    /* Salvage renames files, which a read-only open must not do. */
     if (attempt.unreadable && !options->read_only)
         status = open_salvaged(options, directory, store, error);
     return status;
@@ -489,6 +522,8 @@ store_open(const struct store_options *options, struct store **store, struct err
         status = kv_open_memory(&kv, error);
         return status == BEHALF_OK ? store_open_on(kv, options, store, error) : status;
     }
+    /* The lock comes first: a running process changes the mark and the files while they are
+     * read. */
     status = options->read_only ? directory_open_to_read(options->path, &directory, error)
                                 : directory_open(options->path, &directory, error);
     if (status == BEHALF_OK)
@@ -498,11 +533,13 @@ store_open(const struct store_options *options, struct store **store, struct err
         return status;
     }
     BEHALF_ASSERT(result != NULL);
+    /* From here on store_close releases the directory. */
     result->directory = directory;
     if (options->read_only) {
         *store = result;
         return BEHALF_OK;
     }
+    /* From now on readers are shown this head, so a later open must notice its loss. */
     status = directory_set_mark(directory, result->head.revision, result->incarnation, error);
     if (status != BEHALF_OK) {
         store_close(result);
@@ -519,9 +556,11 @@ store_close(struct store *store)
     if (store == NULL)
         return;
     BEHALF_ASSERT(store->transaction == NULL);
+    /* The mark is synced before the data is closed: an orderly stop leaves nothing to a power
+     * cut. */
     store_settle(store);
     kv_close(store->kv);
-    directory_close(store->directory); /* the lock goes last */
+    directory_close(store->directory); /* last: it holds the lock */
     labels_free(store->labels);
     memory_free(store->next_sequence);
     explicit_bzero(store->secret, sizeof store->secret);

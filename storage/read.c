@@ -1,7 +1,8 @@
-/* read.c - snapshots and everything that is read from one, but ranges of edges (scan.c).
+/* read.c - snapshots, and all reads from one except ranges of edges (scan.c).
  *
- * Always true: a read below the horizon fails, and the horizon is compared after the read as well,
- * because history may be dropped underneath an open snapshot. */
+ * Always true: a read below the horizon fails. The horizon is compared after the read as well as
+ * before it, because a compaction may drop history under an open snapshot (kv_rocksdb_drop.c): what
+ * was found is valid only if the revision is still above the horizon afterwards. */
 #include <inttypes.h>
 
 #include "base/memory.h"
@@ -26,7 +27,8 @@ store_snapshot_open(struct store *store, struct store_snapshot **snapshot, struc
     status = kv_snapshot_open(store->kv, &result->kv, error);
     if (status != BEHALF_OK)
         goto done;
-    /* Read behind the storage snapshot: the writer raises it before the batch that needs it. */
+    /* Read after the storage snapshot was opened. The writer raises the bound before the batch that
+     * needs it, so a snapshot that has the batch has a bound that covers it. */
     result->newest_history = atomic_load(&store->newest_history);
     status = kv_get(store->kv, result->kv, KV_META, META_HEAD, &value, &found, error);
     if (status == BEHALF_OK && !found)
@@ -79,8 +81,8 @@ store_revision_check(const struct store_snapshot *snapshot, uint64_t revision, s
     return BEHALF_OK;
 }
 
-/* The value that was superseded first after `revision` is the one that was in force then, if it was
- * created by then. Appends it to `value`. */
+/* Looks up the value that was in force at `revision`. The first value superseded after `revision`
+ * is the candidate; it counts if it was created by then. Appends it to `value`. */
 static enum status
 history_find(const struct store_snapshot *snapshot, uint64_t revision,
              const char edge_key[EDGE_KEY_SIZE], struct buffer *value, bool *found,
@@ -135,12 +137,15 @@ store_edge_find(const struct store_snapshot *snapshot, uint64_t revision,
     edge_key_encode(EDGE_FORWARD, key, bytes);
     status = kv_get(snapshot->store->kv, snapshot->kv, KV_FORWARD,
                     (struct slice){bytes, sizeof bytes}, value, &there, error);
+    /* A newer value than the revision says nothing about it: the value in force then is in
+     * history. */
     if (status == BEHALF_OK && there) {
         status = edge_value_decode(buffer_slice(value), &read, error);
         there = status == BEHALF_OK && read.created_revision <= revision;
     }
     if (status == BEHALF_OK && !there && revision < snapshot->newest_history &&
         revision < snapshot->head.revision) {
+        /* Skipped when no value was superseded after `revision`, as for every read at the head. */
         status = history_find(snapshot, revision, bytes, value, &there, error);
         if (status == BEHALF_OK)
             status = store_revision_check(snapshot, revision, error);
@@ -161,7 +166,7 @@ store_variants(const struct store_snapshot *snapshot,
                bool (*visit)(void *context, const struct edge_variant *variant, uint64_t count),
                void *context, struct error *error)
 {
-    /* '0' is the character behind '/'. */
+    /* '0' is the character after '/'. */
     struct kv_range range = {KV_META, SLICE_LITERAL("count/"), SLICE_LITERAL("count0"), false};
     struct edge_variant variant;
     uint64_t edges;
@@ -227,7 +232,8 @@ store_changelog_read(const struct store_snapshot *snapshot, uint64_t revision, s
     bytes_put_u64(key, revision);
     status = kv_get(snapshot->store->kv, snapshot->kv, KV_CHANGELOG,
                     (struct slice){key, sizeof key}, entry, &found, error);
-    /* Afterwards: what was there is given up whether it was dropped already or not. */
+    /* After the read, so that the answer does not depend on whether the entry was dropped
+     * already. */
     if (status == BEHALF_OK && revision <= store_horizon(snapshot->store) && revision > 0)
         return error_set(error, BEHALF_REVISION_EXPIRED,
                          "the changelog is kept from revision %" PRIu64 " on, %" PRIu64 " is older",
@@ -259,7 +265,7 @@ store_request_find(const struct store_snapshot *snapshot, struct slice key, int6
     status = kv_scan_open(snapshot->store->kv, snapshot->kv, &range, &scan, error);
     if (status != BEHALF_OK)
         return status;
-    /* The newest use counts. Older ones linger until the adapter drops them. */
+    /* The newest use counts. Older ones remain until a compaction drops them. */
     status = kv_scan_next(scan, &at, &value, error);
     if (status == BEHALF_OK) {
         status = request_decode(at, value, &read, error);

@@ -1,7 +1,7 @@
 /* replay.c - rebuilds a store from changelog entries, one revision each.
- * Always true: an entry is applied only when it continues the chain and when committing its records
- * makes the same entry again, byte for byte; so a replayed store has the same bytes as
- * its source. */
+ * Always true: an entry is applied only when it continues the chain, and when committing its
+ * records produces the same entry again, byte for byte. A replayed store therefore has the same
+ * bytes as its source. */
 #include <inttypes.h>
 
 #include "storage/transaction.h"
@@ -13,8 +13,8 @@ record_apply(struct store_transaction *transaction, const struct changelog_recor
     enum status status = BEHALF_OK;
     struct store_previous previous;
 
-    /* An entry may come from outside, so an edge that stands in it twice is an error here, not the
-     * broken promise of a caller that the transaction asserts. */
+    /* An entry may come from outside, so an edge that occurs in it twice is an error here; for a
+     * caller of store_transaction_put it is a broken contract, and asserted. */
     if ((record->kind == CHANGELOG_PUT || record->kind == CHANGELOG_REMOVE) &&
         transaction_touched(transaction, &record->edge.key))
         return error_set(error, BEHALF_STORAGE_CORRUPT, "changelog entry changes an edge twice");
@@ -50,8 +50,8 @@ record_apply(struct store_transaction *transaction, const struct changelog_recor
     return status;
 }
 
-/* Numbers adopted by an entry that was then refused are free again, unlike those of an aborted
- * write: nobody saw them, and the true entry must find them free. */
+/* Frees the numbers adopted by a refused entry: no reader saw them, and the true entry must find
+ * them free. The numbers of an aborted write stay used. */
 static void
 numbers_reload(struct store *store)
 {
@@ -59,7 +59,8 @@ numbers_reload(struct store *store)
     for (unsigned kind = 1; kind <= LABEL_KIND_COUNT; kind++) {
         uint64_t next;
 
-        /* When this fails the numbers stay used up, and the true entry is refused: no harm done. */
+        /* When this read fails, the numbers stay used and the true entry is refused, which does no
+         * harm. */
         if (store_next_read(store->kv, LABEL_TYPE_NUMBER, kind, &next, NULL) == BEHALF_OK)
             store->next_label[kind - 1] = (uint32_t)next;
     }
@@ -81,6 +82,7 @@ store_replay(struct store *store, struct slice entry, struct error *error)
         return error_set(error, BEHALF_REVISION_UNKNOWN,
                          "cannot replay revision %" PRIu64 ": the store is at %" PRIu64,
                          header.revision, store->head.revision);
+    /* The store and the source must agree on everything before this entry. */
     if (memcmp(header.previous, store->head.chain, DIGEST_SIZE) != 0)
         return error_set(error, BEHALF_STORAGE_CORRUPT,
                          "changelog entry %" PRIu64 " does not continue the chain",

@@ -1,14 +1,16 @@
-/* retention.c - how much of the past is kept, by time and by size.
+/* retention.c - bounds the history that is kept, by age and by size.
  *
- * Always true: the horizon only grows and never passes the head, so reads at the newest revision
- * and writes never notice. What the changelog still holds up to the horizon tells how much there is
- * to drop: it is compacted after history, so one that was broken off is asked for again. */
+ * Always true: the horizon only grows and never passes the head, so writes and reads at the newest
+ * revision are not affected. The oldest entry of the changelog shows how much is still to be
+ * dropped. It is compacted after history, so a compaction that was aborted leaves it in place and
+ * is requested again. */
 #include "storage/store_internal.h"
 
-/* A compaction rewrites what is kept: it is worth it once an eighth of it could go. */
+/* A compaction rewrites what is kept, which pays once an eighth of it can be dropped. */
 #define KEPT_PER_DROPPED 8
 
-/* The newest state, with no snapshot of the adapter behind it: the writer reads it. */
+/* The newest state without a snapshot of the adapter: only the writer reads it, and it writes
+ * nothing meanwhile. */
 static struct store_snapshot
 newest(struct store *store)
 {
@@ -30,8 +32,8 @@ commit_time(struct store *store, uint64_t revision, struct buffer *entry, int64_
     return status;
 }
 
-/* The newest revision that was committed by `since_ns`; the horizon when there is none above it.
- * Commit times never run backwards. */
+/* The newest revision committed by `since_ns`; the horizon when there is none above it. A binary
+ * search, since commit times never run backwards. */
 static enum status
 revision_at(struct store *store, int64_t since_ns, uint64_t *revision, struct error *error)
 {
@@ -56,7 +58,7 @@ revision_at(struct store *store, int64_t since_ns, uint64_t *revision, struct er
     return status;
 }
 
-/* The oldest revision that the changelog still holds; above the head when it holds none. */
+/* The oldest revision in the changelog; above the head when it is empty. */
 static enum status
 oldest_entry(struct store *store, uint64_t *revision, struct error *error)
 {
@@ -83,6 +85,7 @@ drop_past(struct store *store, uint64_t horizon)
     char end[REVISION_KEY_SIZE];
 
     bytes_put_u64(end, horizon + 1);
+    /* In this order: see the top. */
     kv_compact(store->kv, KV_HISTORY, unbounded, unbounded, UINT64_MAX);
     kv_compact(store->kv, KV_CHANGELOG, unbounded, (struct slice){end, sizeof end}, UINT64_MAX);
 }
@@ -105,7 +108,8 @@ store_trim_history(struct store *store, int64_t since_ns, uint64_t bytes_max, st
     compacting =
         (stats.compacting & (UINT32_C(1) << KV_HISTORY | UINT32_C(1) << KV_CHANGELOG)) != 0;
     kept = store->head.revision - horizon;
-    /* The size tells of what is there, so nothing is judged by it that may still be dropped. */
+    /* The size counts what is on disk, so it says nothing while entries up to the horizon are still
+     * to be dropped: a horizon moved by it would move too far. */
     if (stats.past_bytes > bytes_max && !compacting && oldest > horizon)
         horizon += kept - (uint64_t)((double)kept * (double)bytes_max / (double)stats.past_bytes);
     status = store_set_horizon(store, horizon, error);

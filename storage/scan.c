@@ -1,25 +1,27 @@
 /* scan.c - ranges of edges at a revision.
  *
- * An edge's values lie on the line of revisions as disjoint intervals [created, deleted): the
- * newest in forward/reverse (deleted: never), the others in history. At most one of them contains a
- * given revision. So the state at a revision is a merge, by edge key, of the head state and history
- * with each value taken or left by its own interval, and no group of values needs to be collected.
+ * The values of one edge are disjoint intervals [created, deleted) of revisions: the newest in
+ * forward/reverse (deleted: never), the others in history. At most one interval contains a given
+ * revision. So the state at a revision is a merge, by edge key, of the head state and history, in
+ * which each value is taken or skipped by its own interval; values of one edge need not be
+ * collected.
  *
  *   forward   A created 7          B created 2
  *   history   A [3,7)  A [1,2)                     C [1,4)
  *   at 3      A of [3,7)           B               C
  *
- * Always true: both sides come from one storage snapshot; the end is reported only after the
- * horizon was compared again, since history may be dropped under an open snapshot. */
+ * Always true: both sides come from one storage snapshot. DONE is returned only after the revision
+ * was compared with the horizon again, since a compaction may drop history under an open snapshot:
+ * a list that ends with DONE is complete. */
 #include "base/memory.h"
 #include "storage/store_internal.h"
 
 struct scan_side {
-    struct kv_scan *scan; /* NULL: nothing (more) on this side */
-    bool loaded;          /* key and value are those of an edge not looked at yet */
-    struct slice key;     /* 20 bytes of edge key */
+    struct kv_scan *scan; /* NULL: this side is exhausted or not needed */
+    bool loaded;          /* key and value are read and not yet given */
+    struct slice key;     /* the edge key, 20 bytes */
     struct slice value;
-    uint64_t deleted; /* history */
+    uint64_t deleted; /* of a value in history */
 };
 
 struct store_scan {
@@ -27,7 +29,7 @@ struct store_scan {
     uint64_t revision;
     enum edge_direction direction;
     bool done;
-    bool moved; /* to a part of the range, which ends before `to` */
+    bool moved; /* the scan ends at `to`, inside its range */
     char to[EDGE_KEY_SIZE];
     struct scan_side head;
     struct scan_side history;
@@ -63,6 +65,7 @@ history_open(struct store_scan *scan, const struct edge_range *range, struct err
     history_key_encode(range->direction, edge_key, 0, from);
     edge_key_encode(range->direction, &range->to, edge_key);
     history_key_encode(range->direction, edge_key, 0, to);
+    /* The whole direction: its keys end where those of the next direction byte begin. */
     if (range->unbounded) {
         to[0]++;
         keys.to.size = 1;
@@ -80,13 +83,14 @@ store_scan_open(const struct store_snapshot *snapshot, uint64_t revision,
 
     if (status != BEHALF_OK)
         return status;
+    /* Refuses early; the check at the end is the one that counts. */
     result = memory_new(sizeof *result);
     result->snapshot = snapshot;
     result->revision = revision;
     result->direction = range->direction;
     status = head_open(result, range, error);
-    /* Every "deleted" is above the revision that an old value must outlive, so a revision that none
-     * of them is above needs no history. */
+    /* A value in history counts at `revision` only if it was deleted later. When no entry was,
+     * which holds for every read at the head, history is not opened at all. */
     if (status == BEHALF_OK && revision < snapshot->head.revision &&
         revision < snapshot->newest_history)
         status = history_open(result, range, error);
@@ -109,7 +113,8 @@ store_scan_close(struct store_scan *scan)
 
 /* --- moving --- */
 
-/* What was read and not yet given stays when it is of the part. */
+/* Moves one side forward. A key that was read ahead stays if it belongs to the new part: the
+ * iterator has passed it, and a seek would lose it. */
 static void
 side_move(struct scan_side *side, struct slice from, struct slice stored_from)
 {
@@ -138,7 +143,7 @@ store_scan_move(struct store_scan *scan, const struct edge_range *part)
 
 /* --- reading --- */
 
-/* BEHALF_DONE when the side has nothing more; it is then closed. */
+/* Reads the next key of a side. BEHALF_DONE when there is none; the side is then closed. */
 static enum status
 side_advance(struct store_scan *scan, struct scan_side *side, struct error *error)
 {
@@ -146,6 +151,8 @@ side_advance(struct store_scan *scan, struct scan_side *side, struct error *erro
     struct slice key;
     enum status status;
 
+    /* A key stays loaded until its side is chosen, since the other side may come first several
+     * times. */
     if (side->loaded)
         return BEHALF_OK;
     if (side->scan == NULL)
@@ -164,8 +171,8 @@ side_advance(struct store_scan *scan, struct scan_side *side, struct error *erro
     return status;
 }
 
-/* The side whose value comes first; the head first among equals (either order would do). NULL at
- * the end of both. */
+/* The side with the smaller key; the head for equal keys, where either order would do, since the
+ * intervals are disjoint. NULL when both are exhausted. */
 static enum status
 side_choose(struct store_scan *scan, struct scan_side **side, struct error *error)
 {
@@ -202,6 +209,7 @@ store_scan_next(struct store_scan *scan, struct edge *edge, struct error *error)
         status = side_choose(scan, &side, error);
         if (status != BEHALF_OK)
             return status;
+        /* A key beyond the part stays loaded for the next move. */
         if (side == NULL ||
             (scan->moved && slice_compare(side->key, (struct slice){scan->to, EDGE_KEY_SIZE}) >= 0))
             break;
@@ -217,6 +225,8 @@ store_scan_next(struct store_scan *scan, struct edge *edge, struct error *error)
             *edge = read;
         return status;
     }
+    /* The horizon may have passed the revision since the scan began; then history that belongs in
+     * the list may have been dropped. */
     status = store_revision_check(scan->snapshot, scan->revision, error);
     scan->done = status == BEHALF_OK;
     return status == BEHALF_OK ? BEHALF_DONE : status;

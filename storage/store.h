@@ -1,20 +1,21 @@
-/* store.h - CONTRACT of the storage floor: the truth, durable and versioned.
+/* store.h - CONTRACT of the storage layer: a durable, versioned store of edges, names and schemas.
  *
  * Always true: there is one writer. A transaction is all or nothing and takes the next revision
  * (dense, from 1); a refused one takes none and changes nothing. What was synced survives a crash.
- * A reader at revision R sees exactly the state after transaction R, however many came since, or
- * gets REVISION_EXPIRED, never a shorter list. Every edge stands in both indexes. Ids and labels
- * are never used twice. The changelog is a hash chain from the horizon to the head; one that was
- * never cut replays to the same bytes.
- * The key layout is drawn in storage/keys.h; the keyspaces are those of docs/storage-format.md.
+ * A reader at revision R sees exactly the state after transaction R, however many followed, or gets
+ * REVISION_EXPIRED; it never gets a shorter list. Every edge is in both indexes. Ids and labels are
+ * never reused. The changelog is a hash chain from the horizon to the head; one that was never cut
+ * replays to the same bytes.
+ * storage/keys.h draws the key layout; the keyspaces are those of docs/storage-format.md.
  *
  * Ids. A node is 64 bits: type label (16) | sequence (48). Sequence 0 is the type's wildcard.
  * Labels are 16 bits, numbered from 1 for each kind; relation label 0 is "no relation" (a plain
  * subject), caveat label 0 is "none".
  *
- * Threads: store_transaction_* and store_sync on the writer thread only; everything else anywhere.
- * A snapshot may be shared by threads; a scan belongs to one.
- * Memory: handles are closed by who opened them; slices live as long as each function says.
+ * Threads: store_transaction_* and store_sync on the writer thread only; everything else on any
+ * thread unless it says otherwise. A snapshot may be shared by threads; a scan belongs to one.
+ * Memory: handles are closed by the code that opened them; slices live as long as each function
+ * says.
  * Errors: STORAGE_FAILED, STORAGE_CORRUPT, REVISION_EXPIRED, SERVICE_READ_ONLY, OUTCOME_UNKNOWN. */
 #ifndef BEHALF_STORAGE_STORE_H
 #define BEHALF_STORAGE_STORE_H
@@ -34,13 +35,14 @@
 #define NODE_WILDCARD(type) ((uint64_t)(type) << NODE_SEQUENCE_BITS)
 #define NODE_IS_WILDCARD(node) (((node)&NODE_SEQUENCE_MASK) == 0)
 
-/* Sequences from here up are never stored: a request numbers its unknown names with them. */
+/* Sequences from here on are never stored: a request gives them to names that the store does not
+ * know. */
 #define NODE_SEQUENCE_LOCAL (UINT64_C(1) << 47)
 #define NODE_IS_LOCAL(node) (((node)&NODE_SEQUENCE_LOCAL) != 0)
 
 #define LABEL_NONE 0
 #define INCARNATION_SIZE 16
-#define STORE_NAME_SIZE_MAX 1024 /* bytes of an id or a label's name */
+#define STORE_NAME_SIZE_MAX 1024 /* bytes of an id or of a label's name */
 #define STORE_SECRET_SIZE 32
 
 enum label_kind { LABEL_TYPE, LABEL_RELATION, LABEL_CAVEAT, LABEL_KIND_COUNT };
@@ -51,55 +53,57 @@ struct store_scan;
 struct store_transaction;
 
 struct store_options {
-    const char *path;      /* data directory (made 0700 when missing); NULL = in memory */
+    const char *path;      /* data directory, made 0700 if missing; NULL = in memory */
     const struct env *env; /* borrowed */
     size_t memory_bytes;   /* of the storage engine; 0 = default */
-    size_t cache_bytes;    /* of that, for blocks that were read; 0 = default */
-    bool read_only;        /* of a store that exists: no file is made, changed or removed */
+    size_t cache_bytes;    /* part of it, for the block cache; 0 = default */
+    bool read_only;        /* an existing store; no file is made, changed or removed */
 };
 
 /* Opens or makes the store and checks it: format version, lock, high-water mark, head against
- * chain. The message of a failure names the directory and says what is wrong: used by another
- * process, of another format, unreadable, acknowledged data lost. */
+ * chain. The message of a failure names the directory and the reason: used by another process,
+ * another format, unreadable, acknowledged data lost. */
 enum status store_open(const struct store_options *options, struct store **store,
                        struct error *error) BEHALF_MUST_USE;
 void store_close(struct store *store); /* accepts NULL */
 
-/* The key of tokens and cursors, and the random identity of this store's life. Valid
+/* The key that signs tokens and cursors, and the random identity of this data directory. Valid
  * until close. */
 struct slice store_secret(const struct store *store);
 struct slice store_incarnation(const struct store *store);
 
 /* --- labels --- */
 
-/* Labels are few and kept in memory; LABEL_NONE / an empty slice when absent. A label is visible
- * as soon as its transaction committed (before it is durable): ask only for names of a schema. */
+/* Labels are few and kept in memory. LABEL_NONE or an empty slice when absent. A label becomes
+ * visible when its transaction is committed, before it is durable: ask only for names of a
+ * schema. */
 uint16_t store_label_find(struct store *store, enum label_kind kind, struct slice name);
 struct slice store_label_name(struct store *store, enum label_kind kind, uint16_t label);
 
 /* --- reading --- */
 
-/* The newest committed revision; it may not be durable yet. Readers use the published one. */
+/* The newest committed revision, which may not be durable yet. Readers use the published one. */
 uint64_t store_head_revision(struct store *store);
 
-/* Pins one storage state. A snapshot opened after revision H committed answers for every revision
- * of horizon..H; each read below says at which. */
+/* Pins one storage state. A snapshot opened after revision H was committed answers for every
+ * revision of horizon..H; each read below takes one. */
 enum status store_snapshot_open(struct store *store, struct store_snapshot **snapshot,
                                 struct error *error) BEHALF_MUST_USE;
 void store_snapshot_close(struct store_snapshot *snapshot);          /* accepts NULL */
-uint64_t store_snapshot_head(const struct store_snapshot *snapshot); /* head record of this state */
+uint64_t store_snapshot_head(const struct store_snapshot *snapshot); /* head of this state */
 int64_t store_snapshot_time(const struct store_snapshot *snapshot);  /* commit time of that head */
 
-/* The node of a name, or *found = false. Names are forever; no revision is involved. */
+/* The node of a name, or *found = false. A name never changes its node, so no revision is
+ * involved. */
 enum status store_node_find(const struct store_snapshot *snapshot, uint16_t type, struct slice id,
                             uint64_t *node, bool *found, struct error *error) BEHALF_MUST_USE;
-/* The id of a node (not of a wildcard), appended to `id`. STORAGE_CORRUPT when the node
- * is unknown. */
+/* Appends the id of a node (not of a wildcard) to `id`. STORAGE_CORRUPT when the node is
+ * unknown. */
 enum status store_node_name(const struct store_snapshot *snapshot, uint64_t node, struct buffer *id,
                             struct error *error) BEHALF_MUST_USE;
 
-/* Nodes of a type whose id starts with `prefix`, in byte order of ids, beginning behind `after`
- * (empty = at the first). Fills at most `capacity`; *count < capacity means the end. */
+/* Nodes of a type whose id starts with `prefix`, in byte order of ids, starting after the id
+ * `after` (empty = at the first). Fills at most `capacity`; *count < capacity means the end. */
 enum status store_nodes_with_prefix(const struct store_snapshot *snapshot, uint16_t type,
                                     struct slice prefix, struct slice after, uint64_t *nodes,
                                     size_t capacity, size_t *count,
@@ -121,7 +125,7 @@ struct edge {
 };
 
 /* Whether the edge exists at `revision` (at most the snapshot's head). `edge` may be NULL; its
- * context lives until the next read with the same buffer. */
+ * context lives until the next read into the same buffer. */
 enum status store_edge_find(const struct store_snapshot *snapshot, uint64_t revision,
                             const struct edge_key *key, struct edge *edge, struct buffer *context,
                             bool *found, struct error *error) BEHALF_MUST_USE;
@@ -139,21 +143,21 @@ struct edge_range {
     bool unbounded; /* no `to` */
 };
 
-/* Edges of the range at `revision`, merged from the head state and history. */
+/* Scans the edges of the range at `revision`, merged from the head state and history. */
 enum status store_scan_open(const struct store_snapshot *snapshot, uint64_t revision,
                             const struct edge_range *range, struct store_scan **scan,
                             struct error *error) BEHALF_MUST_USE;
-/* BEHALF_OK with an edge (context valid until the next call), or BEHALF_DONE after the horizon was
- * compared again: a list that ends this way is complete. */
+/* BEHALF_OK with an edge (context valid until the next call), or BEHALF_DONE, after the horizon was
+ * compared again: a list that ends with BEHALF_DONE is complete. */
 enum status store_scan_next(struct store_scan *scan, struct edge *edge,
                             struct error *error) BEHALF_MUST_USE;
-/* Goes over to a part of the range that the scan was opened with, behind the part before: reads
- * give its edges, then BEHALF_DONE, and the scan may move again. One scan that is moved from node
- * to node costs a fraction of a scan for each. */
+/* Moves to a part of the range that the scan was opened with, after the previous part. Reads give
+ * its edges, then BEHALF_DONE, and the scan may move again. One scan that moves from node to node
+ * costs a fraction of a scan for each. */
 void store_scan_move(struct store_scan *scan, const struct edge_range *part);
 void store_scan_close(struct store_scan *scan); /* accepts NULL */
 
-/* All names of objects, in ascending order of their nodes. */
+/* Scans all names of objects, in ascending order of their nodes. */
 struct store_names;
 
 enum status store_names_open(const struct store_snapshot *snapshot, struct store_names **names,
@@ -161,7 +165,7 @@ enum status store_names_open(const struct store_snapshot *snapshot, struct store
 /* BEHALF_OK with a node and its id (valid until the next call), or BEHALF_DONE. */
 enum status store_names_next(struct store_names *names, uint64_t *node, struct slice *id,
                              struct error *error) BEHALF_MUST_USE;
-/* Goes on at the first node that is not below `node`, which is above the last one given. */
+/* Moves to the first node >= `node`, which is above the last one given. */
 void store_names_move(struct store_names *names, uint64_t node);
 void store_names_close(struct store_names *names); /* accepts NULL */
 
@@ -171,7 +175,8 @@ enum status store_expired(const struct store_snapshot *snapshot, int64_t now_ns,
                           struct edge_key *keys, size_t capacity, size_t *count,
                           struct error *error) BEHALF_MUST_USE;
 
-/* Exact number of edges of one variant at the newest state; changed in the batch of the edges. */
+/* A variant of edges. The store keeps the exact number of edges of each variant in the newest
+ * state; a count changes in the batch of the edges. */
 struct edge_variant {
     uint16_t resource_type;
     uint16_t relation;
@@ -194,24 +199,25 @@ enum status store_schema_read(const struct store_snapshot *snapshot, uint64_t re
                               struct buffer *text, uint64_t *schema_revision,
                               struct error *error) BEHALF_MUST_USE;
 
-/* The raw changelog entry of a revision (storage/changelog.h says its bytes); REVISION_UNKNOWN when
+/* The changelog entry of a revision, in the bytes of storage/changelog.h. REVISION_UNKNOWN when
  * there is none, REVISION_EXPIRED up to the horizon. */
 enum status store_changelog_read(const struct store_snapshot *snapshot, uint64_t revision,
                                  struct buffer *entry, struct error *error) BEHALF_MUST_USE;
 
 /* --- writing (writer thread) --- */
 
-/* A transaction sees the state that the committed ones before it left, synced or not. It must end
- * in commit or abort before the next begins. */
+/* A transaction sees the state that all committed ones left, synced or not. It must end in commit
+ * or abort before the next begins. */
 enum status store_transaction_begin(struct store *store, struct store_transaction **transaction,
                                     struct error *error) BEHALF_MUST_USE;
 void store_transaction_abort(struct store_transaction *transaction); /* accepts NULL */
 
-/* The state this transaction is decided against. Borrowed until commit or abort. */
+/* The state that this transaction is decided against. Borrowed until commit or abort. */
 const struct store_snapshot *store_transaction_snapshot(
     const struct store_transaction *transaction);
 
-/* Finds or allocates. BUDGET_EXHAUSTED when 65,535 labels or 2^47 nodes of a type are used up. */
+/* Finds the number of a name, or allocates one. BUDGET_EXHAUSTED when 65,535 labels or 2^47 nodes
+ * of a type are used. */
 enum status store_transaction_label(struct store_transaction *transaction, enum label_kind kind,
                                     struct slice name, uint16_t *label,
                                     struct error *error) BEHALF_MUST_USE;
@@ -219,41 +225,40 @@ enum status store_transaction_node(struct store_transaction *transaction, uint16
                                    struct slice id, uint64_t *node,
                                    struct error *error) BEHALF_MUST_USE;
 
-/* As store_node_find, for what the transaction began with and has prefetched: names that it made
- * itself are not found. */
+/* As store_node_find, on the state that the transaction began with, using its prefetched keys: it
+ * does not find names that the transaction made itself. */
 enum status store_transaction_find(struct store_transaction *transaction, uint16_t type,
                                    struct slice id, uint64_t *node, bool *found,
                                    struct error *error) BEHALF_MUST_USE;
 
-/* An edge by the names of its nodes. */
+/* An edge, named by the ids of its nodes. */
 struct store_identity {
     uint16_t resource_type;
     uint16_t relation;
     uint16_t subject_type;
     uint16_t subject_relation;
-    bool wildcard; /* the subject is one, and its id does not count */
+    bool wildcard; /* the subject is a wildcard, its id is ignored */
     struct slice resource;
     struct slice subject;
 };
 
-/* Reads what putting or removing these edges looks for, names first and then the edges between
- * those that exist, each in one batch in the order of keys. That costs a fraction of a read for
- * each and changes nothing else: what follows is answered as it would be without. Once in a
- * transaction. An error is that of a read: abort then. */
+/* Reads the keys that putting or removing these edges needs: names first, then the edges between
+ * existing names, each in one batch in key order. That costs a fraction of single reads and changes
+ * no result. At most once in a transaction. After an error (that of a read), abort. */
 enum status store_transaction_prefetch(struct store_transaction *transaction,
                                        const struct store_identity *identities, size_t count,
                                        struct error *error) BEHALF_MUST_USE;
 
-/* The edge that a key had before a transaction changed it. An edge that has expired exists until it
- * is swept: whether it still counts is for the caller to say, who knows the time. */
+/* The edge that a key had before a transaction changed it. An expired edge exists until it is
+ * swept: the caller, who knows the time, decides whether it still counts. */
 struct store_previous {
     bool existed;
-    int64_t expires_at; /* 0 = never, or there was none */
+    int64_t expires_at; /* 0 = never, or there was no edge */
 };
 
-/* Writes an edge (created_revision is ignored and becomes this transaction's). The superseded value
- * goes to history; an edge that is already exactly so changes nothing. One key at most once per
- * transaction (asserted). *previous is unchanged on an error. */
+/* Writes an edge; created_revision is ignored and becomes this transaction's. The superseded value
+ * goes to history; an edge that is already exactly so changes nothing. A key at most once per
+ * transaction (asserted). *previous is unchanged after an error. */
 enum status store_transaction_put(struct store_transaction *transaction, const struct edge *edge,
                                   struct store_previous *previous,
                                   struct error *error) BEHALF_MUST_USE;
@@ -264,13 +269,12 @@ enum status store_transaction_schema(struct store_transaction *transaction, stru
                                      struct error *error) BEHALF_MUST_USE;
 void store_transaction_metadata(struct store_transaction *transaction, struct slice metadata);
 
-/* Says that the edges removed had expired at `time_ns` and nobody asked for it; committing
- * one that changes anything else is STORAGE_CORRUPT. */
+/* Marks the transaction as a sweep: every edge it removes had expired at `time_ns`, and no request
+ * asked for it. Committing one that changes anything else is STORAGE_CORRUPT. */
 void store_transaction_sweep(struct store_transaction *transaction, int64_t time_ns);
 
-/* Idempotency: finds what a key was used for (kept 24 h by commit times, seen from `now_ns`), and
- * remembers this transaction
- * under it. */
+/* Idempotency: finds what a key was used for, up to 24 h before `now_ns` by commit time, and
+ * records this transaction under it. */
 struct store_request {
     uint8_t digest[DIGEST_SIZE]; /* of the whole request */
     uint64_t revision;
@@ -283,11 +287,12 @@ enum status store_request_find(const struct store_snapshot *snapshot, struct sli
 void store_transaction_request(struct store_transaction *transaction, struct slice key,
                                const uint8_t digest[DIGEST_SIZE]);
 
-/* The edges this transaction changed, for the graph: valid until commit frees the transaction. */
+/* The edges that this transaction changed, for the graph: valid until commit frees the
+ * transaction. */
 struct store_change {
     struct edge_key key;
     bool removed;
-    uint16_t caveat; /* these three of an edge that was put, as in struct edge */
+    uint16_t caveat; /* these three for an edge that was put, as in struct edge */
     int64_t expires_at;
     struct slice context;
 };
@@ -295,47 +300,49 @@ struct store_change {
 const struct store_change *store_transaction_changes(const struct store_transaction *transaction,
                                                      size_t *count);
 
-/* One atomic batch: edges in both indexes, history, names, counts, changelog, head. Not durable
- * until store_sync. Frees the transaction, also on failure. `time_ns` is the commit time. */
+/* Commits one atomic batch: edges in both indexes, history, names, counts, changelog, head. Not
+ * durable until store_sync. Frees the transaction, also on failure. `time_ns` is the commit
+ * time. */
 enum status store_transaction_commit(struct store_transaction *transaction, int64_t time_ns,
                                      uint64_t *revision, struct error *error) BEHALF_MUST_USE;
 
 /* Makes all committed transactions durable. A failure leaves the outcome of the unsynced ones
- * unknown: OUTCOME_UNKNOWN, and every later begin is SERVICE_READ_ONLY until the store
- * is reopened. */
+ * unknown: OUTCOME_UNKNOWN, and every later begin is SERVICE_READ_ONLY until the store is
+ * reopened. */
 enum status store_sync(struct store *store, struct error *error) BEHALF_MUST_USE;
 
-/* What a pause between writes is for: makes the high-water mark outlive a power cut as the data
- * does, and after an error of background work finds out whether the store is writable again.
- * store_sync has written the mark already, so that a kill finds it; a second sync for each write
- * would halve what a single client can write. The writer thread, when nothing waits. */
+/* Work for a pause between writes, on the writer thread when no write waits: syncs the high-water
+ * mark, so that it survives a power cut, and after an error of background work finds out whether
+ * writes are possible again. store_sync has written the mark already, which survives a kill; a
+ * second sync for each write would halve the write rate of a single client. */
 void store_settle(struct store *store);
 
-/* Gives up the exactness of reads older than `revision`, and the changelog up to it: durable before
- * anything may be dropped. */
+/* Gives up reads at revisions older than `revision`, and the changelog up to it. The new horizon is
+ * durable before anything may be dropped. */
 enum status store_set_horizon(struct store *store, uint64_t revision,
                               struct error *error) BEHALF_MUST_USE;
 uint64_t store_horizon(struct store *store);
 
-/* Moves the horizon to the state that was in force at `since_ns` by commit times, and beyond while
- * history and changelog take more than `bytes_max` on the disk; lets what was given up be dropped
- * in the background when it is worth it. One short step: call it again from time to time. */
+/* Moves the horizon to the revision that was in force at `since_ns` by commit times, and further
+ * while history and changelog take more than `bytes_max` on disk. Starts a compaction in the
+ * background once enough can be dropped. One short step: call it again from time to time. */
 enum status store_trim_history(struct store *store, int64_t since_ns, uint64_t bytes_max,
                                struct error *error) BEHALF_MUST_USE;
 
 /* --- upkeep --- */
 
-/* What a clock has to know from its last life (engine/clock.h); the store does not look at it. */
+/* The state that the clock (engine/clock.h) passes on to the next start; the store does not
+ * interpret it. */
 struct store_clock {
-    int64_t floor_ns;   /* the latest time that was answered with and believed */
-    int64_t trusted_ns; /* what the clock was believed to show when this was written */
-    bool ahead;         /* it showed more than could be believed */
+    int64_t floor_ns;   /* the latest time that was trusted and answered with */
+    int64_t trusted_ns; /* the trusted time when this was written */
+    bool ahead;         /* the clock was ahead of the trusted time */
 };
 
 /* *found = false when none was written yet. */
 enum status store_clock_read(struct store *store, struct store_clock *clock, bool *found,
                              struct error *error) BEHALF_MUST_USE;
-/* Writer thread. Durable; belongs to this store alone and is in no changelog. */
+/* Writer thread. Durable. Belongs to this store alone and is in no changelog entry. */
 enum status store_set_clock(struct store *store, const struct store_clock *clock,
                             struct error *error) BEHALF_MUST_USE;
 
@@ -345,10 +352,10 @@ struct store_stats {
     uint64_t edge_count;
     uint64_t data_bytes;
     uint64_t free_bytes;
-    /* No write is refused or known to fail: there is space, none failed since the store was opened,
-     * and after the last error of background work writing was found to go on. */
+    /* No write is refused or known to fail: there is space, no write failed since the store was
+     * opened, and a write succeeded after the last error of background work. */
     bool writable;
-    /* Since it was opened. */
+    /* Counters since the store was opened. */
     uint64_t committed;       /* transactions */
     uint64_t committed_bytes; /* keys and values in their batches */
     uint64_t syncs;           /* that succeeded */
@@ -357,27 +364,29 @@ struct store_stats {
 enum status store_stats_read(struct store *store, struct store_stats *stats,
                              struct error *error) BEHALF_MUST_USE;
 
-/* Applies one changelog entry to an empty or shorter store: the next revision exactly. A store that
- * replays takes no writes of its own. An entry that is refused changes nothing. Only tests
- * call it so far: it is how a replica will follow. */
+/* Applies one changelog entry, which must be the next revision, to an empty or shorter store. A
+ * store that replays takes no writes of its own. A refused entry changes nothing. Only tests call
+ * it. */
 enum status store_replay(struct store *store, struct slice entry,
                          struct error *error) BEHALF_MUST_USE;
 
-/* Bytes for the next life of this store that help it to start, and that it can do without. One
- * note, replaced as a whole; a store in memory keeps none. Any thread, one at a time. */
+/* A note for the next start, which helps it and which it can do without. One note, replaced as a
+ * whole; a store in memory keeps none. Any thread, one at a time. */
 #define STORE_NOTE_SIZE_MAX ((size_t)64 * 1024 * 1024)
 
 enum status store_leave_note(struct store *store, struct slice bytes,
                              struct error *error) BEHALF_MUST_USE;
-/* Appends the note; *found is false when there is none. STORAGE_CORRUPT when it is damaged. */
+/* Appends the note to `bytes`; *found is false when there is none. STORAGE_CORRUPT when it is
+ * damaged. */
 enum status store_read_note(struct store *store, struct buffer *bytes, bool *found,
                             struct error *error) BEHALF_MUST_USE;
 
-/* fsck over every keyspace: mirror images, names and nodes, counts, dense chained changelog,
- * history order, head. STORAGE_CORRUPT with a message that names the first thing that is wrong. */
+/* Checks every keyspace, as fsck does: mirrored indexes, names and nodes, counts, a dense and
+ * chained changelog, the order of history, the head. STORAGE_CORRUPT with a message that names the
+ * first error. */
 enum status store_verify(struct store *store, struct error *error) BEHALF_MUST_USE;
 
-/* As store_verify, and says how far it is: `entries` of the family were looked at. */
+/* As store_verify, with progress: `entries` of the family were checked so far. */
 struct store_progress {
     void (*show)(void *context, const char *family, uint64_t entries);
     void *context;
@@ -386,9 +395,10 @@ struct store_progress {
 enum status store_verify_showing(struct store *store, const struct store_progress *progress,
                                  struct error *error) BEHALF_MUST_USE;
 
-/* Gives the store a secret and an incarnation of its own, durably: a copy that goes another way
- * than its original takes no tokens of it and gives none that it would take. Writer thread, before
- * anybody uses the store. After a failure it still opens, with the old ones or the new. */
+/* Gives the store a new secret and a new incarnation, durably. A copy that diverges from its
+ * original then accepts no tokens of the original, and the original none of the copy. Writer
+ * thread, before any other thread uses the store. After a failure the store still opens, with the
+ * old pair or the new. */
 enum status store_renew(struct store *store, struct error *error) BEHALF_MUST_USE;
 
 #endif

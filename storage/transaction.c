@@ -1,10 +1,16 @@
-/* transaction.c - collects a write and decides it against the state it began with. */
+/* transaction.c - collects a write and decides it against the state it began with.
+ * Always true: nothing reaches the adapter before commit, so abort only frees memory. Numbers
+ * handed out are never handed out again, also after an abort. Each edge key is changed at most
+ * once. Superseded values are read here, while the state cannot change: there is one writer, and
+ * one open transaction. */
 #include "storage/transaction.h"
 
 #include <inttypes.h>
 
 #include "base/memory.h"
 
+/* statvfs once a second: small writes come thousands a second, and at disk speed a second cannot
+ * use up the reserve. */
 #define SPACE_CHECK_NS INT64_C(1000000000)
 #define SLOTS_FIRST 64
 
@@ -20,6 +26,8 @@ slots_insert(struct slots *slots, uint64_t hash, uint32_t item)
     slots->at[at] = (struct transaction_slot){hash, item + 1};
 }
 
+/* At most half full, so that probe sequences stay short. Equal hashes are kept side by side, and
+ * the caller tells their items apart by the bytes. */
 void
 slots_add(struct slots *slots, uint64_t hash, uint32_t item)
 {
@@ -39,6 +47,7 @@ slots_add(struct slots *slots, uint64_t hash, uint32_t item)
     slots->count++;
 }
 
+/* Nothing is ever removed from a table, so a free slot ends every probe. */
 uint32_t
 slots_next(const struct slots *slots, uint64_t hash, size_t *at)
 {
@@ -65,8 +74,9 @@ keep(struct store_transaction *transaction, struct slice bytes)
 
 /* --- begin and end --- */
 
-/* A full disk in the middle of a flush is worse than a refused write, so writing stops while there
- * is still room to finish what was taken. Reading goes on. */
+/* Refuses writes while the disk still has room to finish those that were accepted: a disk that
+ * fills up in the middle of a flush is worse than a refused write. While space is low it is
+ * measured for every write, so that writing resumes at once. Reading goes on in any case. */
 static enum status
 check_space(struct store *store, struct error *error)
 {
@@ -94,6 +104,8 @@ store_transaction_begin(struct store *store, struct store_transaction **transact
     struct store_transaction *result;
     enum status status;
 
+    /* After a failed write the head in memory and the head on disk may differ: nothing can be
+     * decided against either. */
     BEHALF_ASSERT(store->transaction == NULL);
     if (atomic_load(&store->failed))
         return error_set(error, BEHALF_SERVICE_READ_ONLY,
@@ -106,6 +118,7 @@ store_transaction_begin(struct store *store, struct store_transaction **transact
     buffer_init(&result->value);
     buffer_init(&result->tail);
     arena_init(&result->arena, SIZE_MAX / 2);
+    /* No snapshot of the adapter: see struct store_transaction. */
     result->snapshot = (struct store_snapshot){
         .store = store,
         .head = store->head,
@@ -162,6 +175,8 @@ label_hash(enum label_kind kind, struct slice name)
     return digest_hash(name) ^ digest_hash_u64(kind);
 }
 
+/* Labels that this transaction added: they enter store->labels at commit, so that other threads
+ * never see a label of an aborted one. */
 static uint16_t
 label_pending(const struct store_transaction *transaction, enum label_kind kind, struct slice name)
 {
@@ -206,7 +221,7 @@ store_transaction_label(struct store_transaction *transaction, enum label_kind k
             return error_set(error, BEHALF_BUDGET_EXHAUSTED,
                              "no label is left for '%.*s': all 65,535 are used",
                              SLICE_PRINTF(name));
-        /* The number is used up even when this transaction is aborted. */
+        /* Used up even when this transaction is aborted: a number is never given to two names. */
         found = (uint16_t)store->next_label[kind]++;
         label_remember(transaction, kind, found, name);
     }
@@ -220,6 +235,8 @@ transaction_adopt_label(struct store_transaction *transaction, enum label_kind k
 {
     struct store *store = transaction->store;
 
+    /* `label` below the next number may be in use, or was skipped by the source: both mean that the
+     * entry does not continue this store. */
     if (labels_find(store->labels, kind, name) != LABEL_NONE ||
         label_pending(transaction, kind, name) != LABEL_NONE || label < store->next_label[kind])
         return error_set(error, BEHALF_STORAGE_CORRUPT,
@@ -259,11 +276,13 @@ name_remember(struct store_transaction *transaction, uint64_t node, struct slice
 {
     uint16_t type = NODE_TYPE(node);
 
+    /* Found names are kept too: a resource of a thousand edges is read once. */
     transaction->names = memory_reserve(transaction->names, transaction->name_count + 1,
                                         &transaction->name_capacity, sizeof *transaction->names);
     transaction->names[transaction->name_count] =
         (struct transaction_name){node, type, fresh, keep(transaction, id)};
     slots_add(&transaction->name_slots, name_hash(type, id), (uint32_t)transaction->name_count);
+    /* Only new nodes: is_fresh is asked for both ends of every edge. */
     if (fresh)
         slots_add(&transaction->fresh_slots, digest_hash_u64(node),
                   (uint32_t)transaction->name_count);
@@ -273,6 +292,8 @@ name_remember(struct store_transaction *transaction, uint64_t node, struct slice
 static enum status
 next_sequence_load(struct store *store, uint16_t type, struct error *error)
 {
+    /* Read on the first new node of a type: 65,536 counters at every open would cost more than they
+     * save. */
     if (store->next_sequence[type] != 0)
         return BEHALF_OK;
     return store_next_read(store->kv, type, 0, &store->next_sequence[type], error);
@@ -287,7 +308,8 @@ node_allocate(struct store *store, uint16_t type, uint64_t *node, struct error *
         return status;
     if (store->next_sequence[type] >= NODE_SEQUENCE_LOCAL)
         return error_set(error, BEHALF_BUDGET_EXHAUSTED, "type %u has no node number left", type);
-    /* Used up even when this transaction is aborted: others may have seen it meanwhile. */
+    /* Used up even when this transaction is aborted: other threads may have seen the number
+     * meanwhile. */
     *node = NODE_WILDCARD(type) | store->next_sequence[type]++;
     return BEHALF_OK;
 }
@@ -296,6 +318,7 @@ enum status
 store_transaction_node(struct store_transaction *transaction, uint16_t type, struct slice id,
                        uint64_t *node, struct error *error)
 {
+    /* Names of this transaction first: a new one is not in the store yet. */
     const struct transaction_name *name = name_find(transaction, type, id, name_hash(type, id));
     uint64_t number = 0;
     bool found = false;
@@ -329,6 +352,7 @@ transaction_adopt_node(struct store_transaction *transaction, uint64_t node, str
     bool found = name_find(transaction, type, id, name_hash(type, id)) != NULL;
     enum status status = BEHALF_OK;
 
+    /* An entry may come from outside, so its numbers are verified and not asserted. */
     if (!found)
         status = store_node_find(&transaction->snapshot, type, id, &number, &found, error);
     if (status == BEHALF_OK)
@@ -348,6 +372,7 @@ transaction_adopt_node(struct store_transaction *transaction, uint64_t node, str
 static bool
 touched(const struct store_transaction *transaction, uint64_t hash, const char bytes[EDGE_KEY_SIZE])
 {
+    /* Compares encoded keys, since the padding of a struct has no defined bytes. */
     char other[EDGE_KEY_SIZE];
     size_t at = SIZE_MAX;
     uint32_t item;
@@ -369,8 +394,9 @@ transaction_touched(const struct store_transaction *transaction, const struct ed
     return touched(transaction, digest_hash((struct slice){bytes, sizeof bytes}), bytes);
 }
 
-/* A second change of the same key would supersede a value of its own revision: an interval [r, r)
- * that is in force nowhere, under a history key that is taken. */
+/* Notes a key that is put or removed. A second change of the same key would supersede a value of
+ * its own revision: an interval [r, r) that is in force nowhere, under a history key that is
+ * taken. */
 static void
 touch(struct store_transaction *transaction, const struct edge_key *key,
       const char bytes[EDGE_KEY_SIZE])
@@ -386,12 +412,15 @@ touch(struct store_transaction *transaction, const struct edge_key *key,
     transaction->touched_count++;
 }
 
+/* Collects a change of a count. It is added to the stored count at commit, so an abort leaves no
+ * trace. */
 static void
 count_add(struct store_transaction *transaction, const struct edge *edge, int64_t delta)
 {
     struct edge_variant variant;
     struct transaction_count *count;
 
+    /* Variants of one transaction are few, so the search is linear. */
     edge_variant_of(edge, &variant);
     for (size_t index = 0; index < transaction->count_count; index++) {
         count = &transaction->counts[index];
@@ -411,6 +440,8 @@ count_add(struct store_transaction *transaction, const struct edge *edge, int64_
     transaction->counts[transaction->count_count++] = (struct transaction_count){variant, delta};
 }
 
+/* The two arrays share an index: `changes` is what the graph is told, `edges` what only the batch
+ * needs. */
 static void
 change_add(struct store_transaction *transaction, const struct store_change *change,
            const struct transaction_edge *edge)
@@ -425,7 +456,8 @@ change_add(struct store_transaction *transaction, const struct store_change *cha
     transaction->change_count++;
 }
 
-/* Whether this transaction made the node: then no edge of it is stored. */
+/* Whether this transaction created the node. No edge of such a node can be stored, which spares a
+ * read for most edges of an import. */
 static bool
 is_fresh(const struct store_transaction *transaction, uint64_t node)
 {
@@ -440,7 +472,7 @@ is_fresh(const struct store_transaction *transaction, uint64_t node)
     return false;
 }
 
-/* Fills `read` and `old` with the edge as it stands now. */
+/* Reads the edge as it is before this transaction. */
 static enum status
 edge_read(struct store_transaction *transaction, const char bytes[EDGE_KEY_SIZE], struct edge *old,
           struct kv_found *read, struct error *error)
@@ -448,6 +480,7 @@ edge_read(struct store_transaction *transaction, const char bytes[EDGE_KEY_SIZE]
     enum status status;
 
     *read = (struct kv_found){.found = false};
+    /* A new node has no stored edges: no read. */
     if (is_fresh(transaction, old->key.resource) || is_fresh(transaction, old->key.subject))
         return BEHALF_OK;
     status =
@@ -477,6 +510,8 @@ store_transaction_put(struct store_transaction *transaction, const struct edge *
     status = edge_read(transaction, bytes, &old, &read, error);
     if (status != BEHALF_OK)
         return status;
+    /* The tail is the value without its created revision. An edge whose tail is already exactly so
+     * keeps its revision, and no history is written. */
     buffer_clear(&transaction->tail);
     edge_tail_encode(edge, &transaction->tail);
     tail = buffer_slice(&transaction->tail);
@@ -489,7 +524,8 @@ store_transaction_put(struct store_transaction *transaction, const struct edge *
         count_add(transaction, &old, -1);
     }
     pending.tail = keep(transaction, tail);
-    /* The context is the end of the tail. */
+    /* The context is the last part of the tail, so the change borrows it from the arena, which
+     * lives until the graph was told. */
     change.context = (struct slice){pending.tail.data + pending.tail.size - edge->context.size,
                                     edge->context.size};
     count_add(transaction, edge, 1);
@@ -513,6 +549,7 @@ store_transaction_remove(struct store_transaction *transaction, const struct edg
     status = edge_read(transaction, bytes, &old, &read, error);
     if (status != BEHALF_OK)
         return status;
+    /* Removing an absent edge changes nothing: no history entry, no changelog record. */
     if (read.found) {
         pending.old_value = keep(transaction, read.value);
         pending.old_expires_at = old.expires_at;
@@ -529,6 +566,7 @@ enum status
 store_transaction_schema(struct store_transaction *transaction, struct slice text,
                          struct error *error)
 {
+    /* The size field of a changelog record has 4 bytes. */
     if (text.size > UINT32_MAX)
         return error_set(error, BEHALF_BUDGET_EXHAUSTED, "a schema of %zu bytes cannot be stored",
                          text.size);
@@ -553,6 +591,7 @@ store_transaction_request(struct store_transaction *transaction, struct slice ke
     uint8_t whole[DIGEST_SIZE];
 
     BEHALF_ASSERT(!transaction->has_request);
+    /* Clients choose keys of any length; a digest makes the record's key fixed-width. */
     digest_sha256(&key, 1, whole);
     transaction->has_request = true;
     memcpy(transaction->request_key, whole, REQUEST_DIGEST_SIZE);

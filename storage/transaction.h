@@ -1,6 +1,8 @@
-/* transaction.h - one write being collected; seen by transaction.c, commit.c and replay.c.
- * Always true: nothing reaches the adapter before commit; all bytes live in the arena until commit
- * or abort frees it. Threads: writer only. */
+/* transaction.h - one write while it is collected; seen by transaction*.c, commit.c, replay.c and
+ * verify_edges.c.
+ * Always true: nothing reaches the adapter before commit. All bytes are in the arena until commit
+ * or abort frees it.
+ * Threads: writer only. */
 #ifndef BEHALF_STORAGE_TRANSACTION_H
 #define BEHALF_STORAGE_TRANSACTION_H
 
@@ -8,7 +10,8 @@
 
 #define SLOTS_NONE UINT32_MAX
 
-/* A hash table from bytes that its holder keeps to numbers of items. */
+/* A hash table from bytes, which the holder keeps, to item numbers. It stores hashes only: the
+ * caller compares the bytes of each candidate. */
 struct transaction_slot {
     uint64_t hash;
     uint32_t item; /* item + 1; 0 in a free slot */
@@ -21,13 +24,14 @@ struct slots {
 };
 
 void slots_add(struct slots *slots, uint64_t hash, uint32_t item);
-/* The next item with this hash, or SLOTS_NONE; *at is where to go on, SIZE_MAX to begin. */
+/* The next item with this hash, or SLOTS_NONE. *at is the position to resume from; begin with
+ * SIZE_MAX. */
 uint32_t slots_next(const struct slots *slots, uint64_t hash, size_t *at);
 
 struct transaction_name {
     uint64_t node;
     uint16_t type;
-    bool fresh; /* made by this transaction */
+    bool fresh; /* created by this transaction */
     struct slice id;
 };
 
@@ -37,7 +41,7 @@ struct transaction_label {
     struct slice name;
 };
 
-/* One per store_change, same index. */
+/* One for each store_change, with the same index. */
 struct transaction_edge {
     struct slice old_value; /* superseded; empty when there was none */
     struct slice tail;      /* new; empty for a removal */
@@ -45,7 +49,8 @@ struct transaction_edge {
     int64_t expires_at;
 };
 
-/* Keys of one keyspace that were read together, in their order, and what stands there. */
+/* Keys of one keyspace that were read in one batch, ascending, and their values. An absent key is
+ * an answer too. */
 struct transaction_prefetched {
     struct slice *keys;
     struct kv_found *found; /* same index */
@@ -59,8 +64,8 @@ struct transaction_count {
 
 struct store_transaction {
     struct store *store;
-    /* The newest state, without one of the adapter's snapshots: nothing is written between begin
-     * and commit, and opening one takes a lock that background work holds too. */
+    /* The newest state, without a snapshot of the adapter: nothing is written between begin and
+     * commit, and opening a snapshot takes a lock that background work holds too. */
     struct store_snapshot snapshot;
     struct arena arena;
     struct buffer value; /* scratch */
@@ -70,7 +75,7 @@ struct store_transaction {
     size_t name_count;
     size_t name_capacity;
     struct slots name_slots;
-    struct slots fresh_slots; /* names of new nodes, by node */
+    struct slots fresh_slots; /* new nodes, by node */
     struct transaction_label *labels;
     size_t label_count;
     size_t label_capacity;
@@ -102,8 +107,8 @@ struct store_transaction {
     int64_t sweep_time_ns;
 };
 
-/* Reads a key of KV_NAMES or KV_FORWARD, or finds it among what was prefetched. The value is valid
- * until the next call. */
+/* Reads a key of KV_NAMES or KV_FORWARD, from the prefetched keys if it is among them. The value is
+ * valid until the next call. */
 enum status transaction_get(struct store_transaction *transaction, enum kv_keyspace keyspace,
                             struct slice key, struct kv_found *result,
                             struct error *error) BEHALF_MUST_USE;
@@ -111,15 +116,15 @@ enum status transaction_get(struct store_transaction *transaction, enum kv_keysp
 /* Whether this transaction put or removed the edge already. */
 bool transaction_touched(const struct store_transaction *transaction, const struct edge_key *key);
 
-/* Takes a label or node with the number that a changelog entry gives it. STORAGE_CORRUPT when the
- * name or number is in use. */
+/* Adds a label or node with the number that a changelog entry gives it. STORAGE_CORRUPT when the
+ * name or the number is in use. */
 enum status transaction_adopt_label(struct store_transaction *transaction, enum label_kind kind,
                                     uint16_t label, struct slice name,
                                     struct error *error) BEHALF_MUST_USE;
 enum status transaction_adopt_node(struct store_transaction *transaction, uint64_t node,
                                    struct slice id, struct error *error) BEHALF_MUST_USE;
 
-/* Commits, and when `entry` is not NULL only if the changelog entry comes out byte for byte so. */
+/* Commits. When `entry` is not NULL, only if the changelog entry comes out as these bytes. */
 enum status transaction_commit_as(struct store_transaction *transaction, int64_t time_ns,
                                   const struct slice *entry, uint64_t *revision,
                                   struct error *error) BEHALF_MUST_USE;

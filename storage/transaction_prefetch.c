@@ -1,8 +1,9 @@
-/* transaction_prefetch.c - what a large transaction will look for, read in two sorted batches.
+/* transaction_prefetch.c - reads the keys that a large transaction needs in two sorted batches.
  *
- * Always true: a key that was prefetched has the value that the store holds, as the transaction
- * sees it: nothing is written between begin and commit. Of a key that was not prefetched nothing is
- * known, and it is read. */
+ * A sorted batch costs a fraction of single reads: neighbouring keys share blocks and parts of the
+ * index. Names come first, because the keys of edges consist of the nodes they give.
+ * Always true: a prefetched key has the value that the transaction would read now, since nothing is
+ * written between begin and commit. A key that was not prefetched is simply read. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -13,11 +14,11 @@ take_array(struct store_transaction *transaction, size_t count, size_t size)
 {
     void *array = arena_take_array(&transaction->arena, count, size);
 
-    BEHALF_ASSERT(array != NULL); /* no cap of its own: writes are bounded above */
+    BEHALF_ASSERT(array != NULL); /* no cap: writes are bounded above */
     return array;
 }
 
-/* --- reading through what was prefetched --- */
+/* --- reading through the prefetched keys --- */
 
 static struct transaction_prefetched *
 prefetched_of(struct store_transaction *transaction, enum kv_keyspace keyspace)
@@ -76,7 +77,8 @@ compare_keys(const void *a, const void *b)
     return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
 }
 
-/* Takes over `keys`, in any order and perhaps twice. */
+/* Reads `keys`, which may be unsorted and contain duplicates; takes over the array. kv_get_batch
+ * demands strictly ascending keys. */
 static enum status
 prefetch(struct store_transaction *transaction, enum kv_keyspace keyspace, struct slice *keys,
          size_t key_count, struct error *error)
@@ -124,8 +126,8 @@ prefetch_names(struct store_transaction *transaction, const struct store_identit
     return prefetch(transaction, KV_NAMES, keys, used, error);
 }
 
-/* The key of an edge whose names are all stored; *found is false when one is not: there is no such
- * edge then. */
+/* The key of an edge whose names are all stored. *found is false when a name is missing: such an
+ * edge cannot exist. */
 static enum status
 find_edge_key(struct store_transaction *transaction, const struct store_identity *identity,
               char bytes[EDGE_KEY_SIZE], bool *found, struct error *error)

@@ -1,4 +1,6 @@
-/* verify.c - fsck: meta records, names and nodes, and the order of the whole run. */
+/* verify.c - fsck: meta records, names and nodes, and the order of the whole run.
+ * Each family is checked against the others in both directions: names against nodes and nodes
+ * against names, so that a record missing on either side is found. */
 #include "storage/verify.h"
 
 #include <inttypes.h>
@@ -6,7 +8,7 @@
 
 #include "base/memory.h"
 
-#define PROGRESS_ENTRIES 16384 /* between two that are shown */
+#define PROGRESS_ENTRIES 16384 /* entries between two reports */
 
 /* In the order of enum kv_keyspace. */
 static const char *const families[KV_KEYSPACE_COUNT] = {
@@ -115,7 +117,7 @@ meta_visit(struct verifier *verifier, struct slice key, struct slice value, stru
 
 /* --- names and nodes --- */
 
-/* The numbers of a type lie below its next number. */
+/* A number must be below the next free number of its type, or it could be handed out again. */
 static enum status
 number_used(struct verifier *verifier, uint64_t node, struct error *error)
 {

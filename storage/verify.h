@@ -1,8 +1,8 @@
-/* verify.h - what the files of store_verify share.
- * Always true: everything is read from one snapshot; the first thing that is wrong ends the run
- * with STORAGE_CORRUPT and a message that names it. History behind the horizon may be there or not,
- * one direction without the other, and is not an error either way.
- * Threads: one per verifier, beside any readers and the writer. */
+/* verify.h - structures shared by the files of store_verify.
+ * Always true: everything is read from one snapshot. The first error ends the run with
+ * STORAGE_CORRUPT and a message that names it. History up to the horizon may be dropped or not, in
+ * one direction or both; neither is an error.
+ * Threads: one per verifier, concurrent with readers and the writer. */
 #ifndef BEHALF_STORAGE_VERIFY_H
 #define BEHALF_STORAGE_VERIFY_H
 
@@ -16,18 +16,18 @@ struct verify_count {
 struct verifier {
     struct store *store;
     const struct store_snapshot *snapshot;
-    uint64_t horizon; /* read behind the snapshot: what was dropped under it is at or below */
+    uint64_t horizon; /* read after the snapshot: dropped entries are at or below */
     struct buffer value;
     struct buffer other;
-    const struct store_progress *progress; /* NULL = nobody looks */
+    const struct store_progress *progress; /* NULL = not shown */
 
-    /* Edges found in forward, by variant. */
+    /* Edges counted in forward, by variant. */
     struct verify_count *counts;
     size_t count_count;
     size_t count_capacity;
     size_t counts_stored; /* "count/" records seen */
 
-    /* The history entry before, for the order of intervals. */
+    /* The previous history entry, for the order of intervals. */
     bool has_last;
     char last_key[1 + EDGE_KEY_SIZE];
     uint64_t last_deleted;

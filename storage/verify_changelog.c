@@ -11,8 +11,7 @@ entry_wrong(struct error *error, uint64_t revision, const char *what)
                      what);
 }
 
-/* The value that a put made stands in forward, or in history with this revision as
- * its beginning. */
+/* The value that a put made is in forward, or in history with this revision as its beginning. */
 static enum status
 put_check(struct verifier *verifier, uint64_t revision, const struct edge *edge,
           struct error *error)
@@ -23,18 +22,18 @@ put_check(struct verifier *verifier, uint64_t revision, const struct edge *edge,
     bool found = false;
     enum status status;
 
-    /* The newest state answers most; an older one is asked at the revision of the put. */
+    /* The newest state answers most puts; an older one is read at the revision of the put. */
     status = store_edge_find(verifier->snapshot, verifier->snapshot->head.revision, &edge->key,
                              &found_edge, &verifier->other, &found, error);
     if (status != BEHALF_OK)
         return status;
     if (!found || found_edge.created_revision != revision) {
         if (revision < verifier->horizon)
-            return BEHALF_OK; /* its end may be behind the horizon and dropped */
+            return BEHALF_OK; /* its history may have been dropped */
         status = store_edge_find(verifier->snapshot, at, &edge->key, &found_edge, &verifier->other,
                                  &found, error);
         if (status == BEHALF_REVISION_EXPIRED)
-            return BEHALF_OK; /* the horizon moved on meanwhile */
+            return BEHALF_OK; /* the horizon has moved since */
         if (status != BEHALF_OK)
             return status;
     }
@@ -118,8 +117,8 @@ record_check(struct verifier *verifier, uint64_t revision, const struct changelo
         status = schema_check(verifier, revision, record->bytes, error);
         break;
     case CHANGELOG_METADATA:
-    case CHANGELOG_SWEEP:   /* checked when it was written or replayed; its edges are gone */
-    case CHANGELOG_REQUEST: /* old ones may be dropped; requests_visit looks from the other side */
+    case CHANGELOG_SWEEP:   /* checked on commit and replay; its edges are gone */
+    case CHANGELOG_REQUEST: /* may be dropped; requests_visit checks the others */
         break;
     }
     return status;
@@ -132,7 +131,7 @@ entry_visit(struct verifier *verifier, struct slice key, struct slice value, str
     struct changelog_header header;
     struct changelog_record record;
     uint64_t revision = 0;
-    uint64_t horizon = store_horizon(verifier->store); /* may move while this runs */
+    uint64_t horizon = store_horizon(verifier->store); /* may move during the run */
     enum status status = number_decode("changelog key", key, &revision, error);
 
     if (status != BEHALF_OK || revision <= horizon)
@@ -145,7 +144,7 @@ entry_visit(struct verifier *verifier, struct slice key, struct slice value, str
     status = changelog_open(value, &reader, &header, error);
     if (status != BEHALF_OK)
         return status;
-    /* The first that is kept: nothing says any more what came before. */
+    /* The first entry that is kept: the entry before it is gone, so its own link is believed. */
     if (horizon > 0 && revision == horizon + 1)
         memcpy(verifier->chain, header.previous, DIGEST_SIZE);
     if (header.revision != revision || memcmp(header.previous, verifier->chain, DIGEST_SIZE) != 0)
@@ -159,7 +158,7 @@ entry_visit(struct verifier *verifier, struct slice key, struct slice value, str
     return status == BEHALF_DONE ? BEHALF_OK : status;
 }
 
-/* Looks in an entry for a record of a kind. */
+/* Searches an entry for a record of a kind. */
 static enum status
 record_find(struct slice entry, enum changelog_kind kind, struct changelog_header *header,
             struct changelog_record *record, bool *found, struct error *error)

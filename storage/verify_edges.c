@@ -1,4 +1,6 @@
-/* verify_edges.c - fsck of edges: both indexes, history, expiry and the exact counts. */
+/* verify_edges.c - fsck of edges: both indexes, history, expiry and the exact counts.
+ * Both indexes are walked, each against the other: one walk would miss edges that only the other
+ * has. */
 #include <inttypes.h>
 
 #include "base/memory.h"
@@ -119,7 +121,7 @@ expiry_present(struct verifier *verifier, const struct edge *edge, const char *f
     return status;
 }
 
-/* The other index has the same edge with the same value. */
+/* The other index must have the same edge with the same value. */
 static enum status
 mirror_check(struct verifier *verifier, enum edge_direction direction, struct slice key,
              struct slice value, struct edge *edge, struct error *error)
@@ -177,7 +179,7 @@ reverse_visit(struct verifier *verifier, struct slice key, struct slice value, s
 
 /* --- history --- */
 
-/* The values of one edge follow each other on the line of revisions. */
+/* The intervals of one edge must not overlap. */
 static enum status
 interval_check(struct verifier *verifier, struct slice key, const struct edge *edge,
                uint64_t deleted, struct error *error)
@@ -195,7 +197,7 @@ interval_check(struct verifier *verifier, struct slice key, const struct edge *e
     return BEHALF_OK;
 }
 
-/* A value in force now began when the last old one ended, or later. */
+/* A value in force now must have begun when the last superseded one ended, or later. */
 static enum status
 head_follows(struct verifier *verifier, enum edge_direction direction, struct slice edge_key,
              const struct edge *old, uint64_t deleted, struct error *error)
