@@ -1,19 +1,21 @@
-/* expand.c - the tree of subjects behind a permission: what the schema says and what is stored,
- * without deciding anything. An operator becomes a node of its kind, a relation a leaf of its
- * stored subjects, and a userset among them a subtree as long as levels are left. Going along an
- * arrow opens a userset as well. A userset that is on the path already stays a subject of its leaf.
- * Caveats are told, not evaluated; what has expired is not there.
+/* expand.c - expands a permission into a tree: what the schema says and what is stored.
  *
- * The tree is built from a list of nodes to fill, so its depth costs no C stack. */
+ * An operator becomes a node of its kind, a relation becomes a leaf with its stored subjects, and
+ * each userset among them becomes a subtree while levels are left. Following an arrow uses a level
+ * too. A userset that is on the path already stays a subject of its leaf.
+ *
+ * Always true: nothing is decided here. Caveats are reported and not evaluated; expired
+ * relationships do not exist. The tree is built from a list of nodes to fill, so its depth costs no
+ * C stack. */
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "engine/request.h"
 #include "engine/token.h"
 #include "graph/limits.h"
 
-/* The members that are open where a node stands: a search tree by the bits of a hash, of which a
- * step copies the way to its own place. Paths share the rest, so it costs the logarithm of the
- * depth to go a step further, and to ask whether a member is open. */
+/* The members on the path to a node: a persistent search tree by the bits of a hash. A step copies
+ * only the path to its own place and shares the rest, so a step and a lookup cost the logarithm of
+ * the depth. */
 struct open {
     uint64_t object;
     uint32_t member;
@@ -31,9 +33,9 @@ struct tree_task {
     const struct path *path;
     uint64_t object;
     uint32_t rewrite;
-    uint32_t levels;  /* that may still be opened */
-    uint32_t nesting; /* nodes above it */
-    /* Where the edges of a tupleset begin: behind those of an earlier reply. */
+    uint32_t levels;  /* levels that may still be expanded */
+    uint32_t nesting; /* number of ancestors */
+    /* Where the edges begin: after those of an earlier reply. */
     uint32_t variant;
     uint64_t from;
 };
@@ -42,14 +44,15 @@ struct tree_builder {
     struct snapshot *snapshot;
     const struct schema *schema;
     struct arena *arena;
-    struct slice *type_names; /* copies for the result, made when first needed: the schema may be */
-    struct slice *member_names; /* gone before the tree is */
-    struct tree_task *tasks;    /* in the order of levels, so that what does not fit lies deepest */
+    /* copies for the result, made on first use: the schema may be freed */
+    struct slice *type_names;
+    struct slice *member_names; /* before the tree is */
+    struct tree_task *tasks;    /* by level, so that what does not fit is deepest */
     struct tree_task **last;
     const struct expand *expand;
     uint64_t digest;   /* of the request, for cursors */
     size_t bytes_left; /* SIZE_MAX = no bound */
-    int64_t earliest;  /* expiration in the tree */
+    int64_t earliest;  /* the earliest expiration in the tree */
 };
 
 static struct slice
@@ -60,7 +63,8 @@ copy_once(struct tree_builder *builder, struct slice *copy, struct slice name)
     return *copy;
 }
 
-/* Of a hidden member: its expression ("parent->view"), which no relation can be called. */
+/* The name of a member. A hidden member's is its expression ("parent->view"), which no relation can
+ * have. */
 static enum status
 member_name(struct tree_builder *builder, uint32_t member, struct slice *name, struct error *error)
 {
@@ -88,7 +92,7 @@ object_of(struct tree_builder *builder, uint64_t node, struct object *object, st
 
 /* --- room --- */
 
-/* About what a node and a subject take in a reply beside their names. */
+/* Approximate size of a node and of a subject in a reply, without names. */
 #define NODE_BYTES 224 /* with a cursor */
 #define SUBJECT_BYTES 16
 
@@ -105,7 +109,7 @@ spend_object(struct tree_builder *builder, const struct object *object, size_t b
     spend(builder, object->type.size + object->id.size + object->relation.size + beside);
 }
 
-/* The part of the tree that a task stands for, from an edge on. */
+/* A cursor for the part of the tree that a task would fill, from an edge on. */
 static enum status
 put_cursor(struct tree_builder *builder, const struct tree_task *task, uint32_t variant,
            uint64_t from, struct error *error)
@@ -134,7 +138,7 @@ truncate_task(struct tree_builder *builder, const struct tree_task *task, struct
     return put_cursor(builder, task, task->variant, task->from, error);
 }
 
-/* A new node for `rewrite` on `object`, to be filled later. */
+/* Creates a node for `rewrite` on `object` and queues it to be filled. */
 static enum status
 plan(struct tree_builder *builder, const struct path *path, const struct tree_task *above,
      uint64_t object, uint32_t rewrite, uint32_t levels, struct expand_node **node,
@@ -170,7 +174,8 @@ open_hash(uint64_t object, uint32_t member)
     return digest_hash_u64(object ^ digest_mix_u64(member));
 }
 
-/* Hashes of 64 bits that are equal all the same go on by the bits from the first. */
+/* Equal 64-bit hashes repeat their bits: the tree degenerates into a list for them and stays
+ * correct. */
 static unsigned
 side_of(uint64_t hash, unsigned depth)
 {
@@ -191,7 +196,7 @@ is_on_path(const struct path *path, uint64_t object, uint32_t member)
     return false;
 }
 
-/* The path one step further. NULL when the arena is spent. */
+/* The path extended by one step. NULL when the arena is spent. */
 static const struct path *
 path_step(struct arena *arena, const struct path *path, uint64_t object, uint32_t member)
 {
@@ -220,7 +225,7 @@ path_step(struct arena *arena, const struct path *path, uint64_t object, uint32_
     }
 }
 
-/* A node for a whole member, one step further on the path. */
+/* A node for a whole member; its path is one step longer. */
 static enum status
 plan_member(struct tree_builder *builder, const struct tree_task *above, uint64_t object,
             uint32_t member, uint32_t levels, struct expand_node **node, struct error *error)
@@ -236,7 +241,8 @@ plan_member(struct tree_builder *builder, const struct tree_task *above, uint64_
 
 /* --- growing lists --- */
 
-/* Doubles at powers of two; the arena keeps the old copies until the request ends. */
+/* Grows at powers of two. The arena keeps the old copies until the request ends: at most as much
+ * again. */
 static void *
 append(struct arena *arena, void *array, size_t count, size_t element)
 {
@@ -287,7 +293,7 @@ add_subject(struct tree_builder *builder, struct expand_node *leaf, uint64_t sub
     return status;
 }
 
-/* --- what stands on a relation --- */
+/* --- stored subjects of a relation --- */
 
 struct stored_subject {
     uint64_t node;
@@ -303,7 +309,7 @@ struct visitor {
     struct expand_node *leaf;
 };
 
-/* What an edge's traits say, in words that outlive the graph. */
+/* Copies what an edge's traits say, because the tree outlives the graph's memory. */
 static enum status
 describe(struct tree_builder *builder, const struct edge_traits *traits,
          struct expand_condition *condition, struct error *error)
@@ -342,7 +348,8 @@ visit_edge(struct tree_builder *builder, const struct tree_task *task, uint32_t 
                                : status;
 }
 
-/* *from: where the edges begin, and where they go on when the room was spent before the end. */
+/* *from: where the edges begin; on return, where they continue if the room was spent before the
+ * end. */
 static enum status
 visit_variant(struct tree_builder *builder, const struct tree_task *task, uint32_t relation,
               const struct schema_variant *variant, const struct visitor *visitor, uint64_t *from,
@@ -405,7 +412,7 @@ visit_subjects(struct tree_builder *builder, const struct tree_task *task, uint3
     return status;
 }
 
-/* A subject of a relation: a name of the leaf, or a subtree beside it. */
+/* A subject of a relation: a name in the leaf, or a subtree beside it. */
 static enum status
 visit_stored(struct tree_builder *builder, const struct tree_task *task, struct expand_node *leaf,
              const struct stored_subject *subject, struct error *error)
@@ -457,8 +464,8 @@ is_hidden(const struct tree_builder *builder, uint32_t member)
     return builder->schema->members[member].kind == SCHEMA_HIDDEN;
 }
 
-/* The end of the way along an arrow: a leaf that names the userset not opened. An object that has
- * no such member holds nobody. */
+/* The end of an arrow that is not expanded: a leaf that names the userset. An object without such a
+ * member holds no subject. */
 static enum status
 add_unopened(struct tree_builder *builder, const struct tree_task *task,
              const struct stored_subject *subject, uint32_t member, struct error *error)
@@ -478,9 +485,9 @@ add_unopened(struct tree_builder *builder, const struct tree_task *task,
     return status == BEHALF_OK ? add_child(builder, task->node, child, error) : status;
 }
 
-/* An object that an arrow walks to: its member's subtree where it may be opened. A hidden member is
- * a step of one longer arrow: it costs no level and is always opened, which ends, since every cycle
- * passes a named member as well. */
+/* The far object of an arrow: its member's subtree, if it may be expanded. A hidden member is a
+ * step of one longer arrow: it uses no level and is always expanded. That terminates, since every
+ * cycle passes a named member too. */
 static enum status
 visit_hop(struct tree_builder *builder, const struct tree_task *task, struct expand_node *unused,
           const struct stored_subject *subject, struct error *error)
@@ -516,8 +523,8 @@ fill_arrow(struct tree_builder *builder, const struct tree_task *task, enum expa
 
 /* --- operators --- */
 
-/* A member of the same object stands as itself; where it is on the path already, as a leaf that
- * names it. */
+/* An operand. A member of the same object becomes a node of its own, or, if it is on the path
+ * already, a leaf that names it. */
 static enum status
 plan_operand(struct tree_builder *builder, const struct tree_task *task, uint32_t rewrite,
              struct expand_node **child, struct error *error)
@@ -549,8 +556,8 @@ fill_operator(struct tree_builder *builder, const struct tree_task *task, enum e
     return BEHALF_OK;
 }
 
-/* `permission p = q`, or a member that is on the path: a union of one, so that both names show, or
- * a leaf that names it. */
+/* `permission p = q` becomes a union of one, so that both names show. A member that is on the path
+ * already becomes a leaf that names it. */
 static enum status
 fill_computed(struct tree_builder *builder, const struct tree_task *task, uint32_t member,
               struct error *error)
@@ -600,8 +607,8 @@ fill(struct tree_builder *builder, const struct tree_task *task, struct error *e
     BEHALF_UNREACHABLE();
 }
 
-/* Whether a node has to wait for a reply of its own. A member that no request can name, and an
- * operator, stay with the node they belong to. */
+/* Whether a node is left to another reply. A member that no request can name, and an operator, stay
+ * with their parent node. */
 static bool
 is_truncated(const struct tree_builder *builder, const struct tree_task *task)
 {
@@ -612,7 +619,7 @@ is_truncated(const struct tree_builder *builder, const struct tree_task *task)
             task->rewrite == builder->schema->members[task->path->member].root);
 }
 
-/* Begins with the resource itself, or where the cursor says. */
+/* Starts at the resource itself, or where the cursor says. */
 static enum status
 plan_root(struct tree_builder *builder, uint64_t resource, uint32_t member,
           const struct cursor *cursor, struct expand_node **tree, struct error *error)
@@ -627,7 +634,7 @@ plan_root(struct tree_builder *builder, uint64_t resource, uint32_t member,
         return plan_member(builder, NULL, resource, member, levels, tree, error);
     member = (uint32_t)(place & UINT16_MAX);
     type = builder->schema->members[member].type;
-    if ((place >> 16 & NODE_SEQUENCE_LOCAL) == 0) /* else it is the resource, and has no number */
+    if ((place >> 16 & NODE_SEQUENCE_LOCAL) == 0) /* else: the resource, which has no number */
         resource = NODE_WILDCARD(builder->snapshot->binding->type_labels[type]) | place >> 16;
     if (levels != UINT32_MAX)
         levels -= used < levels ? used : levels;

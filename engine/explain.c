@@ -1,15 +1,16 @@
-/* explain.c - the tree, built level by level, so that what is cut is what lies deepest. A member
- * that is met again is not opened again; so a cycle in the data ends, and what many branches lead
- * to is told once. */
+/* explain.c - builds the tree of an explanation, level by level, so that a cut removes the deepest
+ * nodes.
+ * Always true: a member is expanded once. Where it appears again the node only refers to it, so a
+ * cycle in the data ends, and a part that many branches share is explained once. */
 #include "engine/explain_private.h"
 
 #include "schema/caveat.h"
 
-#define BRANCHES_MAX 10 /* of one level, where they are alternatives */
+#define BRANCHES_MAX 10 /* alternatives shown per level */
 
-/* Bytes of contexts and residuals in one tree: it has to fit a reply. */
+/* Bytes of contexts and residuals in one tree, which has to fit into a reply. */
 #define TEXT_MAX ((size_t)512 * 1024)
-#define BYTES_PER_STEP 8 /* of a context that is printed */
+#define BYTES_PER_STEP 8 /* bytes of a printed context per step charged */
 
 static const char told_already[] = "explained elsewhere in this tree";
 static const char too_large[] = "not explained further: the tree is as large as it may be";
@@ -18,23 +19,24 @@ static const char too_costly[] = "not explained further: the budget of the reque
 static const char not_smallest[] = "a proof; a smaller one may exist, not all were looked at";
 static const char not_counted[] = "and others, which were not counted";
 
-/* A node whose children are not chosen yet. */
+/* A node whose children have not been chosen yet. */
 struct trace_task {
     struct claim *claim;
     struct explanation *node;
     uint32_t depth; /* the root has 1 */
-    bool brief;     /* why something that is subtracted does not hold */
+    bool brief;     /* explains why a right operand of an exclusion does not hold */
 };
 
 struct trace_builder {
     struct snapshot *snapshot;
     const struct search *search;
     struct arena *arena;
-    struct slice *type_names; /* copies, made when first needed: the schema may be gone before */
+    /* Copies, made on first use: the schema may be freed before the tree. */
+    struct slice *type_names;
     struct slice *member_names;
     size_t text_left;
     size_t node_count;
-    struct trace_task tasks[EXPLAIN_NODES_MAX]; /* in the order of the levels */
+    struct trace_task tasks[EXPLAIN_NODES_MAX]; /* in order of level */
     size_t task_count;
 };
 
@@ -71,7 +73,7 @@ name_object(struct trace_builder *builder, uint64_t node, struct object *object,
     return resolver_id(&builder->snapshot->resolver, node, &object->id, error);
 }
 
-/* Takes over a text as long as there is room for texts: what does not fit is left out. */
+/* Moves a text into the tree while there is room for texts; a text that does not fit is omitted. */
 static enum status
 keep_text(struct trace_builder *builder, struct buffer *text, struct slice *kept,
           struct error *error)
@@ -88,7 +90,7 @@ keep_text(struct trace_builder *builder, struct buffer *text, struct slice *kept
     return status;
 }
 
-/* What the check left of its budget pays for texts too; the answer does without. */
+/* Texts are charged to what the check left of its budget; without budget the answer omits them. */
 static bool
 may_print(const struct trace_builder *builder)
 {
@@ -111,7 +113,7 @@ keep_context(struct trace_builder *builder, const struct datum *context, struct 
     return keep_text(builder, &out, kept, error);
 }
 
-/* The values that the parameters of a caveat had: the stored ones over those of the request. */
+/* The values of a caveat's parameters; a stored value overrides one of the request. */
 static enum status
 keep_values(struct trace_builder *builder, const struct caveat *caveat, const struct datum *stored,
             struct slice *kept, struct error *error)
@@ -154,7 +156,7 @@ print_residual(struct trace_builder *builder, const struct caveat *caveat, struc
     if (status == BEHALF_OK)
         return keep_text(builder, &out, text, error);
     buffer_release(&out);
-    /* A text that would take too long is left out like one that is too large. */
+    /* A text that would take too long is omitted, like one that is too large. */
     return budget_may_lack_memory(status) ? BEHALF_OK : status;
 }
 
@@ -226,7 +228,7 @@ describe_value(struct trace_builder *builder, const struct claim *claim, struct 
     return BEHALF_OK;
 }
 
-/* All of a node but its children. */
+/* Fills a node, except for its children. */
 static enum status
 describe(struct trace_builder *builder, const struct claim *claim, struct explanation *node,
          struct error *error)
@@ -252,10 +254,10 @@ describe(struct trace_builder *builder, const struct claim *claim, struct explan
 struct branches {
     struct claim *claims[EXPLAIN_NODES_MAX];
     size_t count;
-    size_t omitted; /* of the same outcome */
+    size_t omitted; /* branches of the same outcome that are not shown */
 };
 
-/* The nearest ones, the nearest first; equals in the order of the schema. */
+/* Chooses the branches nearest to an allow, nearest first; ties in the order of the schema. */
 static void
 choose_nearest(const struct claim *claim, size_t most, struct branches *branches)
 {
@@ -287,7 +289,8 @@ choose_all(const struct claim *claim, struct branches *branches)
     branches->omitted = claim->ground_count - branches->count;
 }
 
-/* What a proof of the claim takes; of anything else the nearest of its branches. */
+/* Chooses the branches to show: for an allow those that a proof needs, otherwise the nearest
+ * alternatives. */
 static void
 choose(const struct claim *claim, bool brief, struct branches *branches)
 {
@@ -305,7 +308,7 @@ choose(const struct claim *claim, bool brief, struct branches *branches)
     }
 }
 
-/* A union that comes down to one branch is told by that branch. */
+/* A union with a single branch to show is represented by that branch. */
 static struct claim *
 told_by(struct claim *claim, bool brief)
 {
@@ -356,7 +359,7 @@ add_node(struct trace_builder *builder, struct claim *claim, uint32_t depth, boo
     return BEHALF_OK;
 }
 
-/* Says how many branches are not there. */
+/* Adds a node that counts the omitted branches. */
 static enum status
 add_more(struct trace_builder *builder, const struct trace_task *task, size_t omitted,
          const struct explanation **added, struct error *error)
@@ -411,7 +414,7 @@ add_children(struct trace_builder *builder, const struct trace_task *task,
     return status;
 }
 
-/* Whether there is more to say of a claim than the claim itself. */
+/* Whether a claim has anything to show below it. */
 static bool
 is_unfinished(const struct claim *claim)
 {
@@ -440,7 +443,8 @@ open_node(struct trace_builder *builder, const struct trace_task *task, struct e
     return BEHALF_OK;
 }
 
-/* The root is there already. What cannot be opened any more says so. */
+/* Builds the tree below the root. A node that cannot be expanded any more gets a message that says
+ * so. */
 static enum status
 build(struct trace_builder *builder, struct error *error)
 {

@@ -1,17 +1,19 @@
-/* explain_cost.c - which way of several to show.
+/* explain_cost.c - chooses which of several grounds to show.
  *
  * The cost of an allow is the number of relationships in its smallest proof, each counted as often
- * as it is needed; that of a deny the number of things missing on the shortest way to an allow. An
- * alternative costs what its cheapest ground costs, anything else the sum of its grounds. Costs
- * begin as unknown and only fall, claim by claim, until none falls any more (Bellman 1958). So a
- * cost that is known has a proof behind it that ends in leaves, and following `best` never comes
- * round to the same claim: of the claims on such a circle, all of one cost, the one set last would
- * have been set by one that was dearer. */
+ * as it is needed. The cost of a deny is the number of things missing on the shortest path to an
+ * allow. An alternative costs as much as its cheapest ground, any other claim the sum of its
+ * grounds.
+ *
+ * Costs begin as unknown and only fall, claim by claim, until none falls any more (Bellman 1958).
+ * So a known cost has a proof that ends in leaves, and following `best` never returns to the same
+ * claim: on such a circle all claims have the same cost, and the one that was set last would have
+ * been set from a more expensive one. */
 #include "engine/explain_private.h"
 
 #define PASSES_MAX 100
 
-/* Of a deny where nothing is stored: something that leads on, and something behind it. */
+/* Cost of a deny where nothing is stored: an edge to some object, and an edge from that object. */
 #define COST_OF_NOTHING 2
 
 bool
@@ -59,7 +61,8 @@ cost_of_any(const struct claim *claim)
     return least;
 }
 
-/* A right side that holds is one thing too many. Of a proof, what the right side lacks is free. */
+/* A right operand that holds must be removed, which costs one. In a proof the right operand is
+ * free. */
 static uint32_t
 cost_in(const struct claim *claim, const struct claim *ground)
 {
@@ -83,8 +86,8 @@ cost_of_all(const struct claim *claim)
     return all;
 }
 
-/* A relationship is one step of a proof. To a deny or an open claim its condition adds itself where
- * it is what fails. */
+/* A relationship is one step of a proof. In a deny or an open claim its condition adds one where
+ * the condition is what fails. */
 static struct cost
 cost_of_edge(const struct claim *claim)
 {
@@ -124,7 +127,7 @@ cost_of(const struct claim *claim)
     BEHALF_UNREACHABLE();
 }
 
-/* Whether the cost fell. */
+/* Recomputes a cost; true when it fell. */
 static bool
 lower(struct claim *claim)
 {
@@ -140,7 +143,8 @@ lower(struct claim *claim)
 
 /* --- all of them --- */
 
-/* Grounds mostly come after what stands on them. */
+/* From last to first: grounds mostly come after the claims that use them, so one pass settles most
+ * costs. */
 void
 cost_settle(struct search *search)
 {
@@ -162,7 +166,7 @@ cost_settle(struct search *search)
 
 struct cost_level {
     struct claim *claim;
-    uint32_t next; /* ground */
+    uint32_t next; /* index of the next ground */
 };
 
 struct levels {
@@ -185,8 +189,8 @@ enter(struct search *search, struct levels *levels, struct claim *claim, struct 
     return BEHALF_OK;
 }
 
-/* Each claim is entered once. One that is left without a proof waits for one that was on the way
- * above it: cost_settle finds it, since all grounds of such a claim were looked at. */
+/* Each claim is entered once. A claim that is left without a proof depends on one further up the
+ * path; cost_settle finds its proof, since all its grounds were examined. */
 enum status
 cost_prove(struct search *search, struct claim *root, struct error *error)
 {

@@ -1,15 +1,18 @@
-/* explain_search.c - claims and their grounds.
+/* explain_search.c - finds claims and their grounds.
  *
- * First the way that the evaluation went is gone again: of an allow until there is a proof, of a
- * denied intersection until something denies. Its values are known already. Then, as far as the
- * budget goes, everything beside it, which may give a smaller proof or a nearer miss. */
+ * First it retraces the path of the evaluation: for an allow until there is a proof, for a denied
+ * intersection until one operand denies. The values on that path are known already. Then, as far as
+ * the budget permits, it examines everything beside the path, which may give a smaller proof or a
+ * nearer miss.
+ *
+ * Always true: every value comes from the evaluation core; this file only asks for more of them. */
 #include "engine/explain_private.h"
 
 #define CLAIMS_MAX 32768
-#define BATCH 16        /* edges looked at in one step */
-#define LOOK_MAX 10000  /* edges of one walk that are looked at, if only to be counted */
-#define NARROW_AFTER 64 /* edges, before the far side of a walk is asked for help */
-#define ALLOW_LOOK 1024 /* edges of one walk that are looked at for a smaller proof */
+#define BATCH 16        /* edges examined in one step */
+#define LOOK_MAX 10000  /* edges of one walk that are examined, if only to count them */
+#define NARROW_AFTER 64 /* edges, before the reverse walk narrows a walk */
+#define ALLOW_LOOK 1024 /* edges of one walk that are examined for a smaller proof */
 
 static struct eval *
 eval_of(const struct search *search, const struct claim *claim)
@@ -65,7 +68,7 @@ add_grown_ground(struct search *search, struct claim *claim, const struct claim 
     return add_ground(search, claim, ground, error);
 }
 
-/* The one claim of a member in a scope. */
+/* The only claim of a member in a scope. */
 static enum status
 member_claim(struct search *search, uint32_t scope, uint64_t object, uint32_t member,
              struct claim **claim, struct error *error)
@@ -101,9 +104,9 @@ has_fault(const struct value *value)
     return value->doubt != NULL && value->doubt->fault != NULL;
 }
 
-/* Whether a value is of the kind that the claim's own value follows from. An error stands on errors
- * of any kind (a node of a cycle through an exclusion is that, whatever else fails beside it), but
- * not on what merely misses context. */
+/* Whether a value is one that the claim's own value follows from. An error follows from errors of
+ * any kind (a node of a cycle through an exclusion is an error, whatever else fails beside it), but
+ * not from missing context. */
 static bool
 bears_on(const struct claim *claim, const struct value *value)
 {
@@ -139,8 +142,9 @@ leaf_claim(struct search *search, const struct claim *under, uint32_t rewrite, s
 
 /* --- exclusions ---
  *
- * `a - b - c` is an exclusion with an exclusion on its left, as deep as the schema is long. Each of
- * them evaluated alone would cost the square of that, so all values are found on one way up. */
+ * `a - b - c` is an exclusion in the left operand of an exclusion, as deep as the schema is long.
+ * Evaluating each by itself would have quadratic cost, so all values are computed in one pass from
+ * the inside out. */
 
 static uint32_t
 left_of(const struct schema *schema, uint32_t exclusion)
@@ -158,8 +162,8 @@ spine_length(const struct schema *schema, uint32_t rewrite)
     return length;
 }
 
-/* The value of an exclusion out of that of its left side; as in an evaluation, a right side is not
- * asked where the left side denies. */
+/* The value of an exclusion, from the value of its left operand. As in an evaluation, the right
+ * operand is not asked where the left one denies. */
 static enum status
 subtract(struct search *search, const struct claim *under, uint32_t exclusion, struct value *value,
          struct error *error)
@@ -178,7 +182,7 @@ subtract(struct search *search, const struct claim *under, uint32_t exclusion, s
                : budget_memory_spent(error);
 }
 
-/* The values of an exclusion and of those on its left, the outermost first. */
+/* The values of an exclusion and of the exclusions in its left operand, the outermost first. */
 static enum status
 evaluate_spine(struct search *search, const struct claim *under, uint32_t rewrite,
                const struct value **spine, struct error *error)
@@ -248,7 +252,7 @@ operator_claim(struct search *search, const struct claim *under, uint32_t rewrit
     return status == BEHALF_OK ? add_claim(search, &made, claim, error) : status;
 }
 
-/* What a rewrite comes to on the object of the claim that it stands in. */
+/* The claim for a rewrite, on the object of the claim that contains it. */
 static enum status
 operand_claim(struct search *search, const struct claim *under, uint32_t rewrite,
               struct claim **claim, struct error *error)
@@ -275,7 +279,8 @@ operand_claim(struct search *search, const struct claim *under, uint32_t rewrite
     BEHALF_UNREACHABLE();
 }
 
-/* The right side denies by holding, and allows by not holding. */
+/* Whether an operand of an exclusion is a ground. The right operand denies by holding, and allows
+ * by not holding. */
 static bool
 side_bears_on(const struct claim *claim, const struct claim *side, bool right)
 {
@@ -290,7 +295,7 @@ side_bears_on(const struct claim *claim, const struct claim *side, bool right)
     BEHALF_UNREACHABLE();
 }
 
-/* `viewer + viewer` is one ground. */
+/* Prevents duplicates: `viewer + viewer` has one ground. */
 static bool
 is_ground(const struct claim *claim, const struct claim *ground)
 {
@@ -361,7 +366,7 @@ hop_claim(struct search *search, uint32_t hop, struct claim **claim, struct erro
     return add_ground(search, *claim, member, error);
 }
 
-/* The root of a delegated question: the subject's own decision and each hop. */
+/* Grows the root of a delegated question: the subject's own decision, then each hop. */
 static enum status
 grow_chain(struct search *search, struct claim *claim, struct error *error)
 {
@@ -408,7 +413,7 @@ copy_traits(struct search *search, const struct edge_traits *traits,
     return BEHALF_OK;
 }
 
-/* Reads the edge of one variant; *there is false when there is none that the schema allows. */
+/* Reads the edge of one variant; *there is false when there is no edge that the schema allows. */
 static enum status
 read_direct(struct search *search, struct claim *claim, const struct schema_variant *variant,
             struct claim *edge, bool *there, struct error *error)
@@ -436,8 +441,8 @@ read_direct(struct search *search, struct claim *claim, const struct schema_vari
     return status;
 }
 
-/* The relationships of the very subject, and of everybody of its type. What is not there is missing
- * from a deny; of two such, the one that names the subject. */
+/* Examines the relationship of the subject itself and of the wildcard of its type. An absent one is
+ * what a deny lacks; if both are absent, the one that names the subject is shown. */
 static enum status
 grow_direct(struct search *search, struct claim *claim, struct error *error)
 {
@@ -479,13 +484,13 @@ grow_direct(struct search *search, struct claim *claim, struct error *error)
     return status;
 }
 
-/* --- edges that lead on --- */
+/* --- edges to follow --- */
 
-/* One walk at one variant. */
+/* A walk along one variant of a relation. */
 struct hop {
     const struct schema_variant *variant;
-    uint32_t child; /* member on the far node; SCHEMA_NONE when it has none */
-    bool leads;     /* the subject can be reached through it */
+    uint32_t child; /* member of the far node; SCHEMA_NONE when it has none */
+    bool leads;     /* the subject may be reached through it */
 };
 
 static struct hop
@@ -532,7 +537,7 @@ next_variant(struct search *search, struct claim *claim)
     return false;
 }
 
-/* The next edges of a walk. */
+/* The next batch of a walk. */
 struct edges {
     uint64_t nodes[BATCH];
     const struct edge_traits *traits[BATCH];
@@ -576,7 +581,7 @@ read_edges(struct search *search, struct claim *claim, const struct hop *hop, st
     return BEHALF_OK;
 }
 
-/* The same among the far nodes that may hold the subject. */
+/* Like read_edges, but only to far nodes that may hold the subject. */
 static enum status
 probe_edges(struct search *search, struct claim *claim, const struct hop *hop,
             const struct reverse_walk *narrow, struct edges *edges, struct error *error)
@@ -613,7 +618,7 @@ probe_edges(struct search *search, struct claim *claim, const struct hop *hop,
     return BEHALF_OK;
 }
 
-/* The relationship of the very subject was looked at before the walk. */
+/* Whether grow_direct has examined this edge before the walk. */
 static bool
 is_direct(const struct eval *eval, const struct claim *claim, const struct hop *hop, uint64_t node)
 {
@@ -621,8 +626,8 @@ is_direct(const struct eval *eval, const struct claim *claim, const struct hop *
            node == eval->subject.node;
 }
 
-/* Adds an edge whose value bears on the claim. What it leads on to is its ground, unless its own
- * condition decides. */
+/* Adds an edge as a ground of the claim. The far member is a ground of the edge, unless the edge's
+ * own condition decides. */
 static enum status
 add_edge(struct search *search, struct claim *claim, const struct hop *hop,
          const struct claim *edge, const struct value *far, struct error *error)
@@ -669,7 +674,7 @@ consider(struct search *search, struct claim *claim, const struct hop *hop, uint
         return BEHALF_OK;
     claim->looked++;
     if (full && claim->outcome == OUTCOME_DENY && claim_is_alternative(claim)) {
-        claim->omitted++; /* nothing that leads on from a deny is anything else */
+        claim->omitted++; /* every edge of a denied union denies */
         return BEHALF_OK;
     }
     if (traits != NULL)
@@ -755,7 +760,7 @@ grow_member(struct search *search, struct claim *claim, struct error *error)
     }
     status = grow_direct(search, claim, error);
     claim->grown = false;
-    /* No proof through others is smaller than one relationship. */
+    /* No proof through a userset is smaller than one relationship. */
     if (!row->has_usersets || (claim->outcome == OUTCOME_ALLOW && claim->ground_count > 0))
         finish_walk(claim);
     return status;
@@ -787,8 +792,8 @@ search_grow(struct search *search, struct claim *claim, struct error *error)
 
 /* --- the search --- */
 
-/* Whether the evaluation needed no more than the grounds there are: the first of a denied
- * intersection that denies. */
+/* Whether the evaluation needed no more than the present grounds: a denied intersection is
+ * explained by the first operand that denies. */
 static bool
 is_enough(const struct claim *claim)
 {
@@ -796,7 +801,7 @@ is_enough(const struct claim *claim)
                                          claim->ground_count > 0 && !claim_is_alternative(claim));
 }
 
-/* The way of the evaluation. */
+/* Retraces the path of the evaluation. */
 static enum status
 go_again(struct search *search, struct error *error)
 {
@@ -814,7 +819,7 @@ go_again(struct search *search, struct error *error)
     return status;
 }
 
-/* Whether more of a walk would be looked at without end. */
+/* Whether a walk is too wide to be examined further. */
 static bool
 is_wide(const struct claim *claim)
 {
@@ -823,7 +828,7 @@ is_wide(const struct claim *claim)
     return claim->ground_count >= CLAIM_WIDTH || claim->looked >= ALLOW_LOOK;
 }
 
-/* What lies beside it. */
+/* Examines what is beside that path. */
 static enum status
 go_beside(struct search *search, struct error *error)
 {

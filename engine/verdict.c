@@ -1,7 +1,7 @@
 /* verdict.c - decisions, missing names and times of an answer. */
 #include "engine/verdict.h"
 
-/* A name as the answer may keep it: the schema may be gone before the answer is. */
+/* A copy of a name that the answer may keep, since the schema may be freed before the answer. */
 static enum status
 name_of(struct snapshot *snapshot, uint32_t number, struct slice *name, struct error *error)
 {

@@ -1,7 +1,7 @@
-/* verdict.h - a final value of the decision domain in the words of an answer.
- * Always true: what a value says is said in one way by all methods. A value that is an error has no
- * verdict but its status.
- * Memory: names of missing context are copied into the request's arena, each once a request. */
+/* verdict.h - translates a final value of the decision domain into the terms of an answer.
+ * Always true: all methods report the same value in the same way. A value that is an error has no
+ * verdict; its status is the answer.
+ * Memory: names of missing context are copied into the request's arena, each once per request. */
 #ifndef BEHALF_ENGINE_VERDICT_H
 #define BEHALF_ENGINE_VERDICT_H
 
@@ -14,11 +14,12 @@ struct verdict {
     int64_t valid_until; /* 0 = for ever */
 };
 
-/* The value's own error, or BUDGET_EXHAUSTED. */
+/* Fails with the value's own error, or with BUDGET_EXHAUSTED. */
 enum status verdict_of(struct snapshot *snapshot, const struct value *value,
                        struct verdict *verdict, struct error *error) BEHALF_MUST_USE;
 
-/* Whether a status is that of one question and not of the request: others may still be decided. */
+/* Whether a status concerns one question and not the request, so that other questions may still be
+ * decided. */
 static inline bool
 verdict_is_of_value(enum status status)
 {

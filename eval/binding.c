@@ -1,9 +1,9 @@
-/* binding.c - building the two-way tables between a schema's numbers and the store's labels. */
+/* binding.c - builds the two-way tables between a schema's numbers and the store's labels. */
 #include "eval/binding.h"
 
 #include "base/memory.h"
 
-#define ARENA_CAP ((size_t)256 * 1024 * 1024) /* a schema of the largest size needs less */
+#define ARENA_CAP ((size_t)256 * 1024 * 1024) /* the largest possible schema needs less */
 
 static enum status
 bind_type(struct binding *binding, struct store *store, uint16_t *labels, uint32_t type,
@@ -58,7 +58,7 @@ bind_caveat(struct binding *binding, struct store *store, uint16_t *labels, uint
                : error_set(error, BEHALF_BUDGET_EXHAUSTED, "the schema is too large to bind");
 }
 
-/* Behind the caveats: their labels are in the keys. */
+/* After the caveats: their labels are part of the keys. */
 static enum status
 bind_variants(struct binding *binding, uint32_t relation, struct error *error)
 {

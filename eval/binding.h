@@ -1,10 +1,10 @@
-/* binding.h - a compiled schema tied to the labels of the store.
+/* binding.h - a compiled schema together with the labels of its names in the store.
  *
- * Always true: every type, every named member and every caveat of the schema has a label (the
- * schema write made them in its own transaction); a binding never changes. Label -> schema goes
- * through here only, so an edge whose labels the schema does not know is never walked, and one of a
- * variant that its relation does not allow can be told apart.
- * Threads: read anywhere. Memory: reference counted. */
+ * Always true: every type, every named member and every caveat of the schema has a label, which the
+ * schema write made in its own transaction. A binding never changes. Labels are mapped to the
+ * schema here only, so an edge with labels that the schema does not know is never followed, and an
+ * edge of a variant that its relation does not allow can be recognised.
+ * Threads: any may read. Memory: reference counted. */
 #ifndef BEHALF_EVAL_BINDING_H
 #define BEHALF_EVAL_BINDING_H
 
@@ -19,7 +19,7 @@
 
 struct binding {
     const struct schema *schema;       /* one reference */
-    uint64_t revision;                 /* that wrote the schema */
+    uint64_t revision;                 /* the schema's revision */
     const uint16_t *type_labels;       /* by schema type */
     const uint16_t *member_labels;     /* by member; LABEL_NONE for a hidden member */
     const uint16_t *caveat_labels;     /* by schema caveat */
@@ -65,14 +65,15 @@ binding_caveat(const struct binding *binding, uint16_t caveat_label)
 struct edge_kind {
     uint32_t relation;     /* member */
     uint32_t subject_type; /* schema type */
-    uint32_t
-        subject_relation; /* member of that type; SCHEMA_NONE for a plain subject or wildcard */
-    uint16_t caveat;      /* label; LABEL_NONE = none */
+    /* member of that type; SCHEMA_NONE for a plain subject or wildcard */
+    uint32_t subject_relation;
+    uint16_t caveat; /* label; LABEL_NONE = none */
     bool wildcard;
     bool expiring;
 };
 
-/* relation 16 | subject 17 | caveat label 16 | wildcard 1 | expiring 1; a member says its type */
+/* relation 16 | subject 17 | caveat label 16 | wildcard 1 | expiring 1 bits; a userset's member
+ * implies its type */
 static inline uint64_t
 binding_variant_key(const struct edge_kind *kind)
 {
@@ -84,8 +85,8 @@ binding_variant_key(const struct edge_kind *kind)
            (uint64_t)kind->wildcard << 1 | (uint64_t)kind->expiring;
 }
 
-/* Whether the relation allows exactly this variant: with these, and no other, caveat and
- * expiration. One probe of a table. An edge for which it is false is not there for any reader. */
+/* Whether the relation allows exactly this variant, with exactly this caveat and expiration: one
+ * probe of a table. An edge for which this is false does not exist for any reader. */
 static inline bool
 binding_allows(const struct binding *binding, const struct edge_kind *kind)
 {

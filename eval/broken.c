@@ -1,4 +1,4 @@
-/* broken.c */
+/* broken.c - formats the report of a violated invariant. */
 #include "eval/broken.h"
 
 enum status

@@ -1,12 +1,12 @@
-/* broken.h - a request met a state that no data should lead to: it ends with INTERNAL, and nobody
- * uses its value. */
+/* broken.h - reports a violated invariant of the evaluation. The request ends with INTERNAL, and no
+ * caller uses its value. */
 #ifndef BEHALF_EVAL_BROKEN_H
 #define BEHALF_EVAL_BROKEN_H
 
 #include "eval/binding.h"
 #include "graph/graph.h"
 
-/* `object` and `member` say where the evaluation was. */
+/* `object` and `member` are the node under evaluation. */
 #define BROKEN(binding, view, object, member, violated, error)                                     \
     node_broken((binding), (view), (object), (member), (violated), __FILE__, __LINE__, (error))
 

@@ -1,30 +1,40 @@
 /* candidates.c - set algebra over the rewrite of a permission.
- * Every set in here is an upper bound of what is not a deny, in which what is not open is an allow;
- * the operations of resource_set.h keep that, so that the order of operands and what was left out
- * for its size change what has to be checked, and never an answer. */
+ *
+ * Always true: every set in this file is an upper bound of the resources that are not a deny, and
+ * its closed entries are allows. The operations of resource_set.h preserve both. So the order of
+ * operands, and an operand that was skipped for its size, change which resources have to be checked
+ * and never an answer.
+ *
+ * Example: `view = ((owner + editor) & reader) - banned`. Each relation is found by one reverse
+ * walk. The union and `reader` compete with equal bounds, and the one that ends first gives the
+ * candidates. The other one and `banned` then get bounds in proportion to the candidates. With
+ * `view = (owner + parent->view) - banned` the permission depends on itself: one walk finds all its
+ * resources, and every one that an operator could still remove is open. */
 #include "eval/candidates.h"
 
 #include "eval/limits.h"
 
-/* Permissions within one another that are taken apart; deeper ones are walked. Each may nest
- * operators as deep as SCHEMA_NESTING_MAX, so that is what it costs of the stack. */
+/* How deep permissions are decomposed into sets; deeper ones are walked. Each may nest operators as
+ * deep as SCHEMA_NESTING_MAX, and this file recurses: the product bounds the C stack. */
 #define DEPTH_MAX 16
 
-/* How the resources of a member are found. */
+/* How the resources of a member are found. WAY_WALK is always sound, since a reverse walk is an
+ * upper bound of any member; WAY_SETS is only more precise. */
 enum way {
     WAY_UNKNOWN,
     WAY_BEING_FOUND,
-    WAY_WALK, /* it is made of unions alone, or depends on itself */
+    WAY_WALK, /* unions alone, or it depends on itself */
     WAY_SETS,
 };
 
-/* How far an operand is to be found. */
+/* How far to search for an operand. */
 struct bound {
-    uint32_t most; /* nodes to visit; 0 = as many as there are */
-    bool whole;    /* all its resources, not only those of the window */
+    uint32_t most; /* nodes to visit; 0 = no bound */
+    bool whole;    /* all its resources and not only those of the window */
 };
 
-/* What it came to: all of its resources in (after, to], or nothing when it was cut. */
+/* The resources of an operand: all of them in (after, to], or nothing when the bound was reached
+ * (`cut`). */
 struct operand {
     struct resource_set set;
     uint64_t to;
@@ -46,12 +56,12 @@ schema_of(const struct candidates *candidates)
     return candidates->scope.binding->schema;
 }
 
-/* --- which permissions are taken apart --- */
+/* --- which permissions are decomposed --- */
 
 static bool takes_sets(struct candidates *candidates, uint32_t member);
 
-/* Whether an operator other than a union stands in the rewrite, or in a permission that it goes on
- * to. */
+/* Whether the rewrite, or a permission that it refers to, contains an operator other than a union.
+ * `.all` alone does not count: its entries would be open, as they are in a walk. */
 static bool
 rewrite_takes_sets(struct candidates *candidates, uint32_t rewrite)
 {
@@ -83,7 +93,8 @@ rewrite_takes_sets(struct candidates *candidates, uint32_t rewrite)
     return sets;
 }
 
-/* On every cycle of members the one that is asked first is walked, and so ends it. */
+/* Whether a member is decomposed. On a cycle of members, the member that is reached a second time
+ * is walked, and so ends the recursion: the decomposition of a cycle would not terminate. */
 static bool
 takes_sets(struct candidates *candidates, uint32_t member)
 {
@@ -96,10 +107,12 @@ takes_sets(struct candidates *candidates, uint32_t member)
         candidates->ways[member] = WAY_WALK;
     if (candidates->ways[member] != WAY_UNKNOWN)
         return candidates->ways[member] == WAY_SETS;
+    /* Not remembered: the member may be reached again by a shorter path. */
     if (candidates->depth == DEPTH_MAX)
         return false;
     candidates->ways[member] = WAY_BEING_FOUND;
     candidates->depth++;
+    /* Marked as being found meanwhile, so that a cycle back to this member is noticed. */
     sets = rewrite_takes_sets(candidates, row->root);
     candidates->depth--;
     if (candidates->ways[member] == WAY_BEING_FOUND)
@@ -109,6 +122,8 @@ takes_sets(struct candidates *candidates, uint32_t member)
 
 /* --- walks --- */
 
+/* A reverse walk to a member. Its window is that of the page, unless the operand is wanted
+ * whole. */
 static struct reverse_walk
 walk_to(const struct candidates *candidates, uint32_t member, struct bound bound)
 {
@@ -122,6 +137,8 @@ walk_to(const struct candidates *candidates, uint32_t member, struct bound bound
     };
 }
 
+/* Takes over the result. A cut walk counts for `until` as well: an earlier bound is always
+ * sound. */
 static void
 take_walk(struct candidates *candidates, const struct reverse_walk *walk, struct operand *operand)
 {
@@ -130,6 +147,8 @@ take_walk(struct candidates *candidates, const struct reverse_walk *walk, struct
         candidates->until = walk->until;
 }
 
+/* Finds a member by one reverse walk: all of a union-only member, or the upper bound of any
+ * other. */
 static enum status
 walk_member(struct candidates *candidates, uint32_t member, struct bound bound,
             struct operand *operand, struct error *error)
@@ -148,7 +167,8 @@ static enum status find_member(struct candidates *candidates, uint32_t member, s
 static enum status find_rewrite(struct candidates *candidates, uint32_t type, uint32_t rewrite,
                                 struct bound bound, struct operand *operand, struct error *error);
 
-/* What two operands say together they say as far as both of them go. */
+/* Cuts two operands to the range that both cover. Beyond the smaller `to` one of them is unknown,
+ * so a resource there must not be concluded absent. */
 static void
 meet(struct operand *a, struct operand *b)
 {
@@ -159,6 +179,7 @@ meet(struct operand *a, struct operand *b)
     a->to = b->to = to;
 }
 
+/* A union with a cut operand is cut: an unknown operand may contribute any resource. */
 static enum status
 unite(struct candidates *candidates, struct operand *operand, struct operand *other,
       struct error *error)
@@ -176,7 +197,7 @@ unite(struct candidates *candidates, struct operand *operand, struct operand *ot
                : budget_memory_spent(error);
 }
 
-/* The subject itself as a resource. */
+/* Adds the subject itself as a resource, if it is in the window. */
 static enum status
 add_subject(struct candidates *candidates, struct bound bound, struct operand *operand,
             struct error *error)
@@ -190,11 +211,13 @@ add_subject(struct candidates *candidates, struct bound bound, struct operand *o
     if (!bound.whole && sequence <= candidates->after)
         return BEHALF_OK;
     *entry = RESOURCE_ENTRY(sequence, false);
+    /* Closed: identity is an allow without any edge or condition. */
     itself.set = (struct resource_set){entry, 1};
     return unite(candidates, operand, &itself, error);
 }
 
-/* How much to spend on an operand that is only to confirm so many candidates. */
+/* The bound of an operand that only confirms or removes candidates: in proportion to their number,
+ * so a large operand never costs much more than checking the candidates one by one. */
 static struct bound
 bound_beside(struct bound bound, const struct operand *candidates)
 {
@@ -205,8 +228,8 @@ bound_beside(struct bound bound, const struct operand *candidates)
     return (struct bound){most < UINT32_MAX ? (uint32_t)most : UINT32_MAX, bound.whole};
 }
 
-/* Takes the other side of an operator into `operand`: where it is too large, each candidate has to
- * be checked. */
+/* Applies the other operand of an intersection or exclusion. If it was cut, it may contain or lack
+ * any candidate: all candidates stay, and become open. */
 static enum status
 apply(struct candidates *candidates, enum value_operation operation, struct operand *operand,
       struct operand *other, struct error *error)
@@ -214,6 +237,7 @@ apply(struct candidates *candidates, enum value_operation operation, struct oper
     struct arena *arena = candidates->scope.arena;
     bool made;
 
+    /* A cut operand covers no range, so it must not shorten the candidates' range either. */
     if (!other->cut)
         meet(operand, other);
     if (other->cut)
@@ -225,6 +249,8 @@ apply(struct candidates *candidates, enum value_operation operation, struct oper
     return made ? BEHALF_OK : budget_memory_spent(error);
 }
 
+/* Every operand contributes, so all must end. The first one that is cut makes the others
+ * pointless. */
 static enum status
 find_union(struct candidates *candidates, uint32_t type, const struct rewrite *row,
            struct bound bound, struct operand *operand, struct error *error)
@@ -242,7 +268,9 @@ find_union(struct candidates *candidates, uint32_t type, const struct rewrite *r
     return status;
 }
 
-/* The operand that ends first, all being given the same, and more each time. */
+/* Finds the operand that ends first: all get the same bound, which grows from round to round.
+ * Bounds grow by a factor, so all rounds together cost a multiple of the smallest operand, however
+ * large the others are. If `bound` is reached by all, the intersection is cut. */
 static enum status
 find_fewest(struct candidates *candidates, uint32_t type, const struct rewrite *row,
             struct bound bound, uint32_t *fewest, struct operand *operand, struct error *error)
@@ -266,6 +294,8 @@ find_fewest(struct candidates *candidates, uint32_t type, const struct rewrite *
     }
 }
 
+/* Any one operand is an upper bound of an intersection, so the smallest gives the candidates. The
+ * others only confirm or remove them. */
 static enum status
 find_intersection(struct candidates *candidates, uint32_t type, const struct rewrite *row,
                   struct bound bound, struct operand *operand, struct error *error)
@@ -276,6 +306,7 @@ find_intersection(struct candidates *candidates, uint32_t type, const struct rew
     for (uint32_t i = 0; i < row->count; i++) {
         struct operand other;
 
+        /* An empty set is final for (after, to]: no operand can add to an intersection. */
         if (status != BEHALF_OK || operand->cut || operand->set.count == 0)
             break;
         if (i == fewest)
@@ -288,6 +319,8 @@ find_intersection(struct candidates *candidates, uint32_t type, const struct rew
     return status;
 }
 
+/* The left operand is an upper bound of an exclusion. The right operand is found only for
+ * candidates that exist. */
 static enum status
 find_exclusion(struct candidates *candidates, uint32_t type, const struct rewrite *row,
                struct bound bound, struct operand *operand, struct error *error)
@@ -305,6 +338,9 @@ find_exclusion(struct candidates *candidates, uint32_t type, const struct rewrit
     return apply(candidates, VALUE_EXCLUSION, operand, &right, error);
 }
 
+/* One tupleset step of an arrow: the far objects of which the subject has the member, then the
+ * resources that name these objects. The far objects are wanted whole, since the window applies to
+ * resources; a far object of any sequence may lead to a resource of the window. */
 static enum status
 find_hop(struct candidates *candidates, const struct rewrite *row, const struct schema_hop *hop,
          struct bound bound, struct operand *operand, struct error *error)
@@ -314,6 +350,7 @@ find_hop(struct candidates *candidates, const struct rewrite *row, const struct 
     struct bound all = {bound.most, true};
     enum status status = find_member(candidates, hop->member, all, &objects, error);
 
+    /* Far objects that are not all known could lead to any resource, so the operand is cut too. */
     operand->cut = objects.cut;
     if (status != BEHALF_OK || operand->cut)
         return status;
@@ -322,7 +359,9 @@ find_hop(struct candidates *candidates, const struct rewrite *row, const struct 
     return status == BEHALF_OK ? unite(candidates, operand, &objects, error) : status;
 }
 
-/* Any object behind it makes a resource a candidate of `.all`, and none makes it certain. */
+/* An arrow is the union of its steps. For `.all`, one far object with the subject makes a resource
+ * a candidate, and only a check of all far objects can make it an allow; so every entry becomes
+ * open. */
 static enum status
 find_arrow(struct candidates *candidates, const struct rewrite *row, struct bound bound,
            struct operand *operand, struct error *error)
@@ -340,6 +379,7 @@ find_arrow(struct candidates *candidates, const struct rewrite *row, struct boun
                : budget_memory_spent(error);
 }
 
+/* One case for each operator of a rewrite. A relation and a computed member are members again. */
 static enum status
 find_rewrite(struct candidates *candidates, uint32_t type, uint32_t rewrite, struct bound bound,
              struct operand *operand, struct error *error)
@@ -373,6 +413,8 @@ find_rewrite(struct candidates *candidates, uint32_t type, uint32_t rewrite, str
 
 /* --- members --- */
 
+/* Remembers an operand that ended. Its set does not depend on `bound.most`, so it serves any later
+ * request for the same member and window. */
 static enum status
 keep_known(struct candidates *candidates, uint32_t member, bool whole,
            const struct operand *operand, struct error *error)
@@ -386,7 +428,8 @@ keep_known(struct candidates *candidates, uint32_t member, bool whole,
     return BEHALF_OK;
 }
 
-/* A userset is a subject of the member that it names, whatever the operators say. */
+/* A userset is a subject of the member that it names, whatever the operators of its rewrite
+ * yield. */
 static enum status
 take_apart(struct candidates *candidates, uint32_t member, struct bound bound,
            struct operand *operand, struct error *error)
@@ -402,6 +445,8 @@ take_apart(struct candidates *candidates, uint32_t member, struct bound bound,
     return status;
 }
 
+/* Both ways give an upper bound. A cut operand is not remembered: a later request may have a larger
+ * bound. */
 static enum status
 find_member(struct candidates *candidates, uint32_t member, struct bound bound,
             struct operand *operand, struct error *error)
@@ -409,6 +454,7 @@ find_member(struct candidates *candidates, uint32_t member, struct bound bound,
     const struct known_set *known = candidates->known;
     enum status status;
 
+    /* A whole set and that of a window are different results, and are kept apart. */
     while (known != NULL && (known->member != member || known->whole != bound.whole))
         known = known->next;
     if (known != NULL) {
@@ -424,6 +470,8 @@ find_member(struct candidates *candidates, uint32_t member, struct bound bound,
                : status;
 }
 
+/* The whole permission without a bound, for one window. `ways` is computed per request, since the
+ * depth at which a member is met decides whether it is decomposed. */
 enum status
 candidates_find(struct candidates *candidates, uint32_t member, struct resource_set *set,
                 uint64_t *to, struct error *error)
@@ -439,6 +487,7 @@ candidates_find(struct candidates *candidates, uint32_t member, struct resource_
     status = find_member(candidates, member, (struct bound){0, false}, &operand, error);
     if (status != BEHALF_OK)
         return status;
+    /* Without a bound nothing may be cut: an empty set would be read as "no resources". */
     if (BEHALF_UNLIKELY(operand.cut))
         return error_internal(error, "an unbounded walk is not cut", __FILE__, __LINE__,
                               "revision %llu, schema revision %llu",

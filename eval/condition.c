@@ -1,17 +1,18 @@
-/* condition.c - from an edge's caveat to a value. */
+/* condition.c - computes the value of an edge from its caveat and expiration. */
 #include "eval/condition.h"
 
 #include "schema/caveat.h"
 
-/* An evaluation takes as long as visiting some edges, and its steps are paid for like edges. On an
- * event loop both are dear, so that a loop soon gives the request to the pool: 2,000 edges are at
- * most 20,000 steps. On the pool the steps alone are paid for: a condition that takes all that it
- * may makes the budget look at the clock. */
+/* Prices. Evaluating a caveat takes as long as visiting some edges, and its steps are charged like
+ * edges. On an event loop both are expensive, so that a loop soon hands the request to the pool:
+ * 2,000 edges are at most 20,000 steps. On the pool the steps alone are charged, and a condition
+ * that uses all its steps makes the budget look at the clock. */
 #define CONDITION_EDGES 16
 #define STEPS_PER_EDGE_INLINE 10
 #define STEPS_PER_EDGE 64
 
-/* The names behind the bits of `missing`, as numbers that all caveats of the schema share. */
+/* The doubt for the parameters in the bit set `missing`. Caveats share the numbers of context
+ * names, so that a name that two caveats miss is reported once. Sorted, as doubt.h requires. */
 static enum status
 missing_value(const struct condition_scope *scope, const struct schema_caveat *caveat,
               uint32_t missing, struct value *value, struct error *error)
@@ -96,11 +97,12 @@ caveat_value(const struct condition_scope *scope, const struct schema_caveat *ca
     paid = pay(scope->budget, result.steps, error);
     if (paid != BEHALF_OK)
         return paid;
-    /* Less than all was allowed: how far the whole would go is for the pool to find out. */
+    /* The event loop allowed fewer steps than the limit; the pool finds out whether the full limit
+     * suffices. */
     if (status == BEHALF_BUDGET_EXHAUSTED && result.too_long && steps < CAVEAT_STEPS_MAX)
         return BEHALF_WOULD_BLOCK;
-    /* A caveat that takes too long does so for this question alone: it is its error, not the end of
-     * the request. */
+    /* A caveat that exceeds the limit fails for this question alone: it is the error of this value
+     * and does not end the request. */
     if (status == BEHALF_BUDGET_EXHAUSTED && result.too_long)
         status = problem.status = BEHALF_CAVEAT_EVALUATION_ERROR;
     else if (status == BEHALF_BUDGET_EXHAUSTED && arena_was_refused())

@@ -1,9 +1,10 @@
-/* condition.h - what one stored edge is worth by itself: whether the schema allows it at all, and
- * what its caveat and its expiration say.
+/* condition.h - what one stored edge is worth by itself: whether the schema allows it, and what its
+ * caveat and its expiration say.
  *
- * Always true: every reader of edges (evaluation, lookups, expand) asks here and nowhere else, so
- * that they cannot disagree. An error of a caveat is a value (open, its doubt a fault), never an
- * allow; only what ends the whole request is a status: BUDGET_EXHAUSTED, STORAGE_CORRUPT.
+ * Always true: every reader of edges (evaluation, lookups, expand) decides this here, so readers
+ * cannot disagree. An error of a caveat is a value (open, with a fault as its doubt), and never an
+ * allow. A status is returned only for what ends the whole request: the errors of budget.h,
+ * STORAGE_CORRUPT, and WOULD_BLOCK on an event loop.
  * Threads: one request. Memory: the arena's. */
 #ifndef BEHALF_EVAL_CONDITION_H
 #define BEHALF_EVAL_CONDITION_H
@@ -13,7 +14,7 @@
 #include "graph/graph.h"
 #include "eval/value.h"
 
-/* What conditions are decided with. */
+/* The inputs of a condition. */
 struct condition_scope {
     const struct binding *binding;
     const struct datum *context; /* of the request: a map, or NULL */
@@ -21,8 +22,9 @@ struct condition_scope {
     struct budget *budget;
 };
 
-/* Whether `relation` allows an edge that was read as of `variant`'s kind (its type, relation or
- * wildcard; `variant` is the first of the kind). */
+/* Whether `relation` allows an edge that was read in the range of `variant`, the first variant of
+ * its kind. The common case, an edge without traits and a first variant without any, needs no
+ * probe. */
 static inline bool
 condition_allows(const struct binding *binding, uint32_t relation,
                  const struct schema_variant *variant, const struct edge_traits *traits)
@@ -39,12 +41,13 @@ condition_allows(const struct binding *binding, uint32_t relation,
                                    });
 }
 
-/* The decision of an edge that is allowed and has traits, until the edge expires; a deny as well,
- * which counts among the edges of an arrow's .all for as long as the edge is there. */
+/* The decision of an allowed edge with traits, valid until the edge expires. This holds for a deny
+ * too: `.all` counts the edge as an operand as long as it exists. */
 enum status condition_value(const struct condition_scope *scope, const struct edge_traits *traits,
                             struct value *value, struct error *error) BEHALF_MUST_USE;
 
-/* Takes the steps of a residual from the budget; one that ends with them says so the next time. */
+/* Charges the steps of a residual to the budget. If they exhaust it, the next charge reports
+ * that. */
 void condition_note_steps(struct budget *budget, uint32_t steps);
 
 #endif

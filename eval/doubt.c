@@ -1,5 +1,5 @@
-/* doubt.c - the union of reasons. Most doubts of a request name the same few things, so a union
- * that adds nothing makes nothing. */
+/* doubt.c - the union of doubts. Most doubts of a request contain the same few items, so a union
+ * that adds nothing returns an operand and allocates nothing. */
 #include "eval/doubt.h"
 
 static bool
@@ -16,7 +16,7 @@ includes(const struct doubt *a, const struct doubt *b)
     return true;
 }
 
-/* Of two faults that of the smaller status, so that the order of operands does not show. */
+/* The fault with the smaller status, so that the order of operands does not show in the answer. */
 static const struct error *
 fault_of(const struct doubt *a, const struct doubt *b)
 {

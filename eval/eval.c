@@ -1,15 +1,26 @@
-/* eval.c - the machine of the evaluation core. eval.h says what is always true. */
+/* eval.c - the abstract machine of the evaluation core: nodes, frames and operators.
+ *
+ * eval.h states what is always true. The machine keeps it with three rules:
+ * - A frame computes one rewrite, and its operands are asked from left to right. Asking either
+ *   yields a value at once or pushes a frame; then the caller returns to eval_run, because a push
+ *   may move the array of frames.
+ * - `low` travels upwards with every value, also with settled ones: a settled node may leave nodes
+ *   in `pending` that depend on a node further down the stack, and these must not be solved before
+ *   that node is finished.
+ * - A frame stops at the first operand that settles its value. That is sound for any order, since
+ *   the remaining operands cannot change it (value_is_settled). */
 #include "eval/eval_private.h"
 #include "eval/subject_walk.h"
 
-#define FIRST_SIZE 16 /* of the index of nodes: enough for most checks */
+#define FIRST_SIZE 16 /* of the node index: enough for most checks */
 
 void
 eval_init(struct eval *eval, enum value_domain domain, const struct binding *binding,
           struct graph_view *view, struct arena *arena, const struct eval_subject *subject,
           const struct datum *context)
 {
-    /* Field by field, here and for frames: clearing it all would cost more than a small check. */
+    /* Set field by field, here and for frames: clearing the whole struct would cost more than a
+     * small check. */
     eval->binding = binding;
     eval->schema = binding->schema;
     eval->view = view;
@@ -36,8 +47,15 @@ eval_init(struct eval *eval, enum value_domain domain, const struct binding *bin
     eval->has_result = false;
 }
 
-/* --- nodes --- */
+/* --- nodes ---
+ *
+ * The states of an entry: ACTIVE while its frame is on the stack, then FINAL if the value is not
+ * provisional. Otherwise it becomes PENDING, then SOLVING once the root of its component is
+ * finished, and then FINAL. There is no way back, and only FINAL values are kept for later
+ * questions. */
 
+/* Entries are named by index, because the array moves when it grows. The index is also the order of
+ * discovery, which Tarjan's algorithm compares. */
 static enum status
 add_entry(struct eval *eval, uint64_t object, uint32_t member, uint32_t *entry, struct error *error)
 {
@@ -62,13 +80,19 @@ add_entry(struct eval *eval, uint64_t object, uint32_t member, uint32_t *entry, 
     return BEHALF_OK;
 }
 
-/* Whether what the frame asks for now is subtracted from something in the node it works for. */
+/* Whether the operand that the frame asks for now is subtracted. `operand` was advanced before the
+ * request, so 2 is the right operand. Nested exclusions do not cancel: see `frozen` in
+ * eval_cycle.c. */
 static bool
 subtracts(const struct eval_frame *frame)
 {
     return frame->subtracted || (frame->operation == VALUE_EXCLUSION && frame->operand == 2);
 }
 
+/* The value that a node with an entry has now. Only ENTRY_FINAL is an answer. A node in progress is
+ * assumed to be [0, 1], the weakest interval, so whatever is definite in spite of it is definite
+ * for any value that it may get. While a component is solved, its nodes hold approximations, which
+ * are not provisional: `low` stays empty, so no solve starts inside a solve. */
 static void
 value_of_entry(struct eval *eval, const struct eval_entry *entry, struct value *value,
                uint32_t *low)
@@ -90,7 +114,7 @@ value_of_entry(struct eval *eval, const struct eval_entry *entry, struct value *
     }
 }
 
-/* A userset contains itself: whoever is asked about is a subject of the node it names. */
+/* A userset contains itself: `group:a#member` is a subject of the node (group:a, member). */
 static bool
 is_identity(const struct eval *eval, uint64_t object, uint32_t member)
 {
@@ -113,7 +137,8 @@ eval_note_met(struct eval *eval, uint64_t sequence)
     return true;
 }
 
-/* In the subjects domain the node itself is one member among the others its rewrite gives. */
+/* Decision domain: an allow. Subjects domain: the set of the node itself, to be united with the set
+ * of its rewrite. */
 static enum status
 identity_value(struct eval *eval, uint64_t object, struct value *value, struct error *error)
 {
@@ -131,8 +156,9 @@ identity_value(struct eval *eval, uint64_t object, struct value *value, struct e
     return BEHALF_OK;
 }
 
-/* A relation without usersets is decided by its edges alone and needs no entry; one with usersets
- * is often decided so. Sets of subjects are read only once, by the walk, where usersets follow. */
+/* Whether the stored edges of a relation are read before an entry is made. A relation without
+ * usersets is decided by them, and one with usersets often is, so most leaves need no entry.
+ * Subjects domain: where usersets follow, the walk reads the edges, so that they are read once. */
 static bool
 asks_edges_first(const struct eval *eval, const struct schema_member *member)
 {
@@ -140,8 +166,8 @@ asks_edges_first(const struct eval *eval, const struct schema_member *member)
            (eval->domain == VALUE_DECISION || !member->has_usersets);
 }
 
-/* A frame for a node that nobody asked for yet. `direct`: what its edges say, where they were
- * asked. */
+/* Pushes a frame for a node that has no entry yet. `direct` is the value of its own edges, NULL
+ * when they were not read; it seeds the union, and eval_walk_start does not read them again. */
 static enum status
 push_node(struct eval *eval, uint64_t object, uint32_t member, const struct value *direct,
           struct error *error)
@@ -149,6 +175,8 @@ push_node(struct eval *eval, uint64_t object, uint32_t member, const struct valu
     uint32_t entry = EVAL_NONE;
     enum status status;
 
+    /* A component is re-evaluated only over nodes that the first walk met (eval_cycle.c has the
+     * proof). A new node here would be solved without its own component. */
     if (BEHALF_UNLIKELY(eval->solving))
         return EVAL_BROKEN(eval, object, member, "a cycle meets no node for the first time", error);
     status = add_entry(eval, object, member, &entry, error);
@@ -159,6 +187,7 @@ push_node(struct eval *eval, uint64_t object, uint32_t member, const struct valu
     return status;
 }
 
+/* Plain members need neither entries nor values: reach.c computes reachability and remembers it. */
 static enum status
 plain_value(struct eval *eval, uint64_t object, uint32_t member, struct value *value,
             struct error *error)
@@ -171,7 +200,8 @@ plain_value(struct eval *eval, uint64_t object, uint32_t member, struct value *v
     return status;
 }
 
-/* Subjects domain: the set of a node of a plain member, identity and all. */
+/* Subjects domain: the set of a node of a plain member, the node itself included. The entry is
+ * final at once, because a plain member depends on no node in progress. */
 static enum status
 flat_value(struct eval *eval, uint64_t object, uint32_t member, struct value *value,
            struct error *error)
@@ -204,6 +234,8 @@ flat_value(struct eval *eval, uint64_t object, uint32_t member, struct value *va
     return BEHALF_OK;
 }
 
+/* Decides a node by the cheapest method that applies; only the last one needs a frame. All methods
+ * give the same decision or set, so the choice never shows in an answer. */
 enum status
 eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct value *value,
          uint32_t *low, struct error *error)
@@ -216,8 +248,12 @@ eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct
 
     *done = true;
     *low = EVAL_NONE;
+    /* The tests go from cheap to expensive. Identity comes first, because a userset is a subject of
+     * itself even where the schema lets no such subject in through edges. */
     if (identity && eval->domain == VALUE_DECISION)
         return identity_value(eval, object, value, error);
+    /* No edge that this schema allows can lead to the subject from here, so the deny is final
+     * without reading any edge. */
     if (!identity && !reach_may_hold(&eval->reach, member)) {
         *value = value_none(eval->domain);
         return BEHALF_OK;
@@ -233,6 +269,8 @@ eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct
     }
     if (BEHALF_UNLIKELY(eval->flat) && eval->binding->plain[member].plain)
         return flat_value(eval, object, member, value, error);
+    /* A settled union needs neither a frame nor an entry. If the node is asked for again, its edges
+     * are probed again. */
     if (asks) {
         status = eval_direct(eval, object, member, value, error);
         if (status != BEHALF_OK || !row->has_usersets ||
@@ -245,6 +283,8 @@ eval_ask(struct eval *eval, uint64_t object, uint32_t member, bool *done, struct
 
 /* --- frames --- */
 
+/* A relation and an arrow are unions over their far nodes (Zanzibar's userset and
+ * tuple_to_userset), `.all` is an intersection over them. */
 static enum value_operation
 operation_of(enum rewrite_op op)
 {
@@ -288,6 +328,8 @@ eval_push(struct eval *eval, uint64_t object, uint32_t rewrite, uint32_t entry, 
     frame->rewrite = rewrite;
     frame->entry = entry;
     frame->low = EVAL_NONE;
+    /* Nodes that become pending while this frame is on the stack are above this index. If the node
+     * turns out to be the root of a component, they are its members. */
     frame->pending_base = eval->pending_count;
     frame->operand = 0;
     frame->operation = operation_of(op);
@@ -317,8 +359,9 @@ gather_set(struct eval *eval, struct eval_frame *frame, const struct subject_set
     return BEHALF_OK;
 }
 
-/* Sets of a wide union are kept and united at the end in rounds, else k sets would cost k
- * copies. */
+/* Sets of a wide union are collected and united pairwise at the end (subject_set_union_all):
+ * uniting each at once would copy the accumulated set k times. Only exact sets are collected, since
+ * open values have two sets. */
 static bool
 can_gather(const struct eval *eval, const struct eval_frame *frame, const struct value *value)
 {
@@ -335,6 +378,8 @@ eval_absorb(struct eval *eval, const struct value *value, uint32_t low, struct e
         eval_note_until(eval, value);
     if (low < frame->low)
         frame->low = low;
+    /* The first operand of an intersection or an exclusion replaces the initial value. `none` is
+     * neutral for a union alone; an ARROW_ALL over no objects never starts and so stays a deny. */
     if (!frame->started && frame->operation != VALUE_UNION) {
         frame->value = *value;
         frame->started = true;
@@ -348,6 +393,8 @@ eval_absorb(struct eval *eval, const struct value *value, uint32_t low, struct e
                : budget_memory_spent(error);
 }
 
+/* A provisional union drops what was collected: it has no sets, and is computed again when its
+ * component is solved. */
 static enum status
 unite_gathered(struct eval *eval, struct eval_frame *frame, struct error *error)
 {
@@ -382,7 +429,7 @@ eval_add_identity(struct eval *eval, const struct eval_entry *entry, struct valu
                : budget_memory_spent(error);
 }
 
-/* Leaves a node open until its cycle is closed. */
+/* Leaves a node open until its component is solved. */
 static enum status
 add_pending(struct eval *eval, uint32_t entry, struct error *error)
 {
@@ -397,9 +444,18 @@ add_pending(struct eval *eval, uint32_t entry, struct error *error)
     return BEHALF_OK;
 }
 
-/* The end of a node, whose value is the result: final when nothing open is left of it; otherwise it
- * waits, and is solved with all that wait above it as soon as none of them leans on a node further
- * down the stack. */
+/* Finishes a node whose value is in `result`. It is final unless it is provisional; a provisional
+ * node becomes pending.
+ *
+ * Tarjan's root test: the node is the root of its component when nothing in its subtree used a node
+ * below it on the stack (low is its own order). All pending nodes above `pending_base` then depend
+ * only on each other and on final nodes, so they can be solved together. The root itself may be
+ * settled and final already while nodes above it still wait for this moment. A node that is not a
+ * root passes `low` on, so that no ancestor solves the component too early.
+ *
+ * Example: `a = b` and `b = a + c`, where c denies. a (order 0) asks b (order 1), which asks a: in
+ * progress, so [0, 1] with low 0. b becomes pending, since 0 < 1. a gets b's value with low 0, its
+ * own order: a is the root, and {b, a} is solved. */
 static enum status
 finish_entry(struct eval *eval, uint32_t entry, uint32_t pending_base, struct error *error)
 {
@@ -413,12 +469,15 @@ finish_entry(struct eval *eval, uint32_t entry, uint32_t pending_base, struct er
     if (status != BEHALF_OK || eval->result_low == EVAL_NONE || eval->result_low < row->order)
         return status;
     status = eval_solve(eval, pending_base, error);
+    /* The solver ran frames of its own, which overwrote the result. */
     eval->result = eval->entries[entry].value;
     eval->result_low = EVAL_NONE;
     return status;
 }
 
-/* Pops the frame on top and leaves its value as the result. */
+/* Pops the frame on top and leaves its value as the result. The frame is popped before its node is
+ * finished, because solving a component pushes frames in its place; `frame` is read until then and
+ * may be overwritten afterwards. */
 static enum status
 finish_frame(struct eval *eval, struct error *error)
 {
@@ -439,6 +498,8 @@ finish_frame(struct eval *eval, struct error *error)
 
 /* --- operators --- */
 
+/* `self` in a rewrite: the object itself is the only subject. It is no userset, so only a plain
+ * subject of the object's type can match. */
 static enum status
 self_value(struct eval *eval, uint64_t object, struct value *value, struct error *error)
 {
@@ -452,7 +513,7 @@ self_value(struct eval *eval, uint64_t object, struct value *value, struct error
     return BEHALF_OK;
 }
 
-/* Evaluates one operand on the object: its value now, or a frame for it. */
+/* Asks for one operand on the object: either *done with a value, or a frame was pushed. */
 static enum status
 ask_operand(struct eval *eval, uint64_t object, uint32_t rewrite, bool *done, struct value *value,
             uint32_t *low, struct error *error)
@@ -481,7 +542,7 @@ ask_operand(struct eval *eval, uint64_t object, uint32_t rewrite, bool *done, st
     BEHALF_UNREACHABLE();
 }
 
-/* A permission that is a single operand (`permission p = q`) is a union of one. */
+/* A rewrite without operands (`permission p = q`) is evaluated as a union of itself. */
 static uint32_t
 operand_of(const struct eval *eval, const struct eval_frame *frame)
 {
@@ -498,6 +559,8 @@ operand_count(const struct eval *eval, const struct eval_frame *frame)
     return count == 0 ? 1 : count;
 }
 
+/* Asks the operands of an operator in the order of the schema, until one of them needs a frame or
+ * the operator is settled. */
 static enum status
 step_operands(struct eval *eval, struct error *error)
 {
@@ -510,6 +573,8 @@ step_operands(struct eval *eval, struct error *error)
     while (frame->operand < operand_count(eval, frame)) {
         uint32_t rewrite = operand_of(eval, frame);
 
+        /* Short circuit. It changes the cost and `until`, never the decision: see
+         * value_is_settled. */
         if (frame->started && value_is_settled(eval->domain, frame->operation, &frame->value))
             break;
         frame->operand++;
@@ -530,6 +595,8 @@ eval_apply_hop(struct eval *eval, const struct value *hop, struct value *value)
 
     if (eval->domain == VALUE_DECISION)
         return value_combine(VALUE_DECISION, VALUE_INTERSECTION, eval->arena, value, hop);
+    /* A condition is a decision. In the other domain it becomes a bound of sets: true is [all,
+     * all], open [none, all], false [none, none]. */
     if (hop->lower && hop->upper)
         return true;
     sets = value_none(VALUE_SUBJECTS);
@@ -538,8 +605,9 @@ eval_apply_hop(struct eval *eval, const struct value *hop, struct value *value)
     return value_combine(VALUE_SUBJECTS, VALUE_INTERSECTION, eval->arena, value, &sets);
 }
 
-/* Takes what the edge walked now leads to into the frame on top, under the edge's own condition. Of
- * an ARROW_ALL an edge counts for as long as it is there, whatever stands behind it. */
+/* Combines the value of the current far node into the frame on top, under the condition of its
+ * edge. `.all` also depends on the existence of the edge, whatever the far node is worth: when the
+ * edge expires, the intersection loses an operand. So its value is valid only until then. */
 static enum status
 absorb_far(struct eval *eval, struct value *value, uint32_t low, struct error *error)
 {
@@ -555,11 +623,15 @@ absorb_far(struct eval *eval, struct value *value, uint32_t low, struct error *e
     return eval_absorb(eval, value, low, error);
 }
 
+/* Asks the far nodes of a relation or an arrow, until one of them needs a frame or the operator is
+ * settled. A dead far node denies without being asked (see eval_walk_next). */
 static enum status
 step_walk(struct eval *eval, struct error *error)
 {
     struct eval_frame *frame = eval_top(eval);
 
+    /* `frame` stays valid in the loop: eval_ask pushes nothing when it is done, and otherwise the
+     * loop ends. */
     while (!frame->started || !value_is_settled(eval->domain, frame->operation, &frame->value)) {
         uint64_t object;
         struct value value = value_none(eval->domain);
@@ -582,6 +654,10 @@ step_walk(struct eval *eval, struct error *error)
     return finish_frame(eval, error);
 }
 
+/* The interpreter loop. A frame that asked for something returns here; the value of the frame that
+ * was pushed arrives through `result` and is absorbed before the frame goes on. eval_cycle.c calls
+ * it again from within finish_frame; `floor` keeps the inner run from touching the frames of the
+ * outer one. */
 enum status
 eval_run(struct eval *eval, uint32_t floor, struct error *error)
 {
@@ -605,14 +681,16 @@ eval_run(struct eval *eval, uint32_t floor, struct error *error)
     return status;
 }
 
-/* Whether an evaluation may begin: nothing is on the stack, nothing waits for a cycle to close. */
+/* Whether an evaluation may begin or end: the stack is empty and no node is pending. Left-overs of
+ * an evaluation that failed would be taken for parts of the next one. */
 static bool
 is_idle(const struct eval *eval)
 {
     return eval->frame_count == 0 && eval->pending_count == 0;
 }
 
-/* The end of an evaluation: its value is final, or the request fails. */
+/* Checks what eval.h promises at the end of an evaluation. A broken promise becomes INTERNAL, never
+ * a decision. */
 static enum status
 settle(const struct eval *eval, uint64_t object, uint32_t member, const struct value *value,
        enum status status, struct error *error)
@@ -647,7 +725,7 @@ eval_operand(struct eval *eval, uint64_t object, uint32_t rewrite, struct value 
     const struct rewrite *row = &eval->schema->rewrites[rewrite];
     enum status status;
 
-    /* A relation is asked as a node: its edges are read before any walk. */
+    /* A relation is asked as a node, because eval_walk_start expects its own edges to be read. */
     if (row->op == REWRITE_STORED)
         return eval_node(eval, object, row->member, value, error);
     if (BEHALF_UNLIKELY(!is_idle(eval)))

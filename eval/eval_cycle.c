@@ -1,26 +1,36 @@
-/* eval_cycle.c - the model of nodes that wait for each other.
+/* eval_cycle.c - solves a component of mutually dependent nodes by an alternating fixpoint.
  *
- * Given: a group of nodes, each open because it leans on another of the group; every node outside
- * that they lean on is final. Wanted: the well-founded model restricted to the group, in which an
- * error from outside may be anything.
+ * Given: a component (pending[base..]), in which each node is open because it depends on another
+ * node of the component. Every node outside that they depend on is final. Wanted: the well-founded
+ * model restricted to the component, where an open value from outside may turn out to be anything.
  *
- * How (alternating fixpoint, Van Gelder 1993): every node holds an interval [lower, upper], at
- * first [nothing, everything].
- *   rise:  with `upper` fixed, `lower` grows from where it is to its least fixpoint. What an
- *          exclusion subtracts is taken at its upper end, so only the certain enters.
- *   fall:  `upper` starts again at `lower` and grows to its least fixpoint, what is subtracted now
- *          taken at its lower end. What does not come back had no support but itself: it is out.
- * Rise and fall repeat until both ends stay. Each rise only adds to `lower`, each fall only takes
- * from `upper`, so it ends. A node whose ends then differ is undefined, or hangs on an error or on
- * missing context: eval_doubt.c says which. Without exclusion and errors one rise and one fall
- * suffice, and give the least fixpoint.
+ * Always true: from round to round the lower ends only grow and the upper ends only shrink. That is
+ * why the rounds end, and why no round can allow what an earlier round denied.
  *
- * The whole right side of an exclusion sees the interval as it was when the phase began (`frozen`),
- * so that `a - (b - c)` means what it means with `b - c` in a permission of its own: negation does
- * not cancel inside an expression, and a cycle through it is undefined.
+ * Method (Van Gelder 1993): every node holds an interval [lower, upper], at first [nothing,
+ * everything].
+ *   rise:  with `upper` fixed, `lower` grows from its current value to its least fixpoint.
+ *          Subtracted nodes are taken at their upper end, so only certain facts enter.
+ *   fall:  `upper` starts again at `lower` and grows to its least fixpoint. Subtracted nodes are
+ *          taken at their lower end. A fact that does not return had no support but itself (an
+ *          unfounded set) and is out.
+ * Rise and fall repeat until neither end moves. A node whose ends still differ is undefined, or
+ * depends on an error or on missing context; eval_doubt.c determines which. Without exclusion and
+ * without open values from outside, one rise and one fall suffice and give the least fixpoint.
  *
- * No node is met here that the first walk did not meet: it knew less of the group than any
- * approximation here does, so it stopped no earlier. */
+ * Example: `a = b + c` and `b = a`, where c denies. Rise: neither has support, both stay 0. Fall:
+ * both restart at 0 and stay there, so both are denies. With `b = x - a`, where x allows: rise
+ * leaves 0 for both, since x - a is taken with the upper end 1 of a; fall gives 1 for both; the
+ * next round changes nothing. Both are open and depend on their own negation.
+ *
+ * The whole right operand of an exclusion reads the interval as it was at the start of the phase
+ * (`frozen`). So `a - (b - c)` means the same as with `b - c` in a permission of its own: negations
+ * do not cancel inside an expression, and a cycle through them is undefined. It also makes each
+ * phase monotone, without which the least fixpoint need not exist.
+ *
+ * No node is met here for the first time. The first walk took every node of the component for [0,
+ * 1], which is wider than any approximation here, so it settled no operator earlier and met every
+ * node that a re-evaluation can meet. */
 #include "eval/eval_private.h"
 
 static struct eval_entry *
@@ -33,6 +43,8 @@ enum status
 eval_again(struct eval *eval, const struct eval_entry *entry, struct value *value,
            struct error *error)
 {
+    /* The solver runs inside finish_frame of an outer evaluation, whose frames stay below `floor`.
+     * The frame has no entry: its value goes to the caller, who moves one end of the entry only. */
     uint32_t floor = eval->frame_count;
     uint32_t root = eval->schema->members[entry->member].root;
     enum status status = eval_push(eval, entry->object, root, EVAL_NONE, false, error);
@@ -50,6 +62,8 @@ eval_again(struct eval *eval, const struct eval_entry *entry, struct value *valu
 
 enum end { LOWER, UPPER };
 
+/* Fixes what subtracted occurrences read for the next phase. Without it an exclusion would read an
+ * end that moves within the phase, and the order of nodes could change the result. */
 static void
 freeze(struct eval *eval, uint32_t base)
 {
@@ -57,7 +71,8 @@ freeze(struct eval *eval, uint32_t base)
         member_at(eval, at)->frozen = member_at(eval, at)->value;
 }
 
-/* Moves one end of an entry to that of the new value. True when it moved. */
+/* Moves one end of an entry to that of the new value; true when it moved. The other end stays:
+ * within a phase it is a constant, and re-evaluation computes it from values of mixed phases. */
 static bool
 move_end(struct eval *eval, struct eval_entry *entry, enum end end, const struct value *value)
 {
@@ -73,6 +88,8 @@ move_end(struct eval *eval, struct eval_entry *entry, enum end end, const struct
             end == LOWER ? &entry->value.lower_set : &entry->value.upper_set;
         const struct subject_set *theirs = end == LOWER ? value->lower_set : value->upper_set;
 
+        /* Identical entries and not only the same members: a concrete member beside a wildcard is
+         * kept too. */
         if (subject_set_identical(*mine, theirs))
             return false;
         *mine = theirs;
@@ -80,7 +97,7 @@ move_end(struct eval *eval, struct eval_entry *entry, enum end end, const struct
     return true;
 }
 
-/* A decision that is up has nowhere to go. */
+/* Within a phase an end only rises, so a decision whose end is 1 cannot move and is skipped. */
 static bool
 is_up(const struct eval *eval, const struct eval_entry *entry, enum end end)
 {
@@ -88,8 +105,9 @@ is_up(const struct eval *eval, const struct eval_entry *entry, enum end end)
            (end == LOWER ? entry->value.lower : entry->value.upper);
 }
 
-/* Raises one end of every node until nothing moves. In order of completion: children come before
- * those that asked for them, so most of the group settles in one pass. */
+/* Computes the least fixpoint of one end by rounds over all nodes. Nodes are in order of
+ * completion, so operands come before the nodes that asked for them and most components settle in
+ * one round. The order affects the number of rounds, and never the fixpoint. */
 static enum status
 grow(struct eval *eval, uint32_t base, enum end end, struct error *error)
 {
@@ -103,6 +121,8 @@ grow(struct eval *eval, uint32_t base, enum end end, struct error *error)
 
             if (is_up(eval, member_at(eval, at), end))
                 continue;
+            /* A round may read no edge from the graph at all; the charge bounds cycles of any
+             * size. */
             status = budget_spend(eval->view->budget, 1, error);
             if (status == BEHALF_OK)
                 status = eval_again(eval, member_at(eval, at), &value, error);
@@ -115,6 +135,7 @@ grow(struct eval *eval, uint32_t base, enum end end, struct error *error)
     return BEHALF_OK;
 }
 
+/* The widest interval, which is the starting point that makes each later round a narrowing. */
 static void
 begin(struct eval *eval, uint32_t base)
 {
@@ -138,8 +159,8 @@ same_interval(const struct eval *eval, const struct value *a, const struct value
            subject_set_same_members(a->upper_set, b->upper_set);
 }
 
-/* Decision domain: whether an interval is one, and lies within an earlier one. Both ends of the
- * alternating fixpoint move inwards only, which is why the rounds end. */
+/* Decision domain: whether an interval is valid and lies within that of the round before. This
+ * checks the monotonicity that the end of the rounds and the soundness of an allow depend on. */
 static bool
 is_within(const struct eval *eval, const struct value *value, const struct value *before)
 {
@@ -148,7 +169,7 @@ is_within(const struct eval *eval, const struct value *value, const struct value
             value->lower <= value->upper);
 }
 
-/* One rise and fall. *again: an end moved, and some node is still open. */
+/* One rise and one fall. *again: an end moved, and some node is still open. */
 static enum status
 rise_and_fall(struct eval *eval, uint32_t base, bool *again, struct error *error)
 {
@@ -190,7 +211,9 @@ rise_and_fall(struct eval *eval, uint32_t base, bool *again, struct error *error
     return status;
 }
 
-/* Ends that mean the same members are made the same set, so that exact values stay cheap. */
+/* Makes the nodes final. The validity of a decision is that of the whole component: any value that
+ * was read may have decided it. In the subjects domain, ends with the same members become the same
+ * set, so that later operators recognise an exact value by its pointers. */
 static void
 finish(struct eval *eval, uint32_t base)
 {
@@ -214,17 +237,21 @@ eval_solve(struct eval *eval, uint32_t base, struct error *error)
 
     if (BEHALF_UNLIKELY(eval->solving))
         return EVAL_BROKEN(eval, 0, SCHEMA_NONE, "cycles are solved one at a time", error);
+    /* The root may have settled the component: then nothing is pending, and there is nothing to
+     * solve. */
     begin(eval, base);
     eval->solving = true;
     eval->group_until = VALUE_FOR_EVER;
     while (status == BEHALF_OK && again)
         status = rise_and_fall(eval, base, &again, error);
     /* The rounds end when the members are known. Which of them are concrete beside a wildcard is
-     * known after one more rise, in which what is subtracted is exact. */
+     * exact only after one more rise, in which the subtracted sets are final. */
     if (status == BEHALF_OK && eval->domain == VALUE_SUBJECTS && eval->pending_count > base) {
         freeze(eval, base);
         status = grow(eval, base, LOWER, error);
     }
+    /* Before `solving` is cleared: the classifier evaluates the rewrites of open nodes once
+     * more. */
     if (status == BEHALF_OK && eval->domain == VALUE_DECISION)
         status = eval_classify(eval, base, error);
     eval->solving = false;

@@ -1,24 +1,29 @@
-/* eval_doubt.c - why the nodes of a solved cycle that are still open are so.
+/* eval_doubt.c - determines why nodes of a solved component are still open.
  *
- * Each open node's rewrite is evaluated once more, the open nodes of the group standing for
- * themselves as references; so its doubt tells what it hangs on from outside (missing names, an
- * error), and on which open nodes of the group, through open parts of its rewrite only. Among the
- * references Tarjan's components are found. A component with a reference through the right side of
- * an exclusion inside of it depends on its own negation: CYCLE_THROUGH_EXCLUSION. In any other,
- * each node hangs on all that the component hangs on. Components come in the order that those they
- * refer to are done.
- * The outcome depends on the intervals alone, which depend neither on the order of the walk nor on
- * the node asked first.
+ * The rewrite of each open node is evaluated once more, with the open nodes of the component
+ * standing for themselves as references. The doubt of the result then lists what the node depends
+ * on outside of the component (missing names, an error) and which open nodes it depends on inside,
+ * through open parts of its rewrite only.
+ *
+ * Tarjan's algorithm finds the strongly connected components of these references. A component with
+ * a reference through the right operand of an exclusion to one of its own nodes depends on its own
+ * negation: CYCLE_THROUGH_EXCLUSION. In any other component every node depends on everything that
+ * the component depends on, so its nodes share one doubt.
+ *
+ * Always true: a component is finished after all components that it refers to, so their doubts
+ * contain no references. The outcome is a function of the intervals alone, which depend neither on
+ * the order of the walk nor on the node asked first; so an error never depends on them either.
+ *
  * Source: Tarjan 1972, made iterative. */
 #include "eval/eval_private.h"
 
-/* One open node. Numbers of nodes are places in `nodes`. */
+/* One open node. Other nodes are named by their index in `nodes`. */
 struct open_node {
     uint32_t entry;
-    const struct doubt *doubt; /* with references, until its component is done */
-    uint32_t index;            /* of the search, from 1; 0 = not met */
+    const struct doubt *doubt; /* with references until its component is finished */
+    uint32_t index;            /* order of discovery, from 1; 0 = not visited */
     uint32_t low;
-    uint32_t next; /* item of the doubt to be followed next */
+    uint32_t next; /* next item of the doubt to follow */
     bool on_stack;
 };
 
@@ -26,10 +31,10 @@ struct classifier {
     struct eval *eval;
     struct open_node *nodes;
     uint32_t count;
-    struct table places; /* entry -> place */
-    uint32_t *calls;     /* the search's own stack */
+    struct table places; /* entry -> index in `nodes` */
+    uint32_t *calls;     /* the path of the depth-first search */
     uint32_t call_count;
-    uint32_t *stack; /* nodes whose component is not done */
+    uint32_t *stack; /* nodes whose component is not finished */
     uint32_t stack_count;
     uint32_t index;
 };
@@ -40,8 +45,9 @@ is_open(const struct value *value)
     return value->lower != value->upper;
 }
 
-/* Makes an open entry stand for itself: negative where an exclusion subtracts it, which reads
- * `frozen`. */
+/* Replaces the doubts of an open entry by references to it. An exclusion reads `frozen` for what it
+ * subtracts, so putting the negative reference there tells the two kinds of use apart without a
+ * change to the evaluator. */
 static enum status
 refer(struct eval *eval, uint32_t at, struct error *error)
 {
@@ -61,7 +67,8 @@ refer(struct eval *eval, uint32_t at, struct error *error)
     return BEHALF_OK;
 }
 
-/* Collects the open nodes of the group and readies them as references. */
+/* Collects the open nodes of the component and turns them into references. `frozen` is set for
+ * closed nodes too, because the last phase of the solver left an older interval there. */
 static enum status
 collect(struct classifier *classifier, uint32_t base, struct error *error)
 {
@@ -82,7 +89,8 @@ collect(struct classifier *classifier, uint32_t base, struct error *error)
     return status;
 }
 
-/* Whether all nodes that the doubt refers to are open nodes of this group. */
+/* Whether all nodes that the doubt refers to are open nodes of this component. Any other reference
+ * would be a left-over of an earlier one, whose numbers mean nothing here. */
 static bool
 refers_inside(const struct classifier *classifier, const struct doubt *doubt)
 {
@@ -96,6 +104,8 @@ refers_inside(const struct classifier *classifier, const struct doubt *doubt)
     return true;
 }
 
+/* Evaluates each open node against the references. The intervals are the fixpoint already, so the
+ * value must be open again; one that closes here contradicts the solver. */
 static enum status
 find_doubts(struct classifier *classifier, struct error *error)
 {
@@ -136,6 +146,8 @@ enter(struct classifier *classifier, uint32_t at)
     classifier->calls[classifier->call_count++] = at;
 }
 
+/* Whether a reference leads into the component whose root was discovered as `first`. When Tarjan
+ * finishes a component, the nodes on the stack from its root on are exactly its members. */
 static bool
 same_component(const struct classifier *classifier, uint32_t item, uint32_t first)
 {
@@ -144,6 +156,8 @@ same_component(const struct classifier *classifier, uint32_t item, uint32_t firs
     return classifier->nodes[place].on_stack && classifier->nodes[place].index >= first;
 }
 
+/* The error of a component that depends on its own negation. It replaces the doubts of the
+ * component, so the answer is this one error whatever else is missing. */
 static const struct doubt *
 own_negation(struct eval *eval)
 {
@@ -159,8 +173,8 @@ own_negation(struct eval *eval)
     return doubt;
 }
 
-/* What one item of a node's doubt adds to its component. NULL: nothing, it refers to
- * a node inside. */
+/* What one item of a node's doubt contributes to its component: itself if it is a name, the
+ * finished doubt of a node outside, or NULL for a reference inside. */
 static const struct doubt *
 part_of(const struct classifier *classifier, const struct doubt *single, uint32_t first,
         bool *negated)
@@ -175,8 +189,8 @@ part_of(const struct classifier *classifier, const struct doubt *single, uint32_
     return NULL;
 }
 
-/* What one node of the component adds: its fault, its names, and the doubts of the nodes it refers
- * to outside, which are done. *negated: it refers to one inside through an exclusion. */
+/* Adds the doubt of one node to that of its component: its fault, its names, and the doubts of
+ * nodes that it refers to outside. *negated: it refers to a node inside through an exclusion. */
 static bool
 add_doubt(struct classifier *classifier, const struct open_node *node, uint32_t first,
           const struct doubt **sum, bool *negated)
@@ -200,7 +214,8 @@ add_doubt(struct classifier *classifier, const struct open_node *node, uint32_t 
     return true;
 }
 
-/* Takes the component whose root is `at` from the stack. */
+/* Pops the component whose root is `at` and gives all its nodes the same doubt. The sum is computed
+ * before any node gets it: the doubts that are read still contain the references. */
 static enum status
 finish_component(struct classifier *classifier, uint32_t at, struct error *error)
 {
@@ -235,7 +250,9 @@ finish_component(struct classifier *classifier, uint32_t at, struct error *error
     return BEHALF_OK;
 }
 
-/* One step of the search from the node on top of its stack. */
+/* One step of the depth-first search from the node on top of its path. An item is not passed when
+ * the search descends into its node: after the return the same item is read again and takes over
+ * the low of the finished child, which is what recursion would do. */
 static enum status
 step(struct classifier *classifier, struct error *error)
 {
@@ -264,6 +281,7 @@ step(struct classifier *classifier, struct error *error)
     return node->low == node->index ? finish_component(classifier, at, error) : BEHALF_OK;
 }
 
+/* Starts a search from every node that no earlier search has visited. */
 static enum status
 find_components(struct classifier *classifier, struct error *error)
 {
@@ -282,6 +300,7 @@ enum status
 eval_classify(struct eval *eval, uint32_t base, struct error *error)
 {
     struct classifier classifier = {.eval = eval};
+    /* No more nodes than the component has: each is on each stack at most once. */
     uint32_t most = eval->pending_count - base;
     enum status status;
 

@@ -1,11 +1,14 @@
-/* eval_walk.c - what the evaluation reads from the graph: the edges that decide by themselves, and
- * the usersets and tuplesets that lead on. Everything is asked by the schema's variants, as ranges
- * of far nodes of one type; so an edge that the schema does not allow is not even seen. */
+/* eval_walk.c - everything that the evaluation reads from the graph: edges that decide by
+ * themselves, and edges to the usersets and tupleset objects that are asked next.
+ *
+ * Always true: edges are requested by the variants of the schema, as ranges of far nodes of one
+ * type. So an edge of a type that the schema does not allow is never read, and condition_allows
+ * hides one with a caveat or an expiration that the relation does not allow. */
 #include "eval/eval_private.h"
 #include "eval/limits.h"
 #include "graph/limits.h"
 
-/* A batch that is not in use, linked through its own memory. */
+/* A free batch, linked through its own memory. */
 struct batch_link {
     struct batch_link *next;
 };
@@ -21,8 +24,8 @@ set_type_bounds(struct graph_range *range, uint16_t type_label)
 
 /* --- edges that decide by themselves --- */
 
-/* The variants of a kind that repeat it with another caveat or expiration are met
- * with the first. */
+/* Variants that repeat a kind with another caveat or expiration are skipped: the edges of all of
+ * them are in the range of the first. */
 static bool
 variant_matches(const struct eval *eval, const struct schema_variant *variant)
 {
@@ -30,7 +33,8 @@ variant_matches(const struct eval *eval, const struct schema_variant *variant)
            !variant->repeats;
 }
 
-/* Notes that an edge with traits was met, and says what it is worth. */
+/* The value of an edge with traits. Its expiration is noted in any case: the answer may change when
+ * the edge disappears. */
 static enum status
 edge_value(struct eval *eval, const struct edge_traits *traits, struct value *value,
            struct error *error)
@@ -40,7 +44,8 @@ edge_value(struct eval *eval, const struct edge_traits *traits, struct value *va
     return condition_value(&eval->scope, traits, value, error);
 }
 
-/* The decision of one edge, or deny when there is none. */
+/* The decision of one edge; a deny when it does not exist. A false condition equals an absent edge
+ * in a union, so it has no `until`: its expiration turns a deny into a deny. */
 static enum status
 probe(struct eval *eval, const struct edge_key *key, uint32_t relation,
       const struct schema_variant *variant, struct value *value, struct error *error)
@@ -85,6 +90,8 @@ direct_decision(struct eval *eval, uint64_t object, uint32_t relation, struct va
         key.subject = eval->subject.node;
         if (variant->wildcard)
             key.subject = NODE_WILDCARD(NODE_TYPE(eval->subject.node));
+        /* The subject's own edge and the wildcard are alternatives. Both are read only while
+         * neither allows. */
         status = probe(eval, &key, relation, variant, &edge, error);
         if (status == BEHALF_OK &&
             !value_combine(VALUE_DECISION, VALUE_UNION, eval->arena, value, &edge))
@@ -97,7 +104,7 @@ direct_decision(struct eval *eval, uint64_t object, uint32_t relation, struct va
 
 /* --- all subjects of a relation --- */
 
-/* The variants by which the relation allows the subjects asked for; NULL where it does not. */
+/* The variants by which the relation allows the requested subjects; NULL where it does not. */
 struct allowed_kinds {
     const struct schema_variant *plain;
     const struct schema_variant *wildcard;
@@ -122,16 +129,17 @@ allowed_kinds(const struct eval *eval, uint32_t relation)
     return kinds;
 }
 
-/* Sequences of subjects: those that possibly are, and among them those that certainly are. */
+/* Sequences of the subjects that possibly hold, and among them those that certainly hold. */
 struct subject_lists {
     uint64_t *possible;
     uint32_t count;
     uint32_t size;
-    uint64_t *certain; /* as long as `possible` has room for */
+    uint64_t *certain; /* has the size of `possible` */
     uint32_t certain_count;
 };
 
-/* Sorts one batch, which lies behind `count`, into the lists. */
+/* Moves one batch, which was read to possible[count..], into the lists. It compacts in place: an
+ * edge is never written to a place after its own. */
 static enum status
 sort_batch(struct eval *eval, uint32_t relation, const struct allowed_kinds *kinds,
            const struct graph_batch *batch, struct subject_lists *lists, struct error *error)
@@ -159,7 +167,7 @@ sort_batch(struct eval *eval, uint32_t relation, const struct allowed_kinds *kin
     return BEHALF_OK;
 }
 
-/* Readies room for the next batch behind what the lists hold. */
+/* Makes room for the next batch after what the lists hold. */
 static bool
 grow_lists(struct eval *eval, struct subject_lists *lists)
 {
@@ -194,7 +202,7 @@ read_subjects(struct eval *eval, uint32_t relation, const struct allowed_kinds *
             .nodes = lists->possible + lists->count,
             .capacity = lists->size - lists->count,
         };
-        if (batch.capacity > LIMIT_EDGE_BATCH_GROWN) /* the graph copies what a batch carries */
+        if (batch.capacity > LIMIT_EDGE_BATCH_GROWN) /* the graph copies the traits of a batch */
             batch.capacity = LIMIT_EDGE_BATCH_GROWN;
         status = graph_view_read(eval->view, &range, &batch, error);
         if (status == BEHALF_OK && batch.count > 0)
@@ -217,7 +225,7 @@ ascends(const uint64_t *sequences, size_t count)
     return true;
 }
 
-/* All plain subjects of the kind asked for; usersets of that kind come from the walk, by
+/* All plain subjects of the requested kind. Usersets of that kind come from the walk, by
  * identity. */
 static enum status
 direct_subjects(struct eval *eval, uint64_t object, uint32_t relation, struct value *value,
@@ -236,6 +244,7 @@ direct_subjects(struct eval *eval, uint64_t object, uint32_t relation, struct va
     if (eval->subject.member != SCHEMA_NONE || (kinds.plain == NULL && kinds.wildcard == NULL))
         return BEHALF_OK;
     set_type_bounds(&range, eval->binding->type_labels[eval->subject.type]);
+    /* The wildcard has sequence 0 and is the first node of the range. */
     if (kinds.wildcard == NULL)
         range.from++;
     if (kinds.plain == NULL)
@@ -297,7 +306,7 @@ eval_walk_start(struct eval *eval, struct eval_frame *frame, struct error *error
     struct eval_walk *walk = &frame->walk;
     enum status status;
 
-    /* Field by field, as eval_push does; the rest is set with each variant. */
+    /* Set field by field, as in eval_push; next_variant sets the rest. */
     walk->variant = relation->first_variant;
     walk->variant_end = relation->first_variant + relation->variant_count;
     walk->range.direction = EDGE_FORWARD;
@@ -308,7 +317,8 @@ eval_walk_start(struct eval *eval, struct eval_frame *frame, struct error *error
     walk->narrow = NULL;
     walk->batch_full = false;
     walk->more = false;
-    /* A decision was asked of the edges before the walk began. */
+    /* In the decision domain eval_ask has read the relation's own edges before it pushed this
+     * frame. The solver pushes frames directly, so they are read here. */
     if (row->op != REWRITE_STORED || (eval->domain == VALUE_DECISION && !eval->solving))
         return BEHALF_OK;
     status = eval_direct(eval, frame->object, row->member, &frame->value, error);
@@ -324,8 +334,9 @@ eval_walk_stop(struct eval *eval, struct eval_walk *walk)
     walk->batch = NULL;
 }
 
-/* Sets the walk to its next variant that matters; false when there is none left.
- * Exception: for ARROW_ALL every variant matters, as an object without the subject decides too. */
+/* Moves the scan to its next relevant variant; false when there is none. A variant whose far nodes
+ * cannot lead to the subject is skipped, except for ARROW_ALL, where every object counts: one
+ * without the subject is a deny. */
 static bool
 next_variant(struct eval *eval, struct eval_frame *frame)
 {
@@ -358,8 +369,8 @@ next_variant(struct eval *eval, struct eval_frame *frame)
     return false;
 }
 
-/* Puts a far node into the walk's batch, unless the schema does not allow the edge or it leads
- * nowhere. A condition that is false still counts where all edges must hold. */
+/* Adds a far node to the batch, unless the schema does not allow the edge or its condition is
+ * false. For ARROW_ALL an edge with a false condition stays: it is an operand that denies. */
 static enum status
 keep_edge(struct eval *eval, const struct eval_frame *frame, struct eval_walk *walk, uint64_t node,
           const struct edge_traits *traits, struct error *error)
@@ -385,7 +396,7 @@ keep_edge(struct eval *eval, const struct eval_frame *frame, struct eval_walk *w
     return BEHALF_OK;
 }
 
-/* Batches start small, as most nodes have few edges, and grow once. */
+/* Makes a batch available. It starts small, since most nodes have few edges, and grows once. */
 static enum status
 ready_batch(struct eval *eval, struct eval_walk *walk, struct error *error)
 {
@@ -412,7 +423,7 @@ hops_of(const struct eval_walk *walk)
     return (const struct value **)(void *)(walk->batch + walk->batch_size);
 }
 
-/* The next batch of the range. */
+/* Reads the next batch of the range. */
 static enum status
 read_batch(struct eval *eval, struct eval_frame *frame, struct error *error)
 {
@@ -439,7 +450,9 @@ read_batch(struct eval *eval, struct eval_frame *frame, struct error *error)
     return status;
 }
 
-/* The next of the range's far nodes that the subject may reach. */
+/* The semi-join: instead of scanning the range, probes the edges to those far nodes that the
+ * subject may reach. `narrow` is an upper bound of them, so every edge that is skipped leads to a
+ * deny. */
 static enum status
 probe_batch(struct eval *eval, struct eval_frame *frame, struct error *error)
 {
@@ -475,8 +488,9 @@ probe_batch(struct eval *eval, struct eval_frame *frame, struct error *error)
     return BEHALF_OK;
 }
 
-/* After a full batch: sets walk->narrow where the subject's side is the cheaper one. Not for .all,
- * where objects without the subject decide as well. */
+/* After a full batch: sets walk->narrow if the reverse walk from the subject is cheaper. Not for
+ * `.all`, where objects without the subject decide too, and not for sets, where there is no one
+ * subject. */
 static enum status
 narrow_walk(struct eval *eval, struct eval_frame *frame, struct error *error)
 {

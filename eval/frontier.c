@@ -1,7 +1,12 @@
-/* frontier.c - keys that wait, those who take slices of them, and how it ends.
- * Always true: under `lock` nothing is looked at and nothing read from storage; whoever is at a
- * slice is counted in `busy`, so that no key waits and nobody is busy only when all were looked
- * at. Locks: the frontier's before the executor's. */
+/* frontier.c - parallel breadth-first search over plain members.
+ *
+ * Always true: the search is finished exactly when the queue is empty and `busy` is 0, or when an
+ * outcome is set. A thread that visits a slice counts in `busy`, and puts its last successors into
+ * the queue before it gives up the lock under which it decrements `busy`. So the queue cannot look
+ * exhausted while keys are in the hands of a thread.
+ *
+ * Under `lock` no key is visited and no storage is read. Lock order: the frontier's lock before the
+ * executor's. */
 #include "eval/frontier.h"
 
 #include <pthread.h>
@@ -11,56 +16,62 @@
 #include "eval/reach_private.h"
 #include "eval/limits.h"
 
-#define FRESH_KEYS 1024 /* that a thread gathers before it shows them to others */
+#define FRESH_KEYS 1024 /* that a thread collects before it queues them: one lock for many keys */
 #define PREFETCH_AHEAD 8
 
 enum outcome { OUTCOME_OPEN, OUTCOME_FOUND, OUTCOME_FAILED };
 
-/* A share that is offered, or taken. */
+/* A share of the search that a thread of the pool may run. */
 struct helper {
-    struct executor_share share; /* first: the executor gives it back */
+    struct executor_share share; /* first member: run_helper gets the share and casts it */
     struct frontier *frontier;
-    bool out; /* offered or at work; guarded by the frontier's lock */
+    bool out; /* offered or running; guarded by the frontier's lock */
 };
 
 struct frontier {
     const struct reach *asker;
     struct executor *executor;
-    struct budget empty;    /* what a budget begins with: deadline, clock, no edges */
-    _Atomic uint64_t edges; /* of the request's budget, that nobody has taken yet */
-    _Atomic int outcome;    /* enum outcome; leaves OPEN once, under the lock */
+    struct budget empty;    /* initial budget of a thread: deadline, clock, no edges */
+    _Atomic uint64_t edges; /* left of the request's budget for all threads to draw on */
+    _Atomic int outcome;    /* enum outcome; set once, under the lock */
 
-    pthread_mutex_t lock; /* guards all below */
+    pthread_mutex_t lock; /* guards all fields below */
     pthread_cond_t changed;
-    uint64_t
-        *waiting; /* taken from the end; as many as the set of those visited, which is bounded */
+    /* The queue; slices are taken from its end. A key enters once, so it is no longer than the set
+     * of visited keys, which is bounded. */
+    uint64_t *waiting;
     size_t waiting_count;
     size_t waiting_size;
-    uint64_t edges_kept; /* that were left when it ended */
+    uint64_t edges_kept; /* edges that are left over at the end */
     uint32_t busy;
-    enum status status; /* OUTCOME_FAILED: of the first failure */
+    enum status status; /* of the first failure; OUTCOME_FAILED */
     struct error failure;
     uint32_t helper_count;
     struct helper helpers[LIMIT_WIDE_HELPERS];
 };
 
-/* One thread's part. */
+/* The state of one thread in the search. */
 struct frontier_hand {
     struct frontier *frontier;
     struct reach reach;
     uint32_t slice_count;
     uint32_t fresh_count;
     uint64_t slice[LIMIT_WIDE_SLICE];
-    uint64_t fresh[FRESH_KEYS]; /* reached by this thread */
+    uint64_t fresh[FRESH_KEYS]; /* reached by this thread, not queued yet */
 };
 
+/* Relaxed and without the lock: a late answer costs a few useless visits. The result itself
+ * is read after all threads have passed the lock (end_help). */
 static bool
 is_open(struct frontier *frontier)
 {
     return atomic_load_explicit(&frontier->outcome, memory_order_relaxed) == OUTCOME_OPEN;
 }
 
-/* The first outcome stays. Nobody gets any more edges. */
+/* Sets the outcome, unless there is one: the first one wins. Without edges in the shared budget the
+ * other threads stop at their next draw, and the error that this gives them comes too late to
+ * count. The asker is the only thread that ever waits on `changed`, so a signal is enough here and
+ * below. */
 static void
 conclude(struct frontier *frontier, enum outcome outcome, enum status status,
          const struct error *error)
@@ -72,14 +83,14 @@ conclude(struct frontier *frontier, enum outcome outcome, enum status status,
         if (outcome == OUTCOME_FAILED)
             frontier->failure = *error;
         atomic_store(&frontier->outcome, (int)outcome);
-        pthread_cond_signal(&frontier->changed); /* the asker may wait */
+        pthread_cond_signal(&frontier->changed); /* wakes the asker */
     }
     pthread_mutex_unlock(&frontier->lock);
 }
 
 /* --- keys --- */
 
-/* Under the lock. */
+/* Under the lock. The queue is on the heap, as the arena belongs to one thread. */
 static void
 put_waiting(struct frontier *frontier, const uint64_t *keys, size_t count)
 {
@@ -89,7 +100,7 @@ put_waiting(struct frontier *frontier, const uint64_t *keys, size_t count)
     frontier->waiting_count += count;
 }
 
-/* Under the lock: offers the shares that are not out. */
+/* Under the lock: offers every share that is neither offered nor running. */
 static void
 ask_for_help(struct frontier *frontier)
 {
@@ -103,7 +114,8 @@ ask_for_help(struct frontier *frontier)
     }
 }
 
-/* Under the lock: shows what this thread has reached. */
+/* Under the lock: moves the keys that this thread collected to the queue, and asks for help when it
+ * is long. */
 static void
 show_fresh(struct frontier_hand *hand)
 {
@@ -123,6 +135,7 @@ frontier_add(struct frontier_hand *hand, uint64_t object, uint32_t member, struc
 {
     uint64_t key = eval_key(object, member);
 
+    /* The set decides which of several threads queues a key: exactly one gets ADDED. */
     switch (key_set_add(hand->reach.visited, key)) {
     case KEY_SET_FULL:
         return budget_memory_spent(error);
@@ -164,7 +177,8 @@ prefetch(const struct frontier_hand *hand, uint32_t at)
                        EDGE_FORWARD);
 }
 
-/* What is not in memory is loaded for the whole slice. */
+/* Loads the edges that are not in memory for the whole slice together: one snapshot and one
+ * scan. */
 static void
 prepare_slice(const struct frontier_hand *hand)
 {
@@ -177,6 +191,8 @@ prepare_slice(const struct frontier_hand *hand)
     graph_view_prepare(hand->reach.view, objects, hand->slice_count, EDGE_FORWARD);
 }
 
+/* Visits the keys of a slice, without the lock. Keys that are skipped because an outcome is set
+ * need no visit: only a deny requires all of them, and there is none any more. */
 static void
 look_at_slice(struct frontier_hand *hand)
 {
@@ -200,7 +216,8 @@ look_at_slice(struct frontier_hand *hand)
     }
 }
 
-/* Under the lock: half of what waits, as others want some too. */
+/* Under the lock: takes half of the queue, at most a slice, and leaves the rest for other
+ * threads. */
 static void
 take_slice(struct frontier_hand *hand)
 {
@@ -214,8 +231,9 @@ take_slice(struct frontier_hand *hand)
     hand->slice_count = (uint32_t)count;
 }
 
-/* Under the lock: whether there is a slice to take. The asker waits for those that may still bring
- * keys; who helps leaves, and is asked again when there are many. */
+/* Under the lock: whether there is a slice to take. The asker waits while busy threads may still
+ * queue keys, because only it may conclude a deny. A helper leaves instead, and is asked again when
+ * the queue is long. */
 static bool
 goes_on(struct frontier *frontier, bool is_asker)
 {
@@ -234,6 +252,8 @@ work(struct frontier_hand *hand, bool is_asker)
     pthread_mutex_lock(&frontier->lock);
     while (goes_on(frontier, is_asker)) {
         take_slice(hand);
+        /* Before the lock is released: from here to the decrement, the asker must not take an empty
+         * queue for a finished search. */
         frontier->busy++;
         pthread_mutex_unlock(&frontier->lock);
         look_at_slice(hand);
@@ -247,7 +267,8 @@ work(struct frontier_hand *hand, bool is_asker)
     pthread_mutex_unlock(&frontier->lock);
 }
 
-/* `view` and `arena` are of the thread that works. */
+/* `view` and `arena` belong to the thread. The asker's reverse walks are shared, because finding
+ * them again would cost each thread the same edges. */
 static enum status
 init_hand(struct frontier_hand *hand, struct frontier *frontier, struct graph_view *view,
           struct arena *arena, struct error *error)
@@ -267,7 +288,7 @@ init_hand(struct frontier_hand *hand, struct frontier *frontier, struct graph_vi
 
 /* --- helpers --- */
 
-/* What a budget has left goes back to where it was taken from. Under the lock. */
+/* Under the lock: returns the unused edges of a thread's budget. */
 static void
 give_back(struct frontier *frontier, struct budget *budget)
 {
@@ -287,13 +308,15 @@ run_helper(struct executor_share *share, struct arena *scratch)
     struct error error;
     enum status status;
 
-    (void)arena_was_refused(); /* of what this thread did before */
+    (void)arena_was_refused(); /* clears the mark of an earlier request */
     graph_view_init(&view, asked->graph, asked->store, asked->revision, asked->now, true, &budget);
     status = init_hand(&hand, frontier, &view, scratch, &error);
     if (status == BEHALF_OK)
         work(&hand, false);
     else
         conclude(frontier, OUTCOME_FAILED, status, &error);
+    /* Before `out` is cleared: afterwards the asker may end the request, and the frontier is on its
+     * stack. */
     graph_view_release(&view);
     pthread_mutex_lock(&frontier->lock);
     give_back(frontier, &budget);
@@ -302,7 +325,9 @@ run_helper(struct executor_share *share, struct arena *scratch)
     pthread_mutex_unlock(&frontier->lock);
 }
 
-/* Takes back what was offered, and waits for those who have begun: they are at their last slice. */
+/* Withdraws the shares that no thread has taken, and waits for the others. These leave after at
+ * most one more slice, as the queue is empty or an outcome is set. Afterwards no other thread
+ * refers to the frontier. */
 static void
 end_help(struct frontier *frontier)
 {
@@ -337,6 +362,8 @@ init_frontier(struct frontier *frontier, struct reach *reach)
     atomic_init(&frontier->edges, budget->edges_left);
     budget->edges_left = 0;
     budget->shared = &frontier->edges;
+    /* After `shared` is set and the edges are moved out: helpers copy this budget, and draw on the
+     * shared edges. */
     frontier->empty = *budget;
     pthread_mutex_init(&frontier->lock, NULL);
     pthread_cond_init(&frontier->changed, NULL);
@@ -352,7 +379,8 @@ release_frontier(struct frontier *frontier, struct budget *budget)
     memory_free(frontier->waiting);
 }
 
-/* What the walk came to, once nobody works for it any more. */
+/* The result, after all helpers have left. Without an outcome it is a deny: the caller has checked
+ * that the queue is empty. */
 static enum status
 take_outcome(const struct frontier *frontier, bool *found, struct error *error)
 {

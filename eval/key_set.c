@@ -1,6 +1,8 @@
-/* key_set.c - see key_set.h for why a key stands in one place only.
- * Memory orders: a level is published by a release, and so read as zeroes at first. Keys are
- * relaxed: a place is taken by an exchange, and nothing is handed over with a key. */
+/* key_set.c - lock-free insertion into levels of buckets; key_set.h explains why a key has one
+ * slot.
+ *
+ * Memory orders: a level is published by a release store, so that its reader sees it zeroed. Keys
+ * are relaxed: a compare-exchange decides who fills a slot, and a key publishes no other data. */
 #include "eval/key_set.h"
 
 #include "base/digest.h"
@@ -9,9 +11,9 @@
 #define BUCKET_KEYS 8
 #define BUCKET_BYTES ((size_t)64)
 
-/* Buckets of the last level that a key may go to after its own: more than a thousand keys of one
- * hash find a place, and with different hashes nine tenths of the places are taken before one does
- * not. */
+/* How many buckets after its own a key may use in the last level. More than a thousand keys of one
+ * hash find a slot, and with distinct hashes nine tenths of the slots are filled before one key
+ * does not. */
 #define BUCKETS_AFTER ((size_t)127)
 
 void
@@ -36,8 +38,9 @@ bucket_count(unsigned level)
     return (size_t)LIMIT_KEY_SET_BUCKETS << 2 * level;
 }
 
-/* The level, made now when nobody made it yet; NULL when the arena is spent. It stays NULL then:
- * the keys that went to other buckets of the level before would not be found otherwise. */
+/* The level, created by the first thread that needs it; NULL when the arena is spent. It must stay
+ * NULL from then on, although the arena may have room later: keys that went to later buckets of the
+ * level before would not be found any more. */
 static _Atomic uint64_t *
 make_level(struct key_set *set, unsigned level)
 {
@@ -66,7 +69,8 @@ bucket_of(_Atomic uint64_t *keys, unsigned level, uint64_t hash)
     return keys + (hash & (bucket_count(level) - 1)) * BUCKET_KEYS;
 }
 
-/* FULL means that this bucket is. */
+/* FULL refers to this bucket. A failed exchange leaves the winner's key in `there`: if it is this
+ * key, another thread has added it. */
 static enum key_set_answer
 bucket_add(_Atomic uint64_t *bucket, uint64_t key)
 {
@@ -96,7 +100,7 @@ bucket_find(const _Atomic uint64_t *bucket, uint64_t key)
     return ELSEWHERE_IF_AT_ALL;
 }
 
-/* All buckets of a small level come by once. */
+/* In a small level every other bucket is tried once. */
 static size_t
 buckets_after(unsigned level)
 {
@@ -150,7 +154,7 @@ key_set_has(const struct key_set *set, uint64_t key)
         found = bucket_find(bucket_of(keys, level, hash), key);
         last = keys;
     }
-    /* Nobody has gone past the last level as long as there may be a next one. */
+    /* While another level may follow, no key is outside of its own bucket. */
     if (level < atomic_load_explicit(&set->level_end, memory_order_relaxed))
         return found == FOUND;
     for (size_t after = 1;

@@ -1,5 +1,7 @@
-/* limits.h - where one way of evaluating gives way to another, and what wide walks may take.
- * Reaching a bound is BUDGET_EXHAUSTED, never a deny. */
+/* limits.h - thresholds between the ways of evaluating, and bounds of wide walks.
+ *
+ * The thresholds choose a method and never change an answer. A spent bound is BUDGET_EXHAUSTED,
+ * never a deny. BEHALF_SHRUNK makes the thresholds tiny, so that tests reach every method. */
 #ifndef BEHALF_EVAL_LIMITS_H
 #define BEHALF_EVAL_LIMITS_H
 
@@ -16,24 +18,25 @@
 #define LIMIT_WIDE_SLICE 1
 #define LIMIT_KEY_SET_BUCKETS 1
 #else
-/* How many nodes the reverse walk from the subject may visit per edge of the forward walk, and an
- * operand that only confirms candidates per candidate. */
+/* How many nodes the reverse walk from the subject may visit per edge of the forward walk; likewise
+ * an operand that only confirms candidates, per candidate. */
 #define LIMIT_NARROW_FACTOR 4
 /* How many nodes each operand of an intersection may visit in the first round, and the factor by
  * which that grows until one of them ends. */
 #define LIMIT_CANDIDATES_FIRST UINT32_C(1024)
 #define LIMIT_CANDIDATES_GROWTH 8
-/* Resources that a lookup finds at a time, 8 bytes each, however many there are. */
+/* Resources that a lookup finds at a time; they take 8 bytes each. */
 #define LIMIT_CANDIDATES_WINDOW (UINT32_C(256) * 1024)
-/* A walk of a plain member that has seen so many edges is a wide one, and is begun anew: about a
- * millisecond, beside which what that costs is little. */
+/* A walk of a plain member that has read more edges is wide and starts again by another method.
+ * Reading them takes about a millisecond, so repeating them costs little in comparison. */
 #define LIMIT_WIDE_EDGES 4096
-#define LIMIT_WIDE_KEYS 256  /* on the frontier: other threads may help */
-#define LIMIT_WIDE_SLICE 128 /* keys that a thread takes at a time: some 20 microseconds */
+#define LIMIT_WIDE_KEYS 256  /* keys in the queue from which other threads are asked to help */
+#define LIMIT_WIDE_SLICE 128 /* keys that a thread takes at a time: about 20 microseconds of work */
 #define LIMIT_KEY_SET_BUCKETS 512
 #endif
 
-#define LIMIT_WIDE_ARENA ((size_t)16 * 1024 * 1024) /* of nodes visited, beside the request's own */
+/* for visited nodes, in addition to the request's own memory */
+#define LIMIT_WIDE_ARENA ((size_t)16 * 1024 * 1024)
 #define LIMIT_WIDE_HELPERS 15
 
 #endif

@@ -1,15 +1,15 @@
-/* plain.c - finds the plain members of a schema and makes their programs.
- * Always true: a member that is not known to be plain is not taken for one; every bound below makes
- * a member ordinary, which costs time and never an answer. */
+/* plain.c - finds the plain members of a schema and compiles their programs.
+ * Always true: a member is taken for plain only if that was proven. Every bound below makes a
+ * member ordinary, which costs time and never changes an answer. */
 #include "eval/plain.h"
 
-/* Members of one object folded into one program, and what a program may have of each kind. Schemas
- * of people stay far below; others need no programs of megabytes. */
+/* How many members of one object are folded into one program, and how many probes and steps a
+ * program may have. Schemas written by people stay far below. */
 #define FOLDED_MAX 32
 #define PROGRAM_MAX 64
 
-/* Members that lead to each other in the order of the schema, or against it, settle
- * in one round. */
+/* Rounds in each direction. Members that refer to each other in the order of the schema, or against
+ * it, need only one. */
 #define ROUNDS_MAX 16
 
 struct building {
@@ -17,10 +17,10 @@ struct building {
     const uint16_t *type_labels;
     const uint16_t *member_labels;
     struct arena *arena;
-    bool *rewrites; /* plain by themselves, whatever they lead to */
+    bool *rewrites; /* by rewrite: plain by itself, whatever it leads to */
     struct plain_program *programs;
 
-    /* Of the member at hand. */
+    /* The member that is being compiled. */
     uint32_t folded[FOLDED_MAX];
     struct plain_probe probes[PROGRAM_MAX];
     struct plain_step steps[PROGRAM_MAX];
@@ -32,7 +32,7 @@ struct building {
 
 /* --- the leaves of a rewrite --- */
 
-/* A plain rewrite is one leaf, or a union of leaves: unions in unions are flattened. */
+/* A plain rewrite is one leaf, or a union of leaves: the compiler flattens nested unions. */
 static uint32_t
 leaf_count(const struct schema *schema, uint32_t root)
 {
@@ -120,7 +120,8 @@ label_of(const struct building *building, uint32_t member)
     return member == SCHEMA_NONE ? LABEL_NONE : building->member_labels[member];
 }
 
-/* The edges of one variant of `relation`, towards objects of which `member` is asked. */
+/* Adds a step along the edges of one variant of `relation`, to objects that are asked for
+ * `member`. */
 static void
 add_step(struct building *building, uint32_t relation, const struct schema_variant *variant,
          uint32_t member)
@@ -208,8 +209,8 @@ add_leaf(struct building *building, uint32_t member, const struct rewrite *leaf)
     BEHALF_UNREACHABLE();
 }
 
-/* Makes the program of a member at hand. False when it, or one folded into it, is no plain rewrite,
- * or it is too long. */
+/* Compiles a member. False when its rewrite, or that of a folded member, is not plain, or the
+ * program is too long. */
 static bool
 make_program(struct building *building, uint32_t member)
 {
@@ -258,7 +259,7 @@ keep_program(struct building *building, uint32_t member)
     return true;
 }
 
-/* Whether it was plain, and leads to a member that is not. */
+/* Whether a program leads to a member that is not plain. */
 static bool
 has_strayed(const struct building *building, uint32_t member)
 {
@@ -271,7 +272,8 @@ has_strayed(const struct building *building, uint32_t member)
     return false;
 }
 
-/* Takes away the programs that lead to members without one, until none does. */
+/* Removes programs that lead to members without one until none does: the greatest fixpoint. If the
+ * rounds do not suffice, no member is plain, since any that is left may be wrong. */
 static void
 settle(struct building *building)
 {

@@ -1,45 +1,50 @@
-/* reach.c - nodes that hold whom a row of edges leads to: no operator but union, no condition.
+/* reach.c - breadth-first search over union-only members without conditions (plain.h).
  *
- * Such a node (plain.h says which) is walked breadth first: each node of the way is asked once, for
- * the edges that hold the subject by themselves, and then for those that lead on. Nearer nodes come
- * before further ones, and the queue says whose edges are needed soon, so that they are fetched
- * while others are looked at. Where many edges lead on, the subject's side is asked first
- * (reach_narrow.c): of ten thousand groups only those that may hold the subject are probed.
+ * Each node is visited once: first the edges that hold the subject by themselves are probed, then
+ * the edges to other nodes are followed. Near nodes come before far ones, and the queue shows whose
+ * edges are needed soon, so that they are fetched while other nodes are visited. Where a node has
+ * many edges, the reverse walk from the subject is tried first (reach_narrow.c): of ten thousand
+ * groups only those that may hold the subject are probed.
  *
- * What was seen stays for the whole request. A walk that ends without an answer has shown all
- * that it saw to hold nothing, so that no later walk goes there again. One that ends with an answer
- * has shown that the nodes on the way to it hold the subject; the rest is forgotten. */
+ * Always true:
+ * - A walk visits a node at most once, so cycles in the data end.
+ * - A walk that ends with a deny proves a deny for every node it saw: each was reachable from the
+ *   asked node. None is visited again in this request.
+ * - A walk that ends with an allow proves an allow for the nodes on the path to the answer only.
+ *   The others stay unknown.
+ * - A walk that failed proves nothing. */
 #include "eval/reach_private.h"
 #include "eval/limits.h"
 #include "graph/limits.h"
 
 #define FIRST_SEEN 16
-#define NODE_HOLDS (TABLE_NONE - 1) /* in `seen`: instead of the number of a walk */
+#define NODE_HOLDS (TABLE_NONE - 1) /* in `seen`: a known allow, instead of a walk */
 
-/* Nodes behind the one at hand whose edges are fetched already. */
+/* How many nodes after the current one have their edges prefetched. */
 #define FETCHED_AHEAD 4
 
-/* A node to be asked, or (`from` is not 0) one of its steps that goes on behind what was read. */
+/* A queued node, or (if `from` is not 0) the rest of one of its steps, from that far node on. The
+ * array is never shortened within a walk: `parent` refers to nodes that were visited already. */
 struct waiting {
     uint64_t object;
     uint64_t from;
     uint16_t member;
     uint16_t step;
-    uint32_t parent; /* place in the queue of the node that led here; the first one is its own */
+    uint32_t parent; /* index in the queue of the predecessor; the first node is its own */
 };
 
 struct reach_search {
-    struct table seen; /* node key -> the walk that saw it last, or NODE_HOLDS */
-    bool *denied;      /* by walk: it ended without an answer */
+    struct table seen; /* node key -> the last walk that reached it, or NODE_HOLDS */
+    bool *denied;      /* by walk: it ended with a deny */
     uint32_t denied_size;
-    uint32_t walk; /* at hand, or the last one */
-    bool holds;    /* how it ended: at the node queue[queue_at - 1] */
+    uint32_t walk; /* the current walk, or the last one */
+    bool holds;    /* it ended with an allow, at the node queue[queue_at - 1] */
     struct waiting *queue;
     uint32_t queue_count;
     uint32_t queue_size;
-    uint32_t queue_at; /* behind the node at hand */
-    uint32_t prepared; /* up to which nodes of the queue were loaded together */
-    uint32_t walked;   /* edges that led on, in this walk */
+    uint32_t queue_at; /* after the current node */
+    uint32_t prepared; /* queue[..prepared) were loaded together */
+    uint32_t walked;   /* edges followed in this walk */
     uint64_t *batch;   /* room for LIMIT_EDGE_BATCH_GROWN far nodes; NULL until needed */
 };
 
@@ -77,12 +82,15 @@ probe_edge(struct reach *reach, const struct plain_probe *probe, uint64_t object
     enum status status = graph_view_contains(reach->view, &key, holds, &traits, error);
 
     if (status == BEHALF_OK)
-        *holds = *holds && traits == NULL; /* no other edge is allowed here */
+        /* An edge with traits is of a variant that this schema does not allow on a plain member: it
+         * was written under another schema, and does not exist for this one. */
+        *holds = *holds && traits == NULL;
     return status;
 }
 
-/* Whether one of the edges of the node, or its very name, holds the subject. `kinds`: of the edges
- * that it has. */
+/* Whether the node holds the subject by one of its edges or by identity. `kinds` are those of its
+ * edges: a missing bit proves that the edge is absent, so no lookup is needed, but the node is
+ * still charged. */
 static enum status
 probe_node(struct reach *reach, const struct plain_program *program, uint64_t object,
            uint64_t kinds, bool *holds, struct error *error)
@@ -106,7 +114,7 @@ probe_node(struct reach *reach, const struct plain_program *program, uint64_t ob
     return status;
 }
 
-/* Whether anything leads on from objects of this member towards the subject. */
+/* Whether the program has a step that may lead to the subject. */
 static bool
 leads_further(const struct reach *reach, const struct plain_program *program)
 {
@@ -117,10 +125,15 @@ leads_further(const struct reach *reach, const struct plain_program *program)
     return false;
 }
 
-/* --- what was seen --- */
+/* --- what was seen ---
+ *
+ * What `seen` says of a node: nothing, if it has no entry; a known allow, if it is NODE_HOLDS;
+ * reached by the current walk, if it is that walk; a known deny, if that earlier walk denied. A
+ * node whose last walk ended with an allow or failed is unknown again. So a whole walk becomes
+ * known denies by setting one flag, without a pass over its nodes. */
 
-/* The nodes that led to the answer of the last walk hold the subject. Noted when the next one
- * begins, as mostly there is none. */
+/* Marks the nodes on the path to the allow of the last walk. This is done when the next walk
+ * begins, since most requests have no other. */
 static void
 note_way(struct reach_search *search)
 {
@@ -136,6 +149,7 @@ note_way(struct reach_search *search)
     } while (at != below);
 }
 
+/* Begins a walk. The queue and the batch are reused; the table stays for the whole request. */
 static struct reach_search *
 begin(struct reach *reach)
 {
@@ -156,13 +170,15 @@ begin(struct reach *reach)
     if (denied == NULL)
         return NULL;
     search->denied = denied;
+    /* Until the walk has ended, its nodes are unknown to later walks, also when it fails. */
     denied[search->walk] = false;
     search->queue_count = search->queue_at = search->walked = search->prepared = 0;
     search->holds = false;
     return search;
 }
 
-/* Puts a node into the queue unless it is known already; *holds when it is known to hold. */
+/* Queues a node, unless it is known; *holds when it is a known allow. In a parallel search,
+ * reach_visit hands the node to the shared queue instead (`taken`). */
 static enum status
 await(struct reach *reach, struct reach_search *search, uint64_t object, uint32_t member,
       bool *holds, struct error *error)
@@ -171,6 +187,7 @@ await(struct reach *reach, struct reach_search *search, uint64_t object, uint32_
     uint32_t seen = table_find(&search->seen, key);
     struct waiting *queue;
 
+    /* A known allow ends the walk: the current node leads to it. */
     *holds = seen == NODE_HOLDS;
     if (BEHALF_UNLIKELY(reach->visited != NULL)) {
         bool taken;
@@ -179,6 +196,7 @@ await(struct reach *reach, struct reach_search *search, uint64_t object, uint32_
         if (status != BEHALF_OK || taken)
             return status;
     }
+    /* A node seen by an earlier walk that ended with an allow is unknown and is queued again. */
     if (*holds || seen == search->walk || (seen != TABLE_NONE && search->denied[seen]))
         return BEHALF_OK;
     queue = arena_grow(reach->scope.arena, search->queue, search->queue_count, &search->queue_size,
@@ -198,6 +216,8 @@ await(struct reach *reach, struct reach_search *search, uint64_t object, uint32_
     return BEHALF_OK;
 }
 
+/* Queues the rest of a step. It goes to the end of the queue, so a node with many edges does not
+ * keep the search from nearer nodes. */
 static enum status
 await_rest(struct reach *reach, struct reach_search *search, const struct waiting *rest,
            struct error *error)
@@ -212,10 +232,11 @@ await_rest(struct reach *reach, struct reach_search *search, const struct waitin
     return BEHALF_OK;
 }
 
-/* --- edges that lead on --- */
+/* --- edges to follow --- */
 
-/* Takes far nodes: into the queue, or, where nothing leads on from them, by their own edges at
- * once. */
+/* Takes over far nodes. Where their member has no step towards the subject, their own edges are
+ * probed at once, without the queue and the table, since nothing follows from them. A parallel
+ * search queues leaves too, so that other threads can probe them. */
 static enum status
 take_far(struct reach *reach, struct reach_search *search, uint32_t member,
          const struct graph_batch *batch, bool *holds, struct error *error)
@@ -237,8 +258,8 @@ take_far(struct reach *reach, struct reach_search *search, uint32_t member,
     return status;
 }
 
-/* Leaves out edges that are not allowed here. Before the view is asked anything else, as traits are
- * borrowed. */
+/* Removes edges with traits, which a plain member does not allow. This must come before any other
+ * call on the view: the traits are borrowed from it until then. */
 static void
 drop_conditional(struct graph_batch *batch)
 {
@@ -253,7 +274,8 @@ drop_conditional(struct graph_batch *batch)
     batch->count = kept;
 }
 
-/* Of the objects that the subject may reach, those in the range: one of them is enough. */
+/* The semi-join: probes the edges from the node to the objects that the subject may reach. A closed
+ * entry is a proven allow, so one edge to it ends the walk. */
 static enum status
 probe_narrowed(struct reach *reach, struct reach_search *search, uint32_t member,
                const struct reverse_walk *narrow, const struct graph_range *range, bool *holds,
@@ -285,7 +307,7 @@ probe_narrowed(struct reach *reach, struct reach_search *search, uint32_t member
     return status;
 }
 
-/* Room for a batch: the first one of a step is small, as most nodes have few edges. */
+/* Makes room for a batch. The first one of a step is small, since most nodes have few edges. */
 static enum status
 ready_batch(struct reach *reach, struct reach_search *search, bool first, struct graph_batch *batch,
             struct error *error)
@@ -302,7 +324,8 @@ ready_batch(struct reach *reach, struct reach_search *search, bool first, struct
     return BEHALF_OK;
 }
 
-/* Follows one step of a node, by a batch of its edges. */
+/* Follows one step of a node for one batch of its edges. A full batch means that the node may have
+ * many more; then the reverse walk is tried before more are read. */
 static enum status
 follow(struct reach *reach, struct reach_search *search, const struct waiting *node, bool *holds,
        struct error *error)
@@ -330,6 +353,8 @@ follow(struct reach *reach, struct reach_search *search, const struct waiting *n
     drop_conditional(&batch);
     if (rest.from != 0)
         status = reach_narrowed(reach, step->member, search->walked, &narrow, error);
+    /* `range` still begins at the batch that was read, so the semi-join covers that batch and the
+     * rest of the step: neither needs to be queued. */
     if (status == BEHALF_OK && narrow != NULL)
         return probe_narrowed(reach, search, step->member, narrow, &range, holds, error);
     if (status == BEHALF_OK)
@@ -339,7 +364,9 @@ follow(struct reach *reach, struct reach_search *search, const struct waiting *n
     return status;
 }
 
-/* Goes on from a node whose own edges do not hold the subject. */
+/* Follows all steps of a node whose own edges do not hold the subject. A step whose kind the node
+ * lacks is charged too, so that every node costs something. A step whose far members cannot hold
+ * the subject by the schema is free: no edge of it is read. */
 static enum status
 follow_all(struct reach *reach, struct reach_search *search, struct waiting node, uint64_t kinds,
            bool *holds, struct error *error)
@@ -358,7 +385,7 @@ follow_all(struct reach *reach, struct reach_search *search, struct waiting node
     return status;
 }
 
-/* Asks the next node of the queue. */
+/* Visits the next node of the queue. */
 static enum status
 ask_next(struct reach *reach, struct reach_search *search, bool *holds, struct error *error)
 {
@@ -376,6 +403,7 @@ ask_next(struct reach *reach, struct reach_search *search, bool *holds, struct e
     return follow_all(reach, search, node, kinds, holds, error);
 }
 
+/* Prefetches the edges of a node some visits ahead, so that they arrive before its visit. */
 static void
 fetch_ahead(const struct reach *reach, const struct reach_search *search)
 {
@@ -385,7 +413,8 @@ fetch_ahead(const struct reach *reach, const struct reach_search *search)
         graph_prefetch(reach->view->graph, search->queue[at].object, EDGE_FORWARD);
 }
 
-/* Where nodes of the walk were not in memory, those that wait are loaded together. */
+/* When nodes of the walk were missing in memory, the next nodes of the queue are loaded together:
+ * one snapshot and one scan for all. */
 static void
 prepare_waiting(const struct reach *reach, struct reach_search *search)
 {
@@ -400,7 +429,7 @@ prepare_waiting(const struct reach *reach, struct reach_search *search)
     graph_view_prepare(reach->view, nodes, count, EDGE_FORWARD);
 }
 
-/* From a node whose own edges do not hold the subject. */
+/* Searches from a node whose own edges do not hold the subject. */
 static enum status
 walk_from(struct reach *reach, uint64_t object, uint32_t member, uint64_t kinds, bool *holds,
           struct error *error)
@@ -412,19 +441,23 @@ walk_from(struct reach *reach, uint64_t object, uint32_t member, uint64_t kinds,
         return budget_memory_spent(error);
     status = await(reach, search, object, member, holds, error);
     if (search->queue_count == 0)
-        return status; /* it is known */
+        return status; /* the node is known: `holds` is set */
     status = follow_all(reach, search, search->queue[search->queue_at++], kinds, holds, error);
     while (status == BEHALF_OK && !*holds && search->queue_at < search->queue_count) {
+        /* The other methods start from the asked node again, and not from the queue: what was read
+         * so far is a bounded loss, and the reverse walk may spend in proportion to it. */
         if (BEHALF_UNLIKELY(search->walked > LIMIT_WIDE_EDGES) && reach->wide != NULL) {
             status = reach_widen(reach, object, member, search->walked, holds, error);
-            search->queue_count = search->queue_at = 1; /* of the way to an answer that is known */
+            /* Only the first node is known to be on the path to an allow, so only it may be marked
+             * by note_way. */
+            search->queue_count = search->queue_at = 1;
             break;
         }
         prepare_waiting(reach, search);
         fetch_ahead(reach, search);
         status = ask_next(reach, search, holds, error);
     }
-    /* A walk that failed has shown nothing. */
+    /* Set last, and only on success: an error in the middle proves nothing about the nodes seen. */
     search->holds = status == BEHALF_OK && *holds;
     search->denied[search->walk] = status == BEHALF_OK && !*holds;
     return status;
@@ -432,7 +465,8 @@ walk_from(struct reach *reach, uint64_t object, uint32_t member, uint64_t kinds,
 
 /* --- in steps --- */
 
-/* Which node comes next is known now, and is looked at after the steps of others. */
+/* Whether the walk goes on. The next node is known here, and other walks take their steps before it
+ * is visited, so its edges are fetched now. */
 static enum reach_progress
 progress_of(struct reach *reach, bool holds)
 {
@@ -464,6 +498,7 @@ reach_begin(struct reach *reach, uint64_t object, uint32_t member, const struct 
     search = begin(reach);
     if (search == NULL)
         return budget_memory_spent(error);
+    /* One buffer serves all interleaved walks: a batch is consumed within the step that read it. */
     search->batch = before != NULL ? before->search->batch : NULL;
     status = await(reach, search, object, member, &holds, error);
     if (status == BEHALF_OK)
@@ -473,6 +508,7 @@ reach_begin(struct reach *reach, uint64_t object, uint32_t member, const struct 
     return status;
 }
 
+/* Visits one node, and then yields to the other walks. */
 enum status
 reach_step(struct reach *reach, enum reach_progress *progress, struct error *error)
 {
@@ -489,12 +525,14 @@ reach_fetch(const struct reach *reach)
 {
     const struct reach_search *search = reach->search;
 
-    /* No section: its place is nearer, and that must do. */
+    /* Outside of a read-side section no edges may be read; then only the earlier prefetch of the
+     * slot helps. */
     if (graph_view_enter(reach->view))
         graph_prefetch_edges(reach->view->graph, search->queue[search->queue_at].object,
                              EDGE_FORWARD);
 }
 
+/* The node's own edges come first: a direct allow needs neither a table nor a queue. */
 enum status
 reach_ask(struct reach *reach, uint64_t object, uint32_t member, bool *holds, struct error *error)
 {
@@ -516,6 +554,8 @@ reach_look(struct reach *reach, uint64_t object, uint32_t member, bool *holds, s
 
     if (search == NULL)
         return budget_memory_spent(error);
+    /* One key at a time: successors go to the shared queue. The local queue holds only this node
+     * and the rests of its steps. */
     search->queue_count = search->queue_at = search->walked = 0;
     *holds = false;
     status = await_rest(reach, search, &node, error);

@@ -1,17 +1,18 @@
-/* reach.h - whether a node of a plain member (plain.h) holds one subject: reachability, without
- * values and without a stack. The core (eval.h) asks it one question; it knows nothing of the core.
+/* reach.h - whether a node of a plain member (plain.h) holds one subject. This is reachability,
+ * without values and without a stack. The core (eval.h) calls it; it knows nothing of the core.
  *
- * A node is walked breadth first from its own side. A walk that turns out to be wide goes on from
- * the cheaper side: from the subject, when that reaches little (reverse.h), else as a frontier that
- * several threads share (frontier.h).
+ * The search is breadth first from the node's own side. A walk that turns out to be wide continues
+ * by a cheaper method: by the reverse walk from the subject if the subject reaches little
+ * (reverse.h), otherwise as a parallel search (frontier.h).
  *
- * Always true: an edge with a caveat or an expiration is not seen here, as no plain member allows
- * one. What a walk has shown stays: a node that was denied is never walked again. A walk that
- * failed has shown nothing.
- * Threads: one request, one thread at a time; a frontier gives each thread a reach of its own.
- * Memory: the arena given. Before a check is wide there is a pointer to the executor and no memory;
- * what is taken then is bounded by LIMIT_WIDE_ARENA.
- * Errors: those of graph.h and budget.h; after one the reach must not be used again. */
+ * Always true: an edge with a caveat or an expiration is ignored, since no plain member allows one.
+ * Conclusions last for the whole request: a node that was denied is never visited again. A walk
+ * that failed has concluded nothing.
+ *
+ * Threads: one request, one thread at a time; in a parallel search each thread has a reach of its
+ * own. Memory: the given arena. Until a check is wide it holds a pointer to the executor and no
+ * memory; what it takes then is bounded by LIMIT_WIDE_ARENA.
+ * Errors: those of graph.h and budget.h. After an error the reach must not be used again. */
 #ifndef BEHALF_EVAL_REACH_H
 #define BEHALF_EVAL_REACH_H
 
@@ -19,13 +20,13 @@
 #include "eval/key_set.h"
 #include "eval/reverse.h"
 
-/* Nodes visited by frontiers. */
+/* The nodes that parallel searches have visited. */
 struct reach_visited {
     struct arena arena;
     struct key_set keys;
 };
 
-/* What a check that turns out to be wide may use beside its own thread and arena. */
+/* What a wide check may use in addition to its own thread and arena. */
 struct reach_wide {
     struct executor *executor;
     struct reach_visited *visited; /* NULL until needed */
@@ -33,7 +34,7 @@ struct reach_wide {
 
 void reach_visited_free(struct reach_visited *visited); /* accepts NULL */
 
-/* Lets go of the memory; a reach that has used it is not to be used again. */
+/* Frees the memory; a reach that has used it must not be used again. */
 static inline void
 reach_wide_release(struct reach_wide *wide)
 {
@@ -47,25 +48,26 @@ struct reach_search;
 struct frontier_hand;
 
 struct reach {
-    struct condition_scope scope; /* the subject's side meets conditions */
+    struct condition_scope scope; /* for the reverse walk, which evaluates conditions */
     struct graph_view *view;
     struct eval_subject subject;
     uint16_t subject_label; /* of the subject's relation; LABEL_NONE for a plain subject */
 
-    struct reach_search *search;  /* NULL until a walk */
-    struct reach_narrow *narrows; /* what was found from the subject's side */
-    /* Set after reach_init by who wants wide walks to be shared, with a view that may block. NULL:
-     * this thread alone does it all. */
+    struct reach_search *search;  /* NULL until the first walk */
+    struct reach_narrow *narrows; /* reverse walks from the subject, by member */
+    /* The caller sets this after reach_init, with a view that may block, to allow parallel
+     * searches. NULL: this thread does all the work. */
     struct reach_wide *wide;
-    struct key_set *visited;    /* nodes that frontiers denied; of a hand, all that was met */
-    struct frontier_hand *hand; /* NULL, or whose keys of a frontier are looked at */
+    /* keys denied by parallel searches; with `hand`, all keys reached */
+    struct key_set *visited;
+    struct frontier_hand *hand; /* non-NULL: this reach visits keys for that thread's search */
 };
 
-/* `scope->arena` holds all that is found out. */
+/* `scope->arena` provides the memory for everything that is remembered. */
 void reach_init(struct reach *reach, const struct condition_scope *scope, struct graph_view *view,
                 const struct eval_subject *subject);
 
-/* Whether the member can hold the subject at all, by the schema. */
+/* Whether the schema lets the member hold the subject at all. */
 static inline bool
 reach_may_hold(const struct reach *reach, uint32_t member)
 {
@@ -73,8 +75,8 @@ reach_may_hold(const struct reach *reach, uint32_t member)
                           reach->subject.member != SCHEMA_NONE);
 }
 
-/* Whether the subject can be reached through objects of which `child` is asked (SCHEMA_NONE = of
- * which nothing is); the identity of a userset counts. */
+/* Whether the subject may be reached through far objects that are asked for `child` (SCHEMA_NONE:
+ * they are asked for nothing). The identity of a userset counts. */
 static inline bool
 reach_leads_on(const struct reach *reach, uint32_t child)
 {
@@ -85,9 +87,9 @@ reach_leads_on(const struct reach *reach, uint32_t child)
 enum status reach_ask(struct reach *reach, uint64_t object, uint32_t member, bool *holds,
                       struct error *error) BEHALF_MUST_USE;
 
-/* Of the far nodes that a walk goes on from with `member`, which need not be plain, those that may
- * hold the subject; every other is a deny for ever. NULL when finding them is not worth it:
- * `walked` edges were read so far. */
+/* The far nodes that may hold the subject by `member`, which need not be plain; any other far node
+ * is a deny for the whole request. NULL when the search for them would cost too much compared with
+ * the `walked` edges that were read so far. */
 enum status reach_narrowed(struct reach *reach, uint32_t member, uint32_t walked,
                            const struct reverse_walk **narrow, struct error *error) BEHALF_MUST_USE;
 

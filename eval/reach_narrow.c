@@ -1,22 +1,28 @@
-/* reach_narrow.c - the cheaper side of a wide walk.
+/* reach_narrow.c - semi-join: limits a wide walk to the far nodes that the subject may reach.
  *
- * A document shared with 10,000 groups and a user in five of them must not cost 10,000 questions.
- * When a walk turns out to be wide, the few objects that the subject may reach at all are found
- * from the subject's side (reverse.h is an upper bound), and only those of them are walked that
- * stand on the relation. A far node that is left out is a deny for ever: nothing leads from the
- * subject to it. How much is spent on finding them is in proportion to what was already walked, so
- * that a subject with more memberships than the relation has edges costs a fraction more and no
- * multiple. Not for .all, where objects without the subject decide as well. */
+ * A document shared with 10,000 groups and a user who is in five of them must not cost 10,000
+ * questions. When a walk turns out to be wide, the reverse walk from the subject finds the few
+ * objects that the subject may reach at all, and only the edges to those are probed.
+ *
+ * Always true: the reverse walk is an upper bound (reverse.h), so a far node that is left out is a
+ * deny for the whole request. A reverse walk that was cut is no bound and is never used.
+ *
+ * Cost: the reverse walk may visit LIMIT_NARROW_FACTOR nodes for each edge walked so far, so a
+ * subject with more memberships than the relation has edges adds a constant factor at most.
+ *
+ * Not for `.all`, where objects without the subject decide too. */
 #include "eval/reach_private.h"
 #include "eval/limits.h"
 
-/* What was found for one member; kept for the whole request. */
+/* The reverse walk to one member, kept for the whole request. */
 struct reach_narrow {
     struct reach_narrow *next;
     uint32_t member;
-    struct reverse_walk walk; /* cut: to be tried again with more */
+    struct reverse_walk walk; /* cut: no result yet, to be tried with a larger bound */
 };
 
+/* The row of a member, created as `cut` with a bound of 0. Requests have few of them, so a list is
+ * enough. */
 static struct reach_narrow *
 find_narrow(struct reach *reach, uint32_t member)
 {
@@ -48,7 +54,8 @@ reach_narrowed(struct reach *reach, uint32_t member, uint32_t walked,
     *narrow = NULL;
     if (row == NULL)
         return budget_memory_spent(error);
-    /* Not before it may go twice as far: all that was tried together is in proportion as well. */
+    /* A retry must be allowed to go twice as far: then the costs of all attempts form a geometric
+     * series, and their sum is in proportion too. */
     if (row->walk.cut && row->walk.most <= most / 2) {
         row->walk = (struct reverse_walk){
             .view = reach->view,
@@ -57,7 +64,7 @@ reach_narrowed(struct reach *reach, uint32_t member, uint32_t walked,
             .most = most,
         };
         status = reverse_walk(&row->walk, &reach->subject, error);
-        /* What a walk found that did not end says nothing. */
+        /* A walk that failed is not a bound either. */
         row->walk.cut = row->walk.cut || status != BEHALF_OK;
     }
     if (status == BEHALF_OK && !row->walk.cut)
@@ -65,6 +72,8 @@ reach_narrowed(struct reach *reach, uint32_t member, uint32_t walked,
     return status;
 }
 
+/* Copies finished walks. The copies share the entries, which are immutable; the asker's arena
+ * outlives its helpers (frontier.c). */
 enum status
 reach_narrow_share(struct reach *reach, const struct reach *other, struct error *error)
 {

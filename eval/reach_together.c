@@ -1,10 +1,12 @@
-/* reach_together.c - see reach_together.h.
- * Always true: `open` are the lanes whose walk goes on, in no order; each has a next node. */
+/* reach_together.c - interleaved walks; reach_together.h has the contract.
+ * Always true: `open` holds the lanes whose walk goes on, in any order, and each has a next node. A
+ * lane is decided only by a step that succeeded. */
 #include "eval/reach_together.h"
 
 #include "eval/reach_private.h"
 
-/* What eval_ask would ask of the edges of plain members. */
+/* Whether eval_ask would answer this question by reach.c: plain, possible by the schema, and no
+ * identity. The last two are decided by eval_ask without any edge, so they are left to it. */
 static bool
 is_for_lane(const struct reach_lane *lane)
 {
@@ -14,7 +16,8 @@ is_for_lane(const struct reach_lane *lane)
            !(reach->subject.member == lane->member && reach->subject.node == lane->object);
 }
 
-/* Whether the lane's walk goes on. One that anything stops is not decided, whatever it saw. */
+/* Records the outcome of a step; true when the walk goes on. A lane that an error stopped is
+ * undecided, whatever it saw: a deny would be wrong, since nodes were left out. */
 static bool
 take_in(struct reach_lane *lane, enum status status, enum reach_progress progress)
 {
@@ -23,6 +26,8 @@ take_in(struct reach_lane *lane, enum status status, enum reach_progress progres
     return status == BEHALF_OK && progress == REACH_GOES_ON;
 }
 
+/* Begins every lane for which reach.c is responsible, and collects those whose walk goes on. Errors
+ * are dropped: the caller meets them again when it evaluates the undecided question. */
 static size_t
 begin_all(struct reach_lane *lanes, size_t count, struct reach_lane **open)
 {
@@ -38,6 +43,8 @@ begin_all(struct reach_lane *lanes, size_t count, struct reach_lane **open)
         lane->decided = lane->holds = false;
         if (!is_for_lane(lane))
             continue;
+        /* A lane whose first node decides by its own edges ends here; the others take part in the
+         * rounds. */
         status = reach_begin(&lane->reach, lane->object, lane->member, before, &progress, &ignored);
         if (!take_in(lane, status, progress))
             continue;
@@ -59,6 +66,8 @@ reach_together(struct reach_lane *lanes, size_t count)
         size_t kept = 0;
 
         for (size_t at = 0; at < open_count; at++)
+            /* First all fetches, then all steps, so that the memory accesses of one round
+             * overlap. */
             reach_fetch(&open[at]->reach);
         for (size_t at = 0; at < open_count; at++) {
             struct reach_lane *lane = open[at];
@@ -69,6 +78,8 @@ reach_together(struct reach_lane *lanes, size_t count)
             if (take_in(lane, status, progress))
                 open[kept++] = lane;
         }
+        /* Lanes are compacted in place; a lane that ended makes the rounds of the others
+         * shorter. */
         open_count = kept;
     }
 }

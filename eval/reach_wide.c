@@ -1,8 +1,11 @@
-/* reach_wide.c - walks of plain members that turn out to be wide.
+/* reach_wide.c - chooses the method for a walk that turns out to be wide.
  *
- * When a walk of reach.c has seen LIMIT_WIDE_EDGES edges, the node it began with is asked
- * anew, from the cheaper side: from the subject, when it reaches little (reverse.h; for a plain
- * member it is exact), else as a frontier, which several threads may share (frontier.h). */
+ * When a walk of reach.c has followed LIMIT_WIDE_EDGES edges, its first node is asked again by a
+ * cheaper method: by the reverse walk from the subject, if the subject reaches little (reverse.h;
+ * exact for a plain member), otherwise by a parallel search (frontier.h).
+ *
+ * Always true: `visited` contains proven denies only. It is kept after a search that denied, and
+ * dropped after any other. */
 #include "base/memory.h"
 #include "eval/reach_private.h"
 #include "eval/frontier.h"
@@ -33,11 +36,14 @@ reach_visited_free(struct reach_visited *visited)
 enum status
 reach_visit(struct reach *reach, uint64_t object, uint32_t member, bool *taken, struct error *error)
 {
+    /* A thread of a parallel search always hands a node over: the shared set decides whether it is
+     * new. */
     *taken = reach->hand != NULL || key_set_has(reach->visited, eval_key(object, member));
     return reach->hand == NULL ? BEHALF_OK : frontier_add(reach->hand, object, member, error);
 }
 
-/* From the subject's side: *known when it reaches little enough. */
+/* Asks the reverse walk. *known: it ended within its bound, so it decides alone. A plain member has
+ * no operator or condition that could leave an entry open. */
 static enum status
 ask_reverse(struct reach *reach, uint64_t object, uint32_t member, uint32_t walked, bool *known,
             bool *holds, struct error *error)
@@ -60,7 +66,8 @@ ask_reverse(struct reach *reach, uint64_t object, uint32_t member, uint32_t walk
     return BEHALF_OK;
 }
 
-/* What a frontier has denied stays denied; what it met before an allow is not known. */
+/* Runs a parallel search. After a deny every visited key is a deny, and later searches skip them.
+ * After an allow or an error the visited keys prove nothing, so they are forgotten. */
 static enum status
 ask_frontier(struct reach *reach, uint64_t object, uint32_t member, bool *holds,
              struct error *error)
@@ -79,6 +86,8 @@ ask_frontier(struct reach *reach, uint64_t object, uint32_t member, bool *holds,
     return status;
 }
 
+/* The reverse walk comes first: its cost is bounded by what was walked already, and it needs no
+ * other thread. */
 enum status
 reach_widen(struct reach *reach, uint64_t object, uint32_t member, uint32_t walked, bool *holds,
             struct error *error)

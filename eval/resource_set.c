@@ -1,17 +1,17 @@
 /* resource_set.c - sorting and merging of resources.
- * Sorting is by radix, least digit first, over the bits in which the entries differ: sequences are
- * given out one after the other, so these are few. */
+ * Sorting is by radix, least digit first, over those bits in which the entries differ. These are
+ * few, because sequences are assigned consecutively. */
 #include "eval/resource_set.h"
 
 #define FIRST_ENTRIES 16
 #define RADIX_BITS 11
 #define RADIX_DIGITS (1u << RADIX_BITS)
-#define FEW 48 /* entries that are sorted sooner by insertion than a table of digits is cleared */
+#define FEW 48 /* below this, insertion sort beats clearing a table of digits */
 
 /* --- finding --- */
 
-/* The first place from `at` on whose sequence is not below `sequence`: near places first, so that a
- * walk along a set costs the logarithm of each of its strides. */
+/* The first index from `at` on whose sequence is not below `sequence`, by galloping search: a pass
+ * over a set costs the logarithm of each of its strides. */
 static uint32_t
 gallop(struct resource_set set, uint32_t at, uint64_t sequence)
 {
@@ -52,7 +52,8 @@ resource_set_up_to(struct resource_set set, uint64_t to)
 
 /* --- operations --- */
 
-/* Of two entries of one sequence the certain one is the lower. */
+/* For equal sequences the closed entry is the smaller one, and a union is certain if either operand
+ * is. */
 bool
 resource_set_union(struct arena *arena, struct resource_set a, struct resource_set b,
                    struct resource_set *result)
@@ -99,7 +100,7 @@ resource_set_intersection(struct arena *arena, struct resource_set a, struct res
     return true;
 }
 
-/* What is certain in `b` is denied; what is open there is open. */
+/* A closed entry of `b` removes the resource; an open one may, so the result is open. */
 bool
 resource_set_difference(struct arena *arena, struct resource_set a, struct resource_set b,
                         struct resource_set *result)
@@ -185,7 +186,7 @@ sort_many(struct resource_gather *gather)
     }
 }
 
-/* Leaves the first of equal sequences, which is certain when one of them is. */
+/* Keeps the first entry of each sequence, which is closed if one of them is. */
 static void
 leave_out_equal(struct resource_gather *gather)
 {
@@ -229,7 +230,7 @@ resource_gather_init(struct resource_gather *gather, struct arena *arena, uint64
         .arena = arena, .after = after, .to = RESOURCE_END, .window = window};
 }
 
-/* In order: nothing behind the last entry counts any more. */
+/* Lowers `to` to the last entry. The entries are in order. */
 static void
 lower_end(struct resource_gather *gather)
 {
@@ -239,7 +240,7 @@ lower_end(struct resource_gather *gather)
         gather->to = last;
 }
 
-/* Leaves the least, when there are more than the window holds. In order. */
+/* Keeps the smallest entries, as many as the window has. The entries are in order. */
 static void
 close_window(struct resource_gather *gather)
 {
@@ -275,7 +276,8 @@ make_room(struct resource_gather *gather)
     return (gather->size > 0 && gather->count <= gather->size / 2) || grow(gather);
 }
 
-/* A full array is sorted before it grows: it may hold the same few resources over and over. */
+/* A full array is sorted before it grows, because it may contain the same few resources many
+ * times. */
 uint64_t *
 resource_gather_room(struct resource_gather *gather, uint32_t *room)
 {
@@ -296,7 +298,7 @@ resource_gather_add(struct resource_gather *gather, uint32_t count)
     gather->disordered = gather->disordered || (gather->count > 0 && RESOURCE_SEQUENCE(run[-1]) >=
                                                                          RESOURCE_SEQUENCE(run[0]));
     gather->count += count;
-    /* Sooner than when the array is full, as long as nothing has to be sorted to know it. */
+    /* Before the array is full, if that needs no sorting: a smaller `to` saves reads. */
     if (!gather->disordered && gather->window > 0 && gather->count >= gather->window)
         lower_end(gather);
 }

@@ -1,6 +1,19 @@
-/* reverse.c - the walk from a subject towards resources, along stored edges in reverse and along
- * the schema's reachability graph (struct schema_entry) from member to member, only where the
- * target can still be reached. */
+/* reverse.c - the walk from a subject towards resources: breadth-first search over inverted edges.
+ *
+ * It works in two phases. The first marks the members of the schema that lead to the target (struct
+ * schema_entry is the reachability graph). The second searches the stored data, and follows only
+ * marked members.
+ *
+ * Example: which documents may user:ann view, with `view = viewer - banned`?
+ *   user:ann          edge in reverse      -> (group:eng, member), visited
+ *   group:eng#member  edge in reverse      -> (document:plan, viewer)
+ *   same object       computed, uncertain  -> (document:plan, view), found as open
+ * `viewer` leads only to `view` on the same object, so its nodes are found and not visited. The
+ * exclusion is followed as if it removed nothing, which leaves the resource open.
+ *
+ * Always true: a node is followed at most twice, first as possible and later as certain, so cycles
+ * end. A skipped edge is one that the schema does not allow, or whose condition is false.
+ * Everything else is followed, which makes the result an upper bound. */
 #include "eval/reverse.h"
 
 #include "eval/limits.h"
@@ -9,7 +22,7 @@
 #define UNCERTAIN 0u
 #define CERTAIN 1u
 #define FIRST_VISITED 16
-#define PREFETCHED 8 /* steps ahead */
+#define PREFETCHED 8 /* nodes ahead of the current one */
 
 struct reverse_step {
     uint64_t object;
@@ -17,22 +30,24 @@ struct reverse_step {
     bool certain;
 };
 
-/* How a member leads to the target. */
+/* How a member leads to the target. Members of the last two kinds need no visit: their nodes become
+ * resources at once, which saves the table of visited nodes for the bulk of a large result. */
 enum lead {
     LEADS_NOWHERE,
-    LEADS_ON,      /* its nodes are visited, and walked from */
-    LEADS_OPEN,    /* only to the target on the same object, which may then hold */
-    LEADS_CERTAIN, /* the same, and it holds then */
+    LEADS_ON,      /* its nodes are visited and followed */
+    LEADS_OPEN,    /* only to the target on the same object, possibly */
+    LEADS_CERTAIN, /* only to the target on the same object, certainly */
 };
 
 /* --- which members lead to the target --- */
 
-/* The entries of members turned round: sources[first[m]..first[m + 1]) lead to member m. */
+/* The inverted adjacency of the members: sources[first[m]..first[m + 1]) lead to member m. */
 struct turned {
     uint32_t *first;
     uint32_t *sources;
 };
 
+/* A counting sort of the entries by target, in time proportional to the schema. */
 static bool
 turn_entries(struct reverse_walk *walk, struct turned *turned)
 {
@@ -52,8 +67,8 @@ turn_entries(struct reverse_walk *walk, struct turned *turned)
     }
     for (size_t member = 0; member < members; member++)
         turned->first[member + 2] += turned->first[member + 1];
-    /* first[m + 1] is where the next source of m goes, and at the end where those of m + 1
-     * begin. */
+    /* first[m + 1] is where the next source of m goes. At the end this is where the sources of m +
+     * 1 begin. */
     for (uint32_t member = 0; member < members; member++) {
         const struct schema_member *row = &schema->members[member];
 
@@ -63,7 +78,9 @@ turn_entries(struct reverse_walk *walk, struct turned *turned)
     return true;
 }
 
-/* Of a member that leads to the target, as far as is known of those that it leads to. */
+/* How a member that leads to the target does so, given what is known of its successors. Only a
+ * computed member stays on the same object; any other entry to a marked member moves to other
+ * objects and needs a visit. */
 static enum lead
 lead_of(const struct reverse_walk *walk, uint32_t member)
 {
@@ -84,7 +101,9 @@ lead_of(const struct reverse_walk *walk, uint32_t member)
     return lead;
 }
 
-/* `members`: all that lead to the target, from which it is found step by step. */
+/* Finds the members that need no visit. All begin as LEADS_ON, which is always sound, and a member
+ * changes at most once, when none of its successors is LEADS_ON any more. Members on a cycle never
+ * change. */
 static void
 find_ends(struct reverse_walk *walk, const uint32_t *members, uint32_t count)
 {
@@ -103,7 +122,8 @@ find_ends(struct reverse_walk *walk, const uint32_t *members, uint32_t count)
     }
 }
 
-/* Goes from the target backwards; each member and entry is looked at once. */
+/* Marks the members that lead to the target: a backward search over the inverted adjacency, in
+ * which each member and entry is visited once. */
 static enum status
 find_leads(struct reverse_walk *walk, struct error *error)
 {
@@ -133,6 +153,7 @@ find_leads(struct reverse_walk *walk, struct error *error)
 
 /* --- the walk --- */
 
+/* Counts against `most`. The bound limits work and not only results, so nodes count on arrival. */
 static void
 count_reached(struct reverse_walk *walk, uint32_t count)
 {
@@ -140,7 +161,8 @@ count_reached(struct reverse_walk *walk, uint32_t count)
     walk->cut = walk->most > 0 && walk->reached > walk->most;
 }
 
-/* Edges worth reading at once: not many more than there are nodes left to reach. */
+/* How many edges to read at once: at most one more than `most` permits, which is enough to be
+ * cut. */
 static size_t
 capacity_within(const struct reverse_walk *walk, size_t capacity)
 {
@@ -149,6 +171,7 @@ capacity_within(const struct reverse_walk *walk, size_t capacity)
     return walk->most > 0 && left < capacity ? left : capacity;
 }
 
+/* Adds one resource, if it is in the window that is still open. */
 static enum status
 find_one(struct reverse_walk *walk, uint64_t object, bool certain, struct error *error)
 {
@@ -166,8 +189,8 @@ find_one(struct reverse_walk *walk, uint64_t object, bool certain, struct error 
     return BEHALF_OK;
 }
 
-/* Reaches a node that is to be walked from: once, and once more if it turns out to be certain
- * later. */
+/* Reaches a node that is followed. A node that was only possible and is now certain is followed
+ * once more, since its successors may become certain too. */
 static enum status
 visit(struct reverse_walk *walk, uint64_t object, uint32_t member, bool certain,
       struct error *error)
@@ -176,6 +199,8 @@ visit(struct reverse_walk *walk, uint64_t object, uint32_t member, bool certain,
     uint32_t seen = table_find(&walk->visited, key);
     struct reverse_step *steps;
 
+    /* Certainty only grows, so a node changes its state at most once. If it is the target, it is
+     * added again as a closed entry; the gather keeps the closed one. */
     if (seen == CERTAIN || (seen == UNCERTAIN && !certain))
         return BEHALF_OK;
     if (seen == UNCERTAIN)
@@ -184,12 +209,15 @@ visit(struct reverse_walk *walk, uint64_t object, uint32_t member, bool certain,
         return budget_memory_spent(error);
     if (seen == TABLE_NONE)
         count_reached(walk, 1);
+    /* The target may be followed itself, for example where a relation allows its own usersets. */
     if (member == walk->target) {
         enum status status = find_one(walk, object, certain, error);
 
         if (status != BEHALF_OK)
             return status;
     }
+    /* The queue is never shortened: the memory belongs to the request, and its nodes are already
+     * charged. */
     steps = arena_grow(walk->scope.arena, walk->steps, walk->step_count, &walk->step_size,
                        sizeof *steps);
     if (steps == NULL)
@@ -199,6 +227,7 @@ visit(struct reverse_walk *walk, uint64_t object, uint32_t member, bool certain,
     return BEHALF_OK;
 }
 
+/* Reaches a node of a marked member: one that is followed, or a resource. */
 static enum status
 reach(struct reverse_walk *walk, uint64_t object, uint32_t member, bool certain,
       struct error *error)
@@ -209,16 +238,18 @@ reach(struct reverse_walk *walk, uint64_t object, uint32_t member, bool certain,
     return find_one(walk, object, certain && walk->leads[member] == LEADS_CERTAIN, error);
 }
 
-/* A kind of stored edge to be walked against its direction, and where it leads. */
+/* One kind of stored edge to follow in reverse, and the member that it leads to. */
 struct reverse_edge {
     uint64_t subject;
     uint32_t relation;
     const struct schema_variant *variant; /* the first of its kind */
     uint32_t target;
-    bool visits; /* the target's nodes are walked from; else they are found and that is all */
+    bool visits; /* the target's nodes are followed; else they become resources */
     bool certain;
 };
 
+/* The edges of this kind that name the subject: all resources of the relation's type, without local
+ * nodes, which have no stored edges. */
 static struct graph_range
 range_of(const struct reverse_walk *walk, const struct reverse_edge *step)
 {
@@ -238,7 +269,8 @@ range_of(const struct reverse_walk *walk, const struct reverse_edge *step)
     };
 }
 
-/* What one edge of the step is worth: whether it leads on at all, and for certain. */
+/* Whether an edge is followed, and whether it is certain. An open condition is followed: it may
+ * hold. Every expiration that was relied on limits the validity of the result. */
 static enum status
 weigh_edge(struct reverse_walk *walk, const struct reverse_edge *step,
            const struct edge_traits *traits, bool *leads, bool *certain, struct error *error)
@@ -255,12 +287,15 @@ weigh_edge(struct reverse_walk *walk, const struct reverse_edge *step,
         return status;
     *leads = value.upper;
     *certain = step->certain && value.lower;
+    /* An edge whose condition is false is not followed before it expires and not after, so its
+     * expiration does not matter. */
     if (value.upper && value.until < walk->until)
         walk->until = value.until;
     return BEHALF_OK;
 }
 
-/* Puts what was read into the place where it was read to, as entries. */
+/* Turns a batch of nodes into entries, in place: the batch was read into the room of the gather.
+ * Most batches have no traits, and then no edge needs a look at its condition. */
 static enum status
 find_batch(struct reverse_walk *walk, const struct reverse_edge *step,
            const struct graph_batch *batch, struct error *error)
@@ -288,17 +323,18 @@ find_batch(struct reverse_walk *walk, const struct reverse_edge *step,
     return BEHALF_OK;
 }
 
-/* Leaves out what the gather need not be given any more. */
+/* Narrows the range to the window of the gather: resources outside of it would be dropped there. */
 static void
 narrow_range(const struct reverse_walk *walk, struct graph_range *range)
 {
+    /* Sequences of the type follow its wildcard node, so the bounds translate by an OR. */
     if (range->from <= (walk->type_node | walk->gather.after))
         range->from = (walk->type_node | walk->gather.after) + 1;
     if (walk->gather.to < (range->to & NODE_SEQUENCE_MASK))
         range->to = (walk->type_node | walk->gather.to) + 1;
 }
 
-/* Finds every resource that names the subject on the relation. */
+/* Adds every resource that names the subject on the relation. */
 static enum status
 find_resources(struct reverse_walk *walk, const struct reverse_edge *step, struct error *error)
 {
@@ -326,7 +362,8 @@ find_resources(struct reverse_walk *walk, const struct reverse_edge *step, struc
     return BEHALF_OK;
 }
 
-/* Visits the target of the step on every resource that names the subject on the relation. */
+/* Visits the step's target on every resource that names the subject on the relation. The window
+ * does not apply: any node may lead to a resource of the window. */
 static enum status
 visit_resources(struct reverse_walk *walk, const struct reverse_edge *step, struct error *error)
 {
@@ -337,6 +374,8 @@ visit_resources(struct reverse_walk *walk, const struct reverse_edge *step, stru
     do {
         enum status status;
 
+        /* A batch that is not full is the last one. The next one begins after the last node read,
+         * so each edge is read, and charged, once. */
         batch.capacity = capacity_within(walk, BEHALF_COUNT_OF(nodes));
         status = graph_view_read(walk->view, &range, &batch, error);
         for (size_t i = 0; status == BEHALF_OK && !walk->cut && i < batch.count; i++) {
@@ -356,6 +395,7 @@ visit_resources(struct reverse_walk *walk, const struct reverse_edge *step, stru
     return BEHALF_OK;
 }
 
+/* A cut walk reads no more: its result is discarded, so it need not be complete. */
 static enum status
 reach_resources(struct reverse_walk *walk, const struct reverse_edge *step, struct error *error)
 {
@@ -364,7 +404,8 @@ reach_resources(struct reverse_walk *walk, const struct reverse_edge *step, stru
     return step->visits ? visit_resources(walk, step, error) : find_resources(walk, step, error);
 }
 
-/* The first of the relation's variants of a kind; NULL when it does not allow the kind. */
+/* The relation's first variant of a kind; NULL when the relation does not allow the kind. The
+ * others of the kind differ in caveat or expiration only, and share its range. */
 static const struct schema_variant *
 find_variant(const struct schema *schema, uint32_t relation, uint32_t type,
              uint32_t subject_relation, bool wildcard)
@@ -381,7 +422,8 @@ find_variant(const struct schema *schema, uint32_t relation, uint32_t type,
     return NULL;
 }
 
-/* `source`: the member whose userset is the subject; SCHEMA_NONE for a plain subject. */
+/* Follows the edges of a relation. `source` is the member whose userset is the subject, SCHEMA_NONE
+ * for a plain subject. */
 static enum status
 reach_by_relation(struct reverse_walk *walk, struct reverse_edge *step, uint32_t source,
                   bool wildcard, struct error *error)
@@ -390,6 +432,8 @@ reach_by_relation(struct reverse_walk *walk, struct reverse_edge *step, uint32_t
 
     step->variant =
         find_variant(walk->scope.binding->schema, step->relation, type, source, wildcard);
+    /* The reachability graph is derived from the variants; an entry without one means that the
+     * schema was compiled wrongly, and skipping it could lose an allow. */
     if (BEHALF_UNLIKELY(step->variant == NULL))
         return error_internal(error, "the schema's reachability graph follows its variants",
                               __FILE__, __LINE__, "node %#llx, revision %llu, schema revision %llu",
@@ -401,8 +445,8 @@ reach_by_relation(struct reverse_walk *walk, struct reverse_edge *step, uint32_t
     return reach_resources(walk, step, error);
 }
 
-/* An object stands on a tupleset in any form that the schema allows: plainly, or as a userset,
- * whose relation an arrow ignores. */
+/* Follows the edges of a tupleset. It may name the object in any form that the schema allows: as an
+ * object, or as a userset, whose relation an arrow ignores. */
 static enum status
 reach_by_arrow(struct reverse_walk *walk, struct reverse_edge *step, struct error *error)
 {
@@ -419,11 +463,14 @@ reach_by_arrow(struct reverse_walk *walk, struct reverse_edge *step, struct erro
     return status;
 }
 
-/* Takes one entry of the reachability graph from a node, or from the plain subject itself. */
+/* Follows one entry of the reachability graph from a node, or from the plain subject itself. The
+ * step is certain if everything on it is: the node, the operator (entry->certain) and the
+ * target. */
 static enum status
 take_entry(struct reverse_walk *walk, uint64_t object, uint32_t source,
            const struct schema_entry *entry, bool certain, struct error *error)
 {
+    /* A member that leads nowhere is skipped here, so edges are read only towards the target. */
     enum lead lead = walk->leads[entry->target];
     struct reverse_edge step = {
         .subject = object,
@@ -460,8 +507,8 @@ take_entries(struct reverse_walk *walk, uint64_t object, uint32_t source, uint32
     return status;
 }
 
-/* Where nodes of the walk were not in memory, those that wait are loaded together. Gives the step
- * behind them. */
+/* When nodes of the walk were missing in memory, the next nodes of the queue are loaded together:
+ * one snapshot and one scan for all. Returns the end of the loaded part of the queue. */
 static uint32_t
 prepare_steps(const struct reverse_walk *walk, uint32_t at, uint32_t prepared)
 {
@@ -478,6 +525,8 @@ prepare_steps(const struct reverse_walk *walk, uint32_t at, uint32_t prepared)
     return at + count;
 }
 
+/* A userset begins as a reached node of its own member: it is a subject of itself. A plain subject
+ * has no node; the entries of its type say which relations may name it. */
 static enum status
 walk_from(struct reverse_walk *walk, const struct eval_subject *subject, struct error *error)
 {
@@ -485,6 +534,7 @@ walk_from(struct reverse_walk *walk, const struct eval_subject *subject, struct 
     uint32_t prepared = 0;
     enum status status;
 
+    /* The schema alone decides: no resource can include such a userset. */
     if (subject->member != SCHEMA_NONE && walk->leads[subject->member] == LEADS_NOWHERE)
         return BEHALF_OK;
     if (subject->member != SCHEMA_NONE)
@@ -493,11 +543,14 @@ walk_from(struct reverse_walk *walk, const struct eval_subject *subject, struct 
         status = take_entries(walk, subject->node, SCHEMA_NONE, type->first_entry,
                               type->entry_count, true, error);
     for (uint32_t at = 0; status == BEHALF_OK && !walk->cut && at < walk->step_count; at++) {
+        /* A copy: following the step may move the array. */
         struct reverse_step step = walk->steps[at];
         const struct schema_member *member = &walk->scope.binding->schema->members[step.member];
 
         prepared = prepare_steps(walk, at, prepared);
         if (walk->step_count - at > PREFETCHED)
+            /* The queue shows which edges are needed soon; a walk over edges that are in memory
+             * mostly waits for it. */
             graph_prefetch(walk->view->graph, walk->steps[at + PREFETCHED].object, EDGE_REVERSE);
         status = take_entries(walk, step.object, step.member, member->first_entry,
                               member->entry_count, step.certain, error);
@@ -505,6 +558,7 @@ walk_from(struct reverse_walk *walk, const struct eval_subject *subject, struct 
     return status;
 }
 
+/* Only what both kinds of walk use: reverse_name needs neither marks nor visited nodes. */
 static void
 begin(struct reverse_walk *walk)
 {
@@ -516,6 +570,7 @@ begin(struct reverse_walk *walk)
         NODE_WILDCARD(binding->type_labels[binding->schema->members[walk->target].type]);
 }
 
+/* Only a walk that succeeded gets here. `found` is sorted and without duplicates from now on. */
 static enum status
 end(struct reverse_walk *walk, struct error *error)
 {
@@ -554,6 +609,8 @@ reverse_name(struct reverse_walk *walk, uint32_t type, struct resource_set objec
                            type_node | RESOURCE_SEQUENCE(objects.entries[at + PREFETCHED]),
                            EDGE_REVERSE);
         step.subject = type_node | RESOURCE_SEQUENCE(objects.entries[at]);
+        /* An arrow passes on the certainty of the far object; the edge's own condition is added in
+         * weigh_edge. */
         step.certain = !RESOURCE_OPEN(objects.entries[at]);
         status = reach_by_arrow(walk, &step, error);
     }

@@ -1,7 +1,6 @@
-/* subject_set.c - one merge for all three operations.
- * Both inputs are walked once in order of sequences; what an operation means is decided per
- * sequence from four facts: is it in a, is it in b, is it concrete in either, what becomes of the
- * wildcard. */
+/* subject_set.c - one merge for all three set operations.
+ * It walks both inputs once in order of sequences. For each sequence four facts decide the result:
+ * is it in a, is it in b, is it concrete in either, what becomes of the wildcard. */
 #include "eval/subject_set.h"
 
 #include "base/check.h"
@@ -9,7 +8,7 @@
 const struct subject_set subject_set_none = {NULL, 0, false};
 const struct subject_set subject_set_all = {NULL, 0, true};
 
-/* How one sequence stands in one set. */
+/* The status of one sequence in one set. */
 struct standing {
     bool mentioned; /* has an entry */
     bool member;
@@ -43,8 +42,8 @@ wildcard_of(enum subject_operation operation, bool a, bool b)
     BEHALF_UNREACHABLE();
 }
 
-/* In a difference of two public sets each exclusion of the right one that the left one has becomes
- * concrete: nothing else would carry it, as the wildcard itself is gone. */
+/* The status of one sequence in the result. In a difference of two sets with a wildcard the result
+ * has none, so a subject that only the right set excludes must become concrete. */
 static struct standing
 combine_standing(enum subject_operation operation, struct standing a, struct standing b)
 {

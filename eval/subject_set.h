@@ -1,15 +1,14 @@
 /* subject_set.h - sets of subjects of one kind, closed under union, intersection and difference.
  *
- * A set is at most one wildcard "all but the excluded" and concrete members beside it (the algebra
- * of docs/schema-language.md, "Lookup subjects"). A concrete member of a public set is kept: it is
- * reported as well as the wildcard.
+ * A set is an optional wildcard ("all except the excluded") and concrete members beside it (the
+ * algebra of docs/schema-language.md, "Lookup subjects"). A concrete member of a set with a
+ * wildcard is kept: it is reported in addition to the wildcard.
  *
- *   entries   sequence << 1 | excluded, ascending, each sequence once
+ *   entries   sequence << 1 | excluded, in ascending order, one per sequence
  *
- * Always true: `excluded` entries stand only in a set with `wildcard`; a sequence is a member when
- * its entry says so, excluded when its entry says so, and without an entry exactly as `wildcard`
- * says.
- * Memory: immutable once made; everything in the arena given; NULL when the arena is spent.
+ * Always true: `excluded` entries exist only with `wildcard`. A sequence with an entry is a member
+ * or excluded as the entry says; one without an entry is a member exactly if `wildcard` is set.
+ * Memory: immutable once made; everything in the given arena; NULL when the arena is spent.
  * Threads: none of its own. */
 #ifndef BEHALF_EVAL_SUBJECT_SET_H
 #define BEHALF_EVAL_SUBJECT_SET_H
@@ -38,20 +37,21 @@ const struct subject_set *subject_set_combine(struct arena *arena, enum subject_
                                               const struct subject_set *a,
                                               const struct subject_set *b) BEHALF_MUST_USE;
 
-/* `sequences` ascending and unique, borrowed for the call; sequence 0 is the wildcard. */
+/* `sequences` are in ascending order, unique, and borrowed for the call; sequence 0 is the
+ * wildcard. */
 const struct subject_set *subject_set_new(struct arena *arena, const uint64_t *sequences,
                                           size_t count) BEHALF_MUST_USE;
 
-/* Union of many at the cost of sorting: sets[0..count) is used as working space. */
+/* The union of many sets at the cost of sorting them; sets[0..count) is used as scratch space. */
 const struct subject_set *subject_set_union_all(struct arena *arena,
                                                 const struct subject_set **sets,
                                                 size_t count) BEHALF_MUST_USE;
 
 bool subject_set_is_none(const struct subject_set *set);
 
-/* Same members, whether concrete or by the wildcard. */
+/* The same members, whether concrete or by the wildcard. */
 bool subject_set_same_members(const struct subject_set *a, const struct subject_set *b);
-/* Same entries as well. */
+/* The same entries too. */
 bool subject_set_identical(const struct subject_set *a, const struct subject_set *b);
 
 #endif

@@ -1,24 +1,24 @@
 /* subject_walk.c - breadth-first search over the nodes of plain members.
- * The search is finished exactly when no block is queued: a block is queued while one of its nodes
- * waits. */
+ * Always true: a block is queued while one of its nodes waits, so the search is finished exactly
+ * when no block is queued. */
 #include "eval/subject_walk.h"
 
 #include "eval/limits.h"
 #include "graph/limits.h"
 
-/* Sequences that share one word. Ids are numbered in the order of creation, so the nodes of a large
- * graph mostly lie close together. */
+/* How many consecutive sequences share one word. Sequences are assigned in the order of creation,
+ * so the nodes of a large graph mostly lie close together. */
 #define BLOCK_NODES 64
 #define BLOCKS_AT_ONCE 256
 #define FIRST_BLOCKS 16
 #define NO_BLOCK UINT32_MAX
 
-/* The nodes of one member whose sequences differ in their last bits alone. */
+/* The nodes of one member whose sequences differ only in their last bits. */
 struct key_block {
     uint64_t first; /* node key of its first object */
-    uint64_t seen;  /* by object: a bit each */
+    uint64_t seen;  /* a bit for each object that was reached */
     uint64_t waiting;
-    uint32_t next; /* in the queue */
+    uint32_t next; /* the next block in the queue */
     bool queued;
 };
 
@@ -26,11 +26,11 @@ struct subject_search {
     struct subject_walk *walk;
     struct resource_gather gather;
     struct table places;       /* key of the first object -> block */
-    struct key_block **chunks; /* of BLOCKS_AT_ONCE blocks: they never move */
+    struct key_block **chunks; /* BLOCKS_AT_ONCE blocks each; blocks never move */
     uint32_t chunk_count;
     uint32_t chunk_size;
     uint32_t block_count;
-    uint32_t first; /* of the queue */
+    uint32_t first; /* the queue: its first block and, below, its last */
     uint32_t last;
     uint16_t type_label; /* of the subjects */
     uint16_t relation;   /* of the subjects */
@@ -84,7 +84,7 @@ enqueue(struct subject_search *search, uint32_t at)
     search->last = at;
 }
 
-/* The node is to be visited, unless it was met before. */
+/* Queues a node for a visit, unless it was reached before. */
 static enum status
 await(struct subject_search *search, uint64_t object, uint32_t member, struct error *error)
 {
@@ -110,7 +110,7 @@ await(struct subject_search *search, uint64_t object, uint32_t member, struct er
 
 /* --- subjects --- */
 
-/* Leaves out what the gather need not be given any more. */
+/* Narrows the range to the window of the gather. */
 static void
 narrow_range(const struct subject_search *search, struct graph_range *range)
 {
@@ -122,7 +122,8 @@ narrow_range(const struct subject_search *search, struct graph_range *range)
         range->to = (type | search->gather.to) + 1;
 }
 
-/* Edges with a condition are not allowed on a plain member: they are not there. */
+/* Turns a batch into entries. A plain member allows no edge with a condition, so such an edge does
+ * not exist for it. */
 static uint32_t
 keep_unconditional(const struct graph_batch *batch)
 {
@@ -205,7 +206,7 @@ find_wildcard(struct subject_search *search, uint64_t object, uint16_t relation,
     return status;
 }
 
-/* Takes the subjects that the node holds by itself. */
+/* Collects the subjects that the node holds by its own edges and by identity. */
 static enum status
 gather_node(struct subject_search *search, const struct plain_program *program, uint64_t object,
             uint64_t kinds, struct error *error)
@@ -230,9 +231,9 @@ gather_node(struct subject_search *search, const struct plain_program *program, 
     return status;
 }
 
-/* --- edges that lead on --- */
+/* --- edges to follow --- */
 
-/* Whether a subject of the kind can be behind objects of which `member` is asked. */
+/* Whether objects that are asked for `member` may lead to a subject of the kind. */
 static bool
 leads_on(const struct subject_walk *walk, uint32_t member)
 {
@@ -289,7 +290,8 @@ visit(struct subject_search *search, uint64_t object, uint32_t member, struct er
     return status;
 }
 
-/* Visits the nodes of the block that waits first. */
+/* Visits the nodes of the first block in the queue. A visit may queue the block again, for a bit
+ * that the loop has passed or not; the loop takes all bits that are set. */
 static enum status
 visit_block(struct subject_search *search, struct error *error)
 {

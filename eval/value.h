@@ -1,25 +1,28 @@
-/* value.h - what a node of the evaluation is worth.
+/* value.h - interval arithmetic: what a node of the evaluation is worth.
  *
- * A value is an interval [lower, upper]: what certainly holds and what possibly holds. In the
- * decision domain the ends are bits; in the subjects domain they are sets of subjects. Deny is
- * [0, 0], allow [1, 1]; an error is [0, 1], and so is what hangs on context that nobody gave. With
- * the operators applied to both ends (crosswise for the right side of an exclusion) the tables of
- * docs/ARCHITECTURE.md follow: union = allow if any allow, else open if any is open, else deny;
- * intersection = deny if any deny, else open, else allow; a - b = deny if a denies or b allows,
- * else open if either is, else allow. The same arithmetic gives the well-founded model of a cycle
- * through exclusion (eval_cycle.c).
+ * A value is an interval [lower, upper]: what certainly holds and what possibly holds. The ends are
+ * bits in the decision domain and sets of subjects in the subjects domain. Deny is [0, 0], allow is
+ * [1, 1]. An error is [0, 1], and so is a value that depends on missing context. Operators apply to
+ * both ends (for the right operand of an exclusion the ends cross over), which gives the tables of
+ * docs/ARCHITECTURE.md: union = allow if any allow, else open if any is open, else deny;
+ * intersection = deny if any deny, else open if any is open, else allow; a - b = deny if a denies
+ * or b allows, else open if either is, else allow. The same arithmetic gives the well-founded model
+ * of a cycle through exclusion (eval_cycle.c).
  *
- * An open decision says why by its doubt, the union of the doubts of its open operands: an error
- * if any of them is one, else the context names that are missing. The subjects domain keeps no
- * doubts and no times: who wants to know about an open subject asks for its decision.
+ * Always true: lower <= upper, and operators are monotone: narrower operands never give a wider
+ * result.
+ *
+ * An open decision has a doubt, the union of the doubts of its open operands: an error if any of
+ * them is an error, else the names of the missing context. The subjects domain has neither doubts
+ * nor times; a lookup evaluates the decision of each open subject.
  *
  * `until` is a moment before which no expiration can change the value (docs/consistency.md has the
- * rules): of an allowing union that of a branch that allows, of a denying intersection that of a
- * branch that denies, else the earliest of what was combined.
+ * rules): that of an allowing operand for an allowing union, that of a denying operand for a
+ * denying intersection, else the earliest of all operands.
  *
- * `provisional` marks a value that leaned on a node still being evaluated, taken as [0, 1]. A
- * provisional value whose ends meet does not depend on that node after all and is not provisional.
- * In the subjects domain a provisional value has no sets. */
+ * `provisional` marks a value that used a node in progress, assumed to be [0, 1]. When the ends of
+ * a provisional value meet, it does not depend on that node and is no longer provisional. A
+ * provisional value of the subjects domain has no sets. */
 #ifndef BEHALF_EVAL_VALUE_H
 #define BEHALF_EVAL_VALUE_H
 
@@ -37,7 +40,7 @@ struct value {
     union {
         struct {                       /* decision domain */
             int64_t until;             /* nanoseconds since 1970 */
-            const struct doubt *doubt; /* of an open value that is not provisional, else NULL */
+            const struct doubt *doubt; /* why a final value is open; NULL when it is not */
         };
         struct { /* subjects domain */
             const struct subject_set *lower_set;
@@ -62,21 +65,21 @@ value_set(const struct subject_set *set)
     return (struct value){.lower_set = set, .upper_set = set};
 }
 
-/* The value of a node that is still being evaluated. */
+/* The value of a node in progress. */
 static inline struct value
 value_unknown(void)
 {
     return (struct value){.upper = true, .provisional = true, .until = VALUE_FOR_EVER};
 }
 
-/* A decision that hangs on something. */
+/* An open decision, with the reason. */
 static inline struct value
 value_open(const struct doubt *doubt)
 {
     return (struct value){.upper = true, .until = VALUE_FOR_EVER, .doubt = doubt};
 }
 
-/* Nothing holds. */
+/* The empty value: a deny, or no subjects. */
 static inline struct value
 value_none(enum value_domain domain)
 {
@@ -87,7 +90,9 @@ value_none(enum value_domain domain)
 bool value_combine(enum value_domain domain, enum value_operation operation, struct arena *arena,
                    struct value *a, const struct value *b) BEHALF_MUST_USE;
 
-/* Whether no further operand of the operation can change the value. */
+/* Whether no further operand of the operation can change the value: the lower end of a union is 1,
+ * or the upper end of an intersection or exclusion is 0. Operators are monotone, so this holds for
+ * every operand that could follow. A union of sets is never settled. */
 static inline bool
 value_is_settled(enum value_domain domain, enum value_operation operation,
                  const struct value *value)
@@ -97,7 +102,7 @@ value_is_settled(enum value_domain domain, enum value_operation operation,
     return operation != VALUE_UNION && !value->provisional && subject_set_is_none(value->upper_set);
 }
 
-/* Whether the ends differ: an error, once nothing is provisional any more. */
+/* Whether the ends differ. A final open value is an error or depends on missing context. */
 static inline bool
 value_is_open(enum value_domain domain, const struct value *value)
 {
