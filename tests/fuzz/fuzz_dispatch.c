@@ -141,17 +141,20 @@ run_frame(struct slice frame, struct arena *arena, struct buffer *out)
         .memory = &memory,
     };
     struct slice window[] = {frame, frame};
+    struct lookahead ahead;
     struct request request;
     enum dispatch_outcome outcome;
 
     arena_reset(arena, LIMIT_CHECK_ARENA);
     buffer_clear(out);
-    lookahead(loop_worker, window, BEHALF_COUNT_OF(window));
+    lookahead(loop_worker, window, BEHALF_COUNT_OF(window), &ahead);
+    context.ahead = ahead.of_frame[0];
     outcome = dispatch_frame(&context, frame, &request, out);
     if (outcome == DISPATCH_POOL) {
         BEHALF_ASSERT(out->size == 0);
         arena_reset(arena, LIMIT_CHECK_ARENA);
         context.worker = pool_worker;
+        context.ahead = NULL;
         BEHALF_ASSERT(dispatch_run(&context, &request, out));
     } else if (outcome == DISPATCH_WRITE) {
         run_write(&context, &request, out);
