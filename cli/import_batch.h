@@ -14,7 +14,7 @@
 #include "client/behalf.h"
 
 #define IMPORT_BATCH_LINES 1000
-#define IMPORT_BATCH_BYTES ((size_t)2 << 20) /* half of what a request may have */
+#define IMPORT_BATCH_BYTES ((size_t)512 << 10) /* what contexts as text may take in a request */
 
 struct import_line {
     uint64_t number;

@@ -16,20 +16,14 @@ moved(struct slice bytes, struct slice from, const char *to)
     return (struct slice){to + (bytes.data - from.data), bytes.size};
 }
 
-/* On the loop's thread, or on that of the pool that decodes the call. */
 static void
 count_bytes(struct call *call, size_t bytes)
 {
     call->bytes += bytes;
-    atomic_fetch_add(&call->connection->call_bytes, bytes);
-    atomic_fetch_add(&call->loop->call_bytes, bytes);
-}
-
-/* Chunks double: at most half of what the arena took is not used. */
-static void
-count_decoded(struct call *call)
-{
-    count_bytes(call, 2 * call->arena.used_bytes);
+    call->connection->call_bytes += bytes;
+    call->loop->call_bytes += bytes;
+    if (call->loop->call_bytes > call->loop->peak_bytes)
+        call->loop->peak_bytes = call->loop->call_bytes;
 }
 
 static struct call *
@@ -55,8 +49,6 @@ call_new(struct connection *connection, const struct request *request, struct sl
     connection->calls++;
     connection->loop->calls++;
     count_bytes(call, sizeof *call + frame.size);
-    if (connection->loop->call_bytes > connection->loop->peak_bytes)
-        connection->loop->peak_bytes = connection->loop->call_bytes;
     return call;
 }
 
@@ -92,8 +84,8 @@ call_free(struct call *call)
 {
     call->connection->calls--;
     call->loop->calls--;
-    atomic_fetch_sub(&call->connection->call_bytes, call->bytes);
-    atomic_fetch_sub(&call->loop->call_bytes, call->bytes);
+    call->connection->call_bytes -= call->bytes;
+    call->loop->call_bytes -= call->bytes;
     atomic_fetch_sub(&call->loop->reply_bytes, call->reply_bytes);
     arena_release(&call->arena);
     buffer_release(&call->reply);
@@ -246,11 +238,13 @@ give_back_write(struct engine_write *write)
 
 /* On a thread of the pool: a schema is compiled before the writer sees it. */
 static void
-hand_over(struct call *call)
+prepare_write(struct engine_job *job, struct engine_worker *worker)
 {
+    struct call *call = (struct call *)(void *)((char *)job - offsetof(struct call, job));
     struct engine_write *write = &call->write;
 
-    if (write->kind != WRITE_SCHEMA || engine_write_prepare(write) == BEHALF_OK) {
+    (void)worker;
+    if (engine_write_prepare(write) == BEHALF_OK) {
         enum status status = engine_write_submit(call->loop->engine, write, &write->error);
 
         if (status == BEHALF_OK)
@@ -261,63 +255,18 @@ hand_over(struct call *call)
     loop_send(call->loop, &call->message);
 }
 
-static void
-compile_on_pool(struct engine_job *job, struct engine_worker *worker)
-{
-    (void)worker;
-    hand_over((struct call *)(void *)((char *)job - offsetof(struct call, job)));
-}
-
-static void
-decode_on_pool(struct engine_job *job, struct engine_worker *worker)
-{
-    struct call *call = (struct call *)(void *)((char *)job - offsetof(struct call, job));
-    struct method_context context = call_context(call, worker);
-
-    if (dispatch_prepare(&context, &call->request, &call->write, &call->reply)) {
-        count_decoded(call);
-        hand_over(call);
-        return;
-    }
-    call->is_write = false; /* its reply is the refusal */
-    loop_send(call->loop, &call->message);
-}
-
+/* Writes of a connection reach the writer in the order in which they were sent: of two that name
+ * the same relationship the last one counts. So all of them are decoded on the loop. */
 static enum status
-prepare_on_pool(struct call *call, enum engine_class class,
-                void (*run)(struct engine_job *, struct engine_worker *), struct error *error)
+submit_write(struct call *call, struct error *error)
 {
-    struct engine_queued queued = {
-        .flow = &call->connection->flows[class],
-        .deadline_ns = call->write.queued.deadline_ns,
-    };
-
-    call->job = (struct engine_job){queued, run, expire_on_pool};
-    return engine_submit(call->loop->engine, class, &call->job, error);
-}
-
-/* A large write is decoded among the checks, as it takes no longer than a slice of one; a schema is
- * compiled among the lookups. False: the refusal is in `out`. */
-static bool
-start_write(struct call *call, struct slice frame, struct buffer *out)
-{
-    struct method_context context = call_context(call, call->loop->worker);
-    enum status status;
-    struct error error;
-
-    if (frame.size > LIMIT_INLINE_FRAME) {
-        status = prepare_on_pool(call, ENGINE_CLASS_CHECK, decode_on_pool, &error);
-    } else {
-        if (!dispatch_prepare(&context, &call->request, &call->write, out))
-            return false;
-        count_decoded(call);
-        status = call->write.kind == WRITE_SCHEMA
-                     ? prepare_on_pool(call, ENGINE_CLASS_LOOKUP, compile_on_pool, &error)
-                     : engine_write_submit(call->loop->engine, &call->write, &error);
-    }
-    if (status != BEHALF_OK)
-        dispatch_refuse(call->request.id, &error, out);
-    return status == BEHALF_OK;
+    if (call->write.kind != WRITE_SCHEMA)
+        return engine_write_submit(call->loop->engine, &call->write, error);
+    call->job.run = prepare_write;
+    call->job.expire = expire_on_pool;
+    call->job.queued.flow = &call->connection->flows[ENGINE_CLASS_LOOKUP];
+    call->job.queued.deadline_ns = call->write.queued.deadline_ns;
+    return engine_submit(call->loop->engine, ENGINE_CLASS_LOOKUP, &call->job, error);
 }
 
 void
@@ -329,6 +278,7 @@ call_write(struct connection *connection, const struct request *request, struct 
         .deadline_ns =
             method_deadline_ns(request->method, request->arguments, connection->arrived_ns),
     };
+    struct method_context context;
     struct call *call;
     struct error error;
 
@@ -340,11 +290,20 @@ call_write(struct connection *connection, const struct request *request, struct 
     }
     call = call_new(connection, request, frame);
     call->write.queued = queued;
+    context = call_context(call, call->loop->worker);
     call->is_write = true;
     call->write.done = give_back_write;
     call->write.owner = call;
-    if (!start_write(call, frame, out))
+    if (!dispatch_prepare(&context, &call->request, &call->write, out)) {
         call_free(call);
+        return;
+    }
+    /* Chunks double: at most half of what the arena took is not used. */
+    count_bytes(call, 2 * call->arena.used_bytes);
+    if (submit_write(call, &error) != BEHALF_OK) {
+        dispatch_refuse(request->id, &error, out);
+        call_free(call);
+    }
 }
 
 void

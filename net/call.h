@@ -35,7 +35,7 @@ struct call {
     bool is_write;
     bool gives_way;      /* a check that was not among the lookups yet */
     size_t bytes;        /* counted for it: its frame and its decoded write */
-    struct buffer reply; /* of a read, and of a write that was refused on the pool */
+    struct buffer reply; /* of a read */
     size_t reply_bytes;  /* counted in its loop's `reply_bytes` */
 };
 
@@ -44,7 +44,7 @@ struct call {
 void call_read(struct connection *connection, const struct request *request, struct slice frame,
                struct buffer *out);
 
-/* Decodes the write, a large one on the pool, and hands it to the writer; the same on refusal. Both
+/* Decodes the write and hands it to the writer; the same on refusal. Both
  * ask the engine first whether it would refuse: a refusal costs neither copy nor decoding. */
 void call_write(struct connection *connection, const struct request *request, struct slice frame,
                 struct buffer *out);

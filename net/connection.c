@@ -88,7 +88,7 @@ connection_close(struct connection *connection)
     }
     connection_set_state(connection, CONNECTION_CLOSED);
     atomic_store(&connection->gone, true);
-    /* Writes that the writer has are left: whoever sent one and left may well count on it. */
+    /* Writes are left: whoever sent one and left may well count on it. */
     for (int class = 0; connection->calls > 0 && class < ENGINE_CLASS_COUNT; class ++)
         engine_abandon(loop->engine, &connection->flows[class]);
     if (connection->readable != NULL)

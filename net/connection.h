@@ -46,9 +46,9 @@ struct connection {
 
     struct engine_flow flows[ENGINE_CLASS_COUNT]; /* of its calls on the pool, by class */
     struct engine_flow writes;
-    unsigned calls;           /* elsewhere */
-    atomic_size_t call_bytes; /* that they hold */
-    size_t held_bytes;        /* of both buffers, as counted in the loop */
+    unsigned calls;    /* elsewhere */
+    size_t call_bytes; /* that they hold */
+    size_t held_bytes; /* of both buffers, as counted in the loop */
     atomic_bool gone;
 
     int64_t active_ns;  /* last byte in either direction */

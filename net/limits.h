@@ -28,6 +28,9 @@
 #define LIMIT_DELETE ENGINE_DELETE_MAX
 #define LIMIT_TOKEN ENGINE_TOKEN_SIZE
 #define LIMIT_CONTEXT CONTEXT_TEXT_SIZE_MAX /* MessagePack bytes of a context, or its JSON text */
+/* Of relationships with contexts as text, in one request: a loop reads their JSON, which takes far
+ * longer than a map of MessagePack. As maps they are bounded by the message alone. */
+#define LIMIT_CONTEXT_TEXTS ((size_t)512 * 1024)
 #define LIMIT_STORED_CONTEXT ENGINE_CONTEXT_SIZE_MAX
 #define LIMIT_METADATA ((size_t)4 * 1024) /* MessagePack bytes of `metadata` */
 #define LIMIT_IDEMPOTENCY_KEY ((size_t)128)
@@ -40,8 +43,7 @@
 #define LIMIT_CHECK_ARENA ((size_t)16 * 1024 * 1024)
 #define LIMIT_LOOKUP_ARENA ((size_t)64 * 1024 * 1024)
 
-/* A bulk check or a write larger than this is decoded on the pool: a loop thread has others to
- * serve. */
+/* A bulk check larger than this goes to the pool at once: a loop thread has others to serve. */
 #define LIMIT_INLINE_FRAME ((size_t)16 * 1024)
 
 /* Of one connection, before the others have their turn. */

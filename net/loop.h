@@ -59,7 +59,7 @@ struct loop {
     struct loop_message **received_end;
     struct server_memory memory; /* of the whole server */
     size_t calls;                /* that are elsewhere */
-    atomic_size_t call_bytes;    /* that they hold, at most call_bound */
+    size_t call_bytes;           /* that they hold, at most call_bound */
     size_t held_bytes;      /* of the buffers of connections, at most buffer_bound after a turn */
     size_t peak_bytes;      /* the largest of these since memory was given back */
     size_t call_bound;      /* this loop's share */

@@ -37,6 +37,7 @@ method_decode(const struct method_context *context, struct wire_reader arguments
     decoder.reader = arguments;
     decoder.arena = context->arena;
     decoder.error = error;
+    decoder.context_texts = 0;
     decoder.depth = 0;
     return decode_map(&decoder, fields, count, into, NULL);
 }

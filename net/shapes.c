@@ -504,6 +504,17 @@ decode_relationship_map(struct decoder *decoder, struct relationship *relationsh
     return BEHALF_OK;
 }
 
+static enum status
+refuse_context_texts(struct decoder *decoder)
+{
+    enum status status = decoder_refuse(
+        decoder, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,
+        "relationships with contexts as text take more than %zu bytes in all", LIMIT_CONTEXT_TEXTS);
+
+    error_hint(decoder->error, "send their contexts as maps, or less at a time");
+    return status;
+}
+
 enum status
 decode_relationship(struct decoder *decoder, void *into)
 {
@@ -520,7 +531,12 @@ decode_relationship(struct decoder *decoder, void *into)
         return decoder_mismatch(decoder, &value, "a relationship (a string or a map)");
     decoder->reader = peek;
     status = relationship_parse(value.bytes, decoder->arena, relationship, decoder->error);
-    return status == BEHALF_OK ? BEHALF_OK : decoder_name(decoder, status);
+    if (status != BEHALF_OK)
+        return decoder_name(decoder, status);
+    decoder->context_texts += relationship->context.size > 0 ? value.bytes.size : 0;
+    if (decoder->context_texts > LIMIT_CONTEXT_TEXTS)
+        return refuse_context_texts(decoder);
+    return BEHALF_OK;
 }
 
 static enum status

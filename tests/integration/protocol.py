@@ -392,33 +392,46 @@ def update_limits(client, server):
 
 
 @case
-def large_writes_are_decoded_as_small_ones(client, server):
-    """Above 16 KiB a thread of the pool decodes them."""
-    def updates(prefix, last):
-        names = ['tool:large#caller@user:%s%d[during:{"until":%d}]' % (prefix, n, n)
-                 for n in range(400)]
-        return [{"op": "create", "relationship": name} for name in names[:-1] + [last]]
+def writes_are_decided_in_the_order_they_were_sent(client, server):
+    """Of two that name the same relationship the last one counts, however large the first is."""
+    def touch(name):
+        return {"op": "touch", "relationship": name}
 
-    def stored():
-        return client.call("relationships.read", filter={"resource_id": "large"}, limit=1000)[
-            "relationships"]
+    rows = [touch("tool:order#caller@user:u%d" % n) for n in range(900)]
+    name = "tool:order#caller@user:x"
+    for _ in range(20):
+        client.send("relationships.write", updates=rows + [touch(name + '[during:{"until":1}]')])
+        client.send("relationships.write", updates=[touch(name)])
+        for _ in range(2):
+            assert client.reply()[2] is None
+        found = client.call("relationships.read", filter={"resource_id": "order",
+                                                          "subject": {"type": "user", "id": "x"}})
+        assert found["relationships"] == [name], found
+    client.call("relationships.delete", filter={"resource_id": "order"})
 
-    good = dict(updates=updates("u", "tool:large#caller@user:last[during]"),
-                idempotency_key="large-%d" % random.getrandbits(60))
-    assert len(msgpack.packb(good)) > 16 * 1024
-    first = client.call("relationships.write", **good)["written_at"]
-    assert client.call("relationships.write", **good)["written_at"] == first
-    assert len(stored()) == 400
-    for bad, reason in (('tool:large#caller@user:last[during:{"until":1]', "MALFORMED_REQUEST"),
-                        ('tool:large#caller@user:last[during:{"until":1,}]', "MALFORMED_REQUEST"),
-                        ('tool:large#caller@user:last[during:{"until":"x"}]',
-                         "CAVEAT_PARAMETER_TYPE_ERROR"),
-                        ("tool:large#nobody@user:last", "UNKNOWN_RELATION_OR_PERMISSION")):
-        error = client.refused(reason, "relationships.write", updates=updates("v", bad))
-        assert error["index"] == 399, error
-    assert len(stored()) == 400
-    client.call("relationships.delete", filter={"resource_id": "large"})
-    assert stored() == []
+
+@case
+def contexts_as_text_are_bounded_together(client, server):
+    """512 KiB of relationships with contexts as text; as maps, the message bounds them."""
+    def updates(size, text):
+        rows = []
+        while size > 0:
+            name = "tool:texts#caller@user:u%03d" % len(rows)
+            note = "x" * (min(size, 4000) - len(name + '[noted:{"k":""}]'))
+            size -= min(size, 4000)
+            rows.append({"op": "touch", "relationship": name + '[noted:{"k":"%s"}]' % note if text
+                         else {"resource": "tool:texts", "relation": "caller",
+                               "subject": name.split("@")[1],
+                               "caveat": {"name": "noted", "context": {"k": note}}}})
+        return rows
+
+    most = 512 * 1024
+    client.call("relationships.write", updates=updates(most, True))
+    error = client.refused("EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT", "relationships.write",
+                           updates=updates(most + 1000, True))
+    assert "contexts as text" in error["message"] and "as maps" in error["hint"], error
+    client.call("relationships.write", updates=updates(2 * most, False))
+    client.call("relationships.delete", filter={"resource_id": "texts"})
 
 
 @case
