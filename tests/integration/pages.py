@@ -100,7 +100,8 @@ def resources_that_are_conditional_or_undecided(client):
     conditional = [long("c", n) for n in range(COUNT)]
     undecided = [long("u", n) for n in range(2000)]
     write(client, ("folder:%s#maybe@user:cat[during]" % id for id in conditional))
-    write(client, ('folder:%s#fails@user:cat[broken:{"n":0}]' % id for id in undecided))
+    write(client, ('folder:%s#fails@user:cat[broken:{"n":0}]' % id for id in undecided),
+          at_once=250)
     answer = pages(client, "lookup_resources", resource_type="folder", permission="open",
                    subject="user:cat")
     same((row["id"] for row in joined(answer, "resources")), conditional)
@@ -159,7 +160,7 @@ def relationships_with_contexts(client):
     for number, (kind, text, until) in enumerate(kinds):
         ids += ["k%d%s%d" % (number, kind, n) for n in range(400)]
         write(client, ('folder:%s#keeper@user:k[bag:{"m":{"v":[%s]}}]%s' % (id, text, until)
-                       for id in ids[-400:]), at_once=100)
+                       for id in ids[-400:]), at_once=20)
     answer = pages(client, "relationships.read", filter={"resource_type": "folder",
                                                          "relation": "keeper"})
     rows = joined(answer, "relationships")
