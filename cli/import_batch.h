@@ -14,7 +14,8 @@
 #include "client/behalf.h"
 
 #define IMPORT_BATCH_LINES 1000
-#define IMPORT_BATCH_BYTES ((size_t)512 << 10) /* what contexts as text may take in a request */
+#define IMPORT_BATCH_BYTES                                                                         \
+    ((size_t)512 << 10) /* of text, whose contexts may take as much in a request */
 
 struct import_line {
     uint64_t number;

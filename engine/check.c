@@ -245,7 +245,7 @@ set_item(struct snapshot *snapshot, enum status status, const struct verdict *ve
 
 /* --- windows of a bulk --- */
 
-/* Items that stand behind one another and are looked at together. */
+/* Consecutive items that are decided together. */
 struct window {
     const struct check *checks;
     size_t count;
@@ -260,7 +260,8 @@ struct window {
 
 _Static_assert(ENGINE_PREFETCH_MAX <= REACH_TOGETHER_MAX, "a window is walked together");
 
-/* The items of a window wait together for what each of them would wait for alone. */
+/* Binds the questions of a window. Its names and edges are prefetched together first, so that the
+ * cache misses of the items overlap. */
 static void
 bind_window(struct snapshot *snapshot, struct window *window)
 {
@@ -278,8 +279,7 @@ bind_window(struct snapshot *snapshot, struct window *window)
     }
 }
 
-/* Whether two neighbours share an evaluation, where what the first has seen spares the other work.
- */
+/* Whether two neighbours share an evaluation: what the first one visits is known to the second. */
 static bool
 share_subject(const struct window *window, size_t first)
 {
@@ -295,8 +295,8 @@ is_for_lane(const struct window *window, size_t at)
            !share_subject(window, at) && !(at > 0 && share_subject(window, at - 1));
 }
 
-/* Decides what can be decided of the window's items in turns. None of it is what an item is told
- * when it fails: one that is left open is decided by itself, with a budget of its own. */
+/* Decides the items that need no values by interleaved walks. A walk that fails decides nothing:
+ * its item is evaluated alone afterwards, with a budget and an error of its own. */
 static void
 walk_window(struct snapshot *snapshot, struct shared_eval *shared, struct window *window)
 {
@@ -386,8 +386,9 @@ decide_item(struct snapshot *snapshot, struct shared_eval *shared, struct window
     return status;
 }
 
-/* Whether an event loop leaves the rest to the pool, which begins anew: the sooner the better, and
- * what is expected to use half of what a loop may visit could use all of it. */
+/* Whether an event loop leaves the request to the pool. The pool starts again from the first item,
+ * so it is better decided early: a request that is expected to visit half of a loop's edges could
+ * need all of them. */
 static bool
 would_take_long(const struct snapshot *snapshot, size_t done, size_t count)
 {

@@ -4,16 +4,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/priority.h"
 #include "engine/pool.h"
 #include "engine/state.h"
 #include "graph/warm.h"
 
-#define LOW_PRIORITY 10 /* a niceness */
 /* While checks wait, a step is followed by a pause. */
 #define PAUSE_MS 1
 /* How often it is looked whether much was written. */
@@ -161,7 +159,7 @@ warm(struct warming *warming, struct warm_up *warm_up)
     do {
         if (!warming->low && warming->stats.state == ENGINE_WARMING_ALL) {
             warming->low = true;
-            (void)setpriority(PRIO_PROCESS, (id_t)gettid(), LOW_PRIORITY);
+            priority_lower();
         }
         if (warming->low)
             give_way(warming);

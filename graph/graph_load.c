@@ -20,7 +20,8 @@ struct loads {
     size_t count;
     size_t ended; /* the first `ended` of them are finished */
     size_t installed;
-    uint64_t edges;
+    uint64_t installed_edges;
+    uint64_t read_edges; /* also of sets that were too large to be installed */
     uint64_t nodes[GRAPH_LOADS_MAX];
     struct graph_load marks[GRAPH_LOADS_MAX];
 };
@@ -34,7 +35,7 @@ end_loads(struct graph_view *view, struct loads *loads, struct store_scan *scan,
     struct graph_cache *cache = view->graph->cache;
     size_t bytes_max = graph_cache_set_bytes_max(cache);
 
-    for (; loads->ended < loads->count && loads->edges < EDGES_TOGETHER; loads->ended++) {
+    for (; loads->ended < loads->count && loads->read_edges < EDGES_TOGETHER; loads->ended++) {
         struct edge_set *set = NULL;
         uint64_t until;
         enum status status = edge_set_read(scan, head, loads->nodes[loads->ended], loads->direction,
@@ -42,9 +43,14 @@ end_loads(struct graph_view *view, struct loads *loads, struct store_scan *scan,
 
         if (status != BEHALF_OK)
             return status;
-        /* A set that is too large was read up to the size limit, and that took its time. */
-        loads->edges += set != NULL ? edge_set_edge_count(set) : bytes_max / sizeof(uint64_t);
-        loads->installed++;
+        if (set != NULL) {
+            loads->installed++;
+            loads->installed_edges += edge_set_edge_count(set);
+            loads->read_edges += edge_set_edge_count(set);
+        } else {
+            /* It was read up to the size limit, and that took its time. */
+            loads->read_edges += bytes_max / sizeof(uint64_t);
+        }
         (void)graph_view_enter(view); /* cannot fail: the view has a place */
         graph_cache_load_end(cache, &loads->marks[loads->ended], set, &until);
         graph_view_leave(view);
@@ -87,7 +93,7 @@ load_together(struct graph_view *view, const uint64_t *nodes, size_t count, stru
 
     BEHALF_ASSERT(count <= GRAPH_LOADS_MAX);
     loads->count = loads->ended = loads->installed = 0;
-    loads->edges = 0;
+    loads->installed_edges = loads->read_edges = 0;
     if (!graph_view_enter(view))
         return BEHALF_OK;
     /* Slots of random nodes miss the processor's caches; these misses overlap. */
@@ -106,7 +112,7 @@ load_together(struct graph_view *view, const uint64_t *nodes, size_t count, stru
     graph_view_leave(view);
     if (loads->count > 0)
         status = read_loads(view, loads, error);
-    budget_note_load(view->budget, loads->edges);
+    budget_note_load(view->budget, loads->read_edges);
     return status;
 }
 
@@ -165,7 +171,7 @@ graph_view_warm(struct graph_view *view, const uint64_t *nodes, size_t count,
     BEHALF_ASSERT(view->may_block);
     status = load_together(view, nodes, count, &loads, error);
     warmed->sets = loads.installed;
-    warmed->edges = loads.edges;
+    warmed->edges = loads.installed_edges;
     warmed->nodes = count;
     /* Loads given up at EDGES_TOGETHER: the caller resumes at the first of them. */
     while (loads.ended < loads.count && warmed->nodes > 0 &&

@@ -27,7 +27,7 @@ struct decoder {
     struct wire_reader reader;
     struct arena *arena;
     struct error *error;
-    size_t context_texts; /* bytes of relationships with contexts as text, so far */
+    size_t context_texts; /* bytes of contexts in the text of relationships, so far */
     unsigned depth;
     struct decoder_step path[LIMIT_DEPTH];
 };

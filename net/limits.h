@@ -28,8 +28,8 @@
 #define LIMIT_DELETE ENGINE_DELETE_MAX
 #define LIMIT_TOKEN ENGINE_TOKEN_SIZE
 #define LIMIT_CONTEXT CONTEXT_TEXT_SIZE_MAX /* MessagePack bytes of a context, or its JSON text */
-/* Of relationships with contexts as text, in one request: a loop reads their JSON, which takes far
- * longer than a map of MessagePack. As maps they are bounded by the message alone. */
+/* Of the contexts of relationships in text, in one request: a loop reads their JSON, which takes
+ * far longer than a map of MessagePack. As maps they are bounded by the message alone. */
 #define LIMIT_CONTEXT_TEXTS ((size_t)512 * 1024)
 #define LIMIT_STORED_CONTEXT ENGINE_CONTEXT_SIZE_MAX
 #define LIMIT_METADATA ((size_t)4 * 1024) /* MessagePack bytes of `metadata` */

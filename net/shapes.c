@@ -507,9 +507,10 @@ decode_relationship_map(struct decoder *decoder, struct relationship *relationsh
 static enum status
 refuse_context_texts(struct decoder *decoder)
 {
-    enum status status = decoder_refuse(
-        decoder, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,
-        "relationships with contexts as text take more than %zu bytes in all", LIMIT_CONTEXT_TEXTS);
+    enum status status =
+        decoder_refuse(decoder, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,
+                       "the contexts of relationships in text take more than %zu bytes in all",
+                       LIMIT_CONTEXT_TEXTS);
 
     error_hint(decoder->error, "send their contexts as maps, or less at a time");
     return status;
@@ -533,7 +534,10 @@ decode_relationship(struct decoder *decoder, void *into)
     status = relationship_parse(value.bytes, decoder->arena, relationship, decoder->error);
     if (status != BEHALF_OK)
         return decoder_name(decoder, status);
-    decoder->context_texts += relationship->context.size > 0 ? value.bytes.size : 0;
+    /* After the name of the caveat stand its context, and perhaps an expiration. */
+    if (relationship->context.size > 0)
+        decoder->context_texts += (size_t)(value.bytes.data + value.bytes.size -
+                                           (relationship->caveat.data + relationship->caveat.size));
     if (decoder->context_texts > LIMIT_CONTEXT_TEXTS)
         return refuse_context_texts(decoder);
     return BEHALF_OK;

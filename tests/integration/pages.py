@@ -100,8 +100,7 @@ def resources_that_are_conditional_or_undecided(client):
     conditional = [long("c", n) for n in range(COUNT)]
     undecided = [long("u", n) for n in range(2000)]
     write(client, ("folder:%s#maybe@user:cat[during]" % id for id in conditional))
-    write(client, ('folder:%s#fails@user:cat[broken:{"n":0}]' % id for id in undecided),
-          at_once=250)
+    write(client, ('folder:%s#fails@user:cat[broken:{"n":0}]' % id for id in undecided))
     answer = pages(client, "lookup_resources", resource_type="folder", permission="open",
                    subject="user:cat")
     same((row["id"] for row in joined(answer, "resources")), conditional)

@@ -399,7 +399,7 @@ def writes_are_decided_in_the_order_they_were_sent(client, server):
 
     rows = [touch("tool:order#caller@user:u%d" % n) for n in range(900)]
     name = "tool:order#caller@user:x"
-    for _ in range(20):
+    for _ in range(60):
         client.send("relationships.write", updates=rows + [touch(name + '[during:{"until":1}]')])
         client.send("relationships.write", updates=[touch(name)])
         for _ in range(2):
@@ -412,12 +412,12 @@ def writes_are_decided_in_the_order_they_were_sent(client, server):
 
 @case
 def contexts_as_text_are_bounded_together(client, server):
-    """512 KiB of relationships with contexts as text; as maps, the message bounds them."""
+    """512 KiB of contexts in the text of relationships; as maps, the message bounds them."""
     def updates(size, text):
         rows = []
         while size > 0:
             name = "tool:texts#caller@user:u%03d" % len(rows)
-            note = "x" * (min(size, 4000) - len(name + '[noted:{"k":""}]'))
+            note = "x" * (min(size, 4000) - len(':{"k":""}]'))
             size -= min(size, 4000)
             rows.append({"op": "touch", "relationship": name + '[noted:{"k":"%s"}]' % note if text
                          else {"resource": "tool:texts", "relation": "caller",
@@ -428,8 +428,8 @@ def contexts_as_text_are_bounded_together(client, server):
     most = 512 * 1024
     client.call("relationships.write", updates=updates(most, True))
     error = client.refused("EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT", "relationships.write",
-                           updates=updates(most + 1000, True))
-    assert "contexts as text" in error["message"] and "as maps" in error["hint"], error
+                           updates=updates(most + 100, True))
+    assert "contexts of relationships in text" in error["message"] and "as maps" in error["hint"], error
     client.call("relationships.write", updates=updates(2 * most, False))
     client.call("relationships.delete", filter={"resource_id": "texts"})
 

@@ -1,5 +1,6 @@
 /* test_writer.c - what a write of relationships accepts, refuses, and leaves behind. */
 #include <dirent.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
@@ -624,6 +625,17 @@ niceness_of(const char *name)
     return niceness;
 }
 
+/* The same once there is one: a thread gives itself its name after it was started. */
+static int
+niceness_once_named(const char *name)
+{
+    int niceness;
+
+    while ((niceness = niceness_of(name)) == -100)
+        (void)sched_yield();
+    return niceness;
+}
+
 Test(writer, gives_way_to_those_who_check)
 {
     int own = getpriority(PRIO_PROCESS, 0);
@@ -631,7 +643,7 @@ Test(writer, gives_way_to_those_who_check)
 
     rig_open(&rig, rig_schema);
     cr_assert_eq(rig_do(&rig, "touch document:1#viewer@user:a")->status, BEHALF_OK);
-    cr_assert(niceness_of("writer") > own || own == 19); /* beyond which there is nothing */
-    cr_assert_eq(niceness_of("pool"), own);
+    cr_assert(niceness_once_named("writer") > own || own == 19); /* beyond which there is nothing */
+    cr_assert_eq(niceness_once_named("pool"), own);
     rig_close(&rig);
 }
