@@ -248,7 +248,7 @@ build-tests: $(UNIT) $(PROPERTY)
 unit: $(UNIT) ## unit tests; T='schema/*' filters, TEST_ARGS goes to Criterion
 	$(fresh)
 	@$(if $(UNIT),$(RUN_ENV) $(UNIT) $(if $(T),--filter='$(T)') $(TEST_ARGS) 2>&1 \
-	  | tee $(B)/unit.log; s=$$?; [ $$s = 0 ] || exit $$s; \
+	  | tee $(B)/unit.log; s=$$?; [ $$s = 0 ] || tools/criterion-leak.sh $(B) || exit $$s; \
 	  grep -q 'Tested: .*[1-9]' $(B)/unit.log || \
 	  { echo "no unit test matches T='$(T)'" >&2; exit 1; },echo '  no unit tests')
 	$(clean_run)
