@@ -498,13 +498,14 @@ set_clock(void *context)
  * stall: the time until the next job was nobody's waiting. */
 Test(pool, what_expired_in_the_queue_is_no_reason_to_refuse)
 {
-    struct env env = *env_system();
+    static struct env env; /* the engine is closed after this function has returned */
     int64_t hour = INT64_C(3600000000000);
     struct gate gate = GATE_CLOSED;
     struct mortal_job dead = {.at_gate.job = {.run = never, .expire = note_expired}};
     struct gate_job jobs[4];
     struct pool *pool;
 
+    env = *env_system();
     env.monotonic_ns = set_clock;
     engine_close(engine);
     cr_assert_eq(engine_open(&(struct engine_options){.store = store, .env = &env, .workers = 1},
