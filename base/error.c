@@ -15,6 +15,7 @@ static const struct status_row rows[] = {
     [BEHALF_OK] = {"OK", "OK", "success"},
     [BEHALF_DONE] = {"DONE", "OK", "nothing more"},
     [BEHALF_WOULD_BLOCK] = {"WOULD_BLOCK", "INTERNAL", "the answer needs storage"},
+    [BEHALF_MUST_SPEND] = {"MUST_SPEND", "INTERNAL", "the answer needs a use of a grant"},
 #define X(name, code, text) [BEHALF_##name] = {#name, #code, text},
 #include "base/error.def"
 #undef X

@@ -1,8 +1,8 @@
 /* error.h - failure, the same way on every floor.
  * Always true: BEHALF_OK is 0. A function that can fail returns `enum status`, writes its result
  * only on success, and describes a failure in the `struct error` that its caller lent it.
- * BEHALF_DONE ends an iteration and BEHALF_WOULD_BLOCK sends a request from an event loop to a
- * worker; both stay inside the process. An error is never an allow.
+ * BEHALF_DONE ends an iteration, BEHALF_WOULD_BLOCK sends a request from an event loop to a worker,
+ * and BEHALF_MUST_SPEND to the writer; they stay inside the process. An error is never an allow.
  * Memory: a struct error is plain storage of its holder; nothing is allocated.
  * Threads: none; one error belongs to one request. */
 #ifndef BEHALF_BASE_ERROR_H
@@ -17,6 +17,7 @@ enum status {
     BEHALF_OK = 0,
     BEHALF_DONE,        /* an iterator has nothing more */
     BEHALF_WOULD_BLOCK, /* the answer needs storage and this thread must not wait for it */
+    BEHALF_MUST_SPEND,  /* the answer needs a use of a grant, which a write takes */
 #define X(name, code, text) BEHALF_##name,
 #include "base/error.def"
 #undef X
