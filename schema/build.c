@@ -109,8 +109,9 @@ build_add_member(struct build *build, const struct schema_member *member,
 }
 
 enum status
-build_schema(struct build *build, struct slice text, size_t *pattern_parts, struct arena *arena,
-             struct arena *caveat_arena, struct error *error)
+build_schema(struct build *build, struct slice text, enum build_origin origin,
+             size_t *pattern_parts, struct arena *arena, struct arena *caveat_arena,
+             struct error *error)
 {
     struct ast_file *file;
     enum status status = schema_parse(text, arena, &file, error);
@@ -125,6 +126,8 @@ build_schema(struct build *build, struct slice text, size_t *pattern_parts, stru
     status = resolve_names(build);
     if (status == BEHALF_OK)
         status = build_conditions(build);
+    if (status == BEHALF_OK && origin == BUILD_NEW)
+        status = build_ceilings(build);
     if (status == BEHALF_OK)
         status = build_types(build);
     if (status == BEHALF_OK)

@@ -2,6 +2,7 @@
  *
  *   resolve_names      items to types and members; partials spliced in     resolve.c
  *   build_conditions   caveats compiled, their parameters numbered         conditions.c
+ *   build_ceilings     agent_ceiling_X only beside X                      agents.c
  *   build_types        variants of relations, and their rules              types.c
  *   build_rewrites     expressions to rewrites, hidden members             rewrite.c
  *   build_dependencies who leads to whom, cycles                           depend.c
@@ -134,16 +135,21 @@ struct build {
     uint32_t row_words;
 };
 
-/* Parses and runs all passes. `text` and the arenas outlive the build; they may be the same. A
- * build that failed holds nothing; another is released, or its caveats are kept. */
-enum status build_schema(struct build *build, struct slice text, size_t *pattern_parts,
-                         struct arena *arena, struct arena *caveat_arena,
+/* Whether a text was accepted once (schema_compile_stored). */
+enum build_origin { BUILD_NEW, BUILD_STORED };
+
+/* Parses and runs all passes, without build_ceilings for a stored text. `text` and the arenas
+ * outlive the build; they may be the same. A build that failed holds nothing; another is released,
+ * or its caveats are kept. */
+enum status build_schema(struct build *build, struct slice text, enum build_origin origin,
+                         size_t *pattern_parts, struct arena *arena, struct arena *caveat_arena,
                          struct error *error) BEHALF_MUST_USE;
 
 void build_release(struct build *build);
 
 enum status resolve_names(struct build *build) BEHALF_MUST_USE;
 enum status build_conditions(struct build *build) BEHALF_MUST_USE;
+enum status build_ceilings(struct build *build) BEHALF_MUST_USE;
 enum status build_types(struct build *build) BEHALF_MUST_USE;
 enum status build_rewrites(struct build *build) BEHALF_MUST_USE;
 enum status build_dependencies(struct build *build) BEHALF_MUST_USE;

@@ -174,7 +174,8 @@ freeze(struct frozen_schema *frozen, struct build *build)
 }
 
 static enum status
-compile(struct slice text, size_t *pattern_parts, struct schema **schema, struct error *error)
+compile(struct slice text, enum build_origin origin, size_t *pattern_parts, struct schema **schema,
+        struct error *error)
 {
     struct frozen_schema *frozen;
     struct arena arena;
@@ -191,8 +192,8 @@ compile(struct slice text, size_t *pattern_parts, struct schema **schema, struct
     arena_init(&frozen->arena, BUILD_ARENA_MAX);
     frozen->schema.text = arena_copy(&frozen->arena, text);
     BEHALF_ASSERT(frozen->schema.text.data != NULL);
-    status =
-        build_schema(&build, frozen->schema.text, pattern_parts, &arena, &frozen->arena, error);
+    status = build_schema(&build, frozen->schema.text, origin, pattern_parts, &arena,
+                          &frozen->arena, error);
     if (status == BEHALF_OK) {
         status = freeze(frozen, &build);
         if (status != BEHALF_OK)
@@ -211,13 +212,13 @@ schema_compile(struct slice text, struct schema **schema, struct error *error)
 {
     size_t pattern_parts = CAVEAT_PATTERN_PARTS_MAX;
 
-    return compile(text, &pattern_parts, schema, error);
+    return compile(text, BUILD_NEW, &pattern_parts, schema, error);
 }
 
 enum status
 schema_compile_stored(struct slice text, struct schema **schema, struct error *error)
 {
-    return compile(text, NULL, schema, error);
+    return compile(text, BUILD_STORED, NULL, schema, error);
 }
 
 /* Only these two change a schema that is shared: its count, through the constant pointer that its

@@ -37,7 +37,7 @@ schema_sources(struct slice text, struct arena *arena, struct schema_source **so
     enum status status;
 
     arena_init(&scratch, DESCRIBE_ARENA_MAX);
-    status = build_schema(&build, text, NULL, &scratch, &scratch, error);
+    status = build_schema(&build, text, BUILD_STORED, NULL, &scratch, &scratch, error);
     if (status != BEHALF_OK)
         goto done;
     found = arena_take_array(arena, (size_t)build.member_count + 1, sizeof *found);

@@ -12,7 +12,7 @@
 #include "schema/format.h"
 
 struct linter {
-    const struct build *build;
+    struct build *build;
     struct schema_lint *lints;
     size_t count;
     size_t capacity;
@@ -259,6 +259,97 @@ lint_base(struct linter *linter, uint32_t index)
            SLICE_PRINTF(build->members[index].name));
 }
 
+/* --- standing access of agents --- */
+
+static bool
+reaches_plainly(const struct build *build, uint32_t member, uint32_t type)
+{
+    const uint64_t *row = build->rows + (size_t)member * 2 * build->row_words;
+
+    return (row[type / 64] >> type % 64 & 1) != 0;
+}
+
+/* For each member, a permission that it leads plain subjects of the type to, or SCHEMA_NONE: a
+ * search from all permissions at once, against the direction of access. */
+static void
+find_permissions(const struct build *build, uint32_t type, uint32_t *leads_to, uint32_t *queue)
+{
+    uint32_t queued = 0;
+
+    for (uint32_t index = 0; index < build->member_count; index++) {
+        const struct schema_member *member = &build->members[index];
+        bool counts = member->kind == SCHEMA_PERMISSION && !schema_is_agent_rule(member->name) &&
+                      reaches_plainly(build, index, type);
+
+        leads_to[index] = counts ? index : SCHEMA_NONE;
+        if (counts)
+            queue[queued++] = index;
+    }
+    for (uint32_t next = 0; next < queued; next++) {
+        uint32_t from = queue[next];
+
+        for (uint32_t at = build->edges.first[from]; at < build->edges.first[from + 1]; at++) {
+            const struct build_edge *edge = &build->edges.edges[at];
+
+            if (edge->subtracted || leads_to[edge->to] != SCHEMA_NONE ||
+                !reaches_plainly(build, edge->to, type))
+                continue;
+            leads_to[edge->to] = leads_to[from];
+            queue[queued++] = edge->to;
+        }
+    }
+}
+
+static void
+lint_standing_access(struct linter *linter, uint32_t type, const uint32_t *leads_to)
+{
+    const struct build *build = linter->build;
+
+    for (uint32_t index = 0; index < build->member_count; index++) {
+        const struct schema_member *member = &build->members[index];
+        const struct ast_type_reference *reference = build->sources[index].member->types;
+        uint32_t permission = leads_to[index];
+
+        if (member->kind != SCHEMA_RELATION || permission == SCHEMA_NONE)
+            continue;
+        for (uint32_t at = 0; at < member->variant_count; at++, reference = reference->next) {
+            const struct schema_variant *variant = &build->variants[member->first_variant + at];
+
+            if (variant->type != type || variant->relation != SCHEMA_NONE || variant->expiring)
+                continue;
+            report(
+                linter, index, "standing-agent-access", reference->place,
+                "relation '%.*s' allows '%.*s' without expiration and leads to '%.*s' of "
+                "'%.*s': an agent may do that until the relationship is removed, whatever it was "
+                "granted",
+                SLICE_PRINTF(member->name), SLICE_PRINTF(source_of(linter, reference->place)),
+                SLICE_PRINTF(build->members[permission].name),
+                SLICE_PRINTF(build_type_name(build, build->members[permission].type)));
+        }
+    }
+}
+
+static enum status
+lint_agents(struct linter *linter)
+{
+    const struct build *build = linter->build;
+    uint32_t *leads_to =
+        arena_take_array(build->arena, (size_t)build->member_count + 1, sizeof *leads_to);
+    uint32_t *queue =
+        arena_take_array(build->arena, (size_t)build->member_count + 1, sizeof *queue);
+
+    if (leads_to == NULL || queue == NULL)
+        return build_too_large(linter->build);
+    for (uint32_t type = 0; type < build->type_count; type++) {
+        if (names_find(&build->member_names, type, SLICE_LITERAL(SCHEMA_ACTS_ON_BEHALF_OF)) ==
+            SCHEMA_NONE)
+            continue;
+        find_permissions(build, type, leads_to, queue);
+        lint_standing_access(linter, type, leads_to);
+    }
+    return BEHALF_OK;
+}
+
 static int
 compare_lints(const void *a, const void *b)
 {
@@ -314,8 +405,9 @@ run_lints(struct linter *linter, struct build *build)
     }
     for (uint32_t index = 0; index < build->rewrite_count; index++)
         lint_rewrite(linter, index);
+    status = lint_agents(linter);
     sort_lints(linter);
-    return BEHALF_OK;
+    return status;
 }
 
 enum status
@@ -327,7 +419,7 @@ schema_lint(struct slice text, struct schema_lint **lints, size_t *count, struct
     enum status status;
 
     arena_init(&arena, BUILD_ARENA_MAX);
-    status = build_schema(&build, text, NULL, &arena, &arena, error);
+    status = build_schema(&build, text, BUILD_NEW, NULL, &arena, &arena, error);
     if (status == BEHALF_OK) {
         status = run_lints(&linter, &build);
         build_release(&build);

@@ -20,6 +20,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/slice.h"
 
@@ -179,7 +180,8 @@ enum status schema_compile(struct slice text, struct schema **schema,
                            struct error *error) BEHALF_MUST_USE;
 
 /* The same for a text that was accepted once, perhaps by an earlier version: bounds of what
- * compiling may take do not apply, so that a store always opens. */
+ * compiling may take do not apply, and a ceiling may be without its member, so that a store always
+ * opens. */
 enum status schema_compile_stored(struct slice text, struct schema **schema,
                                   struct error *error) BEHALF_MUST_USE;
 struct schema *schema_ref(const struct schema *schema);
@@ -213,6 +215,25 @@ struct schema_variant_words {
 void schema_variant_words_print(const struct schema_variant_words *words, struct buffer *out);
 void schema_variant_print(const struct schema *schema, const struct schema_variant *variant,
                           struct buffer *out);
+
+/* --- agents (docs/schema-language.md) --- */
+
+#define SCHEMA_ACTS_ON_BEHALF_OF "acts_on_behalf_of" /* a definition with it is an agent type */
+#define SCHEMA_AGENT_CEILING "agent_ceiling"         /* agents that may do anything on an object */
+#define SCHEMA_AGENT_CEILING_OF "agent_ceiling_"     /* before the name of a member: may do this */
+
+bool schema_type_is_agent(const struct schema *schema, uint32_t type);
+
+/* Whether a member of this name says what agents act for, or limits them: who has it may do nothing
+ * by it. */
+bool schema_is_agent_rule(struct slice name);
+
+/* What a caveat says, without its name, blanks and comments: SHA-256 over the number of parameters
+ * (4 bytes), for each in order its name and its type, and the tokens of the expression; each of
+ * these behind its size (4 bytes). Stored in grants: it must not change from one version to the
+ * next. */
+void schema_caveat_digest(const struct schema *schema, uint32_t caveat,
+                          uint8_t digest[DIGEST_SIZE]);
 
 /* Whether a subject of `subject_type` (plain, or a userset of that type when `userset`) can be a
  * subject of `member` for any stored tuples at all, identity of a userset with a member included.
