@@ -219,6 +219,11 @@ run(const struct options *options, const sigset_t *signals)
                           ? ENGINE_HISTORY_FOREVER
                           : (int64_t)options->history_retention * 3600 * 1000000000,
         .history_bytes = options->history_size,
+        .session_ttl_max_ns = (int64_t)options->session_ttl_max * 1000000000,
+        .grant_ttl_max_ns = (int64_t)options->grant_ttl_max * 1000000000,
+        .record_retention_ns = options->record_retention == 0
+                                   ? ENGINE_RECORD_RETENTION_NONE
+                                   : (int64_t)options->record_retention * 3600 * 1000000000,
         .warm = options->warm,
     };
     struct server_options server_options = {
@@ -242,7 +247,8 @@ run(const struct options *options, const sigset_t *signals)
 
     if (status != BEHALF_OK)
         goto done;
-    status = store_open(&store_options, &store, &error);
+    status = options->restored ? offline_open_renewed(&store_options, &store, &error)
+                               : store_open(&store_options, &store, &error);
     if (status != BEHALF_OK) {
         code = code_of_store(status);
         goto done;

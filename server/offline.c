@@ -1,4 +1,4 @@
-/* offline.c - behalfd without a server: verify, new incarnation. */
+/* offline.c - behalfd before or without serving: verify, new incarnation. */
 #include "server/offline.h"
 
 #include <inttypes.h>
@@ -51,25 +51,33 @@ offline_verify(const char *data, struct error *error)
 }
 
 enum status
-offline_renew(const char *data, struct error *error)
+offline_open_renewed(const struct store_options *options, struct store **store, struct error *error)
 {
-    const struct store_options options = {.path = data};
-    struct store *store = NULL;
     struct buffer current;
     enum status status;
 
     buffer_init(&current);
-    buffer_add_format(&current, "%s/db/CURRENT", data);
+    buffer_add_format(&current, "%s/db/CURRENT", options->path);
     status = access(current.data, F_OK) == 0 ? BEHALF_OK : BEHALF_STORAGE_FAILED;
     buffer_release(&current);
     /* Opening would make one. */
     if (status != BEHALF_OK)
-        return error_set(error, status, "there is no store in '%s'", data);
-    status = store_open(&options, &store, error);
+        return error_set(error, status, "there is no store in '%s'", options->path);
+    status = store_open(options, store, error);
     if (status == BEHALF_OK)
-        status = store_renew(store, error);
+        status = store_renew(*store, error);
+    return status;
+}
+
+enum status
+offline_renew(const char *data, struct error *error)
+{
+    const struct store_options options = {.path = data};
+    struct store *store = NULL;
+    enum status status = offline_open_renewed(&options, &store, error);
+
     if (status == BEHALF_OK)
-        (void)printf("renewed: tokens given out before are refused from now on\n");
+        (void)printf("renewed: tokens and consents given before are refused from now on\n");
     store_close(store);
     return status;
 }

@@ -127,6 +127,30 @@ changelog_add_sweep(struct buffer *entry, int64_t time_ns)
     add_u64(entry, time_to_bits(time_ns));
 }
 
+static void
+add_record_key(struct buffer *entry, const struct store_record_key *key)
+{
+    buffer_add_byte(entry, (char)key->kind);
+    buffer_add_byte(entry, (char)key->id_size);
+    buffer_add(entry, key->id, key->id_size);
+}
+
+void
+changelog_add_record_put(struct buffer *entry, const struct store_record_key *key,
+                         struct slice tail)
+{
+    add_kind(entry, CHANGELOG_RECORD_PUT);
+    add_record_key(entry, key);
+    add_long(entry, tail);
+}
+
+void
+changelog_add_record_remove(struct buffer *entry, const struct store_record_key *key)
+{
+    add_kind(entry, CHANGELOG_RECORD_REMOVE);
+    add_record_key(entry, key);
+}
+
 /* --- reading --- */
 
 static bool
@@ -238,13 +262,38 @@ take_sweep(struct slice *rest, struct changelog_record *record)
     return true;
 }
 
-/* Puts and removes share a rank; each kind after them may occur once. */
+static bool
+take_record(struct slice *rest, struct changelog_record *record)
+{
+    char key[RECORD_KEY_SIZE_MAX];
+    struct slice head;
+    struct slice id;
+
+    if (!take(rest, 2, &head) || (unsigned char)head.data[1] > STORE_RECORD_ID_MAX ||
+        !take(rest, (unsigned char)head.data[1], &id))
+        return false;
+    key[0] = head.data[0];
+    if (id.size > 0)
+        memcpy(key + 1, id.data, id.size);
+    if (record_key_decode((struct slice){key, 1 + id.size}, &record->record.key, NULL) != BEHALF_OK)
+        return false;
+    if (record->kind == CHANGELOG_RECORD_REMOVE)
+        return true;
+    return take_long(rest, &record->bytes) &&
+           record_tail_decode(record->bytes, &record->record, NULL) == BEHALF_OK;
+}
+
+/* Puts and removes share a rank, of edges and of records; labels and nodes may repeat too, each
+ * other kind may occur once. */
 static bool
 kind_follows(enum changelog_kind last, enum changelog_kind kind)
 {
     if (last == CHANGELOG_REMOVE && kind == CHANGELOG_PUT)
         return true;
-    return kind > last || (kind == last && kind <= CHANGELOG_REMOVE);
+    if (last == CHANGELOG_RECORD_REMOVE && kind == CHANGELOG_RECORD_PUT)
+        return true;
+    return kind > last ||
+           (kind == last && (kind <= CHANGELOG_REMOVE || kind >= CHANGELOG_RECORD_PUT));
 }
 
 enum status
@@ -256,7 +305,7 @@ changelog_next(struct changelog_reader *reader, struct changelog_record *record,
 
     if (!take(&reader->rest, 1, &bytes))
         return BEHALF_DONE;
-    if (bytes.data[0] < CHANGELOG_LABEL || bytes.data[0] > CHANGELOG_SWEEP)
+    if (bytes.data[0] < CHANGELOG_LABEL || bytes.data[0] > CHANGELOG_RECORD_REMOVE)
         return broken(error, "a record of unknown kind");
     *record = (struct changelog_record){.kind = (enum changelog_kind)bytes.data[0]};
     if (!kind_follows(reader->last, record->kind))
@@ -282,6 +331,10 @@ changelog_next(struct changelog_reader *reader, struct changelog_record *record,
         break;
     case CHANGELOG_SWEEP:
         good = take_sweep(&reader->rest, record);
+        break;
+    case CHANGELOG_RECORD_PUT:
+    case CHANGELOG_RECORD_REMOVE:
+        good = take_record(&reader->rest, record);
         break;
     }
     return good ? BEHALF_OK : broken(error, "a record is cut short or impossible");

@@ -10,13 +10,15 @@
  *     6 metadata  size(4) bytes
  *     7 request   digest of the idempotency key(16) request digest(32)
  *     8 sweep     time(8)
+ *     9 record put     kind(1) size(1) id size(4) record tail (keys.h)
+ *    10 record remove  kind(1) size(1) id
  *
- * Always true: an entry is self-contained, so replaying all entries rebuilds every family. Its
- * records are ordered by kind (puts and removes mixed, in the order of the transaction), the last
- * four kinds at most once. A sweep record says that no request asked for this transaction: it only
- * removed edges that had expired at its time. The chain is h_n = SHA-256(h_(n-1), entry n) with 32
- * zero bytes for h_0: an entry cannot be changed, dropped or inserted without changing the head
- * record.
+ * Always true: an entry is self-contained, so replaying all entries rebuilds every family but those
+ * that belong to a store alone. Its records are ordered by kind (puts and removes mixed, of edges
+ * and of records, in the order of the transaction), kinds 5 to 8 at most once. A sweep record says
+ * that no request asked for this transaction: it only removed edges that had expired, and records
+ * that had ended, at its time. The chain is h_n = SHA-256(h_(n-1), entry n) with 32 zero bytes for
+ * h_0: an entry cannot be changed, dropped or inserted without changing the head record.
  * Memory: decoded slices point into the entry. Threads: pure functions.
  * Errors: STORAGE_CORRUPT for bytes that no encoder makes. */
 #ifndef BEHALF_STORAGE_CHANGELOG_H
@@ -34,7 +36,9 @@ enum changelog_kind {
     CHANGELOG_SCHEMA,
     CHANGELOG_METADATA,
     CHANGELOG_REQUEST,
-    CHANGELOG_SWEEP
+    CHANGELOG_SWEEP,
+    CHANGELOG_RECORD_PUT,
+    CHANGELOG_RECORD_REMOVE
 };
 
 struct changelog_header {
@@ -49,7 +53,9 @@ struct changelog_record {
     uint16_t label;              /* label */
     uint64_t node;               /* node */
     struct edge edge;            /* put (all but created_revision), remove (key only) */
-    struct slice bytes;          /* name, id, text, metadata, or digest of the idempotency key */
+    struct store_record record;  /* record put (all but created_revision), remove (key only) */
+    struct slice bytes;          /* name, id, text, metadata, digest of the idempotency key, or the
+                                    tail of a record put */
     uint8_t digest[DIGEST_SIZE]; /* request */
     int64_t time_ns;             /* sweep */
 };
@@ -71,6 +77,9 @@ void changelog_add_metadata(struct buffer *entry, struct slice metadata);
 void changelog_add_request(struct buffer *entry, const uint8_t key[REQUEST_DIGEST_SIZE],
                            const uint8_t digest[DIGEST_SIZE]);
 void changelog_add_sweep(struct buffer *entry, int64_t time_ns);
+void changelog_add_record_put(struct buffer *entry, const struct store_record_key *key,
+                              struct slice tail);
+void changelog_add_record_remove(struct buffer *entry, const struct store_record_key *key);
 
 enum status changelog_open(struct slice entry, struct changelog_reader *reader,
                            struct changelog_header *header, struct error *error) BEHALF_MUST_USE;

@@ -1,10 +1,9 @@
-/* commit.c - turns a collected transaction into one atomic batch, and makes batches durable.
+/* commit.c - turns a collected transaction into one atomic batch.
  *
  * Always true: everything that a revision changes is in the same batch as the head record that
  * names the revision, so a crash leaves all of it or nothing. Commit does not sync: the writer
- * commits a group and syncs once, and nothing of the group is acknowledged or published before that
- * sync. After a failed write or sync nobody knows which bytes a restart will find, so the store
- * takes no further write until it is reopened. */
+ * commits a group and syncs once (durability.c), and nothing of the group is acknowledged or
+ * published before that sync. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -259,6 +258,96 @@ add_edges(struct batch *batch, const struct store_transaction *transaction, uint
     }
 }
 
+/* --- records --- */
+
+static struct slice
+index_key(struct batch *batch, enum record_index index, struct slice entry, struct slice record_key)
+{
+    char *bytes = batch_bytes(batch, 1 + entry.size + record_key.size);
+    char key[INDEX_KEY_SIZE_MAX];
+    struct slice encoded = index_key_encode(index, entry, record_key, key);
+
+    memcpy(bytes, encoded.data, encoded.size);
+    return (struct slice){bytes, encoded.size};
+}
+
+static struct slice
+ends_key(struct batch *batch, int64_t ends, struct slice record_key)
+{
+    char entry[8];
+
+    store_time_encode(ends, entry);
+    return index_key(batch, RECORD_INDEX_ENDS, (struct slice){entry, sizeof entry}, record_key);
+}
+
+static bool
+has_entry(const struct store_record *record, const struct store_record_entry *entry)
+{
+    for (size_t at = 0; at < record->entry_count; at++) {
+        if (record->entries[at].index == entry->index &&
+            slice_equal(record->entries[at].bytes, entry->bytes))
+            return true;
+    }
+    return false;
+}
+
+/* Moves a record from its old entries to its new ones; either has none where there is no record. An
+ * entry that stays is not touched, as an unchanged expiration. */
+static void
+add_entries(struct batch *batch, const struct store_record *old, const struct store_record *new,
+            struct slice record_key)
+{
+    for (size_t at = 0; at < old->entry_count; at++) {
+        const struct store_record_entry *entry = &old->entries[at];
+
+        if (!has_entry(new, entry))
+            batch_remove(batch, KV_RECORD_INDEX,
+                         index_key(batch, entry->index, entry->bytes, record_key));
+    }
+    for (size_t at = 0; at < new->entry_count; at++) {
+        const struct store_record_entry *entry = &new->entries[at];
+
+        if (!has_entry(old, entry))
+            batch_put(batch, KV_RECORD_INDEX,
+                      index_key(batch, entry->index, entry->bytes, record_key),
+                      (struct slice){NULL, 0});
+    }
+    if (old->ends != 0 && old->ends != new->ends)
+        batch_remove(batch, KV_RECORD_INDEX, ends_key(batch, old->ends, record_key));
+    if (new->ends != 0 && old->ends != new->ends)
+        batch_put(batch, KV_RECORD_INDEX, ends_key(batch, new->ends, record_key),
+                  (struct slice){NULL, 0});
+}
+
+static void
+add_record(struct batch *batch, const struct store_record_change *change,
+           const struct transaction_record *record, uint64_t revision)
+{
+    enum record_kind kind = change->record.key.kind;
+
+    if (change->removed) {
+        batch_remove(batch, KV_RECORDS, record->key);
+    } else {
+        char *bytes = batch_bytes(batch, 8 + record->tail.size);
+
+        bytes_put_u64(bytes, revision);
+        memcpy(bytes + 8, record->tail.data, record->tail.size);
+        batch_put(batch, KV_RECORDS, record->key, (struct slice){bytes, 8 + record->tail.size});
+    }
+    add_entries(batch, &record->old, &change->record, record->key);
+    /* Uses change with every delegated call, and nobody asks for their past. */
+    if (record->old_value.size > 0 && kind != RECORD_USES) {
+        char *history = batch_bytes(batch, RECORD_HISTORY_KEY_SIZE_MAX);
+
+        batch_put(batch, KV_HISTORY, record_history_key_encode(record->key, revision, history),
+                  record->old_value);
+        batch->history = true;
+    }
+    /* Not in the changelog, and gone with the session: ids are never reused. */
+    if (change->removed && kind == RECORD_SESSION)
+        batch_remove(batch, KV_SEEN, (struct slice){record->key.data + 1, SEEN_KEY_SIZE});
+}
+
 /* Adds the counts of the transaction to the stored ones. A count that becomes 0 is removed, so
  * equal states have equal bytes whatever led to them. */
 static enum status
@@ -343,10 +432,19 @@ entry_build(const struct store_transaction *transaction, const struct changelog_
         changelog_add_request(entry, transaction->request_key, transaction->request_digest);
     if (transaction->is_sweep)
         changelog_add_sweep(entry, transaction->sweep_time_ns);
+    for (size_t index = 0; index < transaction->record_count; index++) {
+        const struct store_record_change *change = &transaction->record_changes[index];
+
+        if (change->removed)
+            changelog_add_record_remove(entry, &change->record.key);
+        else
+            changelog_add_record_put(entry, &change->record.key, transaction->records[index].tail);
+    }
 }
 
-/* Verifies that a transaction marked as a sweep removes expired edges and does nothing else. Sweeps
- * run without a caller who asked for them, and a replayed entry may come from outside. */
+/* Verifies that a transaction marked as a sweep removes expired edges and ended records, and does
+ * nothing else. Sweeps run without a caller who asked for them, and a replayed entry may come from
+ * outside. */
 static enum status
 sweep_check(const struct store_transaction *transaction, struct error *error)
 {
@@ -354,7 +452,8 @@ sweep_check(const struct store_transaction *transaction, struct error *error)
         return BEHALF_OK;
     if (transaction->label_count > 0 || transaction->name_count > 0 || transaction->has_schema ||
         transaction->metadata.size > 0 || transaction->has_request)
-        return error_set(error, BEHALF_STORAGE_CORRUPT, "a sweep would do more than remove edges");
+        return error_set(error, BEHALF_STORAGE_CORRUPT,
+                         "a sweep would do more than remove edges and records");
     for (size_t index = 0; index < transaction->change_count; index++) {
         int64_t expired = transaction->edges[index].old_expires_at;
 
@@ -362,6 +461,14 @@ sweep_check(const struct store_transaction *transaction, struct error *error)
             expired > transaction->sweep_time_ns)
             return error_set(error, BEHALF_STORAGE_CORRUPT,
                              "a sweep would change an edge that has not expired");
+    }
+    for (size_t index = 0; index < transaction->record_count; index++) {
+        int64_t ends = transaction->records[index].old.ends;
+
+        if (!transaction->record_changes[index].removed || ends == 0 ||
+            ends > transaction->sweep_time_ns)
+            return error_set(error, BEHALF_STORAGE_CORRUPT,
+                             "a sweep would change a record that has not ended");
     }
     return BEHALF_OK;
 }
@@ -386,6 +493,12 @@ batch_build(struct batch *batch, struct store_transaction *transaction,
         batch_put(batch, KV_SCHEMAS, revision, transaction->schema);
     if (transaction->has_request)
         add_request(batch, transaction, head->revision, head->time_ns);
+    for (size_t index = 0; index < transaction->record_count; index++)
+        add_record(batch, &transaction->record_changes[index], &transaction->records[index],
+                   head->revision);
+    if (transaction->is_stop)
+        batch_put(batch, KV_META, META_STOPPED,
+                  (struct slice){(const char *)transaction->store->incarnation, INCARNATION_SIZE});
     batch_put(batch, KV_CHANGELOG, revision, buffer_slice(entry));
     head_encode(head, head_bytes);
     batch_put(batch, KV_META, META_HEAD, (struct slice){head_bytes, HEAD_SIZE});
@@ -452,6 +565,8 @@ commit_finish(struct store_transaction *transaction, const struct store_head *he
     }
     store->head = *head;
     atomic_store(&store->head_revision, head->revision);
+    if (transaction->is_stop)
+        atomic_store(&store->needs_stop, false);
     /* The hint only frees space: store_request_find compares times itself. */
     if (head->time_ns - store->requests_dropped_ns >= REQUEST_DROP_NS) {
         store->requests_dropped_ns = head->time_ns;
@@ -517,146 +632,4 @@ store_transaction_commit(struct store_transaction *transaction, int64_t time_ns,
                          struct error *error)
 {
     return transaction_commit_as(transaction, time_ns, NULL, revision, error);
-}
-
-/* --- durability --- */
-
-/* Writes one record of "meta" durably. Such a record belongs to this store alone and takes no
- * revision. */
-static enum status
-write_record(struct store *store, struct slice name, struct slice value, struct error *error)
-{
-    const struct kv_change change = {KV_META, false, name, value};
-    enum status status;
-
-    if (atomic_load(&store->failed))
-        return error_set(error, BEHALF_SERVICE_READ_ONLY,
-                         "an earlier write failed: the store is read-only until it is reopened");
-    status = kv_write(store->kv, &change, 1, true, error);
-    /* A failed append leaves the end of the log unknown, for this record and for every batch after
-     * it. */
-    if (status != BEHALF_OK && status != BEHALF_SERVICE_READ_ONLY)
-        atomic_store(&store->failed, true);
-    return status;
-}
-
-/* After the sync and before any reply: however this process ends, the next one knows what was
- * acknowledged. The pwrite survives a kill; a power cut may take the mark back to the last
- * directory_sync_mark, which leaves a lower bound that is still true. */
-static enum status
-mark_head(struct store *store, struct error *error)
-{
-    enum status status = BEHALF_OK;
-
-    if (store->directory == NULL)
-        return BEHALF_OK;
-    status = directory_set_mark(store->directory, store->head.revision, store->incarnation, error);
-    if (status == BEHALF_OK)
-        /* Lazily: a second fsync for each group would halve the write rate of a single client. */
-        directory_sync_mark(store->directory, env_monotonic_ns(store->env), true);
-    return status;
-}
-
-enum status
-store_sync(struct store *store, struct error *error)
-{
-    enum status status;
-
-    if (atomic_load(&store->failed))
-        return error_set(error, BEHALF_OUTCOME_UNKNOWN,
-                         "an earlier write failed: the store is read-only until it is reopened");
-    /* The order matters: a mark above the durable log would make an intact store look as if it had
-     * lost data. */
-    status = kv_sync(store->kv, error);
-    if (status == BEHALF_OK)
-        status = mark_head(store, error);
-    if (status != BEHALF_OK) {
-        /* Never sync again and believe it: the kernel reports a lost page once, and a second fsync
-         * would succeed without the data. */
-        atomic_store(&store->failed, true);
-        if (error != NULL)
-            error->status = BEHALF_OUTCOME_UNKNOWN;
-        return BEHALF_OUTCOME_UNKNOWN;
-    }
-    atomic_fetch_add(&store->syncs, 1);
-    return BEHALF_OK;
-}
-
-void
-store_settle(struct store *store)
-{
-    kv_settle(store->kv);
-    if (store->directory != NULL)
-        /* Not lazily: after a burst no further write may come to sync the mark. */
-        directory_sync_mark(store->directory, env_monotonic_ns(store->env), false);
-}
-
-enum status
-store_set_horizon(struct store *store, uint64_t revision, struct error *error)
-{
-    char bytes[8];
-    enum status status;
-
-    /* The horizon never moves back: history up to it may be gone. */
-    BEHALF_ASSERT(revision <= store->head.revision);
-    if (revision <= atomic_load(&store->horizon))
-        return BEHALF_OK;
-    bytes_put_u64(bytes, revision);
-    status = write_record(store, META_HORIZON, (struct slice){bytes, sizeof bytes}, error);
-    if (status != BEHALF_OK)
-        return status;
-    /* The record is durable, so a restart cannot serve a revision whose history was dropped.
-     * Readers learn the horizon before anything is dropped, and compare with it again after they
-     * have read. */
-    atomic_store(&store->horizon, revision);
-    kv_drop_hint(store->kv, KV_HISTORY, revision);
-    kv_drop_hint(store->kv, KV_CHANGELOG, revision);
-    return BEHALF_OK;
-}
-
-uint64_t
-store_horizon(struct store *store)
-{
-    return atomic_load(&store->horizon);
-}
-
-enum status
-store_renew(struct store *store, struct error *error)
-{
-    uint8_t incarnation[INCARNATION_SIZE];
-    uint8_t secret[STORE_SECRET_SIZE];
-    const struct kv_change changes[] = {
-        {KV_META, false, META_INCARNATION, {(const char *)incarnation, sizeof incarnation}},
-        {KV_META, false, META_SECRET, {(const char *)secret, sizeof secret}},
-    };
-    enum status status = BEHALF_OK;
-
-    store->env->random_bytes(store->env->context, incarnation, sizeof incarnation);
-    store->env->random_bytes(store->env->context, secret, sizeof secret);
-    /* The mark goes first. A crash in between leaves no mark, which opens; a mark of the old
-     * incarnation beside the new one would be refused as belonging to another store. */
-    if (store->directory != NULL)
-        status = directory_drop_mark(store->directory, error);
-    if (status == BEHALF_OK)
-        status = kv_write(store->kv, changes, BEHALF_COUNT_OF(changes), true, error);
-    if (status == BEHALF_OK) {
-        memcpy(store->incarnation, incarnation, sizeof incarnation);
-        memcpy(store->secret, secret, sizeof secret);
-        status = mark_head(store, error);
-    }
-    explicit_bzero(secret, sizeof secret);
-    /* After a failure in the middle it is unknown which pair the disk has: nothing may be written
-     * on top of it. */
-    if (status != BEHALF_OK)
-        atomic_store(&store->failed, true);
-    return status;
-}
-
-enum status
-store_set_clock(struct store *store, const struct store_clock *clock, struct error *error)
-{
-    char bytes[CLOCK_SIZE];
-
-    clock_encode(clock, bytes);
-    return write_record(store, META_CLOCK, (struct slice){bytes, sizeof bytes}, error);
 }

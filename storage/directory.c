@@ -210,26 +210,6 @@ directory_set_mark(struct directory *directory, uint64_t revision,
     return BEHALF_OK;
 }
 
-enum status
-directory_drop_mark(struct directory *directory, struct error *error)
-{
-    char *path = join(directory->path, "HWM");
-    enum status status = BEHALF_OK;
-
-    if (unlink(path) != 0 && errno != ENOENT)
-        status = failed(error, "remove", path);
-    memory_free(path);
-    if (status != BEHALF_OK)
-        return status;
-    directory_sync(directory->path);
-    if (directory->mark >= 0)
-        (void)close(directory->mark);
-    directory->mark = -1;
-    directory->marked = false;
-    directory->pending = false;
-    return BEHALF_OK;
-}
-
 void
 directory_sync_mark(struct directory *directory, int64_t monotonic_ns, bool lazy)
 {

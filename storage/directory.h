@@ -51,8 +51,6 @@ bool directory_mark(const struct directory *directory, uint64_t *revision,
 enum status directory_set_mark(struct directory *directory, uint64_t revision,
                                const uint8_t incarnation[INCARNATION_SIZE],
                                struct error *error) BEHALF_MUST_USE;
-/* Removes the mark durably. */
-enum status directory_drop_mark(struct directory *directory, struct error *error) BEHALF_MUST_USE;
 /* Syncs the mark, so that it survives a power cut. `lazy` skips this until 1,000 revisions or a
  * second have passed since the last sync. A failure is logged once and tried again. */
 void directory_sync_mark(struct directory *directory, int64_t monotonic_ns, bool lazy);

@@ -171,7 +171,7 @@ enum status
 history_key_decode(struct slice bytes, enum edge_direction *direction, struct slice *edge_key,
                    uint64_t *deleted_revision, struct error *error)
 {
-    if (bytes.size != HISTORY_KEY_SIZE || (unsigned char)bytes.data[0] > 1)
+    if (bytes.size != HISTORY_KEY_SIZE || (unsigned char)bytes.data[0] > 1) /* not of a record */
         return corrupt(error, "history key", bytes);
     *direction = bytes.data[0] == 0 ? EDGE_FORWARD : EDGE_REVERSE;
     *edge_key = (struct slice){bytes.data + 1, EDGE_KEY_SIZE};
@@ -345,5 +345,197 @@ request_decode(struct slice key, struct slice value, struct store_request *reque
     memcpy(request->digest, value.data, DIGEST_SIZE);
     request->revision = bytes_get_u64(value.data + DIGEST_SIZE);
     request->time_ns = time_from_bits(bytes_get_u64(key.data + REQUEST_DIGEST_SIZE));
+    return BEHALF_OK;
+}
+
+/* --- records --- */
+
+/* The size of an id by kind of record, and of an entry by index; 0 = there is no such kind. Keys
+ * take their parts from these sizes, so that none is a prefix of another. */
+static const uint8_t id_sizes[] = {
+    [RECORD_SESSION] = 16, [RECORD_GRANT] = 16,     [RECORD_USES] = 16,
+    [RECORD_REQUEST] = 16, [RECORD_ATTRIBUTES] = 8, [RECORD_STOP] = 17,
+};
+static const uint8_t entry_sizes[] = {
+    [RECORD_INDEX_ENDS] = 8,     [RECORD_INDEX_PRINCIPAL] = 16, [RECORD_INDEX_AGENT] = 16,
+    [RECORD_INDEX_SESSION] = 24, [RECORD_INDEX_DELEGATEE] = 16, [RECORD_INDEX_PARTIES] = 24,
+    [RECORD_INDEX_DENIAL] = 16,
+};
+
+void
+store_time_encode(int64_t time_ns, char bytes[8])
+{
+    bytes_put_u64(bytes, time_to_bits(time_ns));
+}
+
+struct slice
+record_key_encode(const struct store_record_key *key, char bytes[RECORD_KEY_SIZE_MAX])
+{
+    BEHALF_ASSERT((size_t)key->kind < sizeof id_sizes && key->id_size == id_sizes[key->kind] &&
+                  key->id_size > 0);
+    bytes[0] = (char)key->kind;
+    memcpy(bytes + 1, key->id, key->id_size);
+    return (struct slice){bytes, 1 + (size_t)key->id_size};
+}
+
+enum status
+record_key_decode(struct slice bytes, struct store_record_key *key, struct error *error)
+{
+    unsigned kind = bytes.size > 0 ? (unsigned char)bytes.data[0] : 0;
+
+    if (kind == 0 || kind >= sizeof id_sizes || bytes.size != 1 + (size_t)id_sizes[kind])
+        return corrupt(error, "record key", bytes);
+    *key = (struct store_record_key){.kind = (enum record_kind)kind, .id_size = id_sizes[kind]};
+    memcpy(key->id, bytes.data + 1, key->id_size);
+    return BEHALF_OK;
+}
+
+void
+record_tail_encode(const struct store_record *record, struct buffer *bytes)
+{
+    BEHALF_ASSERT(record->entry_count <= STORE_RECORD_INDEXES_MAX);
+    bytes_put_u64(buffer_reserve(bytes, 8), time_to_bits(record->ends));
+    buffer_added(bytes, 8);
+    buffer_add_byte(bytes, (char)record->entry_count);
+    for (size_t at = 0; at < record->entry_count; at++) {
+        const struct store_record_entry *entry = &record->entries[at];
+
+        BEHALF_ASSERT(entry->bytes.size <= STORE_INDEX_KEY_MAX);
+        buffer_add_byte(bytes, (char)entry->index);
+        buffer_add_byte(bytes, (char)entry->bytes.size);
+        buffer_add_slice(bytes, entry->bytes);
+    }
+    buffer_add_slice(bytes, record->body);
+}
+
+/* The entry at `*at`, which moves behind it. Entries ascend: a record has one encoding. */
+static bool
+entry_decode(struct slice bytes, size_t *at, unsigned last, struct store_record_entry *entry)
+{
+    unsigned index;
+    size_t size;
+
+    if (bytes.size - *at < 2)
+        return false;
+    index = (unsigned char)bytes.data[*at];
+    size = (unsigned char)bytes.data[*at + 1];
+    *at += 2;
+    if (index <= last || index >= sizeof entry_sizes || size != entry_sizes[index] ||
+        bytes.size - *at < size)
+        return false;
+    *entry = (struct store_record_entry){(enum record_index)index, {bytes.data + *at, size}};
+    *at += size;
+    return true;
+}
+
+enum status
+record_tail_decode(struct slice bytes, struct store_record *record, struct error *error)
+{
+    unsigned last = RECORD_INDEX_ENDS;
+    size_t at = 9;
+    size_t count;
+
+    if (bytes.size < at)
+        return corrupt(error, "record value", bytes);
+    count = (unsigned char)bytes.data[8];
+    if (count > STORE_RECORD_INDEXES_MAX)
+        return corrupt(error, "record value", bytes);
+    for (size_t number = 0; number < count; number++) {
+        if (!entry_decode(bytes, &at, last, &record->entries[number]))
+            return corrupt(error, "record value", bytes);
+        last = record->entries[number].index;
+    }
+    if (bytes.size - at > STORE_RECORD_SIZE_MAX)
+        return corrupt(error, "record value", bytes);
+    record->ends = time_from_bits(bytes_get_u64(bytes.data));
+    record->entry_count = count;
+    record->body = (struct slice){bytes.data + at, bytes.size - at};
+    return BEHALF_OK;
+}
+
+enum status
+record_value_decode(struct slice bytes, struct store_record *record, struct error *error)
+{
+    uint64_t created;
+    enum status status;
+
+    if (bytes.size < 8)
+        return corrupt(error, "record value", bytes);
+    created = bytes_get_u64(bytes.data);
+    if (created == 0)
+        return corrupt(error, "record value", bytes);
+    status = record_tail_decode((struct slice){bytes.data + 8, bytes.size - 8}, record, error);
+    if (status == BEHALF_OK)
+        record->created_revision = created;
+    return status;
+}
+
+struct slice
+record_history_key_encode(struct slice record_key, uint64_t deleted_revision,
+                          char bytes[RECORD_HISTORY_KEY_SIZE_MAX])
+{
+    BEHALF_ASSERT(record_key.size <= RECORD_KEY_SIZE_MAX);
+    bytes[0] = HISTORY_OF_RECORDS;
+    memcpy(bytes + 1, record_key.data, record_key.size);
+    bytes_put_u64(bytes + 1 + record_key.size, deleted_revision);
+    return (struct slice){bytes, 1 + record_key.size + 8};
+}
+
+enum status
+record_history_key_decode(struct slice bytes, struct store_record_key *key,
+                          uint64_t *deleted_revision, struct error *error)
+{
+    enum status status;
+
+    if (bytes.size < 1 + 8 || bytes.data[0] != HISTORY_OF_RECORDS)
+        return corrupt(error, "history key", bytes);
+    status = record_key_decode((struct slice){bytes.data + 1, bytes.size - 1 - 8}, key, error);
+    if (status == BEHALF_OK && key->kind == RECORD_USES)
+        return corrupt(error, "history key", bytes);
+    if (status == BEHALF_OK)
+        *deleted_revision = bytes_get_u64(bytes.data + bytes.size - 8);
+    return status;
+}
+
+struct slice
+index_key_encode(enum record_index index, struct slice entry, struct slice record_key,
+                 char bytes[INDEX_KEY_SIZE_MAX])
+{
+    BEHALF_ASSERT((size_t)index < sizeof entry_sizes && entry.size == entry_sizes[index]);
+    BEHALF_ASSERT(record_key.size <= RECORD_KEY_SIZE_MAX);
+    bytes[0] = (char)index;
+    memcpy(bytes + 1, entry.data, entry.size);
+    memcpy(bytes + 1 + entry.size, record_key.data, record_key.size);
+    return (struct slice){bytes, 1 + entry.size + record_key.size};
+}
+
+enum status
+index_key_decode(struct slice bytes, enum record_index *index, struct slice *entry,
+                 struct store_record_key *key, struct error *error)
+{
+    unsigned number = bytes.size > 0 ? (unsigned char)bytes.data[0] : UINT8_MAX;
+    size_t front;
+    enum status status;
+
+    if (number >= sizeof entry_sizes || bytes.size < 1 + (size_t)entry_sizes[number])
+        return corrupt(error, "index key", bytes);
+    front = 1 + (size_t)entry_sizes[number];
+    status = record_key_decode((struct slice){bytes.data + front, bytes.size - front}, key, error);
+    if (status == BEHALF_OK) {
+        *index = (enum record_index)number;
+        *entry = (struct slice){bytes.data + 1, entry_sizes[number]};
+    }
+    return status;
+}
+
+enum status
+seen_decode(struct slice key, struct slice value, struct store_seen *seen, struct error *error)
+{
+    if (key.size != SEEN_KEY_SIZE)
+        return corrupt(error, "seen key", key);
+    if (value.size != SEEN_VALUE_SIZE)
+        return corrupt(error, "seen record", value);
+    memcpy(seen->session, key.data, SEEN_KEY_SIZE);
+    seen->time_ns = time_from_bits(bytes_get_u64(value.data));
     return BEHALF_OK;
 }

@@ -89,6 +89,18 @@ kv_write(struct kv *kv, const struct kv_change *changes, size_t count, bool dura
     return kv->operations->write(kv, changes, count, durable, error);
 }
 
+bool
+kv_is_complete(const struct kv *kv)
+{
+    return kv->operations->is_complete(kv);
+}
+
+enum status
+kv_complete(struct kv *kv, struct error *error)
+{
+    return kv->operations->complete(kv, error);
+}
+
 enum status
 kv_sync(struct kv *kv, struct error *error)
 {

@@ -34,6 +34,9 @@ enum kv_keyspace {
     KV_SCHEMAS,
     KV_EXPIRY,
     KV_REQUESTS,
+    KV_RECORDS, /* these three since format version 2: see kv_is_complete */
+    KV_RECORD_INDEX,
+    KV_SEEN,
     KV_KEYSPACE_COUNT
 };
 
@@ -74,6 +77,13 @@ enum status kv_open_rocksdb(const struct kv_options *options, struct kv **kv,
                             struct error *error) BEHALF_MUST_USE;
 enum status kv_open_memory(struct kv **kv, struct error *error) BEHALF_MUST_USE;
 void kv_close(struct kv *kv); /* accepts NULL; close every snapshot and scan first */
+
+/* False for a database that was made when there were fewer keyspaces: the missing ones read as
+ * empty, and are not to be written. */
+bool kv_is_complete(const struct kv *kv);
+/* Makes the missing keyspaces, each of them durably. After a failure or a crash some of them may
+ * exist, and the call can be repeated. */
+enum status kv_complete(struct kv *kv, struct error *error) BEHALF_MUST_USE;
 
 enum status kv_snapshot_open(struct kv *kv, struct kv_snapshot **snapshot,
                              struct error *error) BEHALF_MUST_USE;

@@ -12,6 +12,8 @@ struct kv_operations {
     void (*drop_hint)(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon);
     void (*compact)(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to,
                     uint64_t bytes_max);
+    bool (*is_complete)(const struct kv *kv);
+    enum status (*complete)(struct kv *kv, struct error *error);
     enum status (*snapshot_open)(struct kv *kv, struct kv_snapshot **snapshot, struct error *error);
     void (*snapshot_close)(struct kv_snapshot *snapshot);
     enum status (*get)(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace keyspace,

@@ -507,6 +507,21 @@ memory_drop_hint(struct kv *kv, enum kv_keyspace keyspace, uint64_t horizon)
     roots_swap(memory, roots);
 }
 
+static bool
+memory_is_complete(const struct kv *kv)
+{
+    (void)kv;
+    return true;
+}
+
+static enum status
+memory_complete(struct kv *kv, struct error *error)
+{
+    (void)kv;
+    (void)error;
+    return BEHALF_OK;
+}
+
 /* Nothing to compact: removed entries are freed at once. */
 static void
 memory_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struct slice to,
@@ -549,6 +564,8 @@ static const struct kv_operations memory_operations = {
     .close = memory_close,
     .drop_hint = memory_drop_hint,
     .compact = memory_compact,
+    .is_complete = memory_is_complete,
+    .complete = memory_complete,
     .snapshot_open = memory_snapshot_open,
     .snapshot_close = memory_snapshot_close,
     .get = memory_get,

@@ -20,27 +20,14 @@
 #include "storage/kv_adapter.h"
 #include "storage/kv_rocksdb_background.h"
 #include "storage/kv_rocksdb_drop.h"
+#include "storage/kv_rocksdb_options.h"
 
-#define MEGABYTE ((size_t)1024 * 1024)
-
-/* Bounds the log that a restart after a crash must replay: measured at 20 MB a CPU second, sorted
- * files included, so 0.8 s. During a bulk load the log can be twice as long, since it grows while
- * it is flushed. */
-#define WAL_SIZE_MAX (16 * MEGABYTE)
+#define FREE_BYTES_MIN (256 * MEGABYTE)
+#define SEEK_STEPS 8 /* a key this near is cheaper to reach by steps */
 /* A fifth is block cache. Two fifths are memtables, and they may take twice that while they are
  * flushed. */
 #define MEMORY_DEFAULT (320 * MEGABYTE)
 #define CACHE_PART 5
-#define MEMTABLES_SIZE_MAX (128 * MEGABYTE)
-#define MEMTABLES_FULL 4 /* this many share the memory */
-/* Leaves file descriptors to connections. */
-#define OPEN_FILES_MAX 512
-#define FREE_BYTES_MIN (256 * MEGABYTE)
-#define BLOOM_BITS_PER_KEY 10.0
-#define REMOVED_WINDOW 4096      /* compact a file when half of a window are tombstones */
-#define METADATA_BLOCK_SIZE 4096 /* of one partition of an index or a filter */
-#define SEEK_STEPS 8             /* a key this near is cheaper to reach by steps */
-#define INFO_LOG_NOTHING 4       /* FATAL; at 3 a full disk ended the process */
 
 /* RocksDB requires a family of this name; nothing is kept in it. */
 #define UNUSED_FAMILY "default"
@@ -48,16 +35,21 @@
 
 /* Names are on disk and never change; the order is that of enum kv_keyspace. */
 static const char *const family_names[FAMILY_COUNT] = {
-    "meta",      "names",   "nodes",  "forward",  "reverse",     "history",
-    "changelog", "schemas", "expiry", "requests", UNUSED_FAMILY,
+    "meta",    "names",  "nodes",    "forward", "reverse",      "history", "changelog",
+    "schemas", "expiry", "requests", "records", "record_index", "seen",    UNUSED_FAMILY,
 };
+
+/* The families from here on came with a later format: an older database lacks them. */
+#define LATER_FAMILIES KV_RECORDS
 
 struct rocks_kv {
     struct kv base;
     char *path;
     rocksdb_t *database;
     rocksdb_options_t *options[FAMILY_COUNT];
+    /* A family that the database lacks has the handle of the unused one, which is empty. */
     rocksdb_column_family_handle_t *families[FAMILY_COUNT];
+    bool missing[FAMILY_COUNT];
     rocksdb_readoptions_t *read_newest; /* never changed after open: shared by all threads */
     rocksdb_cache_t *cache;
     struct drop_rule rules[KV_KEYSPACE_COUNT];
@@ -621,7 +613,7 @@ rocks_close(struct kv *kv)
     if (rocks->database != NULL && !rocks->read_only && !atomic_load(&rocks->failed))
         flush_all(rocks);
     for (size_t index = 0; index < FAMILY_COUNT; index++) {
-        if (rocks->families[index] != NULL)
+        if (rocks->families[index] != NULL && !rocks->missing[index])
             rocksdb_column_family_handle_destroy(rocks->families[index]);
     }
     if (rocks->database != NULL)
@@ -642,10 +634,46 @@ rocks_close(struct kv *kv)
     memory_free(rocks);
 }
 
+static bool
+rocks_is_complete(const struct kv *kv)
+{
+    const struct rocks_kv *rocks = (const struct rocks_kv *)kv;
+
+    for (size_t index = 0; index < FAMILY_COUNT; index++) {
+        if (rocks->missing[index])
+            return false;
+    }
+    return true;
+}
+
+static enum status
+rocks_complete(struct kv *kv, struct error *error)
+{
+    struct rocks_kv *rocks = (struct rocks_kv *)kv;
+
+    BEHALF_ASSERT(!rocks->read_only);
+    for (size_t index = 0; index < FAMILY_COUNT; index++) {
+        rocksdb_column_family_handle_t *family;
+        char *errptr = NULL;
+
+        if (!rocks->missing[index])
+            continue;
+        family = rocksdb_create_column_family(rocks->database, rocks->options[index],
+                                              family_names[index], &errptr);
+        if (errptr != NULL)
+            return translate_write(rocks, "add a family to", errptr, error);
+        rocks->families[index] = family;
+        rocks->missing[index] = false;
+    }
+    return BEHALF_OK;
+}
+
 static const struct kv_operations rocks_operations = {
     .close = rocks_close,
     .drop_hint = rocks_drop_hint,
     .compact = rocks_compact,
+    .is_complete = rocks_is_complete,
+    .complete = rocks_complete,
     .snapshot_open = rocks_snapshot_open,
     .snapshot_close = rocks_snapshot_close,
     .get = rocks_get,
@@ -663,107 +691,6 @@ static const struct kv_operations rocks_operations = {
 };
 
 /* --- opening --- */
-
-/* Families that are scanned over ranges whose keys may all be tombstones. */
-static bool
-is_scanned(size_t family)
-{
-    return family == KV_FORWARD || family == KV_REVERSE || family == KV_EXPIRY;
-}
-
-/* Families that are asked for absent keys: a write looks for its names and edges, which are mostly
- * new. A filter for the others would take memory and save nothing. */
-static bool
-needs_filter(size_t family)
-{
-    return family == KV_NAMES || family == KV_FORWARD;
-}
-
-static rocksdb_block_based_table_options_t *
-table_options_new(rocksdb_cache_t *cache, bool filter)
-{
-    rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
-
-    rocksdb_block_based_options_set_format_version(table, 5);
-    rocksdb_block_based_options_set_block_cache(table, cache);
-    rocksdb_block_based_options_set_block_size(table, 8 * 1024);
-    if (filter)
-        rocksdb_block_based_options_set_filter_policy(
-            table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS_PER_KEY));
-    /* Indexes and filters count against the cache; otherwise memory grows with the data, unseen.
-     * They are partitioned: whole, those of a large file fit into no shard of the cache, and every
-     * get read and checksummed megabytes (80 us of CPU a relationship written at 4 M relationships,
-     * 8 us with partitions). */
-    rocksdb_block_based_options_set_index_type(
-        table, rocksdb_block_based_table_index_type_two_level_index_search);
-    rocksdb_block_based_options_set_partition_filters(table, 1);
-    rocksdb_block_based_options_set_metadata_block_size(table, METADATA_BLOCK_SIZE);
-    rocksdb_block_based_options_set_pin_top_level_index_and_filter(table, 1);
-    rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
-    rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(table, 1);
-    rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
-    return table;
-}
-
-static void
-family_options_set(rocksdb_options_t *options, rocksdb_cache_t *cache, size_t memtables,
-                   size_t family)
-{
-    rocksdb_block_based_table_options_t *table = table_options_new(cache, needs_filter(family));
-
-    rocksdb_options_set_block_based_table_factory(options, table);
-    rocksdb_block_based_options_destroy(table);
-    rocksdb_options_set_write_buffer_size(options, memtables / MEMTABLES_FULL);
-    rocksdb_options_set_db_write_buffer_size(options, memtables);
-    rocksdb_options_set_max_write_buffer_number(options, 3);
-    /* A miss in the memtable (every new name, every new edge) costs a bloom probe instead of a
-     * search. */
-    rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, 0.05);
-    rocksdb_options_set_memtable_whole_key_filtering(options, 1);
-    rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
-    if (is_scanned(family))
-        rocksdb_options_add_compact_on_deletion_collector_factory(options, REMOVED_WINDOW,
-                                                                  REMOVED_WINDOW / 2);
-    rocksdb_options_set_compression(options, rocksdb_lz4_compression);
-    rocksdb_options_set_bottommost_compression(options, rocksdb_zstd_compression);
-}
-
-static void
-database_options_set(rocksdb_options_t *options, const struct kv_options *wanted)
-{
-    rocksdb_options_set_create_if_missing(options, wanted->create_if_missing);
-    rocksdb_options_set_create_missing_column_families(options, wanted->create_if_missing);
-    /* RocksDB stops at the first damage it meets, also in a compaction, instead of going on with
-     * the rest. */
-    rocksdb_options_set_paranoid_checks(options, 1);
-    rocksdb_options_set_info_log_level(options, INFO_LOG_NOTHING);
-    rocksdb_options_set_max_log_file_size(options, MEGABYTE);
-    rocksdb_options_set_keep_log_file_num(options, 1);
-    rocksdb_options_set_stats_dump_period_sec(options, 0);
-    rocksdb_options_set_stats_persist_period_sec(options, 0);
-    /* By default RocksDB silently drops everything after a damaged record. Here only a record cut
-     * short at the end is dropped; any other damage refuses the open, and open.c decides by the
-     * high-water mark whether a copy may go without the damaged tail. */
-    rocksdb_options_set_wal_recovery_mode(
-        options, wanted->drop_damaged_tail ? rocksdb_point_in_time_recovery
-                                           : rocksdb_tolerate_corrupted_tail_records_recovery);
-    /* Each write reaches the kernel before it returns, so a kill loses nothing committed; and no
-     * log file is reused, whose old records would follow the new ones. */
-    rocksdb_options_set_manual_wal_flush(options, 0);
-    rocksdb_options_set_recycle_log_file_num(options, 0);
-    rocksdb_options_set_max_total_wal_size(options, WAL_SIZE_MAX);
-    /* All families reach the disk together: no sorted file is ahead of the log that other families
-     * still need, and a lost log loses the newest revisions instead of half of each. */
-    rocksdb_options_set_atomic_flush(options, 1);
-    /* One writer: its insertions need no compare-and-swap. */
-    rocksdb_options_set_allow_concurrent_memtable_write(options, 0);
-    rocksdb_options_set_max_background_jobs(options, 2);
-    rocksdb_options_set_max_open_files(options, OPEN_FILES_MAX);
-    rocksdb_options_set_is_fd_close_on_exec(options, 1);
-    /* Sorted files are written out steadily, so that the sync of a commit does not queue after a
-     * burst. */
-    rocksdb_options_set_bytes_per_sync(options, MEGABYTE);
-}
 
 static void
 options_make(struct rocks_kv *kv, const struct kv_options *wanted)
@@ -794,11 +721,59 @@ options_make(struct rocks_kv *kv, const struct kv_options *wanted)
     rocksdb_writeoptions_disable_WAL(kv->write_nothing, 1);
 }
 
+/* Finds the families that the database lacks. One that cannot be read is left to the open, whose
+ * error says why; one that is not there gets them all. */
+static void
+missing_find(struct rocks_kv *kv)
+{
+    char *errptr = NULL;
+    size_t count = 0;
+    char **names = rocksdb_list_column_families(kv->options[0], kv->path, &count, &errptr);
+
+    for (size_t index = LATER_FAMILIES; errptr == NULL && index < KV_KEYSPACE_COUNT; index++) {
+        kv->missing[index] = true;
+        for (size_t name = 0; name < count; name++) {
+            if (strcmp(names[name], family_names[index]) == 0)
+                kv->missing[index] = false;
+        }
+    }
+    if (names != NULL)
+        rocksdb_list_column_families_destroy(names, count);
+    rocksdb_free(errptr);
+}
+
+static char *
+database_open(struct rocks_kv *kv)
+{
+    const char *names[FAMILY_COUNT];
+    const rocksdb_options_t *options[FAMILY_COUNT];
+    rocksdb_column_family_handle_t *families[FAMILY_COUNT];
+    size_t count = 0;
+    size_t given = 0;
+    char *errptr = NULL;
+
+    for (size_t index = 0; index < FAMILY_COUNT; index++) {
+        if (!kv->missing[index]) {
+            names[count] = family_names[index];
+            options[count++] = kv->options[index];
+        }
+    }
+    if (kv->read_only)
+        /* A log beside the files is read too: a store that was killed shows all it has. */
+        kv->database = rocksdb_open_for_read_only_column_families(
+            kv->options[0], kv->path, (int)count, names, options, families, 0, &errptr);
+    else
+        kv->database = rocksdb_open_column_families(kv->options[0], kv->path, (int)count, names,
+                                                    options, families, &errptr);
+    for (size_t index = 0; errptr == NULL && index < FAMILY_COUNT; index++)
+        kv->families[index] = families[kv->missing[index] ? count - 1 : given++];
+    return errptr;
+}
+
 enum status
 kv_open_rocksdb(const struct kv_options *options, struct kv **kv, struct error *error)
 {
     struct rocks_kv *result;
-    char *errptr = NULL;
     enum status status;
 
     BEHALF_ASSERT(options->path != NULL);
@@ -813,17 +788,9 @@ kv_open_rocksdb(const struct kv_options *options, struct kv **kv, struct error *
     if (!options->read_only)
         rocksdb_threads_start();
     result->read_only = options->read_only;
-    if (options->read_only)
-        /* A log beside the files is read too: a store that was killed shows all it has. */
-        result->database = rocksdb_open_for_read_only_column_families(
-            result->options[0], options->path, FAMILY_COUNT, family_names,
-            (const rocksdb_options_t *const *)result->options, result->families, 0, &errptr);
-    else
-        result->database = rocksdb_open_column_families(
-            result->options[0], options->path, FAMILY_COUNT, family_names,
-            (const rocksdb_options_t *const *)result->options, result->families, &errptr);
+    missing_find(result);
     /* rocks_close accepts a handle without a database. */
-    status = translate(result, "open", errptr, error);
+    status = translate(result, "open", database_open(result), error);
     if (status != BEHALF_OK) {
         rocks_close(&result->base);
         return status;

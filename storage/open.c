@@ -1,9 +1,11 @@
 /* open.c - makes, opens, checks and closes a store.
  *
- * Always true: a store that opened has the format version of this program, is at or above its
- * high-water mark, and its newest changelog entries link up to its head record. Every other state
- * is refused, with a message that names the directory: a store that lost acknowledged data must not
- * start and answer. The steps are those of docs/storage-format.md, "Open procedure". */
+ * Always true: a store that opened has the format version of this program (read only, it may have
+ * the one before), is at or above its high-water mark, and its newest changelog entries link up to
+ * its head record. Every other state is refused, with a message that names the directory: a store
+ * that lost acknowledged data must not start and answer. Where a loss is accepted (a damaged tail
+ * is cut off, or no mark says what was acknowledged), the store takes a new incarnation before it
+ * serves. The steps are those of docs/storage-format.md, "Open procedure". */
 #include <inttypes.h>
 #include <string.h>
 
@@ -55,6 +57,7 @@ make_new(struct store *store, struct error *error)
     const struct kv_change changes[] = {
         {KV_META, false, META_FORMAT, {version, sizeof version}},
         {KV_META, false, META_INCARNATION, {(const char *)incarnation, sizeof incarnation}},
+        {KV_META, false, META_STOPPED, {(const char *)incarnation, sizeof incarnation}},
         {KV_META, false, META_SECRET, {(const char *)secret, sizeof secret}},
         {KV_META, false, META_HEAD, {head_bytes, sizeof head_bytes}},
     };
@@ -72,8 +75,10 @@ make_new(struct store *store, struct error *error)
 
 /* --- loading --- */
 
+#define FORMAT_NONE 0 /* nothing was written yet */
+
 static enum status
-check_format(struct store *store, bool *fresh, struct error *error)
+read_format(struct store *store, uint32_t *version, struct error *error)
 {
     struct buffer value;
     bool found;
@@ -83,15 +88,21 @@ check_format(struct store *store, bool *fresh, struct error *error)
     status = kv_get(store->kv, NULL, KV_META, META_FORMAT, &value, &found, error);
     if (status != BEHALF_OK)
         goto done;
-    *fresh = !found;
+    *version = FORMAT_NONE;
     if (found && value.size != 4)
         status = error_set(error, BEHALF_STORAGE_CORRUPT, "the format version is damaged");
+    else if (found)
+        *version = bytes_get_u32(value.data);
     /* Not corruption: the data may be intact, and salvage would not help. */
-    else if (found && bytes_get_u32(value.data) != STORE_FORMAT_VERSION)
+    if (status == BEHALF_OK && found && *version != STORE_FORMAT_VERSION &&
+        *version != STORE_FORMAT_WITHOUT_RECORDS)
         status = error_set(error, BEHALF_STORAGE_FAILED,
                            "the store is of another format: version %" PRIu32
-                           ", this program reads version %d",
-                           bytes_get_u32(value.data), STORE_FORMAT_VERSION);
+                           ", this program reads versions %d and %d",
+                           *version, STORE_FORMAT_WITHOUT_RECORDS, STORE_FORMAT_VERSION);
+    /* Made by nobody but an upgrade, so here they were lost, and revocations with them. */
+    if (status == BEHALF_OK && *version == STORE_FORMAT_VERSION && !kv_is_complete(store->kv))
+        status = error_set(error, BEHALF_STORAGE_CORRUPT, "a family of the store is missing");
 done:
     buffer_release(&value);
     return status;
@@ -113,6 +124,45 @@ load_fixed(struct store *store, struct slice name, void *bytes, size_t size, str
     if (status == BEHALF_OK)
         memcpy(bytes, value.data, size);
     buffer_release(&value);
+    return status;
+}
+
+/* Adds the families of records, empty, and then the number, in one step with the record that says
+ * that no stop is due: a store without records has no consent that a former life could have
+ * withdrawn. A crash before that step leaves a store of the former version, whose families are
+ * completed by the next open. */
+static enum status
+upgrade(struct store *store, struct error *error)
+{
+    uint8_t incarnation[INCARNATION_SIZE];
+    char version[4];
+    const struct kv_change changes[] = {
+        {KV_META, false, META_FORMAT, {version, sizeof version}},
+        {KV_META, false, META_STOPPED, {(const char *)incarnation, sizeof incarnation}},
+    };
+    enum status status =
+        load_fixed(store, META_INCARNATION, incarnation, sizeof incarnation, error);
+
+    if (status == BEHALF_OK)
+        status = kv_complete(store->kv, error);
+    if (status != BEHALF_OK)
+        return status;
+    bytes_put_u32(version, STORE_FORMAT_VERSION);
+    status = kv_write(store->kv, changes, BEHALF_COUNT_OF(changes), true, error);
+    if (status == BEHALF_OK)
+        log_line(LOG_INFO, "storage upgraded the format of the store", "from=%d to=%d",
+                 STORE_FORMAT_WITHOUT_RECORDS, STORE_FORMAT_VERSION);
+    return status;
+}
+
+static enum status
+load_stopped(struct store *store, struct error *error)
+{
+    uint8_t stopped[INCARNATION_SIZE];
+    enum status status = load_fixed(store, META_STOPPED, stopped, sizeof stopped, error);
+
+    if (status == BEHALF_OK)
+        atomic_store(&store->needs_stop, memcmp(stopped, store->incarnation, sizeof stopped) != 0);
     return status;
 }
 
@@ -261,7 +311,8 @@ check_chain(struct store *store, struct error *error)
 
 /* At or above the mark: nothing that was acknowledged before the mark was written is missing. The
  * incarnation catches a mark that was copied beside another store's data, where comparing revisions
- * means nothing. */
+ * means nothing. A store that took a new incarnation may still have the mark of the one before, if
+ * the process ended in between: its revisions are the same, and the next step replaces it. */
 static enum status
 check_mark(const struct store *store, const struct directory *directory, struct error *error)
 {
@@ -270,7 +321,7 @@ check_mark(const struct store *store, const struct directory *directory, struct 
 
     if (!directory_mark(directory, &revision, incarnation))
         return BEHALF_OK;
-    if (memcmp(incarnation, store->incarnation, INCARNATION_SIZE) != 0)
+    if (memcmp(incarnation, store->incarnation, INCARNATION_SIZE) != 0 && !store_needs_stop(store))
         return error_set(error, BEHALF_STORAGE_CORRUPT,
                          "cannot open store '%s': its data and its high-water mark come from "
                          "different stores",
@@ -289,17 +340,22 @@ check_mark(const struct store *store, const struct directory *directory, struct 
 /* --- opening --- */
 
 static enum status
-store_load(struct store *store, struct error *error)
+store_load(struct store *store, bool read_only, struct error *error)
 {
-    bool fresh = false;
+    uint32_t version = FORMAT_NONE;
     /* The format comes first: records of another format must not be decoded. The chain comes last:
      * it compares the changelog with the head record and the horizon. */
-    enum status status = check_format(store, &fresh, error);
+    enum status status = read_format(store, &version, error);
+    bool upgrading = version == STORE_FORMAT_WITHOUT_RECORDS && !read_only;
 
-    if (status == BEHALF_OK && fresh)
+    if (status == BEHALF_OK && version == FORMAT_NONE)
         status = make_new(store, error);
+    if (status == BEHALF_OK && upgrading)
+        status = upgrade(store, error);
     if (status == BEHALF_OK)
         status = load_all(store, error);
+    if (status == BEHALF_OK && (version != STORE_FORMAT_WITHOUT_RECORDS || upgrading))
+        status = load_stopped(store, error);
     if (status == BEHALF_OK)
         status = check_chain(store, error);
     return status;
@@ -317,7 +373,7 @@ store_open_on(struct kv *kv, const struct store_options *options, struct store *
     result->labels = labels_new();
     result->next_sequence = memory_new_array(TYPE_COUNT, sizeof *result->next_sequence);
     /* store_close closes the adapter too, so `kv` has one owner on every path. */
-    status = store_load(result, error);
+    status = store_load(result, options->read_only, error);
     if (status != BEHALF_OK)
         store_close(result);
     else
@@ -421,6 +477,10 @@ try_salvage(const struct store_options *options, struct directory *directory, st
 
     if (status == BEHALF_OK)
         status = open_at(options, directory, &attempt, &copy, error);
+    /* In the copy, before it takes the place of the original: what was revoked in the tail that is
+     * given up must not come back in between. */
+    if (status == BEHALF_OK)
+        status = store_renew(copy, error);
     store_close(copy);
     if (status == BEHALF_OK)
         return directory_salvage_accept(directory, error);
@@ -510,12 +570,27 @@ open_in(const struct store_options *options, struct directory *directory, struct
     return status;
 }
 
+/* Whoever deletes the mark accepts that acknowledged data may be lost, revocations too. */
+static enum status
+renew_unmarked(struct store *store, struct error *error)
+{
+    enum status status = store_renew(store, error);
+
+    if (status == BEHALF_OK)
+        log_line(LOG_WARN, "storage found no high-water mark: the store takes a new incarnation",
+                 "revision=%" PRIu64 " path=\"%s\"", store->head.revision,
+                 directory_path(store->directory));
+    return status;
+}
+
 enum status
 store_open(const struct store_options *options, struct store **store, struct error *error)
 {
     struct directory *directory = NULL;
     struct store *result = NULL;
     struct kv *kv = NULL;
+    uint8_t incarnation[INCARNATION_SIZE];
+    uint64_t marked;
     enum status status;
 
     if (options->path == NULL) {
@@ -539,8 +614,13 @@ store_open(const struct store_options *options, struct store **store, struct err
         *store = result;
         return BEHALF_OK;
     }
-    /* From now on readers are shown this head, so a later open must notice its loss. */
-    status = directory_set_mark(directory, result->head.revision, result->incarnation, error);
+    /* From now on readers are shown this head, so a later open must notice its loss. Without a mark
+     * nothing says what this store has lost; of a new one the mark is written here for the first
+     * time, at revision 0. */
+    if (!directory_mark(directory, &marked, incarnation) && result->head.revision > 0)
+        status = renew_unmarked(result, error);
+    else
+        status = directory_set_mark(directory, result->head.revision, result->incarnation, error);
     if (status != BEHALF_OK) {
         store_close(result);
         return status;

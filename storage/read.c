@@ -81,32 +81,32 @@ store_revision_check(const struct store_snapshot *snapshot, uint64_t revision, s
     return BEHALF_OK;
 }
 
-/* Looks up the value that was in force at `revision`. The first value superseded after `revision`
- * is the candidate; it counts if it was created by then. Appends it to `value`. */
-static enum status
-history_find(const struct store_snapshot *snapshot, uint64_t revision,
-             const char edge_key[EDGE_KEY_SIZE], struct buffer *value, bool *found,
-             struct error *error)
+enum status
+store_history_find(const struct store_snapshot *snapshot, uint64_t revision, struct slice versions,
+                   struct buffer *value, bool *found, struct error *error)
 {
-    char from[HISTORY_KEY_SIZE];
-    char to[HISTORY_KEY_SIZE];
-    struct kv_range range = {KV_HISTORY, {from, sizeof from}, {to, sizeof to}, false};
+    char from[HISTORY_KEY_SIZE_MAX];
+    char to[HISTORY_KEY_SIZE_MAX];
+    struct kv_range range = {KV_HISTORY, {from, versions.size + 8}, {to, versions.size + 8}, false};
     struct kv_scan *scan;
     struct slice key;
     struct slice bytes;
-    struct edge edge;
     enum status status;
 
-    history_key_encode(EDGE_FORWARD, edge_key, revision + 1, from);
-    history_key_encode(EDGE_FORWARD, edge_key, UINT64_MAX, to);
+    BEHALF_ASSERT(versions.size + 8 <= sizeof from);
+    memcpy(from, versions.data, versions.size);
+    memcpy(to, versions.data, versions.size);
+    bytes_put_u64(from + versions.size, revision + 1);
+    bytes_put_u64(to + versions.size, UINT64_MAX);
     *found = false;
     status = kv_scan_open(snapshot->store->kv, snapshot->kv, &range, &scan, error);
     if (status != BEHALF_OK)
         return status;
     status = kv_scan_next(scan, &key, &bytes, error);
-    if (status == BEHALF_OK) {
-        status = edge_value_decode(bytes, &edge, error);
-        if (status == BEHALF_OK && edge.created_revision <= revision) {
+    if (status == BEHALF_OK && bytes.size < 8) {
+        status = error_set(error, BEHALF_STORAGE_CORRUPT, "a value in history is cut short");
+    } else if (status == BEHALF_OK) {
+        if (bytes_get_u64(bytes.data) <= revision) {
             buffer_clear(value);
             buffer_add_slice(value, bytes);
             *found = true;
@@ -145,16 +145,19 @@ store_edge_find(const struct store_snapshot *snapshot, uint64_t revision,
     }
     if (status == BEHALF_OK && !there && revision < snapshot->newest_history &&
         revision < snapshot->head.revision) {
+        char history[HISTORY_KEY_SIZE];
+
         /* Skipped when no value was superseded after `revision`, as for every read at the head. */
-        status = history_find(snapshot, revision, bytes, value, &there, error);
+        history_key_encode(EDGE_FORWARD, bytes, 0, history);
+        status = store_history_find(snapshot, revision, (struct slice){history, sizeof history - 8},
+                                    value, &there, error);
         if (status == BEHALF_OK)
             status = store_revision_check(snapshot, revision, error);
     }
-    if (status == BEHALF_OK && there && edge != NULL) {
+    if (status == BEHALF_OK && there)
         status = edge_value_decode(buffer_slice(value), &read, error);
-        if (status == BEHALF_OK)
-            *edge = read;
-    }
+    if (status == BEHALF_OK && there && edge != NULL)
+        *edge = read;
     if (status == BEHALF_OK)
         *found = there;
     buffer_release(&own);
@@ -339,6 +342,28 @@ add_up(void *context, const struct edge_variant *variant, uint64_t count)
     return true;
 }
 
+static bool
+can_write(const struct kv_stats *below)
+{
+    return below->healthy && below->free_bytes >= below->reserve_bytes;
+}
+
+bool
+store_is_writable(const struct store *store)
+{
+    return !atomic_load_explicit(&store->failed, memory_order_relaxed) &&
+           !atomic_load_explicit(&store->hindered, memory_order_relaxed);
+}
+
+void
+store_watch(struct store *store)
+{
+    struct kv_stats below;
+
+    kv_stats_read(store->kv, &below);
+    atomic_store(&store->hindered, !can_write(&below));
+}
+
 enum status
 store_stats_read(struct store *store, struct store_stats *stats, struct error *error)
 {
@@ -358,8 +383,7 @@ store_stats_read(struct store *store, struct store_stats *stats, struct error *e
             .edge_count = edges,
             .data_bytes = below.data_bytes,
             .free_bytes = below.free_bytes,
-            .writable = !atomic_load(&store->failed) && below.healthy &&
-                        below.free_bytes >= below.reserve_bytes,
+            .writable = !atomic_load(&store->failed) && can_write(&below),
             .committed = atomic_load(&store->committed),
             .committed_bytes = atomic_load(&store->committed_bytes),
             .syncs = atomic_load(&store->syncs),

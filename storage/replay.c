@@ -18,6 +18,9 @@ record_apply(struct store_transaction *transaction, const struct changelog_recor
     if ((record->kind == CHANGELOG_PUT || record->kind == CHANGELOG_REMOVE) &&
         transaction_touched(transaction, &record->edge.key))
         return error_set(error, BEHALF_STORAGE_CORRUPT, "changelog entry changes an edge twice");
+    if ((record->kind == CHANGELOG_RECORD_PUT || record->kind == CHANGELOG_RECORD_REMOVE) &&
+        transaction_record_touched(transaction, &record->record.key))
+        return error_set(error, BEHALF_STORAGE_CORRUPT, "changelog entry changes a record twice");
     switch (record->kind) {
     case CHANGELOG_LABEL:
         status = transaction_adopt_label(transaction, record->label_kind, record->label,
@@ -45,6 +48,12 @@ record_apply(struct store_transaction *transaction, const struct changelog_recor
         break;
     case CHANGELOG_SWEEP:
         store_transaction_sweep(transaction, record->time_ns);
+        break;
+    case CHANGELOG_RECORD_PUT:
+        status = store_transaction_record_put(transaction, &record->record, error);
+        break;
+    case CHANGELOG_RECORD_REMOVE:
+        status = store_transaction_record_remove(transaction, &record->record.key, error);
         break;
     }
     return status;

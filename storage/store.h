@@ -61,8 +61,10 @@ struct store_options {
 };
 
 /* Opens or makes the store and checks it: format version, lock, high-water mark, head against
- * chain. The message of a failure names the directory and the reason: used by another process,
- * another format, unreadable, acknowledged data lost. */
+ * chain. A store of the format before this one is upgraded, but not when it is opened read only.
+ * Where the open gives up a damaged tail, or finds no mark beside data, the store takes a new
+ * incarnation. The message of a failure names the directory and the reason: used by another
+ * process, another format, unreadable, acknowledged data lost. */
 enum status store_open(const struct store_options *options, struct store **store,
                        struct error *error) BEHALF_MUST_USE;
 void store_close(struct store *store); /* accepts NULL */
@@ -199,6 +201,111 @@ enum status store_schema_read(const struct store_snapshot *snapshot, uint64_t re
                               struct buffer *text, uint64_t *schema_revision,
                               struct error *error) BEHALF_MUST_USE;
 
+/* --- records ---
+ *
+ * A record is a versioned value under a key of its own: an encoded body that the store does not
+ * interpret, and entries of record indexes. Sessions, grants, uses and stops are records. Records
+ * take part in the revision sequence, the changelog, the chain and history as edges do (uses are in
+ * no history: only their newest value is read). */
+
+#define STORE_RECORD_ID_MAX 24
+#define STORE_RECORD_INDEXES_MAX 4
+#define STORE_INDEX_KEY_MAX 32 /* bytes of an index entry before the record's key */
+#define STORE_RECORD_SIZE_MAX ((size_t)64 * 1024) /* of a body */
+
+enum record_kind {
+    RECORD_SESSION = 1, /* id(16) */
+    RECORD_GRANT,       /* id(16) */
+    RECORD_USES,        /* id(16) of its grant */
+    RECORD_REQUEST,     /* id(16) */
+    RECORD_ATTRIBUTES,  /* node(8) */
+    RECORD_STOP,        /* scope(1), then node(8) and 8 zeros, 16 bytes of a digest, or 16 zeros */
+};
+
+enum record_index {
+    RECORD_INDEX_ENDS,      /* ends(8): for sweeps; made by the store from `ends` */
+    RECORD_INDEX_PRINCIPAL, /* sessions: principal(8) expires_at(8) */
+    RECORD_INDEX_AGENT,     /* sessions: agent(8) expires_at(8) */
+    RECORD_INDEX_SESSION,   /* grants: session(16) expires_at(8) */
+    RECORD_INDEX_DELEGATEE, /* grants: delegatee(8) expires_at(8) */
+    RECORD_INDEX_PARTIES,   /* requests: principal(8) agent(8) expires_at(8) */
+    RECORD_INDEX_DENIAL,    /* requests: denial(16) */
+};
+
+struct store_record_key {
+    enum record_kind kind;
+    uint8_t id_size;
+    uint8_t id[STORE_RECORD_ID_MAX];
+};
+
+/* An entry of a record in an index. Times in it are written by store_time_encode, so that byte
+ * order is time order. */
+struct store_record_entry {
+    enum record_index index;
+    struct slice bytes;
+};
+
+/* Entries ascend by their index, at most one for each. */
+struct store_record {
+    struct store_record_key key;
+    uint64_t created_revision; /* of this version */
+    int64_t ends;              /* a sweep may remove it from then on; 0 = never */
+    struct store_record_entry entries[STORE_RECORD_INDEXES_MAX]; /* without RECORD_INDEX_ENDS */
+    size_t entry_count;
+    struct slice body;
+};
+
+void store_time_encode(int64_t time_ns, char bytes[8]);
+
+/* The version in force at `revision`, at most the snapshot's head; of uses the newest, whatever the
+ * revision. Its slices live until the next read into the same buffer. */
+enum status store_record_find(const struct store_snapshot *snapshot, uint64_t revision,
+                              const struct store_record_key *key, struct store_record *record,
+                              struct buffer *bytes, bool *found,
+                              struct error *error) BEHALF_MUST_USE;
+
+/* Scans the entries of an index whose bytes start with `prefix`, in byte order, from `from` on
+ * (bytes of an entry, followed by kind and id of a record; empty = from the first), at the
+ * snapshot's head. */
+struct store_record_scan;
+
+enum status store_record_scan_open(const struct store_snapshot *snapshot, enum record_index index,
+                                   struct slice prefix, struct slice from,
+                                   struct store_record_scan **scan,
+                                   struct error *error) BEHALF_MUST_USE;
+/* BEHALF_OK with the key of a record and the bytes of its entry, with kind and id behind them
+ * (valid until the next call), or BEHALF_DONE. */
+enum status store_record_scan_next(struct store_record_scan *scan, struct store_record_key *key,
+                                   struct slice *entry, struct error *error) BEHALF_MUST_USE;
+void store_record_scan_close(struct store_record_scan *scan); /* accepts NULL */
+
+/* Calls `visit` for each record of the kind at the head, until it returns false: for what is kept
+ * in memory as a whole. */
+enum status store_records(const struct store_snapshot *snapshot, enum record_kind kind,
+                          bool (*visit)(void *context, const struct store_record *record),
+                          void *context, struct error *error) BEHALF_MUST_USE;
+
+/* Records whose `ends` is not after `now_ns`, earliest first. Fills at most `capacity`. */
+enum status store_records_ended(const struct store_snapshot *snapshot, int64_t now_ns,
+                                struct store_record_key *keys, size_t capacity, size_t *count,
+                                struct error *error) BEHALF_MUST_USE;
+
+/* The records that a transaction put, in its order, from its changelog entry. Fills at most
+ * `capacity`. REVISION_EXPIRED up to the horizon. */
+enum status store_records_written(const struct store_snapshot *snapshot, uint64_t revision,
+                                  struct store_record_key *keys, size_t capacity, size_t *count,
+                                  struct error *error) BEHALF_MUST_USE;
+
+/* When a session was used last. It belongs to this store alone, is part of no revision and goes
+ * with its session. *found = false when it was never kept. */
+enum status store_seen_read(struct store *store, const uint8_t session[16], int64_t *time_ns,
+                            bool *found, struct error *error) BEHALF_MUST_USE;
+
+struct store_seen {
+    uint8_t session[16];
+    int64_t time_ns;
+};
+
 /* The changelog entry of a revision, in the bytes of storage/changelog.h. REVISION_UNKNOWN when
  * there is none, REVISION_EXPIRED up to the horizon. */
 enum status store_changelog_read(const struct store_snapshot *snapshot, uint64_t revision,
@@ -269,8 +376,33 @@ enum status store_transaction_schema(struct store_transaction *transaction, stru
                                      struct error *error) BEHALF_MUST_USE;
 void store_transaction_metadata(struct store_transaction *transaction, struct slice metadata);
 
-/* Marks the transaction as a sweep: every edge it removes had expired at `time_ns`, and no request
- * asked for it. Committing one that changes anything else is STORAGE_CORRUPT. */
+/* Writes or removes a record; created_revision is ignored. The superseded version goes to history;
+ * a record that is already exactly so becomes a new version too. A key at most once per transaction
+ * (asserted). Removing what does not exist changes nothing. EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT for a
+ * body above STORE_RECORD_SIZE_MAX. */
+enum status store_transaction_record_put(struct store_transaction *transaction,
+                                         const struct store_record *record,
+                                         struct error *error) BEHALF_MUST_USE;
+enum status store_transaction_record_remove(struct store_transaction *transaction,
+                                            const struct store_record_key *key,
+                                            struct error *error) BEHALF_MUST_USE;
+
+/* The records that this transaction changed: valid until commit frees the transaction. */
+struct store_record_change {
+    bool removed;
+    struct store_record record; /* of a removal only its key */
+};
+
+const struct store_record_change *store_transaction_record_changes(
+    const struct store_transaction *transaction, size_t *count);
+
+/* Keeps, in the batch of this transaction, that the order which a new incarnation begins with was
+ * given (store_needs_stop). */
+void store_transaction_stopped(struct store_transaction *transaction);
+
+/* Marks the transaction as a sweep: every edge it removes had expired, and every record had ended,
+ * at `time_ns`, and no request asked for it. Committing one that changes anything else is
+ * STORAGE_CORRUPT. */
 void store_transaction_sweep(struct store_transaction *transaction, int64_t time_ns);
 
 /* Idempotency: finds what a key was used for, up to 24 h before `now_ns` by commit time, and
@@ -300,9 +432,9 @@ struct store_change {
 const struct store_change *store_transaction_changes(const struct store_transaction *transaction,
                                                      size_t *count);
 
-/* Commits one atomic batch: edges in both indexes, history, names, counts, changelog, head. Not
- * durable until store_sync. Frees the transaction, also on failure. `time_ns` is the commit
- * time. */
+/* Commits one atomic batch: edges in both indexes, records, history, names, counts, changelog,
+ * head. Not durable until store_sync. Frees the transaction, also on failure. `time_ns` is the
+ * commit time. */
 enum status store_transaction_commit(struct store_transaction *transaction, int64_t time_ns,
                                      uint64_t *revision, struct error *error) BEHALF_MUST_USE;
 
@@ -346,6 +478,15 @@ enum status store_clock_read(struct store *store, struct store_clock *clock, boo
 enum status store_set_clock(struct store *store, const struct store_clock *clock,
                             struct error *error) BEHALF_MUST_USE;
 
+/* Writer thread. Not durable until the next store_sync; in no changelog entry. Sessions that do not
+ * exist are left out. */
+enum status store_set_seen(struct store *store, const struct store_seen *seen, size_t count,
+                           struct error *error) BEHALF_MUST_USE;
+
+/* Whether this incarnation of the store has not begun with a stop on everything yet. A store that
+ * was just made, or upgraded, has no former life and needs none. */
+bool store_needs_stop(const struct store *store);
+
 struct store_stats {
     uint64_t head_revision;
     uint64_t horizon;
@@ -363,6 +504,12 @@ struct store_stats {
 
 enum status store_stats_read(struct store *store, struct store_stats *stats,
                              struct error *error) BEHALF_MUST_USE;
+
+/* `writable` as it was last seen, for every check by a grant: two loads, no system call. A write
+ * that fails or is refused for want of space is seen at once, everything else when store_watch is
+ * called (writer thread, every second or so). */
+bool store_is_writable(const struct store *store);
+void store_watch(struct store *store);
 
 /* Applies one changelog entry, which must be the next revision, to an empty or shorter store. A
  * store that replays takes no writes of its own. A refused entry changes nothing. Only tests call
@@ -395,8 +542,9 @@ struct store_progress {
 enum status store_verify_showing(struct store *store, const struct store_progress *progress,
                                  struct error *error) BEHALF_MUST_USE;
 
-/* Gives the store a new secret and a new incarnation, durably. A copy that diverges from its
- * original then accepts no tokens of the original, and the original none of the copy. Writer
+/* Gives the store a new secret and a new incarnation, durably; it then needs a stop
+ * (store_needs_stop). A copy that diverges from its original accepts no tokens of the original from
+ * then on, and the original none of the copy, and neither a consent that the other withdrew. Writer
  * thread, before any other thread uses the store. After a failure the store still opens, with the
  * old pair or the new. */
 enum status store_renew(struct store *store, struct error *error) BEHALF_MUST_USE;

@@ -44,7 +44,9 @@ struct store {
     /* An upper bound for the deleted revisions in history, raised before the batch that adds an
      * entry. */
     _Atomic uint64_t newest_history;
-    atomic_bool failed; /* a write or sync failed: read-only until reopened */
+    atomic_bool failed;     /* a write or sync failed: read-only until reopened */
+    atomic_bool needs_stop; /* this incarnation has not begun with a stop yet */
+    atomic_bool hindered;   /* no room for writes, or an error of background work */
     _Atomic uint64_t committed;
     _Atomic uint64_t committed_bytes;
     _Atomic uint64_t syncs;
@@ -76,6 +78,14 @@ enum status store_open_on(struct kv *kv, const struct store_options *options, st
  * before a read for an early answer, and after it for a true one. */
 enum status store_revision_check(const struct store_snapshot *snapshot, uint64_t revision,
                                  struct error *error) BEHALF_MUST_USE;
+
+/* Looks up the value that was in force at `revision` among those of history whose keys are
+ * `versions` and the revision that ended them. The first that was superseded after `revision` is
+ * the candidate; it counts if it was created by then. It replaces the content of `value`. Check the
+ * revision again afterwards. */
+enum status store_history_find(const struct store_snapshot *snapshot, uint64_t revision,
+                               struct slice versions, struct buffer *value, bool *found,
+                               struct error *error) BEHALF_MUST_USE;
 
 /* Decodes the node of an object's name, which must be of this type; otherwise STORAGE_CORRUPT. */
 enum status node_decode(struct slice value, uint16_t type, uint64_t *node,

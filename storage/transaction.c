@@ -62,8 +62,8 @@ slots_next(const struct slots *slots, uint64_t hash, size_t *at)
     return SLOTS_NONE;
 }
 
-static struct slice
-keep(struct store_transaction *transaction, struct slice bytes)
+struct slice
+transaction_keep(struct store_transaction *transaction, struct slice bytes)
 {
     struct slice kept = arena_copy(&transaction->arena, bytes);
 
@@ -88,6 +88,7 @@ check_space(struct store *store, struct error *error)
         kv_stats_read(store->kv, &stats);
         store->space_checked_ns = now;
         store->space_low = stats.free_bytes < stats.reserve_bytes;
+        atomic_store(&store->hindered, store->space_low || !stats.healthy);
         if (store->space_low)
             return error_set(error, BEHALF_SERVICE_READ_ONLY,
                              "the disk is nearly full: %" PRIu64 " MB free, writing stops below "
@@ -148,6 +149,10 @@ store_transaction_abort(struct store_transaction *transaction)
     memory_free(transaction->changes);
     memory_free(transaction->edges);
     memory_free(transaction->counts);
+    memory_free(transaction->records_touched);
+    memory_free(transaction->records_touched_slots.at);
+    memory_free(transaction->record_changes);
+    memory_free(transaction->records);
     buffer_release(&transaction->value);
     buffer_release(&transaction->tail);
     arena_release(&transaction->arena);
@@ -200,7 +205,7 @@ label_remember(struct store_transaction *transaction, enum label_kind kind, uint
     transaction->labels = memory_reserve(transaction->labels, transaction->label_count + 1,
                                          &transaction->label_capacity, sizeof *transaction->labels);
     transaction->labels[transaction->label_count] =
-        (struct transaction_label){kind, label, keep(transaction, name)};
+        (struct transaction_label){kind, label, transaction_keep(transaction, name)};
     slots_add(&transaction->label_slots, label_hash(kind, name),
               (uint32_t)transaction->label_count);
     transaction->label_count++;
@@ -280,7 +285,7 @@ name_remember(struct store_transaction *transaction, uint64_t node, struct slice
     transaction->names = memory_reserve(transaction->names, transaction->name_count + 1,
                                         &transaction->name_capacity, sizeof *transaction->names);
     transaction->names[transaction->name_count] =
-        (struct transaction_name){node, type, fresh, keep(transaction, id)};
+        (struct transaction_name){node, type, fresh, transaction_keep(transaction, id)};
     slots_add(&transaction->name_slots, name_hash(type, id), (uint32_t)transaction->name_count);
     /* Only new nodes: is_fresh is asked for both ends of every edge. */
     if (fresh)
@@ -519,11 +524,11 @@ store_transaction_put(struct store_transaction *transaction, const struct edge *
     if (read.found) {
         if (slice_equal((struct slice){read.value.data + 8, read.value.size - 8}, tail))
             return BEHALF_OK;
-        pending.old_value = keep(transaction, read.value);
+        pending.old_value = transaction_keep(transaction, read.value);
         pending.old_expires_at = old.expires_at;
         count_add(transaction, &old, -1);
     }
-    pending.tail = keep(transaction, tail);
+    pending.tail = transaction_keep(transaction, tail);
     /* The context is the last part of the tail, so the change borrows it from the arena, which
      * lives until the graph was told. */
     change.context = (struct slice){pending.tail.data + pending.tail.size - edge->context.size,
@@ -551,7 +556,7 @@ store_transaction_remove(struct store_transaction *transaction, const struct edg
         return status;
     /* Removing an absent edge changes nothing: no history entry, no changelog record. */
     if (read.found) {
-        pending.old_value = keep(transaction, read.value);
+        pending.old_value = transaction_keep(transaction, read.value);
         pending.old_expires_at = old.expires_at;
         count_add(transaction, &old, -1);
         change_add(transaction, &change, &pending);
@@ -572,7 +577,7 @@ store_transaction_schema(struct store_transaction *transaction, struct slice tex
                          text.size);
     BEHALF_ASSERT(!transaction->has_schema);
     transaction->has_schema = true;
-    transaction->schema = keep(transaction, text);
+    transaction->schema = transaction_keep(transaction, text);
     return BEHALF_OK;
 }
 
@@ -581,7 +586,7 @@ store_transaction_metadata(struct store_transaction *transaction, struct slice m
 {
     BEHALF_ASSERT(transaction->metadata.size == 0 && metadata.size <= UINT32_MAX);
     if (metadata.size > 0)
-        transaction->metadata = keep(transaction, metadata);
+        transaction->metadata = transaction_keep(transaction, metadata);
 }
 
 void

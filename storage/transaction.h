@@ -49,6 +49,14 @@ struct transaction_edge {
     int64_t expires_at;
 };
 
+/* One for each store_record_change, with the same index. */
+struct transaction_record {
+    struct slice key;        /* encoded */
+    struct slice old_value;  /* superseded; empty when there was none */
+    struct slice tail;       /* new; empty for a removal */
+    struct store_record old; /* points into old_value */
+};
+
 /* Keys of one keyspace that were read in one batch, ascending, and their values. An absent key is
  * an answer too. */
 struct transaction_prefetched {
@@ -97,9 +105,20 @@ struct store_transaction {
     size_t count_count;
     size_t count_capacity;
 
+    struct slice *records_touched; /* encoded keys of every record put or removed */
+    size_t records_touched_count;
+    size_t records_touched_capacity;
+    struct slots records_touched_slots;
+    struct store_record_change *record_changes;
+    struct transaction_record *records;
+    size_t record_count;
+    size_t record_change_capacity;
+    size_t record_capacity;
+
     bool has_schema;
     bool has_request;
     bool is_sweep;
+    bool is_stop; /* the order that a new incarnation begins with */
     struct slice schema;
     struct slice metadata; /* empty = none */
     uint8_t request_key[REQUEST_DIGEST_SIZE];
@@ -115,6 +134,12 @@ enum status transaction_get(struct store_transaction *transaction, enum kv_keysp
 
 /* Whether this transaction put or removed the edge already. */
 bool transaction_touched(const struct store_transaction *transaction, const struct edge_key *key);
+
+bool transaction_record_touched(const struct store_transaction *transaction,
+                                const struct store_record_key *key);
+
+/* A copy of the bytes that lives as long as the transaction. */
+struct slice transaction_keep(struct store_transaction *transaction, struct slice bytes);
 
 /* Adds a label or node with the number that a changelog entry gives it. STORAGE_CORRUPT when the
  * name or the number is in use. */

@@ -12,8 +12,8 @@
 
 /* In the order of enum kv_keyspace. */
 static const char *const families[KV_KEYSPACE_COUNT] = {
-    "meta",    "names",     "nodes",   "forward", "reverse",
-    "history", "changelog", "schemas", "expiry",  "requests",
+    "meta",    "names",  "nodes",    "forward", "reverse",      "history", "changelog",
+    "schemas", "expiry", "requests", "records", "record_index", "seen",
 };
 
 static void
@@ -66,6 +66,24 @@ verify_edge_wrong(struct error *error, const char *family, const struct edge_key
                      key->resource, key->relation, key->subject, key->subject_relation, what);
 }
 
+const char *
+verify_interval(struct verifier *verifier, struct slice versions, uint64_t created,
+                uint64_t deleted)
+{
+    const struct slice last = {verifier->last_key, verifier->last_size};
+    bool same = slice_equal(versions, last);
+
+    if (created >= deleted || deleted > verifier->snapshot->head.revision)
+        return "ended before it began or too late";
+    if (same && created < verifier->last_deleted)
+        return "has two values at one revision";
+    BEHALF_ASSERT(versions.size <= sizeof verifier->last_key);
+    memcpy(verifier->last_key, versions.data, versions.size);
+    verifier->last_size = versions.size;
+    verifier->last_deleted = deleted;
+    return NULL;
+}
+
 /* --- meta --- */
 
 static enum status
@@ -96,11 +114,11 @@ static enum status
 meta_visit(struct verifier *verifier, struct slice key, struct slice value, struct error *error)
 {
     static const struct slice names[] = {
-        {"format", 6}, {"incarnation", 11}, {"secret", 6},
+        {"format", 6}, {"incarnation", 11}, {"stopped", 7}, {"secret", 6},
         {"head", 4},   {"horizon", 7},      {"clock", 5},
     };
-    static const size_t sizes[] = {4, INCARNATION_SIZE, STORE_SECRET_SIZE, HEAD_SIZE,
-                                   8, CLOCK_SIZE};
+    static const size_t sizes[] = {
+        4, INCARNATION_SIZE, INCARNATION_SIZE, STORE_SECRET_SIZE, HEAD_SIZE, 8, CLOCK_SIZE};
 
     if (slice_starts_with(key, SLICE_LITERAL(META_NEXT)))
         return next_check(verifier, key, value, error);
@@ -235,6 +253,8 @@ store_verify_showing(struct store *store, const struct store_progress *progress,
     status = verify_names(&verifier, error);
     if (status == BEHALF_OK)
         status = verify_edges(&verifier, error);
+    if (status == BEHALF_OK)
+        status = verify_records(&verifier, error);
     if (status == BEHALF_OK)
         status = verify_changelog(&verifier, error);
 done:

@@ -28,8 +28,8 @@ struct verifier {
     size_t counts_stored; /* "count/" records seen */
 
     /* The previous history entry, for the order of intervals. */
-    bool has_last;
-    char last_key[1 + EDGE_KEY_SIZE];
+    char last_key[HISTORY_KEY_SIZE_MAX];
+    size_t last_size; /* 0 = none */
     uint64_t last_deleted;
 
     uint64_t next_revision; /* of the changelog walk */
@@ -49,8 +49,26 @@ enum status verify_get(struct verifier *verifier, enum kv_keyspace keyspace, str
 enum status verify_edge_wrong(struct error *error, const char *family, const struct edge_key *key,
                               const char *what) BEHALF_MUST_USE;
 
+/* Whether the interval [created, deleted) can be that of a value in history, after the one given
+ * last; `versions` is the key without its revision. NULL, or what is wrong. */
+const char *verify_interval(struct verifier *verifier, struct slice versions, uint64_t created,
+                            uint64_t deleted) BEHALF_MUST_USE;
+
+/* STORAGE_CORRUPT: "<family>: the record <kind> <id> <what>". */
+enum status verify_record_wrong(struct error *error, const char *family,
+                                const struct store_record_key *key,
+                                const char *what) BEHALF_MUST_USE;
+/* A superseded record in history. */
+enum status verify_record_version(struct verifier *verifier, struct slice key, struct slice value,
+                                  struct error *error) BEHALF_MUST_USE;
+/* A change of a record in the changelog. */
+enum status verify_record_change(struct verifier *verifier, uint64_t revision,
+                                 const struct changelog_record *change,
+                                 struct error *error) BEHALF_MUST_USE;
+
 enum status verify_names(struct verifier *verifier, struct error *error) BEHALF_MUST_USE;
 enum status verify_edges(struct verifier *verifier, struct error *error) BEHALF_MUST_USE;
+enum status verify_records(struct verifier *verifier, struct error *error) BEHALF_MUST_USE;
 enum status verify_changelog(struct verifier *verifier, struct error *error) BEHALF_MUST_USE;
 
 #endif

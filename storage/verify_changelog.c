@@ -116,6 +116,10 @@ record_check(struct verifier *verifier, uint64_t revision, const struct changelo
     case CHANGELOG_SCHEMA:
         status = schema_check(verifier, revision, record->bytes, error);
         break;
+    case CHANGELOG_RECORD_PUT:
+    case CHANGELOG_RECORD_REMOVE:
+        status = verify_record_change(verifier, revision, record, error);
+        break;
     case CHANGELOG_METADATA:
     case CHANGELOG_SWEEP:   /* checked on commit and replay; its edges are gone */
     case CHANGELOG_REQUEST: /* may be dropped; requests_visit checks the others */

@@ -184,16 +184,11 @@ static enum status
 interval_check(struct verifier *verifier, struct slice key, const struct edge *edge,
                uint64_t deleted, struct error *error)
 {
-    bool same =
-        verifier->has_last && memcmp(key.data, verifier->last_key, sizeof verifier->last_key) == 0;
+    const char *wrong = verify_interval(verifier, (struct slice){key.data, key.size - 8},
+                                        edge->created_revision, deleted);
 
-    if (edge->created_revision >= deleted || deleted > verifier->snapshot->head.revision)
-        return verify_edge_wrong(error, "history", &edge->key, "ended before it began or too late");
-    if (same && edge->created_revision < verifier->last_deleted)
-        return verify_edge_wrong(error, "history", &edge->key, "has two values at one revision");
-    verifier->has_last = true;
-    memcpy(verifier->last_key, key.data, sizeof verifier->last_key);
-    verifier->last_deleted = deleted;
+    if (wrong != NULL)
+        return verify_edge_wrong(error, "history", &edge->key, wrong);
     return BEHALF_OK;
 }
 
@@ -216,7 +211,7 @@ head_follows(struct verifier *verifier, enum edge_direction direction, struct sl
 }
 
 static enum status
-history_visit(struct verifier *verifier, struct slice key, struct slice value, struct error *error)
+edge_version(struct verifier *verifier, struct slice key, struct slice value, struct error *error)
 {
     struct edge edge = {.created_revision = 0};
     enum edge_direction direction = EDGE_FORWARD;
@@ -247,6 +242,14 @@ history_visit(struct verifier *verifier, struct slice key, struct slice value, s
     if (!found || !slice_equal(value, buffer_slice(&verifier->other)))
         return verify_edge_wrong(error, "history", &edge.key, "differs between the two directions");
     return BEHALF_OK;
+}
+
+static enum status
+history_visit(struct verifier *verifier, struct slice key, struct slice value, struct error *error)
+{
+    if (key.size > 0 && key.data[0] == HISTORY_OF_RECORDS)
+        return verify_record_version(verifier, key, value, error);
+    return edge_version(verifier, key, value, error);
 }
 
 static enum status

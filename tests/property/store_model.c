@@ -1,5 +1,6 @@
 /* store_model.c - random histories of a store against a model that keeps every state it had.
- * Always true: the model is an array of edges per revision and shares no code with the store. A
+ * Always true: the model is an array of edges and one of records per revision, and shares no code
+ * with the store. A
  * world runs in memory, one in a hundred on disk with restarts in between. BEHALF_SEED=n replays
  * one world, BEHALF_WORLDS=n says how many run. */
 #include <ftw.h>
@@ -16,6 +17,8 @@
 #define RELATIONS 2
 #define SUBJECT_RELATIONS 2 /* none and one */
 #define CELLS (OBJECTS * RELATIONS * SUBJECTS * SUBJECT_RELATIONS)
+#define RECORDS 8
+#define PRINCIPALS 2
 #define REVISIONS_MAX 40
 #define DISK_WORLD_EACH 100
 
@@ -24,6 +27,19 @@ struct cell {
     int64_t expires_at;
     uint16_t caveat;
     uint8_t context;
+};
+
+struct record_cell {
+    uint64_t created; /* 0 = no record */
+    int64_t ends;     /* 0 = never */
+    uint64_t principal;
+    uint8_t body;
+};
+
+/* Each cell is one record; sessions and grants are indexed. */
+static const enum record_kind record_kinds[RECORDS] = {
+    RECORD_SESSION, RECORD_SESSION, RECORD_SESSION, RECORD_GRANT,
+    RECORD_GRANT,   RECORD_USES,    RECORD_STOP,    RECORD_ATTRIBUTES,
 };
 
 struct world {
@@ -42,6 +58,7 @@ struct world {
     struct store *copy;        /* made from the changelog alone */
     uint64_t schema_revisions; /* bit r: revision r wrote a schema */
     struct cell states[REVISIONS_MAX + 1][CELLS];
+    struct record_cell records[REVISIONS_MAX + 1][RECORDS];
     int64_t clock;
 };
 
@@ -237,6 +254,200 @@ schema_check(struct world *world, const struct store_snapshot *snapshot, uint64_
     buffer_release(&text);
 }
 
+/* --- records --- */
+
+static struct store_record_key
+record_key(size_t cell)
+{
+    struct store_record_key key = {.kind = record_kinds[cell], .id_size = 16};
+
+    if (key.kind == RECORD_STOP)
+        key.id_size = 17;
+    if (key.kind == RECORD_ATTRIBUTES)
+        key.id_size = 8;
+    memset(key.id, (int)(0xF9 + cell), key.id_size);
+    return key;
+}
+
+static size_t
+record_of(struct world *world, const struct store_record_key *key)
+{
+    for (size_t cell = 0; cell < RECORDS; cell++) {
+        struct store_record_key own = record_key(cell);
+
+        if (own.kind == key->kind && memcmp(own.id, key->id, sizeof own.id) == 0)
+            return cell;
+    }
+    fail(world, "a record that was never written", NULL);
+}
+
+/* The bytes by which a cell is indexed: principal and end, of a grant the session in place of the
+ * principal. */
+static struct slice
+record_entry(size_t cell, const struct record_cell *record, char bytes[24])
+{
+    size_t front = record_kinds[cell] == RECORD_GRANT ? 16 : 8;
+
+    memset(bytes, 0, 24);
+    bytes[front - 1] = (char)record->principal;
+    store_time_encode(record->ends, bytes + front);
+    return (struct slice){bytes, front + 8};
+}
+
+static void
+record_find_check(struct world *world, const struct store_snapshot *snapshot, uint64_t revision)
+{
+    size_t cell = below(world, RECORDS);
+    bool newest = record_kinds[cell] == RECORD_USES;
+    const struct record_cell *model = &world->records[newest ? world->revision : revision][cell];
+    struct store_record_key key = record_key(cell);
+    struct error error = {.message = ""};
+    struct store_record record;
+    struct buffer bytes;
+    bool found;
+
+    buffer_init(&bytes);
+    MUST(store_record_find(snapshot, revision, &key, &record, &bytes, &found, &error));
+    EXPECT(found == (model->created != 0));
+    if (found) {
+        EXPECT(record.created_revision == model->created && record.ends == model->ends);
+        EXPECT(record.body.size == 1 && (uint8_t)record.body.data[0] == model->body);
+    }
+    buffer_release(&bytes);
+}
+
+static enum record_index
+index_of(enum record_kind kind)
+{
+    return kind == RECORD_GRANT ? RECORD_INDEX_SESSION : RECORD_INDEX_PRINCIPAL;
+}
+
+/* A scan of one principal gives its sessions (of one session its grants) by their ends, from a
+ * random end on. */
+static void
+record_scan_check(struct world *world, const struct store_snapshot *snapshot)
+{
+    enum record_kind kind = below(world, 2) == 0 ? RECORD_SESSION : RECORD_GRANT;
+    const struct record_cell from = {.principal = below(world, PRINCIPALS),
+                                     .ends = (int64_t)below(world, 4)};
+    size_t some_cell = kind == RECORD_GRANT ? 3 : 0;
+    struct error error = {.message = ""};
+    struct store_record_scan *scan;
+    struct store_record_key key;
+    struct slice entry;
+    char bytes[24];
+    struct slice first = record_entry(some_cell, &from, bytes);
+    int64_t last = INT64_MIN;
+    size_t expected = 0;
+    size_t count = 0;
+    enum status status;
+
+    for (size_t cell = 0; cell < RECORDS; cell++) {
+        const struct record_cell *model = &world->records[world->revision][cell];
+
+        if (record_kinds[cell] == kind && model->created != 0 &&
+            model->principal == from.principal && model->ends >= from.ends)
+            expected++;
+    }
+    MUST(store_record_scan_open(snapshot, index_of(kind), (struct slice){bytes, first.size - 8},
+                                first, &scan, &error));
+    while ((status = store_record_scan_next(scan, &key, &entry, &error)) == BEHALF_OK) {
+        size_t cell = record_of(world, &key);
+        const struct record_cell *model = &world->records[world->revision][cell];
+
+        EXPECT(model->created != 0 && model->principal == from.principal);
+        EXPECT(model->ends >= from.ends && model->ends >= last);
+        last = model->ends;
+        count++;
+    }
+    EXPECT(status == BEHALF_DONE && count == expected);
+    store_record_scan_close(scan);
+}
+
+static void
+record_write(struct world *world, struct store_transaction *transaction, size_t cell,
+             struct record_cell *model)
+{
+    struct store_record record = {.key = record_key(cell)};
+    struct error error = {.message = ""};
+    char entry[24];
+    char body;
+
+    if (below(world, 3) == 0) {
+        MUST(store_transaction_record_remove(transaction, &record.key, &error));
+        model->created = 0;
+        return;
+    }
+    *model = (struct record_cell){.created = world->revision + 1,
+                                  .ends = (int64_t)below(world, 4),
+                                  .principal = below(world, PRINCIPALS),
+                                  .body = (uint8_t)below(world, 3)};
+    body = (char)model->body;
+    record.ends = model->ends;
+    record.body = (struct slice){&body, 1};
+    if (record.key.kind == RECORD_SESSION || record.key.kind == RECORD_GRANT) {
+        record.entries[0].index = index_of(record.key.kind);
+        record.entries[0].bytes = record_entry(cell, model, entry);
+        record.entry_count = 1;
+    }
+    MUST(store_transaction_record_put(transaction, &record, &error));
+}
+
+static void
+records_write(struct world *world, struct store_transaction *transaction,
+              struct record_cell after[RECORDS])
+{
+    for (size_t cell = 0; cell < RECORDS; cell++) {
+        if (below(world, 6) == 0)
+            record_write(world, transaction, cell, &after[cell]);
+    }
+}
+
+/* The records that have ended are listed, earliest first, and leave with the sweep. */
+static void
+records_sweep(struct world *world, struct store_transaction *transaction, int64_t now,
+              struct record_cell after[RECORDS])
+{
+    struct error error = {.message = ""};
+    struct store_record_key keys[RECORDS];
+    int64_t last = INT64_MIN;
+    size_t ended = 0;
+    size_t count = 0;
+
+    for (size_t cell = 0; cell < RECORDS; cell++)
+        ended += after[cell].created != 0 && after[cell].ends != 0 && after[cell].ends <= now;
+    MUST(store_records_ended(store_transaction_snapshot(transaction), now, keys, RECORDS, &count,
+                             &error));
+    EXPECT(count == ended);
+    for (size_t index = 0; index < count; index++) {
+        struct record_cell *model = &after[record_of(world, &keys[index])];
+
+        EXPECT(model->created != 0 && model->ends != 0 && model->ends <= now);
+        EXPECT(model->ends >= last);
+        last = model->ends;
+        model->created = 0;
+        MUST(store_transaction_record_remove(transaction, &keys[index], &error));
+    }
+}
+
+/* What is in no revision must not show in the copy. */
+static void
+sessions_see(struct world *world)
+{
+    struct error error = {.message = ""};
+    struct store_seen seen = {.time_ns = (int64_t)below(world, 100)};
+    size_t cell = below(world, 3);
+    struct store_record_key key = record_key(cell);
+    int64_t time_ns;
+    bool found;
+
+    memcpy(seen.session, key.id, sizeof seen.session);
+    MUST(store_set_seen(world->store, &seen, 1, &error));
+    MUST(store_seen_read(world->store, key.id, &time_ns, &found, &error));
+    EXPECT(found == (world->records[world->revision][cell].created != 0));
+    EXPECT(!found || time_ns == seen.time_ns);
+}
+
 static void
 reads_check(struct world *world)
 {
@@ -259,6 +470,8 @@ reads_check(struct world *world)
             scan_check(world, snapshot, revision, &range);
         find_check(world, snapshot, revision);
         schema_check(world, snapshot, revision);
+        record_find_check(world, snapshot, revision);
+        record_scan_check(world, snapshot);
     }
     if (world->horizon > 0) {
         struct edge_range all = {.direction = EDGE_FORWARD, .unbounded = true};
@@ -339,12 +552,14 @@ transaction_run(struct world *world)
     struct store_transaction *transaction;
     const struct cell *before = world->states[world->revision];
     struct cell after[CELLS];
+    struct record_cell records[RECORDS];
     bool touched[CELLS] = {false};
     bool schema = below(world, 8) == 0;
     uint64_t revision;
     char text[32];
 
     memcpy(after, before, sizeof after);
+    memcpy(records, world->records[world->revision], sizeof records);
     MUST(store_transaction_begin(world->store, &transaction, &error));
     if (world->objects[0] == 0 || below(world, 10) == 0)
         names_make(world, transaction);
@@ -359,6 +574,7 @@ transaction_run(struct world *world)
     (void)snprintf(text, sizeof text, "schema %" PRIu64, world->revision + 1);
     if (schema)
         MUST(store_transaction_schema(transaction, slice_of(text), &error));
+    records_write(world, transaction, records);
     if (below(world, 4) == 0)
         store_transaction_metadata(transaction, slice_of(text));
     if (below(world, 4) == 0)
@@ -372,12 +588,13 @@ transaction_run(struct world *world)
     EXPECT(revision == world->revision + 1);
     world->revision = revision;
     memcpy(world->states[revision], after, sizeof after);
+    memcpy(world->records[revision], records, sizeof records);
     if (schema)
         world->schema_revisions |= UINT64_C(1) << revision;
 }
 
 /* The index of expirations gives exactly the model's expired cells, in the order of time; a sweep
- * removes them. */
+ * removes them, and the records that have ended. */
 static void
 sweep_run(struct world *world)
 {
@@ -385,6 +602,7 @@ sweep_run(struct world *world)
     int64_t now = (int64_t)below(world, 4);
     struct store_transaction *transaction;
     struct cell after[CELLS];
+    struct record_cell records[RECORDS];
     struct edge_key keys[CELLS];
     size_t expired = 0;
     size_t count = 0;
@@ -406,10 +624,13 @@ sweep_run(struct world *world)
         MUST(store_transaction_remove(transaction, &keys[index], &previous, &error));
         EXPECT(previous.existed);
     }
+    memcpy(records, world->records[world->revision], sizeof records);
+    records_sweep(world, transaction, now, records);
     store_transaction_sweep(transaction, now);
     MUST(store_transaction_commit(transaction, world->clock, &revision, &error));
     world->revision = revision;
     memcpy(world->states[revision], after, sizeof after);
+    memcpy(world->records[revision], records, sizeof records);
 }
 
 /* --- the same bytes after a replay --- */
@@ -417,8 +638,9 @@ sweep_run(struct world *world)
 static bool
 is_local(struct slice key)
 {
-    return slice_equal(key, META_INCARNATION) || slice_equal(key, META_SECRET) ||
-           slice_equal(key, META_HORIZON) || slice_equal(key, META_CLOCK);
+    return slice_equal(key, META_INCARNATION) || slice_equal(key, META_STOPPED) ||
+           slice_equal(key, META_SECRET) || slice_equal(key, META_HORIZON) ||
+           slice_equal(key, META_CLOCK);
 }
 
 static enum status
@@ -446,6 +668,8 @@ families_compare(struct world *world, struct store *copy)
 
         if (world->horizon > 0 && (index == KV_HISTORY || index == KV_CHANGELOG))
             continue; /* part of it was dropped on one side */
+        if (index == KV_SEEN)
+            continue; /* of one store alone */
         MUST(kv_scan_open(world->store->kv, NULL, &range, &scans[0], &error));
         MUST(kv_scan_open(copy->kv, NULL, &range, &scans[1], &error));
         do {
@@ -569,6 +793,8 @@ world_run(uint64_t seed, bool disk)
             transaction_run(world);
         copy_follow(world);
         reads_check(world);
+        if (below(world, 4) == 0)
+            sessions_see(world);
         if (below(world, 10) == 0)
             MUST(store_sync(world->store, &error));
         if (below(world, 20) == 0)

@@ -20,14 +20,30 @@ struct fault_scan {
     struct kv_scan *below;
 };
 
+static void
+call_hook(struct kv_fault *control, uint64_t operation, bool after)
+{
+    void (*hook)(void *context) = control->hook;
+
+    if (hook == NULL || control->hook_at != operation || control->hook_after != after)
+        return;
+    control->hook = NULL;
+    hook(control->hook_context);
+}
+
 static bool
 fails(struct fault_kv *kv)
 {
     struct kv_fault *control = kv->control;
 
+    if (control->before != NULL) {
+        control->before(control->context);
+        return false;
+    }
     if (control->home != NULL && !pthread_equal(*control->home, pthread_self()))
         return true;
     control->operations++;
+    call_hook(control, control->operations, false);
     if (control->fail_at == 0)
         return false;
     return control->for_ever ? control->operations >= control->fail_at
@@ -77,10 +93,15 @@ fault_get(struct kv *kv, const struct kv_snapshot *snapshot, enum kv_keyspace ke
           struct slice key, struct buffer *value, bool *found, struct error *error)
 {
     struct fault_kv *own = (struct fault_kv *)kv;
+    /* Without a hook, threads that are not `home` do not look at the count. */
+    uint64_t operation = own->control->hook == NULL ? 0 : own->control->operations + 1;
+    enum status status;
 
     if (fails(own))
         return fault(own, "get", error);
-    return kv_get(own->below, below_snapshot(snapshot), keyspace, key, value, found, error);
+    status = kv_get(own->below, below_snapshot(snapshot), keyspace, key, value, found, error);
+    call_hook(own->control, operation, true);
+    return status;
 }
 
 static enum status
@@ -108,6 +129,8 @@ fault_scan_open(struct kv *kv, const struct kv_snapshot *snapshot, const struct 
 
     if (fails(own))
         return fault(own, "open a scan", error);
+    if (own->control->before_scan != NULL)
+        own->control->before_scan();
     result = memory_new(sizeof *result);
     result->base.kv = kv;
     status = kv_scan_open(own->below, below_snapshot(snapshot), range, &result->below, error);
@@ -195,6 +218,25 @@ fault_compact(struct kv *kv, enum kv_keyspace keyspace, struct slice from, struc
     kv_compact(((struct fault_kv *)kv)->below, keyspace, from, to, bytes_max);
 }
 
+static bool
+fault_is_complete(const struct kv *kv)
+{
+    const struct fault_kv *own = (const struct fault_kv *)kv;
+
+    return !own->control->incomplete && kv_is_complete(own->below);
+}
+
+static enum status
+fault_complete(struct kv *kv, struct error *error)
+{
+    struct fault_kv *own = (struct fault_kv *)kv;
+
+    if (fails(own) || own->control->fail_writes)
+        return fault(own, "make keyspaces", error);
+    own->control->incomplete = false;
+    return kv_complete(own->below, error);
+}
+
 static void
 fault_stats_read(struct kv *kv, struct kv_stats *stats)
 {
@@ -223,6 +265,8 @@ static const struct kv_operations fault_operations = {
     .close = fault_close,
     .drop_hint = fault_drop_hint,
     .compact = fault_compact,
+    .is_complete = fault_is_complete,
+    .complete = fault_complete,
     .snapshot_open = fault_snapshot_open,
     .snapshot_close = fault_snapshot_close,
     .get = fault_get,

@@ -270,6 +270,7 @@ Test(store_open, a_tail_behind_the_mark_may_be_torn, .init = make, .fini = clean
     cr_assert_eq(truncate(name, size_of(name) - 40), 0);
     store = store_test_open(path);
     cr_assert_eq(store_head_revision(store), 9); /* the last record, and nothing else, is gone */
+    cr_assert_not(store_needs_stop(store));
     OK(store_verify(store, &store_error));
     store_close(store);
 }
@@ -285,6 +286,7 @@ Test(store_open, damage_behind_the_mark_is_cut_off_and_the_damaged_files_are_kep
     flip_byte(name, size_of(name) - 30); /* in the last record: refused by the first try */
     store = store_test_open(path);
     cr_assert_eq(store_head_revision(store), 9);
+    cr_assert(store_needs_stop(store)); /* a revocation may be among what was cut off */
     OK(store_verify(store, &store_error));
     (void)store_test_write(store, "doc:z", "viewer", "user:1");
     OK(store_sync(store, &store_error));
@@ -294,6 +296,29 @@ Test(store_open, damage_behind_the_mark_is_cut_off_and_the_damaged_files_are_kep
     store = store_test_open(path);
     cr_assert_eq(store_head_revision(store), 10);
     OK(store_verify(store, &store_error));
+    store_close(store);
+}
+
+/* Between the two renames of an accepted copy there is no `db`, and the mark is of the incarnation
+ * before. */
+Test(store_open, a_copy_whose_acceptance_was_cut_off_is_accepted_by_the_next_start, .init = make,
+     .fini = clean)
+{
+    char name[512];
+    char command[512];
+    struct store *store;
+
+    write_ten(4);
+    log_path(name);
+    flip_byte(name, size_of(name) - 30);
+    (void)snprintf(command, sizeof command, "cp -a %s/HWM %s/HWM.old", path, path);
+    cr_assert_eq(system(command), 0);
+    store_close(store_test_open(path));
+    (void)snprintf(command, sizeof command, "cd %s && mv db db.salvage && mv HWM.old HWM", path);
+    cr_assert_eq(system(command), 0);
+    store = store_test_open(path);
+    cr_assert_eq(store_head_revision(store), 9);
+    cr_assert(store_needs_stop(store));
     store_close(store);
 }
 
