@@ -1,160 +1,101 @@
-/* check.c - check, bulk check and lookup of permissions: decisions for one subject at a time.
- * Delegation is an intersection: the principal's own decision and every hop of the chain. */
-#include "engine/explain.h"
+/* check.c - check and bulk check: decisions for one subject at a time (question.h). */
+#include "engine/explain_conditions.h"
 #include "engine/prefetch.h"
+#include "engine/question.h"
 #include "eval/reach_together.h"
 
-/* One question, bound to the snapshot. */
-struct question {
-    uint64_t resource;
-    uint32_t member;
-    struct eval_subject subject;
-    struct request_chain chain;
-    const struct datum *context;
-    bool explain;
-    const struct explanation *explanation; /* once it is decided; NULL unless asked for */
+/* --- check --- */
 
-    /* The chain once it is decided: it is the same for all permissions of a resource. */
-    bool chain_decided;
-    struct value chain_value;
-};
-
-static uint64_t
-id_hash_of(const struct object *object, const struct object *ahead, uint64_t hash)
+/* Says what is to be spent; the check is decided again once it is. */
+static enum status
+must_spend(const struct question *question, struct engine_use *use, struct error *error)
 {
-    bool same = object->id.data == ahead->id.data && object->id.size == ahead->id.size;
+    const struct delegated *delegated = question->guard->delegated;
 
-    return same ? hash : name_id_hash(object->id);
+    if (use == NULL)
+        return error_set(error, BEHALF_MALFORMED_REQUEST,
+                         "the grant has uses: it takes a check that can spend one");
+    for (size_t at = 0; at < delegated->length; at++)
+        use->chain[at] = delegated->chain[at]->id;
+    use->chain_length = delegated->length;
+    use->delegation = *delegated->asked;
+    return BEHALF_MUST_SPEND;
 }
 
+/* What is left once a guarded question is decided: a use to spend, or the last look. */
 static enum status
-bind_question(struct snapshot *snapshot, const struct check *check, const struct engine_pair *ahead,
-              struct question *question, struct error *error)
+finish(struct engine_worker *worker, struct snapshot *snapshot, struct question *question,
+       const struct check *check, struct verdict *verdict, struct error *error)
 {
-    uint64_t hash = id_hash_of(&check->resource, &ahead->resource, ahead->resource_hash);
-    uint32_t type;
-    enum status status = request_resource_hashed(snapshot, &check->resource, hash, &type,
-                                                 &question->resource, error);
-
-    question->context = check->context;
-    question->explain = check->explain;
-    question->explanation = NULL;
-    question->chain_decided = false;
-    if (status == BEHALF_OK)
-        status = schema_resolve_member(snapshot->binding->schema, type, check->permission,
-                                       &question->member, error);
-    if (status == BEHALF_OK)
-        status = request_subject_hashed(
-            snapshot, &check->subject,
-            id_hash_of(&check->subject, &ahead->subject, ahead->subject_hash), &question->subject,
-            error);
-    if (status == BEHALF_OK)
-        status = request_chain(snapshot, &check->subject, &question->subject, check->actors,
-                               check->actor_count, &question->chain, error);
-    return status;
-}
-
-/* *value = *value and the chain of delegation, which is decided where it can still matter. */
-static enum status
-and_chain(struct snapshot *snapshot, struct question *question, struct value *value,
-          struct error *error)
-{
+    enum engine_reason none = verdict->reason;
     enum status status = BEHALF_OK;
 
-    if (question->chain.count == 0 || !value->upper)
-        return BEHALF_OK;
-    if (!question->chain_decided)
-        status = request_chain_value(snapshot, &question->chain, question->context,
-                                     &question->chain_value, error);
-    if (status != BEHALF_OK)
-        return status;
-    question->chain_decided = true;
-    return value_combine(VALUE_DECISION, VALUE_INTERSECTION, snapshot->scratch, value,
-                         &question->chain_value)
-               ? BEHALF_OK
-               : budget_memory_spent(error);
-}
-
-/* Explains a value whose verdict is known. What stops it stops the request. */
-static enum status
-explain_value(struct snapshot *snapshot, struct eval *eval, struct question *question,
-              const struct value *value, enum status verdict, struct error *error)
-{
-    const struct explain_question asked = {
-        .eval = eval,
-        .resource = question->resource,
-        .member = question->member,
-        .chain = &question->chain,
-        .value = *value,
-    };
-    struct error problem;
-    enum status status;
-
-    if (snapshot->budget.is_inline) /* texts and patterns take too long for an event loop */
-        return BEHALF_WOULD_BLOCK;
-    status = explain(snapshot, &asked, &question->explanation, &problem);
-    if (status == BEHALF_OK)
-        return verdict;
-    *error = problem;
+    if (question_must_spend(question, verdict))
+        return must_spend(question, check->use, error);
+    if (verdict->decision == DECISION_ALLOW)
+        status = question_look_again(worker, snapshot, question->guard, verdict, &snapshot->token,
+                                     error);
+    if (status == BEHALF_OK && verdict->reason != none && question->explain)
+        question->explanation = explain_reason(snapshot, verdict->reason);
     return status;
 }
 
+/* A use that was taken counts from its own revision on: an older state must not be decided by. */
 static enum status
-decide(struct snapshot *snapshot, struct eval *eval, struct question *question,
-       struct verdict *verdict, struct error *error)
+check_spent(const struct snapshot *snapshot, const struct engine_use *use, struct error *error)
 {
-    struct value value;
-    enum status status = eval_node(eval, question->resource, question->member, &value, error);
-
-    if (status == BEHALF_OK)
-        status = and_chain(snapshot, question, &value, error);
-    if (status != BEHALF_OK)
-        return status;
-    status = verdict_of(snapshot, &value, verdict, error);
-    return BEHALF_UNLIKELY(question->explain) && verdict_is_of_value(status)
-               ? explain_value(snapshot, eval, question, &value, status, error)
-               : status;
+    if (BEHALF_LIKELY(use == NULL || !use->spent || use->write->revision <= snapshot->revision))
+        return BEHALF_OK;
+    return error_internal(error, "a use is published before it is answered", __FILE__, __LINE__,
+                          "revision %llu", (unsigned long long)snapshot->revision);
 }
 
-static void
-init_eval(struct eval *eval, struct snapshot *snapshot, const struct question *question)
+static enum status
+decide_check(struct engine_worker *worker, struct snapshot *snapshot, const struct check *check,
+             struct question *question, struct verdict *verdict, struct error *error)
 {
-    eval_init(eval, VALUE_DECISION, snapshot->binding, &snapshot->view, snapshot->scratch,
-              &question->subject, question->context);
-    /* What is explained is remembered node by node. */
-    if (snapshot->view.may_block && !question->explain)
-        eval->reach.wide = &snapshot->wide;
+    static const struct engine_pair nothing = {.resource_hash = 0};
+    struct eval eval;
+    enum status status = question_bind(
+        snapshot, check, check->ahead != NULL ? check->ahead : &nothing, NULL, question, error);
+
+    question->kind = QUESTION_CHECK;
+    if (status != BEHALF_OK)
+        return status;
+    question_init_eval(question, snapshot, &eval);
+    status = question_decide(snapshot, &eval, question, NULL, verdict, error);
+    if (BEHALF_LIKELY(question->guard == NULL) || status != BEHALF_OK)
+        return status;
+    status = check_spent(snapshot, check->use, error);
+    return status == BEHALF_OK ? finish(worker, snapshot, question, check, verdict, error) : status;
 }
 
 enum status
 engine_check(struct engine_worker *worker, const struct engine_request *request,
              const struct check *check, struct check_result *result, struct error *error)
 {
-    static const struct engine_pair nothing = {.resource_hash = 0};
     struct snapshot snapshot;
     struct question question;
     struct verdict verdict;
-    struct eval eval;
     enum status status = snapshot_open(worker, request, REQUEST_CHECK, 0, &snapshot, error);
 
     if (status != BEHALF_OK)
         return status;
-    status = bind_question(&snapshot, check, check->ahead != NULL ? check->ahead : &nothing,
-                           &question, error);
-    if (status == BEHALF_OK) {
-        init_eval(&eval, &snapshot, &question);
-        status = decide(&snapshot, &eval, &question, &verdict, error);
-    }
-    if (status == BEHALF_OK)
-        *result = (struct check_result){
-            .decision = verdict.decision,
-            .missing = verdict.missing,
-            .valid_until = verdict.valid_until,
-            .explanation = question.explanation,
-            .checked_at = snapshot.token,
-        };
-    else
+    status = decide_check(worker, &snapshot, check, &question, &verdict, error);
+    if (BEHALF_LIKELY(status == BEHALF_OK)) {
+        /* Field by field: a whole struct is cleared first. */
+        result->decision = verdict.decision;
+        result->reason = verdict.reason;
+        result->decision_id.text[0] = '\0';
+        result->missing = verdict.missing;
+        result->valid_until = verdict.valid_until;
+        result->explanation = question.explanation;
+        result->checked_at = snapshot.token;
+        if (question_is_delegated(&question))
+            decision_id_make(worker, &result->decision_id);
+    } else {
         result->explanation = verdict_is_of_value(status) ? question.explanation : NULL;
+    }
     snapshot_close(&snapshot);
     return status;
 }
@@ -192,7 +133,7 @@ share(struct shared_eval *shared, struct snapshot *snapshot, const struct questi
         shared->eval.scope.context == question->context)
         return true;
     drop_shared(snapshot, shared);
-    init_eval(&shared->eval, snapshot, question);
+    question_init_eval(question, snapshot, &shared->eval);
     shared->usable = true;
     return false;
 }
@@ -204,46 +145,31 @@ decide_shared(struct snapshot *snapshot, struct shared_eval *shared, struct ques
               struct verdict *verdict, struct error *error)
 {
     bool reused = share(shared, snapshot, question);
-    enum status status = decide(snapshot, &shared->eval, question, verdict, error);
+    enum status status = question_decide(snapshot, &shared->eval, question, NULL, verdict, error);
 
     if (budget_may_lack_memory(status) && reused && snapshot->budget.edges_left > 0) {
         shared->usable = false;
         question->chain_decided = false;
         (void)share(shared, snapshot, question);
-        status = decide(snapshot, &shared->eval, question, verdict, error);
+        status = question_decide(snapshot, &shared->eval, question, NULL, verdict, error);
     }
     shared->usable = verdict_is_of_value(status) && !question->explain;
     return status;
 }
 
-/* What ends the whole request: the other items would fare no better. */
-static bool
-ends_request(enum status status)
-{
-    return status == BEHALF_WOULD_BLOCK || status == BEHALF_DEADLINE ||
-           status == BEHALF_STORAGE_FAILED || status == BEHALF_STORAGE_CORRUPT ||
-           status == BEHALF_REVISION_EXPIRED || status == BEHALF_INTERNAL;
-}
-
-static enum status
-set_item(struct snapshot *snapshot, enum status status, const struct verdict *verdict,
-         const struct error *problem, struct check_item *item, struct error *error)
-{
-    *item = (struct check_item){.status = status};
-    if (status == BEHALF_OK) {
-        item->decision = verdict->decision;
-        item->missing = verdict->missing;
-        item->valid_until = verdict->valid_until;
-        return BEHALF_OK;
-    }
-    item->error = arena_take(snapshot->request->arena, sizeof *item->error);
-    if (item->error == NULL)
-        return budget_memory_spent(error);
-    *item->error = *problem;
-    return BEHALF_OK;
-}
-
 /* --- windows of a bulk --- */
+
+struct bulk {
+    struct engine_worker *worker;
+    struct snapshot *snapshot;
+    const struct check *checks;
+    size_t count;
+    size_t done;
+    struct check_item *items;
+    struct guard **guards; /* by item; NULL where none has one so far */
+    struct opened_grant *opened;
+    struct shared_eval shared;
+};
 
 /* Consecutive items that are decided together. */
 struct window {
@@ -263,8 +189,10 @@ _Static_assert(ENGINE_PREFETCH_MAX <= REACH_TOGETHER_MAX, "a window is walked to
 /* Binds the questions of a window. Its names and edges are prefetched together first, so that the
  * cache misses of the items overlap. */
 static void
-bind_window(struct snapshot *snapshot, struct window *window)
+bind_window(struct bulk *bulk, struct window *window)
 {
+    const struct snapshot *snapshot = bulk->snapshot;
+
     for (size_t at = 0; at < window->count; at++)
         window->ahead[at] =
             (struct engine_pair){window->checks[at].resource, window->checks[at].subject, 0, 0};
@@ -273,8 +201,10 @@ bind_window(struct snapshot *snapshot, struct window *window)
     for (size_t at = 0; at < window->count; at++) {
         struct error ignored;
 
-        window->items[at].bound = bind_question(snapshot, &window->checks[at], &window->ahead[at],
-                                                &window->questions[at], &ignored) == BEHALF_OK;
+        window->questions[at].kind = QUESTION_ITEM;
+        window->items[at].bound =
+            question_bind(bulk->snapshot, &window->checks[at], &window->ahead[at], &bulk->opened,
+                          &window->questions[at], &ignored) == BEHALF_OK;
         window->items[at].decided = false;
     }
 }
@@ -332,17 +262,6 @@ walk_window(struct snapshot *snapshot, struct shared_eval *shared, struct window
     }
 }
 
-/* An item whose node is decided already: what is left is its chain. */
-static enum status
-decide_rest(struct snapshot *snapshot, struct question *question, bool holds,
-            struct verdict *verdict, struct error *error)
-{
-    struct value value = value_decision(holds);
-    enum status status = and_chain(snapshot, question, &value, error);
-
-    return status == BEHALF_OK ? verdict_of(snapshot, &value, verdict, error) : status;
-}
-
 static enum status
 decide_bound(struct snapshot *snapshot, struct shared_eval *shared, struct window *window,
              size_t at, struct verdict *verdict, struct error *error)
@@ -350,8 +269,8 @@ decide_bound(struct snapshot *snapshot, struct shared_eval *shared, struct windo
     struct question *question = &window->questions[at];
 
     if (window->items[at].decided) {
-        enum status status =
-            decide_rest(snapshot, question, window->items[at].holds, verdict, error);
+        struct value known = value_decision(window->items[at].holds);
+        enum status status = question_decide(snapshot, NULL, question, &known, verdict, error);
 
         if (!budget_may_lack_memory(status))
             return status;
@@ -360,11 +279,26 @@ decide_bound(struct snapshot *snapshot, struct shared_eval *shared, struct windo
     return decide_shared(snapshot, shared, question, verdict, error);
 }
 
+/* The guard of an item is asked again when the bulk is about to leave. */
+static enum status
+keep_guard(struct bulk *bulk, size_t at, struct guard *guard, struct error *error)
+{
+    if (bulk->guards == NULL)
+        bulk->guards =
+            arena_take_array(bulk->snapshot->request->arena, bulk->count, sizeof(struct guard *));
+    if (bulk->guards == NULL)
+        return budget_memory_spent(error);
+    bulk->guards[at] = guard;
+    return BEHALF_OK;
+}
+
 /* Each item has the budget of a check, and its error stands for itself. */
 static enum status
-decide_item(struct snapshot *snapshot, struct shared_eval *shared, struct window *window, size_t at,
-            struct check_item *item, struct error *error)
+decide_item(struct bulk *bulk, struct window *window, size_t at, struct error *error)
 {
+    struct snapshot *snapshot = bulk->snapshot;
+    struct question *question = &window->questions[at];
+    struct check_item *item = &bulk->items[bulk->done + at];
     struct verdict verdict;
     struct error problem = {.status = BEHALF_OK};
     enum status status = BEHALF_OK;
@@ -373,16 +307,18 @@ decide_item(struct snapshot *snapshot, struct shared_eval *shared, struct window
         budget_renew(&snapshot->budget, LIMIT_CHECK_EDGES);
     (void)arena_was_refused(); /* what an item before was refused is not this one's */
     if (!window->items[at].bound)
-        status = bind_question(snapshot, &window->checks[at], &window->ahead[at],
-                               &window->questions[at], &problem);
+        status = question_bind(snapshot, &window->checks[at], &window->ahead[at], &bulk->opened,
+                               question, &problem);
     if (status == BEHALF_OK)
-        status = decide_bound(snapshot, shared, window, at, &verdict, &problem);
-    if (ends_request(status)) {
+        status = decide_bound(snapshot, &bulk->shared, window, at, &verdict, &problem);
+    if (verdict_ends_request(status)) {
         *error = problem;
         return status;
     }
-    status = set_item(snapshot, status, &verdict, &problem, item, error);
-    item->explanation = window->questions[at].explanation;
+    if (status == BEHALF_OK && BEHALF_UNLIKELY(question->guard != NULL))
+        status = keep_guard(bulk, bulk->done + at, question->guard, &problem);
+    status = item_set(snapshot, status, &verdict, &problem, item, error);
+    item->explanation = question->explanation;
     return status;
 }
 
@@ -400,24 +336,70 @@ would_take_long(const struct snapshot *snapshot, size_t done, size_t count)
 
 /* Decides the next items, a few at first where they tell whether the rest would take long. */
 static enum status
-decide_window(struct snapshot *snapshot, struct shared_eval *shared, const struct check *checks,
-              size_t count, struct check_item *items, size_t *done, struct error *error)
+decide_window(struct bulk *bulk, struct error *error)
 {
-    bool is_sample = snapshot->budget.is_inline && *done == 0;
+    bool is_sample = bulk->snapshot->budget.is_inline && bulk->done == 0;
     size_t most = is_sample ? LIMIT_INLINE_SAMPLE : ENGINE_PREFETCH_MAX;
     struct window window; /* not cleared: that would cost more than an item */
     enum status status = BEHALF_OK;
 
-    if (would_take_long(snapshot, *done, count))
+    if (would_take_long(bulk->snapshot, bulk->done, bulk->count))
         return BEHALF_WOULD_BLOCK;
-    window.checks = checks + *done;
-    window.count = count - *done < most ? count - *done : most;
-    bind_window(snapshot, &window);
-    walk_window(snapshot, shared, &window);
+    window.checks = bulk->checks + bulk->done;
+    window.count = bulk->count - bulk->done < most ? bulk->count - bulk->done : most;
+    bind_window(bulk, &window);
+    walk_window(bulk->snapshot, &bulk->shared, &window);
     for (size_t at = 0; status == BEHALF_OK && at < window.count; at++)
-        status = decide_item(snapshot, shared, &window, at, &items[*done + at], error);
-    *done += window.count;
+        status = decide_item(bulk, &window, at, error);
+    bulk->done += window.count;
     return status;
+}
+
+/* Looks once more at what allows: however long the bulk took, no item of it outlives what was
+ * revoked meanwhile. */
+static enum status
+finish_bulk(struct bulk *bulk, struct engine_token *checked_at, struct error *error)
+{
+    for (size_t at = 0; bulk->guards != NULL && at < bulk->count; at++) {
+        struct check_item *item = &bulk->items[at];
+        struct verdict verdict = {.decision = item->decision, .valid_until = item->valid_until};
+        enum status status;
+
+        if (bulk->guards[at] == NULL)
+            continue;
+        if (bulk->guards[at]->parties.actor_count > 0 && item->status == BEHALF_OK)
+            decision_id_make(bulk->worker, &item->decision_id);
+        if (item->status != BEHALF_OK || item->decision != DECISION_ALLOW)
+            continue;
+        status = question_look_again(bulk->worker, bulk->snapshot, bulk->guards[at], &verdict,
+                                     checked_at, error);
+        if (status != BEHALF_OK)
+            return status;
+        if (verdict.reason != REASON_NONE && item->explanation != NULL)
+            item->explanation = explain_reason(bulk->snapshot, verdict.reason);
+        item->decision = verdict.decision;
+        item->reason = verdict.reason;
+        item->valid_until = verdict.valid_until;
+    }
+    return BEHALF_OK;
+}
+
+/* `at_exact_snapshot` beside a grant is refused before any item is decided. */
+static enum status
+check_items(const struct engine_request *request, const struct check *checks, size_t count,
+            struct error *error)
+{
+    if (request->consistency != CONSISTENCY_AT_EXACT_SNAPSHOT)
+        return BEHALF_OK;
+    for (size_t at = 0; at < count; at++) {
+        enum status status = delegated_check_request(request, checks[at].delegation, error);
+
+        if (status != BEHALF_OK) {
+            error_index(error, at);
+            return status;
+        }
+    }
+    return BEHALF_OK;
 }
 
 enum status
@@ -426,9 +408,13 @@ engine_check_bulk(struct engine_worker *worker, const struct engine_request *req
                   struct error *error)
 {
     struct snapshot snapshot;
-    struct shared_eval shared = {.usable = false};
-    struct check_item *items;
-    size_t done = 0;
+    struct bulk bulk = {
+        .worker = worker,
+        .snapshot = &snapshot,
+        .checks = checks,
+        .count = count,
+        .shared.usable = false,
+    };
     enum status status;
 
     if (count > ENGINE_BULK_ITEMS_MAX)
@@ -437,99 +423,20 @@ engine_check_bulk(struct engine_worker *worker, const struct engine_request *req
                          ENGINE_BULK_ITEMS_MAX);
     if (!worker->may_block && count > LIMIT_INLINE_ITEMS)
         return BEHALF_WOULD_BLOCK;
-    status = snapshot_open(worker, request, REQUEST_CHECK, 0, &snapshot, error);
+    status = check_items(request, checks, count, error);
+    if (status == BEHALF_OK)
+        status = snapshot_open(worker, request, REQUEST_CHECK, 0, &snapshot, error);
     if (status != BEHALF_OK)
         return status;
-    items = arena_take_array(request->arena, count, sizeof *items);
-    if (items == NULL)
+    bulk.items = arena_take_array(request->arena, count, sizeof *bulk.items);
+    if (bulk.items == NULL)
         status = budget_memory_spent(error);
-    while (status == BEHALF_OK && done < count)
-        status = decide_window(&snapshot, &shared, checks, count, items, &done, error);
+    while (status == BEHALF_OK && bulk.done < count)
+        status = decide_window(&bulk, error);
     if (status == BEHALF_OK)
-        *result = (struct check_bulk_result){.items = items, .checked_at = snapshot.token};
-    snapshot_close(&snapshot);
-    return status;
-}
-
-/* --- permissions --- */
-
-static size_t
-permission_count(const struct schema *schema, uint32_t type)
-{
-    const struct schema_type *row = &schema->types[type];
-    size_t count = 0;
-
-    for (uint32_t i = 0; i < row->member_count; i++)
-        count += schema->members[row->first_member + i].kind == SCHEMA_PERMISSION;
-    return count;
-}
-
-/* Decides every permission of the type on the resource, all with one evaluation. */
-static enum status
-decide_permissions(struct snapshot *snapshot, struct question *question, uint32_t type,
-                   struct lookup_permissions_result *result, struct error *error)
-{
-    const struct schema *schema = snapshot->binding->schema;
-    const struct schema_type *row = &schema->types[type];
-    struct eval eval;
-
-    init_eval(&eval, snapshot, question);
-    for (uint32_t i = 0; i < row->member_count; i++) {
-        struct lookup_permission *permission = &result->permissions[result->permission_count];
-        struct verdict verdict;
-        struct error problem;
-        enum status status;
-
-        question->member = row->first_member + i;
-        if (schema->members[question->member].kind != SCHEMA_PERMISSION)
-            continue;
-        status = decide(snapshot, &eval, question, &verdict, &problem);
-        if (!verdict_is_of_value(status)) {
-            *error = problem;
-            return status;
-        }
-        status = set_item(snapshot, status, &verdict, &problem, &permission->item, error);
-        if (status != BEHALF_OK)
-            return status;
-        permission->permission =
-            arena_copy(snapshot->request->arena, schema->members[question->member].name);
-        if (permission->permission.data == NULL)
-            return budget_memory_spent(error);
-        result->permission_count++;
-    }
-    return BEHALF_OK;
-}
-
-enum status
-engine_lookup_permissions(struct engine_worker *worker, const struct engine_request *request,
-                          const struct lookup_permissions *lookup,
-                          struct lookup_permissions_result *result, struct error *error)
-{
-    struct lookup_permissions_result found = {.permission_count = 0};
-    struct snapshot snapshot;
-    struct question question = {.context = lookup->context};
-    uint32_t type = SCHEMA_NONE;
-    enum status status = snapshot_open(worker, request, REQUEST_LOOKUP, 0, &snapshot, error);
-
-    if (status != BEHALF_OK)
-        return status;
-    status = request_resource(&snapshot, &lookup->resource, &type, &question.resource, error);
+        status = finish_bulk(&bulk, &snapshot.token, error);
     if (status == BEHALF_OK)
-        status = request_subject(&snapshot, &lookup->subject, &question.subject, error);
-    if (status == BEHALF_OK)
-        status = request_chain(&snapshot, &lookup->subject, &question.subject, lookup->actors,
-                               lookup->actor_count, &question.chain, error);
-    if (status == BEHALF_OK) {
-        found.permissions =
-            arena_take_array(request->arena, permission_count(snapshot.binding->schema, type),
-                             sizeof *found.permissions);
-        status = found.permissions == NULL
-                     ? budget_memory_spent(error)
-                     : decide_permissions(&snapshot, &question, type, &found, error);
-    }
-    found.looked_up_at = snapshot.token;
-    if (status == BEHALF_OK)
-        *result = found;
+        *result = (struct check_bulk_result){.items = bulk.items, .checked_at = snapshot.token};
     snapshot_close(&snapshot);
     return status;
 }

@@ -4,24 +4,35 @@
 #include "base/memory.h"
 #include "engine/page_cache.h"
 #include "engine/pool.h"
+#include "engine/record_cache.h"
+#include "engine/seen.h"
 #include "engine/state.h"
+#include "engine/stops.h"
 #include "engine/token.h"
 #include "engine/warming.h"
+#include "engine/write_stop.h"
 #include "engine/writer.h"
 
 /* What lookups keep for their next pages may take this part of the memory for graph and names,
  * beside it. */
 #define PAGES_PART 32
+/* Of that memory: names, records, and when sessions were used. The graph has the rest. */
+#define NAMES_PART 4
+#define RECORDS_PART 8
+#define SEEN_PART 64
 
 /* --- publication --- */
 
 static struct published *
-published_new(const struct store *store, uint64_t revision, struct binding *binding)
+published_new(const struct store *store, uint64_t revision, struct binding *binding,
+              struct stops *stops, uint64_t records_revision)
 {
     struct published *published = memory_new(sizeof *published);
 
     published->revision = revision;
     published->binding = binding;
+    published->stops = stops;
+    published->records_revision = records_revision;
     token_seal(store, revision, &published->token);
     atomic_init(&published->references, 1);
     return published;
@@ -35,13 +46,16 @@ published_unref(struct published *published)
     if (atomic_fetch_sub_explicit(&published->references, 1, memory_order_acq_rel) != 1)
         return;
     binding_unref(published->binding);
+    stops_unref(published->stops);
     memory_free(published);
 }
 
 void
-engine_publish(struct engine *engine, uint64_t revision, struct binding *binding)
+engine_publish(struct engine *engine, uint64_t revision, struct binding *binding,
+               struct stops *stops, uint64_t records_revision)
 {
-    struct published *next = published_new(engine->store, revision, binding);
+    struct published *next =
+        published_new(engine->store, revision, binding, stops, records_revision);
     struct published *last;
 
     pthread_mutex_lock(&engine->lock);
@@ -67,13 +81,33 @@ engine_published(struct engine *engine)
 
 /* --- life --- */
 
+/* Whether any record has an end: then time matters, whatever the schema says. */
+static enum status
+has_records(const struct store_snapshot *snapshot, bool *has, struct error *error)
+{
+    static const struct slice all = {NULL, 0};
+    struct store_record_scan *scan = NULL;
+    struct store_record_key key;
+    struct slice entry;
+    enum status status =
+        store_record_scan_open(snapshot, RECORD_INDEX_ENDS, all, all, &scan, error);
+
+    if (status == BEHALF_OK)
+        status = store_record_scan_next(scan, &key, &entry, error);
+    store_record_scan_close(scan);
+    *has = status == BEHALF_OK;
+    return status == BEHALF_DONE ? BEHALF_OK : status;
+}
+
 /* Publishes what the store holds at its head: all of it is durable when a store opens. */
 static enum status
 publish_stored(struct engine *engine, struct error *error)
 {
     struct store_snapshot *snapshot = NULL;
     struct binding *binding = NULL;
+    struct stops *stops = NULL;
     uint64_t revision = 0;
+    bool records = false;
     enum status status = store_snapshot_open(engine->store, &snapshot, error);
 
     if (status == BEHALF_OK) {
@@ -83,9 +117,45 @@ publish_stored(struct engine *engine, struct error *error)
     if (status == BEHALF_NO_SCHEMA)
         status = BEHALF_OK;
     if (status == BEHALF_OK)
-        engine_publish(engine, revision, binding);
+        status = stops_load(snapshot, &stops, error);
+    if (status == BEHALF_OK)
+        status = has_records(snapshot, &records, error);
+    if (status == BEHALF_OK) {
+        engine_publish(engine, revision, binding, stops, records ? revision : 0);
+    } else {
+        binding_unref(binding);
+        stops_unref(stops);
+    }
     store_snapshot_close(snapshot);
     return status;
+}
+
+/* A new incarnation begins with a stop on everything, before anybody is answered. It is kept in the
+ * batch of the stop that it was ordered, so a crash before that repeats it. */
+static enum status
+order_incarnation_stop(struct engine *engine, struct error *error)
+{
+    struct store_transaction *transaction = NULL;
+    struct stops *stops = NULL;
+    int64_t now = clock_read(&engine->clock).kept;
+    uint64_t revision;
+    enum status status;
+
+    if (!store_needs_stop(engine->store))
+        return BEHALF_OK;
+    status = store_transaction_begin(engine->store, &transaction, error);
+    if (status != BEHALF_OK)
+        return status;
+    status = stops_load(store_transaction_snapshot(transaction), &stops, error);
+    if (status == BEHALF_OK)
+        status = write_incarnation_stop(transaction, stops, now, error);
+    stops_unref(stops);
+    if (status != BEHALF_OK) {
+        store_transaction_abort(transaction);
+        return status;
+    }
+    status = store_transaction_commit(transaction, now, &revision, error);
+    return status == BEHALF_OK ? store_sync(engine->store, error) : status;
 }
 
 static enum status
@@ -111,31 +181,59 @@ engine_worker_count(const struct engine_options *options)
     return options->workers > 0 ? options->workers : env_core_count() + 1;
 }
 
+static int64_t
+or_default(int64_t given, int64_t standard)
+{
+    return given == 0 ? standard : given;
+}
+
+static void
+take_options(struct engine *engine, const struct engine_options *options)
+{
+    engine->sweep_every_ns = or_default(options->sweep_every_ns, ENGINE_SWEEP_EVERY_NS);
+    engine->history_ns = or_default(options->history_ns, ENGINE_HISTORY_NS);
+    engine->history_bytes =
+        options->history_bytes == 0 ? ENGINE_HISTORY_BYTES : options->history_bytes;
+    engine->session_ttl_max_ns = or_default(options->session_ttl_max_ns, ENGINE_TTL_MAX_NS);
+    engine->grant_ttl_max_ns = or_default(options->grant_ttl_max_ns, ENGINE_TTL_MAX_NS);
+    engine->record_retention_ns =
+        or_default(options->record_retention_ns, ENGINE_RECORD_RETENTION_NS);
+}
+
+static void
+make_caches(struct engine *engine, const struct engine_options *options)
+{
+    size_t memory = options->graph_memory_bytes;
+    size_t pages;
+
+    if (memory == 0)
+        memory = LIMIT_GRAPH_MEMORY_DEFAULT;
+    pages = memory / PAGES_PART;
+    engine->graph = graph_new(options->store, memory - memory / NAMES_PART - memory / RECORDS_PART -
+                                                  memory / SEEN_PART);
+    engine->names = name_cache_new(graph_readers(engine->graph), memory / NAMES_PART);
+    engine->records =
+        record_cache_new(options->store, graph_readers(engine->graph), memory / RECORDS_PART);
+    engine->seen = seen_new(options->store, memory / SEEN_PART);
+    engine->pages = page_cache_new(pages < LIMIT_PAGE_CACHE_BYTES ? pages : LIMIT_PAGE_CACHE_BYTES);
+}
+
 enum status
 engine_open(const struct engine_options *options, struct engine **engine, struct error *error)
 {
     struct engine *made = memory_new(sizeof *made);
-    size_t memory = options->graph_memory_bytes;
     enum status status;
 
-    if (memory == 0)
-        memory = LIMIT_GRAPH_MEMORY_DEFAULT;
     made->store = options->store;
     made->env = options->env;
     made->opened_ns = env_monotonic_ns(options->env);
     pthread_mutex_init(&made->lock, NULL);
     atomic_init(&made->publication, 0);
-    made->graph = graph_new(options->store, memory / 4 * 3);
-    made->names = name_cache_new(graph_readers(made->graph), memory / 4);
-    made->pages =
-        page_cache_new(memory / PAGES_PART < LIMIT_PAGE_CACHE_BYTES ? memory / PAGES_PART
-                                                                    : LIMIT_PAGE_CACHE_BYTES);
-    made->sweep_every_ns =
-        options->sweep_every_ns == 0 ? ENGINE_SWEEP_EVERY_NS : options->sweep_every_ns;
-    made->history_ns = options->history_ns == 0 ? ENGINE_HISTORY_NS : options->history_ns;
-    made->history_bytes =
-        options->history_bytes == 0 ? ENGINE_HISTORY_BYTES : options->history_bytes;
+    make_caches(made, options);
+    take_options(made, options);
     status = start_clock(made, error);
+    if (status == BEHALF_OK)
+        status = order_incarnation_stop(made, error);
     if (status == BEHALF_OK)
         status = publish_stored(made, error);
     if (status == BEHALF_OK) {
@@ -163,6 +261,8 @@ engine_close(struct engine *engine)
     for (size_t i = 0; i < BEHALF_COUNT_OF(engine->older); i++)
         binding_unref(engine->older[i]);
     page_cache_free(engine->pages);
+    seen_free(engine->seen);
+    record_cache_free(engine->records);
     name_cache_free(engine->names);
     graph_free(engine->graph);
     pthread_mutex_destroy(&engine->lock);
@@ -177,6 +277,8 @@ engine_worker_new(struct engine *engine, bool may_block)
     worker->engine = engine;
     worker->may_block = may_block;
     arena_init_request(&worker->scratch, LIMIT_CHECK_SCRATCH);
+    engine->env->random_bytes(engine->env->context, &worker->decision_salt,
+                              sizeof worker->decision_salt);
     pthread_mutex_lock(&engine->lock);
     worker->next = engine->workers;
     engine->workers = worker;

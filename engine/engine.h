@@ -22,11 +22,20 @@
 #include "base/arena.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "base/record_id.h"
 #include "base/relationship.h"
 #include "base/slice.h"
 
 struct datum;
 struct engine;
+struct engine_delegated_grant;
+struct engine_delegation;
+struct engine_grant_revoke;
+struct engine_new_session;
+struct engine_root_grant;
+struct engine_session_change;
+struct engine_stop_order;
+struct engine_use;
 struct engine_worker;
 struct explanation;
 struct store;
@@ -47,11 +56,17 @@ struct engine_options {
     int64_t history_ns;        /* how long past states can be read; 0 = default */
     uint64_t history_bytes;    /* that they may take on the disk; 0 = default */
     enum engine_warm warm;
+    int64_t session_ttl_max_ns;  /* how far ahead a session may end; 0 = default */
+    int64_t grant_ttl_max_ns;    /* and a grant, within its session; 0 = default */
+    int64_t record_retention_ns; /* how long ended records are kept; 0 = default */
 };
 
 #define ENGINE_HISTORY_NS (INT64_C(7) * 24 * 3600 * 1000000000) /* the default */
 #define ENGINE_HISTORY_BYTES (UINT64_C(8) << 30)                /* the default */
 #define ENGINE_HISTORY_FOREVER INT64_C(-1)
+#define ENGINE_TTL_MAX_NS (INT64_C(24) * 3600 * 1000000000)               /* the default of both */
+#define ENGINE_RECORD_RETENTION_NS (INT64_C(30) * 24 * 3600 * 1000000000) /* the default */
+#define ENGINE_RECORD_RETENTION_NONE INT64_C(1)         /* they go with the next sweep */
 #define ENGINE_SWEEP_EVERY_NS (INT64_C(5) * 1000000000) /* the default */
 #define ENGINE_SWEEP_NEVER INT64_C(-1)                  /* only by a WRITE_SWEEP */
 
@@ -95,6 +110,14 @@ struct engine_request {
 
 enum decision { DECISION_DENY, DECISION_CONDITIONAL, DECISION_ALLOW };
 
+/* Why a decision by actors or a grant is no allow. */
+enum engine_reason {
+    REASON_NONE,
+#define X(name, condition, word) REASON_##name,
+#include "engine/reasons.def"
+#undef X
+};
+
 /* Names of the context that a conditional decision hangs on: ascending, each once. */
 struct missing_context {
     const struct slice *names;
@@ -122,7 +145,9 @@ struct check {
     const struct object
         *actors; /* the first acts on behalf of the subject, the next of the first */
     size_t actor_count;
-    const struct datum *context; /* for caveats: a map, or NULL */
+    const struct datum *context;                /* for caveats: a map, or NULL */
+    const struct engine_delegation *delegation; /* the grant (engine/agents.h), or NULL */
+    struct engine_use *use; /* of a chain with uses; NULL: such a check is MALFORMED_REQUEST */
     bool explain;
 };
 
@@ -130,7 +155,9 @@ struct check {
  * decision; 0 = nothing expires. It says nothing of writes. */
 struct check_result {
     enum decision decision;
-    struct missing_context missing; /* of a conditional decision */
+    enum engine_reason reason; /* of a deny or a conditional decision by actors or a grant */
+    struct record_id_text decision_id; /* empty without actors and grant */
+    struct missing_context missing;    /* of a conditional decision */
     int64_t valid_until;
     const struct explanation *explanation; /* NULL unless asked for */
     struct engine_token checked_at;
@@ -147,6 +174,8 @@ enum status engine_check(struct engine_worker *worker, const struct engine_reque
 struct check_item {
     enum status status; /* BEHALF_OK: the three below hold */
     enum decision decision;
+    enum engine_reason reason;
+    struct record_id_text decision_id;
     struct missing_context missing;
     int64_t valid_until;
     const struct explanation *explanation; /* as of check_result: of an error too */
@@ -190,6 +219,7 @@ enum explanation_kind {
     EXPLAIN_ABSENT,       /* a relationship that is not stored (or has expired) and would count */
     EXPLAIN_IDENTITY,     /* the subject is the object itself */
     EXPLAIN_DELEGATION,   /* `object` acts on behalf of the one before it in the chain */
+    EXPLAIN_CONDITION,    /* a condition of the decision by actors or a grant: `condition` */
     EXPLAIN_MORE,         /* `omitted` further branches of the same outcome */
 };
 
@@ -212,8 +242,10 @@ struct explanation {
     struct slice context;             /* of a caveat: its parameters' values, canonical bytes */
     struct slice residual;            /* of an undecided caveat: what is left of it, as CEL */
     struct missing_context missing;
-    struct slice message; /* of an error, and of what a reader would not guess */
-    size_t omitted;       /* MORE */
+    struct slice message;      /* of an error, and of what a reader would not guess */
+    struct slice condition;    /* CONDITION: "D6"; static storage */
+    enum engine_reason reason; /* CONDITION that is no allow */
+    size_t omitted;            /* MORE */
     const struct explanation *const *children;
     size_t child_count;
 };
@@ -297,10 +329,11 @@ struct lookup_resources {
     struct object subject;
     const struct object *actors;
     size_t actor_count;
-    const struct datum *context; /* a map, or NULL */
-    uint32_t limit;              /* 0 = default */
-    size_t most_bytes;           /* of the rows; 0 = no bound */
-    struct slice cursor;         /* empty = from the start */
+    const struct engine_delegation *delegation; /* the grant (engine/agents.h), or NULL */
+    const struct datum *context;                /* a map, or NULL */
+    uint32_t limit;                             /* 0 = default */
+    size_t most_bytes;                          /* of the rows; 0 = no bound */
+    struct slice cursor;                        /* empty = from the start */
 };
 
 struct lookup_resource {
@@ -321,7 +354,10 @@ struct lookup_resources_result {
     size_t undecided_count;
     bool complete;       /* this is the end of the answer, and nothing of the page is undecided */
     int64_t valid_until; /* of the page as a whole, as in check_result */
-    struct engine_token cursor; /* for the next page; empty text when nothing follows */
+    enum engine_reason
+        reason; /* of an answer that is empty because of a grant or stop, else none */
+    struct record_id_text decision_id; /* empty without actors and grant */
+    struct engine_token cursor;        /* for the next page; empty text when nothing follows */
     struct engine_token looked_up_at;
 };
 
@@ -381,7 +417,8 @@ struct lookup_permissions {
     struct object subject;
     const struct object *actors;
     size_t actor_count;
-    const struct datum *context; /* a map, or NULL */
+    const struct engine_delegation *delegation; /* the grant (engine/agents.h), or NULL */
+    const struct datum *context;                /* a map, or NULL */
 };
 
 /* One per permission of the resource's type, in the order of the schema. */
@@ -393,6 +430,8 @@ struct lookup_permission {
 struct lookup_permissions_result {
     struct lookup_permission *permissions;
     size_t permission_count;
+    enum engine_reason reason; /* of an answer that is empty because of a grant, else none */
+    struct record_id_text decision_id;
     struct engine_token looked_up_at;
 };
 
@@ -474,6 +513,13 @@ enum engine_write_kind {
     WRITE_RELATIONSHIPS,
     WRITE_DELETE,
     WRITE_SCHEMA,
+    WRITE_SESSION_CREATE,
+    WRITE_SESSION_CHANGE,
+    WRITE_GRANT_CREATE,
+    WRITE_GRANT_DELEGATE,
+    WRITE_GRANT_REVOKE,
+    WRITE_STOP,
+    WRITE_USE,
     WRITE_SWEEP, /* removes what has expired; nothing, and no revision, when nothing has */
 };
 
@@ -492,6 +538,10 @@ struct engine_queued {
     struct engine_flow *flow;   /* NULL = all that have none are one caller */
     int64_t deadline_ns;        /* monotonic; 0 = none */
     struct engine_queued *next; /* the engine's, while queued */
+    /* Of a write that takes authority away (a session is suspended or revoked, a grant revoked, a
+     * stop ordered): it has places of its own before all others. For engine_write_ask;
+     * engine_write_submit knows it by the write. */
+    bool goes_first;
 };
 
 /* One transaction on its way. Filled by the submitter, answered by the engine, which calls `done`
@@ -508,6 +558,15 @@ struct engine_write {
     uint32_t limit;                    /* WRITE_DELETE, WRITE_SWEEP; 0 = default */
     struct slice schema_text;          /* WRITE_SCHEMA */
     struct schema *compiled; /* WRITE_SCHEMA: engine_write_prepare made it; the engine's */
+    union {                  /* engine/agents.h */
+        const struct engine_new_session *new_session;
+        const struct engine_session_change *session_change;
+        struct engine_root_grant *root_grant;
+        const struct engine_delegated_grant *delegated_grant;
+        const struct engine_grant_revoke *grant_revoke;
+        const struct engine_stop_order *stop_order;
+        struct engine_use *use;
+    };
     struct slice metadata;
     struct slice idempotency_key; /* empty = none */
     uint8_t request_digest[32];   /* SHA-256 of the request's bytes, when there is a key */
@@ -516,28 +575,36 @@ struct engine_write {
     struct error error;
     struct engine_token written_at;
     uint64_t revision;
-    uint64_t count; /* deleted; of what had expired only WRITE_SWEEP counts anything */
-    bool complete;  /* WRITE_DELETE, WRITE_SWEEP: nothing more matches */
-    bool repeated;  /* happened before, with the same idempotency key: `count` is not known */
+    uint64_t count;   /* deleted; of what had expired only WRITE_SWEEP counts anything */
+    bool complete;    /* WRITE_DELETE, WRITE_SWEEP: nothing more matches */
+    bool repeated;    /* happened before, with the same idempotency key: `count` is not known */
+    bool has_session; /* records that were made, now or when it happened before */
+    bool has_grant;
+    struct record_id session;
+    struct record_id grant;
 
     void (*done)(struct engine_write *write);
     void *owner;
     struct engine_write *next; /* the engine's, in a group */
 };
 
-/* Does what a write needs and what needs nothing of the store's state, so that the writer, on whom
- * everybody waits, does not: compiles a schema. On a thread of the pool, before
- * engine_write_submit; without it the writer does the same. When it fails, the status and the error
- * are the write's. */
-enum status engine_write_prepare(struct engine_write *write) BEHALF_MUST_USE;
+/* Does what a write needs before the writer, on whom everybody waits, sees it: compiles a schema,
+ * and decides whether an approver may approve. By a worker that may block, before
+ * engine_write_submit; without it the writer compiles the schema itself, and refuses an approver
+ * who is not the principal. When it fails, the status and the error are the write's. */
+enum status engine_write_prepare(struct engine_worker *worker,
+                                 struct engine_write *write) BEHALF_MUST_USE;
+/* Whether a write has anything to be prepared. */
+bool engine_write_needs_preparing(const struct engine_write *write);
 /* Frees what was prepared of a write that was not submitted. */
 void engine_write_abandon(struct engine_write *write);
 
 /* OVERLOADED, with retry_after_ms, when the write would wait beyond a third of the time that is
  * left until its deadline, without one beyond the next group and for more than a second, and
- * others wait before it, or when the writer's queue is full; then `done` is not called. A write
- * that is still queued at its deadline is DEADLINE, and nothing of it was written; one that has
- * been begun is answered with what became of it, however late. */
+ * others wait before it, or when the writer's queue is full; one that goes first only when a
+ * thousand of its kind wait. Then `done` is not called. A write that is still queued at its
+ * deadline is DEADLINE, and nothing of it was written; one that has been begun is answered with
+ * what became of it, however late. */
 enum status engine_write_submit(struct engine *engine, struct engine_write *write,
                                 struct error *error) BEHALF_MUST_USE;
 /* Submits a write and waits until it is done: for callers without a loop. `done` and `owner` are

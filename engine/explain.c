@@ -35,6 +35,7 @@ struct trace_builder {
     struct slice *type_names;
     struct slice *member_names;
     size_t text_left;
+    size_t nodes_max;
     size_t node_count;
     struct trace_task tasks[EXPLAIN_NODES_MAX]; /* in order of level */
     size_t task_count;
@@ -330,7 +331,7 @@ room(const struct trace_builder *builder)
 {
     if (builder->arena->used_bytes > builder->arena->cap_bytes / 2)
         return 0;
-    return EXPLAIN_NODES_MAX - builder->node_count;
+    return builder->nodes_max - builder->node_count;
 }
 
 static struct explanation *
@@ -477,6 +478,8 @@ start(struct trace_builder *builder, const struct search *search)
         .member_names =
             arena_take_array(search->arena, search->schema->member_count, sizeof(struct slice)),
         .text_left = TEXT_MAX,
+        .nodes_max = search->question->nodes_left != NULL ? *search->question->nodes_left
+                                                          : EXPLAIN_NODES_MAX,
     };
     return builder->type_names != NULL && builder->member_names != NULL;
 }
@@ -500,11 +503,14 @@ explain(struct snapshot *snapshot, const struct explain_question *question,
     status = search_run(&search, error);
     if (status != BEHALF_OK || search.claim_count == 0)
         return status;
-    status = add_node(&builder, search.claims[0], 1, false, explanation, error);
+    status = add_node(&builder, search.claims[0], question->depth > 0 ? question->depth : 1, false,
+                      explanation, error);
     if (status == BEHALF_OK && search.claims[0]->outcome == OUTCOME_ALLOW &&
         (search.bound || search.cut))
         builder.tasks[0].node->message = slice_of(not_smallest);
     if (status == BEHALF_OK)
         status = build(&builder, error);
+    if (question->nodes_left != NULL)
+        *question->nodes_left -= builder.node_count;
     return budget_may_lack_memory(status) ? BEHALF_OK : status;
 }

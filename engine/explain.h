@@ -23,6 +23,10 @@ struct explain_question {
     uint32_t member;
     const struct request_chain *chain;
     struct value value; /* the answer, delegation included */
+    /* Of a tree that is part of a larger one: how many nodes it may have, less those that it got;
+     * NULL = it is the whole. And the depth of its root; 0 = it is the root of the whole. */
+    size_t *nodes_left;
+    uint32_t depth;
 };
 
 /* *explanation is NULL when the answer left no memory for the tree. */

@@ -121,6 +121,7 @@ cost_of(const struct claim *claim)
         return (struct cost){.cost = 1};
     case EXPLAIN_IDENTITY:
         return (struct cost){.cost = claim->outcome == OUTCOME_ALLOW ? 0 : CLAIM_COST_NONE};
+    case EXPLAIN_CONDITION:
     case EXPLAIN_MORE:
         break;
     }

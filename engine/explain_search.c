@@ -784,6 +784,7 @@ search_grow(struct search *search, struct claim *claim, struct error *error)
     case EXPLAIN_ABSENT:
     case EXPLAIN_IDENTITY:
     case EXPLAIN_DELEGATION:
+    case EXPLAIN_CONDITION:
     case EXPLAIN_MORE:
         break;
     }

@@ -28,7 +28,8 @@ ring_take(struct fair_queue *queue)
 void
 fair_queue_push(struct fair_queue *queue, struct engine_queued *item)
 {
-    struct engine_flow *flow = item->flow != NULL ? item->flow : &queue->ownerless;
+    struct engine_flow *flow =
+        item->flow != NULL && !queue->one_flow ? item->flow : &queue->ownerless;
 
     item->next = NULL;
     if (flow->last != NULL) {
@@ -70,7 +71,7 @@ fair_queue_ahead(const struct fair_queue *queue, const struct engine_flow *flow)
 {
     uint64_t turns;
 
-    if (flow == NULL)
+    if (flow == NULL || queue->one_flow)
         flow = &queue->ownerless;
     /* Each of its own items ahead takes a round, and so does the new one's. */
     turns = ((uint64_t)flow->length + 1) * (queue->flows + (flow->length == 0)) - 1;

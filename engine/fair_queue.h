@@ -22,6 +22,7 @@ struct fair_queue {
     uint32_t flows;
     uint32_t length;              /* items */
     struct engine_flow ownerless; /* of items that name no flow */
+    bool one_flow;                /* all items are one caller's, whatever flow they name */
 };
 
 /* `item->flow` NULL: all such items are one caller. */

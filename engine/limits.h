@@ -24,6 +24,13 @@
 #define LIMIT_LOOKUP_SCRATCH ((size_t)64 * 1024 * 1024)
 #define LIMIT_LOOKUP_NS INT64_C(30000000000)
 
+/* How long the pages of a lookup by a grant may take, from the first one on. */
+#define LIMIT_GRANT_CURSOR_NS (INT64_C(600) * 1000000000)
+
+/* After which a page of an audit ends: lookups and checks, and the time they took. */
+#define LIMIT_AUDIT_QUESTIONS ((size_t)10000)
+#define LIMIT_AUDIT_NS INT64_C(5000000000)
+
 /* After which a check of the pool gives way to checks that wait: some 100,000 edges. */
 #define LIMIT_SLICE_NS INT64_C(10000000)
 /* What a check may visit on an event loop before it is sent to the pool: some 100 microseconds. */
@@ -34,10 +41,13 @@
 #define LIMIT_INLINE_SAMPLE 4
 
 #define LIMIT_WRITE_QUEUE 10000 /* writes waiting for the writer thread */
+#define LIMIT_WRITE_FRONT 1000  /* of those that go first, beside the others */
 #define LIMIT_WRITE_GROUP 512   /* transactions that share one sync */
 /* Updates of a group that is not the last write's alone: what is taken together is answered
  * together, after some 40 ms. */
 #define LIMIT_WRITE_GROUP_UNITS 4096
+/* The same beside writes that go first: some 5 ms. */
+#define LIMIT_WRITE_FRONT_UNITS 512
 /* Relationships beyond half of those that were there, after which a warm-up goes over all again. */
 #define LIMIT_WARM_GROWTH UINT64_C(1000)
 #define LIMIT_POOL_QUEUE 10000 /* jobs waiting, per class */

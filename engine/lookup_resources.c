@@ -1,13 +1,19 @@
 /* lookup_resources.c - which resources of a type may this subject reach?
- * candidates.h finds them, so many at a time; what it leaves open the evaluation core checks at the
+ * candidates.h finds them, so many at a time, or a grant names them; what is open is checked at the
  * same snapshot. Checks are made only for the page asked. What was found beyond it waits for the
- * next page in page_cache.h. */
+ * next page in page_cache.h.
+ * With a grant, a page after the first sees relationships at the cursor's revision and records at
+ * the newest; its cursor is good for a while only: names that were listed must not outlive by much
+ * what was taken away. */
+#include <stdlib.h>
+
 #include "base/bytes.h"
 #include "eval/candidates.h"
 #include "eval/eval.h"
 #include "engine/page_cache.h"
 #include "engine/page_room.h"
-#include "engine/request.h"
+#include "engine/resource_checks.h"
+#include "engine/scope.h"
 #include "engine/token.h"
 
 /* --- the page --- */
@@ -15,10 +21,11 @@
 #define ROWS_AT_ONCE 64
 
 struct resource_page {
+    struct engine_worker *worker;
     struct snapshot *snapshot;
-    const struct datum *context; /* of the request */
-    uint32_t target;             /* member */
-    uint64_t type_node;          /* the wildcard of its type */
+    struct resource_checks checks;
+    uint32_t target;    /* member */
+    uint64_t type_node; /* the wildcard of its type */
     struct page_key key;
     struct arena finding;      /* of candidates.h, for one stretch of them */
     struct resource_set found; /* all that may be answers, behind `after` up to `to` */
@@ -26,52 +33,20 @@ struct resource_page {
     uint64_t to;
     int64_t found_until;          /* the earliest expiration met by finding them */
     const struct page_walk *kept; /* where they were found; NULL: in `finding` */
+    bool named;                   /* a grant names all of them */
+    int64_t begun;                /* with a grant: believed time of the first page */
     struct arena *results;
     struct lookup_resources_result *result;
     size_t limit;
     struct page_room room;
-    uint64_t last;       /* sequence of the last given, or left behind by the page before */
-    struct arena memory; /* of the checks; thrown away when it has grown */
-    struct eval eval;
-    struct eval_subject subject;
-    int64_t until;      /* the earliest expiration of the walk and of the candidates checked */
-    struct value chain; /* of delegation: AND-ed into each decision */
+    uint64_t last; /* sequence of the last given, or left behind by the page before */
+    int64_t until; /* the earliest expiration of the walk and of the candidates checked */
     uint32_t undecided_size;
     uint64_t unnamed[ROWS_AT_ONCE]; /* nodes of the last rows, which have no id yet */
     size_t unnamed_count;
 };
 
-#define PAGE_MEMORY_KEPT ((size_t)4 * 1024 * 1024)
 #define PREFETCHED 8 /* candidates ahead */
-
-static void
-refresh_eval(struct resource_page *page)
-{
-    struct snapshot *snapshot = page->snapshot;
-
-    arena_reset(&page->memory, LIMIT_CHECK_SCRATCH);
-    eval_init(&page->eval, VALUE_DECISION, snapshot->binding, &snapshot->view, &page->memory,
-              &page->subject, page->context);
-}
-
-/* Checks of one subject share what they learn. One that finds too little memory behind that is made
- * again on its own: its answer must not depend on the others. */
-static enum status
-check_candidate(struct resource_page *page, uint64_t node, struct value *value, struct error *error)
-{
-    uint32_t target = page->target;
-    bool reused = page->eval.schema != NULL && page->memory.used_bytes < PAGE_MEMORY_KEPT;
-    enum status status;
-
-    if (!reused)
-        refresh_eval(page);
-    status = eval_node(&page->eval, node, target, value, error);
-    if (!budget_may_lack_memory(status) || !reused || page->snapshot->budget.edges_left == 0)
-        return status;
-    refresh_eval(page);
-    error->status = BEHALF_OK;
-    return eval_node(&page->eval, node, target, value, error);
-}
 
 static enum status
 name_rows(struct resource_page *page, struct error *error)
@@ -151,20 +126,15 @@ static enum status
 decide_candidate(struct resource_page *page, uint64_t node, bool open, struct verdict *verdict,
                  struct error *problem, struct error *error)
 {
-    struct snapshot *snapshot = page->snapshot;
-    struct value value = value_decision(true);
-    enum status status = BEHALF_OK;
+    struct value value;
+    enum status status =
+        resource_checks_decide(&page->checks, node, page->target, open, &value, error);
 
     problem->status = BEHALF_OK;
-    if (open)
-        status = check_candidate(page, node, &value, error);
-    if (status == BEHALF_OK &&
-        !value_combine(VALUE_DECISION, VALUE_INTERSECTION, snapshot->scratch, &value, &page->chain))
-        status = budget_memory_spent(error);
     if (status != BEHALF_OK)
         return status;
     note_expiration(page, value.until);
-    status = verdict_of(snapshot, &value, verdict, problem);
+    status = verdict_of(page->snapshot, &value, verdict, problem);
     if (verdict_is_of_value(status))
         return BEHALF_OK;
     *error = *problem;
@@ -178,7 +148,7 @@ add_candidate(struct resource_page *page, uint64_t node, bool open, bool *full, 
     const struct lookup_resources_result *result = page->result;
     struct verdict verdict = {.decision = DECISION_ALLOW};
     struct error problem;
-    bool decided = !open && page->chain.lower;
+    bool decided = !open && resource_checks_are_plain(&page->checks);
     bool room;
     size_t bytes;
     enum status status = BEHALF_OK;
@@ -258,10 +228,10 @@ find(struct resource_page *page, struct error *error)
     struct candidates candidates = {
         .view = &snapshot->view,
         .scope = {.binding = snapshot->binding,
-                  .context = page->context,
+                  .context = page->checks.context,
                   .arena = &page->finding,
                   .budget = &snapshot->budget},
-        .subject = &page->subject,
+        .subject = &page->checks.subject,
         .after = page->after,
     };
     enum status status;
@@ -274,6 +244,95 @@ find(struct resource_page *page, struct error *error)
     note_expiration(page, candidates.until);
     return status;
 }
+
+/* --- objects that a grant names --- */
+
+/* How many objects the grant names for the action; SIZE_MAX where it selects others too. */
+static size_t
+count_named(const struct grant *grant, uint16_t type, uint16_t action)
+{
+    const struct grant_element *elements = record_at(grant, grant->elements);
+    size_t count = 0;
+
+    for (uint32_t at = 0; at < grant->elements.count; at++) {
+        if (!scope_element_carries(grant, &elements[at], type, action))
+            continue;
+        if (elements[at].form != SELECTOR_OBJECT)
+            return SIZE_MAX;
+        count++;
+    }
+    return count;
+}
+
+static int
+compare_entries(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The candidates are what this grant names. One that was never stored has no relationships: nobody
+ * reaches it, but for itself. */
+static enum status
+take_named(struct resource_page *page, const struct grant *grant, size_t count, uint16_t action,
+           struct error *error)
+{
+    const struct grant_element *elements = record_at(grant, grant->elements);
+    uint16_t type = NODE_TYPE(page->type_node);
+    uint64_t *entries = arena_take_array(&page->finding, count + 1, sizeof *entries);
+    uint32_t taken = 0;
+    uint32_t kept = 0;
+
+    if (entries == NULL)
+        return budget_memory_spent(error);
+    for (uint32_t at = 0; at < grant->elements.count; at++) {
+        uint64_t node;
+        enum status status;
+
+        if (!scope_element_carries(grant, &elements[at], type, action))
+            continue;
+        status = resolver_node(&page->snapshot->resolver, type, record_text(grant, elements[at].id),
+                               &node, error);
+        if (status != BEHALF_OK)
+            return status;
+        if (!NODE_IS_LOCAL(node) || node == page->checks.subject.node)
+            entries[taken++] = RESOURCE_ENTRY(node & NODE_SEQUENCE_MASK, true);
+    }
+    qsort(entries, taken, sizeof *entries, compare_entries);
+    for (uint32_t at = 0; at < taken; at++)
+        if (kept == 0 || entries[kept - 1] != entries[at])
+            entries[kept++] = entries[at];
+    page->found = (struct resource_set){entries, kept};
+    page->to = RESOURCE_END;
+    return BEHALF_OK;
+}
+
+/* Takes the objects of the grant of the chain that names the fewest, where one names all. */
+static enum status
+find_named(struct resource_page *page, struct error *error)
+{
+    const struct delegated *delegated = &page->checks.delegated;
+    uint16_t action = page->snapshot->binding->member_labels[page->target];
+    const struct grant *best = NULL;
+    size_t fewest = SIZE_MAX;
+
+    if (page->checks.grant == NULL)
+        return BEHALF_OK;
+    for (size_t at = 0; at < delegated->length; at++) {
+        size_t count = count_named(delegated->chain[at], NODE_TYPE(page->type_node), action);
+
+        if (count < fewest) {
+            fewest = count;
+            best = delegated->chain[at];
+        }
+    }
+    page->named = best != NULL;
+    return page->named ? take_named(page, best, fewest, action, error) : BEHALF_OK;
+}
+
+/* --- from page to page --- */
 
 /* Takes what the page before left behind. */
 static bool
@@ -300,7 +359,8 @@ keep_rest(struct resource_page *page)
     uint32_t first = first_left(page);
     uint32_t count = page->found.count - first;
 
-    if (page->kept != NULL || count == 0 || NODE_IS_LOCAL(node_at(page, page->found.count - 1)))
+    if (page->named || page->kept != NULL || count == 0 ||
+        NODE_IS_LOCAL(node_at(page, page->found.count - 1)))
         return;
     page_cache_keep(page->snapshot->engine->pages,
                     &(struct page_walk){.key = page->key,
@@ -327,23 +387,56 @@ fill_page(struct resource_page *page, struct error *error)
     return status == BEHALF_OK ? name_rows(page, error) : status;
 }
 
+/* The position: node 8 | with a grant, believed time of the first page 8. */
+static void
+make_cursor(struct resource_page *page, uint64_t digest)
+{
+    struct cursor cursor = {.revision = page->snapshot->revision, .request_digest = digest};
+
+    bytes_put_u64(cursor.position, page->type_node | page->last);
+    if (page->checks.grant != NULL)
+        bytes_put_u64(cursor.position + 8, (uint64_t)page->begun);
+    cursor_seal(page->snapshot->engine->store, &cursor, &page->result->cursor);
+    keep_rest(page);
+}
+
 static enum status
 make_page(struct resource_page *page, uint64_t digest, struct error *error)
 {
     struct lookup_resources_result *result = page->result;
-    struct snapshot *snapshot = page->snapshot;
     enum status status = fill_page(page, error);
 
-    if (status == BEHALF_OK && !result->complete) {
-        struct cursor cursor = {.revision = snapshot->revision, .request_digest = digest};
-
-        bytes_put_u64(cursor.position, page->type_node | page->last);
-        cursor_seal(snapshot->engine->store, &cursor, &result->cursor);
-        keep_rest(page);
-    }
+    if (status == BEHALF_OK && !result->complete)
+        make_cursor(page, digest);
     result->complete = result->complete && result->undecided_count == 0;
-    result->valid_until = verdict_time(page->until);
-    result->looked_up_at = snapshot->token;
+    return status;
+}
+
+static bool
+allows_something(const struct lookup_resources_result *result)
+{
+    for (size_t at = 0; at < result->resource_count; at++)
+        if (result->resources[at].decision == DECISION_ALLOW)
+            return true;
+    return false;
+}
+
+/* Nothing of a page is left when the records, as they are now, deny. */
+static enum status
+look_again(struct resource_page *page, struct error *error)
+{
+    struct lookup_resources_result *result = page->result;
+    struct engine_token token;
+    enum engine_reason reason;
+    enum status status;
+
+    if (result->resource_count == 0 || resource_checks_are_plain(&page->checks))
+        return BEHALF_OK;
+    status =
+        resource_checks_look_again(&page->checks, allows_something(result), &reason, &token, error);
+    if (status == BEHALF_OK && reason != REASON_NONE)
+        *result = (struct lookup_resources_result){
+            .complete = true, .reason = reason, .looked_up_at = token};
     return status;
 }
 
@@ -352,7 +445,7 @@ make_page(struct resource_page *page, uint64_t digest, struct error *error)
 static uint64_t
 digest_of(const struct lookup_resources *lookup, struct page_key *key)
 {
-    struct slice parts[7 + 2 * ENGINE_ACTORS_MAX] = {
+    struct slice parts[8 + 2 * ENGINE_ACTORS_MAX] = {
         SLICE_LITERAL("lookup_resources"),
         lookup->resource_type,
         lookup->permission,
@@ -372,52 +465,100 @@ digest_of(const struct lookup_resources *lookup, struct page_key *key)
         parts[count++] = lookup->actors[i].type;
         parts[count++] = lookup->actors[i].id;
     }
+    if (lookup->delegation != NULL && lookup->delegation->given)
+        parts[count++] =
+            (struct slice){(const char *)lookup->delegation->grant.bytes, RECORD_ID_SIZE};
     digest = cursor_request_digest(parts, count, key->request);
     buffer_release(&context);
     return digest;
 }
 
 static enum status
-bind_lookup(struct resource_page *page, const struct lookup_resources *lookup,
-            struct request_chain *chain, struct error *error)
+bind_target(struct resource_page *page, const struct lookup_resources *lookup, struct error *error)
 {
-    struct snapshot *snapshot = page->snapshot;
+    const struct binding *binding = page->snapshot->binding;
     uint32_t type;
-    enum status status =
-        schema_resolve_type(snapshot->binding->schema, lookup->resource_type, &type, error);
+    enum status status = schema_resolve_type(binding->schema, lookup->resource_type, &type, error);
 
     if (status == BEHALF_OK)
-        status = schema_resolve_member(snapshot->binding->schema, type, lookup->permission,
-                                       &page->target, error);
+        status =
+            schema_resolve_member(binding->schema, type, lookup->permission, &page->target, error);
     if (status == BEHALF_OK)
-        status = request_subject(snapshot, &lookup->subject, &page->subject, error);
-    if (status == BEHALF_OK)
-        status = request_chain(snapshot, &lookup->subject, &page->subject, lookup->actors,
-                               lookup->actor_count, chain, error);
-    if (status == BEHALF_OK)
-        page->type_node = NODE_WILDCARD(snapshot->binding->type_labels[type]);
+        page->type_node = NODE_WILDCARD(binding->type_labels[type]);
     return status;
 }
 
-/* Decides the chain once, finds all that may be answers, and makes the page. */
+/* Finds all that may be answers. */
+static enum status
+find_first(struct resource_page *page, struct error *error)
+{
+    enum status status = find_named(page, error);
+
+    if (status != BEHALF_OK || page->named || find_kept(page))
+        return status;
+    return find(page, error);
+}
+
+/* Decides once what concerns all resources, finds what may be answers, and makes the page. */
 static enum status
 answer(struct resource_page *page, const struct lookup_resources *lookup, uint64_t digest,
        struct error *error)
 {
-    struct request_chain chain;
-    struct verdict hops;
-    enum status status = bind_lookup(page, lookup, &chain, error);
+    const struct resource_checks_asked asked = {
+        .subject = &lookup->subject,
+        .actors = lookup->actors,
+        .actor_count = lookup->actor_count,
+        .grant = lookup->delegation,
+        .context = lookup->context,
+    };
+    struct resource_checks *checks = &page->checks;
+    struct lookup_resources_result *result = page->result;
+    enum status status = bind_target(page, lookup, error);
 
     if (status == BEHALF_OK)
-        status = request_chain_value(page->snapshot, &chain, lookup->context, &page->chain, error);
-    if (status == BEHALF_OK)
-        status = verdict_of(page->snapshot, &page->chain, &hops, error);
+        status = resource_checks_open(checks, page->worker, page->snapshot, &asked, error);
     if (status != BEHALF_OK)
         return status;
-    page->until = page->chain.until;
-    if (hops.decision != DECISION_DENY && !find_kept(page))
-        status = find(page, error);
-    return status == BEHALF_OK ? make_page(page, digest, error) : status;
+    if (checks->grant != NULL && lookup->cursor.size == 0)
+        page->begun = clock_read(&page->worker->engine->clock).kept;
+    page->until = VALUE_FOR_EVER;
+    result->complete = true;
+    if (checks->reason == REASON_NONE)
+        status = find_first(page, error);
+    if (status == BEHALF_OK && checks->reason == REASON_NONE)
+        status = make_page(page, digest, error);
+    if (status != BEHALF_OK)
+        return status;
+    result->reason = checks->reason;
+    result->valid_until = verdict_time(page->until < checks->until ? page->until : checks->until);
+    result->looked_up_at = page->snapshot->token;
+    status = look_again(page, error);
+    if (status == BEHALF_OK && !resource_checks_are_plain(checks))
+        decision_id_make(page->worker, &result->decision_id);
+    return status;
+}
+
+/* Goes on behind the page before. */
+static enum status
+open_cursor(struct resource_page *page, const struct lookup_resources *lookup, uint64_t digest,
+            struct cursor *cursor, struct error *error)
+{
+    struct engine *engine = page->worker->engine;
+    enum status status = cursor_open(engine->store, lookup->cursor, digest, cursor, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    page->after = page->last = bytes_get_u64(cursor->position) & NODE_SEQUENCE_MASK;
+    if (lookup->delegation == NULL || !lookup->delegation->given)
+        return BEHALF_OK;
+    page->begun = (int64_t)bytes_get_u64(cursor->position + 8);
+    if (clock_read(&engine->clock).now - page->begun < LIMIT_GRANT_CURSOR_NS)
+        return BEHALF_OK;
+    error_set(error, BEHALF_INVALID_CURSOR,
+              "the cursor of a lookup by a grant is good for %lld minutes from the first page",
+              (long long)(LIMIT_GRANT_CURSOR_NS / 60000000000));
+    error_hint(error, "begin again, without a cursor");
+    return BEHALF_INVALID_CURSOR;
 }
 
 enum status
@@ -429,8 +570,8 @@ engine_lookup_resources(struct engine_worker *worker, const struct engine_reques
     struct cursor cursor = {.revision = 0};
     struct snapshot snapshot;
     struct resource_page page = {
+        .worker = worker,
         .snapshot = &snapshot,
-        .context = lookup->context,
         .to = RESOURCE_END,
         .results = request->arena,
         .result = &found,
@@ -439,24 +580,21 @@ engine_lookup_resources(struct engine_worker *worker, const struct engine_reques
     uint64_t digest = digest_of(lookup, &page.key);
     enum status status = request_limit(lookup->limit, &page.limit, error);
 
-    if (status == BEHALF_OK && lookup->cursor.size > 0) {
-        status = cursor_open(worker->engine->store, lookup->cursor, digest, &cursor, error);
-        page.after = page.last = bytes_get_u64(cursor.position) & NODE_SEQUENCE_MASK;
-    }
+    if (status == BEHALF_OK && lookup->cursor.size > 0)
+        status = open_cursor(&page, lookup, digest, &cursor, error);
     if (status != BEHALF_OK)
         return status;
     status = snapshot_open(worker, request, REQUEST_LOOKUP, cursor.revision, &snapshot, error);
     if (status != BEHALF_OK)
         return status;
     page.key.revision = snapshot.revision;
-    arena_init_request(&page.memory, LIMIT_CHECK_SCRATCH);
     arena_init_request(&page.finding, LIMIT_LOOKUP_SCRATCH);
     status = answer(&page, lookup, digest, error);
     if (status == BEHALF_OK)
         *result = found;
     page_walk_give(page.kept);
     arena_release(&page.finding);
-    arena_release(&page.memory);
+    resource_checks_close(&page.checks);
     snapshot_close(&snapshot);
     return status;
 }

@@ -7,9 +7,14 @@
  * is known of; where it hangs on a condition, each subject that was met at all is asked for, as
  * another condition may stand on its own tuple. So what is said of a subject is what a check says.
  *
+ * An agent that a stop in force cuts off is left out, as a check denies it: where the wildcard
+ * stands for it, it is excluded. Stops are those of the newest revision, on every page.
+ *
  * The sets wait for the next page in page_cache.h; what is open is decided for each page.
  * The wildcard and its exclusions come first. As long as they go on, nothing is kept: what is kept
  * may be cut short, and an exclusion that is not found there would be an allow. */
+#include "engine/lookup_subjects.h"
+
 #include <stdlib.h>
 
 #include "base/bytes.h"
@@ -17,6 +22,7 @@
 #include "engine/page_cache.h"
 #include "engine/page_room.h"
 #include "engine/request.h"
+#include "engine/stops.h"
 #include "eval/subject_walk.h"
 #include "engine/token.h"
 
@@ -43,7 +49,10 @@ struct answer {
     const struct subject_set *possible;
     const uint64_t *met; /* sequences that may differ from an open wildcard; ascending, each once */
     size_t met_count;
-    uint64_t to; /* nothing is said here of subjects behind this sequence */
+    uint64_t to;             /* nothing is said here of subjects behind this sequence */
+    const uint64_t *stopped; /* nodes of the kind's type that a stop in force cuts off; ascending */
+    size_t stopped_count;
+    bool all_stopped;
     struct page_key key;
     const struct page_walk *kept;    /* where the sets stand; NULL: in the request's memory */
     struct subject_set kept_sets[2]; /* of `kept`, or of a walk (subject_walk.h) */
@@ -190,10 +199,32 @@ check_subject(struct answer *answer, uint64_t sequence, struct verdict *verdict,
     return verdict_of(snapshot, &value, verdict, error);
 }
 
+static int
+compare_numbers(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static bool
+is_stopped(const struct answer *answer, uint64_t sequence)
+{
+    uint64_t node = NODE_WILDCARD(answer->type_label) | sequence;
+
+    return answer->stopped_count > 0 && bsearch(&node, answer->stopped, answer->stopped_count,
+                                                sizeof node, compare_numbers) != NULL;
+}
+
 static enum status
 decide(struct answer *answer, uint64_t sequence, bool certain, bool possible,
        struct verdict *verdict, struct error *error)
 {
+    if (is_stopped(answer, sequence)) {
+        *verdict = (struct verdict){.decision = DECISION_DENY};
+        return BEHALF_OK;
+    }
     if (certain != possible)
         return check_subject(answer, sequence, verdict, error);
     *verdict = (struct verdict){.decision = certain ? DECISION_ALLOW : DECISION_DENY};
@@ -262,7 +293,7 @@ list_excluded(struct answer *answer, struct lookup_subject *row, struct error *e
     enum status status = BEHALF_OK;
 
     BEHALF_ASSERT(answer->kept == NULL);
-    if (answer->snapshot->binding->plain[answer->member].plain)
+    if (answer->snapshot->binding->plain[answer->member].plain && answer->stopped_count == 0)
         return BEHALF_OK; /* no operator takes anybody away */
     if (most > (size_t)answer->room.left / PAGE_CONDITIONAL_BYTES)
         most = (size_t)answer->room.left / PAGE_CONDITIONAL_BYTES;
@@ -416,20 +447,36 @@ bind_lookup(struct answer *answer, const struct lookup_subjects *lookup, struct 
     return status;
 }
 
-static int
-compare_sequences(const void *a, const void *b)
+/* Which agents of the kind are cut off now. */
+static void
+find_stopped(struct answer *answer)
 {
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
+    const struct snapshot *snapshot = answer->snapshot;
+    const struct stops *stops = snapshot->newest->stops;
+    const struct slice none = {NULL, 0};
+    size_t count;
+    const uint64_t *nodes = stops_agents(stops, &count);
 
-    return (x > y) - (x < y);
+    if (!binding_is_agent_type(snapshot->binding, answer->kind.type))
+        return;
+    answer->all_stopped = stop_is_in_force(stops_on(stops, STOP_EVERYTHING, 0, none));
+    if (answer->kind.member != SCHEMA_NONE)
+        return; /* a userset acts for nobody */
+    while (count > 0 && NODE_TYPE(nodes[0]) < answer->type_label) {
+        nodes++;
+        count--;
+    }
+    while (count > 0 && NODE_TYPE(nodes[count - 1]) > answer->type_label)
+        count--;
+    answer->stopped = nodes;
+    answer->stopped_count = count;
 }
 
 static void
 sort_met(struct answer *answer, uint64_t *met, size_t count)
 {
     if (count > 0)
-        qsort(met, count, sizeof *met, compare_sequences);
+        qsort(met, count, sizeof *met, compare_numbers);
     for (size_t i = 0; i < count; i++) {
         if (answer->met_count == 0 || met[answer->met_count - 1] != met[i])
             met[answer->met_count++] = met[i];
@@ -451,7 +498,11 @@ walk_plain(struct answer *answer, struct error *error)
         .window = answer->limit < LIMIT_CANDIDATES_WINDOW ? LIMIT_CANDIDATES_WINDOW
                                                           : (uint32_t)answer->limit + 1,
     };
-    enum status status = subject_walk(&walk, answer->resource, answer->member, error);
+    enum status status;
+
+    /* Those that are left out must not make a page look like the last. */
+    walk.window += (uint32_t)answer->stopped_count;
+    status = subject_walk(&walk, answer->resource, answer->member, error);
 
     if (status != BEHALF_OK)
         return status;
@@ -465,15 +516,13 @@ walk_plain(struct answer *answer, struct error *error)
 }
 
 static enum status
-evaluate(struct answer *answer, struct error *error)
+walk_sets(struct answer *answer, struct error *error)
 {
     struct snapshot *snapshot = answer->snapshot;
     struct eval eval;
     struct value value;
     enum status status;
 
-    if (snapshot->binding->plain[answer->member].plain)
-        return walk_plain(answer, error);
     eval_init(&eval, VALUE_SUBJECTS, snapshot->binding, &snapshot->view, snapshot->scratch,
               &answer->kind, answer->context);
     eval.flat = ALWAYS_FLAT;
@@ -496,6 +545,37 @@ evaluate(struct answer *answer, struct error *error)
     if (answer->certain->wildcard != answer->possible->wildcard)
         sort_met(answer, eval.met, eval.met_count);
     return BEHALF_OK;
+}
+
+/* Adds the agents that are cut off to those that may differ from the wildcard. */
+static enum status
+mention_stopped(struct answer *answer, struct error *error)
+{
+    size_t count = answer->met_count + answer->stopped_count;
+    uint64_t *met;
+
+    if (answer->stopped_count == 0 || !answer->possible->wildcard)
+        return BEHALF_OK;
+    met = arena_take_array(answer->snapshot->scratch, count, sizeof *met);
+    if (met == NULL)
+        return budget_memory_spent(error);
+    for (size_t i = 0; i < answer->stopped_count; i++)
+        met[i] = answer->stopped[i] & NODE_SEQUENCE_MASK;
+    if (answer->met_count > 0)
+        memcpy(met + answer->stopped_count, answer->met, answer->met_count * sizeof *met);
+    answer->met_count = 0;
+    sort_met(answer, met, count);
+    return BEHALF_OK;
+}
+
+static enum status
+evaluate(struct answer *answer, struct error *error)
+{
+    enum status status = answer->snapshot->binding->plain[answer->member].plain
+                             ? walk_plain(answer, error)
+                             : walk_sets(answer, error);
+
+    return status == BEHALF_OK ? mention_stopped(answer, error) : status;
 }
 
 /* --- from page to page --- */
@@ -618,6 +698,19 @@ digest_of(const struct lookup_subjects *lookup, struct page_key *key)
     return digest;
 }
 
+void
+lookup_subjects_cursor(const struct store *store, uint64_t revision,
+                       const struct lookup_subjects *lookup, uint64_t after,
+                       struct engine_token *cursor)
+{
+    struct page_key key;
+    struct cursor place = {.revision = revision, .request_digest = digest_of(lookup, &key)};
+
+    bytes_put_u64(place.position, after);
+    place.position[8] = DECISION_DENY; /* the wildcard is done */
+    cursor_seal(store, &place, cursor);
+}
+
 /* A page that goes beyond what was kept is made anew. */
 static enum status
 make_rows(struct answer *answer, struct lookup_subjects_result *result, struct error *error)
@@ -677,7 +770,6 @@ make_page(struct answer *answer, uint64_t digest, struct lookup_subjects_result 
     if (status == BEHALF_OK && !result->complete)
         make_cursor(answer, digest, result);
     result->valid_until = verdict_time(answer->until);
-    result->looked_up_at = answer->snapshot->token;
     return status;
 }
 
@@ -709,8 +801,12 @@ engine_lookup_subjects(struct engine_worker *worker, const struct engine_request
         return status;
     answer.key.revision = snapshot.revision;
     arena_init_request(&answer.memory, LIMIT_CHECK_SCRATCH);
+    found.complete = true;
+    found.looked_up_at = snapshot.token;
     status = bind_lookup(&answer, lookup, error);
     if (status == BEHALF_OK)
+        find_stopped(&answer);
+    if (status == BEHALF_OK && !answer.all_stopped)
         status = make_page(&answer, digest, &found, error);
     if (status == BEHALF_OK)
         *result = found;

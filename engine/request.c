@@ -113,10 +113,11 @@ add_hop(struct snapshot *snapshot, struct request_chain *chain,
                            "the same object stands twice in the chain of actors");
     if (status == BEHALF_OK)
         status = check_unique(chain, node, error);
-    if (status == BEHALF_OK)
-        status = schema_resolve_member(snapshot->binding->schema, type, hop_name, &member, error);
     if (status != BEHALF_OK)
         return status;
+    member = snapshot->binding->hop_members[type];
+    if (member == SCHEMA_NONE) /* with the error of a name that the type lacks */
+        return schema_resolve_member(snapshot->binding->schema, type, hop_name, &member, error);
     chain->subjects[chain->count] = *principal;
     chain->actors[chain->count] = node;
     chain->members[chain->count] = member;

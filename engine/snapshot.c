@@ -168,6 +168,7 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
     snapshot->engine = engine;
     snapshot->request = request;
     snapshot->binding = NULL;
+    snapshot->newest = newest;
     snapshot->older = NULL;
     snapshot->revision = revision;
     snapshot->scratch = &worker->scratch;

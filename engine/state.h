@@ -25,12 +25,17 @@
 
 struct page_cache;
 struct pool;
+struct record_cache;
+struct seen;
+struct stops;
 struct warming;
 struct writer;
 
 struct published {
     uint64_t revision;
-    struct binding *binding; /* one reference; NULL before the first schema */
+    struct binding *binding;   /* one reference; NULL before the first schema */
+    struct stops *stops;       /* one reference */
+    uint64_t records_revision; /* the last that changed a session, grant or stop; 0 = none did */
     struct engine_token token;
     atomic_uint references;
 };
@@ -41,6 +46,8 @@ struct engine {
     struct graph *graph;
     struct name_cache *names;
     struct page_cache *pages;
+    struct record_cache *records;
+    struct seen *seen;
     struct pool *pool;
     struct writer *writer;
     struct warming *warming;
@@ -48,6 +55,9 @@ struct engine {
     int64_t sweep_every_ns; /* negative = never */
     int64_t history_ns;     /* negative = for ever */
     uint64_t history_bytes;
+    int64_t session_ttl_max_ns;
+    int64_t grant_ttl_max_ns;
+    int64_t record_retention_ns;
 
     int64_t opened_ns;                  /* monotonic */
     _Atomic int64_t internal_logged_ns; /* when an INTERNAL was logged last; 0 = never */
@@ -87,11 +97,15 @@ struct engine_worker {
     struct published *published; /* the newest this worker has seen; one reference, lent to the
                                     request it serves */
     uint64_t publication;
-    struct arena scratch; /* evaluation memory, reset by every request */
+    struct arena scratch;   /* evaluation memory, reset by every request */
+    int64_t decided_ns;     /* in the id of the last decision (decision_id_make) */
+    uint64_t decision_salt; /* in all of them: what tells workers apart */
 };
 
-/* Replaces the published state; takes over the reference to `binding`. Writer thread (and open). */
-void engine_publish(struct engine *engine, uint64_t revision, struct binding *binding);
+/* Replaces the published state; takes over the references to `binding` and `stops`. Writer thread
+ * (and open). */
+void engine_publish(struct engine *engine, uint64_t revision, struct binding *binding,
+                    struct stops *stops, uint64_t records_revision);
 /* A reference to what is published now. */
 struct published *engine_published(struct engine *engine);
 void published_unref(struct published *published); /* accepts NULL */
@@ -103,8 +117,10 @@ const struct published *worker_refresh(struct engine_worker *worker);
 struct snapshot {
     struct engine *engine;
     const struct engine_request *request;
-    const struct binding *binding; /* the worker's, or `older` */
-    struct binding *older;         /* of a past schema: one reference; else NULL */
+    const struct binding *binding;  /* the worker's, or `older` */
+    const struct published *newest; /* the worker's; its stops are those of `revision` where that is
+                                       the newest */
+    struct binding *older;          /* of a past schema: one reference; else NULL */
     uint64_t revision;
     struct engine_token token;
     struct budget budget;

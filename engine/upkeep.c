@@ -1,9 +1,11 @@
-/* upkeep.c - the clock is watched and kept, history is trimmed, sweeps are timed. */
+/* upkeep.c - the clock is watched and kept, with the times at which sessions were used; history is
+ * trimmed, sweeps are timed. */
 #include "engine/upkeep.h"
 
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "engine/seen.h"
 
 #define CLOCK_KEPT_EVERY_NS (INT64_C(10) * 1000000000)
 #define TRIM_EVERY_NS (INT64_C(60) * 1000000000)
@@ -13,7 +15,8 @@ static bool
 can_expire(struct engine *engine)
 {
     struct published *published = engine_published(engine);
-    bool can = published->binding != NULL && published->binding->schema->has_expirations;
+    bool can = published->records_revision > 0 ||
+               (published->binding != NULL && published->binding->schema->has_expirations);
 
     published_unref(published);
     return can;
@@ -68,6 +71,21 @@ keep_clock(struct upkeep *upkeep, const struct clock_reading *reading)
     upkeep->keep_failed = failed;
 }
 
+/* Durable with the next sync that anything needs: a time that is lost lets a session be idle
+ * early. */
+static void
+keep_seen(struct upkeep *upkeep, bool all)
+{
+    struct engine *engine = upkeep->engine;
+    struct error error;
+    enum status status = seen_keep(engine->seen, env_monotonic_ns(engine->env), all, &error);
+    bool failed = status != BEHALF_OK && status != BEHALF_DONE;
+
+    if (failed && !upkeep->seen_failed)
+        log_line(LOG_WARN, "cannot keep when sessions were used", "reason=\"%s\"", error.message);
+    upkeep->seen_failed = failed;
+}
+
 /* Never by a clock that is not believed: what was given up does not come back. */
 static void
 trim_history(struct upkeep *upkeep, const struct clock_reading *reading)
@@ -94,10 +112,12 @@ upkeep_step(struct upkeep *upkeep)
     bool changed = reading.state != upkeep->state;
     int64_t every = can_expire(engine) ? CLOCK_KEPT_EVERY_NS : CLOCK_KEPT_RARELY_NS;
 
+    store_watch(engine->store);
     clock_settle(&engine->clock, &reading);
     upkeep->state = reading.state;
     if (changed)
         log_state(&reading);
+    keep_seen(upkeep, false);
     /* A schema that has just learnt to expire does not wait for what was due before. */
     if (changed || now >= upkeep->keep_due_ns || upkeep->keep_due_ns > now + every) {
         upkeep->keep_due_ns = now + every;
@@ -130,5 +150,6 @@ upkeep_end(struct upkeep *upkeep)
 {
     struct clock_reading reading = clock_read(&upkeep->engine->clock);
 
+    keep_seen(upkeep, true); /* before the clock, whose sync makes it durable */
     keep_clock(upkeep, &reading);
 }

@@ -10,6 +10,7 @@
 
 struct verdict {
     enum decision decision;
+    enum engine_reason reason; /* none, but of a decision by actors or a grant (question.h) */
     struct missing_context missing;
     int64_t valid_until; /* 0 = for ever */
 };
@@ -25,6 +26,15 @@ verdict_is_of_value(enum status status)
 {
     return status == BEHALF_OK || status == BEHALF_CYCLE_THROUGH_EXCLUSION ||
            status == BEHALF_CAVEAT_EVALUATION_ERROR || status == BEHALF_CAVEAT_PARAMETER_TYPE_ERROR;
+}
+
+/* Whether a status ends a request of many questions: the others would fare no better. */
+static inline bool
+verdict_ends_request(enum status status)
+{
+    return status == BEHALF_WOULD_BLOCK || status == BEHALF_DEADLINE ||
+           status == BEHALF_STORAGE_FAILED || status == BEHALF_STORAGE_CORRUPT ||
+           status == BEHALF_REVISION_EXPIRED || status == BEHALF_INTERNAL;
 }
 
 static inline int64_t

@@ -23,6 +23,9 @@ struct write_group {
     struct arena arena;        /* of the transaction being decided */
     struct clock_reading time; /* at which it is decided, read once for it */
     struct budget budget;      /* what its filters may visit: the writer serves everybody */
+    struct stops *stops;       /* as the group leaves them so far; one reference */
+    struct buffer record;      /* bytes of the record that was read last */
+    struct buffer block;       /* and what it was decoded to */
 };
 
 /* What filters of this transaction look through. */
@@ -38,6 +41,29 @@ enum status write_sweep(struct write_group *group, struct store_transaction *tra
                         struct engine_write *write) BEHALF_MUST_USE;
 enum status write_schema(struct write_group *group, struct store_transaction *transaction,
                          struct engine_write *write) BEHALF_MUST_USE;
+
+/* Compiles the schema of a WRITE_SCHEMA into write->compiled. */
+enum status write_compile(struct engine_write *write) BEHALF_MUST_USE;
+
+enum status write_session_create(struct write_group *group, struct store_transaction *transaction,
+                                 struct engine_write *write) BEHALF_MUST_USE;
+enum status write_session_change(struct write_group *group, struct store_transaction *transaction,
+                                 struct engine_write *write) BEHALF_MUST_USE;
+enum status write_grant_create(struct write_group *group, struct store_transaction *transaction,
+                               struct engine_write *write) BEHALF_MUST_USE;
+enum status write_grant_delegate(struct write_group *group, struct store_transaction *transaction,
+                                 struct engine_write *write) BEHALF_MUST_USE;
+enum status write_grant_revoke(struct write_group *group, struct store_transaction *transaction,
+                               struct engine_write *write) BEHALF_MUST_USE;
+enum status write_stop(struct write_group *group, struct store_transaction *transaction,
+                       struct engine_write *write) BEHALF_MUST_USE;
+enum status write_use(struct write_group *group, struct store_transaction *transaction,
+                      struct engine_write *write) BEHALF_MUST_USE;
+
+/* A context to be stored with a caveat: MAX_RELATIONSHIP_CONTEXT_SIZE, and those of
+ * caveat_check_context. */
+enum status write_check_context(const struct caveat *caveat, struct slice bytes,
+                                struct error *error) BEHALF_MUST_USE;
 
 /* EMPTY_PRECONDITION and WRITE_OR_DELETE_PRECONDITION_FAILURE, whose index is that of the
  * precondition, and those of filter.h, whose message names it. */

@@ -160,8 +160,8 @@ may_be_deleted(const struct binding *binding, const struct edge_kind *kind)
     return false;
 }
 
-static enum status
-check_context(const struct caveat *caveat, struct slice bytes, struct error *error)
+enum status
+write_check_context(const struct caveat *caveat, struct slice bytes, struct error *error)
 {
     const struct datum *datum = NULL;
     struct arena scratch;
@@ -195,8 +195,8 @@ check_update(struct write_group *group, const struct update *update,
                                     : !binding_allows(binding, &kind))
         return refuse_variant(schema, &schema->members[kind.relation], relationship, error);
     if (update->op != UPDATE_DELETE && relationship->context.size > 0)
-        status = check_context(schema->caveats[binding_caveat(binding, kind.caveat)].compiled,
-                               relationship->context, error);
+        status = write_check_context(schema->caveats[binding_caveat(binding, kind.caveat)].compiled,
+                                     relationship->context, error);
     resolved->resource_type = binding->type_labels[schema->members[kind.relation].type];
     resolved->relation = binding->member_labels[kind.relation];
     resolved->subject_type = binding->type_labels[kind.subject_type];

@@ -304,22 +304,11 @@ check_caveats(const struct schema *last, const struct schema *next, struct error
     return status;
 }
 
-/* --- before the writer --- */
-
 enum status
-engine_write_prepare(struct engine_write *write)
+write_compile(struct engine_write *write)
 {
     BEHALF_ASSERT(write->kind == WRITE_SCHEMA && write->compiled == NULL);
-    write->error = (struct error){.status = BEHALF_OK, .index = ERROR_NO_INDEX};
-    write->status = schema_compile(write->schema_text, &write->compiled, &write->error);
-    return write->status;
-}
-
-void
-engine_write_abandon(struct engine_write *write)
-{
-    schema_unref(write->compiled);
-    write->compiled = NULL;
+    return schema_compile(write->schema_text, &write->compiled, &write->error);
 }
 
 /* --- the whole write --- */
@@ -358,7 +347,7 @@ write_schema(struct write_group *group, struct store_transaction *transaction,
     enum status status = BEHALF_OK;
 
     if (write->compiled == NULL)
-        status = engine_write_prepare(write);
+        status = write_compile(write);
     if (status != BEHALF_OK)
         return status;
     group->compiled = write->compiled;

@@ -6,13 +6,17 @@
 
 #include "base/memory.h"
 #include "base/priority.h"
+#include "engine/agents.h"
 #include "engine/deadlines.h"
 #include "engine/fair_queue.h"
 #include "engine/state.h"
+#include "engine/stops.h"
 #include "engine/token.h"
 #include "engine/upkeep.h"
 #include "engine/wait_estimate.h"
 #include "engine/write.h"
+#include "engine/write_changes.h"
+#include "engine/write_repeat.h"
 
 #define ARENA_CAP ((size_t)16 * 1024 * 1024)
 /* Silence after which a burst has ended: longer than a client takes from a reply to its next write,
@@ -34,8 +38,9 @@ struct writer {
     struct deadlines *deadlines;
     pthread_mutex_t lock; /* guards all up to `stopping` */
     pthread_cond_t wake;
+    struct fair_queue front; /* what takes authority away: taken before the others */
     struct fair_queue queue;
-    uint64_t queued_units;
+    uint64_t queued_units;       /* of `queue` */
     uint64_t deciding_units;     /* of the group that was taken: it is answered as a whole */
     struct wait_estimate wait;   /* a unit is an update */
     struct wait_estimate beside; /* a unit is what a group costs beside its updates */
@@ -46,13 +51,16 @@ struct writer {
     /* The writer thread's. */
     struct upkeep upkeep;
     struct write_group group;
-    struct graph_change *changed; /* by the transactions of the group that committed */
-    struct arena contexts;        /* of the edges changed */
-    size_t changed_count;
-    size_t changed_capacity;
-    uint64_t last_revision; /* of the group; 0 = nothing committed */
-    bool broken;            /* what the store holds can be shown no more */
+    struct write_changes changes; /* of the transactions of the group that committed */
+    uint64_t last_revision;       /* of the group; 0 = nothing committed */
+    bool broken;                  /* what the store holds can be shown no more */
 };
+
+static bool
+is_waiting(const struct writer *writer)
+{
+    return writer->front.length > 0 || writer->queue.length > 0;
+}
 
 /* --- one transaction --- */
 
@@ -70,34 +78,6 @@ check_sizes(const struct engine_write *write, struct error *error)
     if (write->kind == WRITE_DELETE && write->idempotency_key.size > 0)
         return error_set(error, BEHALF_UNKNOWN_ARGUMENT,
                          "a delete takes no idempotency key: its count could not be told again");
-    return BEHALF_OK;
-}
-
-/* A request that was accepted before is answered from memory, whatever changed since. */
-static enum status
-find_repeated(const struct store_transaction *transaction, int64_t now, struct engine_write *write)
-{
-    const struct store_snapshot *snapshot = store_transaction_snapshot(transaction);
-    struct store_request request = {0};
-    bool found = false;
-    enum status status = BEHALF_OK;
-
-    write->repeated = false;
-    if (write->idempotency_key.size == 0)
-        return BEHALF_OK;
-    status =
-        store_request_find(snapshot, write->idempotency_key, now, &request, &found, &write->error);
-    if (status != BEHALF_OK || !found)
-        return status;
-    if (!digest_equal(request.digest, write->request_digest, DIGEST_SIZE)) {
-        error_set(&write->error, BEHALF_IDEMPOTENCY_KEY_REUSED,
-                  "the idempotency key was used for another request, at revision %llu",
-                  (unsigned long long)request.revision);
-        error_hint(&write->error, "give every request a key of its own");
-        return BEHALF_IDEMPOTENCY_KEY_REUSED;
-    }
-    write->revision = request.revision;
-    write->repeated = true;
     return BEHALF_OK;
 }
 
@@ -119,41 +99,22 @@ decide(struct writer *writer, struct store_transaction *transaction, struct engi
         return write_schema(group, transaction, write);
     case WRITE_SWEEP:
         return write_sweep(group, transaction, write);
+    case WRITE_SESSION_CREATE:
+        return write_session_create(group, transaction, write);
+    case WRITE_SESSION_CHANGE:
+        return write_session_change(group, transaction, write);
+    case WRITE_GRANT_CREATE:
+        return write_grant_create(group, transaction, write);
+    case WRITE_GRANT_DELEGATE:
+        return write_grant_delegate(group, transaction, write);
+    case WRITE_GRANT_REVOKE:
+        return write_grant_revoke(group, transaction, write);
+    case WRITE_STOP:
+        return write_stop(group, transaction, write);
+    case WRITE_USE:
+        return write_use(group, transaction, write);
     }
     BEHALF_UNREACHABLE();
-}
-
-static void
-remember_changes(struct writer *writer, const struct store_transaction *transaction)
-{
-    size_t count = 0;
-    const struct store_change *changes = store_transaction_changes(transaction, &count);
-
-    writer->changed = memory_reserve(writer->changed, writer->changed_count + count,
-                                     &writer->changed_capacity, sizeof *writer->changed);
-    for (size_t index = 0; index < count; index++) {
-        const struct store_change *change = &changes[index];
-
-        writer->changed[writer->changed_count++] = (struct graph_change){
-            .key = change->key,
-            .traits = {change->expires_at, arena_copy(&writer->contexts, change->context),
-                       change->caveat},
-            .removed = change->removed,
-        };
-    }
-}
-
-/* The changes from `first` on are those of the transaction that was to be `revision`. */
-static void
-settle_changes(struct writer *writer, size_t first, enum status status, uint64_t revision)
-{
-    for (size_t index = first; index < writer->changed_count; index++) {
-        writer->changed[index].revision = revision;
-        if (status != BEHALF_OK)
-            graph_invalidate(writer->engine->graph, &writer->changed[index].key);
-    }
-    if (status != BEHALF_OK)
-        writer->changed_count = first;
 }
 
 /* From here on the group is decided against the schema this transaction wrote. */
@@ -178,17 +139,20 @@ adopt_schema(struct writer *writer, struct engine_write *write)
 static enum status
 commit(struct writer *writer, struct store_transaction *transaction, struct engine_write *write)
 {
-    size_t changed_before = writer->changed_count;
-    enum status status;
+    enum status status =
+        write_changes_note(&writer->changes, &writer->group, transaction, &write->error);
 
+    if (status != BEHALF_OK) {
+        store_transaction_abort(transaction);
+        return status;
+    }
     if (write->metadata.size > 0)
         store_transaction_metadata(transaction, write->metadata);
     if (write->idempotency_key.size > 0)
         store_transaction_request(transaction, write->idempotency_key, write->request_digest);
-    remember_changes(writer, transaction);
     status = store_transaction_commit(transaction, writer->group.time.kept, &write->revision,
                                       &write->error);
-    settle_changes(writer, changed_before, status, write->revision);
+    write_changes_settle(&writer->changes, &writer->group, status, write->revision);
     if (status != BEHALF_OK)
         return status;
     writer->last_revision = write->revision;
@@ -210,7 +174,7 @@ run_one(struct writer *writer, struct engine_write *write)
     if (status != BEHALF_OK)
         return status;
     writer->group.time = clock_read(&writer->engine->clock);
-    status = find_repeated(transaction, writer->group.time.kept, write);
+    status = write_find_repeated(transaction, writer->group.time.kept, write);
     if (status == BEHALF_OK && !write->repeated)
         status = decide(writer, transaction, write);
     if (status == BEHALF_OK && !write->repeated)
@@ -272,7 +236,7 @@ count_group(struct writer *writer, const struct engine_write *first)
     if (writer->deciding_units > 0) { /* else it is upkeep, which the next one waited for too */
         if (writer->wait.since_ns != 0)
             note_group(writer, now - writer->wait.since_ns);
-        writer->wait.since_ns = writer->queue.length > 0 ? now : 0;
+        writer->wait.since_ns = is_waiting(writer) ? now : 0;
     }
     writer->deciding_units = 0;
     writer->groups++;
@@ -294,12 +258,25 @@ answer_group(struct writer *writer, struct engine_write *first)
     }
 }
 
+/* What the group leaves, with the last revision that changed a session, grant or stop. */
 static void
-trim_graph(struct engine *engine)
+publish_group(struct writer *writer, const struct published *last)
+{
+    struct write_group *group = &writer->group;
+    uint64_t records = writer->changes.records_revision;
+
+    engine_publish(writer->engine, writer->last_revision,
+                   group->binding == NULL ? NULL : binding_ref(group->binding),
+                   stops_ref(group->stops), records != 0 ? records : last->records_revision);
+}
+
+static void
+trim_caches(struct engine *engine)
 {
     struct published *published = engine_published(engine);
 
     graph_trim(engine->graph, published->revision);
+    record_cache_trim(engine->records, published->revision);
     published_unref(published);
 }
 
@@ -311,10 +288,10 @@ run_group(struct writer *writer, struct engine_write *first)
     struct error error = {.status = BEHALF_OK};
     enum status status = BEHALF_OK;
 
-    writer->changed_count = 0;
-    arena_reset(&writer->contexts, SIZE_MAX / 2);
+    write_changes_begin(&writer->changes);
     writer->last_revision = 0;
     writer->group.binding = published->binding == NULL ? NULL : binding_ref(published->binding);
+    writer->group.stops = stops_ref(published->stops);
     for (struct engine_write *write = first; write != NULL; write = write->next) {
         write->error = (struct error){.status = BEHALF_OK, .index = ERROR_NO_INDEX};
         write->status = run_one(writer, write);
@@ -326,17 +303,18 @@ run_group(struct writer *writer, struct engine_write *first)
         status = error_set(&error, BEHALF_STORAGE_CORRUPT, "the schema written cannot be used");
     if (status != BEHALF_OK)
         fail_group(first, published->revision, &error);
-    /* Also after a failure: what storage shows now is not what the graph has read before. */
-    graph_apply(engine->graph, writer->changed, writer->changed_count, published->revision);
+    /* Also after a failure: what storage shows now is not what the caches have read before. */
+    write_changes_apply(&writer->changes, published->revision);
     if (status == BEHALF_OK && writer->last_revision != 0)
-        engine_publish(engine, writer->last_revision, writer->group.binding);
-    else
-        binding_unref(writer->group.binding);
+        publish_group(writer, published);
+    binding_unref(writer->group.binding);
+    stops_unref(writer->group.stops);
     writer->group.binding = NULL;
+    writer->group.stops = NULL;
     published_unref(published);
     count_group(writer, first);
     answer_group(writer, first);
-    trim_graph(engine);
+    trim_caches(engine);
 }
 
 /* --- what nobody asked for --- */
@@ -386,6 +364,30 @@ units_of(const struct engine_write *write)
     return TRANSACTION_UNITS + (write->kind == WRITE_RELATIONSHIPS ? write->update_count : 0);
 }
 
+/* What takes authority away goes first, whatever others wait for. */
+static bool
+goes_first(const struct engine_write *write)
+{
+    switch (write->kind) {
+    case WRITE_SESSION_CHANGE:
+        return write->session_change->change != SESSION_RESUME;
+    case WRITE_GRANT_REVOKE:
+        return true;
+    case WRITE_STOP:
+        return !write->stop_order->restore;
+    case WRITE_RELATIONSHIPS:
+    case WRITE_DELETE:
+    case WRITE_SCHEMA:
+    case WRITE_SESSION_CREATE:
+    case WRITE_GRANT_CREATE:
+    case WRITE_GRANT_DELEGATE:
+    case WRITE_USE:
+    case WRITE_SWEEP:
+        break;
+    }
+    return false;
+}
+
 /* Nothing of the write was looked at, nor will be. */
 static void
 expire_write(struct engine_write *write)
@@ -414,8 +416,23 @@ expire_writes(struct engine_queued *expired)
 static void
 count_expired(struct writer *writer, const struct engine_write *write)
 {
-    writer->queued_units -= units_of(write);
+    if (!write->queued.goes_first)
+        writer->queued_units -= units_of(write);
     writer->refused++;
+}
+
+/* Under the lock. */
+static struct engine_queued *
+expire_one(struct writer *writer, struct fair_queue *queue, int64_t now_ns, int64_t *earliest_ns)
+{
+    int64_t earliest;
+    struct engine_queued *expired = fair_queue_expire(queue, now_ns, &earliest);
+
+    for (struct engine_queued *item = expired; item != NULL; item = item->next)
+        count_expired(writer, write_of(item));
+    if (earliest < *earliest_ns)
+        *earliest_ns = earliest;
+    return expired;
 }
 
 /* On the thread of the deadlines. */
@@ -423,48 +440,74 @@ static int64_t
 expire_queue(void *owner, int64_t now_ns)
 {
     struct writer *writer = owner;
-    struct engine_queued *expired;
-    int64_t earliest;
+    struct engine_queued *first;
+    struct engine_queued *others;
+    int64_t earliest = INT64_MAX;
 
     pthread_mutex_lock(&writer->lock);
-    expired = fair_queue_expire(&writer->queue, now_ns, &earliest);
-    for (struct engine_queued *item = expired; item != NULL; item = item->next)
-        count_expired(writer, write_of(item));
-    if (writer->queue.length == 0 && writer->deciding_units == 0)
+    first = expire_one(writer, &writer->front, now_ns, &earliest);
+    others = expire_one(writer, &writer->queue, now_ns, &earliest);
+    if (!is_waiting(writer) && writer->deciding_units == 0)
         wait_estimate_end(&writer->wait);
     pthread_mutex_unlock(&writer->lock);
-    expire_writes(expired);
+    expire_writes(first);
+    expire_writes(others);
     return earliest;
 }
 
+/* A group that is being taken off the queues. */
+struct taking {
+    int64_t now_ns;
+    struct engine_write **end; /* of the group */
+    size_t count;
+    struct engine_queued **expired; /* end of what waited until its deadline */
+};
+
+/* Under the lock: from one queue, until the group has so many writes, and so many units of this
+ * queue. */
+static void
+take_from(struct writer *writer, struct fair_queue *queue, size_t count_max, uint64_t units_max,
+          struct taking *taking)
+{
+    uint64_t units = 0;
+
+    while (queue->length > 0 && taking->count < count_max && units < units_max) {
+        struct engine_write *write = write_of(fair_queue_pop(queue));
+
+        if (!write->queued.goes_first)
+            writer->queued_units -= units_of(write);
+        if (write->queued.deadline_ns != 0 && write->queued.deadline_ns <= taking->now_ns) {
+            writer->refused++;
+            *taking->expired = &write->queued;
+            taking->expired = &write->queued.next;
+            continue;
+        }
+        units += units_of(write);
+        *taking->end = write;
+        taking->end = &write->next;
+        taking->count++;
+    }
+    writer->deciding_units += units;
+}
+
 /* Under the lock: a group of what waits, and what waited until its deadline, which the thread of
- * the deadlines has not seen yet. */
+ * the deadlines has not seen yet. A group that begins with the front is short, as it is answered
+ * as a whole; half of its places are for the others, so that no flood of revocations shuts them
+ * out. */
 static struct engine_write *
 pop_group(struct writer *writer, struct engine_queued **expired)
 {
-    int64_t now = env_monotonic_ns(writer->engine->env);
     struct engine_write *first = NULL;
-    struct engine_write **end = &first;
-    size_t count = 0;
+    struct taking taking = {
+        .now_ns = env_monotonic_ns(writer->engine->env),
+        .end = &first,
+        .expired = expired,
+    };
 
-    while (writer->queue.length > 0 && count < LIMIT_WRITE_GROUP &&
-           writer->deciding_units < LIMIT_WRITE_GROUP_UNITS) {
-        struct engine_queued *item = fair_queue_pop(&writer->queue);
-        struct engine_write *write = write_of(item);
-
-        if (item->deadline_ns != 0 && item->deadline_ns <= now) {
-            count_expired(writer, write);
-            *expired = item;
-            expired = &item->next;
-            continue;
-        }
-        writer->queued_units -= units_of(write);
-        writer->deciding_units += units_of(write);
-        *end = write;
-        end = &write->next;
-        count++;
-    }
-    *end = NULL;
+    take_from(writer, &writer->front, LIMIT_WRITE_GROUP / 2, LIMIT_WRITE_GROUP_UNITS, &taking);
+    take_from(writer, &writer->queue, LIMIT_WRITE_GROUP,
+              taking.count > 0 ? LIMIT_WRITE_FRONT_UNITS : LIMIT_WRITE_GROUP_UNITS, &taking);
+    *taking.end = NULL;
     if (first == NULL)
         wait_estimate_end(&writer->wait);
     return first;
@@ -481,7 +524,7 @@ take_group(struct writer *writer, long wait_ms, bool *stopped)
     int waited = wait_ms == 0 ? ETIMEDOUT : 0;
 
     pthread_mutex_lock(&writer->lock);
-    while (writer->queue.length == 0 && !writer->stopping && waited == 0)
+    while (!is_waiting(writer) && !writer->stopping && waited == 0)
         waited = pthread_cond_timedwait(&writer->wake, &writer->lock, &tick);
     first = pop_group(writer, &expired);
     *stopped = first == NULL && writer->stopping;
@@ -508,7 +551,7 @@ writer_run(void *argument)
             wait_ms = SETTLE_MS;
         } else {
             store_settle(writer->engine->store);
-            trim_graph(writer->engine);
+            trim_caches(writer->engine);
         }
         if (!stopped && keep_up(writer))
             wait_ms = 0;
@@ -527,7 +570,10 @@ writer_new(struct engine *engine)
     writer->engine = engine;
     writer->group.engine = engine;
     arena_init(&writer->group.arena, ARENA_CAP);
-    arena_init(&writer->contexts, SIZE_MAX / 2);
+    buffer_init(&writer->group.record);
+    buffer_init(&writer->group.block);
+    write_changes_init(&writer->changes, engine);
+    writer->front.one_flow = true;
     pthread_mutex_init(&writer->lock, NULL);
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -552,12 +598,13 @@ writer_free(struct writer *writer)
     pthread_mutex_unlock(&writer->lock);
     pthread_join(writer->thread, NULL);
     deadlines_free(writer->deadlines);
-    BEHALF_ASSERT(writer->queue.length == 0 && writer->queued_units == 0);
+    BEHALF_ASSERT(!is_waiting(writer) && writer->queued_units == 0);
     pthread_cond_destroy(&writer->wake);
     pthread_mutex_destroy(&writer->lock);
     arena_release(&writer->group.arena);
-    arena_release(&writer->contexts);
-    memory_free(writer->changed);
+    buffer_release(&writer->group.record);
+    buffer_release(&writer->group.block);
+    write_changes_release(&writer->changes);
     memory_free(writer);
 }
 
@@ -592,6 +639,8 @@ has_room(const struct writer *writer, const struct engine_queued *queued, int64_
 
     *wait_ns = wait_estimate_ns(&writer->wait, now_ns, writer->deciding_units + ahead.units) +
                wait_estimate_ns(&writer->beside, now_ns, groups);
+    if (queued->goes_first)
+        return writer->front.length < LIMIT_WRITE_FRONT;
     if (writer->queue.length == 0)
         return true;
     if (writer->queue.length >= LIMIT_WRITE_QUEUE)
@@ -599,6 +648,18 @@ has_room(const struct writer *writer, const struct engine_queued *queued, int64_
     if (queued->deadline_ns != 0)
         return *wait_ns <= (queued->deadline_ns - now_ns) / WAIT_PART;
     return ahead.groups == 0 || *wait_ns <= WAIT_MAX_NS;
+}
+
+/* Under the lock. */
+static void
+push_write(struct writer *writer, struct engine_write *write)
+{
+    if (write->queued.goes_first) {
+        fair_queue_push(&writer->front, &write->queued);
+        return;
+    }
+    fair_queue_push(&writer->queue, &write->queued);
+    writer->queued_units += units_of(write);
 }
 
 /* `write` NULL: only the question. */
@@ -613,14 +674,13 @@ admit(struct writer *writer, const struct engine_queued *queued, struct engine_w
 
     pthread_mutex_lock(&writer->lock);
     BEHALF_ASSERT(!writer->stopping);
-    length = writer->queue.length;
+    length = queued->goes_first ? writer->front.length : writer->queue.length;
     accepted = has_room(writer, queued, now, &wait);
     if (!accepted) {
         writer->refused++;
     } else if (write != NULL) {
         wait_estimate_begin(&writer->wait, now);
-        fair_queue_push(&writer->queue, &write->queued);
-        writer->queued_units += units_of(write);
+        push_write(writer, write);
         if (queued->deadline_ns != 0)
             deadlines_watch(writer->deadlines, queued->deadline_ns);
         pthread_cond_signal(&writer->wake);
@@ -633,6 +693,7 @@ enum status
 writer_submit(struct writer *writer, struct engine_write *write, struct error *error)
 {
     write->next = NULL;
+    write->queued.goes_first = goes_first(write); /* by what it is, not by what it says */
     return admit(writer, &write->queued, write, error);
 }
 
@@ -646,6 +707,7 @@ void
 writer_stats_read(struct writer *writer, struct writer_stats *stats)
 {
     pthread_mutex_lock(&writer->lock);
-    *stats = (struct writer_stats){writer->queue.length, writer->groups, writer->refused};
+    *stats = (struct writer_stats){writer->front.length + writer->queue.length, writer->groups,
+                                   writer->refused};
     pthread_mutex_unlock(&writer->lock);
 }

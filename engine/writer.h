@@ -11,6 +11,9 @@
  * without a deadline that would not be in the next group and would wait for more than a second. One
  * whose deadline comes while it is queued is DEADLINE, and nothing of it was written. Once it is in
  * a group its outcome is told as it is, however late.
+ * Writes that take authority away (a session is suspended or revoked, a grant revoked, a stop
+ * ordered) are decided before all others that wait, in short groups, and are refused only when
+ * LIMIT_WRITE_FRONT of them wait.
  * Threads: writer_submit, writer_ask and writer_stats_read from any thread; all else on the writer
  * thread, but for `done` of a write whose deadline came, which a thread beside it may call.
  * writer_free answers what is queued, then joins. */

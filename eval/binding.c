@@ -5,6 +5,10 @@
 
 #define ARENA_CAP ((size_t)256 * 1024 * 1024) /* the largest possible schema needs less */
 
+#define HOP_NAME SLICE_LITERAL("acts_on_behalf_of")
+#define CEILING_NAME SLICE_LITERAL("agent_ceiling")
+#define CEILING_PREFIX SLICE_LITERAL("agent_ceiling_")
+
 static enum status
 bind_type(struct binding *binding, struct store *store, uint16_t *labels, uint32_t type,
           struct error *error)
@@ -58,6 +62,21 @@ bind_caveat(struct binding *binding, struct store *store, uint16_t *labels, uint
                : error_set(error, BEHALF_BUDGET_EXHAUSTED, "the schema is too large to bind");
 }
 
+static enum status
+digest_caveats(struct binding *binding, struct error *error)
+{
+    const struct schema *schema = binding->schema;
+    uint8_t(*digests)[DIGEST_SIZE] =
+        arena_take_array(&binding->arena, schema->caveat_count, sizeof *digests);
+
+    if (digests == NULL)
+        return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the schema is too large to bind");
+    for (uint32_t caveat = 0; caveat < schema->caveat_count; caveat++)
+        schema_caveat_digest(schema, caveat, digests[caveat]);
+    binding->caveat_digests = (const uint8_t(*)[DIGEST_SIZE])digests;
+    return BEHALF_OK;
+}
+
 /* After the caveats: their labels are part of the keys. */
 static enum status
 bind_variants(struct binding *binding, uint32_t relation, struct error *error)
@@ -81,6 +100,48 @@ bind_variants(struct binding *binding, uint32_t relation, struct error *error)
                        member->first_variant + index))
             return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the schema is too large to bind");
     }
+    return BEHALF_OK;
+}
+
+/* Marks the member that `ceiling` bounds, if the type has it. */
+static void
+bind_member_ceiling(const struct schema *schema, uint32_t ceiling, uint32_t *member_ceilings)
+{
+    const struct schema_member *row = &schema->members[ceiling];
+    struct slice name = row->name;
+    uint32_t bounded;
+
+    if (!slice_starts_with(name, CEILING_PREFIX))
+        return;
+    name.data += CEILING_PREFIX.size;
+    name.size -= CEILING_PREFIX.size;
+    bounded = schema_find_member(schema, row->type, name);
+    if (bounded != SCHEMA_NONE)
+        member_ceilings[bounded] = ceiling;
+}
+
+/* Finds the members that mean something to the engine. */
+static enum status
+bind_known_members(struct binding *binding, struct error *error)
+{
+    const struct schema *schema = binding->schema;
+    uint32_t *hops = arena_take_array(&binding->arena, schema->type_count, sizeof *hops);
+    uint32_t *types = arena_take_array(&binding->arena, schema->type_count, sizeof *types);
+    uint32_t *members = arena_take_array(&binding->arena, schema->member_count, sizeof *members);
+
+    if (hops == NULL || types == NULL || members == NULL)
+        return error_set(error, BEHALF_BUDGET_EXHAUSTED, "the schema is too large to bind");
+    for (uint32_t type = 0; type < schema->type_count; type++) {
+        hops[type] = schema_find_member(schema, type, HOP_NAME);
+        types[type] = schema_find_member(schema, type, CEILING_NAME);
+    }
+    for (uint32_t member = 0; member < schema->member_count; member++)
+        members[member] = SCHEMA_NONE;
+    for (uint32_t member = 0; member < schema->member_count; member++)
+        bind_member_ceiling(schema, member, members);
+    binding->hop_members = hops;
+    binding->type_ceilings = types;
+    binding->member_ceilings = members;
     return BEHALF_OK;
 }
 
@@ -113,6 +174,10 @@ bind_all(struct binding *binding, struct store *store, struct error *error)
         status = bind_caveat(binding, store, caveat_labels, caveat, error);
     for (uint32_t member = 0; status == BEHALF_OK && member < schema->member_count; member++)
         status = bind_variants(binding, member, error);
+    if (status == BEHALF_OK)
+        status = bind_known_members(binding, error);
+    if (status == BEHALF_OK)
+        status = digest_caveats(binding, error);
     if (status != BEHALF_OK)
         return status;
     binding->plain = plain_build(schema, type_labels, member_labels, &binding->arena);

@@ -3,7 +3,9 @@
  * Always true: every type, every named member and every caveat of the schema has a label, which the
  * schema write made in its own transaction. A binding never changes. Labels are mapped to the
  * schema here only, so an edge with labels that the schema does not know is never followed, and an
- * edge of a variant that its relation does not allow can be recognised.
+ * edge of a variant that its relation does not allow can be recognised. The members that the engine
+ * knows by name (acts_on_behalf_of, agent_ceiling and agent_ceiling_NAME) are found here, once per
+ * schema.
  * Threads: any may read. Memory: reference counted. */
 #ifndef BEHALF_EVAL_BINDING_H
 #define BEHALF_EVAL_BINDING_H
@@ -18,12 +20,16 @@
 #include "storage/store.h"
 
 struct binding {
-    const struct schema *schema;       /* one reference */
-    uint64_t revision;                 /* the schema's revision */
-    const uint16_t *type_labels;       /* by schema type */
-    const uint16_t *member_labels;     /* by member; LABEL_NONE for a hidden member */
-    const uint16_t *caveat_labels;     /* by schema caveat */
-    const struct plain_program *plain; /* by member */
+    const struct schema *schema;                  /* one reference */
+    uint64_t revision;                            /* the schema's revision */
+    const uint16_t *type_labels;                  /* by schema type */
+    const uint16_t *member_labels;                /* by member; LABEL_NONE for a hidden member */
+    const uint16_t *caveat_labels;                /* by schema caveat */
+    const struct plain_program *plain;            /* by member */
+    const uint8_t (*caveat_digests)[DIGEST_SIZE]; /* by schema caveat: schema_caveat_digest */
+    const uint32_t *hop_members;     /* by type: its acts_on_behalf_of; SCHEMA_NONE = no agents */
+    const uint32_t *type_ceilings;   /* by type: its agent_ceiling, or SCHEMA_NONE */
+    const uint32_t *member_ceilings; /* by member: agent_ceiling_<its name>, or SCHEMA_NONE */
     struct arena arena;
     struct table types;    /* type label -> schema type */
     struct table members;  /* schema type << 16 | relation label -> member */
@@ -59,6 +65,13 @@ static inline uint32_t
 binding_caveat(const struct binding *binding, uint16_t caveat_label)
 {
     return table_find(&binding->caveats, caveat_label);
+}
+
+/* Whether the objects of a schema type act on behalf of others. */
+static inline bool
+binding_is_agent_type(const struct binding *binding, uint32_t type)
+{
+    return binding->hop_members[type] != SCHEMA_NONE;
 }
 
 /* What decides whether a relation allows a stored edge. */

@@ -1,8 +1,8 @@
-/* slot_table.h - the bucket array under the engine's two caches: 64-bit keys to tagged words.
+/* slot_table.h - the bucket array under the caches: 64-bit keys to tagged words.
  *
- * When chosen: for the graph cache and the name cache, which both need lookups without a lock,
- * eviction by second chance (CLOCK), and removal without gravestones. The keys of one request or
- * schema are in base/table.h.
+ * When chosen: for the caches of the graph, of names and of records, and for times of sessions,
+ * which need lookups without a lock, eviction by second chance (CLOCK), and removal without
+ * gravestones. The keys of one request or schema are in base/table.h.
  * Always true: open addressing with linear probing; at most three quarters full; a slot whose value
  * is 0 is free; no gap lies between a slot and the place where its key hashes to. Equal keys may
  * stand several times, where the holder tells them apart by what the value points to.

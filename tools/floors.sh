@@ -16,26 +16,27 @@ BEGIN {
     sees["schema"]      = "base/"
     sees["storage"]     = "base/"
     graph = "graph/graph.h graph/names.h graph/budget.h graph/prefetch.h graph/limits.h graph/warm.h "
+    shared = "graph/readers.h graph/slot_table.h "
     eval = "eval/eval.h eval/reach_together.h eval/candidates.h eval/subject_walk.h eval/binding.h eval/executor.h eval/limits.h "
     sees["graph"]       = "base/ storage/store.h"
     sees["eval"]        = "base/ schema/schema.h schema/caveat.h storage/store.h " graph
-    sees["engine"]      = "base/ schema/schema.h schema/caveat.h storage/store.h " graph eval
-    sees["net"]         = "base/ engine/engine.h"
+    sees["engine"]      = "base/ schema/schema.h schema/caveat.h storage/store.h " graph shared eval
+    sees["net"]         = "base/ engine/engine.h engine/agents.h"
     sees["server"]      = "base/ schema/schema.h storage/store.h engine/engine.h net/server.h"
     sees["client"]      = "base/"
     sees["validate"]    = "base/ schema/schema.h schema/caveat.h schema/text_kind.h engine/engine.h " \
-                          "storage/store.h"
+                          "engine/agents.h storage/store.h"
     sees["cli"]         = "base/ client/behalf.h schema/schema.h schema/caveat.h schema/text_kind.h " \
                           "validate/validation.h validate/schema_file.h"
     sees["bench"]       = "base/ client/behalf.h"
     sees["bench/micro"] = "base/ bench/ client/behalf.h schema/schema.h schema/caveat.h " \
                           "storage/store.h storage/kv_adapter.h storage/store_internal.h " \
-                          "engine/engine.h graph/graph.h graph/names.h " \
+                          "engine/engine.h engine/agents.h graph/graph.h graph/names.h " \
                           "net/server.h net/frame.h net/dispatch.h net/lookahead.h"
 
     # library header: the files that may include it.
     split("^rocksdb/ ^msgpack ^openssl/ ^event2/ ^xxhash[.]h ^jansson[.]h ^re2/ ^yaml[.]h", library, " ")
-    users["^rocksdb/"]     = "^storage/kv_rocksdb(_drop|_background)?[.][ch]$"
+    users["^rocksdb/"]     = "^storage/kv_rocksdb(_drop|_background|_options)?[.][ch]$"
     users["^msgpack"]      = "^(net/codec|client/[a-z_]*codec[a-z_]*)[.]c$"
     users["^openssl/"]     = "^base/digest[.]c$"
     users["^event2/"]      = "^net/"

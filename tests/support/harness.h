@@ -16,6 +16,8 @@
 #include "engine/engine.h"
 #include "storage/store.h"
 
+struct kv;
+
 /* One engine over one in-memory store, with a worker and an arena for its answers. It stays where
  * it was opened. */
 struct harness_engine {
@@ -27,12 +29,18 @@ struct harness_engine {
     atomic_int_fast64_t now;       /* nanoseconds since 1970; 0 = the system's clocks */
     atomic_int_fast64_t monotonic; /* when `now` is not 0 */
     size_t graph_memory_bytes;
+    void (*on_clock)(void *context); /* NULL, or called whenever a clock is read, by any thread */
+    void *on_clock_context;
 };
 
 /* Ends the program when it cannot be opened. */
 void harness_engine_open(struct harness_engine *side, size_t graph_memory_bytes);
 /* The same with the clock stopped at `now`. */
 void harness_engine_open_at(struct harness_engine *side, size_t graph_memory_bytes, int64_t now);
+/* The same over storage that the test made and closes, and a function that is called whenever a
+ * clock is read, by any thread. */
+void harness_engine_open_over(struct harness_engine *side, struct kv *kv, size_t graph_memory_bytes,
+                              int64_t now, void (*on_clock)(void *context), void *on_clock_context);
 void harness_engine_close(struct harness_engine *side);
 /* Closes the engine and opens it again over the same store, with another budget for its caches. */
 void harness_engine_reopen(struct harness_engine *side, size_t graph_memory_bytes);
@@ -45,6 +53,10 @@ void harness_set_time(struct harness_engine *side, int64_t now);
 void harness_put(struct harness_engine *side, const struct relationship *relationships,
                  size_t count);
 
+/* The same for any change: the closed engine's store, and a transaction that is committed then. */
+typedef void harness_change(void *context, struct store *store,
+                            struct store_transaction *transaction);
+void harness_past_engine(struct harness_engine *side, harness_change *change, void *context);
 /* Submits and waits. The status of the submission, or of the write. */
 enum status harness_submit(struct harness_engine *side, struct engine_write *write);
 enum status harness_write_schema(struct harness_engine *side, struct slice text,

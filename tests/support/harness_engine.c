@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/datum.h"
+#include "storage/store_internal.h"
 #include "tests/support/harness.h"
 
 static _Noreturn void
@@ -45,6 +46,8 @@ wall_ns(void *context)
     struct harness_engine *side = context;
     int64_t now = atomic_load(&side->now);
 
+    if (side->on_clock != NULL)
+        side->on_clock(side->on_clock_context);
     return now != 0 ? now : env_wall_ns(env_system());
 }
 
@@ -55,6 +58,8 @@ monotonic_ns(void *context)
 {
     struct harness_engine *side = context;
 
+    if (side->on_clock != NULL)
+        side->on_clock(side->on_clock_context);
     if (atomic_load(&side->now) != 0)
         return atomic_load(&side->monotonic);
     return env_monotonic_ns(env_system());
@@ -85,19 +90,40 @@ harness_engine_open(struct harness_engine *side, size_t graph_memory_bytes)
     harness_engine_open_at(side, graph_memory_bytes, 0);
 }
 
-void
-harness_engine_open_at(struct harness_engine *side, size_t graph_memory_bytes, int64_t now)
+static void
+open_at(struct harness_engine *side, struct kv *kv, size_t graph_memory_bytes, int64_t now)
 {
     struct store_options options = {.env = &side->env};
     struct error error;
+    enum status status;
 
     side->env = (struct env){wall_ns, monotonic_ns, random_bytes, side};
     atomic_init(&side->now, now);
     atomic_init(&side->monotonic, env_monotonic_ns(env_system()));
-    if (store_open(&options, &side->store, &error) != BEHALF_OK)
+    if (kv != NULL)
+        status = store_open_on(kv, &options, &side->store, &error);
+    else
+        status = store_open(&options, &side->store, &error);
+    if (status != BEHALF_OK)
         give_up("store_open", &error);
     open_engine(side, graph_memory_bytes);
     arena_init(&side->arena, SIZE_MAX);
+}
+
+void
+harness_engine_open_at(struct harness_engine *side, size_t graph_memory_bytes, int64_t now)
+{
+    side->on_clock = NULL;
+    open_at(side, NULL, graph_memory_bytes, now);
+}
+
+void
+harness_engine_open_over(struct harness_engine *side, struct kv *kv, size_t graph_memory_bytes,
+                         int64_t now, void (*on_clock)(void *context), void *on_clock_context)
+{
+    side->on_clock = on_clock;
+    side->on_clock_context = on_clock_context;
+    open_at(side, kv, graph_memory_bytes, now);
 }
 
 void
@@ -196,7 +222,7 @@ put_edge(struct store_transaction *transaction, const struct relationship *relat
 }
 
 void
-harness_put(struct harness_engine *side, const struct relationship *relationships, size_t count)
+harness_past_engine(struct harness_engine *side, harness_change *change, void *context)
 {
     struct store_transaction *transaction = NULL;
     struct error error;
@@ -204,12 +230,34 @@ harness_put(struct harness_engine *side, const struct relationship *relationship
 
     close_engine(side);
     must(store_transaction_begin(side->store, &transaction, &error), "begin", &error);
-    for (size_t i = 0; i < count; i++)
-        put_edge(transaction, &relationships[i]);
+    change(context, side->store, transaction);
     must(store_transaction_commit(transaction, env_wall_ns(&side->env), &revision, &error),
          "commit", &error);
     must(store_sync(side->store, &error), "sync", &error);
     open_engine(side, side->graph_memory_bytes);
+}
+
+struct edges {
+    const struct relationship *relationships;
+    size_t count;
+};
+
+static void
+put_edges(void *context, struct store *store, struct store_transaction *transaction)
+{
+    const struct edges *edges = context;
+
+    (void)store;
+    for (size_t i = 0; i < edges->count; i++)
+        put_edge(transaction, &edges->relationships[i]);
+}
+
+void
+harness_put(struct harness_engine *side, const struct relationship *relationships, size_t count)
+{
+    struct edges edges = {relationships, count};
+
+    harness_past_engine(side, put_edges, &edges);
 }
 
 /* --- asking --- */

@@ -1,5 +1,6 @@
 /* test_explain_support.c - see the header. */
 #include "base/datum.h"
+#include "engine/agents.h"
 #include "tests/unit/test_explain_support.h"
 
 #include <criterion/criterion.h>
@@ -17,6 +18,7 @@ name_of(enum explanation_kind kind)
         [EXPLAIN_ABSENT] = "absent",
         [EXPLAIN_IDENTITY] = "identity",
         [EXPLAIN_DELEGATION] = "delegation",
+        [EXPLAIN_CONDITION] = "condition",
         [EXPLAIN_MORE] = "more",
     };
 
@@ -45,6 +47,10 @@ print_node(const struct explanation *node, size_t depth, struct buffer *out)
         buffer_add_byte(out, ' ');
         relationship_print(&node->relationship, out);
     }
+    if (node->kind == EXPLAIN_CONDITION)
+        buffer_add_format(out, " %.*s", SLICE_PRINTF(node->condition));
+    if (node->reason != REASON_NONE)
+        buffer_add_format(out, " (%.*s)", SLICE_PRINTF(engine_reason_word(node->reason)));
     if (node->kind == EXPLAIN_MORE)
         buffer_add_format(out, " %zu", node->omitted);
     if (node->context.size > 0) {

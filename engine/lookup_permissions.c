@@ -1,0 +1,145 @@
+/* lookup_permissions.c - every permission of one resource, decided with one evaluation. */
+#include "engine/question.h"
+
+static size_t
+permission_count(const struct schema *schema, uint32_t type)
+{
+    const struct schema_type *row = &schema->types[type];
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < row->member_count; i++)
+        count += schema->members[row->first_member + i].kind == SCHEMA_PERMISSION;
+    return count;
+}
+
+/* Why nothing is listed at all: no active grant, or a stop. */
+static enum engine_reason
+empty_by(const struct question *question)
+{
+    const struct guard *guard = question->guard;
+
+    if (guard == NULL)
+        return REASON_NONE;
+    if (guard->delegated != NULL)
+        return guard->delegated->reason;
+    return guard->stopped ? REASON_AGENT_STOPPED : REASON_NONE;
+}
+
+/* Decides every permission of the type on the resource. */
+static enum status
+decide_permissions(struct snapshot *snapshot, struct question *question, uint32_t type,
+                   struct lookup_permissions_result *result, struct error *error)
+{
+    const struct schema *schema = snapshot->binding->schema;
+    const struct schema_type *row = &schema->types[type];
+    struct eval eval;
+
+    question_init_eval(question, snapshot, &eval);
+    for (uint32_t i = 0; i < row->member_count; i++) {
+        struct lookup_permission *permission = &result->permissions[result->permission_count];
+        struct verdict verdict;
+        struct error problem;
+        enum status status;
+
+        question->member = row->first_member + i;
+        if (schema->members[question->member].kind != SCHEMA_PERMISSION)
+            continue;
+        status = question_decide(snapshot, &eval, question, NULL, &verdict, &problem);
+        if (!verdict_is_of_value(status)) {
+            *error = problem;
+            return status;
+        }
+        status = item_set(snapshot, status, &verdict, &problem, &permission->item, error);
+        if (status != BEHALF_OK)
+            return status;
+        permission->permission =
+            arena_copy(snapshot->request->arena, schema->members[question->member].name);
+        if (permission->permission.data == NULL)
+            return budget_memory_spent(error);
+        result->permission_count++;
+    }
+    return BEHALF_OK;
+}
+
+/* A list with anything that is no deny leaves only after a last look at who asks for it. */
+static enum status
+look_again(struct engine_worker *worker, struct snapshot *snapshot, struct guard *guard,
+           struct lookup_permissions_result *result, struct error *error)
+{
+    struct verdict verdict = {.decision = DECISION_DENY};
+    bool found = false;
+    enum status status;
+
+    for (size_t at = 0; at < result->permission_count; at++) {
+        const struct check_item *item = &result->permissions[at].item;
+
+        if (item->status != BEHALF_OK || item->decision == DECISION_DENY)
+            continue;
+        found = true;
+        /* What is conditional is a result, but not yet an allow that the session was used for. */
+        if (verdict.decision != DECISION_ALLOW)
+            verdict.decision = item->decision;
+    }
+    if (guard == NULL || !found)
+        return BEHALF_OK;
+    status = question_look_again(worker, snapshot, guard, &verdict, &snapshot->token, error);
+    if (status == BEHALF_OK && verdict.reason != REASON_NONE) {
+        result->permission_count = 0;
+        result->reason = verdict.reason;
+    }
+    return status;
+}
+
+static enum status
+bind(struct snapshot *snapshot, const struct lookup_permissions *lookup, struct question *question,
+     uint32_t *type, struct error *error)
+{
+    enum status status =
+        request_resource(snapshot, &lookup->resource, type, &question->resource, error);
+
+    if (status == BEHALF_OK)
+        status = request_subject(snapshot, &lookup->subject, &question->subject, error);
+    return status == BEHALF_OK
+               ? question_guard(snapshot, &lookup->subject, lookup->actors, lookup->actor_count,
+                                lookup->delegation, NULL, question, error)
+               : status;
+}
+
+enum status
+engine_lookup_permissions(struct engine_worker *worker, const struct engine_request *request,
+                          const struct lookup_permissions *lookup,
+                          struct lookup_permissions_result *result, struct error *error)
+{
+    struct lookup_permissions_result found = {.permission_count = 0};
+    struct snapshot snapshot;
+    struct question question = {
+        .kind = QUESTION_LIST,
+        .id = lookup->resource.id,
+        .context = lookup->context,
+    };
+    uint32_t type = SCHEMA_NONE;
+    enum status status = snapshot_open(worker, request, REQUEST_LOOKUP, 0, &snapshot, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    status = bind(&snapshot, lookup, &question, &type, error);
+    if (status == BEHALF_OK)
+        found.reason = empty_by(&question);
+    if (status == BEHALF_OK && found.reason == REASON_NONE) {
+        found.permissions =
+            arena_take_array(request->arena, permission_count(snapshot.binding->schema, type),
+                             sizeof *found.permissions);
+        status = found.permissions == NULL
+                     ? budget_memory_spent(error)
+                     : decide_permissions(&snapshot, &question, type, &found, error);
+    }
+    if (status == BEHALF_OK)
+        status = look_again(worker, &snapshot, question.guard, &found, error);
+    if (status == BEHALF_OK && question_is_delegated(&question))
+        decision_id_make(worker, &found.decision_id);
+    found.looked_up_at = snapshot.token;
+    if (status == BEHALF_OK)
+        *result = found;
+    snapshot_close(&snapshot);
+    return status;
+}

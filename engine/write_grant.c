@@ -1,0 +1,395 @@
+/* write_grant.c - grants are made, passed on and revoked. */
+#include "engine/scope.h"
+#include "engine/write_records.h"
+
+/* --- what both kinds need --- */
+
+static enum status
+check_grant_count(struct store_transaction *transaction, const struct record_id *session,
+                  struct error *error)
+{
+    const struct slice prefix = {(const char *)session->bytes, RECORD_ID_SIZE};
+
+    return write_check_count(transaction, RECORD_INDEX_SESSION, prefix, (struct slice){NULL, 0},
+                             ENGINE_GRANTS_PER_SESSION,
+                             "session: it has the largest number of "
+                             "grants",
+                             error);
+}
+
+static enum status
+check_not_before(const struct grant_words *words, const char *prefix, struct error *error)
+{
+    if (words->not_before < words->expires_at)
+        return BEHALF_OK;
+    return error_set(error, BEHALF_MALFORMED_REQUEST,
+                     "%snot_before: it is not before the end, so the grant would never be valid",
+                     prefix);
+}
+
+static enum status
+put_uses(struct store_transaction *transaction, const struct record_id *grant, uint32_t left,
+         int64_t ends, struct error *error)
+{
+    char body[4];
+    const struct store_record record = {
+        .key = record_key(RECORD_USES, grant),
+        .ends = ends,
+        .body = {body, sizeof body},
+    };
+
+    record_encode_uses(left, body);
+    return store_transaction_record_put(transaction, &record, error);
+}
+
+static enum status
+put_grant(struct write_group *group, struct store_transaction *transaction,
+          const struct grant_words *words, uint64_t delegatee, struct engine_write *write)
+{
+    struct record_entries entries;
+    struct store_record record = {.ends = write_swept_from(group, words->expires_at)};
+    struct buffer body;
+    enum status status;
+
+    record_id_make(group->engine->env, &write->grant);
+    record.key = record_key(RECORD_GRANT, &write->grant);
+    record_index_grant(&record, &entries, &words->session, delegatee, words->expires_at);
+    buffer_init(&body);
+    status = record_encode_grant(words, &group->arena, &body, &write->error);
+    record.body = buffer_slice(&body);
+    if (status == BEHALF_OK)
+        status = store_transaction_record_put(transaction, &record, &write->error);
+    if (status == BEHALF_OK && words->uses != 0)
+        status = put_uses(transaction, &write->grant, words->uses, record.ends, &write->error);
+    buffer_release(&body);
+    write->has_grant = status == BEHALF_OK;
+    return status;
+}
+
+/* --- root grants --- */
+
+/* The principal, or somebody of whom a worker found (engine_write_prepare) that he may. */
+static enum status
+check_approver(struct write_group *group, struct store_transaction *transaction,
+               const struct root_of *root, const struct engine_root_grant *grant,
+               struct party *approver, struct error *error)
+{
+    enum status status = write_party(group, transaction, &grant->approval.approver,
+                                     "approval.approver", approver, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (write_is_agent(group, approver))
+        return error_set(error, BEHALF_APPROVER_REFUSED,
+                         "approval.approver: '%.*s' is of an agent type, and no agent approves",
+                         SLICE_PRINTF(approver->text));
+    if (grant->approved || slice_equal(approver->text, root->principal->text))
+        return BEHALF_OK;
+    error_set(error, BEHALF_APPROVER_REFUSED,
+              "approval.approver: '%.*s' may not approve for '%.*s'", SLICE_PRINTF(approver->text),
+              SLICE_PRINTF(root->principal->text));
+    error_hint(error,
+               "the principal approves, or somebody who has its permission 'agent_approver'");
+    return BEHALF_APPROVER_REFUSED;
+}
+
+static enum status
+take_approval(struct write_group *group, struct store_transaction *transaction,
+              const struct root_of *root, const struct engine_root_grant *grant,
+              struct approval_words *words, struct error *error)
+{
+    const struct engine_approval *approval = &grant->approval;
+    struct party approver;
+    enum status status = check_approver(group, transaction, root, grant, &approver, error);
+
+    if (status == BEHALF_OK && approval->at < 0)
+        status = error_set(error, BEHALF_MALFORMED_REQUEST, "approval.at: a time before 1970");
+    if (status == BEHALF_OK)
+        status = write_check_size(approval->channel.size, ENGINE_NAME_SIZE_MAX, "approval.channel",
+                                  error);
+    if (status == BEHALF_OK)
+        status = write_check_size(approval->request.size, ENGINE_NAME_SIZE_MAX, "approval.request",
+                                  error);
+    if (status == BEHALF_OK)
+        status = write_check_size(approval->evidence.size, ENGINE_EVIDENCE_SIZE_MAX,
+                                  "approval.evidence", error);
+    if (status != BEHALF_OK)
+        return status;
+    *words = (struct approval_words){
+        .approver = approver.text,
+        .at = approval->at != 0 ? approval->at : group->time.kept,
+        .channel = approval->channel,
+        .request = approval->request,
+        .evidence = approval->evidence,
+    };
+    return BEHALF_OK;
+}
+
+/* Within its session, and the largest life of a grant. */
+static enum status
+take_root_end(const struct write_group *group, const struct root_of *root,
+              const struct engine_end *end, int64_t *expires_at, struct error *error)
+{
+    enum status status =
+        write_end(group, end, group->engine->grant_ttl_max_ns, "expires_at", expires_at, error);
+
+    if (status != BEHALF_OK || *expires_at <= root->expires_at)
+        return status;
+    return error_set(error, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,
+                     "expires_at: a grant ends with its session, or before");
+}
+
+enum status
+write_root_grant(struct write_group *group, struct store_transaction *transaction,
+                 const struct root_of *root, const struct engine_root_grant *grant,
+                 struct engine_write *write)
+{
+    struct error *error = &write->error;
+    struct approval_words approval;
+    struct grant_words words = {
+        .session = root->session,
+        .delegator = root->principal->text,
+        .delegatee = root->agent->text,
+        .approval = &approval,
+    };
+    struct scope_element *elements;
+    enum status status =
+        write_terms(group, &grant->terms, root->principal, root->prefix, &words, &elements, error);
+
+    if (status == BEHALF_OK)
+        status = take_root_end(group, root, &grant->terms.end, &words.expires_at, error);
+    if (status == BEHALF_OK)
+        status = check_not_before(&words, root->prefix, error);
+    if (status == BEHALF_OK)
+        status = take_approval(group, transaction, root, grant, &approval, error);
+    if (status == BEHALF_OK)
+        status = put_grant(group, transaction, &words, root->agent->node, write);
+    return status;
+}
+
+/* The session has not ended, is not idle and not cut off, and its agent is still of an agent type,
+ * its principal of none. */
+static enum status
+check_session(struct write_group *group, const struct session *session,
+              const struct party *principal, const struct party *agent, struct error *error)
+{
+    struct record_facts facts;
+    enum engine_reason reason;
+    int64_t ends;
+    enum status status = write_session_facts(group, session, &facts, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    reason = session_conditions(&facts, group->time.now, &ends);
+    if (reason != REASON_NONE)
+        return write_refuse(reason, "session", error);
+    if (write_is_agent(group, agent) && !write_is_agent(group, principal))
+        return BEHALF_OK;
+    return error_set(error, BEHALF_DELEGATION_REFUSED,
+                     "session: by the schema as it is now, '%.*s' is no agent of '%.*s'",
+                     SLICE_PRINTF(agent->text), SLICE_PRINTF(principal->text));
+}
+
+enum status
+write_grant_create(struct write_group *group, struct store_transaction *transaction,
+                   struct engine_write *write)
+{
+    const struct engine_root_grant *grant = write->root_grant;
+    struct error *error = &write->error;
+    const struct session *session = NULL;
+    struct party principal;
+    struct party agent;
+    enum status status = write_needs_schema(group, error);
+
+    if (status == BEHALF_OK)
+        status = write_read_session(group, transaction, &grant->session, NULL, &session, error);
+    if (status == BEHALF_OK)
+        status = write_party_of(group, transaction, session->principal, &principal, error);
+    if (status == BEHALF_OK)
+        status = write_party_of(group, transaction, session->agent, &agent, error);
+    if (status == BEHALF_OK)
+        status = check_session(group, session, &principal, &agent, error);
+    if (status == BEHALF_OK)
+        status = check_grant_count(transaction, &session->id, error);
+    if (status == BEHALF_OK) {
+        const struct root_of root = {session->id, session->expires_at, &principal, &agent, ""};
+
+        status = write_root_grant(group, transaction, &root, grant, write);
+    }
+    return status;
+}
+
+/* --- grants that are passed on --- */
+
+/* The parent as the chain ends, which must hold now; who asks is its delegatee. */
+static enum status
+check_parent(struct write_group *group, struct store_transaction *transaction,
+             const struct engine_delegated_grant *grant, struct write_chain *chain,
+             struct party *actor, struct error *error)
+{
+    const struct grant *parent;
+    enum engine_reason reason;
+    size_t at;
+    int64_t ends;
+    enum status status = write_read_chain(group, transaction, &grant->parent, chain, error);
+
+    if (status == BEHALF_OK)
+        status = write_party(group, transaction, &grant->actor, "actor", actor, error);
+    if (status != BEHALF_OK)
+        return status;
+    reason = record_conditions(&chain->facts, group->time.now, &at, &ends);
+    if (reason != REASON_NONE)
+        return write_refuse(reason, "parent", error);
+    parent = chain->grants[chain->facts.length - 1];
+    if (!actor->has_node || actor->node != parent->delegatee)
+        return error_set(error, BEHALF_DELEGATION_REFUSED,
+                         "actor: the parent was not given to '%.*s', and only who holds a grant "
+                         "passes it on",
+                         SLICE_PRINTF(actor->text));
+    return BEHALF_OK;
+}
+
+/* Of an agent type, not the principal, and nobody of the chain. */
+static enum status
+check_delegatee(const struct write_group *group, const struct write_chain *chain,
+                const struct party *delegatee, struct error *error)
+{
+    const struct record_facts *facts = &chain->facts;
+    bool repeats = delegatee->has_node && delegatee->node == facts->session->principal;
+
+    if (!write_is_agent(group, delegatee))
+        return error_set(error, BEHALF_DELEGATION_REFUSED, "delegatee: '%.*s' is of no agent type",
+                         SLICE_PRINTF(delegatee->text));
+    for (size_t at = 0; at < facts->length; at++)
+        repeats =
+            repeats || (delegatee->has_node && delegatee->node == chain->grants[at]->delegatee);
+    if (repeats)
+        return error_set(error, BEHALF_DELEGATION_REFUSED,
+                         "delegatee: '%.*s' stands in the chain already",
+                         SLICE_PRINTF(delegatee->text));
+    if (write_is_stopped(group, STOP_AGENT, delegatee, (struct slice){NULL, 0}))
+        return write_refuse(REASON_AGENT_STOPPED, "delegatee", error);
+    return BEHALF_OK;
+}
+
+static enum status
+check_depth(const struct write_chain *chain, const struct grant_words *words, struct error *error)
+{
+    const struct grant *parent = chain->grants[chain->facts.length - 1];
+
+    if (parent->max_depth == 0)
+        return error_set(error, BEHALF_DELEGATION_REFUSED,
+                         "parent: its max_depth is 0, so it may not be passed on");
+    if (chain->facts.length >= ENGINE_CHAIN_MAX)
+        return error_set(error, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,
+                         "parent: a chain has at most %d grants", ENGINE_CHAIN_MAX);
+    if (words->max_depth < parent->max_depth)
+        return BEHALF_OK;
+    return error_set(error, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,
+                     "max_depth: %u, and the parent's is %u; it must be smaller",
+                     (unsigned)words->max_depth, (unsigned)parent->max_depth);
+}
+
+static enum status
+take_delegated_end(const struct write_group *group, const struct grant *parent,
+                   const struct engine_end *end, int64_t *expires_at, struct error *error)
+{
+    const struct engine_end parents = {.at = parent->expires_at};
+    bool is_given = end->at != 0 || end->in_ns != 0;
+    enum status status =
+        write_end(group, is_given ? end : &parents, group->engine->grant_ttl_max_ns, "expires_at",
+                  expires_at, error);
+
+    if (status != BEHALF_OK || *expires_at <= parent->expires_at)
+        return status;
+    return error_set(error, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,
+                     "expires_at: a grant ends with its parent, or before");
+}
+
+/* What the child says of itself against what the parent says. */
+static enum status
+check_child(struct write_group *group, const struct engine_delegated_grant *grant,
+            const struct write_chain *chain, const struct party *principal,
+            struct grant_words *words, struct error *error)
+{
+    const struct grant *parent = chain->grants[chain->facts.length - 1];
+    struct scope_element *elements = NULL;
+    enum status status = write_terms(group, &grant->terms, principal, "", words, &elements, error);
+
+    if (status == BEHALF_OK)
+        status = check_depth(chain, words, error);
+    if (status == BEHALF_OK)
+        status = take_delegated_end(group, parent, &grant->terms.end, &words->expires_at, error);
+    if (status == BEHALF_OK)
+        status = check_not_before(words, "", error);
+    if (status == BEHALF_OK)
+        status =
+            scope_check_narrower(group->engine->store, parent, elements, words->scope_count, error);
+    return status;
+}
+
+enum status
+write_grant_delegate(struct write_group *group, struct store_transaction *transaction,
+                     struct engine_write *write)
+{
+    const struct engine_delegated_grant *grant = write->delegated_grant;
+    struct error *error = &write->error;
+    struct write_chain chain;
+    struct party principal;
+    struct party actor;
+    struct party delegatee;
+    struct grant_words words = {.parent = &grant->parent};
+    enum status status = write_needs_schema(group, error);
+
+    if (status == BEHALF_OK)
+        status = check_parent(group, transaction, grant, &chain, &actor, error);
+    if (status == BEHALF_OK)
+        status = write_party(group, transaction, &grant->delegatee, "delegatee", &delegatee, error);
+    if (status == BEHALF_OK)
+        status = check_delegatee(group, &chain, &delegatee, error);
+    if (status == BEHALF_OK)
+        status =
+            write_party_of(group, transaction, chain.facts.session->principal, &principal, error);
+    if (status == BEHALF_OK)
+        status = check_child(group, grant, &chain, &principal, &words, error);
+    if (status == BEHALF_OK)
+        status = check_grant_count(transaction, &chain.facts.session->id, error);
+    if (status == BEHALF_OK)
+        status = write_party_node(group, transaction, &delegatee, error);
+    if (status != BEHALF_OK)
+        return status;
+    words.session = chain.facts.session->id;
+    words.delegator = actor.text;
+    words.delegatee = delegatee.text;
+    return put_grant(group, transaction, &words, delegatee.node, write);
+}
+
+/* --- revoke --- */
+
+enum status
+write_grant_revoke(struct write_group *group, struct store_transaction *transaction,
+                   struct engine_write *write)
+{
+    const struct engine_grant_revoke *revoke = write->grant_revoke;
+    const struct grant *grant = NULL;
+    struct store_record record;
+    struct buffer body;
+    enum status status =
+        write_check_size(revoke->reason.size, ENGINE_REASON_SIZE_MAX, "reason", &write->error);
+
+    if (status == BEHALF_OK)
+        status =
+            write_read_grant(group, transaction, &revoke->grant, &record, &grant, &write->error);
+    if (status != BEHALF_OK)
+        return status;
+    if (grant->revoked_at != 0)
+        return BEHALF_DONE; /* by the first one, whose time and reason stay */
+    buffer_init(&body);
+    status = record_amend_grant(record.body, group->time.kept, revoke->reason, grant->made_revision,
+                                &group->arena, &body, &write->error);
+    record.body = buffer_slice(&body);
+    if (status == BEHALF_OK)
+        status = store_transaction_record_put(transaction, &record, &write->error);
+    buffer_release(&body);
+    return status;
+}
