@@ -39,6 +39,8 @@ extern "C" {
 #define BEHALF_DEFAULT_ENDPOINT "127.0.0.1:23425"
 #define BEHALF_DEFAULT_TIMEOUT_MS 30000
 #define BEHALF_TOKEN_SIZE 129             /* a token or cursor with its NUL */
+#define BEHALF_ID_SIZE 31                 /* the id of a session, grant or decision with its NUL */
+#define BEHALF_REASON_SIZE 32             /* why a decision is a deny, with its NUL */
 #define BEHALF_REQUEST_SIZE_MAX (4 << 20) /* bytes of a call; what is larger is not sent */
 
 /* --- errors --- */
@@ -222,8 +224,20 @@ struct behalf_read {
 
 enum behalf_decision { BEHALF_DENY = 0, BEHALF_CONDITIONAL, BEHALF_ALLOW };
 
+/* A call that a grant is bound to, or that is shown to one. NULL members: none. */
+struct behalf_binding {
+    const char *method;
+    const char *digest; /* 64 hex digits */
+};
+
+/* A tool and the SHA-256 of its definition. NULL members: none. */
+struct behalf_tool {
+    const char *name;
+    const char *sha256; /* 64 hex digits */
+};
+
 /* May the subject do this; with actors: may the first actor do it on the subject's behalf, may the
- * second do it for the first, and so on. */
+ * second do it for the first, and so on; with a grant: may the last actor do it by this grant. */
 struct behalf_question {
     const char *resource;
     const char *permission;
@@ -232,10 +246,17 @@ struct behalf_question {
     size_t actor_count;
     const char *context; /* for the parameters of caveats: a JSON object; NULL = none */
     bool explain;        /* ask for a trace */
+    const char *grant;   /* id; NULL = none. It needs an actor, and the three below need it */
+    struct behalf_binding binding;
+    struct behalf_tool tool;
+    const char *idempotency_key; /* made for the one call that is let through: a repeated question
+                                  * takes no second use of the grant. NULL = none */
+    const char *request_id;      /* 1 to 256 visible ASCII characters; NULL = none */
 };
 
 /* `missing` (an array of strings, of a conditional decision) and `trace` (a node, when it was asked
- * for) point into the reply, and have no value when the caller does not take it. */
+ * for) point into the reply, and have no value when the caller does not take it. An allow by a
+ * grant is for one call: it may be revoked at any time. */
 struct behalf_answer {
     enum behalf_decision decision;
     int64_t valid_until; /* nanoseconds since 1970: no expiration changes the decision before;
@@ -243,6 +264,8 @@ struct behalf_answer {
     char checked_at[BEHALF_TOKEN_SIZE];
     struct behalf_value missing;
     struct behalf_value trace;
+    char reason[BEHALF_REASON_SIZE];  /* of what is no allow, with actors: "scope_excluded" */
+    char decision_id[BEHALF_ID_SIZE]; /* with actors; else empty */
 };
 
 /* `reply` may be NULL. */
@@ -260,6 +283,8 @@ struct behalf_item {
     int64_t valid_until;
     struct behalf_value missing;
     struct behalf_value trace;
+    char reason[BEHALF_REASON_SIZE];
+    char decision_id[BEHALF_ID_SIZE];
 };
 
 /* `items` has room for `count`; all are answered at one snapshot, named by `checked_at` (may be
@@ -309,6 +334,25 @@ BEHALF_API enum behalf_status behalf_lookup_permissions(
     struct behalf_client *client, const struct behalf_read *read, const char *resource,
     const char *subject, const char *const *actors, size_t actor_count, const char *context,
     struct behalf_reply **reply, struct behalf_error *error);
+
+/* The same for a question, which may name a grant: of lookup_resources its `resource` is a type;
+ * of lookup_permissions its `permission` is NULL. */
+BEHALF_API enum behalf_status behalf_lookup_resources_question(
+    struct behalf_client *client, const struct behalf_read *read,
+    const struct behalf_question *question, const struct behalf_page *page,
+    struct behalf_reply **reply, struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_lookup_permissions_question(
+    struct behalf_client *client, const struct behalf_read *read,
+    const struct behalf_question *question, struct behalf_reply **reply,
+    struct behalf_error *error);
+
+/* Which of the resources the question is an allow for; its own `resource` is NULL. */
+BEHALF_API enum behalf_status behalf_filter_resources(struct behalf_client *client,
+                                                      const struct behalf_read *read,
+                                                      const char *const *resources, size_t count,
+                                                      const struct behalf_question *question,
+                                                      struct behalf_reply **reply,
+                                                      struct behalf_error *error);
 
 /* --- typed calls: relationships, schema, server --- */
 
@@ -392,6 +436,173 @@ BEHALF_API enum behalf_status behalf_server_stats(struct behalf_client *client,
 BEHALF_API enum behalf_status behalf_server_clock(struct behalf_client *client, const char *action,
                                                   struct behalf_reply **reply,
                                                   struct behalf_error *error);
+
+/* --- typed calls: sessions, grants and stops --- */
+
+/* What every write of these may carry; NULL means nothing. */
+struct behalf_write {
+    const char *idempotency_key; /* the same request with the same key happens once */
+    const char *metadata;        /* a JSON object, kept with the transaction */
+    uint32_t deadline_ms;        /* 0 = none */
+};
+
+/* What a write made: ids are empty where it made none. */
+struct behalf_made {
+    char session[BEHALF_ID_SIZE];
+    char grant[BEHALF_ID_SIZE];
+    char written_at[BEHALF_TOKEN_SIZE];
+};
+
+/* What a grant allows: actions on what the selector selects ("document:plan", "document:*",
+ * "document:*#within@folder:f"). */
+struct behalf_scope_element {
+    const char *selector;
+    const char *const *actions;
+    size_t action_count;
+};
+
+struct behalf_constraint {
+    const char *caveat;
+    const char *context; /* a JSON object; NULL = none */
+};
+
+/* Times are texts of RFC 3339 ("2027-01-01T00:00:00Z"); of `expires_at` and `expires_in_s`, which
+ * the server's clock counts, one is given. */
+struct behalf_grant_terms {
+    const struct behalf_scope_element *scope;
+    size_t scope_count;
+    const char *expires_at;
+    uint32_t expires_in_s;
+    const char *not_before; /* NULL = at once */
+    uint32_t max_depth;     /* further hops */
+    uint64_t uses;          /* 0 = any number */
+    const struct behalf_constraint *constraints;
+    size_t constraint_count;
+    struct behalf_binding bind;
+    const struct behalf_tool *tools;
+    size_t tool_count;
+    const char *purpose;
+};
+
+struct behalf_approval {
+    const char *approver;
+    const char *at; /* NULL = now */
+    const char *channel;
+    const char *request;
+    const char *evidence; /* a JSON object */
+};
+
+/* A grant of the session's principal to its agent. */
+struct behalf_root_grant {
+    const char *session; /* NULL in a new session */
+    struct behalf_grant_terms terms;
+    struct behalf_approval approval;
+};
+
+/* A grant of `actor`, to whom the parent was given, to `delegatee`. Without an end it has that of
+ * its parent. */
+struct behalf_delegated_grant {
+    const char *parent;
+    const char *actor;
+    const char *delegatee;
+    struct behalf_grant_terms terms;
+};
+
+struct behalf_new_session {
+    const char *principal;
+    const char *agent;
+    const char *client; /* NULL = the agent's text */
+    const char *expires_at;
+    uint32_t expires_in_s;
+    bool has_idle_timeout;                 /* else the server's default */
+    uint32_t idle_timeout_s;               /* 0 = none */
+    const char *evidence;                  /* a JSON object; NULL = none */
+    const struct behalf_root_grant *grant; /* made in the same transaction; NULL = none */
+};
+
+/* `write` may be NULL; `made` and `written_at` too. */
+BEHALF_API enum behalf_status behalf_session_create(struct behalf_client *client,
+                                                    const struct behalf_new_session *session,
+                                                    const struct behalf_write *write,
+                                                    struct behalf_made *made,
+                                                    struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_session_suspend(struct behalf_client *client,
+                                                     const char *session, const char *reason,
+                                                     const struct behalf_write *write,
+                                                     char *written_at, struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_session_resume(struct behalf_client *client,
+                                                    const char *session, const char *reason,
+                                                    const struct behalf_write *write,
+                                                    char *written_at, struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_session_revoke(struct behalf_client *client,
+                                                    const char *session, const char *reason,
+                                                    const struct behalf_write *write,
+                                                    char *written_at, struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_session_read(struct behalf_client *client,
+                                                  const struct behalf_read *read,
+                                                  const char *session, struct behalf_reply **reply,
+                                                  struct behalf_error *error);
+/* Of a principal or of an agent: the other is NULL. */
+BEHALF_API enum behalf_status behalf_session_list(struct behalf_client *client,
+                                                  const struct behalf_read *read,
+                                                  const char *principal, const char *agent,
+                                                  const struct behalf_page *page,
+                                                  struct behalf_reply **reply,
+                                                  struct behalf_error *error);
+
+BEHALF_API enum behalf_status behalf_grant_create(struct behalf_client *client,
+                                                  const struct behalf_root_grant *grant,
+                                                  const struct behalf_write *write,
+                                                  struct behalf_made *made,
+                                                  struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_grant_delegate(struct behalf_client *client,
+                                                    const struct behalf_delegated_grant *grant,
+                                                    const struct behalf_write *write,
+                                                    struct behalf_made *made,
+                                                    struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_grant_revoke(struct behalf_client *client, const char *grant,
+                                                  const char *reason,
+                                                  const struct behalf_write *write,
+                                                  char *written_at, struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_grant_read(struct behalf_client *client,
+                                                const struct behalf_read *read, const char *grant,
+                                                struct behalf_reply **reply,
+                                                struct behalf_error *error);
+/* Of a session or to an agent: the other is NULL. */
+BEHALF_API enum behalf_status behalf_grant_list(struct behalf_client *client,
+                                                const struct behalf_read *read, const char *session,
+                                                const char *agent, const struct behalf_page *page,
+                                                struct behalf_reply **reply,
+                                                struct behalf_error *error);
+
+/* Whom a stop cuts off: one of these. */
+struct behalf_stop {
+    const char *agent;
+    const char *client;
+    const char *principal;
+    bool everything;
+};
+
+BEHALF_API enum behalf_status behalf_agent_kill(struct behalf_client *client,
+                                                const struct behalf_stop *stop, const char *reason,
+                                                const struct behalf_write *write, char *written_at,
+                                                struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_agent_restore(struct behalf_client *client,
+                                                   const struct behalf_stop *stop,
+                                                   const char *reason,
+                                                   const struct behalf_write *write,
+                                                   char *written_at, struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_agent_stopped(struct behalf_client *client,
+                                                   const struct behalf_read *read,
+                                                   struct behalf_reply **reply,
+                                                   struct behalf_error *error);
+/* What agents may do without a grant; no types = all agent types. */
+BEHALF_API enum behalf_status behalf_agent_audit(struct behalf_client *client,
+                                                 const struct behalf_read *read,
+                                                 const char *const *types, size_t type_count,
+                                                 const struct behalf_page *page,
+                                                 struct behalf_reply **reply,
+                                                 struct behalf_error *error);
 
 /* For callers that build arguments themselves: how many members these add to a map, and the
  * members. behalf_write_read adds `consistency` and `deadline_ms`. */

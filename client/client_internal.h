@@ -57,6 +57,70 @@ enum behalf_status client_error_set(struct behalf_error *error, enum behalf_stat
 /* An error map of the server; always BEHALF_FAILED_SERVER, whatever the value is. */
 enum behalf_status client_error_read(struct behalf_error *error, struct behalf_value value);
 
+/* --- arguments --- */
+
+/* Members whose value may be NULL: counted and written alike. */
+struct client_member {
+    const char *name;
+    const char *value;
+};
+
+void client_write_member(struct behalf_writer *writer, const char *name, const char *value);
+uint32_t client_count_members(const struct client_member *members, size_t count);
+void client_write_members(struct behalf_writer *writer, const struct client_member *members,
+                          size_t count);
+uint32_t client_page_members(const struct behalf_page *page);
+void client_write_page(struct behalf_writer *writer, const struct behalf_page *page);
+
+/* A map that counts its pairs while they are written. Members whose value is NULL, 0 or false are
+ * left out. Maps inside end before it. */
+struct client_map {
+    struct behalf_writer *writer;
+    size_t head; /* where its number of pairs stands */
+    uint32_t pairs;
+};
+
+struct client_map client_map_begin(struct behalf_writer *writer);
+void client_map_end(const struct client_map *map);
+void client_map_key(struct client_map *map, const char *name); /* its value follows */
+void client_map_text(struct client_map *map, const char *name, const char *value);
+void client_map_uint(struct client_map *map, const char *name, uint64_t value);
+void client_map_true(struct client_map *map, const char *name, bool value);
+enum behalf_status client_map_json(struct client_map *map, const char *name, const char *json,
+                                   struct behalf_error *error) BEHALF_MUST_USE;
+/* A map inside, of those members that have a value; left out when none has. */
+void client_map_pair(struct client_map *map, const char *name, const struct client_member *members,
+                     size_t count);
+void client_map_actors(struct client_map *map, const char *const *actors, size_t count);
+void client_map_page(struct client_map *map, const struct behalf_page *page);
+void client_map_read(struct client_map *map, const struct behalf_read *read);
+
+/* Calls, and frees the writer (NULL: there was no memory). `written` is how the writing went. */
+enum behalf_status client_call_with(struct behalf_client *client, const char *method,
+                                    struct behalf_writer *writer, enum behalf_status written,
+                                    struct behalf_reply **reply,
+                                    struct behalf_error *error) BEHALF_MUST_USE;
+
+/* --- results --- */
+
+/* A member that is a string, into `room` bytes; false when it is none or does not fit. */
+bool client_read_text(struct behalf_value result, const char *name, char *text,
+                      size_t room) BEHALF_MUST_USE;
+/* The same; one that is not there is empty. */
+bool client_read_optional(struct behalf_value result, const char *name, char *text,
+                          size_t room) BEHALF_MUST_USE;
+/* The same into BEHALF_TOKEN_SIZE bytes, or nowhere when `token` is NULL. */
+bool client_read_token(struct behalf_value result, const char *name, char *token) BEHALF_MUST_USE;
+
+enum behalf_status client_bad_result(struct behalf_error *error, const char *method,
+                                     const char *member);
+
+/* Ends a call whose whole result is a token; frees the reply. */
+enum behalf_status client_finish_token(struct behalf_reply *reply, const char *method,
+                                       const char *name, char *token, struct behalf_error *error);
+/* Hands the reply over, or frees it. */
+void client_give_reply(struct behalf_reply *reply, struct behalf_reply **to);
+
 /* --- connections --- */
 
 /* A connected, non-blocking socket. */

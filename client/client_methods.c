@@ -5,210 +5,7 @@
 
 #include "client/client_internal.h"
 
-#define MESSAGE_NO_MEMORY "no memory for the request"
-#define MESSAGE_BAD_RESULT "the server's result to '%s' lacks '%s'"
-
-/* --- writing arguments --- */
-
-static void
-write_member(struct behalf_writer *writer, const char *name, const char *value)
-{
-    behalf_write_text(writer, name);
-    behalf_write_text(writer, value);
-}
-
-/* Members whose value may be NULL: counted and written alike. */
-struct member {
-    const char *name;
-    const char *value;
-};
-
-static uint32_t
-count_members(const struct member *members, size_t count)
-{
-    uint32_t present = 0;
-
-    for (size_t index = 0; index < count; index++)
-        present += members[index].value != NULL ? 1 : 0;
-    return present;
-}
-
-static void
-write_members(struct behalf_writer *writer, const struct member *members, size_t count)
-{
-    for (size_t index = 0; index < count; index++)
-        if (members[index].value != NULL)
-            write_member(writer, members[index].name, members[index].value);
-}
-
-/* NULL: nothing is said about consistency. A token alone is not passed over. */
-static const char *
-consistency_mode(const struct behalf_read *read)
-{
-    switch (read->consistency) {
-    case BEHALF_CONSISTENCY_DEFAULT:
-        return read->token != NULL ? "at_least_as_fresh" : NULL;
-    case BEHALF_CONSISTENCY_FULL:
-        return "fully_consistent";
-    case BEHALF_CONSISTENCY_MINIMIZE_LATENCY:
-        return "minimize_latency";
-    case BEHALF_CONSISTENCY_AT_LEAST_AS_FRESH:
-        return "at_least_as_fresh";
-    case BEHALF_CONSISTENCY_AT_EXACT_SNAPSHOT:
-        return "at_exact_snapshot";
-    }
-    return NULL;
-}
-
-uint32_t
-behalf_read_members(const struct behalf_read *read)
-{
-    if (read == NULL)
-        return 0;
-    return (consistency_mode(read) != NULL ? 1U : 0U) + (read->deadline_ms > 0 ? 1U : 0U);
-}
-
-void
-behalf_write_read(struct behalf_writer *writer, const struct behalf_read *read)
-{
-    const char *mode = read != NULL ? consistency_mode(read) : NULL;
-
-    if (mode != NULL) {
-        behalf_write_text(writer, "consistency");
-        behalf_write_map(writer, read->token != NULL ? 2 : 1);
-        write_member(writer, "mode", mode);
-        if (read->token != NULL)
-            write_member(writer, "token", read->token);
-    }
-    if (read != NULL && read->deadline_ms > 0) {
-        behalf_write_text(writer, "deadline_ms");
-        behalf_write_uint(writer, read->deadline_ms);
-    }
-}
-
-void
-behalf_write_actors(struct behalf_writer *writer, const char *const *actors, size_t count)
-{
-    if (count > 1)
-        behalf_write_array(writer, (uint32_t)count);
-    for (size_t index = 0; index < count; index++)
-        behalf_write_text(writer, actors[index]);
-}
-
-void
-behalf_write_filter(struct behalf_writer *writer, const struct behalf_filter *filter)
-{
-    struct member fields[] = {{"resource_type", filter->resource_type},
-                              {"resource_id", filter->resource_id},
-                              {"resource_id_prefix", filter->resource_id_prefix},
-                              {"relation", filter->relation}};
-    struct member subject[] = {{"type", filter->subject_type},
-                               {"id", filter->subject_id},
-                               {"relation", filter->subject_relation}};
-    uint32_t subject_members =
-        count_members(subject, BEHALF_COUNT_OF(subject)) + (filter->subject_wildcard ? 1 : 0);
-
-    behalf_write_map(writer, count_members(fields, BEHALF_COUNT_OF(fields)) +
-                                 (subject_members > 0 ? 1 : 0));
-    write_members(writer, fields, BEHALF_COUNT_OF(fields));
-    if (subject_members > 0) {
-        behalf_write_text(writer, "subject");
-        behalf_write_map(writer, subject_members);
-        write_members(writer, subject, BEHALF_COUNT_OF(subject));
-        if (filter->subject_wildcard) {
-            behalf_write_text(writer, "wildcard");
-            behalf_write_bool(writer, true);
-        }
-    }
-}
-
-/* The member `context`, which may be NULL. */
-static enum behalf_status
-write_context(struct behalf_writer *writer, const char *context, struct behalf_error *error)
-{
-    if (context == NULL)
-        return BEHALF_SUCCESS;
-    behalf_write_text(writer, "context");
-    return behalf_write_json(writer, context, error);
-}
-
-static uint32_t
-question_members(const struct behalf_question *question)
-{
-    return 3U + (question->actor_count > 0 ? 1U : 0U) + (question->context != NULL ? 1U : 0U) +
-           (question->explain ? 1U : 0U);
-}
-
-static enum behalf_status
-write_question(struct behalf_writer *writer, const struct behalf_question *question,
-               struct behalf_error *error)
-{
-    write_member(writer, "resource", question->resource);
-    write_member(writer, "permission", question->permission);
-    write_member(writer, "subject", question->subject);
-    if (question->actor_count > 0) {
-        behalf_write_text(writer, "actor");
-        behalf_write_actors(writer, question->actors, question->actor_count);
-    }
-    if (question->explain) {
-        behalf_write_text(writer, "explain");
-        behalf_write_bool(writer, true);
-    }
-    return write_context(writer, question->context, error);
-}
-
-static uint32_t
-page_members(const struct behalf_page *page)
-{
-    if (page == NULL)
-        return 0;
-    return (page->limit > 0 ? 1U : 0U) + (page->cursor != NULL ? 1U : 0U);
-}
-
-static void
-write_page(struct behalf_writer *writer, const struct behalf_page *page)
-{
-    if (page != NULL && page->limit > 0) {
-        behalf_write_text(writer, "limit");
-        behalf_write_uint(writer, page->limit);
-    }
-    if (page != NULL && page->cursor != NULL)
-        write_member(writer, "cursor", page->cursor);
-}
-
-/* Calls with a writer this file made, and frees it. `written` is how the writing went. */
-static enum behalf_status
-call_with(struct behalf_client *client, const char *method, struct behalf_writer *writer,
-          enum behalf_status written, struct behalf_reply **reply, struct behalf_error *error)
-{
-    enum behalf_status status = written;
-
-    if (writer == NULL)
-        return client_error_set(error, BEHALF_FAILED_MEMORY, MESSAGE_NO_MEMORY);
-    if (status == BEHALF_SUCCESS)
-        status = behalf_call(client, method, writer, reply, error);
-    behalf_writer_free(writer);
-    return status;
-}
-
 /* --- reading results --- */
-
-/* Copies a token; an absent one becomes "". False when it does not fit: it is none of ours. */
-static bool
-read_token(struct behalf_value result, const char *name, char *token)
-{
-    const char *data;
-    size_t size;
-
-    if (token == NULL)
-        return true;
-    if (!behalf_value_string(behalf_value_get(result, name), &data, &size) ||
-        size >= BEHALF_TOKEN_SIZE)
-        return false;
-    memcpy(token, data, size);
-    token[size] = '\0';
-    return true;
-}
 
 static bool
 read_decision(struct behalf_value result, enum behalf_decision *decision)
@@ -226,21 +23,27 @@ read_decision(struct behalf_value result, enum behalf_decision *decision)
     return true;
 }
 
-/* What an answer and an item have in common; false when it is none. */
+/* What an answer and an item have in common. */
 struct outcome {
     enum behalf_decision decision;
     int64_t valid_until;
     struct behalf_value missing;
     struct behalf_value trace;
+    char reason[BEHALF_REASON_SIZE];
+    char decision_id[BEHALF_ID_SIZE];
 };
 
+/* False when it is none. */
 static bool
 read_outcome(struct behalf_value result, bool keep, struct outcome *outcome)
 {
     struct behalf_value until = behalf_value_get(result, "valid_until");
 
     *outcome = (struct outcome){.valid_until = 0};
-    if (!read_decision(result, &outcome->decision))
+    if (!read_decision(result, &outcome->decision) ||
+        !client_read_optional(result, "reason", outcome->reason, sizeof outcome->reason) ||
+        !client_read_optional(result, "decision_id", outcome->decision_id,
+                              sizeof outcome->decision_id))
         return false;
     if (behalf_value_type(until) != BEHALF_TYPE_NIL &&
         !behalf_value_time(until, &outcome->valid_until))
@@ -252,29 +55,50 @@ read_outcome(struct behalf_value result, bool keep, struct outcome *outcome)
     return true;
 }
 
-/* Ends a call whose whole result is a token. */
-static enum behalf_status
-finish_token(struct behalf_reply *reply, const char *method, const char *name, char *token,
-             struct behalf_error *error)
-{
-    bool good = read_token(behalf_reply_result(reply), name, token);
-
-    behalf_reply_free(reply);
-    if (good)
-        return BEHALF_SUCCESS;
-    return client_error_set(error, BEHALF_FAILED_PROTOCOL, MESSAGE_BAD_RESULT, method, name);
-}
-
 /* --- checks --- */
 
-/* Hands the reply over, or frees it. */
-static void
-give_reply(struct behalf_reply *reply, struct behalf_reply **to)
+/* Everything a question says but its `resource`. */
+static enum behalf_status
+write_question(struct client_map *map, const struct behalf_question *question,
+               struct behalf_error *error)
 {
-    if (to != NULL)
-        *to = reply;
-    else
-        behalf_reply_free(reply);
+    const struct client_member binding[] = {{"method", question->binding.method},
+                                            {"digest", question->binding.digest}};
+    const struct client_member tool[] = {{"name", question->tool.name},
+                                         {"sha256", question->tool.sha256}};
+
+    client_map_text(map, "permission", question->permission);
+    client_map_text(map, "subject", question->subject);
+    client_map_actors(map, question->actors, question->actor_count);
+    client_map_true(map, "explain", question->explain);
+    client_map_text(map, "grant", question->grant);
+    client_map_pair(map, "binding", binding, BEHALF_COUNT_OF(binding));
+    client_map_pair(map, "tool", tool, BEHALF_COUNT_OF(tool));
+    client_map_text(map, "idempotency_key", question->idempotency_key);
+    client_map_text(map, "request_id", question->request_id);
+    return client_map_json(map, "context", question->context, error);
+}
+
+/* A whole call about one question; `resource` is the name of what it is about. */
+static enum behalf_status
+call_question(struct behalf_client *client, const char *method, const char *resource,
+              const struct behalf_question *question, const struct behalf_page *page,
+              const struct behalf_read *read, struct behalf_reply **reply,
+              struct behalf_error *error)
+{
+    struct behalf_writer *writer = behalf_writer_new();
+    enum behalf_status status = BEHALF_SUCCESS;
+
+    if (writer != NULL) {
+        struct client_map map = client_map_begin(writer);
+
+        client_map_text(&map, resource, question->resource);
+        status = write_question(&map, question, error);
+        client_map_page(&map, page);
+        client_map_read(&map, read);
+        client_map_end(&map);
+    }
+    return client_call_with(client, method, writer, status, reply, error);
 }
 
 enum behalf_status
@@ -282,32 +106,27 @@ behalf_check(struct behalf_client *client, const struct behalf_read *read,
              const struct behalf_question *question, struct behalf_answer *answer,
              struct behalf_reply **reply, struct behalf_error *error)
 {
-    struct behalf_writer *writer = behalf_writer_new();
     char checked_at[BEHALF_TOKEN_SIZE];
     struct behalf_reply *got;
     struct outcome outcome;
-    enum behalf_status status = BEHALF_SUCCESS;
+    enum behalf_status status =
+        call_question(client, "check", "resource", question, NULL, read, &got, error);
 
-    if (writer != NULL) {
-        behalf_write_map(writer, question_members(question) + behalf_read_members(read));
-        status = write_question(writer, question, error);
-        behalf_write_read(writer, read);
-    }
-    status = call_with(client, "check", writer, status, &got, error);
     if (status != BEHALF_SUCCESS)
         return status;
     if (!read_outcome(behalf_reply_result(got), reply != NULL, &outcome) ||
-        !read_token(behalf_reply_result(got), "checked_at", checked_at)) {
+        !client_read_token(behalf_reply_result(got), "checked_at", checked_at)) {
         behalf_reply_free(got);
-        return client_error_set(error, BEHALF_FAILED_PROTOCOL, MESSAGE_BAD_RESULT, "check",
-                                "decision");
+        return client_bad_result(error, "check", "decision");
     }
     *answer = (struct behalf_answer){.decision = outcome.decision,
                                      .valid_until = outcome.valid_until,
                                      .missing = outcome.missing,
                                      .trace = outcome.trace};
     memcpy(answer->checked_at, checked_at, sizeof checked_at);
-    give_reply(got, reply);
+    memcpy(answer->reason, outcome.reason, sizeof outcome.reason);
+    memcpy(answer->decision_id, outcome.decision_id, sizeof outcome.decision_id);
+    client_give_reply(got, reply);
     return BEHALF_SUCCESS;
 }
 
@@ -328,6 +147,8 @@ read_item(struct behalf_value value, bool keep, struct behalf_item *item)
     item->valid_until = outcome.valid_until;
     item->missing = outcome.missing;
     item->trace = outcome.trace;
+    memcpy(item->reason, outcome.reason, sizeof outcome.reason);
+    memcpy(item->decision_id, outcome.decision_id, sizeof outcome.decision_id);
     return true;
 }
 
@@ -357,8 +178,11 @@ write_questions(struct behalf_writer *writer, const struct behalf_read *read,
     behalf_write_text(writer, "items");
     behalf_write_array(writer, (uint32_t)count);
     for (size_t index = 0; status == BEHALF_SUCCESS && index < count; index++) {
-        behalf_write_map(writer, question_members(&questions[index]));
-        status = write_question(writer, &questions[index], error);
+        struct client_map map = client_map_begin(writer);
+
+        client_map_text(&map, "resource", questions[index].resource);
+        status = write_question(&map, &questions[index], error);
+        client_map_end(&map);
         if (status != BEHALF_SUCCESS && error != NULL)
             error->index = (int64_t)index;
     }
@@ -380,16 +204,15 @@ behalf_check_bulk(struct behalf_client *client, const struct behalf_read *read,
     writer = behalf_writer_new();
     if (writer != NULL)
         status = write_questions(writer, read, questions, count, error);
-    status = call_with(client, "check_bulk", writer, status, &got, error);
+    status = client_call_with(client, "check_bulk", writer, status, &got, error);
     if (status != BEHALF_SUCCESS)
         return status;
     if (!read_items(behalf_reply_result(got), reply != NULL, count, items) ||
-        !read_token(behalf_reply_result(got), "checked_at", checked_at)) {
+        !client_read_token(behalf_reply_result(got), "checked_at", checked_at)) {
         behalf_reply_free(got);
-        return client_error_set(error, BEHALF_FAILED_PROTOCOL, MESSAGE_BAD_RESULT, "check_bulk",
-                                "results");
+        return client_bad_result(error, "check_bulk", "results");
     }
-    give_reply(got, reply);
+    client_give_reply(got, reply);
     return BEHALF_SUCCESS;
 }
 
@@ -412,56 +235,25 @@ behalf_expand_from(struct behalf_client *client, const struct behalf_read *read,
 
     if (writer != NULL) {
         behalf_write_map(writer, 3u + (cursor != NULL) + behalf_read_members(read));
-        write_member(writer, "resource", resource);
-        write_member(writer, "permission", permission);
+        client_write_member(writer, "resource", resource);
+        client_write_member(writer, "permission", permission);
         if (cursor != NULL)
-            write_member(writer, "cursor", cursor);
+            client_write_member(writer, "cursor", cursor);
         behalf_write_text(writer, "depth");
         behalf_write_uint(writer, depth);
         behalf_write_read(writer, read);
     }
-    return call_with(client, "expand", writer, BEHALF_SUCCESS, reply, error);
+    return client_call_with(client, "expand", writer, BEHALF_SUCCESS, reply, error);
 }
 
-/* What the lookups have in common. */
-struct lookup {
-    const char *method;
-    const struct member *members;
-    size_t member_count;
-    const char *const *actors;
-    size_t actor_count;
-    const char *context;
-    const struct behalf_page *page;
-};
-
-static enum behalf_status
-write_lookup(struct behalf_writer *writer, const struct lookup *lookup,
-             const struct behalf_read *read, struct behalf_error *error)
+enum behalf_status
+behalf_lookup_resources_question(struct behalf_client *client, const struct behalf_read *read,
+                                 const struct behalf_question *question,
+                                 const struct behalf_page *page, struct behalf_reply **reply,
+                                 struct behalf_error *error)
 {
-    behalf_write_map(writer, count_members(lookup->members, lookup->member_count) +
-                                 (lookup->actor_count > 0 ? 1U : 0U) +
-                                 (lookup->context != NULL ? 1U : 0U) + page_members(lookup->page) +
-                                 behalf_read_members(read));
-    write_members(writer, lookup->members, lookup->member_count);
-    if (lookup->actor_count > 0) {
-        behalf_write_text(writer, "actor");
-        behalf_write_actors(writer, lookup->actors, lookup->actor_count);
-    }
-    write_page(writer, lookup->page);
-    behalf_write_read(writer, read);
-    return write_context(writer, lookup->context, error);
-}
-
-static enum behalf_status
-call_lookup(struct behalf_client *client, const struct lookup *lookup,
-            const struct behalf_read *read, struct behalf_reply **reply, struct behalf_error *error)
-{
-    struct behalf_writer *writer = behalf_writer_new();
-    enum behalf_status status = BEHALF_SUCCESS;
-
-    if (writer != NULL)
-        status = write_lookup(writer, lookup, read, error);
-    return call_with(client, lookup->method, writer, status, reply, error);
+    return call_question(client, "lookup_resources", "resource_type", question, page, read, reply,
+                         error);
 }
 
 enum behalf_status
@@ -471,17 +263,14 @@ behalf_lookup_resources(struct behalf_client *client, const struct behalf_read *
                         const struct behalf_page *page, struct behalf_reply **reply,
                         struct behalf_error *error)
 {
-    struct member members[] = {
-        {"resource_type", resource_type}, {"permission", permission}, {"subject", subject}};
-    struct lookup lookup = {.method = "lookup_resources",
-                            .members = members,
-                            .member_count = BEHALF_COUNT_OF(members),
-                            .actors = actors,
-                            .actor_count = actor_count,
-                            .context = context,
-                            .page = page};
+    const struct behalf_question question = {.resource = resource_type,
+                                             .permission = permission,
+                                             .subject = subject,
+                                             .actors = actors,
+                                             .actor_count = actor_count,
+                                             .context = context};
 
-    return call_lookup(client, &lookup, read, reply, error);
+    return behalf_lookup_resources_question(client, read, &question, page, reply, error);
 }
 
 enum behalf_status
@@ -491,17 +280,31 @@ behalf_lookup_subjects(struct behalf_client *client, const struct behalf_read *r
                        const struct behalf_page *page, struct behalf_reply **reply,
                        struct behalf_error *error)
 {
-    struct member members[] = {{"resource", resource},
-                               {"permission", permission},
-                               {"subject_type", subject_type},
-                               {"subject_relation", subject_relation}};
-    struct lookup lookup = {.method = "lookup_subjects",
-                            .members = members,
-                            .member_count = BEHALF_COUNT_OF(members),
-                            .context = context,
-                            .page = page};
+    struct behalf_writer *writer = behalf_writer_new();
+    enum behalf_status status = BEHALF_SUCCESS;
 
-    return call_lookup(client, &lookup, read, reply, error);
+    if (writer != NULL) {
+        struct client_map map = client_map_begin(writer);
+
+        client_map_text(&map, "resource", resource);
+        client_map_text(&map, "permission", permission);
+        client_map_text(&map, "subject_type", subject_type);
+        client_map_text(&map, "subject_relation", subject_relation);
+        client_map_page(&map, page);
+        client_map_read(&map, read);
+        status = client_map_json(&map, "context", context, error);
+        client_map_end(&map);
+    }
+    return client_call_with(client, "lookup_subjects", writer, status, reply, error);
+}
+
+enum behalf_status
+behalf_lookup_permissions_question(struct behalf_client *client, const struct behalf_read *read,
+                                   const struct behalf_question *question,
+                                   struct behalf_reply **reply, struct behalf_error *error)
+{
+    return call_question(client, "lookup_permissions", "resource", question, NULL, read, reply,
+                         error);
 }
 
 enum behalf_status
@@ -510,15 +313,40 @@ behalf_lookup_permissions(struct behalf_client *client, const struct behalf_read
                           size_t actor_count, const char *context, struct behalf_reply **reply,
                           struct behalf_error *error)
 {
-    struct member members[] = {{"resource", resource}, {"subject", subject}};
-    struct lookup lookup = {.method = "lookup_permissions",
-                            .members = members,
-                            .member_count = BEHALF_COUNT_OF(members),
-                            .actors = actors,
-                            .actor_count = actor_count,
-                            .context = context};
+    const struct behalf_question question = {.resource = resource,
+                                             .subject = subject,
+                                             .actors = actors,
+                                             .actor_count = actor_count,
+                                             .context = context};
 
-    return call_lookup(client, &lookup, read, reply, error);
+    return behalf_lookup_permissions_question(client, read, &question, reply, error);
+}
+
+enum behalf_status
+behalf_filter_resources(struct behalf_client *client, const struct behalf_read *read,
+                        const char *const *resources, size_t count,
+                        const struct behalf_question *question, struct behalf_reply **reply,
+                        struct behalf_error *error)
+{
+    struct behalf_writer *writer;
+    enum behalf_status status = BEHALF_SUCCESS;
+
+    if (count > UINT32_MAX)
+        return client_error_set(error, BEHALF_FAILED_USAGE, "cannot filter: too many resources");
+    writer = behalf_writer_new();
+    if (writer != NULL) {
+        struct client_map map = client_map_begin(writer);
+
+        client_map_key(&map, "resources");
+        behalf_write_array(writer, (uint32_t)count);
+        for (size_t index = 0; index < count; index++)
+            behalf_write_text(writer, resources[index]);
+        client_map_text(&map, "resource", question->resource);
+        status = write_question(&map, question, error);
+        client_map_read(&map, read);
+        client_map_end(&map);
+    }
+    return client_call_with(client, "filter_resources", writer, status, reply, error);
 }
 
 /* --- relationships --- */
@@ -551,8 +379,8 @@ write_transaction(struct behalf_writer *writer, const struct behalf_transaction 
     behalf_write_array(writer, (uint32_t)transaction->update_count);
     for (size_t index = 0; index < transaction->update_count; index++) {
         behalf_write_map(writer, 2);
-        write_member(writer, "op", operation_name(transaction->updates[index].operation));
-        write_member(writer, "relationship", transaction->updates[index].relationship);
+        client_write_member(writer, "op", operation_name(transaction->updates[index].operation));
+        client_write_member(writer, "relationship", transaction->updates[index].relationship);
     }
     if (transaction->precondition_count > 0) {
         behalf_write_text(writer, "preconditions");
@@ -562,12 +390,12 @@ write_transaction(struct behalf_writer *writer, const struct behalf_transaction 
         const struct behalf_precondition *one = &transaction->preconditions[index];
 
         behalf_write_map(writer, 2);
-        write_member(writer, "must", one->must_match ? "match" : "not_match");
+        client_write_member(writer, "must", one->must_match ? "match" : "not_match");
         behalf_write_text(writer, "filter");
         behalf_write_filter(writer, &one->filter);
     }
     if (transaction->idempotency_key != NULL)
-        write_member(writer, "idempotency_key", transaction->idempotency_key);
+        client_write_member(writer, "idempotency_key", transaction->idempotency_key);
 }
 
 enum behalf_status
@@ -582,7 +410,7 @@ behalf_relationships_write_reply(struct behalf_client *client,
     writer = behalf_writer_new();
     if (writer != NULL)
         write_transaction(writer, transaction);
-    return call_with(client, "relationships.write", writer, BEHALF_SUCCESS, reply, error);
+    return client_call_with(client, "relationships.write", writer, BEHALF_SUCCESS, reply, error);
 }
 
 enum behalf_status
@@ -596,7 +424,7 @@ behalf_relationships_write(struct behalf_client *client,
 
     if (status != BEHALF_SUCCESS)
         return status;
-    return finish_token(reply, "relationships.write", "written_at", written_at, error);
+    return client_finish_token(reply, "relationships.write", "written_at", written_at, error);
 }
 
 enum behalf_status
@@ -620,21 +448,21 @@ behalf_relationships_delete(struct behalf_client *client, const struct behalf_fi
             behalf_write_uint(writer, limit);
         }
     }
-    status = call_with(client, "relationships.delete", writer, BEHALF_SUCCESS, &reply, error);
+    status =
+        client_call_with(client, "relationships.delete", writer, BEHALF_SUCCESS, &reply, error);
     if (status != BEHALF_SUCCESS)
         return status;
     result = behalf_reply_result(reply);
     if (!behalf_value_uint(behalf_value_get(result, "count"), &deleted) ||
         !behalf_value_bool(behalf_value_get(result, "complete"), &all)) {
         behalf_reply_free(reply);
-        return client_error_set(error, BEHALF_FAILED_PROTOCOL, MESSAGE_BAD_RESULT,
-                                "relationships.delete", "count");
+        return client_bad_result(error, "relationships.delete", "count");
     }
     if (count != NULL)
         *count = deleted;
     if (complete != NULL)
         *complete = all;
-    return finish_token(reply, "relationships.delete", "deleted_at", deleted_at, error);
+    return client_finish_token(reply, "relationships.delete", "deleted_at", deleted_at, error);
 }
 
 enum behalf_status
@@ -645,13 +473,13 @@ behalf_relationships_read(struct behalf_client *client, const struct behalf_read
     struct behalf_writer *writer = behalf_writer_new();
 
     if (writer != NULL) {
-        behalf_write_map(writer, 1 + page_members(page) + behalf_read_members(read));
+        behalf_write_map(writer, 1 + client_page_members(page) + behalf_read_members(read));
         behalf_write_text(writer, "filter");
         behalf_write_filter(writer, filter);
-        write_page(writer, page);
+        client_write_page(writer, page);
         behalf_write_read(writer, read);
     }
-    return call_with(client, "relationships.read", writer, BEHALF_SUCCESS, reply, error);
+    return client_call_with(client, "relationships.read", writer, BEHALF_SUCCESS, reply, error);
 }
 
 /* --- schema and server --- */
@@ -669,10 +497,10 @@ behalf_schema_write(struct behalf_client *client, const char *text, size_t size,
         behalf_write_text(writer, "text");
         behalf_write_string(writer, text, size);
     }
-    status = call_with(client, "schema.write", writer, BEHALF_SUCCESS, &reply, error);
+    status = client_call_with(client, "schema.write", writer, BEHALF_SUCCESS, &reply, error);
     if (status != BEHALF_SUCCESS)
         return status;
-    return finish_token(reply, "schema.write", "written_at", written_at, error);
+    return client_finish_token(reply, "schema.write", "written_at", written_at, error);
 }
 
 enum behalf_status
@@ -685,7 +513,7 @@ behalf_schema_read(struct behalf_client *client, const struct behalf_read *read,
         behalf_write_map(writer, behalf_read_members(read));
         behalf_write_read(writer, read);
     }
-    return call_with(client, "schema.read", writer, BEHALF_SUCCESS, reply, error);
+    return client_call_with(client, "schema.read", writer, BEHALF_SUCCESS, reply, error);
 }
 
 enum behalf_status
@@ -717,12 +545,12 @@ enum behalf_status
 behalf_server_clock(struct behalf_client *client, const char *action, struct behalf_reply **reply,
                     struct behalf_error *error)
 {
-    struct member members[] = {{"action", action}};
+    struct client_member members[] = {{"action", action}};
     struct behalf_writer *writer = behalf_writer_new();
 
     if (writer != NULL) {
-        behalf_write_map(writer, count_members(members, BEHALF_COUNT_OF(members)));
-        write_members(writer, members, BEHALF_COUNT_OF(members));
+        behalf_write_map(writer, client_count_members(members, BEHALF_COUNT_OF(members)));
+        client_write_members(writer, members, BEHALF_COUNT_OF(members));
     }
-    return call_with(client, "server.clock", writer, BEHALF_SUCCESS, reply, error);
+    return client_call_with(client, "server.clock", writer, BEHALF_SUCCESS, reply, error);
 }

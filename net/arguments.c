@@ -39,8 +39,8 @@ is_called(const struct decoder_step *step, const char *name)
            slice_equal((struct slice){step->name, step->name_size}, slice_of(name));
 }
 
-/* `index` on the wire names the item of `updates` or `items`, or of `preconditions` where the
- * reason speaks of one. */
+/* `index` on the wire names the item of `updates`, `items`, `resources` or `scope`, or of
+ * `preconditions` where the reason speaks of one. */
 static void
 set_index(const struct decoder *decoder)
 {
@@ -48,6 +48,7 @@ set_index(const struct decoder *decoder)
 
     if (decoder->depth > 0 && first->index != ERROR_NO_INDEX &&
         (is_called(first, "updates") || is_called(first, "items") ||
+         is_called(first, "resources") || is_called(first, "scope") ||
          decoder->error->status == BEHALF_EMPTY_PRECONDITION))
         error_index(decoder->error, (size_t)first->index);
 }
@@ -69,6 +70,13 @@ decoder_refuse(struct decoder *decoder, enum status status, const char *format, 
         error_set(decoder->error, status, "argument '%s': %s", path, message);
     set_index(decoder);
     return status;
+}
+
+enum status
+decoder_no_memory(struct decoder *decoder)
+{
+    return decoder_refuse(decoder, BEHALF_BUDGET_EXHAUSTED,
+                          "the request needs more memory than it may have");
 }
 
 enum status

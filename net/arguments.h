@@ -70,6 +70,9 @@ enum status decoder_mismatch(struct decoder *decoder, const struct wire_value *v
 enum status decoder_refuse(struct decoder *decoder, enum status status, const char *format, ...)
     BEHALF_PRINTF(3, 4);
 
+/* BUDGET_EXHAUSTED: the arena is full. */
+enum status decoder_no_memory(struct decoder *decoder);
+
 /* Puts the path before the message of an error that another module set. */
 enum status decoder_name(struct decoder *decoder, enum status status);
 

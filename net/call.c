@@ -104,6 +104,7 @@ call_context(struct call *call, struct engine_worker *worker)
         .cancelled = &call->connection->gone,
         .memory = &call->loop->memory,
         .gives_way = call->gives_way,
+        .use = call->is_write ? NULL : &call->use,
     };
 }
 
@@ -138,27 +139,89 @@ give_way(struct call *call)
 
     call->gives_way = false;
     arena_release(&call->arena);
-    call->job.queued.flow = &call->connection->flows[ENGINE_CLASS_LOOKUP];
-    if (engine_submit(call->loop->engine, ENGINE_CLASS_LOOKUP, &call->job, &error) == BEHALF_OK)
+    call->class = ENGINE_CLASS_LOOKUP;
+    call->job.queued.flow = &call->connection->flows[call->class];
+    if (engine_submit(call->loop->engine, call->class, &call->job, &error) == BEHALF_OK)
         return true; /* it may be freed by now */
     dispatch_refuse(call->request.id, &error, &call->reply);
     return false;
 }
 
-/* On a thread of the pool. */
+/* --- uses --- */
+
+/* On the writer's thread or that of its deadlines: the uses are taken, and the check is run again,
+ * which answers it. A write that failed is the answer. Nothing is run for who is gone. */
+static void
+give_back_use(struct engine_write *write)
+{
+    struct call *call = write->owner;
+    struct error error;
+
+    if (write->status != BEHALF_OK) {
+        call->is_write = true;
+    } else if (!atomic_load(&call->connection->gone)) {
+        call->use.spent = true;
+        if (engine_submit(call->loop->engine, call->class, &call->job, &error) == BEHALF_OK)
+            return; /* it may be freed by now */
+        dispatch_refuse(call->request.id, &error, &call->reply);
+    }
+    loop_send(call->loop, &call->message);
+}
+
+/* On a thread of the pool, which is not held while the writer works. The arena is kept: the use may
+ * point into it. False: the writer refused, and it is told so. */
+static bool
+spend(struct call *call)
+{
+    struct error error;
+
+    BEHALF_ASSERT(!call->use.spent && !call->is_write);
+    call->write.kind = WRITE_USE;
+    call->write.use = &call->use;
+    call->write.queued = (struct engine_queued){.flow = &call->connection->writes,
+                                                .deadline_ns = call->job.queued.deadline_ns};
+    call->write.done = give_back_use;
+    call->write.owner = call;
+    if (engine_write_submit(call->loop->engine, &call->write, &error) == BEHALF_OK)
+        return true; /* it may be freed by now */
+    dispatch_refuse(call->request.id, &error, &call->reply);
+    return false;
+}
+
+/* --- the pool --- */
+
+/* True when the call is on its way to somebody else. */
+static bool
+run(struct call *call, struct engine_worker *worker)
+{
+    struct method_context context = call_context(call, worker);
+
+    switch (dispatch_run(&context, &call->request, &call->reply)) {
+    case DISPATCH_REPLIED:
+        return false;
+    case DISPATCH_SPEND:
+        return !atomic_load(&call->connection->gone) && spend(call);
+    case DISPATCH_POOL:
+        if (call->gives_way)
+            return give_way(call);
+        dispatch_stuck(&context, &call->request, &call->reply);
+        return false;
+    case DISPATCH_WRITE:
+    case DISPATCH_CLOSE:
+        break;
+    }
+    BEHALF_UNREACHABLE();
+}
+
+/* On a thread of the pool. A check whose chain of grants has uses comes here twice: it finds that
+ * it would allow, the writer takes the uses, and it is decided again. */
 static void
 run_on_pool(struct engine_job *job, struct engine_worker *worker)
 {
     struct call *call = (struct call *)(void *)((char *)job - offsetof(struct call, job));
-    struct method_context context = call_context(call, worker);
 
-    if (!atomic_load(&call->connection->gone) &&
-        !dispatch_run(&context, &call->request, &call->reply)) {
-        if (!call->gives_way)
-            dispatch_stuck(&context, &call->request, &call->reply);
-        else if (give_way(call))
-            return;
-    }
+    if (!atomic_load(&call->connection->gone) && run(call, worker))
+        return;
     arena_release(&call->arena);
     count_reply(call);
     loop_send(call->loop, &call->message);
@@ -220,12 +283,16 @@ call_read(struct connection *connection, const struct request *request, struct s
     }
     call = call_new(connection, request, frame);
     call->job = (struct engine_job){queued, run_on_pool, expire_on_pool};
+    call->class = class;
+    call->use.write = &call->write;
     call->gives_way = class == ENGINE_CLASS_CHECK;
     if (engine_submit(call->loop->engine, class, &call->job, &error) != BEHALF_OK) {
         dispatch_refuse(request->id, &error, out);
         call_free(call);
     }
 }
+
+/* --- writes --- */
 
 /* On the writer's thread or that of its deadlines. */
 static void
@@ -236,15 +303,14 @@ give_back_write(struct engine_write *write)
     loop_send(call->loop, &call->message);
 }
 
-/* On a thread of the pool: a schema is compiled before the writer sees it. */
+/* On a thread of the pool: what a write needs before the writer sees it. */
 static void
 prepare_write(struct engine_job *job, struct engine_worker *worker)
 {
     struct call *call = (struct call *)(void *)((char *)job - offsetof(struct call, job));
     struct engine_write *write = &call->write;
 
-    (void)worker;
-    if (engine_write_prepare(write) == BEHALF_OK) {
+    if (engine_write_prepare(worker, write) == BEHALF_OK) {
         enum status status = engine_write_submit(call->loop->engine, write, &write->error);
 
         if (status == BEHALF_OK)
@@ -260,13 +326,22 @@ prepare_write(struct engine_job *job, struct engine_worker *worker)
 static enum status
 submit_write(struct call *call, struct error *error)
 {
-    if (call->write.kind != WRITE_SCHEMA)
+    if (!engine_write_needs_preparing(&call->write))
         return engine_write_submit(call->loop->engine, &call->write, error);
     call->job.run = prepare_write;
     call->job.expire = expire_on_pool;
     call->job.queued.flow = &call->connection->flows[ENGINE_CLASS_LOOKUP];
     call->job.queued.deadline_ns = call->write.queued.deadline_ns;
     return engine_submit(call->loop->engine, ENGINE_CLASS_LOOKUP, &call->job, error);
+}
+
+/* What takes authority away is not asked to wait for others (struct engine_queued). */
+static bool
+goes_first(const struct method *method)
+{
+    return method->prepare == method_sessions_suspend ||
+           method->prepare == method_sessions_revoke || method->prepare == method_grants_revoke ||
+           method->prepare == method_agents_kill;
 }
 
 void
@@ -277,12 +352,15 @@ call_write(struct connection *connection, const struct request *request, struct 
         .flow = &connection->writes,
         .deadline_ns =
             method_deadline_ns(request->method, request->arguments, connection->arrived_ns),
+        .goes_first = goes_first(request->method),
     };
     struct method_context context;
     struct call *call;
     struct error error;
 
-    if (!admitted(connection->loop, request, frame, out))
+    /* Those that go first are bounded by their places with the writer. */
+    if (!(queued.goes_first && frame.size <= LIMIT_SMALL) &&
+        !admitted(connection->loop, request, frame, out))
         return;
     if (engine_write_ask(connection->loop->engine, &queued, &error) != BEHALF_OK) {
         refuse(connection, request, &error, out);

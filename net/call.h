@@ -25,18 +25,20 @@ struct loop_message {
 struct call {
     struct loop_message message; /* first: the loop casts back */
     struct engine_job job;
-    struct engine_write write;
+    struct engine_write write; /* of a write, or the one that takes `use` */
+    struct engine_use use;     /* of a check whose chain of grants has uses */
     struct loop *loop;
     struct connection *connection;
     struct request request; /* its slices point into `frame` */
     char *frame;
     struct arena arena;
     int64_t arrived_ns;
-    bool is_write;
-    bool gives_way;      /* a check that was not among the lookups yet */
-    size_t bytes;        /* counted for it: its frame and its decoded write */
-    struct buffer reply; /* of a read */
-    size_t reply_bytes;  /* counted in its loop's `reply_bytes` */
+    enum engine_class class; /* of `job` */
+    bool is_write;           /* the reply is that of `write` */
+    bool gives_way;          /* a check that was not among the lookups yet */
+    size_t bytes;            /* counted for it: its frame and its decoded write */
+    struct buffer reply;     /* of a read */
+    size_t reply_bytes;      /* counted in its loop's `reply_bytes` */
 };
 
 /* Sends the request to the pool. When the engine refuses, `out` gets the error reply, and nothing

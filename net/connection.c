@@ -330,6 +330,8 @@ answer(struct connection *connection, struct slice frame, const struct engine_pa
     case DISPATCH_CLOSE:
         connection_set_state(connection, CONNECTION_ENDING);
         return;
+    case DISPATCH_SPEND:
+        break; /* a loop's context has no use */
     }
     BEHALF_UNREACHABLE();
 }

@@ -6,13 +6,6 @@
 #include "base/utf8.h"
 
 static enum status
-no_memory(struct decoder *decoder)
-{
-    return decoder_refuse(decoder, BEHALF_BUDGET_EXHAUSTED,
-                          "the context needs more memory than the request may have");
-}
-
-static enum status
 cut_short(struct decoder *decoder)
 {
     return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "the value is cut short");
@@ -44,7 +37,7 @@ decode_items(struct decoder *decoder, uint64_t count, size_t depth, struct datum
     items = arena_take_array(decoder->arena, (size_t)count, sizeof *items);
     data = arena_take_array(decoder->arena, (size_t)count, sizeof *data);
     if (items == NULL || data == NULL)
-        return no_memory(decoder);
+        return decoder_no_memory(decoder);
     /* A step of the path has one index: that of the list around this one. */
     if (in_list && !decoder_enter(decoder, unnamed))
         return too_deep(decoder);
@@ -92,7 +85,7 @@ decode_fields(struct decoder *decoder, uint64_t count, size_t depth, struct datu
     fields = arena_take_array(decoder->arena, (size_t)count, sizeof *fields);
     data = arena_take_array(decoder->arena, (size_t)count, sizeof *data);
     if (fields == NULL || data == NULL)
-        return no_memory(decoder);
+        return decoder_no_memory(decoder);
     for (size_t index = 0; index < count; index++) {
         enum status status = decode_key(decoder, &fields[index].key);
 
@@ -205,7 +198,7 @@ decode_whole(struct decoder *decoder, enum status too_large, const struct datum 
                               LIMIT_CONTEXT);
     datum = arena_take(decoder->arena, sizeof *datum);
     if (datum == NULL)
-        return no_memory(decoder);
+        return decoder_no_memory(decoder);
     status = decode_value(decoder, 0, datum);
     if (status == BEHALF_OK)
         *context = datum;
@@ -227,13 +220,13 @@ keep_encoded(struct decoder *decoder, const struct datum *datum, struct slice *c
     datum_encode(datum, &bytes);
     *context = arena_copy(decoder->arena, buffer_slice(&bytes));
     buffer_release(&bytes);
-    return context->data == NULL ? no_memory(decoder) : BEHALF_OK;
+    return context->data == NULL ? decoder_no_memory(decoder) : BEHALF_OK;
 }
 
 /* The data is needed for its bytes alone: it is many times larger and lies in an arena
  * of its own. */
-enum status
-decode_stored_context(struct decoder *decoder, void *into)
+static enum status
+decode_encoded(struct decoder *decoder, enum status too_large, struct slice *bytes)
 {
     struct arena *request = decoder->arena;
     const struct datum *datum = NULL;
@@ -242,11 +235,29 @@ decode_stored_context(struct decoder *decoder, void *into)
 
     arena_init(&scratch, LIMIT_CHECK_ARENA);
     decoder->arena = &scratch;
-    status = decode_whole(decoder, BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE, &datum);
+    status = decode_whole(decoder, too_large, &datum);
     decoder->arena = request;
     if (status == BEHALF_OK && datum != NULL && datum->as.map.count > 0)
-        status = keep_encoded(decoder, datum, into);
+        status = keep_encoded(decoder, datum, bytes);
     arena_release(&scratch);
+    return status;
+}
+
+enum status
+decode_stored_context(struct decoder *decoder, void *into)
+{
+    return decode_encoded(decoder, BEHALF_MAX_RELATIONSHIP_CONTEXT_SIZE, into);
+}
+
+enum status
+decode_canonical_map(struct decoder *decoder, size_t largest, struct slice *bytes)
+{
+    enum status status = decode_encoded(decoder, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT, bytes);
+
+    if (status == BEHALF_OK && bytes->size > largest)
+        return decoder_refuse(decoder, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,
+                              "takes %zu bytes in storage; at most %zu are allowed", bytes->size,
+                              largest);
     return status;
 }
 

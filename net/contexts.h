@@ -18,6 +18,10 @@ field_decode decode_context;
  * is the engine's to say, and less. */
 field_decode decode_stored_context;
 
+/* The same, of at most `largest` canonical bytes; EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT. */
+enum status decode_canonical_map(struct decoder *decoder, size_t largest,
+                                 struct slice *bytes) BEHALF_MUST_USE;
+
 void context_put(struct buffer *out, const struct datum *datum);
 
 #endif

@@ -2,7 +2,6 @@
  * The specification is the project's "msgpack-rpc" document; ids are unsigned 32-bit. */
 #include "net/dispatch.h"
 
-#include "base/digest.h"
 #include "net/results.h"
 
 enum { MESSAGE_REQUEST = 0, MESSAGE_RESPONSE = 1, MESSAGE_NOTIFICATION = 2 };
@@ -150,13 +149,21 @@ read_call(struct wire_reader *reader, struct request *request, struct error *err
 static enum status
 described(enum status status, struct error *error)
 {
-    if (status != BEHALF_OK && status == error->status)
+    if (status > BEHALF_MUST_SPEND && status == error->status)
         return status;
     return error_internal(error, "a method answers or says why not", __FILE__, __LINE__,
                           "status %d, described as %d", (int)status, (int)error->status);
 }
 
-bool
+/* Whether a use is to be taken and the request run again: once, and only where something is there
+ * to be taken. On a loop nothing is: the pool runs it anew. */
+static bool
+may_spend(const struct method_context *context)
+{
+    return context->use == NULL || (!context->use->spent && context->use->chain_length > 0);
+}
+
+enum dispatch_outcome
 dispatch_run(const struct method_context *context, const struct request *request,
              struct buffer *out)
 {
@@ -179,8 +186,10 @@ dispatch_run(const struct method_context *context, const struct request *request
         error_hint(&error, "ask for less at once, with limit and cursor");
     }
     if (status == BEHALF_OK && out->size > body)
-        return true;
+        return DISPATCH_REPLIED;
     cut_back(out, mark);
+    if (status == BEHALF_MUST_SPEND && may_spend(context))
+        return context->use == NULL ? DISPATCH_POOL : DISPATCH_SPEND;
     if (status != BEHALF_WOULD_BLOCK)
         status = described(status, &error);
     if (refused) {
@@ -189,9 +198,9 @@ dispatch_run(const struct method_context *context, const struct request *request
     }
     engine_worker_note(context->worker, request->method->name, status, &error);
     if (status == BEHALF_WOULD_BLOCK)
-        return false;
+        return DISPATCH_POOL;
     dispatch_refuse(request->id, &error, out);
-    return true;
+    return DISPATCH_REPLIED;
 }
 
 void
@@ -224,11 +233,10 @@ dispatch_frame(const struct method_context *context, struct slice frame, struct 
     }
     switch (request->method->class) {
     case METHOD_CLASS_TRIVIAL:
-        return dispatch_run(context, request, out) ? DISPATCH_REPLIED : DISPATCH_POOL;
+        return dispatch_run(context, request, out);
     case METHOD_CLASS_INLINE:
-        if (frame.size <= LIMIT_INLINE_FRAME && dispatch_run(context, request, out))
-            return DISPATCH_REPLIED;
-        return DISPATCH_POOL;
+        return frame.size <= LIMIT_INLINE_FRAME ? dispatch_run(context, request, out)
+                                                : DISPATCH_POOL;
     case METHOD_CLASS_ADMIN:
     case METHOD_CLASS_LOOKUP:
         return DISPATCH_POOL;
@@ -236,36 +244,6 @@ dispatch_frame(const struct method_context *context, struct slice frame, struct 
         return DISPATCH_WRITE;
     }
     BEHALF_UNREACHABLE();
-}
-
-/* The bytes of method and params without the deadline: a repeated write may have another one. */
-static void
-digest_call(const struct request *request, uint8_t *digest)
-{
-    struct slice call = request->call;
-    struct wire_reader reader = reader_of(request->arguments);
-    struct slice member;
-    struct wire_value map;
-    struct wire_value value;
-    const char *members;
-    char head;
-
-    if (!method_find_deadline(request->arguments, &member, &value) || !reader_next(&reader, &map)) {
-        digest_sha256(&call, 1, digest);
-        return;
-    }
-    members = (const char *)reader.at;
-    BEHALF_ASSERT(map.number <= 16); /* as many as a method has */
-    head = (char)(HEAD_FIXMAP | (map.number - 1));
-    digest_sha256(
-        (struct slice[]){
-            {call.data, (size_t)(request->arguments.data - call.data)},
-            {&head, 1},
-            {members, (size_t)(member.data - members)},
-            {member.data + member.size,
-             (size_t)(call.data + call.size - (member.data + member.size))},
-        },
-        4, digest);
 }
 
 bool
@@ -280,7 +258,9 @@ dispatch_prepare(const struct method_context *context, const struct request *req
         return false;
     }
     if (write->idempotency_key.size > 0)
-        digest_call(request, write->request_digest);
+        method_digest((struct slice){request->call.data,
+                                     (size_t)(request->arguments.data - request->call.data)},
+                      request->arguments, write->request_digest);
     return true;
 }
 

@@ -20,6 +20,8 @@ struct request {
 enum dispatch_outcome {
     DISPATCH_REPLIED, /* the reply stands in `out` */
     DISPATCH_POOL,    /* to be run by dispatch_run in a thread that may block */
+    DISPATCH_SPEND,   /* `use` says what a write has to take before it is run again; of dispatch_run
+                         with a context that has one */
     DISPATCH_WRITE,   /* to be prepared and handed to the writer */
     DISPATCH_CLOSE,   /* no request: say what stands in `out`, if anything, and close */
 };
@@ -29,10 +31,10 @@ enum dispatch_outcome {
 enum dispatch_outcome dispatch_frame(const struct method_context *context, struct slice frame,
                                      struct request *request, struct buffer *out);
 
-/* Runs a read and writes its reply or its error. False when the worker would have to block: nothing
- * was written. */
-bool dispatch_run(const struct method_context *context, const struct request *request,
-                  struct buffer *out);
+/* Runs a read and writes its reply or its error: DISPATCH_REPLIED. With DISPATCH_POOL and
+ * DISPATCH_SPEND nothing was written. */
+enum dispatch_outcome dispatch_run(const struct method_context *context,
+                                   const struct request *request, struct buffer *out);
 
 /* Decodes a write; on failure the error reply is written and the result is false. */
 bool dispatch_prepare(const struct method_context *context, const struct request *request,

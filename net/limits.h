@@ -12,7 +12,7 @@
 #define BEHALF_NET_LIMITS_H
 
 #include "base/relationship.h"
-#include "engine/engine.h"
+#include "engine/agents.h"
 
 #define LIMIT_MESSAGE_SIZE ((size_t)4 * 1024 * 1024) /* of a request, and of a reply */
 #define LIMIT_EXPAND_BYTES ((size_t)1024 * 1024)     /* of a tree of expand, about */
@@ -23,6 +23,8 @@
 #define LIMIT_PRECONDITIONS ENGINE_PRECONDITIONS_MAX
 #define LIMIT_CHECKS ENGINE_BULK_ITEMS_MAX
 #define LIMIT_ACTORS ENGINE_ACTORS_MAX
+#define LIMIT_FILTER ENGINE_FILTER_RESOURCES_MAX
+#define LIMIT_TYPES 1000 /* named in one audit */
 #define LIMIT_OBJECT_ID OBJECT_ID_SIZE_MAX
 #define LIMIT_PAGE ENGINE_PAGE_MAX
 #define LIMIT_DELETE ENGINE_DELETE_MAX

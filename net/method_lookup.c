@@ -4,6 +4,7 @@
 #include "net/contexts.h"
 #include "net/methods.h"
 #include "net/results.h"
+#include "net/shapes_agents.h"
 
 /* --- expand --- */
 
@@ -194,12 +195,14 @@ struct lookup_resources_arguments {
     struct read_arguments read;
     struct lookup_resources lookup;
     struct actors actors;
+    struct engine_delegation *delegation;
+    struct slice request_id;
 };
 
 static void
 put_lookup_resources(struct buffer *out, const struct lookup_resources_result *result)
 {
-    codec_put_map(out, 6);
+    codec_put_map(out, 6 + result_delegated_pairs(result->reason, &result->decision_id));
     codec_put_literal(out, "resources");
     codec_put_array(out, result->resource_count);
     for (size_t index = 0; index < result->resource_count; index++) {
@@ -219,6 +222,7 @@ put_lookup_resources(struct buffer *out, const struct lookup_resources_result *r
         codec_put_literal(out, "error");
         result_put_error(out, &result->undecided[index].error);
     }
+    result_put_delegated(out, result->reason, &result->decision_id);
     codec_put_literal(out, "complete");
     codec_put_bool(out, result->complete);
     codec_put_literal(out, "valid_until");
@@ -246,6 +250,7 @@ method_lookup_resources(const struct method_context *context, struct wire_reader
         FIELD(lookup_resources_arguments, lookup.limit, "limit", decode_page_limit, FIELD_OPTIONAL),
         FIELD(lookup_resources_arguments, lookup.cursor, "cursor", decode_cursor, FIELD_OPTIONAL),
         READ_FIELDS(lookup_resources_arguments),
+        DELEGATION_FIELDS(lookup_resources_arguments),
     };
     struct lookup_resources_arguments call = {.lookup.most_bytes = LIMIT_PAGE_BYTES};
     struct engine_request request;
@@ -256,6 +261,7 @@ method_lookup_resources(const struct method_context *context, struct wire_reader
         return status;
     call.lookup.actors = call.actors.objects;
     call.lookup.actor_count = call.actors.count;
+    call.lookup.delegation = call.delegation;
     request = method_request(context, &call.read, LIMIT_LOOKUP_DEADLINE_MS);
     status = engine_lookup_resources(context->worker, &request, &call.lookup, &result, error);
     if (status == BEHALF_OK)
@@ -351,6 +357,8 @@ struct lookup_permissions_arguments {
     struct read_arguments read;
     struct lookup_permissions lookup;
     struct actors actors;
+    struct engine_delegation *delegation;
+    struct slice request_id;
 };
 
 enum status
@@ -366,6 +374,7 @@ method_lookup_permissions(const struct method_context *context, struct wire_read
         FIELD(lookup_permissions_arguments, lookup.context, "context", decode_context,
               FIELD_OPTIONAL),
         READ_FIELDS(lookup_permissions_arguments),
+        DELEGATION_FIELDS(lookup_permissions_arguments),
     };
     struct lookup_permissions_arguments call = {.read.deadline_ms = 0};
     struct engine_request request;
@@ -377,11 +386,13 @@ method_lookup_permissions(const struct method_context *context, struct wire_read
         return status;
     call.lookup.actors = call.actors.objects;
     call.lookup.actor_count = call.actors.count;
+    call.lookup.delegation = call.delegation;
     request = method_request(context, &call.read, LIMIT_LOOKUP_DEADLINE_MS);
     status = engine_lookup_permissions(context->worker, &request, &call.lookup, &result, error);
     if (status != BEHALF_OK)
         return status;
-    codec_put_map(out, 2);
+    codec_put_map(out, 2 + result_delegated_pairs(result.reason, &result.decision_id));
+    result_put_delegated(out, result.reason, &result.decision_id);
     codec_put_literal(out, "permissions");
     codec_put_array(out, result.permission_count);
     for (size_t index = 0; status == BEHALF_OK && index < result.permission_count; index++) {

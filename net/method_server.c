@@ -127,6 +127,7 @@ static const struct count_row limit_rows[] = {
     {"preconditions", LIMIT_PRECONDITIONS},
     {"checks", LIMIT_CHECKS},
     {"actors", LIMIT_ACTORS},
+    {"filter_resources", LIMIT_FILTER},
     {"object_id_bytes", LIMIT_OBJECT_ID},
     {"page", LIMIT_PAGE},
     {"delete", LIMIT_DELETE},

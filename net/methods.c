@@ -1,10 +1,12 @@
 /* methods.c - the table of methods. */
 #include "net/methods.h"
 
+#include "base/digest.h"
+
 static const struct method methods[] = {
-#define READ(name, class, run) {name, sizeof(name) - 1, class, run, NULL, NULL},
-#define WRITE(name, prepare, result)                                                               \
-    {name, sizeof(name) - 1, METHOD_CLASS_WRITE, NULL, prepare, result},
+#define READ(name, class, run, roles) {name, sizeof(name) - 1, class, run, NULL, NULL, roles},
+#define WRITE(name, prepare, result, roles)                                                        \
+    {name, sizeof(name) - 1, METHOD_CLASS_WRITE, NULL, prepare, result, roles},
 #include "net/methods.def"
 #undef READ
 #undef WRITE
@@ -40,6 +42,54 @@ method_decode(const struct method_context *context, struct wire_reader arguments
     decoder.context_texts = 0;
     decoder.depth = 0;
     return decode_map(&decoder, fields, count, into, NULL);
+}
+
+void *
+method_take(const struct method_context *context, size_t size, struct error *error)
+{
+    void *memory = arena_take_array(context->arena, 1, size);
+
+    if (memory == NULL)
+        (void)error_set(error, BEHALF_BUDGET_EXHAUSTED,
+                        "the request needs more memory than it may have");
+    return memory;
+}
+
+void
+method_write_begin(struct engine_write *write, enum engine_write_kind kind,
+                   const struct write_options *options)
+{
+    write->kind = kind;
+    write->idempotency_key = options->idempotency_key;
+    write->metadata = options->metadata;
+}
+
+void
+method_digest(struct slice head, struct slice arguments, uint8_t digest[32])
+{
+    struct wire_reader reader = reader_of(arguments);
+    struct slice member;
+    struct wire_value map;
+    struct wire_value value;
+    const char *members;
+    char map_head;
+
+    if (!method_find_deadline(arguments, &member, &value) || !reader_next(&reader, &map)) {
+        digest_sha256((struct slice[]){head, arguments}, 2, digest);
+        return;
+    }
+    members = (const char *)reader.at;
+    BEHALF_ASSERT(map.number <= 16); /* as many as a method has */
+    map_head = (char)(HEAD_FIXMAP | (map.number - 1));
+    digest_sha256(
+        (struct slice[]){
+            head,
+            {&map_head, 1},
+            {members, (size_t)(member.data - members)},
+            {member.data + member.size,
+             (size_t)(arguments.data + arguments.size - (member.data + member.size))},
+        },
+        4, digest);
 }
 
 bool

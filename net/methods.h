@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 #include "base/buffer.h"
-#include "engine/engine.h"
+#include "engine/agents.h"
 #include "net/codec.h"
 #include "net/server.h"
 #include "net/shapes.h"
@@ -24,6 +24,19 @@ enum method_class {
     METHOD_CLASS_WRITE
 };
 
+/* What the key of a caller may be for. Data: nothing asks for keys yet. */
+enum role {
+    ROLE_CHECK = 1 << 0,     /* decisions */
+    ROLE_DELEGATED = 1 << 1, /* decisions that name an actor */
+    ROLE_AGENT = 1 << 2,     /* an agent of its own */
+    ROLE_GRANTS = 1 << 3,    /* the consent service */
+    ROLE_READ = 1 << 4,
+    ROLE_WRITE = 1 << 5,
+    ROLE_SCHEMA = 1 << 6,
+    ROLE_ADMIN = 1 << 7,
+    ROLE_ANY = (1 << 8) - 1,
+};
+
 struct method_context {
     struct engine *engine;
     struct engine_worker *worker;
@@ -33,6 +46,8 @@ struct method_context {
     const atomic_bool *cancelled;
     const struct server_memory *memory; /* for server.info */
     const struct engine_pair *ahead;    /* of a check that was looked at ahead; else NULL */
+    struct engine_use *use; /* of a call on the pool: where a check whose chain has uses keeps them
+                               from its first run to its second; NULL on loops */
 };
 
 /* `arguments` stands before the map of named arguments. */
@@ -50,6 +65,7 @@ struct method {
     method_run *run;         /* reads */
     method_prepare *prepare; /* writes */
     method_result *result;
+    unsigned roles; /* enum role */
 };
 
 /* NULL when there is none. */
@@ -58,13 +74,17 @@ const struct method *method_find(struct slice name);
 /* All of them, for server.info. */
 const struct method *method_table(size_t *count);
 
-#define READ(name, class, run) method_run run;
-#define WRITE(name, prepare, result)                                                               \
-    method_prepare prepare;                                                                        \
-    method_result result;
+#define READ(name, class, run, roles) method_run run;
+#define WRITE(name, prepare, result, roles) method_prepare prepare;
 #include "net/methods.def"
 #undef READ
 #undef WRITE
+method_result method_relationships_written;
+method_result method_relationships_deleted;
+method_result method_schema_written;
+method_result method_session_made;
+method_result method_grant_made;
+method_result method_record_written; /* of what makes nothing: the token alone */
 
 /* --- for the families of methods --- */
 
@@ -74,6 +94,37 @@ enum status method_decode(const struct method_context *context, struct wire_read
                           struct error *error) BEHALF_MUST_USE;
 #define METHOD_DECODE(context, arguments, fields, into, error)                                     \
     method_decode((context), (arguments), (fields), BEHALF_COUNT_OF(fields), (into), (error))
+
+/* Zeroed memory of the request for arguments that the engine borrows until a write is done; NULL
+ * with the error set. */
+void *method_take(const struct method_context *context, size_t size, struct error *error);
+
+/* What every write of sessions, grants and stops carries, for the table of a method whose struct
+ * begins with a member `write` of this type. */
+struct write_options {
+    struct slice idempotency_key;
+    struct slice metadata;
+    uint32_t deadline_ms; /* see method_deadline_ns; here it is only looked at */
+};
+
+#define WRITE_FIELDS(holder)                                                                       \
+    FIELD(holder, write.idempotency_key, "idempotency_key", decode_idempotency_key,                \
+          FIELD_OPTIONAL),                                                                         \
+        FIELD(holder, write.metadata, "metadata", decode_metadata, FIELD_OPTIONAL),                \
+        FIELD(holder, write.deadline_ms, "deadline_ms", decode_deadline, FIELD_OPTIONAL)
+
+void method_write_begin(struct engine_write *write, enum engine_write_kind kind,
+                        const struct write_options *options);
+
+/* A page of sessions or grants, as a whole result. */
+enum status method_record_page(const struct method_context *context,
+                               const struct engine_request *request,
+                               const struct engine_record_list *list, struct buffer *out,
+                               struct error *error) BEHALF_MUST_USE;
+
+/* SHA-256 of a call, of which `head` stands before its arguments, without `deadline_ms`: a repeated
+ * request may have another one. `arguments` were decoded. */
+void method_digest(struct slice head, struct slice arguments, uint8_t digest[32]);
 
 /* When a request that arrived then has to be answered, and a write begun; 0 for a write that names
  * no deadline. The rest of the arguments is passed over: whoever decodes them finds what is wrong

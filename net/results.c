@@ -9,7 +9,7 @@ result_put_error(struct buffer *out, const struct error *error)
     struct error unknown;
     size_t count = 3;
 
-    if (BEHALF_UNLIKELY(error->status <= BEHALF_WOULD_BLOCK ||
+    if (BEHALF_UNLIKELY(error->status <= BEHALF_MUST_SPEND ||
                         error->status >= BEHALF_STATUS_COUNT)) {
         error_internal(&unknown, "an error has a reason", __FILE__, __LINE__, "status %d",
                        (int)error->status);
@@ -110,11 +110,32 @@ result_put_missing(struct buffer *out, const struct missing_context *missing)
 }
 
 size_t
+result_delegated_pairs(enum engine_reason reason, const struct record_id_text *decision_id)
+{
+    return (size_t)(reason != REASON_NONE) + (decision_id->text[0] != '\0');
+}
+
+void
+result_put_delegated(struct buffer *out, enum engine_reason reason,
+                     const struct record_id_text *decision_id)
+{
+    if (reason != REASON_NONE) {
+        codec_put_text(out, SLICE_LITERAL("reason"));
+        codec_put_text(out, engine_reason_word(reason));
+    }
+    if (decision_id->text[0] != '\0') {
+        codec_put_text(out, SLICE_LITERAL("decision_id"));
+        codec_put_text(out, slice_of(decision_id->text));
+    }
+}
+
+size_t
 result_item_pairs(const struct check_item *item)
 {
     if (item->status != BEHALF_OK)
         return 1;
-    return 2 + (size_t)(item->decision == DECISION_CONDITIONAL) + (item->explanation != NULL);
+    return 2 + (size_t)(item->decision == DECISION_CONDITIONAL) + (item->explanation != NULL) +
+           result_delegated_pairs(item->reason, &item->decision_id);
 }
 
 enum status
@@ -128,6 +149,7 @@ result_put_item(struct buffer *out, const struct check_item *item, struct arena 
     }
     codec_put_text(out, SLICE_LITERAL("decision"));
     result_put_decision(out, item->decision);
+    result_put_delegated(out, item->reason, &item->decision_id);
     if (item->decision == DECISION_CONDITIONAL)
         result_put_missing(out, &item->missing);
     codec_put_text(out, SLICE_LITERAL("valid_until"));

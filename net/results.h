@@ -4,7 +4,7 @@
 #define BEHALF_NET_RESULTS_H
 
 #include "base/buffer.h"
-#include "engine/engine.h"
+#include "engine/agents.h"
 #include "net/codec.h"
 
 /* {code, reason, message, hint?, at?: {line, column, text}, index?, retry_after_ms?} */
@@ -25,11 +25,24 @@ void result_put_time(struct buffer *out, int64_t time_ns);
 /* The pair `missing`, which stands in conditional results only. */
 void result_put_missing(struct buffer *out, const struct missing_context *missing);
 
-/* The pairs of one item: `decision`, `missing` when it is conditional, `valid_until`, `trace` when
- * it was asked for; or `error`. */
+/* The pairs of one item: `decision`, `reason` and `decision_id` where it has them, `missing` when
+ * it is conditional, `valid_until`, `trace` when it was asked for; or `error`. */
 size_t result_item_pairs(const struct check_item *item);
 enum status result_put_item(struct buffer *out, const struct check_item *item, struct arena *arena,
                             struct error *error) BEHALF_MUST_USE;
+
+/* `reason` and `decision_id` of a list, each if there is one. */
+size_t result_delegated_pairs(enum engine_reason reason, const struct record_id_text *decision_id);
+void result_put_delegated(struct buffer *out, enum engine_reason reason,
+                          const struct record_id_text *decision_id);
+
+/* A session or grant: its id under `name`, its fields with times in words, `state`, and what
+ * stands beside it (`last_seen`; `uses_left`, `chain`). `more` pairs of the map follow. */
+enum status result_put_record(struct buffer *out, const char *name, const char *prefix,
+                              const struct engine_record *record, size_t more, struct arena *arena,
+                              struct error *error) BEHALF_MUST_USE;
+
+void result_put_id(struct buffer *out, const struct record_id *id, const char *prefix);
 
 /* The pairs of a condition: `caveat` ({name, context?}) and `expires_at`, each if there is one. */
 size_t result_condition_pairs(const struct expand_condition *condition);

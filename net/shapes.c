@@ -3,18 +3,12 @@
 #include "net/shapes.h"
 
 #include "net/contexts.h"
-
-static enum status
-no_memory(struct decoder *decoder)
-{
-    return decoder_refuse(decoder, BEHALF_BUDGET_EXHAUSTED,
-                          "the request needs more memory than it may have");
-}
+#include "net/shapes_agents.h"
 
 /* --- scalars --- */
 
-static enum status
-decode_number(struct decoder *decoder, uint32_t largest, uint32_t *number)
+enum status
+decode_number(struct decoder *decoder, uint64_t largest, enum status too_large, uint64_t *number)
 {
     struct wire_value value;
     enum status status = decoder_expect(decoder, VALUE_UNSIGNED, "an unsigned integer", &value);
@@ -22,43 +16,52 @@ decode_number(struct decoder *decoder, uint32_t largest, uint32_t *number)
     if (status != BEHALF_OK)
         return status;
     if (value.number > largest)
-        return decoder_refuse(decoder,
-                              largest == UINT32_MAX ? BEHALF_MALFORMED_REQUEST
-                                                    : BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,
-                              "%llu is more than the largest allowed, %u",
-                              (unsigned long long)value.number, (unsigned)largest);
-    *number = (uint32_t)value.number;
+        return decoder_refuse(decoder, too_large, "%llu is more than the largest allowed, %llu",
+                              (unsigned long long)value.number, (unsigned long long)largest);
+    *number = value.number;
     return BEHALF_OK;
+}
+
+static enum status
+decode_u32_up_to(struct decoder *decoder, uint32_t largest, enum status too_large, void *into)
+{
+    uint64_t number = 0;
+    enum status status = decode_number(decoder, largest, too_large, &number);
+
+    if (status == BEHALF_OK)
+        *(uint32_t *)into = (uint32_t)number;
+    return status;
 }
 
 enum status
 decode_u32(struct decoder *decoder, void *into)
 {
-    return decode_number(decoder, UINT32_MAX, into);
+    return decode_u32_up_to(decoder, UINT32_MAX, BEHALF_MALFORMED_REQUEST, into);
 }
 
 enum status
 decode_deadline(struct decoder *decoder, void *into)
 {
-    return decode_number(decoder, LIMIT_DEADLINE_MS, into);
+    return decode_u32_up_to(decoder, LIMIT_DEADLINE_MS, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,
+                            into);
 }
 
 enum status
 decode_page_limit(struct decoder *decoder, void *into)
 {
-    return decode_number(decoder, LIMIT_PAGE, into);
+    return decode_u32_up_to(decoder, LIMIT_PAGE, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT, into);
 }
 
 enum status
 decode_delete_limit(struct decoder *decoder, void *into)
 {
-    return decode_number(decoder, LIMIT_DELETE, into);
+    return decode_u32_up_to(decoder, LIMIT_DELETE, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT, into);
 }
 
-/* A string that is not empty. */
-static enum status
-decode_text(struct decoder *decoder, struct slice *text)
+enum status
+decode_text(struct decoder *decoder, void *into)
 {
+    struct slice *text = into;
     struct wire_value value;
     enum status status = decoder_expect(decoder, VALUE_TEXT, "a string", &value);
 
@@ -92,7 +95,7 @@ check_type_name(struct decoder *decoder, struct slice name)
     return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "not a valid name of a definition");
 }
 
-static enum status
+enum status
 decode_caveat_name(struct decoder *decoder, void *into)
 {
     struct slice *name = into;
@@ -168,7 +171,7 @@ decode_flag(struct decoder *decoder, void *into)
     return status;
 }
 
-static enum status
+enum status
 decode_true(struct decoder *decoder, void *into)
 {
     bool *flag = into;
@@ -375,18 +378,7 @@ decode_resource(struct decoder *decoder, void *into)
     return BEHALF_OK;
 }
 
-/* What an array may hold. */
-struct list_shape {
-    size_t least;
-    size_t largest;
-    enum status too_many; /* beyond `largest` */
-    size_t element_size;
-    field_decode *decode; /* of an element */
-};
-
-/* The array at the cursor, into the arena. Elements need a byte each, so a count above the bytes
- * left is refused before anything is taken. */
-static enum status
+enum status
 decode_list(struct decoder *decoder, const struct list_shape *shape, void **elements, size_t *count)
 {
     struct wire_value value;
@@ -407,7 +399,7 @@ decode_list(struct decoder *decoder, const struct list_shape *shape, void **elem
         return BEHALF_OK;
     array = arena_take_array(decoder->arena, *count, shape->element_size);
     if (array == NULL)
-        return no_memory(decoder);
+        return decoder_no_memory(decoder);
     for (size_t index = 0; index < *count; index++) {
         decoder_element(decoder, index);
         status = shape->decode(decoder, array + index * shape->element_size);
@@ -442,7 +434,7 @@ decode_actors(struct decoder *decoder, void *into)
     } else {
         objects = arena_take(decoder->arena, sizeof(struct object));
         if (objects == NULL)
-            return no_memory(decoder);
+            return decoder_no_memory(decoder);
         status = decode_resource(decoder, objects);
         actors->count = 1;
     }
@@ -450,9 +442,27 @@ decode_actors(struct decoder *decoder, void *into)
     return status;
 }
 
+enum status
+decode_resources(struct decoder *decoder, void *into)
+{
+    static const struct list_shape shape = {
+        .least = 1,
+        .largest = LIMIT_FILTER,
+        .too_many = BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,
+        .element_size = sizeof(struct object),
+        .decode = decode_resource,
+    };
+    struct resources *resources = into;
+    void *items = NULL;
+    enum status status = decode_list(decoder, &shape, &items, &resources->count);
+
+    resources->items = items;
+    return status;
+}
+
 /* --- relationships --- */
 
-static enum status
+enum status
 decode_time(struct decoder *decoder, void *into)
 {
     int64_t *expires_at = into;
@@ -722,6 +732,8 @@ decode_preconditions(struct decoder *decoder, void *into)
 struct check_map {
     struct check check;
     struct actors actors;
+    struct engine_delegation *delegation;
+    struct slice request_id;
 };
 
 static enum status
@@ -734,6 +746,8 @@ decode_check(struct decoder *decoder, void *into)
         FIELD(check_map, actors, "actor", decode_actors, FIELD_OPTIONAL),
         FIELD(check_map, check.context, "context", decode_context, FIELD_OPTIONAL),
         FIELD(check_map, check.explain, "explain", decode_flag, FIELD_OPTIONAL),
+        DELEGATION_FIELDS(check_map),
+        CALL_FIELDS(check_map),
     };
     struct check *check = into;
     struct check_map map = {.actors = {NULL, 0}};
@@ -741,9 +755,12 @@ decode_check(struct decoder *decoder, void *into)
 
     if (status != BEHALF_OK)
         return status;
+    if (BEHALF_UNLIKELY(map.delegation != NULL && !map.delegation->given))
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, MESSAGE_NO_GRANT);
     *check = map.check;
     check->actors = map.actors.objects;
     check->actor_count = map.actors.count;
+    check->delegation = map.delegation;
     return BEHALF_OK;
 }
 

@@ -5,7 +5,7 @@
 #ifndef BEHALF_NET_SHAPES_H
 #define BEHALF_NET_SHAPES_H
 
-#include "engine/engine.h"
+#include "engine/agents.h"
 #include "net/arguments.h"
 
 /* What every read carries. */
@@ -33,7 +33,10 @@ struct actors {
 
 field_decode decode_actors; /* struct actors: an object, or an array of 1 to LIMIT_ACTORS */
 
+field_decode decode_text;          /* struct slice: a string that is not empty */
+field_decode decode_time;          /* int64_t: nanoseconds since 1970, never 0 */
 field_decode decode_type_name;     /* struct slice */
+field_decode decode_caveat_name;   /* struct slice */
 field_decode decode_relation_name; /* struct slice */
 field_decode decode_flag;          /* bool */
 field_decode decode_u32;           /* uint32_t */
@@ -63,8 +66,32 @@ struct checks {
     size_t count;
 };
 
+struct resources {
+    const struct object *items;
+    size_t count;
+};
+
+field_decode decode_resources;     /* struct resources; at least one */
 field_decode decode_preconditions; /* struct preconditions; may be empty */
 field_decode decode_updates;       /* struct updates; at least one */
 field_decode decode_checks;        /* struct checks; at least one */
+
+/* What an array may hold. */
+struct list_shape {
+    size_t least;
+    size_t largest;
+    enum status too_many; /* beyond `largest` */
+    size_t element_size;
+    field_decode *decode; /* of an element */
+};
+
+/* The array at the cursor, into the arena. Elements need a byte each, so a count above the bytes
+ * left is refused before anything is taken. */
+enum status decode_list(struct decoder *decoder, const struct list_shape *shape, void **elements,
+                        size_t *count) BEHALF_MUST_USE;
+
+/* An unsigned integer up to `largest`; `too_large` beyond. */
+enum status decode_number(struct decoder *decoder, uint64_t largest, enum status too_large,
+                          uint64_t *number) BEHALF_MUST_USE;
 
 #endif

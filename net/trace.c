@@ -1,5 +1,6 @@
 /* trace.c - an explanation in the reply. It may be as deep as the data, so it is written in
  * pre-order with a stack of its own; at most EXPLAIN_NODES_MAX nodes are on it. */
+#include "engine/agents.h"
 #include "net/limits.h"
 #include "net/results.h"
 
@@ -25,6 +26,8 @@ kind_name(enum explanation_kind kind)
         return "identity";
     case EXPLAIN_DELEGATION:
         return "delegation";
+    case EXPLAIN_CONDITION:
+        return "condition";
     case EXPLAIN_MORE:
         return "more";
     }
@@ -78,6 +81,8 @@ count_pairs(const struct explanation *node)
     count += has_relationship(node);
     count += node->context.size > 0;
     count += node->residual.size > 0;
+    count += node->condition.size > 0;
+    count += node->reason != REASON_NONE;
     count += node->kind == EXPLAIN_MORE;
     return count;
 }
@@ -92,7 +97,15 @@ put_node(struct buffer *out, const struct explanation *node, struct buffer *scra
     codec_put_map(out, count_pairs(node));
     codec_put_literal(out, "kind");
     codec_put_literal(out, kind_name(node->kind));
+    if (node->condition.size > 0) {
+        codec_put_literal(out, "id");
+        codec_put_text(out, node->condition);
+    }
     put_outcome(out, node);
+    if (node->reason != REASON_NONE) {
+        codec_put_literal(out, "reason");
+        codec_put_text(out, engine_reason_word(node->reason));
+    }
     if (node->object.type.size > 0) {
         codec_put_literal(out, "object");
         result_put_object(out, &node->object, scratch);

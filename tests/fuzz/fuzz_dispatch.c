@@ -8,6 +8,8 @@
 
 #include "base/check.h"
 #include "base/env.h"
+#include "base/memory.h"
+#include "engine/agents.h"
 #include "net/dispatch.h"
 #include "net/frame.h"
 #include "net/lookahead.h"
@@ -28,6 +30,7 @@ static const char schema[] =
     "caveat quota(count int, limit int) { count < limit }\n"
     "definition user {}\n"
     "definition agent { relation acts_on_behalf_of: user | agent | user with quota }\n"
+    "definition bot { permission acts_on_behalf_of = nil }\n"
     "definition group { relation member: user | group#member | group#member with quota }\n"
     "definition document {\n"
     "  relation parent: document | document with quota\n"
@@ -70,6 +73,50 @@ write_relationships(void)
     arena_release(&arena);
 }
 
+/* Ids are random, and inputs cannot know them: these stand for those of the world. */
+static const char input_session[] = "ses_01JZ8PZ6WV3T5N0R2M4K7C9X1B";
+static const char input_grant[] = "gr_01JZ8Q6WV3T5N0R2M4K7C9X1BD";
+static struct record_id_text session_id;
+static struct record_id_text grant_id;
+
+/* A session of Ann and a grant whose uses the fuzzer does not come to an end of. */
+static void
+write_grant(void)
+{
+    static const struct slice actions[] = {{"view", 4}};
+    static const struct engine_scope_element scope[] = {{{"document:*", 10}, actions, 1}};
+    struct engine_root_grant grant = {
+        .terms = {.scope = scope,
+                  .scope_count = 1,
+                  .end.in_ns = INT64_C(3600000000000),
+                  .max_depth = 1,
+                  .uses = UINT32_MAX},
+        .approval.approver = {.type = {"user", 4}, .id = {"ann", 3}},
+    };
+    const struct engine_new_session session = {
+        .principal = {.type = {"user", 4}, .id = {"ann", 3}},
+        .agent = {.type = {"bot", 3}, .id = {"a", 1}},
+        .end.in_ns = INT64_C(3600000000000),
+        .grant = &grant,
+    };
+    struct engine_write write = {.kind = WRITE_SESSION_CREATE, .new_session = &session};
+
+    BEHALF_ASSERT(engine_write_wait(engine, &write, NULL) == BEHALF_OK);
+    record_id_print(&write.session, RECORD_PREFIX_SESSION, &session_id);
+    record_id_print(&write.grant, RECORD_PREFIX_GRANT, &grant_id);
+}
+
+static void
+replace(char *bytes, size_t size, const char *from, const char *to)
+{
+    size_t length = strlen(from);
+    char *found = memmem(bytes, size, from, length);
+
+    BEHALF_ASSERT(strlen(to) == length);
+    for (; found != NULL; found = memmem(found, size - (size_t)(found - bytes), from, length))
+        memcpy(found, to, length);
+}
+
 static void
 open_world(void)
 {
@@ -86,6 +133,7 @@ open_world(void)
     write.schema_text = slice_of(schema);
     BEHALF_ASSERT(engine_write_wait(engine, &write, NULL) == BEHALF_OK);
     write_relationships();
+    write_grant();
 }
 
 static void
@@ -129,6 +177,32 @@ run_write(const struct method_context *context, const struct request *request, s
         dispatch_written(context->worker, request, &write, out);
 }
 
+/* As the pool does: what takes uses of a grant is run again once they are taken. */
+static void
+run_read(struct method_context *context, const struct request *request, struct buffer *out)
+{
+    struct engine_write write = {.kind = WRITE_USE};
+    struct engine_use use = {.write = &write};
+    enum dispatch_outcome outcome;
+
+    context->worker = pool_worker;
+    context->ahead = NULL;
+    context->use = &use;
+    outcome = dispatch_run(context, request, out);
+    if (outcome == DISPATCH_SPEND) {
+        BEHALF_ASSERT(out->size == 0);
+        write.use = &use;
+        if (engine_write_wait(engine, &write, NULL) == BEHALF_OK) {
+            use.spent = true;
+            outcome = dispatch_run(context, request, out);
+        } else {
+            dispatch_written(context->worker, request, &write, out);
+            outcome = DISPATCH_REPLIED;
+        }
+    }
+    BEHALF_ASSERT(outcome == DISPATCH_REPLIED);
+}
+
 static bool
 run_frame(struct slice frame, struct arena *arena, struct buffer *out)
 {
@@ -153,9 +227,7 @@ run_frame(struct slice frame, struct arena *arena, struct buffer *out)
     if (outcome == DISPATCH_POOL) {
         BEHALF_ASSERT(out->size == 0);
         arena_reset(arena, LIMIT_CHECK_ARENA);
-        context.worker = pool_worker;
-        context.ahead = NULL;
-        BEHALF_ASSERT(dispatch_run(&context, &request, out));
+        run_read(&context, &request, out);
     } else if (outcome == DISPATCH_WRITE) {
         run_write(&context, &request, out);
     }
@@ -163,16 +235,14 @@ run_frame(struct slice frame, struct arena *arena, struct buffer *out)
     return outcome != DISPATCH_CLOSE;
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void
+run_frames(const uint8_t *data, size_t size)
 {
     struct frame_scanner scanner;
     struct arena arena;
     struct buffer out;
     size_t at = 0;
 
-    if (engine == NULL)
-        open_world();
     arena_init(&arena, LIMIT_CHECK_ARENA);
     buffer_init(&out);
     for (int frames = 0; frames < FRAMES_MAX && at < size; frames++) {
@@ -195,5 +265,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     buffer_release(&out);
     arena_release(&arena);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *bytes;
+
+    if (engine == NULL)
+        open_world();
+    if (size == 0)
+        return 0;
+    bytes = memory_copy((const char *)data, size);
+    replace(bytes, size, input_session, session_id.text);
+    replace(bytes, size, input_grant, grant_id.text);
+    run_frames((const uint8_t *)bytes, size);
+    memory_free(bytes);
     return 0;
 }

@@ -31,6 +31,8 @@ check_assertion(struct slice text, struct arena *arena)
     BEHALF_ASSERT(question.asked.caveat.size == 0 && question.asked.expires_at == 0);
     for (uint32_t index = 0; index < question.actor_count; index++)
         BEHALF_ASSERT(question.actor_columns[index] <= text.size);
+    BEHALF_ASSERT(question.grant_column <= text.size &&
+                  (question.grant.size > 0) == (question.grant_column > 0));
     if (question.context != NULL)
         BEHALF_ASSERT(question.context->kind == DATUM_MAP &&
                       datum_validate(question.context, &reason));
@@ -63,6 +65,30 @@ check_expected(struct slice text, struct arena *arena)
     for (uint32_t index = 0; index < first.holder_count; index++)
         BEHALF_ASSERT(same_object(&first.holders[index], &second.holders[index]));
     buffer_release(&out);
+}
+
+/* What is understood of a grant is whole: parties of one kind, a scope, numbers within bounds. */
+static void
+check_grant(const struct validation_grant *grant, struct arena *arena)
+{
+    struct grant_arguments arguments;
+    const struct engine_grant_terms *terms = &arguments.terms;
+    const char *reason;
+    struct error error;
+
+    BEHALF_ASSERT(grant->name.text.size > 0);
+    BEHALF_ASSERT(grant->arguments->kind == DATUM_MAP && datum_validate(grant->arguments, &reason));
+    if (validation_grant_parse(grant->arguments, arena, &arguments, &error) != BEHALF_OK) {
+        BEHALF_ASSERT(error.message[0] != '\0');
+        return;
+    }
+    BEHALF_ASSERT((arguments.principal.type.size > 0) != (arguments.parent.size > 0));
+    BEHALF_ASSERT((arguments.agent.type.size > 0) != (arguments.delegatee.type.size > 0));
+    BEHALF_ASSERT(terms->scope_count > 0 && terms->max_depth <= ENGINE_DEPTH_MAX);
+    BEHALF_ASSERT(terms->end.at >= 0 && terms->end.in_ns >= 0 && terms->not_before >= 0);
+    for (size_t index = 0; index < terms->scope_count; index++)
+        BEHALF_ASSERT(terms->scope[index].selector.size > 0 &&
+                      terms->scope[index].action_count > 0);
 }
 
 static uint32_t
@@ -115,6 +141,10 @@ check_file(struct slice text, struct arena *arena)
     for (uint32_t index = 0; index < file.assertion_count; index++) {
         check_place(&file.assertions[index].source, lines);
         check_assertion(file.assertions[index].source.text, arena);
+    }
+    for (uint32_t index = 0; index < file.grant_count; index++) {
+        check_place(&file.grants[index].name, lines);
+        check_grant(&file.grants[index], arena);
     }
     for (uint32_t index = 0; index < file.relation_count; index++) {
         const struct validation_relation *relation = &file.relations[index];

@@ -59,9 +59,10 @@ static void
 check_things(struct behalf_client *client)
 {
     const char *bot = "agent:bot";
-    struct behalf_question questions[3] = {{"doc:a", "read", "user:ann", NULL, 0, NULL, false},
-                                           {"doc:a", "read", "user:bob", NULL, 0, "{}", false},
-                                           {"doc:a", "nothing", "user:ann", NULL, 0, NULL, false}};
+    struct behalf_question questions[3] = {
+        {.resource = "doc:a", .permission = "read", .subject = "user:ann"},
+        {.resource = "doc:a", .permission = "read", .subject = "user:bob", .context = "{}"},
+        {.resource = "doc:a", .permission = "nothing", .subject = "user:ann"}};
     struct behalf_item items[3];
     struct behalf_answer answer;
     struct behalf_read read;
@@ -97,7 +98,8 @@ check_things(struct behalf_client *client)
 static void
 condition_things(struct behalf_client *client)
 {
-    struct behalf_question question = {"doc:a", "read", "user:ann", NULL, 0, NULL, false};
+    struct behalf_question question = {
+        .resource = "doc:a", .permission = "read", .subject = "user:ann"};
     struct behalf_reply *reply = NULL;
     struct behalf_answer answer;
     struct behalf_item item;
@@ -180,6 +182,181 @@ list_things(struct behalf_client *client)
     EXPECT(behalf_server_clock(client, "stop", &reply, &error) == BEHALF_FAILED_SERVER);
 }
 
+/* --- sessions, grants and stops --- */
+
+/* A text member of the reply's result is this. */
+static int
+result_is(struct behalf_reply *reply, const char *member, const char *text)
+{
+    return behalf_value_is(behalf_value_get(behalf_reply_result(reply), member), text);
+}
+
+static void
+expect_answer(struct behalf_client *client, const struct behalf_question *question,
+              enum behalf_decision decision, const char *reason)
+{
+    struct behalf_answer answer;
+
+    EXPECT(behalf_check(client, NULL, question, &answer, NULL, &error) == BEHALF_SUCCESS);
+    EXPECT(answer.decision == decision && strcmp(answer.reason, reason) == 0);
+    EXPECT(strncmp(answer.decision_id, "dec_", 4) == 0);
+}
+
+#define DIGEST "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+/* One of everything that a grant may say. */
+static void
+make_grants(struct behalf_client *client, struct behalf_made *made, char *bound, char *child)
+{
+    const char *actions[] = {"read"};
+    struct behalf_scope_element scope = {"doc:*", actions, 1};
+    struct behalf_tool tool = {"mail", DIGEST};
+    struct behalf_write write = {"the same", "{\"ticket\": 5}", 5000};
+    struct behalf_root_grant grant;
+    struct behalf_delegated_grant delegated;
+    struct behalf_new_session session;
+    struct behalf_made again;
+
+    memset(&grant, 0, sizeof grant);
+    grant.terms.scope = &scope;
+    grant.terms.scope_count = 1;
+    grant.terms.expires_in_s = 600;
+    grant.terms.max_depth = 1;
+    grant.approval.approver = "user:ann";
+    grant.approval.evidence = "{\"acr\": \"high\"}";
+    memset(&session, 0, sizeof session);
+    session.principal = "user:ann";
+    session.agent = "agent:helper";
+    session.client = "desk";
+    session.expires_in_s = 3600;
+    session.evidence = "{\"acr\": \"high\"}";
+    session.grant = &grant;
+    EXPECT(behalf_session_create(client, &session, &write, made, &error) == BEHALF_SUCCESS);
+    EXPECT(made->session[0] == 's' && made->grant[0] == 'g' && made->written_at[0] != '\0');
+    EXPECT(behalf_session_create(client, &session, &write, &again, &error) == BEHALF_SUCCESS);
+    EXPECT(strcmp(again.session, made->session) == 0 && strcmp(again.grant, made->grant) == 0);
+    session.evidence = "{";
+    EXPECT(behalf_session_create(client, &session, NULL, NULL, &error) == BEHALF_FAILED_USAGE);
+    grant.session = made->session;
+    grant.terms.uses = 1;
+    grant.terms.tools = &tool;
+    grant.terms.tool_count = 1;
+    grant.terms.bind.method = "POST /mail";
+    grant.terms.bind.digest = DIGEST;
+    grant.terms.purpose = "trip";
+    EXPECT(behalf_grant_create(client, &grant, NULL, &again, &error) == BEHALF_SUCCESS);
+    EXPECT(again.session[0] == '\0');
+    memcpy(bound, again.grant, BEHALF_ID_SIZE);
+    memset(&delegated, 0, sizeof delegated);
+    delegated.parent = made->grant;
+    delegated.actor = "agent:helper";
+    delegated.delegatee = "agent:second";
+    delegated.terms.scope = &scope;
+    delegated.terms.scope_count = 1;
+    EXPECT(behalf_grant_delegate(client, &delegated, NULL, &again, &error) == BEHALF_SUCCESS);
+    memcpy(child, again.grant, BEHALF_ID_SIZE);
+    scope.selector = "agent:*";
+    EXPECT(behalf_grant_delegate(client, &delegated, NULL, NULL, &error) == BEHALF_FAILED_SERVER);
+}
+
+static void
+decide_by_grants(struct behalf_client *client, const struct behalf_made *made, const char *bound,
+                 const char *child)
+{
+    const char *helper = "agent:helper";
+    const char *second = "agent:second";
+    const char *docs[] = {"doc:c", "doc:b"};
+    struct behalf_question question;
+    struct behalf_reply *reply;
+
+    memset(&question, 0, sizeof question);
+    question.resource = "doc:a";
+    question.permission = "read";
+    question.subject = "user:ann";
+    question.actors = &helper;
+    question.actor_count = 1;
+    question.grant = made->grant;
+    question.request_id = "request-1";
+    expect_answer(client, &question, BEHALF_ALLOW, "");
+    question.grant = child;
+    expect_answer(client, &question, BEHALF_DENY, "actor_mismatch");
+    question.actors = &second;
+    expect_answer(client, &question, BEHALF_ALLOW, "");
+    question.actors = &helper;
+    question.grant = bound;
+    expect_answer(client, &question, BEHALF_DENY, "binding_mismatch");
+    question.binding.method = "POST /mail";
+    question.binding.digest = DIGEST;
+    question.tool.name = "mail";
+    question.tool.sha256 = DIGEST;
+    question.idempotency_key = "call 1";
+    expect_answer(client, &question, BEHALF_ALLOW, "");
+    expect_answer(client, &question, BEHALF_ALLOW, "");
+    question.idempotency_key = NULL;
+    expect_answer(client, &question, BEHALF_DENY, "uses_exhausted");
+    memset(&question.binding, 0, sizeof question.binding);
+    memset(&question.tool, 0, sizeof question.tool);
+    question.grant = made->grant;
+    question.resource = NULL;
+    EXPECT(behalf_filter_resources(client, NULL, docs, 2, &question, &reply, &error) ==
+           BEHALF_SUCCESS);
+    EXPECT(count_in(reply, "resources") == 1);
+    question.resource = "doc";
+    EXPECT(behalf_lookup_resources_question(client, NULL, &question, NULL, &reply, &error) ==
+           BEHALF_SUCCESS);
+    EXPECT(count_in(reply, "resources") == 2);
+    question.resource = "doc:a";
+    question.permission = NULL;
+    EXPECT(behalf_lookup_permissions_question(client, NULL, &question, &reply, &error) ==
+           BEHALF_SUCCESS);
+    EXPECT(count_in(reply, "permissions") == 1);
+}
+
+static void
+grant_things(struct behalf_client *client)
+{
+    struct behalf_stop stop;
+    struct behalf_made made;
+    struct behalf_reply *reply;
+    char bound[BEHALF_ID_SIZE];
+    char child[BEHALF_ID_SIZE];
+    char token[BEHALF_TOKEN_SIZE];
+
+    make_grants(client, &made, bound, child);
+    decide_by_grants(client, &made, bound, child);
+    EXPECT(behalf_session_read(client, NULL, made.session, &reply, &error) == BEHALF_SUCCESS);
+    EXPECT(result_is(reply, "client", "desk") && result_is(reply, "state", "active"));
+    behalf_reply_free(reply);
+    EXPECT(behalf_grant_read(client, NULL, child, &reply, &error) == BEHALF_SUCCESS);
+    EXPECT(count_in(reply, "chain") == 2);
+    EXPECT(behalf_session_list(client, NULL, "user:ann", NULL, NULL, &reply, &error) ==
+           BEHALF_SUCCESS);
+    EXPECT(count_in(reply, "sessions") == 1);
+    EXPECT(behalf_grant_list(client, NULL, NULL, "agent:helper", NULL, &reply, &error) ==
+           BEHALF_SUCCESS);
+    EXPECT(count_in(reply, "grants") == 2);
+    EXPECT(behalf_session_suspend(client, made.session, "risk", NULL, NULL, &error) ==
+           BEHALF_SUCCESS);
+    EXPECT(behalf_session_resume(client, made.session, "step-up", NULL, NULL, &error) ==
+           BEHALF_SUCCESS);
+    EXPECT(behalf_grant_revoke(client, child, "done", NULL, token, &error) == BEHALF_SUCCESS);
+    EXPECT(token[0] != '\0');
+    EXPECT(behalf_session_revoke(client, made.session, "logout", NULL, NULL, &error) ==
+           BEHALF_SUCCESS);
+    EXPECT(behalf_session_resume(client, made.session, "no", NULL, NULL, &error) ==
+           BEHALF_FAILED_SERVER);
+    EXPECT(strcmp(error.reason, "RECORD_NOT_ACTIVE") == 0);
+    memset(&stop, 0, sizeof stop);
+    EXPECT(behalf_agent_kill(client, &stop, "x", NULL, NULL, &error) == BEHALF_FAILED_SERVER);
+    stop.agent = "agent:helper";
+    EXPECT(behalf_agent_kill(client, &stop, "incident", NULL, NULL, &error) == BEHALF_SUCCESS);
+    EXPECT(behalf_agent_stopped(client, NULL, &reply, &error) == BEHALF_SUCCESS);
+    EXPECT(count_in(reply, "stops") == 1);
+    EXPECT(behalf_agent_restore(client, &stop, "over", NULL, NULL, &error) == BEHALF_SUCCESS);
+    EXPECT(behalf_agent_audit(client, NULL, NULL, 0, NULL, &reply, &error) == BEHALF_SUCCESS);
+    EXPECT(count_in(reply, "findings") == 0);
+}
+
 /* Many requests ahead, a call in between, replies in any order: each id once, all bytes back. */
 static void
 pipeline_things(struct behalf_client *client)
@@ -253,6 +430,7 @@ main(int argc, char **argv)
     check_things(client);
     condition_things(client);
     list_things(client);
+    grant_things(client);
     pipeline_things(client);
     misuse_things(client);
     behalf_close(client);

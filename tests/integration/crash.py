@@ -41,11 +41,11 @@ definition record {
 
 
 class Server:
-    def __init__(self, directory):
+    def __init__(self, directory, *options):
         ready, child = os.pipe()
         self.process = lib_process.spawn(
             [os.path.join(BUILD, "behalfd"), "--data", directory, "--listen", "127.0.0.1:0",
-             "--ready-fd", str(child), "--log-level", "warn"],
+             "--ready-fd", str(child), "--log-level", "warn", *options],
             pass_fds=[child], stdout=subprocess.DEVNULL, env=ENVIRONMENT)
         os.close(child)
         with os.fdopen(ready) as pipe:
@@ -254,6 +254,39 @@ def damage_after_silence(scratch, chance, silence):
     return refused
 
 
+def token_of(directory):
+    server = Server(directory)
+    token = Client(server.endpoint).call("schema.read")["read_at"]
+    server.stop()
+    return token
+
+
+def refuses_token(client, token):
+    try:
+        client.call("schema.read", consistency={"mode": "at_least_as_fresh", "token": token})
+    except AssertionError as error:
+        return "UNKNOWN_TOKEN" in str(error)
+    return False
+
+
+def restored_start(scratch, original):
+    """A server that is started with --restored has a life of its own, and so have later starts."""
+    copy = os.path.join(scratch, "restored")
+    shutil.copytree(original, copy)
+    token = token_of(original)
+    server = Server(copy, "--restored")
+    client = Client(server.endpoint)
+    own = client.call("schema.read")["read_at"]
+    assert refuses_token(client, token)
+    server.kill()
+    server = Server(copy)
+    client = Client(server.endpoint)
+    assert refuses_token(client, token) and not refuses_token(client, own)
+    server.stop()
+    assert run_offline(copy, "--verify").returncode == 0
+    shutil.rmtree(copy)
+
+
 def offline_actions(scratch, data):
     """A killed server's directory is verified without a change; a copy gets a key of its own."""
     before = files_of(data)
@@ -262,24 +295,18 @@ def offline_actions(scratch, data):
     assert files_of(data) == before, "verify changed a file"
     copy = os.path.join(scratch, "copy")
     shutil.copytree(data, copy)
-    server = Server(data)
-    token = Client(server.endpoint).call("schema.read")["read_at"]
-    server.stop()
+    token = token_of(data)
     assert run_offline(copy, "--new-incarnation").returncode == 0
     server = Server(copy)
     try:
         client = Client(server.endpoint)
-        refused = None
-        try:
-            client.call("schema.read", consistency={"mode": "at_least_as_fresh", "token": token})
-        except AssertionError as error:
-            refused = str(error)
-        assert refused is not None and "UNKNOWN_TOKEN" in refused, refused
+        assert refuses_token(client, token)
         client.call("relationships.write", updates=[
             {"op": "touch", "relationship": "record:copy#part@user:u"}])
     finally:
         server.stop()
     assert run_offline(copy, "--verify").returncode == 0
+    restored_start(scratch, copy)
     shutil.rmtree(copy)
 
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "engine/agents.h"
 #include "graph/budget.h"
 #include "net/dispatch.h"
 #include "tests/support/harness.h"
@@ -66,7 +67,7 @@ expect_refused(method_run *run)
     struct buffer out;
 
     buffer_init(&out);
-    cr_assert(dispatch_run(&context, &call, &out));
+    cr_assert_eq(dispatch_run(&context, &call, &out), DISPATCH_REPLIED);
     cr_assert(memmem(out.data, out.size, "INTERNAL", 8) != NULL);
     cr_assert(memmem(out.data, out.size, "half an answer", 14) == NULL);
     cr_assert(memmem(out.data, out.size, "allow", 5) == NULL);
@@ -78,6 +79,61 @@ Test(dispatch, a_method_without_an_answer_or_a_reason_fails_the_one_request)
 {
     expect_refused(says_nothing);
     expect_refused(fails_without_a_reason);
+}
+
+/* --- uses --- */
+
+static enum status
+must_spend(const struct method_context *context, struct wire_reader arguments, struct buffer *out,
+           struct error *problem)
+{
+    (void)context;
+    (void)arguments;
+    (void)problem;
+    buffer_add_slice(out, SLICE_LITERAL("allow"));
+    return BEHALF_MUST_SPEND;
+}
+
+/* What becomes of a request whose method says that a use must be taken. */
+static enum dispatch_outcome
+spend_with(struct engine_worker *worker, struct engine_use *use, struct buffer *out)
+{
+    const struct method method = {.name = "check", .name_size = 5, .run = must_spend};
+    const struct method_context context = {.engine = side.engine, .worker = worker, .use = use};
+    const struct request call = {.id = 7, .method = &method, .arguments = SLICE_LITERAL("\x80")};
+
+    buffer_clear(out);
+    return dispatch_run(&context, &call, out);
+}
+
+Test(dispatch, a_use_that_must_be_taken_is_no_reply)
+{
+    struct engine_use use = {.chain_length = 1};
+    struct buffer out;
+
+    buffer_init(&out);
+    cr_expect_eq(spend_with(side.worker, NULL, &out), DISPATCH_POOL, "a loop hands it on");
+    cr_expect_eq(out.size, 0);
+    cr_expect_eq(spend_with(side.worker, &use, &out), DISPATCH_SPEND);
+    cr_expect_eq(out.size, 0, "nothing of an allow is written");
+    buffer_release(&out);
+}
+
+Test(dispatch, a_use_is_taken_once_and_from_a_chain)
+{
+    struct engine_use spent = {.chain_length = 1, .spent = true};
+    struct engine_use empty = {.chain_length = 0};
+    uint64_t before = internal_count();
+    struct buffer out;
+
+    buffer_init(&out);
+    cr_expect_eq(spend_with(side.worker, &spent, &out), DISPATCH_REPLIED);
+    cr_expect(memmem(out.data, out.size, "INTERNAL", 8) != NULL);
+    cr_expect(memmem(out.data, out.size, "allow", 5) == NULL);
+    cr_expect_eq(spend_with(side.worker, &empty, &out), DISPATCH_REPLIED);
+    cr_expect(memmem(out.data, out.size, "allow", 5) == NULL);
+    cr_expect_eq(internal_count(), before + 2);
+    buffer_release(&out);
 }
 
 /* --- memory --- */
@@ -107,7 +163,7 @@ reply_has(size_t cap, const char *word)
 
     buffer_init(&out);
     arena_init_request(&arena, cap);
-    cr_assert(dispatch_run(&context, &call, &out));
+    cr_assert_eq(dispatch_run(&context, &call, &out), DISPATCH_REPLIED);
     has = memmem(out.data, out.size, word, strlen(word)) != NULL;
     arena_release(&arena);
     buffer_release(&out);

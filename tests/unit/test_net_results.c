@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 
+#include "base/datum.h"
 #include "cli/cli.h"
 #include "net/limits.h"
 
@@ -83,6 +84,73 @@ Test(net_results, an_error_is_no_decision)
     cr_assert_str_eq(item_json(&item),
                      "{\"error\":{\"code\":\"FAILED_PRECONDITION\",\"reason\":"
                      "\"CAVEAT_EVALUATION_ERROR\",\"message\":\"division by zero\"}}");
+}
+
+Test(net_results, a_reason_and_the_id_of_a_decision_stand_in_delegated_items_only)
+{
+    struct check_item item = {.decision = DECISION_DENY,
+                              .reason = REASON_SCOPE_EXCLUDED,
+                              .decision_id = {"dec_01K00000000000000000000000"}};
+
+    cr_assert_str_eq(item_json(&item), "{\"decision\":\"deny\",\"reason\":\"scope_excluded\","
+                                       "\"decision_id\":\"dec_01K00000000000000000000000\","
+                                       "\"valid_until\":null}");
+    item.decision = DECISION_ALLOW;
+    item.reason = REASON_NONE;
+    cr_assert_str_eq(item_json(&item), "{\"decision\":\"allow\",\"decision_id\":"
+                                       "\"dec_01K00000000000000000000000\",\"valid_until\":null}");
+}
+
+/* --- records --- */
+
+/* A record whose body is this JSON, with times as numbers. */
+static const char *
+record_json(const char *fields, struct engine_record record)
+{
+    const struct datum *body = NULL;
+    struct buffer bytes;
+
+    buffer_init(&bytes);
+    cr_assert_eq(datum_parse_json(slice_of(fields), &arena, &body, &error), BEHALF_OK);
+    datum_encode(body, &bytes);
+    record.body = buffer_slice(&bytes);
+    record.id.bytes[15] = 1;
+    cr_assert_eq(result_put_record(&out, "grant", RECORD_PREFIX_GRANT, &record, 0, &arena, &error),
+                 BEHALF_OK);
+    buffer_release(&bytes);
+    return written();
+}
+
+/* What is called `at` in evidence is the client's, and stays a number. */
+Test(net_results, times_of_a_record_are_words)
+{
+    cr_assert_str_eq(
+        record_json("{\"approval\":{\"at\":1893456000000000000,\"evidence\":{\"at\":5}},"
+                    "\"created\":1893456000000000000,\"evidence\":{\"created\":7},"
+                    "\"expires_at\":1893456000000000000,\"made\":12,"
+                    "\"not_before\":1893456000000000000,\"revoked\":{\"at\":1,\"reason\":\"x\"},"
+                    "\"uses\":3}",
+                    (struct engine_record){.state = REASON_GRANT_REVOKED}),
+        "{\"grant\":\"gr_00000000000000000000000001\",\"approval\":{\"at\":"
+        "\"2030-01-01T00:00:00Z\",\"evidence\":{\"at\":5}},\"created\":\"2030-01-01T00:00:00Z\","
+        "\"evidence\":{\"created\":7},\"expires_at\":\"2030-01-01T00:00:00Z\",\"not_before\":"
+        "\"2030-01-01T00:00:00Z\",\"revoked\":{\"at\":\"1970-01-01T00:00:00.000000001Z\","
+        "\"reason\":\"x\"},\"uses\":3,\"state\":\"grant_revoked\"}");
+}
+
+Test(net_results, what_stands_beside_a_record_is_shown_where_it_has_it)
+{
+    const struct record_id chain[] = {{{0}}, {{0}}};
+
+    cr_assert_str_eq(record_json("{}", (struct engine_record){.last_seen = 1}),
+                     "{\"grant\":\"gr_00000000000000000000000001\",\"state\":\"active\","
+                     "\"last_seen\":\"1970-01-01T00:00:00.000000001Z\"}");
+    cr_assert_str_eq(
+        record_json("{}",
+                    (struct engine_record){.has_uses = true, .chain = chain, .chain_length = 2}),
+        "{\"grant\":\"gr_00000000000000000000000001\",\"state\":\"active\","
+        "\"uses_left\":0,\"chain\":[\"gr_00000000000000000000000000\","
+        "\"gr_00000000000000000000000000\"]}");
 }
 
 Test(net_results, times_of_every_length)

@@ -76,7 +76,7 @@ TestSuite(net_server, .init = begin, .fini = end);
 static const char *
 call(const char *method, const char *name, const char *value)
 {
-    static char json[1024];
+    static char json[4096];
     const struct server_memory memory = {.limit = 512, .graph = 256, .rest = 256};
     struct method_context context = {
         .engine = engine, .worker = worker, .arena = &arena, .memory = &memory};
@@ -101,7 +101,7 @@ call(const char *method, const char *name, const char *value)
     buffer_init(&out);
     buffer_init(&text);
     if (dispatch_frame(&context, frame, &request, &out) == DISPATCH_POOL)
-        cr_assert(dispatch_run(&context, &request, &out));
+        cr_assert_eq(dispatch_run(&context, &request, &out), DISPATCH_REPLIED);
     reply = (struct behalf_value){(const unsigned char *)out.data, out.size};
     cli_json_value(&text, reply);
     (void)snprintf(json, sizeof json, "%s", text.data);

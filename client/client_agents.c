@@ -1,0 +1,425 @@
+/* client_agents.c - the typed calls of sessions, grants and stops. */
+#include <string.h>
+
+#include "client/client_internal.h"
+
+/* --- writing --- */
+
+/* What every write of these may carry. */
+static enum behalf_status
+write_options(struct client_map *map, const struct behalf_write *write, struct behalf_error *error)
+{
+    if (write == NULL)
+        return BEHALF_SUCCESS;
+    client_map_text(map, "idempotency_key", write->idempotency_key);
+    client_map_uint(map, "deadline_ms", write->deadline_ms);
+    return client_map_json(map, "metadata", write->metadata, error);
+}
+
+static void
+write_scope(struct client_map *map, const struct behalf_grant_terms *terms)
+{
+    client_map_key(map, "scope");
+    behalf_write_array(map->writer, (uint32_t)terms->scope_count);
+    for (size_t index = 0; index < terms->scope_count; index++) {
+        const struct behalf_scope_element *element = &terms->scope[index];
+        struct client_map one = client_map_begin(map->writer);
+
+        client_map_text(&one, "selector", element->selector);
+        client_map_key(&one, "actions");
+        behalf_write_array(map->writer, (uint32_t)element->action_count);
+        for (size_t action = 0; action < element->action_count; action++)
+            behalf_write_text(map->writer, element->actions[action]);
+        client_map_end(&one);
+    }
+}
+
+static enum behalf_status
+write_constraints(struct client_map *map, const struct behalf_grant_terms *terms,
+                  struct behalf_error *error)
+{
+    enum behalf_status status = BEHALF_SUCCESS;
+
+    if (terms->constraint_count == 0)
+        return BEHALF_SUCCESS;
+    client_map_key(map, "constraints");
+    behalf_write_array(map->writer, (uint32_t)terms->constraint_count);
+    for (size_t index = 0; status == BEHALF_SUCCESS && index < terms->constraint_count; index++) {
+        struct client_map one = client_map_begin(map->writer);
+
+        client_map_text(&one, "caveat", terms->constraints[index].caveat);
+        status = client_map_json(&one, "context", terms->constraints[index].context, error);
+        client_map_end(&one);
+    }
+    return status;
+}
+
+static enum behalf_status
+write_terms(struct client_map *map, const struct behalf_grant_terms *terms,
+            struct behalf_error *error)
+{
+    const struct client_member bind[] = {{"method", terms->bind.method},
+                                         {"digest", terms->bind.digest}};
+
+    if (terms->scope_count > UINT32_MAX || terms->constraint_count > UINT32_MAX ||
+        terms->tool_count > UINT32_MAX)
+        return client_error_set(error, BEHALF_FAILED_USAGE, "cannot grant: too many elements");
+    write_scope(map, terms);
+    client_map_text(map, "expires_at", terms->expires_at);
+    client_map_uint(map, "expires_in_s", terms->expires_in_s);
+    client_map_text(map, "not_before", terms->not_before);
+    client_map_uint(map, "max_depth", terms->max_depth);
+    client_map_uint(map, "uses", terms->uses);
+    client_map_pair(map, "bind", bind, BEHALF_COUNT_OF(bind));
+    client_map_text(map, "purpose", terms->purpose);
+    if (terms->tool_count > 0) {
+        client_map_key(map, "tools");
+        behalf_write_array(map->writer, (uint32_t)terms->tool_count);
+    }
+    for (size_t index = 0; index < terms->tool_count; index++) {
+        struct client_map one = client_map_begin(map->writer);
+
+        client_map_text(&one, "name", terms->tools[index].name);
+        client_map_text(&one, "sha256", terms->tools[index].sha256);
+        client_map_end(&one);
+    }
+    return write_constraints(map, terms, error);
+}
+
+static enum behalf_status
+write_root_grant(struct client_map *map, const struct behalf_root_grant *grant,
+                 struct behalf_error *error)
+{
+    const struct behalf_approval *approval = &grant->approval;
+    enum behalf_status status = write_terms(map, &grant->terms, error);
+    struct client_map one;
+
+    if (status != BEHALF_SUCCESS)
+        return status;
+    client_map_text(map, "session", grant->session);
+    client_map_key(map, "approval");
+    one = client_map_begin(map->writer);
+    client_map_text(&one, "approver", approval->approver);
+    client_map_text(&one, "at", approval->at);
+    client_map_text(&one, "channel", approval->channel);
+    client_map_text(&one, "request", approval->request);
+    status = client_map_json(&one, "evidence", approval->evidence, error);
+    client_map_end(&one);
+    return status;
+}
+
+static enum behalf_status
+write_session(struct client_map *map, const struct behalf_new_session *session,
+              struct behalf_error *error)
+{
+    struct client_map grant;
+    enum behalf_status status;
+
+    client_map_text(map, "principal", session->principal);
+    client_map_text(map, "agent", session->agent);
+    client_map_text(map, "client", session->client);
+    client_map_text(map, "expires_at", session->expires_at);
+    client_map_uint(map, "expires_in_s", session->expires_in_s);
+    if (session->has_idle_timeout) {
+        client_map_key(map, "idle_timeout_s");
+        behalf_write_uint(map->writer, session->idle_timeout_s);
+    }
+    status = client_map_json(map, "evidence", session->evidence, error);
+    if (status != BEHALF_SUCCESS || session->grant == NULL)
+        return status;
+    client_map_key(map, "grant");
+    grant = client_map_begin(map->writer);
+    status = write_root_grant(&grant, session->grant, error);
+    client_map_end(&grant);
+    return status;
+}
+
+/* --- what writes answer --- */
+
+/* Ends a call that made a `wanted` ("session" or "grant"), and perhaps another one. */
+static enum behalf_status
+finish_made(struct behalf_reply *reply, const char *method, const char *wanted,
+            struct behalf_made *made, struct behalf_error *error)
+{
+    struct behalf_value result = behalf_reply_result(reply);
+    struct behalf_made read;
+    bool good = behalf_value_get(result, wanted).bytes != NULL &&
+                client_read_optional(result, "session", read.session, sizeof read.session) &&
+                client_read_optional(result, "grant", read.grant, sizeof read.grant) &&
+                client_read_token(result, "written_at", read.written_at);
+
+    behalf_reply_free(reply);
+    if (!good)
+        return client_bad_result(error, method, wanted);
+    if (made != NULL)
+        *made = read;
+    return BEHALF_SUCCESS;
+}
+
+/* A call whose arguments are texts, a reason among them, and what every write may carry. */
+static enum behalf_status
+call_texts(struct behalf_client *client, const char *method, const struct client_member *members,
+           size_t count, bool everything, const struct behalf_write *write, char *written_at,
+           struct behalf_error *error)
+{
+    struct behalf_writer *writer = behalf_writer_new();
+    enum behalf_status status = BEHALF_SUCCESS;
+    struct behalf_reply *reply;
+
+    if (writer != NULL) {
+        struct client_map map = client_map_begin(writer);
+
+        for (size_t index = 0; index < count; index++)
+            client_map_text(&map, members[index].name, members[index].value);
+        client_map_true(&map, "everything", everything);
+        status = write_options(&map, write, error);
+        client_map_end(&map);
+    }
+    status = client_call_with(client, method, writer, status, &reply, error);
+    if (status != BEHALF_SUCCESS)
+        return status;
+    return client_finish_token(reply, method, "written_at", written_at, error);
+}
+
+/* A page of what belongs to a value, one of two: the other is NULL. */
+static enum behalf_status
+call_list(struct behalf_client *client, const char *method, const struct client_member members[2],
+          const struct behalf_page *page, const struct behalf_read *read,
+          struct behalf_reply **reply, struct behalf_error *error)
+{
+    struct behalf_writer *writer = behalf_writer_new();
+
+    if (writer != NULL) {
+        struct client_map map = client_map_begin(writer);
+
+        client_map_text(&map, members[0].name, members[0].value);
+        client_map_text(&map, members[1].name, members[1].value);
+        client_map_page(&map, page);
+        client_map_read(&map, read);
+        client_map_end(&map);
+    }
+    return client_call_with(client, method, writer, BEHALF_SUCCESS, reply, error);
+}
+
+/* --- sessions --- */
+
+enum behalf_status
+behalf_session_create(struct behalf_client *client, const struct behalf_new_session *session,
+                      const struct behalf_write *write, struct behalf_made *made,
+                      struct behalf_error *error)
+{
+    struct behalf_writer *writer = behalf_writer_new();
+    enum behalf_status status = BEHALF_SUCCESS;
+    struct behalf_reply *reply;
+
+    if (writer != NULL) {
+        struct client_map map = client_map_begin(writer);
+
+        status = write_session(&map, session, error);
+        if (status == BEHALF_SUCCESS)
+            status = write_options(&map, write, error);
+        client_map_end(&map);
+    }
+    status = client_call_with(client, "sessions.create", writer, status, &reply, error);
+    if (status != BEHALF_SUCCESS)
+        return status;
+    return finish_made(reply, "sessions.create", "session", made, error);
+}
+
+enum behalf_status
+behalf_session_suspend(struct behalf_client *client, const char *session, const char *reason,
+                       const struct behalf_write *write, char *written_at,
+                       struct behalf_error *error)
+{
+    const struct client_member members[] = {{"session", session}, {"reason", reason}};
+
+    return call_texts(client, "sessions.suspend", members, BEHALF_COUNT_OF(members), false, write,
+                      written_at, error);
+}
+
+enum behalf_status
+behalf_session_resume(struct behalf_client *client, const char *session, const char *reason,
+                      const struct behalf_write *write, char *written_at,
+                      struct behalf_error *error)
+{
+    const struct client_member members[] = {{"session", session}, {"reason", reason}};
+
+    return call_texts(client, "sessions.resume", members, BEHALF_COUNT_OF(members), false, write,
+                      written_at, error);
+}
+
+enum behalf_status
+behalf_session_revoke(struct behalf_client *client, const char *session, const char *reason,
+                      const struct behalf_write *write, char *written_at,
+                      struct behalf_error *error)
+{
+    const struct client_member members[] = {{"session", session}, {"reason", reason}};
+
+    return call_texts(client, "sessions.revoke", members, BEHALF_COUNT_OF(members), false, write,
+                      written_at, error);
+}
+
+enum behalf_status
+behalf_session_read(struct behalf_client *client, const struct behalf_read *read,
+                    const char *session, struct behalf_reply **reply, struct behalf_error *error)
+{
+    const struct client_member members[2] = {{"session", session}, {"session", NULL}};
+
+    return call_list(client, "sessions.read", members, NULL, read, reply, error);
+}
+
+enum behalf_status
+behalf_session_list(struct behalf_client *client, const struct behalf_read *read,
+                    const char *principal, const char *agent, const struct behalf_page *page,
+                    struct behalf_reply **reply, struct behalf_error *error)
+{
+    const struct client_member members[2] = {{"principal", principal}, {"agent", agent}};
+
+    return call_list(client, "sessions.list", members, page, read, reply, error);
+}
+
+/* --- grants --- */
+
+enum behalf_status
+behalf_grant_create(struct behalf_client *client, const struct behalf_root_grant *grant,
+                    const struct behalf_write *write, struct behalf_made *made,
+                    struct behalf_error *error)
+{
+    struct behalf_writer *writer = behalf_writer_new();
+    enum behalf_status status = BEHALF_SUCCESS;
+    struct behalf_reply *reply;
+
+    if (writer != NULL) {
+        struct client_map map = client_map_begin(writer);
+
+        status = write_root_grant(&map, grant, error);
+        if (status == BEHALF_SUCCESS)
+            status = write_options(&map, write, error);
+        client_map_end(&map);
+    }
+    status = client_call_with(client, "grants.create", writer, status, &reply, error);
+    if (status != BEHALF_SUCCESS)
+        return status;
+    return finish_made(reply, "grants.create", "grant", made, error);
+}
+
+enum behalf_status
+behalf_grant_delegate(struct behalf_client *client, const struct behalf_delegated_grant *grant,
+                      const struct behalf_write *write, struct behalf_made *made,
+                      struct behalf_error *error)
+{
+    struct behalf_writer *writer = behalf_writer_new();
+    enum behalf_status status = BEHALF_SUCCESS;
+    struct behalf_reply *reply;
+
+    if (writer != NULL) {
+        struct client_map map = client_map_begin(writer);
+
+        client_map_text(&map, "parent", grant->parent);
+        client_map_text(&map, "actor", grant->actor);
+        client_map_text(&map, "delegatee", grant->delegatee);
+        status = write_terms(&map, &grant->terms, error);
+        if (status == BEHALF_SUCCESS)
+            status = write_options(&map, write, error);
+        client_map_end(&map);
+    }
+    status = client_call_with(client, "grants.delegate", writer, status, &reply, error);
+    if (status != BEHALF_SUCCESS)
+        return status;
+    return finish_made(reply, "grants.delegate", "grant", made, error);
+}
+
+enum behalf_status
+behalf_grant_revoke(struct behalf_client *client, const char *grant, const char *reason,
+                    const struct behalf_write *write, char *written_at, struct behalf_error *error)
+{
+    const struct client_member members[] = {{"grant", grant}, {"reason", reason}};
+
+    return call_texts(client, "grants.revoke", members, BEHALF_COUNT_OF(members), false, write,
+                      written_at, error);
+}
+
+enum behalf_status
+behalf_grant_read(struct behalf_client *client, const struct behalf_read *read, const char *grant,
+                  struct behalf_reply **reply, struct behalf_error *error)
+{
+    const struct client_member members[2] = {{"grant", grant}, {"grant", NULL}};
+
+    return call_list(client, "grants.read", members, NULL, read, reply, error);
+}
+
+enum behalf_status
+behalf_grant_list(struct behalf_client *client, const struct behalf_read *read, const char *session,
+                  const char *agent, const struct behalf_page *page, struct behalf_reply **reply,
+                  struct behalf_error *error)
+{
+    const struct client_member members[2] = {{"session", session}, {"agent", agent}};
+
+    return call_list(client, "grants.list", members, page, read, reply, error);
+}
+
+/* --- stops --- */
+
+static enum behalf_status
+order_stop(struct behalf_client *client, const char *method, const struct behalf_stop *stop,
+           const char *reason, const struct behalf_write *write, char *written_at,
+           struct behalf_error *error)
+{
+    const struct client_member members[] = {{"agent", stop->agent},
+                                            {"client", stop->client},
+                                            {"principal", stop->principal},
+                                            {"reason", reason}};
+
+    return call_texts(client, method, members, BEHALF_COUNT_OF(members), stop->everything, write,
+                      written_at, error);
+}
+
+enum behalf_status
+behalf_agent_kill(struct behalf_client *client, const struct behalf_stop *stop, const char *reason,
+                  const struct behalf_write *write, char *written_at, struct behalf_error *error)
+{
+    return order_stop(client, "agents.kill", stop, reason, write, written_at, error);
+}
+
+enum behalf_status
+behalf_agent_restore(struct behalf_client *client, const struct behalf_stop *stop,
+                     const char *reason, const struct behalf_write *write, char *written_at,
+                     struct behalf_error *error)
+{
+    return order_stop(client, "agents.restore", stop, reason, write, written_at, error);
+}
+
+enum behalf_status
+behalf_agent_stopped(struct behalf_client *client, const struct behalf_read *read,
+                     struct behalf_reply **reply, struct behalf_error *error)
+{
+    const struct client_member members[2] = {{"agent", NULL}, {"client", NULL}};
+
+    return call_list(client, "agents.stopped", members, NULL, read, reply, error);
+}
+
+enum behalf_status
+behalf_agent_audit(struct behalf_client *client, const struct behalf_read *read,
+                   const char *const *types, size_t type_count, const struct behalf_page *page,
+                   struct behalf_reply **reply, struct behalf_error *error)
+{
+    struct behalf_writer *writer;
+
+    if (type_count > UINT32_MAX)
+        return client_error_set(error, BEHALF_FAILED_USAGE, "cannot audit: too many types");
+    writer = behalf_writer_new();
+    if (writer != NULL) {
+        struct client_map map = client_map_begin(writer);
+
+        if (type_count > 0) {
+            client_map_key(&map, "types");
+            behalf_write_array(writer, (uint32_t)type_count);
+        }
+        for (size_t index = 0; index < type_count; index++)
+            behalf_write_text(writer, types[index]);
+        client_map_page(&map, page);
+        client_map_read(&map, read);
+        client_map_end(&map);
+    }
+    return client_call_with(client, "agents.audit", writer, BEHALF_SUCCESS, reply, error);
+}
