@@ -30,6 +30,7 @@ enum cli_exit {
 #define CLI_ACTORS_MAX 64 /* the server's own limit is lower and gives the better message */
 #define CLI_UPDATES_MAX 1000
 #define CLI_CHECKS_MAX 1000
+#define CLI_TEXTS_MAX 256 /* of an option that may stand again */
 
 /* Options a command accepts beside --endpoint, --timeout, --json and --help. */
 enum cli_option {
@@ -52,6 +53,16 @@ enum cli_option {
     OPTION_COMMON = 1U << 16,
     OPTION_JUNIT = 1U << 17,
     OPTION_WAIT = 1U << 18,
+    OPTION_GRANT = 1U << 19,
+    OPTION_CALL = 1U << 20,  /* --method, --digest, --tool */
+    OPTION_TERMS = 1U << 21, /* of a grant: --scope, --uses and the like */
+    OPTION_END = 1U << 22,   /* --expires-at, --expires-in */
+    OPTION_APPROVAL = 1U << 23,
+    OPTION_SESSION = 1U << 24, /* of a new session: --client, --idle-timeout and the like */
+    OPTION_REASON = 1U << 25,
+    OPTION_STOP = 1U << 26,          /* --client, --principal, --everything */
+    OPTION_LIST_SESSIONS = 1U << 27, /* --principal, --agent */
+    OPTION_LIST_GRANTS = 1U << 28,   /* --session, --agent */
 };
 
 struct cli;
@@ -68,15 +79,53 @@ struct command {
     enum cli_exit (*run)(struct cli *cli);
 };
 
+extern const struct command cli_agent_commands[];
 extern const struct command cli_check_commands[];
 extern const struct command cli_expand_commands[];
+extern const struct command cli_filter_commands[];
+extern const struct command cli_grant_commands[];
 extern const struct command cli_lookup_commands[];
 extern const struct command cli_relationship_commands[];
 extern const struct command cli_schema_commands[];
 extern const struct command cli_schema_tool_commands[];
+extern const struct command cli_session_commands[];
 extern const struct command cli_validate_commands[];
 extern const struct command cli_import_commands[];
 extern const struct command cli_server_commands[];
+
+/* The values of an option that may stand again. */
+struct cli_texts {
+    const char *items[CLI_TEXTS_MAX];
+    size_t count;
+};
+
+/* What sessions, grants and stops are made of and chosen by. NULL = not given. */
+struct cli_records {
+    const char *grant;
+    const char *session;
+    const char *agent;
+    const char *principal;
+    const char *client;
+    bool everything;
+    const char *reason;
+    const char *approver;
+    const char *channel;
+    const char *purpose;
+    const char *evidence; /* JSON text that was read once already */
+    const char *method;
+    const char *digest;
+    const char *expires_at;
+    const char *not_before;
+    uint64_t expires_in_s; /* 0 = not given; so below */
+    uint64_t grant_expires_in_s;
+    uint64_t uses;
+    uint32_t max_depth;
+    bool has_idle_timeout;
+    uint64_t idle_timeout_s; /* 0 = none */
+    struct cli_texts scope;
+    struct cli_texts constraints;
+    struct cli_texts tools;
+};
 
 struct cli {
     const struct command *command;
@@ -90,7 +139,7 @@ struct cli {
     bool json_errors; /* --json stands somewhere: a wrong command line is reported as JSON too */
     bool help;
     struct slice meant;    /* what a wrong word was perhaps meant to be */
-    unsigned options_seen; /* bit n: row n of the table of options */
+    uint64_t options_seen; /* bit n: row n of the table of options */
     struct behalf_read read;
     const char *actors[CLI_ACTORS_MAX];
     size_t actor_count;
@@ -108,6 +157,7 @@ struct cli {
     bool yes;
     const char *context; /* JSON text that was read once already */
     bool explain;
+    struct cli_records records;
 
     int ended_by; /* the signal that interrupted the command; 0 = none */
     bool color;
@@ -162,8 +212,9 @@ size_t cli_list_split(struct cli *cli, struct slice text, const char **items, si
 /* A NUL-terminated copy in the arena. */
 const char *cli_copy(struct cli *cli, struct slice text);
 
-/* Reads the value of --context, JSON text or @FILE, into cli->context. */
-enum cli_exit cli_context_read(struct cli *cli, const char *value) BEHALF_MUST_USE;
+/* Replaces the value of an option, a JSON object or @FILE, by its text. */
+enum cli_exit cli_context_read(struct cli *cli, const char *option,
+                               const char **value) BEHALF_MUST_USE;
 
 /* Whether the text is JSON; says on standard error what is wrong with it and where. `name` stands
  * for a path. */
@@ -208,6 +259,68 @@ enum cli_exit cli_connect(struct cli *cli) BEHALF_MUST_USE;
 enum cli_exit cli_call(struct cli *cli, const char *action, const char *method,
                        struct behalf_writer *writer, struct behalf_reply **reply) BEHALF_MUST_USE;
 
+/* --- arguments of a call (cli_members.c) ------------------------------------------------------ */
+
+/* A map that is being written: MessagePack counts its members before the first one. */
+struct cli_members {
+    struct behalf_writer *body;
+    uint32_t count;
+};
+
+void cli_members_init(struct cli_members *members);
+/* A member whose value is written next, into `members->body`. */
+void cli_member(struct cli_members *members, const char *name);
+/* Nothing for a text that is NULL. */
+void cli_member_text(struct cli_members *members, const char *name, const char *text);
+void cli_member_uint(struct cli_members *members, const char *name, uint64_t value);
+/* JSON text that was read once already; nothing for NULL. */
+void cli_member_json(struct cli_members *members, const char *name, const char *json);
+void cli_member_actors(struct cli_members *members, const char *const *actors, size_t count);
+/* Consistency, and the page. */
+void cli_member_read(struct cli_members *members, const struct behalf_read *read);
+void cli_member_page(struct cli_members *members, const struct behalf_page *page);
+/* Appends the map to `writer` and frees the members. */
+void cli_members_end(struct cli_members *members, struct behalf_writer *writer);
+
+/* One call with these members, which it frees; cli_ask says nothing of an error. */
+enum behalf_status cli_ask(struct cli *cli, const char *method, struct cli_members *members,
+                           struct behalf_reply **reply);
+enum cli_exit cli_call_members(struct cli *cli, const char *action, const char *method,
+                               struct cli_members *members,
+                               struct behalf_reply **reply) BEHALF_MUST_USE;
+
+/* --- sessions and grants (cli_records.c) ------------------------------------------------------ */
+
+/* What a grant says beside its parties and its end: --scope, --uses and the like, --method,
+ * --digest and --tool. A usage error names the option that cannot be read. */
+enum cli_exit cli_member_terms(struct cli *cli, struct cli_members *members) BEHALF_MUST_USE;
+/* --expires-at or --expires-in, if any. */
+void cli_member_end(const struct cli *cli, struct cli_members *members);
+void cli_member_approval(const struct cli *cli, struct cli_members *members);
+/* --method with --digest, as `name`. */
+enum cli_exit cli_member_binding(struct cli *cli, struct cli_members *members,
+                                 const char *name) BEHALF_MUST_USE;
+/* NAME=SHA256 as a map. */
+enum cli_exit cli_write_tool(struct cli *cli, struct behalf_writer *writer,
+                             const char *text) BEHALF_MUST_USE;
+
+/* Usage errors for what a command cannot do without. */
+enum cli_exit cli_need(struct cli *cli, const char *value, const char *option) BEHALF_MUST_USE;
+enum cli_exit cli_need_end(struct cli *cli) BEHALF_MUST_USE;
+
+/* Connects and calls. What the result names is printed a line each, "session ses_...", with --json
+ * all of it. Frees the members. */
+enum cli_exit cli_write_record(struct cli *cli, const char *action, const char *method,
+                               struct cli_members *members) BEHALF_MUST_USE;
+/* The same for the record that the command's first argument names: a table of its fields. */
+enum cli_exit cli_read_record(struct cli *cli, const char *action, const char *method,
+                              const char *name) BEHALF_MUST_USE;
+
+/* "  active until 2027-03-01T10:30:00Z", of a list's item. */
+void cli_put_state(const struct cli *cli, struct behalf_value item);
+/* `document:*=view,edit`, a space between elements. */
+void cli_scope_text(struct behalf_value scope, struct buffer *out);
+
 /* --- lists in pages (cli_pages.c) ------------------------------------------------------------- */
 
 /* A list that the server gives in pages. `request` is handed to both functions. */
@@ -218,6 +331,7 @@ struct cli_list {
                               struct behalf_reply **reply);
     void (*print)(struct cli *cli, const void *request, struct behalf_value item);
     const void *request;
+    uint64_t *printed; /* NULL, or counts the items */
 };
 
 /* What every such command says in its --help. */
@@ -228,6 +342,9 @@ struct cli_list {
 /* Prints all of the list, a page in memory at a time; with --limit and without --all one page.
  * CLI_INCOMPLETE when more follows or something is undecided. */
 enum cli_exit cli_list_print(struct cli *cli, const struct cli_list *list) BEHALF_MUST_USE;
+
+/* Says on standard error why an answer is empty: the `reason` of a result, where it has one. */
+void cli_say_reason(struct behalf_value result);
 
 /* Says which items of `undecided` (or of a list of items with `error`) have no decision, naming
  * them by `name`; gives how many there are. */
@@ -266,7 +383,7 @@ enum cli_color { COLOR_NONE, COLOR_GOOD, COLOR_BAD, COLOR_DOUBT, COLOR_FAINT, CO
 /* Escape sequence that starts a colour; "" where there are none. COLOR_NONE ends any. */
 const char *cli_color(bool enabled, enum cli_color color);
 
-/* "allow", "deny" or "conditional (missing: count, limit)", in its colour. */
+/* "allow", "deny (scope_excluded)" or "conditional (missing: count, limit)", in its colour. */
 void cli_put_decision(const struct cli *cli, struct behalf_value result, FILE *out);
 /* The same for a table, without colour. */
 void cli_decision_text(struct behalf_value result, struct buffer *out);

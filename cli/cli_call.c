@@ -21,3 +21,25 @@ cli_call(struct cli *cli, const char *action, const char *method, struct behalf_
     behalf_writer_free(writer);
     return status == BEHALF_SUCCESS ? CLI_OK : cli_fail(cli, "%s", action);
 }
+
+enum behalf_status
+cli_ask(struct cli *cli, const char *method, struct cli_members *members,
+        struct behalf_reply **reply)
+{
+    struct behalf_writer *writer = behalf_writer_new();
+    enum behalf_status status;
+
+    BEHALF_ASSERT(writer != NULL);
+    cli_members_end(members, writer);
+    status = behalf_call(cli->client, method, writer, reply, &cli->error);
+    behalf_writer_free(writer);
+    return status;
+}
+
+enum cli_exit
+cli_call_members(struct cli *cli, const char *action, const char *method,
+                 struct cli_members *members, struct behalf_reply **reply)
+{
+    return cli_ask(cli, method, members, reply) == BEHALF_SUCCESS ? CLI_OK
+                                                                  : cli_fail(cli, "%s", action);
+}

@@ -49,14 +49,13 @@ read_file(struct cli *cli, const char *path)
 }
 
 enum cli_exit
-cli_context_read(struct cli *cli, const char *value)
+cli_context_read(struct cli *cli, const char *option, const char **value)
 {
-    const char *name = "--context";
+    const char *name = option;
 
-    cli->context = value;
-    if (value[0] == '@') {
-        name = value + 1;
-        cli->context = read_file(cli, name);
+    if ((*value)[0] == '@') {
+        name = *value + 1;
+        *value = read_file(cli, name);
     }
-    return cli->context == NULL ? CLI_USAGE : cli_context_check(cli, name, cli->context);
+    return *value == NULL ? CLI_USAGE : cli_context_check(cli, name, *value);
 }

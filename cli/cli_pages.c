@@ -37,6 +37,18 @@ cli_say_until(const struct cli_until *until)
     (void)fputc('\n', stderr);
 }
 
+void
+cli_say_reason(struct behalf_value result)
+{
+    struct slice reason = cli_get_text(result, "reason");
+
+    if (reason.size == 0)
+        return;
+    (void)fputs("nothing: ", stderr);
+    cli_put_message(stderr, reason);
+    (void)fputc('\n', stderr);
+}
+
 uint32_t
 cli_say_undecided(struct cli *cli, struct behalf_value items, const char *name)
 {
@@ -86,6 +98,10 @@ take_page(struct cli *cli, const struct cli_list *list, struct behalf_value resu
         cli_print_json(result);
     for (uint32_t index = 0; index < count && behalf_value_next(&rest, &one) && !cli->json; index++)
         list->print(cli, list->request, one);
+    if (list->printed != NULL)
+        *list->printed += count;
+    if (!cli->json)
+        cli_say_reason(result);
     memcpy(progress->cursor, cursor.data, cursor.size);
     progress->cursor[cursor.size] = '\0';
     cli_note_until(&progress->until, result);

@@ -138,16 +138,19 @@ cli_missing_text(struct behalf_value result, struct buffer *out)
         }
 }
 
-/* " (missing: count, limit)" or nothing. */
+/* " (missing: count, limit)", " (scope_excluded)" or nothing. */
 static void
-add_missing(struct behalf_value result, struct buffer *out)
+add_reason(struct behalf_value result, struct buffer *out)
 {
+    struct slice reason = cli_get_text(result, "reason");
     struct buffer names;
 
     buffer_init(&names);
     cli_missing_text(result, &names);
     if (names.size > 0)
         buffer_add_format(out, " (missing: %s)", names.data);
+    else if (reason.size > 0)
+        buffer_add_format(out, " (%.*s)", SLICE_PRINTF(reason));
     buffer_release(&names);
 }
 
@@ -155,14 +158,14 @@ void
 cli_decision_text(struct behalf_value result, struct buffer *out)
 {
     buffer_add_slice(out, cli_get_text(result, "decision"));
-    add_missing(result, out);
+    add_reason(result, out);
 }
 
 void
 cli_put_decision(const struct cli *cli, struct behalf_value result, FILE *out)
 {
     struct slice word = cli_get_text(result, "decision");
-    struct buffer missing;
+    struct buffer reason;
     enum cli_color color = slice_equal(word, SLICE_LITERAL("allow"))  ? COLOR_GOOD
                            : slice_equal(word, SLICE_LITERAL("deny")) ? COLOR_BAD
                                                                       : COLOR_DOUBT;
@@ -170,10 +173,10 @@ cli_put_decision(const struct cli *cli, struct behalf_value result, FILE *out)
     (void)fputs(cli_color(cli->color, color), out);
     cli_put_safe(out, word);
     (void)fputs(cli_color(cli->color, COLOR_NONE), out);
-    buffer_init(&missing);
-    add_missing(result, &missing);
-    cli_put_safe(out, buffer_slice(&missing));
-    buffer_release(&missing);
+    buffer_init(&reason);
+    add_reason(result, &reason);
+    cli_put_safe(out, buffer_slice(&reason));
+    buffer_release(&reason);
 }
 
 void

@@ -38,6 +38,8 @@ put_subject(struct behalf_value node, FILE *out)
         put_relationship(behalf_value_get(node, "relationship"), out);
     } else if (behalf_value_is(kind, "identity")) {
         (void)fputs("the subject itself", out);
+    } else if (behalf_value_is(kind, "condition")) {
+        cli_put_safe(out, cli_get_text(node, "id"));
     } else if (behalf_value_is(kind, "more")) {
         (void)behalf_value_uint(behalf_value_get(node, "omitted"), &omitted);
         (void)fprintf(out, "%llu more", (unsigned long long)omitted);

@@ -38,36 +38,18 @@ split_question(struct cli *cli, struct slice text, struct behalf_question *quest
     return true;
 }
 
-static uint32_t
-question_members(const struct behalf_question *question)
-{
-    return 3U + (question->actor_count > 0 ? 1U : 0U) + (question->context != NULL ? 1U : 0U) +
-           (question->explain ? 1U : 0U);
-}
-
 static void
-write_question(struct behalf_writer *writer, const struct behalf_question *question)
+member_question(struct cli_members *members, const struct behalf_question *question)
 {
-    behalf_write_text(writer, "resource");
-    behalf_write_text(writer, question->resource);
-    behalf_write_text(writer, "permission");
-    behalf_write_text(writer, question->permission);
-    behalf_write_text(writer, "subject");
-    behalf_write_text(writer, question->subject);
-    if (question->actor_count > 0) {
-        behalf_write_text(writer, "actor");
-        behalf_write_actors(writer, question->actors, question->actor_count);
-    }
+    cli_member_text(members, "resource", question->resource);
+    cli_member_text(members, "permission", question->permission);
+    cli_member_text(members, "subject", question->subject);
+    cli_member_actors(members, question->actors, question->actor_count);
+    cli_member_text(members, "grant", question->grant);
+    cli_member_json(members, "context", question->context);
     if (question->explain) {
-        behalf_write_text(writer, "explain");
-        behalf_write_bool(writer, true);
-    }
-    if (question->context != NULL) {
-        enum behalf_status status;
-
-        behalf_write_text(writer, "context");
-        status = behalf_write_json(writer, question->context, NULL);
-        BEHALF_ASSERT(status == BEHALF_SUCCESS); /* it was read before: cli_context_check */
+        cli_member(members, "explain");
+        behalf_write_bool(members->body, true);
     }
 }
 
@@ -109,37 +91,65 @@ print_answer(struct cli *cli, struct behalf_value result)
     return code;
 }
 
+/* What the enforcement point says of the call that it holds back. */
 static enum cli_exit
-run_check(struct cli *cli)
+member_call(struct cli *cli, struct cli_members *members)
 {
-    struct behalf_question question = {0};
-    struct behalf_writer *writer;
-    struct behalf_reply *reply;
-    enum cli_exit result;
+    const struct cli_records *records = &cli->records;
+    enum cli_exit result = cli_member_binding(cli, members, "binding");
 
+    if (result == CLI_OK && records->tools.count > 1)
+        return cli_usage(cli, "a check is of one --tool");
+    if (result == CLI_OK && records->tools.count == 1) {
+        cli_member(members, "tool");
+        result = cli_write_tool(cli, members->body, records->tools.items[0]);
+    }
+    cli_member_text(members, "idempotency_key", cli->idempotency_key);
+    return result;
+}
+
+static enum cli_exit
+question_of(struct cli *cli, struct behalf_question *question)
+{
     if (cli->argument_count == 2)
         return cli_usage(cli, "check needs RESOURCE PERMISSION SUBJECT, or all in one word");
     if (cli->argument_count == 1) {
-        if (!split_question(cli, slice_of(cli->arguments[0]), &question))
+        if (!split_question(cli, slice_of(cli->arguments[0]), question))
             return cli_fail(cli, "check '%s'", cli->arguments[0]);
     } else {
-        question.resource = cli->arguments[0];
-        question.permission = cli->arguments[1];
-        question.subject = cli->arguments[2];
+        question->resource = cli->arguments[0];
+        question->permission = cli->arguments[1];
+        question->subject = cli->arguments[2];
     }
-    question.actors = cli->actors;
-    question.actor_count = cli->actor_count;
-    question.context = cli->context;
-    question.explain = cli->explain;
-    result = cli_connect(cli);
+    question->actors = cli->actors;
+    question->actor_count = cli->actor_count;
+    question->context = cli->context;
+    question->explain = cli->explain;
+    question->grant = cli->records.grant;
+    return CLI_OK;
+}
+
+static enum cli_exit
+run_check(struct cli *cli)
+{
+    struct behalf_question question = {.grant = NULL};
+    struct cli_members members;
+    struct behalf_reply *reply;
+    enum cli_exit result = question_of(cli, &question);
+
     if (result != CLI_OK)
         return result;
-    writer = behalf_writer_new();
-    BEHALF_ASSERT(writer != NULL);
-    behalf_write_map(writer, question_members(&question) + behalf_read_members(&cli->read));
-    write_question(writer, &question);
-    behalf_write_read(writer, &cli->read);
-    result = cli_call(cli, "check", "check", writer, &reply);
+    cli_members_init(&members);
+    member_question(&members, &question);
+    cli_member_read(&members, &cli->read);
+    result = member_call(cli, &members);
+    if (result == CLI_OK)
+        result = cli_connect(cli);
+    if (result != CLI_OK) {
+        behalf_writer_free(members.body);
+        return result;
+    }
+    result = cli_call_members(cli, "check", "check", &members, &reply);
     if (result != CLI_OK)
         return result;
     result = print_answer(cli, behalf_reply_result(reply));
@@ -180,7 +190,18 @@ parse_actor_word(struct cli *cli, struct slice word, struct behalf_question *que
     return question->actor_count > 0;
 }
 
-/* One word behind the question: what is expected, or who acts; each at most once. */
+static bool
+parse_grant_word(struct cli *cli, struct slice word, struct behalf_question *question)
+{
+    size_t skipped = strlen("grant=");
+
+    if (question->grant != NULL || word.size == skipped)
+        return false;
+    question->grant = cli_copy(cli, (struct slice){word.data + skipped, word.size - skipped});
+    return true;
+}
+
+/* One word after the question: what is expected, who acts, by which grant; each at most once. */
 static bool
 parse_extra(struct cli *cli, struct slice word, struct bulk_item *item)
 {
@@ -188,6 +209,8 @@ parse_extra(struct cli *cli, struct slice word, struct bulk_item *item)
 
     if (slice_starts_with(word, SLICE_LITERAL("actor=")))
         return item->question.actor_count == 0 && parse_actor_word(cli, word, &item->question);
+    if (slice_starts_with(word, SLICE_LITERAL("grant=")))
+        return parse_grant_word(cli, word, &item->question);
     if (slice_equal(word, SLICE_LITERAL("true")) || slice_equal(word, SLICE_LITERAL("allow")))
         expected = EXPECT_ALLOW;
     else if (slice_equal(word, SLICE_LITERAL("false")) || slice_equal(word, SLICE_LITERAL("deny")))
@@ -343,23 +366,25 @@ bulk_row(struct cli *cli, struct bulk *bulk, const struct bulk_item *item,
 static enum cli_exit
 bulk_ask(struct cli *cli, struct bulk *bulk, size_t from, size_t count, struct cli_table *table)
 {
-    struct behalf_writer *writer = behalf_writer_new();
+    struct cli_members members;
     struct behalf_reply *reply;
     struct behalf_value rest;
     struct behalf_value one;
     enum cli_exit result;
     uint32_t got;
 
-    BEHALF_ASSERT(writer != NULL);
-    behalf_write_map(writer, 1 + behalf_read_members(&cli->read));
-    behalf_write_text(writer, "items");
-    behalf_write_array(writer, (uint32_t)count);
+    cli_members_init(&members);
+    cli_member(&members, "items");
+    behalf_write_array(members.body, (uint32_t)count);
     for (size_t index = from; index < from + count; index++) {
-        behalf_write_map(writer, question_members(&bulk->items[index].question));
-        write_question(writer, &bulk->items[index].question);
+        struct cli_members item;
+
+        cli_members_init(&item);
+        member_question(&item, &bulk->items[index].question);
+        cli_members_end(&item, members.body);
     }
-    behalf_write_read(writer, &cli->read);
-    result = cli_call(cli, "check", "check_bulk", writer, &reply);
+    cli_member_read(&members, &cli->read);
+    result = cli_call_members(cli, "check", "check_bulk", &members, &reply);
     if (result != CLI_OK)
         return result;
     if (cli->json)
@@ -438,13 +463,25 @@ const struct command cli_check_commands[] = {
      "\n"
      "  behalf check document:readme read user:ann\n"
      "  behalf check document:readme read user:ann --actor agent:helper\n"
-     "  behalf check tool:mail call user:ann --context '{\"count\": 3}' --explain\n",
-     DECIDES | OPTION_READ | OPTION_ACTOR | OPTION_CONTEXT | OPTION_EXPLAIN, 1, 3, run_check},
+     "  behalf check tool:mail call user:ann --context '{\"count\": 3}' --explain\n"
+     "\n"
+     "With --grant, --actor and the subject are who the grant was given to and by. A gateway adds\n"
+     "the call that it holds back and the tool as it sees it; where the grant has uses, an allow\n"
+     "takes one, and with the same --idempotency-key within 60 seconds no second one.\n"
+     "\n"
+     "  behalf check document:readme read user:ann --actor agent:bot \\\n"
+     "      --grant gr_01JZ8Q6WV3T5N0R2M4K7C9X1BD\n",
+     DECIDES | OPTION_READ | OPTION_ACTOR | OPTION_GRANT | OPTION_CALL | OPTION_KEY |
+         OPTION_CONTEXT | OPTION_EXPLAIN,
+     1, 3, run_check},
     {NULL, "check-bulk", "FILE|-", "many checks, at most 1,000 of them at one snapshot",
-     "One question a line, RESOURCE#PERMISSION@SUBJECT, and behind it, if wanted, who acts\n"
-     "(actor=A[,A...]), what is expected (true, false or conditional) and, last, a context for\n"
-     "this question alone (with {JSON}); --context is for those that have none. Lines that begin\n"
-     "with // are comments. Exits with 3 when an answer is an error or not as expected.\n",
+     "One question a line, RESOURCE#PERMISSION@SUBJECT, and after it, if wanted, who acts\n"
+     "(actor=A[,A...]) by which grant (grant=G), what is expected (true, false or conditional)\n"
+     "and, last, a context for this question alone (with {JSON}); --context is for those that\n"
+     "have none. Lines that begin with // are comments. Exits with 3 when an answer is an error\n"
+     "or not as expected.\n"
+     "\n"
+     "  document:plan#view@user:ann  true  actor=agent:bot  grant=gr_01JZ8Q6WV3T5N0R2M4K7C9X1BD\n",
      OPTION_READ | OPTION_CONTEXT | OPTION_JUNIT, 1, 1, run_check_bulk},
     {.name = NULL},
 };

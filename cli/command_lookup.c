@@ -36,10 +36,19 @@ static enum behalf_status
 ask_resources(struct cli *cli, const void *request, const struct behalf_page *page,
               struct behalf_reply **reply)
 {
+    struct cli_members members;
+
     (void)request;
-    return behalf_lookup_resources(cli->client, &cli->read, cli->arguments[0], cli->arguments[1],
-                                   cli->arguments[2], cli->actors, cli->actor_count, cli->context,
-                                   page, reply, &cli->error);
+    cli_members_init(&members);
+    cli_member_text(&members, "resource_type", cli->arguments[0]);
+    cli_member_text(&members, "permission", cli->arguments[1]);
+    cli_member_text(&members, "subject", cli->arguments[2]);
+    cli_member_actors(&members, cli->actors, cli->actor_count);
+    cli_member_text(&members, "grant", cli->records.grant);
+    cli_member_json(&members, "context", cli->context);
+    cli_member_page(&members, page);
+    cli_member_read(&members, &cli->read);
+    return cli_ask(cli, "lookup_resources", &members, reply);
 }
 
 static void
@@ -171,16 +180,23 @@ run_lookup_permissions(struct cli *cli)
 {
     struct behalf_value permissions;
     struct behalf_value rest;
+    struct cli_members members;
     struct behalf_reply *reply;
     enum cli_exit result = cli_connect(cli);
     uint32_t count;
 
     if (result != CLI_OK)
         return result;
-    if (behalf_lookup_permissions(cli->client, &cli->read, cli->arguments[0], cli->arguments[1],
-                                  cli->actors, cli->actor_count, cli->context, &reply,
-                                  &cli->error) != BEHALF_SUCCESS)
-        return cli_fail(cli, "look up permissions");
+    cli_members_init(&members);
+    cli_member_text(&members, "resource", cli->arguments[0]);
+    cli_member_text(&members, "subject", cli->arguments[1]);
+    cli_member_actors(&members, cli->actors, cli->actor_count);
+    cli_member_text(&members, "grant", cli->records.grant);
+    cli_member_json(&members, "context", cli->context);
+    cli_member_read(&members, &cli->read);
+    result = cli_call_members(cli, "look up permissions", "lookup_permissions", &members, &reply);
+    if (result != CLI_OK)
+        return result;
     permissions = behalf_value_get(behalf_reply_result(reply), "permissions");
     if (!behalf_value_array(permissions, &count, &rest)) {
         result = cli_fail_reply(cli, "look up permissions", "permissions");
@@ -189,6 +205,8 @@ run_lookup_permissions(struct cli *cli)
             cli_print_json(behalf_reply_result(reply));
         else
             print_permissions(count, rest);
+        if (!cli->json)
+            cli_say_reason(behalf_reply_result(reply));
         if (cli_say_undecided(cli, permissions, "permission") > 0)
             result = CLI_INCOMPLETE;
     }
@@ -199,15 +217,21 @@ run_lookup_permissions(struct cli *cli)
 const struct command cli_lookup_commands[] = {
     {NULL, "lookup-resources", "TYPE PERMISSION SUBJECT",
      "all resources of a type on which the subject has the permission",
-     "One resource a line; a conditional one says so behind it. " CLI_LIST_HELP,
-     OPTION_READ | OPTION_ACTOR | OPTION_CONTEXT | OPTION_PAGE | OPTION_CURSOR, 3, 3,
+     "One resource a line; a conditional one says so after it. " CLI_LIST_HELP "\n"
+     "  behalf lookup-resources document view user:ann\n"
+     "  behalf lookup-resources document view user:ann --actor agent:bot \\\n"
+     "      --grant gr_01JZ8Q6WV3T5N0R2M4K7C9X1BD\n",
+     OPTION_READ | OPTION_ACTOR | OPTION_GRANT | OPTION_CONTEXT | OPTION_PAGE | OPTION_CURSOR, 3, 3,
      run_lookup_resources},
     {NULL, "lookup-subjects", "RESOURCE PERMISSION TYPE[#RELATION]",
      "all subjects of a type that have the permission",
      "One subject a line; `type:*` is everybody but those behind `except`.\n" CLI_LIST_HELP,
      OPTION_READ | OPTION_CONTEXT | OPTION_PAGE | OPTION_CURSOR, 3, 3, run_lookup_subjects},
     {NULL, "lookup-permissions", "RESOURCE SUBJECT",
-     "every permission of a resource with its decision for the subject", NULL,
-     OPTION_READ | OPTION_ACTOR | OPTION_CONTEXT, 2, 2, run_lookup_permissions},
+     "every permission of a resource with its decision for the subject",
+     "  behalf lookup-permissions document:plan user:ann\n"
+     "  behalf lookup-permissions document:plan user:ann --actor agent:bot \\\n"
+     "      --grant gr_01JZ8Q6WV3T5N0R2M4K7C9X1BD\n",
+     OPTION_READ | OPTION_ACTOR | OPTION_GRANT | OPTION_CONTEXT, 2, 2, run_lookup_permissions},
     {.name = NULL},
 };

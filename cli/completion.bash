@@ -4,10 +4,14 @@
 _behalf()
 {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-    local commands='check check-bulk expand lookup-resources lookup-subjects lookup-permissions
-        relationship schema validate import server status ping version help'
+    local commands='check check-bulk filter expand lookup-resources lookup-subjects
+        lookup-permissions session grant agent relationship schema validate import server status
+        ping version help'
     local common='--endpoint --help --json --timeout'
     local read='--consistency --token'
+    local call='--method --digest --tool' end='--expires-at --expires-in'
+    local terms='--scope --constraint --not-before --max-depth --uses --purpose'
+    local approval='--approver --channel' pages='--limit --cursor --all'
     local command=${COMP_WORDS[1]:-} options=
 
     COMPREPLY=()
@@ -19,8 +23,11 @@ _behalf()
         --junit)
             COMPREPLY=($(compgen -f -- "$current"))
             return ;;
-        --actor|--context|--cursor|--depth|--endpoint|--filter|--from-line|--idempotency-key|--limit|\
-        --timeout|--token)
+        --actor|--agent|--approver|--channel|--client|--constraint|--context|--cursor|--depth|\
+        --digest|--endpoint|--evidence|--expires-at|--expires-in|--filter|--from-line|--grant|\
+        --grant-expires-in|--idempotency-key|--idle-timeout|--limit|--max-depth|--method|\
+        --not-before|--principal|--purpose|--reason|--scope|--session|--timeout|--token|--tool|\
+        --uses)
             return ;;
     esac
     if [ "$COMP_CWORD" -eq 1 ]; then
@@ -29,6 +36,9 @@ _behalf()
     fi
     if [ "$COMP_CWORD" -eq 2 ]; then
         case $command in
+            session) options='create read list suspend resume revoke' ;;
+            grant) options='create delegate read list revoke' ;;
+            agent) options='kill restore stopped audit' ;;
             relationship) options='create touch delete write read' ;;
             schema) options='read write apply plan validate lint fmt compile diff reflect' ;;
             server) options='clock stats' ;;
@@ -41,16 +51,29 @@ _behalf()
         options=
     fi
     case $command in
-        relationship|schema|server) command="$command ${COMP_WORDS[2]:-}" ;;
+        session|grant|agent|relationship|schema|server) command="$command ${COMP_WORDS[2]:-}" ;;
     esac
     case $command in
-        check) options="$read --actor --context --explain" ;;
+        check) options="$read $call --actor --grant --context --explain --idempotency-key" ;;
+        filter) options="$read --actor --grant --context" ;;
         check-bulk) options="$read --context --junit" ;;
         expand) options="$read --depth" ;;
-        lookup-resources) options="$read --actor --context --limit --cursor --all" ;;
-        lookup-subjects) options="$read --context --limit --cursor --all" ;;
-        lookup-permissions) options="$read --actor --context" ;;
-        'relationship read') options="$read --filter --limit --cursor --all" ;;
+        lookup-resources) options="$read --actor --grant --context $pages" ;;
+        lookup-subjects) options="$read --context $pages" ;;
+        lookup-permissions) options="$read --actor --grant --context" ;;
+        'session create')
+            options="$end $terms $approval $call --client --evidence --grant-expires-in
+                --idle-timeout --idempotency-key" ;;
+        'session list') options="$pages --principal --agent" ;;
+        'session suspend'|'session resume'|'session revoke'|'grant revoke')
+            options='--reason --idempotency-key' ;;
+        'grant create') options="$end $terms $approval $call --idempotency-key" ;;
+        'grant delegate') options="$end $terms $call --actor --idempotency-key" ;;
+        'grant list') options="$pages --session --agent" ;;
+        'agent kill'|'agent restore')
+            options='--client --principal --everything --reason --idempotency-key' ;;
+        'agent audit') options=$pages ;;
+        'relationship read') options="$read --filter $pages" ;;
         'relationship delete') options='--filter --limit --all --idempotency-key' ;;
         'relationship '*) options='--idempotency-key' ;;
         'schema read'|'schema reflect'|'schema plan') options=$read ;;

@@ -18,6 +18,8 @@ kind_name(enum validation_kind kind)
         return "schema";
     case VALIDATION_RELATIONSHIPS:
         return "relationship";
+    case VALIDATION_GRANT:
+        return "grant";
     case VALIDATION_ASSERTION:
         return "assertion";
     case VALIDATION_RELATION:
@@ -131,6 +133,10 @@ static void
 json_answer(struct buffer *out, const struct validation_case *one)
 {
     buffer_add_format(out, ",\"expected\":\"%s\",\"answer\":\"%s\"", one->expected, one->answer);
+    if (one->reason.size > 0) {
+        buffer_add_text(out, ",\"reason\":");
+        cli_json_string(out, one->reason);
+    }
     for (size_t index = 0; index < one->missing.count; index++) {
         buffer_add_text(out, index == 0 ? ",\"missing\":[" : ",");
         cli_json_string(out, one->missing.names[index]);

@@ -21,7 +21,7 @@
 #include "base/error.h"
 #include "base/relationship.h"
 #include "base/slice.h"
-#include "engine/engine.h"
+#include "engine/agents.h"
 #include "schema/schema.h"
 
 /* --- what a file holds (validation_yaml.c) ---------------------------------------------------- */
@@ -40,6 +40,12 @@ struct validation_assertion {
     enum decision expected;
 };
 
+/* One key of `grants` and what is below it. */
+struct validation_grant {
+    struct validation_scalar name;
+    const struct datum *arguments; /* a map */
+};
+
 /* One key of `validation` and its list. */
 struct validation_relation {
     struct validation_scalar key;
@@ -51,6 +57,8 @@ struct validation_file {
     struct validation_scalar schema;
     struct validation_scalar schema_file;
     struct validation_scalar relationships;
+    struct validation_grant *grants; /* in the order of the file */
+    uint32_t grant_count;
     struct validation_assertion *assertions;
     uint32_t assertion_count;
     struct validation_relation *relations;
@@ -76,15 +84,33 @@ struct validation_question {
     struct object *actors;     /* in the order of struct check */
     uint32_t *actor_columns;   /* the column of each in the text, from 1 */
     uint32_t actor_count;
+    struct slice grant; /* its name in the file; empty = none */
+    uint32_t grant_column;
     const struct datum *context; /* a map, or NULL */
 };
 
-/* `resource#permission@subject`, then perhaps ` actor=type:id[,type:id...]`, then perhaps
- * ` with {json}`: the words of a line of `behalf check-bulk`. `error->column` is one of `text`.
- * Whether the actors may stand in a chain is decided by the engine. */
+/* `resource#permission@subject`, then perhaps ` actor=type:id[,type:id...]` and ` grant=name`, then
+ * perhaps ` with {json}`: the words of a line of `behalf check-bulk`. `error->column` is one of
+ * `text`. Whether the actors may stand in a chain is decided by the engine. */
 enum status validation_assertion_parse(struct slice text, struct arena *arena,
                                        struct validation_question *question,
                                        struct error *error) BEHALF_MUST_USE;
+
+/* What `arguments` of a grant say: those of grants.create with `principal` and `agent` in place of
+ * session and approval, or those of grants.delegate with the name of the parent. */
+struct grant_arguments {
+    struct object principal; /* of a root grant; empty type = it is none */
+    struct object agent;
+    struct slice parent; /* of a delegated one */
+    struct object actor; /* empty type = the parent's delegatee */
+    struct object delegatee;
+    struct engine_grant_terms terms;
+};
+
+/* MALFORMED_REQUEST: the message names the argument. */
+enum status validation_grant_parse(const struct datum *map, struct arena *arena,
+                                   struct grant_arguments *arguments,
+                                   struct error *error) BEHALF_MUST_USE;
 
 /* A subject, marked `[...]` where it hangs on a condition. */
 struct marked_subject {
@@ -116,11 +142,21 @@ void validation_holders_print(const struct object *holders, size_t count, struct
 
 struct store;
 
+/* A grant of the file that was made. */
+struct named_grant {
+    struct slice name;
+    struct record_id id;
+    struct object delegatee;
+};
+
 struct validation_world {
     struct store *store; /* in memory */
     struct engine *engine;
     struct engine_worker *worker;
     struct schema *schema; /* after validation_world_schema */
+    struct named_grant *grants;
+    size_t grant_count;
+    size_t grant_capacity;
 };
 
 enum status validation_world_open(struct validation_world *world,
@@ -135,7 +171,18 @@ enum status validation_world_schema(struct validation_world *world, struct slice
 enum status validation_world_write(struct validation_world *world, const struct update *updates,
                                    size_t count, struct error *error) BEHALF_MUST_USE;
 
-/* The check of the server; with an explanation when `explain`. */
+/* Makes a grant as the server would, a root one in a session of its own. `name` and `arguments`
+ * live as long as the world. */
+enum status validation_world_grant(struct validation_world *world, struct slice name,
+                                   const struct grant_arguments *arguments,
+                                   struct error *error) BEHALF_MUST_USE;
+
+/* NULL when the file has no such grant, or it was not made. */
+const struct named_grant *validation_world_find_grant(const struct validation_world *world,
+                                                      struct slice name);
+
+/* The check of the server; with an explanation when `explain`. A use of a grant is taken, but not
+ * for an explanation: BEHALF_MUST_SPEND. */
 enum status validation_world_check(struct validation_world *world, struct arena *arena,
                                    const struct validation_question *question, bool explain,
                                    struct check_result *result,
@@ -256,6 +303,7 @@ enum validation_kind {
     VALIDATION_FILE, /* its form */
     VALIDATION_SCHEMA,
     VALIDATION_RELATIONSHIPS,
+    VALIDATION_GRANT,
     VALIDATION_ASSERTION,
     VALIDATION_RELATION,
     VALIDATION_LINT,
@@ -274,6 +322,7 @@ struct validation_case {
     struct slice why;     /* may be empty, may have lines */
     const char *expected; /* of an assertion that was answered: decisions by name; else NULL */
     const char *answer;
+    struct slice reason;            /* of a decision by actors or a grant; empty = none */
     struct missing_context missing; /* of a conditional answer */
 };
 

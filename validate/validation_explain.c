@@ -67,6 +67,9 @@ print_subject(const struct explanation *node, struct buffer *out)
         object_print(&object, out);
         buffer_add_text(out, " acts on behalf");
         break;
+    case EXPLAIN_CONDITION:
+        buffer_add_slice(out, node->condition);
+        break;
     case EXPLAIN_MORE:
         buffer_add_format(out, "%zu more", node->omitted);
         break;

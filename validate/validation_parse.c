@@ -1,6 +1,6 @@
 /* validation_parse.c - assertions and expected subjects.
  *
- *   note:n1#read@user:ann actor=agent:bot,agent:helper with {"day": "monday"}
+ *   note:n1#read@user:ann actor=agent:bot,agent:helper grant=reading with {"day": "monday"}
  *   [user:* - {user:a, user:b[...]}] is <note:n1#owner>/<group:eng#member>
  *
  * Ids may be JSON strings here as everywhere, so no bracket or blank inside of quotes ends
@@ -59,6 +59,7 @@ malformed(struct error *error, const char *message)
 /* --- assertions ------------------------------------------------------------------------------- */
 
 #define ACTOR SLICE_LITERAL("actor=")
+#define GRANT SLICE_LITERAL("grant=")
 #define WITH SLICE_LITERAL("with ")
 
 /* Moves the place of an error in `part` to the text that it is a part of. */
@@ -81,8 +82,8 @@ parse_context(struct slice json, struct arena *arena, const struct datum **conte
     return status;
 }
 
-/* Bytes before the first ` actor=` or ` with ` that is not inside a JSON string; all when there is
- * none. */
+/* Bytes before the first ` actor=`, ` grant=` or ` with ` that is not inside a JSON string; all
+ * when there is none. */
 static size_t
 question_size(struct slice text)
 {
@@ -95,7 +96,8 @@ question_size(struct slice text)
         if (at == text.size)
             return at;
         behind = skip(text, at + 1);
-        if (slice_starts_with(behind, ACTOR) || slice_starts_with(behind, WITH))
+        if (slice_starts_with(behind, ACTOR) || slice_starts_with(behind, GRANT) ||
+            slice_starts_with(behind, WITH))
             return at;
         at++;
     }
@@ -149,6 +151,40 @@ parse_actors(struct slice text, struct slice list, struct arena *arena,
     }
 }
 
+static enum status
+parse_grant(struct slice text, struct slice name, struct validation_question *question,
+            struct error *error)
+{
+    if (name.size == 0)
+        return place(text, name,
+                     malformed(error, "a name is missing; after 'grant=' comes one of `grants`"),
+                     error);
+    question->grant = name;
+    question->grant_column = (uint32_t)(name.data - text.data) + 1;
+    return BEHALF_OK;
+}
+
+/* Takes `actor=...` or `grant=...` off the front, each at most once; `*taken` is false where
+ * something else begins. */
+static enum status
+take_word(struct slice text, struct slice *rest, struct arena *arena,
+          struct validation_question *question, bool *taken, struct error *error)
+{
+    struct slice word = {rest->data, span(*rest, " \t\r\n")};
+    enum status status = BEHALF_OK;
+
+    *taken = false;
+    if (slice_starts_with(word, ACTOR) && question->actor_count == 0)
+        status = parse_actors(text, skip(word, ACTOR.size), arena, question, error);
+    else if (slice_starts_with(word, GRANT) && question->grant.size == 0)
+        status = parse_grant(text, skip(word, GRANT.size), question, error);
+    else
+        return BEHALF_OK;
+    *taken = true;
+    *rest = trim(skip(*rest, word.size));
+    return status;
+}
+
 enum status
 validation_assertion_parse(struct slice text, struct arena *arena,
                            struct validation_question *question, struct error *error)
@@ -158,21 +194,20 @@ validation_assertion_parse(struct slice text, struct arena *arena,
     struct validation_question parsed = {.actor_count = 0};
     enum status status =
         place(text, part, parse_question(trim(part), arena, &parsed.asked, error), error);
+    bool taken = status == BEHALF_OK;
 
     rest = trim(skip(rest, part.size));
-    if (status == BEHALF_OK && slice_starts_with(rest, ACTOR)) {
-        part = (struct slice){rest.data, span(rest, " \t\r\n")};
-        status = parse_actors(text, skip(part, ACTOR.size), arena, &parsed, error);
-        rest = trim(skip(rest, part.size));
-    }
+    while (status == BEHALF_OK && taken)
+        status = take_word(text, &rest, arena, &parsed, &taken, error);
     if (status == BEHALF_OK && slice_starts_with(rest, WITH)) {
         part = trim(skip(rest, WITH.size));
         status = place(text, part, parse_context(part, arena, &parsed.context, error), error);
     } else if (status == BEHALF_OK && rest.size > 0) {
         status = place(text, rest,
                        error_set(error, BEHALF_MALFORMED_REQUEST,
-                                 "'%.*s' is not understood; behind the question stand "
-                                 "actor=type:id[,type:id...], once, and then with {context}",
+                                 "'%.*s' is not understood; after the question come "
+                                 "actor=type:id[,type:id...] and grant=name, each once, and then "
+                                 "with {context}",
                                  (int)span(rest, " \t\r\n"), rest.data),
                        error);
     }

@@ -327,6 +327,33 @@ load_relationships(struct run *run)
     return good;
 }
 
+/* --- grants ----------------------------------------------------------------------------------- */
+
+static bool
+make_grants(struct run *run)
+{
+    const struct validation_file *file = &run->result->file;
+
+    for (uint32_t index = 0; index < file->grant_count; index++) {
+        const struct validation_grant *grant = &file->grants[index];
+        struct grant_arguments arguments;
+        struct validation_case *made;
+        struct error error;
+        enum status status =
+            validation_grant_parse(grant->arguments, run->arena, &arguments, &error);
+
+        if (status == BEHALF_OK)
+            status = validation_world_grant(&run->world, grant->name.text, &arguments, &error);
+        if (status == BEHALF_OK)
+            made = add_case(run, VALIDATION_GRANT, VALIDATION_PASSED, grant->name.text);
+        else
+            made = add_error(run, VALIDATION_GRANT, grant->name.text, &error);
+        made->line = grant->name.line;
+        made->column = status == BEHALF_OK ? 0 : grant->name.column;
+    }
+    return run->result->failed_count == 0;
+}
+
 /* --- assertions ------------------------------------------------------------------------------- */
 
 static const char *
@@ -393,7 +420,10 @@ add_answer(struct run *run, const struct validation_assertion *assertion, struct
     buffer_init(&text);
     buffer_add_format(&text, "expected %s, the answer is %s", made->expected, made->answer);
     made->missing = keep_missing(run, &result->missing);
+    made->reason = engine_reason_word(result->reason);
     validation_missing_print(&made->missing, &text);
+    if (made->missing.count == 0 && made->reason.size > 0)
+        buffer_add_format(&text, " (%.*s)", SLICE_PRINTF(made->reason));
     made->message = keep(run, buffer_slice(&text));
     made->why = why;
     buffer_release(&text);
@@ -437,7 +467,8 @@ file_column(struct run *run, const struct validation_scalar *scalar, uint32_t co
 }
 
 /* The column of the actor that makes the question an error: the last one of the shortest chain that
- * is one. 0 when the question is an error without actors. */
+ * is one. 0 when the question is an error without actors. The grant is left out: what it decides is
+ * no error of an actor, and nothing may be spent here. */
 static uint32_t
 actor_column(struct run *run, const struct validation_question *question)
 {
@@ -445,12 +476,22 @@ actor_column(struct run *run, const struct validation_question *question)
     struct check_result result;
     struct error error;
 
+    shorter.grant = (struct slice){NULL, 0};
     for (shorter.actor_count = 0; shorter.actor_count < question->actor_count;
          shorter.actor_count++)
         if (validation_world_check(&run->world, &run->scratch, &shorter, false, &result, &error) !=
             BEHALF_OK)
             break;
     return shorter.actor_count > 0 ? question->actor_columns[shorter.actor_count - 1] : 0;
+}
+
+static uint32_t
+error_column(struct run *run, const struct validation_question *question)
+{
+    if (question->grant.size > 0 &&
+        validation_world_find_grant(&run->world, question->grant) == NULL)
+        return question->grant_column;
+    return actor_column(run, question);
 }
 
 static void
@@ -474,7 +515,7 @@ run_assertion(struct run *run, const struct validation_assertion *assertion)
         status =
             validation_world_check(&run->world, &run->scratch, &question, false, &result, &error);
         if (status != BEHALF_OK)
-            column = actor_column(run, &question);
+            column = error_column(run, &question);
     }
     if (status == BEHALF_OK && result.decision != assertion->expected)
         why = explain(run, &question);
@@ -549,7 +590,8 @@ run_yaml(struct run *run)
         return;
     }
     warn_of_unknown_keys(run);
-    if (!load_schema(run, find_schema(run, &error), &error) || !load_relationships(run))
+    if (!load_schema(run, find_schema(run, &error), &error) || !load_relationships(run) ||
+        !make_grants(run))
         return;
     for (uint32_t index = 0; index < result->file.assertion_count; index++)
         run_assertion(run, &result->file.assertions[index]);

@@ -3,6 +3,7 @@
  * second document are errors; an unknown key of the file is kept for a warning. */
 #include <yaml.h>
 
+#include "base/datum.h"
 #include "base/digest.h"
 #include "base/lines.h"
 #include "base/suggest.h"
@@ -51,8 +52,8 @@ nearest(struct slice word, const char *const *words, size_t count)
 struct slice
 validation_key_nearest(struct slice key)
 {
-    static const char *const keys[] = {"schema", "schemaFile", "relationships", "assertions",
-                                       "validation"};
+    static const char *const keys[] = {"schema", "schemaFile", "relationships",
+                                       "grants", "assertions", "validation"};
 
     return nearest(key, keys, BEHALF_COUNT_OF(keys));
 }
@@ -181,6 +182,150 @@ each_pair(struct reader *reader, const yaml_node_t *mapping, const char *what,
             return status;
     }
     return BEHALF_OK;
+}
+
+/* --- values ----------------------------------------------------------------------------------- */
+
+static enum status read_value(struct reader *reader, const yaml_node_t *node, unsigned depth,
+                              const struct datum **value);
+
+static bool
+is_word(struct slice text, const char *const *words)
+{
+    for (; *words != NULL; words++)
+        if (slice_equal(text, slice_of(*words)))
+            return true;
+    return false;
+}
+
+/* A plain scalar is what YAML's core schema says: null, true, false, a number, or else text, which
+ * anything in quotes is. */
+static enum status
+read_scalar_value(struct reader *reader, const yaml_node_t *node, struct datum *value)
+{
+    static const char *const yes[] = {"true", "True", "TRUE", NULL};
+    static const char *const no[] = {"false", "False", "FALSE", NULL};
+    struct slice text = arena_copy(reader->arena, text_of(node));
+    const struct datum *number;
+    struct error ignored;
+
+    if (text.data == NULL)
+        return spent(reader);
+    *value = (struct datum){.kind = DATUM_STRING, .as.string = text};
+    if (node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+        return BEHALF_OK;
+    if (is_null(node))
+        *value = (struct datum){.kind = DATUM_NULL};
+    else if (is_word(text, yes) || is_word(text, no))
+        *value = (struct datum){.kind = DATUM_BOOL, .as.boolean = is_word(text, yes)};
+    else if (strchr("-0123456789", text.data[0]) != NULL &&
+             datum_parse_json(text, reader->arena, &number, &ignored) == BEHALF_OK)
+        *value = *number;
+    return BEHALF_OK;
+}
+
+static enum status
+read_list_value(struct reader *reader, const yaml_node_t *node, unsigned depth, struct datum *value)
+{
+    const yaml_node_item_t *first = node->data.sequence.items.start;
+    size_t count = (size_t)(node->data.sequence.items.top - first);
+    const struct datum **items = arena_take_array(reader->arena, count + 1, sizeof *items);
+    enum status status = BEHALF_OK;
+
+    if (items == NULL)
+        return spent(reader);
+    for (size_t index = 0; status == BEHALF_OK && index < count; index++)
+        status = read_value(reader, yaml_document_get_node(reader->document, first[index]),
+                            depth + 1, &items[index]);
+    *value = (struct datum){.kind = DATUM_LIST, .as.list = {items, count}};
+    return status;
+}
+
+static enum status
+read_map_value(struct reader *reader, const yaml_node_t *node, unsigned depth, struct datum *value)
+{
+    const yaml_node_pair_t *first = node->data.mapping.pairs.start;
+    size_t count = (size_t)(node->data.mapping.pairs.top - first);
+    struct datum_field *fields = arena_take_array(reader->arena, count + 1, sizeof *fields);
+    struct slice twice;
+
+    if (fields == NULL)
+        return spent(reader);
+    for (size_t index = 0; index < count; index++) {
+        const yaml_node_t *key = yaml_document_get_node(reader->document, first[index].key);
+        const yaml_node_t *item = yaml_document_get_node(reader->document, first[index].value);
+        enum status status;
+
+        if (key->type != YAML_SCALAR_NODE)
+            return fail_at(reader, key->start_mark, "a key must be text");
+        fields[index].key = arena_copy(reader->arena, text_of(key));
+        if (fields[index].key.data == NULL)
+            return spent(reader);
+        status = read_value(reader, item, depth + 1, &fields[index].value);
+        if (status != BEHALF_OK)
+            return status;
+    }
+    if (!datum_sort_fields(fields, count, &twice))
+        return fail_at(reader, node->start_mark, "a key stands here a second time");
+    *value = (struct datum){.kind = DATUM_MAP, .as.map = {fields, count}};
+    return BEHALF_OK;
+}
+
+/* An anchor may stand inside of what it names, so the depth is bounded first. */
+static enum status
+read_value(struct reader *reader, const yaml_node_t *node, unsigned depth,
+           const struct datum **value)
+{
+    struct datum *made = arena_take(reader->arena, sizeof *made);
+
+    if (made == NULL)
+        return spent(reader);
+    if (depth > DATUM_DEPTH_MAX)
+        return fail_at(reader, node->start_mark, "nested too deep");
+    if (reader->texts_left-- == 0)
+        return fail_at(reader, node->start_mark, "aliases repeat more than the file holds");
+    *value = made;
+    if (node->type == YAML_SEQUENCE_NODE)
+        return read_list_value(reader, node, depth, made);
+    if (node->type == YAML_MAPPING_NODE)
+        return read_map_value(reader, node, depth, made);
+    return read_scalar_value(reader, node, made);
+}
+
+/* --- grants ----------------------------------------------------------------------------------- */
+
+#define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+
+static enum status
+read_grant(struct reader *reader, const yaml_node_t *key, const yaml_node_t *value)
+{
+    struct validation_grant *grant = &reader->file->grants[reader->file->grant_count];
+    enum status status = read_scalar(reader, key, "a key must be text", &grant->name);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (grant->name.text.size == 0 ||
+        strspn(grant->name.text.data, NAME_LETTERS) != grant->name.text.size)
+        return fail_at(reader, key->start_mark,
+                       "the name of a grant is made of letters, digits, '_', '-' and '.'");
+    if (value->type != YAML_MAPPING_NODE)
+        return fail_at(reader, value->start_mark, "a grant must map its arguments to values");
+    reader->file->grant_count++;
+    return read_value(reader, value, 1, &grant->arguments);
+}
+
+static enum status
+read_grants(struct reader *reader, const yaml_node_t *value)
+{
+    if (value->type == YAML_MAPPING_NODE) {
+        size_t count = (size_t)(value->data.mapping.pairs.top - value->data.mapping.pairs.start);
+
+        reader->file->grants =
+            arena_take_array(reader->arena, count + 1, sizeof *reader->file->grants);
+        if (reader->file->grants == NULL)
+            return spent(reader);
+    }
+    return each_pair(reader, value, "grants must map names to what they hold", read_grant);
 }
 
 /* --- assertions ------------------------------------------------------------------------------- */
@@ -329,6 +474,8 @@ read_key(struct reader *reader, const yaml_node_t *key, const yaml_node_t *value
     if (slice_equal(name, SLICE_LITERAL("relationships")))
         return read_text(reader, value, "relationships must be one text, a relationship a line",
                          &file->relationships);
+    if (slice_equal(name, SLICE_LITERAL("grants")))
+        return read_grants(reader, value);
     if (slice_equal(name, SLICE_LITERAL("assertions")))
         return each_pair(reader, value, "assertions must be a mapping", read_assertions);
     if (slice_equal(name, SLICE_LITERAL("validation")))

@@ -85,7 +85,7 @@ def measured(*arguments):
 
 def every_workload():
     """The answers that a workload knows are those that the server gives."""
-    assert len(workloads()) == 11
+    assert len(workloads()) == 12
     for name in workloads():
         document, err = measured("--workload", name, "--size", "1", "--mix", ALL,
                                  "--questions", "3000", "--batch", "20")
@@ -99,7 +99,7 @@ def every_workload():
 
 def every_size():
     """Blocks side by side change no answer, and a skewed choice changes only how often."""
-    for name in ("drive", "share-with", "delegated"):
+    for name in ("drive", "share-with", "delegated", "grants"):
         document, _ = measured("--workload", name, "--size", "small", "--mix", ALL, "--zipf", "1",
                                "--seed", "7")
         assert document["relationships"] == document["load"]["relationships"] == 10000

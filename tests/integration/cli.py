@@ -16,13 +16,11 @@ import threading
 
 import msgpack
 
-import lib_process
+import lib_cli
+from lib_cli import BEHALF, BUILD, PATIENCE, Asker, Server, complain, run
 from lib_time import moment
 
-BUILD = os.environ.get("BUILD", "build/release")
-BEHALF = os.path.join(BUILD, "behalf")
 BENCH = os.path.join(BUILD, "behalf-bench")
-PATIENCE = 120
 SCHEMA = """definition user {}
 
 definition group {
@@ -41,63 +39,6 @@ definition document {
     permission view = (viewer + edit) - banned
 }
 """
-wrong = 0
-
-
-class Server:
-    def __init__(self, directory):
-        ready, child = os.pipe()
-        self.process = lib_process.spawn(
-            [os.path.join(BUILD, "behalfd"), "--data", directory, "--listen", "127.0.0.1:0",
-             "--ready-fd", str(child), "--log-level", "warn"],
-            pass_fds=[child], stdout=subprocess.DEVNULL)
-        os.close(child)
-        with os.fdopen(ready) as pipe:
-            self.address = pipe.readline().strip()
-        assert self.address, "behalfd did not start"
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE)
-
-
-def run(arguments, endpoint, text=None, program=BEHALF):
-    environment = dict(os.environ, BEHALF_ENDPOINT=endpoint)
-    done = subprocess.run([program, *arguments], input=text, capture_output=True, text=True,
-                          env=environment, timeout=PATIENCE)
-    return done.returncode, done.stdout, done.stderr
-
-
-def complain(arguments, what, got, want):
-    global wrong
-    wrong += 1
-    print("FAILED behalf %s\n  %s is\n%s\n  instead of\n%s" %
-          (" ".join(arguments), what, got, want), file=sys.stderr)
-
-
-def hide_tokens(text):
-    return re.sub(r"[A-Za-z0-9_-]{40,}", "TOKEN", text)
-
-
-class Asker:
-    """expect() runs a command and compares; `out` and `err` are exact, None is not looked at."""
-
-    def __init__(self, endpoint):
-        self.endpoint = endpoint
-
-    def expect(self, line, code=0, out=None, err="", text=None):
-        arguments = line if isinstance(line, list) else line.split()
-        got_code, got_out, got_err = run(arguments, self.endpoint, text)
-        if got_code != code:
-            complain(arguments, "exit code", "%d\n%s%s" % (got_code, got_out, got_err), code)
-        if out is not None and hide_tokens(got_out) != out:
-            complain(arguments, "output", hide_tokens(got_out), out)
-        if err is not None and hide_tokens(got_err) != err:
-            complain(arguments, "error output", hide_tokens(got_err), err)
-        return got_out
-
-    def json(self, line, code=0):
-        return json.loads(self.expect(line + " --json", code, err=None))
 
 
 def schema(ask, files):
@@ -280,8 +221,8 @@ def checks(ask, files):
     ask.expect("check document:open view user:eve", 10, "deny\n")
     ask.expect("check document:plan view user:bob --actor agent:bot", 0, "allow\n")
     ask.expect("check document:plan view user:bob --actor agent:bot,agent:sub", 0, "allow\n")
-    ask.expect("check document:plan view user:bob --actor agent:sub", 10, "deny\n")
-    ask.expect("check document:plan view user:ann --actor agent:bot", 10, "deny\n")
+    ask.expect("check document:plan view user:bob --actor agent:sub", 10, "deny (no_grant)\n")
+    ask.expect("check document:plan view user:ann --actor agent:bot", 10, "deny (no_grant)\n")
     ask.expect("check document:plan frob user:bob", 3, "", None)
     for line, meant in (("check document:plan veiw user:bob", "view"),
                         ("check documnt:plan view user:bob", "document"),
@@ -366,7 +307,7 @@ def lookups(ask, files):
     ask.expect("lookup-resources document edit user:ann", 0, 'document:plan\ndocument:"a b"\n')
     ask.expect("lookup-resources document view user:bob --actor agent:bot", 0,
                "document:plan\ndocument:open\n")
-    ask.expect("lookup-resources document view user:ann --actor agent:bot", 0, "")
+    ask.expect("lookup-resources document view user:ann --actor agent:bot", 0, "", "nothing: no_grant\n")
     ask.expect("lookup-resources document edit user:ann --limit 1", 4, "document:plan\n",
                "more: --cursor TOKEN (or --all)\n")
     ask.expect("lookup-resources document edit user:ann --limit 1 --all", 0,
@@ -777,7 +718,7 @@ def exit_codes(ask, files):
     """One table, in the code, in the help and in both pages."""
     with open("cli/exit_codes.def") as file:
         rows = re.findall(r'^X\(\w+, +(\d+), +"(.*)"\)$', file.read(), re.M)
-    assert len(rows) == 8, rows
+    assert len(rows) == 9, rows
     text = "exit codes:\n" + "".join("  %3s  %s\n" % row for row in rows)
     for line in ("--help", "help import", "help check"):
         assert text in ask.expect(line, 0), line
@@ -877,7 +818,7 @@ def server_commands(ask, files):
     ask.expect("--version", 0, "behalf %s\n" % version)
     everything = ask.expect("help")
     names = re.findall(r"^  ([a-z][a-z -]*[a-z])  ", everything, re.M)
-    assert len(names) == 29, names
+    assert len(names) == 45, names
     for name in names:
         own = ask.expect(name + " --help", 1 if name == "check" else 0)
         assert "usage: behalf " + name in own and own == ask.expect("help " + name), name
@@ -1079,10 +1020,11 @@ def examples(ask, files):
         finally:
             server.stop()
             shutil.rmtree(scratch)
-    done = subprocess.run(["examples/agents/demo.sh"], capture_output=True, text=True,
-                          env=dict(os.environ, BUILD=BUILD), timeout=PATIENCE)
-    if done.returncode != 0:
-        complain(["demo.sh"], "output", done.stdout + done.stderr, "exit code 0")
+    for demo in ("examples/agents/demo.sh", "examples/grants/demo.sh"):
+        done = subprocess.run([demo], capture_output=True, text=True,
+                              env=dict(os.environ, BUILD=BUILD), timeout=PATIENCE)
+        if done.returncode != 0:
+            complain([demo], "output", done.stdout + done.stderr, "exit code 0")
 
 
 def short_bench(directory, endpoint, *options):
@@ -1144,7 +1086,7 @@ def main():
         shutil.rmtree(scratch)
     if stopped != 0:
         print("cli: behalfd ended with %d" % stopped, file=sys.stderr)
-    sys.exit(1 if wrong or stopped != 0 else 0)
+    sys.exit(1 if lib_cli.wrong or stopped != 0 else 0)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@
 For each DIRECTORY/*.yaml (tests/conformance): every assertion, alone and in a bulk; every lookup and
 list of missing names of the *.lookups.json beside it; and the sweep: for every object, relation or
 permission, and subject that the file names, and somebody it does not name, a check must say what both
-lookups say, at every page size, also where it is an error. Prints how many agree and the first
+lookups say, at every page size, also where it is an error. For every grant of the file and every such
+object and member, a check by the grant must say what lookup_resources and filter_resources say.
+Prints how many agree and the first
 MISMATCHES (20) that do not. Needs msgpack for Python."""
 import glob
 import json
@@ -33,7 +35,9 @@ NOBODY = "nobody_named_here"
 ID = r'(?:"(?:[^"\\]|\\.)*"|[^"#@\[ ]+)'
 OBJECT = r"[a-z][a-z0-9_/]*:" + ID
 QUESTION = re.compile(r"(%s)#([^@]+)@(%s)(?:#([^\[ ]+))?$" % (OBJECT, OBJECT))
-ACTORS = r' +actor=([^ "]+)(?= +with |$)'
+ACTORS = r' +actor=([^ "]+)(?= |$)'
+GRANT = r' +grant=([^ "]+)(?= |$)'
+GRANT_SECONDS = 3600
 TUPLE = re.compile(r"(%s)#([^@]+)@(%s)(?:#([a-z0-9_.]+))?(?:\[.*)?$" % (OBJECT, OBJECT))
 
 
@@ -54,7 +58,7 @@ def read_list(text):
 
 def read_case(path):
     """The layout that validation files have here; not all of YAML."""
-    data = {"schema": [], "relationships": [], "assertions": {}}
+    data = {"schema": [], "relationships": [], "grants": {}, "assertions": {}}
     block = section = None
     with open(path, encoding="utf-8") as file:
         lines = file.read().split("\n")
@@ -68,6 +72,9 @@ def read_case(path):
                 data[block].append(unquote(text))
         elif block in ("schema", "relationships"):
             data[block].append(line[2:])
+        elif block == "grants" and re.match(r"  \S", line):
+            name, text = re.match(r"  (\w+): (\{.*\})$", line).groups()
+            data["grants"][name] = json.loads(text)
         elif block == "assertions" and inner:
             section = data["assertions"].setdefault(inner.group(1), [])
             section.extend(read_list(inner.group(2) or ""))
@@ -147,7 +154,33 @@ def load(server, case):
     if isinstance(answer, str):
         return "schema: " + answer
     refusal = write(server, "touch", case["relationships"])
-    return None if refusal is None else "relationships: " + refusal
+    if refusal is not None:
+        return "relationships: " + refusal
+    return make_grants(server, case)
+
+
+def make_grants(server, case):
+    """Each as `behalf validate` makes it: a root grant with a session of its own."""
+    case["ids"] = {}
+    case["chains"] = {}  # name -> (principal, the agents of the chain)
+    for name, grant in case["grants"].items():
+        grant = dict(grant)
+        parent = grant.get("parent")
+        if parent is not None:
+            principal, agents = case["chains"][parent]
+            case["chains"][name] = (principal, agents + [grant["delegatee"]])
+            grant.update(parent=case["ids"][parent], actor=agents[-1])
+            answer = server.call("grants.delegate", **grant)
+        else:
+            principal, agent = grant.pop("principal"), grant.pop("agent")
+            case["chains"][name] = (principal, [agent])
+            grant.update(expires_in_s=GRANT_SECONDS, approval={"approver": principal})
+            answer = server.call("sessions.create", principal=principal, agent=agent,
+                                 expires_in_s=GRANT_SECONDS, grant=grant)
+        if isinstance(answer, str):
+            return "grant %s: %s" % (name, answer)
+        case["ids"][name] = answer["grant"]
+    return None
 
 
 # --- questions ----------------------------------------------------------------------------------
@@ -156,7 +189,7 @@ def context_of(text):
     """The question and the context of `question with {json}`, whoever acts."""
     found = re.match(r'((?:"(?:[^"\\]|\\.)*"|[^"])*?) +with +(\{.*)$', text.strip())
     question, context = (found.group(1), json.loads(found.group(2))) if found else (text.strip(), None)
-    return re.sub(ACTORS, "", question), context
+    return re.sub(GRANT, "", re.sub(ACTORS, "", question)), context
 
 
 def actors_of(text):
@@ -165,11 +198,17 @@ def actors_of(text):
     return found.group(1).split(",") if found else []
 
 
+def grant_of(text):
+    """The name of the grant of `question grant=name`."""
+    found = re.search(GRANT, text)
+    return found.group(1) if found else None
+
+
 def with_context(arguments, context):
     return arguments if context is None else dict(arguments, context=context)
 
 
-def item_of(text):
+def item_of(text, ids=None):
     question, context = context_of(text)
     resource, permission, subject, relation = QUESTION.match(question).groups()
     if relation:
@@ -177,6 +216,8 @@ def item_of(text):
     item = {"resource": resource, "permission": permission, "subject": subject}
     if actors_of(text):
         item["actor"] = actors_of(text)
+    if grant_of(text):
+        item["grant"] = ids[grant_of(text)]
     return with_context(item, context)
 
 
@@ -195,7 +236,7 @@ def wrong_checks(server, case):
     for key, expected in (("assertTrue", "allow"), ("assertFalse", "deny"),
                           ("assertCaveated", "conditional")):
         questions += [(text, expected) for text in case["assertions"].get(key) or []]
-    items = [item_of(text) for text, _ in questions]
+    items = [item_of(text, case["ids"]) for text, _ in questions]
     alone = [state_of(answer) for answer in server.together("check", items)]
     bulk = []
     for first in range(0, len(items), BULK):
@@ -435,6 +476,36 @@ def sweep(server, case):
             for part in (sweep_resources, sweep_subjects):
                 for what, expected, given in part(server, world, context, checks, limit):
                     yield what + behind, expected, given
+            for what, expected, given in sweep_grants(server, case, world, context, limit):
+                yield what + behind, expected, given
+
+
+def sweep_grants(server, case, world, context, limit):
+    """Checks by each grant against lookup_resources and filter_resources by it."""
+    for name, (principal, agents) in case["chains"].items():
+        shown = {"subject": principal, "actor": agents[-1], "grant": case["ids"][name]}
+        for kind, member in world.places():
+            what = "grant %s: %s#%s, pages of %d" % (name, kind, member, limit)
+            objects = world.objects.get(kind, {})
+            asked = with_context(dict(shown, permission=member), context)
+            bulk = server.call("check_bulk", items=[dict(asked, resource=resource)
+                                                    for resource in objects.values()])
+            checks = dict(zip(objects, map(state_of, bulk["results"])))
+            pages = all_pages(server, "lookup_resources", [dict(asked, resource_type=kind)], limit)[0]
+            if isinstance(pages, str):
+                yield what, "no error", pages
+                continue
+            rows, wrong = rows_of(pages, "resources", limit)
+            said = {row["id"]: state_of(row) for row in rows}
+            said.update({row["id"]: state_of(row) for page in pages
+                         for row in page.get("undecided") or []})
+            filtered = server.call("filter_resources", resources=list(objects.values()), **asked)
+            yield what, None, wrong
+            yield what, set(), set(said) - set(objects)
+            yield (what + ", filter", [objects[one] for one in objects if checks[one][0] == "allow"],
+                   filtered if isinstance(filtered, str) else filtered["resources"])
+            for one, resource in objects.items():
+                yield what + ": " + resource, checks[one], said.get(one, DENIED)
 
 
 # --- a file, all files --------------------------------------------------------------------------

@@ -34,7 +34,7 @@ def commands():
 def options_of(command):
     """Names to whether a value has to follow, as --help lists them."""
     return {name: bool(value) for name, value in
-            re.findall(r"^  (--[a-z-]+)( [A-Z|@\[\],.]+)?(?:\[=\w+\])?  ", run("help", *command.split())[1],
+            re.findall(r"^  (--[a-z-]+)( [A-Z|@=0-9\[\],.]+)?(?:\[=\w+\])?  ", run("help", *command.split())[1],
                        re.M)}
 
 

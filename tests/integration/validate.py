@@ -288,7 +288,7 @@ def actors(folder):
     assert out.startswith(
         "FAILED bad.yaml: %s, 2 failed\n"
         "  failed bad.yaml:23: assertTrue doc:a#view@user:ann actor=agent:helper\n"
-        "    expected allow, the answer is deny\n" % counts), out
+        "    expected allow, the answer is deny (no_grant)\n" % counts), out
     assert "  agent:helper acts on behalf  deny" in out, out
     assert "expected allow, the answer is conditional (missing: shift)" in out, out
     long = ",".join("agent:a%d" % number for number in range(17))
@@ -303,7 +303,7 @@ def actors(folder):
             ("agent:bot,agent:helper,agent:bot", 57, "twice"),
             ("user:ann", 34, "twice"),
             (long, 34 + long.index("agent:a16"), "at most 16"),
-            ("agent:bot grant=reading", 44, "'grant=reading' is not understood"),
+            ("agent:bot grant=reading", 50, "the file has no grant 'reading'"),
             ("agent:bot actor=agent:helper", 44, "'actor=agent:helper' is not understood")):
         for expected in ("assertTrue", "assertFalse", "assertCaveated"):
             folder.put("bad.yaml", ACTORS.split("assertions:")[0] + "assertions:\n  %s:\n"
@@ -315,6 +315,112 @@ def actors(folder):
                '["doc:\u00e9#view@user:ann actor=x", "doc:\\"a b\\"#view@user:ann actor=x"]\n')
     out = expect(["validate", "bad.yaml"], 3, None, folder=folder.path)
     assert "bad.yaml:21:" in out, out
+
+
+GRANTS = """schema: |-
+  caveat few(count int, limit int) { count < limit }
+  definition user {}
+  definition document {
+    relation owner: user
+    permission view = owner
+    permission edit = owner
+  }
+  definition agent {
+    permission acts_on_behalf_of = nil
+  }
+relationships: |-
+  document:a#owner@user:ann
+  document:b#owner@user:ann
+  document:c#owner@user:bob
+grants:
+  reading: {principal: "user:ann", agent: "agent:bot", max_depth: 1, scope: [{selector: "document:*", actions: [view]}]}
+  one:
+    parent: reading
+    actor: agent:bot
+    delegatee: agent:helper
+    scope: [{selector: "document:a", actions: [view]}]
+  twice: {principal: "user:ann", agent: "agent:bot", uses: 2, scope: [{selector: "document:*", actions: [view]}]}
+  later: {principal: "user:ann", agent: "agent:bot", not_before: 2099-01-01T00:00:00Z, expires_at: 2100-01-01T00:00:00Z, scope: [{selector: "document:*", actions: [view]}]}
+  bound: {principal: "user:ann", agent: "agent:bot", bind: {method: POST, digest: DIGEST}, scope: [{selector: "document:*", actions: [view]}]}
+  tools: {principal: "user:ann", agent: "agent:bot", tools: [{name: mail, sha256: DIGEST}], scope: [{selector: "document:*", actions: [view]}]}
+  few: {principal: "user:ann", agent: "agent:bot", constraints: [{caveat: few, context: {limit: 3}}], scope: [{selector: "document:*", actions: [view]}]}
+assertions:
+  assertTrue:
+    - "document:a#view@user:ann actor=agent:bot grant=reading"
+    - "document:a#view@user:ann grant=one actor=agent:bot,agent:helper"
+    - "document:a#view@user:ann actor=agent:bot grant=twice"
+    - "document:b#view@user:ann actor=agent:bot grant=twice"
+    - 'document:b#view@user:ann actor=agent:bot grant=few with {"count": 2}'
+  assertFalse:
+    - "document:a#view@user:ann actor=agent:bot grant=twice"
+    - "document:a#view@user:ann actor=agent:bot grant=later"
+    - "document:a#view@user:ann actor=agent:bot grant=bound"
+    - "document:a#view@user:ann actor=agent:bot grant=tools"
+    - 'document:b#view@user:ann actor=agent:bot grant=few with {"count": 3, "limit": 9}'
+  assertCaveated:
+    - "document:b#view@user:ann actor=agent:bot grant=few"
+""".replace("DIGEST", "ab" * 32)
+
+
+def grants(folder):
+    """Grants are made by the server's code; what it would refuse fails the file."""
+    path = "examples/grants/validation.yaml"
+    expect(["validate", "--fail-on-warn", path], 0, "ok %s: 10 relationships loaded, 13 assertions "
+           "run, 0 expected relations validated\n" % path)
+    counts = "3 relationships loaded, 11 assertions run, 0 expected relations validated"
+    folder.put("good.yaml", GRANTS)
+    expect(["validate", "--fail-on-warn", "good.yaml"], 0, "ok good.yaml: %s\n" % counts,
+           folder=folder.path)
+    # Why an answer is a deny is said, in text and JSON.
+    folder.put("bad.yaml", GRANTS.replace("assertFalse:", "assertTrue :").replace(
+        "assertTrue :", "assertCaveated :").replace("  assertCaveated:\n", "  assertFalse:\n"))
+    out = expect(["validate", "bad.yaml"], 3, None, folder=folder.path)
+    for line in ("grant=twice\n    expected conditional, the answer is deny (uses_exhausted)\n",
+                 "grant=later\n    expected conditional, the answer is deny (grant_not_yet_valid)\n",
+                 "grant=bound\n    expected conditional, the answer is deny (binding_mismatch)\n",
+                 "grant=tools\n    expected conditional, the answer is deny (tool_changed)\n",
+                 "the answer is deny (constraint_failed)\n",
+                 "expected deny, the answer is conditional (missing: count)\n"):
+        assert line in out, (line, out)
+    problems = json.loads(expect(["validate", "--json", "bad.yaml"], 3,
+                                 folder=folder.path))["files"][0]["problems"]
+    assert [one.get("reason") for one in problems] == [
+        "uses_exhausted", "grant_not_yet_valid", "binding_mismatch", "tool_changed",
+        "constraint_failed", "missing_context"], problems
+    reading = GRANTS.split("grants:\n")[1].split("\n")[0]
+    for grant, message in (
+            (reading.replace("agent:bot", "user:bob"), "is of no agent type"),
+            (reading.replace("user:ann", "agent:other"), "an agent serves no agent"),
+            (reading.replace("document:*", "ghost:*"), "ghost"),
+            (reading.replace("[view]", "[veiw]"), "veiw"),
+            (reading.replace("max_depth: 1", "expires_at: 2001-01-01T00:00:00Z"), "expires_at: it does not lie ahead"),
+            (reading.replace("scope:", "scoop:"), "no 'scoop'"),
+            (reading.replace("max_depth: 1, ", "") + '\n  two: {parent: reading, delegatee: '
+             '"agent:helper", scope: [{selector: "document:a", actions: [view]}]}',
+             "its max_depth is 0"),
+            (reading + '\n  two: {parent: reading, delegatee: "agent:helper", scope: '
+             '[{selector: "document:a", actions: [edit]}]}', "no element of the parent's scope includes 'edit' on document:a"),
+            (reading + '\n  two: {parent: reading, actor: "agent:x", delegatee: "agent:helper", '
+             'scope: [{selector: "document:a", actions: [view]}]}', "actor: the parent was not given to 'agent:x'"),
+            ('  two: {parent: reading, delegatee: "agent:helper", scope: '
+             '[{selector: "document:a", actions: [view]}]}\n' + reading, "no grant 'reading'")):
+        folder.put("bad.yaml", GRANTS.split("grants:\n")[0] + "grants:\n" + grant + "\n")
+        out = expect(["validate", "bad.yaml"], 3, None, folder=folder.path)
+        line = 18 if "\n  two" in grant else 17
+        assert out.startswith("FAILED bad.yaml: 3 relationships loaded, 0 assertions run, "
+                              "0 expected relations validated, 1 failed\n  failed bad.yaml:%d:3: "
+                              % line) and message in out, (grant, out)
+    # A grant that is not there, one without an actor, one without a name.
+    for text, column, message in (
+            ("document:a#view@user:ann actor=agent:bot grant=raeding", 55,
+             "the file has no grant 'raeding'"),
+            ("document:a#view@user:ann grant=reading", 0, "actor"),
+            ("document:a#view@user:ann grant= actor=agent:bot", 39, "a name is missing")):
+        folder.put("bad.yaml", GRANTS.split("assertions:")[0] +
+                   'assertions:\n  assertFalse:\n    - "%s"\n' % text)
+        out = expect(["validate", "bad.yaml"], 3, None, folder=folder.path)
+        place = ":%d" % column if column else ""
+        assert "  failed bad.yaml:30%s: assertFalse %s\n" % (place, text) in out and message in out, out
 
 
 def unreadable(folder):
@@ -600,7 +706,7 @@ def main():
     os.environ["NO_COLOR"] = "1"
     folder = Folder()
     try:
-        for group in (conformance, passing, failing, conditions, actors, unreadable, bounded, standard_input,
+        for group in (conformance, passing, failing, conditions, actors, grants, unreadable, bounded, standard_input,
                       warnings, slips, junit, update, schema_files, schema_server):
             group(folder)
             print("validate: %s" % group.__name__, flush=True)

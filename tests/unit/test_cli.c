@@ -118,6 +118,153 @@ Test(cli, nothing_is_ignored)
     }
 }
 
+Test(cli, nothing_of_sessions_and_grants_is_ignored)
+{
+    static const char *const lines[] = {
+        "check a b c --grant",
+        "check a b c --grant=",
+        "check a b c --grant g --grant h",
+        "check a b c --scope d:*=view",
+        "lookup-subjects a b c --grant g",
+        "expand a b --grant g",
+        "filter a b",
+        "session",
+        "session frob",
+        "session create a",
+        "session create a b --expires-in 0",
+        "session create a b --expires-in -1m",
+        "session create a b --expires-in 1w",
+        "session create a b --expires-in 1m30",
+        "session create a b --expires-in 99999999999d",
+        "session create a b --idle-timeout x",
+        "session create a b --evidence []",
+        "session create a b --evidence @/nowhere/evidence.json",
+        "session create a b --expires-in 1h --expires-in 2h",
+        "session revoke",
+        "session revoke a --scope d:*=view",
+        "grant create a --uses 0",
+        "grant create a --uses -1",
+        "grant create a --max-depth x",
+        "grant create a --scope=",
+        "grant delegate a",
+        "agent kill a b",
+        "agent kill --everything=yes",
+        "agent stopped a",
+    };
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(lines); index++) {
+        tear_down();
+        set_up();
+        cr_expect_eq(parse(lines[index]), CLI_USAGE, "'%s' was accepted", lines[index]);
+    }
+}
+
+Test(cli, durations_have_a_unit_or_are_seconds)
+{
+    static const struct {
+        const char *line;
+        uint64_t seconds;
+    } rows[] = {
+        {"session create a b --expires-in 90", 90},
+        {"session create a b --expires-in 90s", 90},
+        {"session create a b --expires-in 30m", 1800},
+        {"session create a b --expires-in=8h", 28800},
+        {"session create a b --expires-in 2d", 172800},
+    };
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(rows); index++) {
+        tear_down();
+        set_up();
+        cr_assert_eq(parse(rows[index].line), CLI_OK, "%s", rows[index].line);
+        cr_expect_eq(cli.records.expires_in_s, rows[index].seconds, "%s", rows[index].line);
+        cr_expect_not(cli.records.has_idle_timeout);
+    }
+    tear_down();
+    set_up();
+    cr_assert_eq(parse("session create a b --idle-timeout 0"), CLI_OK);
+    cr_expect(cli.records.has_idle_timeout && cli.records.idle_timeout_s == 0);
+}
+
+Test(cli, lists_of_a_grant_may_stand_again)
+{
+    cr_assert_eq(parse("grant create s --scope a:*=view --tool x=1 --scope b:*=edit,view "
+                       "--constraint few --max-depth 3 --uses 7"),
+                 CLI_OK);
+    cr_assert_eq(cli.records.scope.count, 2);
+    cr_expect_str_eq(cli.records.scope.items[1], "b:*=edit,view");
+    cr_assert_eq(cli.records.tools.count, 1);
+    cr_assert_eq(cli.records.constraints.count, 1);
+    cr_expect_eq(cli.records.max_depth, 3);
+    cr_expect_eq(cli.records.uses, 7);
+}
+
+/* The members of a call, as JSON. */
+static const char *
+members_as_json(struct cli_members *members)
+{
+    static char text[4096];
+    struct behalf_writer *writer = behalf_writer_new();
+    struct behalf_value value;
+    struct buffer out;
+
+    cli_members_end(members, writer);
+    value.bytes = behalf_writer_bytes(writer, &value.size);
+    buffer_init(&out);
+    cli_json_value(&out, value);
+    (void)snprintf(text, sizeof text, "%s", out.data);
+    buffer_release(&out);
+    behalf_writer_free(writer);
+    return text;
+}
+
+Test(cli, the_terms_of_a_grant_are_members_of_the_call)
+{
+    struct cli_members members;
+
+    cr_assert_eq(parse("grant create s --scope document:\"a=b\"=view,edit "
+                       "--scope document:*#within@folder:f=view --constraint few:{\"limit\":3} "
+                       "--constraint late --tool mail=ab --method POST --digest cd "
+                       "--not-before 2027-01-01T00:00:00Z --max-depth 2 --uses 3 --purpose p "
+                       "--expires-in 1m --approver user:ann --channel web"),
+                 CLI_OK);
+    cli_members_init(&members);
+    cr_assert_eq(cli_member_terms(&cli, &members), CLI_OK);
+    cli_member_end(&cli, &members);
+    cli_member_approval(&cli, &members);
+    cr_expect_str_eq(
+        members_as_json(&members),
+        "{\"scope\":[{\"selector\":\"document:\\\"a=b\\\"\",\"actions\":[\"view\",\"edit\"]},"
+        "{\"selector\":\"document:*#within@folder:f\",\"actions\":[\"view\"]}],"
+        "\"constraints\":[{\"caveat\":\"few\",\"context\":{\"limit\":3}},{\"caveat\":\"late\"}],"
+        "\"tools\":[{\"name\":\"mail\",\"sha256\":\"ab\"}],"
+        "\"bind\":{\"method\":\"POST\",\"digest\":\"cd\"},"
+        "\"not_before\":\"2027-01-01T00:00:00Z\",\"max_depth\":2,\"uses\":3,\"purpose\":\"p\","
+        "\"expires_in_s\":60,\"approval\":{\"approver\":\"user:ann\",\"channel\":\"web\"}}");
+}
+
+Test(cli, terms_that_cannot_be_read_are_usage_errors)
+{
+    static const char *const lines[] = {
+        "grant create s --scope document:*",   "grant create s --scope =view",
+        "grant create s --scope document:*=",  "grant create s --scope document:*=view,",
+        "grant create s --constraint few:",    "grant create s --constraint few:{",
+        "grant create s --constraint few:[1]", "grant create s --tool mail",
+        "grant create s --tool =ab",           "grant create s --tool mail=",
+        "grant create s --method POST",        "grant create s --digest ab",
+    };
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(lines); index++) {
+        struct cli_members members;
+
+        tear_down();
+        set_up();
+        cr_assert_eq(parse(lines[index]), CLI_OK, "%s", lines[index]);
+        cli_members_init(&members);
+        cr_expect_eq(cli_member_terms(&cli, &members), CLI_USAGE, "%s", lines[index]);
+        behalf_writer_free(members.body);
+    }
+}
+
 Test(cli, contexts_are_given_as_text)
 {
     static const char *const lines[] = {

@@ -158,3 +158,15 @@ Test(cli_trace, conditions_as_in_a_relationship)
                                   "\"few\",\"context\":{\"a\":[1,1.0]}}}"),
                      "[few:{\"a\":[1,1.0]}][expiration:2027-01-01T00:00:00Z]");
 }
+
+Test(cli_trace, a_condition_is_named_by_its_id)
+{
+    struct cli cli = {.lines = false};
+
+    cr_expect_str_eq(
+        trace_of(&cli,
+                 "{\"kind\":\"intersection\",\"decision\":\"deny\",\"children\":["
+                 "{\"kind\":\"condition\",\"id\":\"D6\",\"decision\":\"deny\","
+                 "\"reason\":\"session_idle\",\"message\":\"not used in time\"" NO_CHILDREN "]}"),
+        "intersection  deny\n`- D6  deny (session_idle): not used in time\n");
+}

@@ -176,6 +176,160 @@ Test(validation, actors_stand_between_the_question_and_its_context)
     cr_expect_null(question.context);
 }
 
+Test(validation, actors_and_grant_come_in_any_order)
+{
+    static const char *const texts[] = {
+        "doc:a#view@user:x actor=agent:b grant=reading with {}",
+        "doc:a#view@user:x grant=reading  actor=agent:b with {}",
+    };
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(texts); index++) {
+        struct validation_question question;
+
+        cr_assert_eq(parse_assertion(texts[index], &question), BEHALF_OK, "%s", error.message);
+        cr_expect_eq(question.actor_count, 1);
+        cr_expect(slice_equal(question.grant, slice_of("reading")));
+        cr_expect_eq(question.grant_column, index == 0 ? 39 : 25);
+        cr_expect_not_null(question.context);
+    }
+}
+
+/* --- grants ----------------------------------------------------------------------------------- */
+
+/* The arguments of the one grant `g` of a file. */
+static enum status
+parse_grant(const char *yaml, struct grant_arguments *arguments)
+{
+    static char text[4096];
+    struct validation_file file;
+    enum status status;
+
+    (void)snprintf(text, sizeof text, "schema: definition user {}\ngrants:\n  g: %s\n", yaml);
+    status = validation_yaml_read(slice_of(text), &arena, &file, &error);
+    if (status != BEHALF_OK)
+        return status;
+    cr_assert_eq(file.grant_count, 1);
+    return validation_grant_parse(file.grants[0].arguments, &arena, arguments, &error);
+}
+
+#define SCOPE "scope: [{selector: \"doc:*\", actions: [view]}]"
+#define HEX "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
+
+Test(validation, a_root_grant_with_everything)
+{
+    struct grant_arguments grant;
+
+    cr_assert_eq(
+        parse_grant("{principal: user:ann, agent: \"agent:bot\", " SCOPE ", max_depth: 7, "
+                    "uses: 3, not_before: 2027-01-01T00:00:00Z, expires_at: 2027-01-02T00:00:00Z, "
+                    "constraints: [{caveat: few, context: {limit: 3, on: true, s: \"3\"}}], "
+                    "bind: {method: POST, digest: " HEX "}, tools: [{name: mail, sha256: " HEX
+                    "}], purpose: taxes}",
+                    &grant),
+        BEHALF_OK, "%s", error.message);
+    cr_expect(slice_equal(grant.principal.id, slice_of("ann")));
+    cr_expect(slice_equal(grant.agent.type, slice_of("agent")));
+    cr_assert_eq(grant.terms.scope_count, 1);
+    cr_expect(slice_equal(grant.terms.scope[0].selector, slice_of("doc:*")));
+    cr_assert_eq(grant.terms.scope[0].action_count, 1);
+    cr_expect(slice_equal(grant.terms.scope[0].actions[0], slice_of("view")));
+    cr_expect_eq(grant.terms.max_depth, 7);
+    cr_expect_eq(grant.terms.uses, 3);
+    cr_expect_eq(grant.terms.end.at - grant.terms.not_before, INT64_C(86400) * 1000000000);
+    cr_assert_eq(grant.terms.constraint_count, 1);
+    cr_expect(slice_equal(grant.terms.constraints[0].caveat, slice_of("few")));
+    cr_expect_gt(grant.terms.constraints[0].context.size, 0);
+    cr_expect(slice_equal(grant.terms.binding.method, slice_of("POST")));
+    cr_expect_eq(grant.terms.binding.digest[31], 0xFF);
+    cr_assert_eq(grant.terms.tool_count, 1);
+    cr_expect_eq(grant.terms.tools[0].sha256[1], 0x11);
+    cr_expect(slice_equal(grant.terms.purpose, slice_of("taxes")));
+}
+
+Test(validation, a_part_of_a_grant)
+{
+    struct grant_arguments grant;
+
+    cr_assert_eq(
+        parse_grant("{parent: whole, delegatee: agent:b, " SCOPE ", expires_in_s: 60}", &grant),
+        BEHALF_OK, "%s", error.message);
+    cr_expect(slice_equal(grant.parent, slice_of("whole")));
+    cr_expect_eq(grant.actor.type.size, 0);
+    cr_expect_eq(grant.terms.end.in_ns, INT64_C(60) * 1000000000);
+    cr_assert_eq(
+        parse_grant("{parent: whole, actor: agent:a, delegatee: agent:b, " SCOPE "}", &grant),
+        BEHALF_OK);
+    cr_expect(slice_equal(grant.actor.id, slice_of("a")));
+}
+
+Test(validation, what_is_wrong_with_a_grant_is_named)
+{
+    static const struct {
+        const char *yaml;
+        const char *message;
+    } bad[] = {
+        {"3", "map its arguments"},
+        {"{}", "principal and agent, or parent"},
+        {"{principal: user:ann, " SCOPE "}", "principal and agent, or parent"},
+        {"{principal: user:ann, agent: agent:b, parent: g, " SCOPE "}", "or parent, delegatee"},
+        {"{parent: g, " SCOPE "}", "or parent, delegatee"},
+        {"{parent: g, delegatee: agent:b, agent: agent:c, " SCOPE "}", "or parent, delegatee"},
+        {"{principal: user:ann, agent: agent:b}", "scope is missing"},
+        {"{principal: ann, agent: agent:b, " SCOPE "}", "principal: "},
+        {"{principal: [user:ann], agent: agent:b, " SCOPE "}", "principal must be an object"},
+        {"{session: s, principal: user:ann, agent: agent:b, " SCOPE "}", "no 'session'"},
+        {"{approval: {}, principal: user:ann, agent: agent:b, " SCOPE "}", "no 'approval'"},
+        {"{principal: user:ann, agent: agent:b, scope: []}", "scope must be a list"},
+        {"{principal: user:ann, agent: agent:b, scope: {}}", "scope must be a list"},
+        {"{principal: user:ann, agent: agent:b, scope: [x]}", "scope[0] must be a mapping"},
+        {"{principal: user:ann, agent: agent:b, scope: [{selector: x}]}", "scope[0] must be"},
+        {"{principal: user:ann, agent: agent:b, scope: [{selector: x, actions: [3]}]}",
+         "scope[0].actions[0] must be text"},
+        {"{principal: user:ann, agent: agent:b, scope: [{selector: x, action: [y]}]}",
+         "no 'scope[0].action'"},
+        {"{principal: user:ann, agent: agent:b, " SCOPE ", uses: 0}", "uses must be"},
+        {"{principal: user:ann, agent: agent:b, " SCOPE ", uses: \"3\"}", "uses must be"},
+        {"{principal: user:ann, agent: agent:b, " SCOPE ", max_depth: 8}", "max_depth must be"},
+        {"{principal: user:ann, agent: agent:b, " SCOPE ", max_depth: 1.0}", "max_depth must be"},
+        {"{principal: user:ann, agent: agent:b, " SCOPE ", expires_at: soon}",
+         "expires_at must be"},
+        {"{principal: user:ann, agent: agent:b, " SCOPE ", expires_in_s: 0}", "expires_in_s must"},
+        {"{principal: user:ann, agent: agent:b, " SCOPE ", expires_in_s: 9223372037}",
+         "expires_in_s must"},
+        {"{principal: user:ann, agent: agent:b, " SCOPE
+         ", expires_in_s: 1, expires_at: 2027-01-01T00:00:00Z}",
+         "exclude each other"},
+        {"{principal: user:ann, agent: agent:b, " SCOPE ", bind: {method: x}}", "bind must be"},
+        {"{principal: user:ann, agent: agent:b, " SCOPE ", bind: {method: x, digest: ab}}",
+         "bind.digest must be 64"},
+        {"{principal: user:ann, agent: agent:b, " SCOPE ", tools: [{name: x}]}",
+         "tools[0] must be"},
+        {"{principal: user:ann, agent: agent:b, " SCOPE ", constraints: [{}]}",
+         "constraints[0] must be"},
+        {"{principal: user:ann, agent: agent:b, " SCOPE ", constraints: [{caveat: c, context: 3}]}",
+         "constraints[0].context must be a mapping"},
+        {"{principal: user:ann, agent: agent:b, " SCOPE ", uses: 1, uses: 2}", "second time"},
+        {"&a {principal: *a}", "nested too deep"},
+    };
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(bad); index++) {
+        struct grant_arguments grant;
+
+        error.message[0] = '\0';
+        cr_expect_neq(parse_grant(bad[index].yaml, &grant), BEHALF_OK, "%s", bad[index].yaml);
+        cr_expect_not_null(strstr(error.message, bad[index].message), "%s: %s", bad[index].yaml,
+                           error.message);
+    }
+}
+
+Test(validation, names_of_grants_are_words)
+{
+    expect_refused(SCHEMA "grants:\n  a b: {}\n", 4, "name of a grant");
+    expect_refused(SCHEMA "grants:\n  \"\": {}\n", 4, "name of a grant");
+    expect_refused(SCHEMA "grants: [a]\n", 3, "grants must map");
+    expect_refused(SCHEMA "grants:\n  a: {}\n  a: {}\n", 5, "second time");
+}
+
 Test(validation, assertion_errors_name_their_column)
 {
     static const struct {
@@ -191,7 +345,10 @@ Test(validation, assertion_errors_name_their_column)
         {"doc:a#view@user:x actor=bot", 25, ""},
         {"doc:a#view@user:x actor=agent:bot,helper with {}", 35, ""},
         {"doc:a#view@user:x actor=agent:b actor=agent:c", 33, "'actor=agent:c' is not understood"},
-        {"doc:a#view@user:x actor=agent:b grant=g", 33, "'grant=g' is not understood"},
+        {"doc:a#view@user:x actor=agent:b grant=", 39, "a name is missing"},
+        {"doc:a#view@user:x grant=g grant=h", 27, "'grant=h' is not understood"},
+        {"doc:a#view@user:x grant=g actor=agent:b grant=h", 41, "'grant=h' is not understood"},
+        {"doc:a#view@user:x grant=g actor=", 33, "an actor is missing"},
         {"doc:a#view@user:x actor=agent:b with", 33, "'with' is not understood"},
         {"doc:a#view@user:x with {} actor=agent:b", 24, ""},
         {"doc:a#view@user:x actor=agent:b with []", 38, "JSON object"},
