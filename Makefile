@@ -13,6 +13,8 @@ INCDIR  ?= $(PREFIX)/include
 MANDIR  ?= $(PREFIX)/share/man
 # Random worlds a property program tries: half a minute in release, as long under a sanitizer.
 WORLDS  ?= $(if $(SANITIZE),400,2000)
+# Those with agents go on for longer, each with many writes.
+AGENT_WORLDS ?= $(if $(SANITIZE),60,300)
 FUZZ_TIME ?= 60#      seconds a fuzzer runs
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 
@@ -254,7 +256,8 @@ unit: $(UNIT) ## unit tests; T='schema/*' filters, TEST_ARGS goes to Criterion
 	$(clean_run)
 property: $(PROPERTY) ## random worlds against the oracle; WORLDS=n, BEHALF_SEED replays
 	$(fresh)
-	@$(call each,$(PROPERTY),BEHALF_WORLDS=$(strip $(WORLDS)))
+	@$(call each,$(filter-out %/agents,$(PROPERTY)),BEHALF_WORLDS=$(strip $(WORLDS)))
+	@$(call each,$(filter %/agents,$(PROPERTY)),BEHALF_WORLDS=$(strip $(AGENT_WORLDS)))
 	$(clean_run)
 stress: $(STRESS) ## programs with many threads
 	$(fresh)
@@ -354,6 +357,7 @@ demo: deps ## builds all, starts a server, asks it something; about 2 minutes on
 	@echo 'demo: about 2 minutes on two cores, nearly all of it to build; seconds once that is done'
 	@$(MAKE) $(PARALLEL) all
 	@examples/agents/demo.sh
+	@examples/grants/demo.sh
 bench: all $(MICROS) ## micro benches, then the figures of docs/performance.md
 	@$(call each,$(MICROS))
 	@$(RUN_ENV) $(B)/behalf-bench numbers $(BENCH_ARGS)
