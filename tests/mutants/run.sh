@@ -4,6 +4,7 @@
 # Each tests/mutants/NAME.patch is a unified diff against the sources. Its first lines say
 #   # test: suite/name      the unit test that must fail, or
 #   # test: property        random worlds must find it (the first MUTANT_WORLDS of them)
+#   # test: property/agents worlds with agents must (a fifth of them), or property/narrowing
 #   # test: stress/name     the program with many threads that must find it at its default size
 #   # what: ...             the defect in words
 # The tree is copied once and built once; each patch is applied, built, tried and taken back.
@@ -32,8 +33,8 @@ out=$tree/build/release
 build() {
     # shellcheck disable=SC2086
     make -C "$tree" -j"$jobs" O=build VARIANT=release ${MUTANT_MAKE:-} \
-        build/release/property/worlds build/release/test-unit \
-        build/release/stress/engine_history build/release/stress/new_enemy >"$work/build.log" 2>&1
+        build/release/property/{worlds,agents,narrowing} build/release/test-unit \
+        build/release/stress/{engine_history,new_enemy,revocation} >"$work/build.log" 2>&1
 }
 
 # A defect may make a test loop for ever: that is noticed as well.
@@ -42,10 +43,15 @@ try_worlds() {
     BEHALF_WORLDS=$worlds BEHALF_NO_SHRINK=1 timeout "$seconds" "$out/property/worlds" \
         >"$work/try.log" 2>&1
 }
+try_agents() {
+    BEHALF_WORLDS=$((worlds / 5)) BEHALF_NO_SHRINK=1 timeout "$seconds" "$out/$1" \
+        >"$work/try.log" 2>&1
+}
 try_stress() { timeout "$seconds" "$out/$1" >"$work/try.log" 2>&1; }
 try() {
     case $1 in
     property) try_worlds ;;
+    property/*) try_agents "$1" ;;
     stress/*) try_stress "$1" ;;
     *) try_unit "$1" ;;
     esac
@@ -72,7 +78,7 @@ for test in $wanted; do
         tail -5 "$work/try.log" >&2
         exit 2
     fi
-    if [[ $test != property && $test != stress/* ]] && ! grep -q 'Tested: .*[1-9]' "$work/try.log"; then
+    if [[ $test != property* && $test != stress/* ]] && ! grep -q 'Tested: .*[1-9]' "$work/try.log"; then
         printf 'there is no test %s\n' "$test" >&2
         exit 2
     fi

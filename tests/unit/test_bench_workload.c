@@ -12,17 +12,9 @@
 #include "schema/schema.h"
 
 static const char *const names[] = {
-    "one-hop",
-    "drive",
-    "github",
-    "agents",
-    "delegated",
-    "wide-groups",
-    "deep-arrows",
-    "double-wide-arrow",
-    "wide-direct",
-    "share-with",
-    "lookup-intersection",
+    "one-hop",           "drive",       "github",      "agents",
+    "delegated",         "grants",      "wide-groups", "deep-arrows",
+    "double-wide-arrow", "wide-direct", "share-with",  "lookup-intersection",
 };
 #define NAME_COUNT (sizeof names / sizeof names[0])
 
@@ -230,6 +222,43 @@ Test(bench_workload, every_delegated_check_names_one_to_three_actors)
     }
     for (unsigned length = 1; length <= 3; length++)
         cr_assert(lengths[length] > 250, "%u of length %u", lengths[length], length);
+    buffer_release(&text);
+}
+
+Test(bench_workload, every_check_by_a_grant_names_its_chain_and_selector)
+{
+    struct workload workload = open_workload("grants", WORKLOAD_SMALL, 1, 0);
+    unsigned lengths[5] = {0};
+    unsigned forms[3] = {0}; /* type:*, one of the third form, an object */
+    struct buffer text;
+    struct slice rest;
+    struct slice line;
+
+    ask_all(&workload, QUESTION_CHECK, 1000, &text);
+    rest = buffer_slice(&text);
+    while (workload_line_next(&rest, &line)) {
+        struct slice actors;
+        unsigned length = 0;
+
+        (void)workload_take_until(&line, '\t');
+        (void)workload_take_until(&line, '\t');
+        actors = workload_take_until(&line, '\t');
+        for (; actors.size > 0; length++)
+            (void)workload_take_until(&actors, ',');
+        cr_assert(length >= 1 && length <= 4);
+        lengths[length]++;
+        cr_assert(slice_starts_with(line, SLICE_LITERAL("grant=document:")));
+        if (slice_equal(line, SLICE_LITERAL("grant=document:*")))
+            forms[0]++;
+        else if (slice_starts_with(line, SLICE_LITERAL("grant=document:*#within@folder:")))
+            forms[1]++;
+        else
+            forms[2]++;
+    }
+    for (unsigned length = 1; length <= 4; length++)
+        cr_assert(lengths[length] > 100, "%u of length %u", lengths[length], length);
+    for (unsigned form = 0; form < 3; form++)
+        cr_assert(forms[form] > 100, "%u of form %u", forms[form], form);
     buffer_release(&text);
 }
 
