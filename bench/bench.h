@@ -28,6 +28,8 @@ enum bench_exit {
 
 enum bench_output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_CSV };
 
+struct bench_grants;
+
 struct bench_options {
     const char *command; /* the whole command line, for reports; NULL = not known */
     const char *endpoint;
@@ -53,6 +55,9 @@ struct bench_options {
     const char *server;       /* behalfd to start; NULL = the one beside this program */
     const char *graph_memory; /* of the server started; NULL = its default */
     bool serve;
+    struct bench_grants *grants; /* that questions show: made as decks are built; of one endpoint */
+    uint64_t grant_uses;         /* of each; 0 = any number */
+    bool without_grants;         /* the same questions for the principal alone */
 };
 
 /* --- requests (bench_requests.c) -------------------------------------------------------------- */

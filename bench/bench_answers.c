@@ -185,6 +185,7 @@ bench_answer(const struct bench_requests *requests, const struct bench_request *
     case METHOD_LOOKUP_PERMISSIONS:
     case METHOD_EXPAND:
     case METHOD_WRITE:
+    case METHOD_GRANT:
     case METHOD_PING:
     case METHOD_COUNT:
         count->answers++;

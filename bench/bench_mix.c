@@ -13,6 +13,7 @@ static const char *const names[METHOD_COUNT] = {
     [METHOD_LOOKUP_PERMISSIONS] = "lookup_permissions",
     [METHOD_EXPAND] = "expand",
     [METHOD_WRITE] = "write",
+    [METHOD_GRANT] = "grant",
     [METHOD_PING] = "ping",
 };
 

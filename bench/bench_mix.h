@@ -17,6 +17,7 @@ enum bench_method {
     METHOD_LOOKUP_PERMISSIONS,
     METHOD_EXPAND,
     METHOD_WRITE,
+    METHOD_GRANT, /* grants.create, in the sessions that the checks' grants are of */
     METHOD_PING,
     METHOD_COUNT,
 };

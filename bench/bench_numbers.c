@@ -12,6 +12,8 @@
 #include "base/complain.h"
 #include "base/memory.h"
 #include "bench/bench.h"
+#include "bench/bench_grants.h"
+#include "bench/bench_numbers.h"
 #include "bench/bench_report.h"
 #include "bench/bench_serve.h"
 
@@ -36,19 +38,9 @@
 #define FILL_BYTES (14.0 * 1024 * 1024) /* of log that a crash finds: its bound is 16 MiB */
 #define FILLS_MAX 5000
 
-/* A loaded server. */
-struct stage {
-    struct bench_options options; /* with its endpoint */
-    struct workload workload;
-    struct bench_server server;
-    struct bench_load_result loaded;
-};
-
 /* --- printing --------------------------------------------------------------------------------- */
 
-enum aim { AIM_AT_LEAST, AIM_AT_MOST, AIM_NONE };
-
-static void
+void
 print_number(const char *number, const char *what, double figure, enum aim aim, double target,
              const char *unit)
 {
@@ -66,12 +58,13 @@ print_number(const char *number, const char *what, double figure, enum aim aim, 
 
 /* --- stages ----------------------------------------------------------------------------------- */
 
-static enum bench_exit
+enum bench_exit
 stage_open(struct stage *stage, const struct bench_options *options, const char *name,
            uint64_t size)
 {
     memset(stage, 0, sizeof *stage);
     stage->options = *options;
+    stage->options.grants = NULL;
     if (!workload_open(name, size, options->seed, 0, &stage->workload))
         return BENCH_USAGE;
     if (ferror(stdout)) /* nobody reads the figures */
@@ -79,17 +72,20 @@ stage_open(struct stage *stage, const struct bench_options *options, const char 
     if (!bench_serve_start(&stage->server, options->server, options->graph_memory))
         return BENCH_CONNECTION;
     stage->options.endpoint = stage->server.endpoint;
+    stage->options.grants = bench_grants_new();
     return bench_load(&stage->options, &stage->workload, &stage->loaded);
 }
 
-static void
+void
 stage_close(struct stage *stage)
 {
     bench_serve_stop(&stage->server);
+    bench_grants_free(stage->options.grants);
+    stage->options.grants = NULL;
 }
 
 /* One method at so many connections and requests in flight. */
-static enum bench_exit
+enum bench_exit
 stage_measure(const struct stage *stage, enum bench_method method, uint32_t connections,
               uint32_t depth, struct report **report)
 {
@@ -103,7 +99,7 @@ stage_measure(const struct stage *stage, enum bench_method method, uint32_t conn
 }
 
 /* Asks (nearly) everything, so that what is measured is warm. */
-static enum bench_exit
+enum bench_exit
 stage_warm(const struct stage *stage)
 {
     struct stage warm = *stage;
@@ -126,8 +122,8 @@ stage_warm(const struct stage *stage)
     return outcome;
 }
 
-static double
-rate_of(const struct report *report)
+double
+stage_rate(const struct report *report)
 {
     return report_main(report)->median.requests_per_second;
 }
@@ -152,12 +148,13 @@ number_of_echo(const struct stage *stage, const char *number, uint32_t depth, do
 
     if (outcome == BENCH_OK && report_echo_ratio(report, &ratio)) {
         (void)snprintf(what, sizeof what, "check, %s, 16 x %u: %.0f/s (%.3f to %.3f)",
-                       stage->workload.name, depth, rate_of(report), ratio.lowest, ratio.highest);
+                       stage->workload.name, depth, stage_rate(report), ratio.lowest,
+                       ratio.highest);
         print_number(number, what, ratio.median, AIM_AT_LEAST, target, "of echo");
         if (strcmp(number, "N1") == 0)
             print_number("", "  p99 of it", ratio.p99, AIM_AT_MOST, 3, "x echo's");
         if (reached != NULL)
-            *reached = (struct reached){rate_of(report), ratio.median};
+            *reached = (struct reached){stage_rate(report), ratio.median};
     }
     report_free(report);
     return outcome;
@@ -176,7 +173,7 @@ number_bulk(const struct stage *stage)
     quiet.options.echo = false;
     outcome = stage_measure(&quiet, METHOD_CHECK, 16, 16, &report);
     if (outcome == BENCH_OK)
-        single_rate = rate_of(report);
+        single_rate = stage_rate(report);
     report_free(report);
     report = NULL;
     if (outcome == BENCH_OK)
@@ -219,7 +216,7 @@ write_along(void *context)
     writer->outcome = stage_measure(&writer->stage, METHOD_WRITE, writer->load->connections,
                                     writer->load->depth, &report);
     if (writer->outcome == BENCH_OK)
-        writer->rate = rate_of(report);
+        writer->rate = stage_rate(report);
     report_free(report);
     return NULL;
 }
@@ -395,7 +392,7 @@ write_with(const struct stage *stage, uint32_t writers, double *rate, double *pe
     if (outcome == BENCH_OK)
         outcome = stage_measure(&quiet, METHOD_WRITE, writers, 1, &report);
     if (outcome == BENCH_OK) {
-        *rate = rate_of(report);
+        *rate = stage_rate(report);
         outcome = read_write_counts(stage, &after);
     }
     if (outcome == BENCH_OK)
@@ -788,15 +785,11 @@ static const struct {
     const char *name;
     enum bench_exit (*measure)(const struct bench_options *options, const char *name);
 } shapes[] = {
-    {"drive", number_of_workload},
-    {"github", number_of_workload},
-    {"agents", number_of_workload},
-    {"delegated", number_of_workload},
-    {"wide-groups", number_of_shape},
-    {"deep-arrows", number_of_workload},
-    {"wide-direct", number_of_shape},
-    {"double-wide-arrow", number_of_shape},
-    {"lookup-intersection", number_of_shape},
+    {"drive", number_of_workload},          {"github", number_of_workload},
+    {"agents", number_of_workload},         {"delegated", number_of_workload},
+    {"grants", numbers_of_grants},          {"wide-groups", number_of_shape},
+    {"deep-arrows", number_of_workload},    {"wide-direct", number_of_shape},
+    {"double-wide-arrow", number_of_shape}, {"lookup-intersection", number_of_shape},
     {"share-with", number_of_shape},
 };
 

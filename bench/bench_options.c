@@ -31,7 +31,7 @@ const char bench_help[] =
     "                     or a number; default small\n"
     "  --seed N           of all that is random, default 1\n"
     "  --mix M            method=weight,...: check, bulk, lookup_resources, lookup_subjects,\n"
-    "                     lookup_permissions, expand, write, ping; default check\n"
+    "                     lookup_permissions, expand, write, grant, ping; default check\n"
     "  --method M         the same with one method\n"
     "  --zipf THETA       some objects are asked about more than others; default 0, all alike\n"
     "  --questions N      different checks that are prepared, default 50000\n"

@@ -6,6 +6,7 @@
 #include "base/complain.h"
 #include "base/memory.h"
 #include "bench/bench.h"
+#include "bench/bench_grants.h"
 
 #define WRITES_MAX 100000 /* lines taken for writes: more would only grow the prebuilt bytes */
 #define WRITE_BLOCK 1000  /* writes of a block are all touched, then all deleted */
@@ -19,6 +20,7 @@ struct request_builder {
     const struct bench_options *options;
     const struct workload *workload; /* NULL: none */
     const struct bench_mix *mix;
+    const struct bench_grants *grants; /* NULL: requests are only as large as if there were some */
 };
 
 /* A line of a workload in its parts. */
@@ -27,7 +29,9 @@ struct question_entry {
     struct slice resource;
     struct slice permission;
     struct slice subject;
-    struct slice actors; /* as written behind actor=; empty when none */
+    struct slice actors;   /* as written behind actor=; empty when none */
+    struct slice selector; /* as written behind grant=; empty when none */
+    const char *grant;     /* the id, or NULL */
     uint32_t expected;
 };
 
@@ -63,6 +67,8 @@ parse_entry(struct slice line, struct question_entry *entry)
             entry->expected = 0;
         else if (slice_starts_with(word, SLICE_LITERAL("actor=")))
             entry->actors = (struct slice){word.data + 6, word.size - 6};
+        else if (slice_starts_with(word, SLICE_LITERAL("grant=")))
+            entry->selector = (struct slice){word.data + 6, word.size - 6};
         else if (!parse_count(word, &entry->expected))
             return false;
     }
@@ -72,6 +78,30 @@ parse_entry(struct slice line, struct question_entry *entry)
     entry->permission = workload_take_until(&rest, '@');
     entry->subject = rest;
     return entry->resource.size > 0 && entry->permission.size > 0 && entry->subject.size > 0;
+}
+
+static struct bench_grant_words
+words_of(const struct request_builder *builder, const struct question_entry *entry)
+{
+    return (struct bench_grant_words){entry->subject, entry->actors, entry->selector,
+                                      entry->permission, builder->options->grant_uses};
+}
+
+/* Which grant it shows; by none, and without its actors, where only the principal is asked for. */
+static void
+find_grant(const struct request_builder *builder, struct question_entry *entry)
+{
+    struct bench_grant_words words = words_of(builder, entry);
+
+    if (entry->selector.size == 0)
+        return;
+    if (builder->options->without_grants) {
+        entry->actors = entry->selector = (struct slice){NULL, 0};
+        entry->expected = EXPECT_UNKNOWN;
+        return;
+    }
+    entry->grant = builder->grants != NULL ? bench_grants_find(builder->grants, &words)->grant
+                                           : "gr_00000000000000000000000000";
 }
 
 /* --- encoding --------------------------------------------------------------------------------- */
@@ -102,6 +132,22 @@ put_actors(struct behalf_writer *writer, struct slice actors)
     }
 }
 
+/* Actors and grant, as far as there are any. */
+static uint32_t
+by_whom_count(const struct question_entry *entry)
+{
+    return (entry->actors.size > 0 ? 1U : 0U) + (entry->grant != NULL ? 1U : 0U);
+}
+
+static void
+put_by_whom(struct behalf_writer *writer, const struct question_entry *entry)
+{
+    if (entry->actors.size > 0)
+        put_actors(writer, entry->actors);
+    if (entry->grant != NULL)
+        put_text(writer, "grant", slice_of(entry->grant));
+}
+
 /* The map of a request's arguments with `count` members, and one more for the deadline if there is
  * one. */
 static void
@@ -117,12 +163,11 @@ put_map(struct behalf_writer *writer, uint32_t count, uint32_t deadline_ms)
 static void
 put_check(struct behalf_writer *writer, const struct question_entry *entry, uint32_t deadline_ms)
 {
-    put_map(writer, entry->actors.size > 0 ? 4 : 3, deadline_ms);
+    put_map(writer, 3 + by_whom_count(entry), deadline_ms);
     put_text(writer, "resource", entry->resource);
     put_text(writer, "permission", entry->permission);
     put_text(writer, "subject", entry->subject);
-    if (entry->actors.size > 0)
-        put_actors(writer, entry->actors);
+    put_by_whom(writer, entry);
 }
 
 static void
@@ -213,11 +258,10 @@ static void
 put_lookup_permissions(struct behalf_writer *writer, const struct question_entry *entry,
                        uint32_t deadline_ms)
 {
-    put_map(writer, entry->actors.size > 0 ? 3 : 2, deadline_ms);
+    put_map(writer, 2 + by_whom_count(entry), deadline_ms);
     put_text(writer, "resource", entry->resource);
     put_text(writer, "subject", entry->subject);
-    if (entry->actors.size > 0)
-        put_actors(writer, entry->actors);
+    put_by_whom(writer, entry);
 }
 
 static void
@@ -245,6 +289,7 @@ static const struct method_source {
                                    false},
     [METHOD_EXPAND] = {"expand", QUESTION_CHECK, put_expand, false},
     [METHOD_WRITE] = {"relationships.write", QUESTION_WRITE, NULL, false},
+    [METHOD_GRANT] = {"grants.create", QUESTION_CHECK, NULL, false},
     [METHOD_PING] = {"ping", QUESTION_CHECK, NULL, false},
 };
 
@@ -292,6 +337,7 @@ build_queries(const struct request_builder *builder, struct bench_requests *requ
             complain(NULL, "no question for %s: '%.*s' of '%s'",
                      bench_method_name(requests->method), SLICE_PRINTF(line),
                      builder->workload->name);
+        find_grant(builder, &entry);
         if (!verified)
             entry.expected = EXPECT_UNKNOWN;
         expect(requests, &entry);
@@ -309,6 +355,49 @@ build_queries(const struct request_builder *builder, struct bench_requests *requ
         append_items(requests, "items", items, count, count);
     behalf_writer_free(items);
     return good;
+}
+
+/* --- grants ----------------------------------------------------------------------------------- */
+
+/* Notes the chains that the lines show, and makes those that are not there. */
+static bool
+make_grants(const struct request_builder *builder, struct slice lines)
+{
+    struct bench_grants *grants = builder->options->grants;
+    struct question_entry entry;
+    struct slice line;
+
+    if (builder->options->without_grants)
+        return true;
+    while (workload_line_next(&lines, &line)) {
+        struct bench_grant_words words;
+
+        if (workload_line_is_blank(line) || !parse_entry(line, &entry) || entry.selector.size == 0)
+            continue;
+        words = words_of(builder, &entry);
+        bench_grants_want(grants, &words);
+    }
+    return bench_grants_make(grants, builder->options->endpoint);
+}
+
+/* Root grants in the sessions in turn. */
+static void
+build_roots(const struct request_builder *builder, struct bench_requests *requests)
+{
+    uint64_t count = bench_grants_count(builder->grants);
+    struct behalf_writer *arguments = behalf_writer_new();
+    struct question_entry entry = {.text = SLICE_LITERAL("grants.create"),
+                                   .expected = EXPECT_UNKNOWN};
+
+    BEHALF_ASSERT(arguments != NULL);
+    for (uint64_t index = 0; index < count; index++) {
+        behalf_writer_clear(arguments);
+        bench_grants_put_root(arguments, bench_grants_at(builder->grants, index),
+                              deadline_ms_of(requests));
+        expect(requests, &entry);
+        append(requests, "grants.create", arguments, 1);
+    }
+    behalf_writer_free(arguments);
 }
 
 /* Payloads that make a request as large as the average check. */
@@ -476,12 +565,13 @@ static bool build_requests(const struct request_builder *builder, struct bench_r
 static bool
 build_ping_like(const struct request_builder *builder, struct bench_requests *requests)
 {
+    struct request_builder alike = {builder->options, builder->workload, builder->mix, NULL};
     struct bench_requests checks;
     bool good = true;
 
     requests_init(&checks, METHOD_CHECK, 0);
     if (builder->workload != NULL)
-        good = build_requests(builder, &checks);
+        good = build_requests(&alike, &checks);
     if (good)
         build_ping(requests, &checks);
     requests_release(&checks);
@@ -505,7 +595,11 @@ build_requests(const struct request_builder *builder, struct bench_requests *req
     }
     good = workload_questions(builder->workload, kind, count > 0 ? count : 1, &requests->source,
                               &given);
-    if (good && requests->method != METHOD_WRITE)
+    if (good && builder->grants != NULL && kind == QUESTION_CHECK)
+        good = make_grants(builder, buffer_slice(&requests->source));
+    if (good && requests->method == METHOD_GRANT)
+        build_roots(builder, requests);
+    else if (good && requests->method != METHOD_WRITE)
         good = build_queries(builder, requests);
     else if (good && given)
         build_given_writes(builder, requests);
@@ -523,7 +617,7 @@ bool
 bench_deck_build(const struct bench_options *options, const struct workload *workload,
                  const struct bench_mix *mix, struct bench_deck *deck)
 {
-    const struct request_builder builder = {options, workload, mix};
+    const struct request_builder builder = {options, workload, mix, options->grants};
     bool good = true;
 
     *deck = (struct bench_deck){.mix = *mix};

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "bench/bench.h"
+#include "bench/bench_grants.h"
 #include "bench/bench_report.h"
 #include "bench/bench_serve.h"
 
@@ -187,6 +188,7 @@ bench_session(const struct bench_options *options, unsigned parts)
     if (has_workload &&
         !workload_open(options->workload, options->size, options->seed, options->zipf, &workload))
         return BENCH_USAGE;
+    used.grants = bench_grants_new();
     if (!options->serve) {
         outcome = load_and_run(&used, has_workload ? &workload : NULL, parts);
     } else if (bench_serve_start(&server, options->server, options->graph_memory)) {
@@ -194,5 +196,6 @@ bench_session(const struct bench_options *options, unsigned parts)
         outcome = load_and_run(&used, &workload, parts);
     }
     bench_serve_stop(&server);
+    bench_grants_free(used.grants);
     return outcome;
 }

@@ -29,6 +29,7 @@ static const struct workload_shape *const shapes[] = {
     &shape_double_wide_arrow,
     &shape_lookup_intersection,
     &shape_share_with,
+    &shape_grants,
 };
 
 static const struct {

@@ -4,10 +4,14 @@
  *
  *   schema.zed           the schema
  *   relationships.txt    one relationship a line
- *   checks.txt           RESOURCE#PERMISSION@SUBJECT <TAB> true|false [<TAB> actor=A[,A...]]
+ *   checks.txt           RESOURCE#PERMISSION@SUBJECT <TAB> true|false [<TAB> actor=A[,A...]
+ *                        [<TAB> grant=SELECTOR]]
  *   lookups.txt          TYPE#PERMISSION@SUBJECT [<TAB> number of results]
  *   lookup_subjects.txt  RESOURCE#PERMISSION@TYPE [<TAB> number of results]
  *   writes.txt           touch|delete <TAB> RELATIONSHIP
+ *
+ * A grant is one for the line's permission on what SELECTOR selects, by a chain of these actors; it
+ * is made before it is asked by (bench/bench_grants.h).
  *
  * Always true: what is generated depends on name, size and seed alone, and holds exactly the
  * relationships it says; answers are known from how it was made, not from an engine.

@@ -226,6 +226,7 @@ const struct workload_shape shape_agents = {
 #define ACTOR_TIER 30
 #define ACTED_FOR 2
 #define CHAINS 200
+#define HOPS_MAX 3
 #define DELEGATED_FOLDERS 20
 #define DELEGATED_DOCUMENT_MOST 4
 
@@ -256,11 +257,11 @@ build_delegation(struct workload_block *block, struct delegation *delegation)
 static void
 build_chain(struct workload_block *block, const struct delegation *delegation)
 {
-    struct workload_chain chain = {.count = 1 + bench_random_below(&block->random, CHAIN_MAX),
+    struct workload_chain chain = {.count = 1 + bench_random_below(&block->random, HOPS_MAX),
                                    .holds = true};
     uint32_t broken = bench_random_chance(&block->random, 25)
                           ? bench_random_below(&block->random, chain.count)
-                          : CHAIN_MAX;
+                          : HOPS_MAX;
     uint32_t agent =
         (chain.count - 1) * ACTOR_TIER + bench_random_below(&block->random, ACTOR_TIER);
 

@@ -98,8 +98,15 @@ block_target(struct workload_block *block, const char *type, uint32_t number,
     BEHALF_ASSERT(subject_count <= block->population);
     block->targets = memory_reserve(block->targets, block->target_count + 1,
                                     &block->target_capacity, sizeof *block->targets);
-    block->targets[block->target_count++] =
-        (struct target){thing_set(type, number, permission), subject_type, subject_count, set};
+    block->targets[block->target_count++] = (struct target){
+        thing_set(type, number, permission), subject_type, subject_count, set, FOLDER_NONE};
+}
+
+void
+block_within(struct workload_block *block, uint32_t folder)
+{
+    BEHALF_ASSERT(block->target_count > 0);
+    block->targets[block->target_count - 1].folder = folder;
 }
 
 void

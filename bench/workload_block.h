@@ -34,16 +34,24 @@ struct target {
     const char *subject_type;
     uint32_t subject_count; /* subjects of the block that may be asked about */
     uint32_t set;
+    uint32_t folder; /* that it lies in; FOLDER_NONE = in none that is asked about */
 };
 
-#define CHAIN_MAX 3
+#define FOLDER_NONE UINT32_MAX
+#define CHAIN_MAX 4
 
-/* Agents of type "agent" that act, the first for user `subject`, the next for the first. */
+/* What a chain of grants is for: all documents, those within a folder, or one. */
+enum workload_scope { SCOPE_NO_GRANT, SCOPE_TYPE, SCOPE_FOLDER, SCOPE_OBJECT };
+
+/* Agents of type "agent" that act, the first for user `subject`, the next for the first: by
+ * relationships, or by a chain of grants of one permission, which is the question's. */
 struct workload_chain {
     uint32_t subject;
     uint32_t agents[CHAIN_MAX];
     uint32_t count;
     bool holds;
+    enum workload_scope scope;
+    uint32_t scoped; /* the folder or document */
 };
 
 struct workload_block {
@@ -84,7 +92,7 @@ struct workload_shape {
 
 extern const struct workload_shape shape_one_hop, shape_drive, shape_github, shape_agents,
     shape_delegated, shape_wide_groups, shape_deep_arrows, shape_double_wide_arrow,
-    shape_wide_direct, shape_lookup_intersection, shape_share_with;
+    shape_wide_direct, shape_lookup_intersection, shape_share_with, shape_grants;
 
 void block_init(struct workload_block *block);
 void block_release(struct workload_block *block);
@@ -117,6 +125,9 @@ uint32_t block_room(const struct workload_block *block);
 void block_target(struct workload_block *block, const char *type, uint32_t number,
                   const char *permission, const char *subject_type, uint32_t subject_count,
                   uint32_t set);
+
+/* The target that was added last lies in that folder. */
+void block_within(struct workload_block *block, uint32_t folder);
 
 void block_chain(struct workload_block *block, const struct workload_chain *chain);
 

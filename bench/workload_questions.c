@@ -98,6 +98,45 @@ ask_check(struct asker *asker, uint32_t place)
     buffer_add_text(asker->out, allowed ? "\ttrue" : "\tfalse");
 }
 
+static bool
+is_selected(const struct workload_chain *chain, const struct target *target)
+{
+    switch (chain->scope) {
+    case SCOPE_NO_GRANT:
+    case SCOPE_TYPE:
+        return true;
+    case SCOPE_FOLDER:
+        return target->folder == chain->scoped;
+    case SCOPE_OBJECT:
+        return target->resource.number == chain->scoped;
+    }
+    BEHALF_UNREACHABLE();
+}
+
+static void
+put_grant(struct asker *asker, const struct workload_chain *chain, const char *type)
+{
+    if (chain->scope == SCOPE_NO_GRANT)
+        return;
+    buffer_add_text(asker->out, "\tgrant=");
+    if (chain->scope == SCOPE_OBJECT) {
+        thing_print(thing_of(type, chain->scoped), asker->block->number, asker->out);
+        return;
+    }
+    buffer_add_format(asker->out, "%s:*", type);
+    if (chain->scope == SCOPE_TYPE)
+        return;
+    buffer_add_text(asker->out, "#within@");
+    thing_print(thing_of("folder", chain->scoped), asker->block->number, asker->out);
+}
+
+static bool
+is_allowed(const struct workload_block *block, const struct workload_chain *chain,
+           const struct target *target)
+{
+    return set_has(block, target->set, chain->subject) && is_selected(chain, target);
+}
+
 /* A check through a chain: the subject is the chain's, so a target is looked for that gives the
  * answer wanted, starting at the place drawn. */
 static void
@@ -111,11 +150,17 @@ ask_delegated(struct asker *asker, uint32_t place)
     bool allowed;
 
     for (uint32_t tries = 0; tries < TRIES; tries++) {
-        if (set_has(block, target->set, chain->subject) == wanted)
+        if (is_allowed(block, chain, target) == wanted)
             break;
         target = &block->targets[bench_random_below(&asker->random, block->asked)];
     }
-    allowed = set_has(block, target->set, chain->subject) && chain->holds;
+    /* What a grant is for is seldom met. */
+    for (uint32_t at = 0; chain->scope != SCOPE_NO_GRANT && at < block->asked; at++) {
+        if (is_allowed(block, chain, target) == wanted)
+            break;
+        target = &block->targets[at];
+    }
+    allowed = is_allowed(block, chain, target) && chain->holds;
     put_check(asker, target, block->number, chain->subject);
     buffer_add_text(asker->out, allowed ? "\ttrue\tactor=" : "\tfalse\tactor=");
     for (uint32_t at = 0; at < chain->count; at++) {
@@ -123,6 +168,7 @@ ask_delegated(struct asker *asker, uint32_t place)
             buffer_add_byte(asker->out, ',');
         thing_print(thing_of("agent", chain->agents[at]), block->number, asker->out);
     }
+    put_grant(asker, chain, target->resource.type);
 }
 
 /* A target may stand several times, one behind the other, to be asked more often. */

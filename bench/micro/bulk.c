@@ -42,7 +42,7 @@ dispatch_one(struct asker *asker, struct slice frame, const struct engine_pair *
     context.worker = asker->world.worker;
     context.ahead = NULL;
     arena_reset(&asker->arena, ARENA_SIZE);
-    if (!dispatch_run(&context, &request, &asker->out))
+    if (dispatch_run(&context, &request, &asker->out) != DISPATCH_REPLIED)
         BEHALF_UNREACHABLE();
 }
 
