@@ -371,6 +371,8 @@ finish_bulk(struct bulk *bulk, struct engine_token *checked_at, struct error *er
             decision_id_make(bulk->worker, &item->decision_id);
         if (item->status != BEHALF_OK || item->decision != DECISION_ALLOW)
             continue;
+        /* What the look reads is of this item alone: a thousand would fill the memory. */
+        drop_shared(bulk->snapshot, &bulk->shared);
         status = question_look_again(bulk->worker, bulk->snapshot, bulk->guards[at], &verdict,
                                      checked_at, error);
         if (status != BEHALF_OK)

@@ -202,7 +202,7 @@ check_open(struct snapshot *snapshot, const struct engine_delegation *asked,
         status = delegated_check_parties(parties, error);
     if (status != BEHALF_OK)
         return status;
-    if (!store_is_writable(snapshot->engine->store))
+    if (!store_is_writable(snapshot->engine->store) || atomic_load(&snapshot->engine->broken))
         return error_set(error, BEHALF_SERVICE_READ_ONLY,
                          "the store takes no writes, so that no grant could be revoked: nothing is "
                          "decided by grants");
@@ -225,7 +225,7 @@ delegated_open(struct snapshot *snapshot, const struct engine_delegation *asked,
     struct records records = {
         .engine = snapshot->engine,
         .view = &snapshot->view,
-        .binding = snapshot->binding,
+        .binding = snapshot->newest->binding,
         .stops = snapshot->newest->stops,
         .arena = snapshot->request->arena,
     };
@@ -476,10 +476,60 @@ cut_off(const struct stops *stops, const struct binding *binding,
     return (parties->actor_count > 0 || is_agent) && is_stopped(stops, STOP_EVERYTHING, 0);
 }
 
-bool
-delegated_is_stopped(const struct snapshot *snapshot, const struct delegated_parties *parties)
+/* A party that has no node at the request's revision may have got one since, by the very stop. */
+static enum status
+name_again(struct snapshot *snapshot, struct graph_view *newest, uint64_t *node,
+           struct error *error)
 {
-    return cut_off(snapshot->newest->stops, snapshot->binding, parties);
+    struct resolver resolver;
+    struct slice id;
+    uint64_t found;
+    enum status status;
+
+    if (!NODE_IS_LOCAL(*node))
+        return BEHALF_OK;
+    status = resolver_id(&snapshot->resolver, *node, &id, error);
+    if (status != BEHALF_OK)
+        return status;
+    resolver_init(&resolver, snapshot->engine->names, newest, snapshot->request->arena);
+    status = resolver_node(&resolver, NODE_TYPE(*node), id, &found, error);
+    if (status == BEHALF_OK)
+        *node = found;
+    return status;
+}
+
+/* Stops are read at `revision`, so the parties are named there too. */
+static enum status
+cut_off_at(struct snapshot *snapshot, uint64_t revision, const struct stops *stops,
+           const struct delegated_parties *parties, bool *stopped, struct error *error)
+{
+    uint64_t actors[ENGINE_ACTORS_MAX];
+    struct delegated_parties named = *parties;
+    struct graph_view newest;
+    enum status status;
+
+    *stopped = cut_off(stops, snapshot->binding, parties);
+    if (*stopped || revision == snapshot->revision || stops_are_none(stops))
+        return BEHALF_OK;
+    view_newest(snapshot, revision, &newest);
+    status = name_again(snapshot, &newest, &named.principal.node, error);
+    for (size_t at = 0; status == BEHALF_OK && at < parties->actor_count; at++) {
+        actors[at] = parties->actors[at];
+        status = name_again(snapshot, &newest, &actors[at], error);
+    }
+    graph_view_release(&newest);
+    named.actors = actors;
+    if (status == BEHALF_OK)
+        *stopped = cut_off(stops, snapshot->binding, &named);
+    return status;
+}
+
+enum status
+delegated_is_stopped(struct snapshot *snapshot, const struct delegated_parties *parties,
+                     bool *stopped, struct error *error)
+{
+    return cut_off_at(snapshot, snapshot->newest->revision, snapshot->newest->stops, parties,
+                      stopped, error);
 }
 
 /* --- once more before the answer --- */
@@ -496,7 +546,7 @@ decide_again(struct snapshot *snapshot, const struct published *published, int64
         .view = &view,
         .binding = published->binding,
         .stops = published->stops,
-        .arena = snapshot->request->arena,
+        .arena = snapshot->scratch, /* of nothing that is still needed: all is decided */
     };
     enum status status;
 
@@ -517,6 +567,7 @@ delegated_look_again(struct engine_worker *worker, struct snapshot *snapshot,
     struct clock_reading time = {.now = 0};
     struct published *published;
     bool is_newest;
+    bool stopped = false;
     enum status status = BEHALF_OK;
 
     *reason = REASON_NONE;
@@ -535,8 +586,10 @@ delegated_look_again(struct engine_worker *worker, struct snapshot *snapshot,
         if (delegated != NULL) {
             status = decide_again(snapshot, published, time.now, delegated, parties, error);
             *reason = status == BEHALF_OK ? delegated->reason : REASON_NONE;
-        } else if (cut_off(published->stops, snapshot->binding, parties)) {
-            *reason = REASON_AGENT_STOPPED;
+        } else {
+            status = cut_off_at(snapshot, published->revision, published->stops, parties, &stopped,
+                                error);
+            *reason = stopped ? REASON_AGENT_STOPPED : REASON_NONE;
         }
         if (*reason != REASON_NONE)
             *token = published->token;

@@ -115,7 +115,8 @@ enum status ceiling_value(struct snapshot *snapshot, const uint64_t *actors, siz
                           struct value *value, struct error *error) BEHALF_MUST_USE;
 
 /* Without a grant: whether a stop in force cuts off the subject or an actor. */
-bool delegated_is_stopped(const struct snapshot *snapshot, const struct delegated_parties *parties);
+enum status delegated_is_stopped(struct snapshot *snapshot, const struct delegated_parties *parties,
+                                 bool *stopped, struct error *error) BEHALF_MUST_USE;
 
 /* D10b. */
 enum status delegated_uses_left(struct snapshot *snapshot, const struct delegated *delegated,

@@ -381,7 +381,7 @@ engine_info_read(struct engine *engine, struct engine_info *info, struct error *
         .schema_revision = published->binding == NULL ? 0 : published->binding->revision,
         .relationship_count = stats.edge_count,
         .data_bytes = stats.data_bytes,
-        .writable = stats.writable,
+        .writable = stats.writable && !atomic_load(&engine->broken),
         .clock = clock_of(clock_read(&engine->clock)),
         .token = published->token,
     };

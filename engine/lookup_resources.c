@@ -430,7 +430,8 @@ look_again(struct resource_page *page, struct error *error)
     enum engine_reason reason;
     enum status status;
 
-    if (result->resource_count == 0 || resource_checks_are_plain(&page->checks))
+    if (result->resource_count + result->undecided_count == 0 ||
+        !resource_checks_can_be_stopped(&page->checks))
         return BEHALF_OK;
     status =
         resource_checks_look_again(&page->checks, allows_something(result), &reason, &token, error);

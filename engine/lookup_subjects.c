@@ -773,10 +773,10 @@ make_page(struct answer *answer, uint64_t digest, struct lookup_subjects_result 
     return status;
 }
 
-enum status
-engine_lookup_subjects(struct engine_worker *worker, const struct engine_request *request,
-                       const struct lookup_subjects *lookup, struct lookup_subjects_result *result,
-                       struct error *error)
+static enum status
+look_up(struct engine_worker *worker, const struct engine_request *request,
+        const struct lookup_subjects *lookup, struct lookup_subjects_result *result,
+        struct error *error)
 {
     struct lookup_subjects_result found = {.subject_count = 0};
     struct cursor cursor = {.revision = 0};
@@ -813,5 +813,34 @@ engine_lookup_subjects(struct engine_worker *worker, const struct engine_request
     page_walk_give(answer.kept);
     arena_release(&answer.memory);
     snapshot_close(&snapshot);
+    return status;
+}
+
+/* Whether a session, grant or stop changed since the request took its snapshot. */
+static bool
+records_changed(struct engine_worker *worker)
+{
+    struct published *published;
+    bool changed;
+
+    if (atomic_load_explicit(&worker->engine->publication, memory_order_acquire) ==
+        worker->publication)
+        return false;
+    published = engine_published(worker->engine);
+    changed = published->records_revision != worker->published->records_revision;
+    published_unref(published);
+    return changed;
+}
+
+/* An agent that was stopped while the page was made is in none: it is made once more. */
+enum status
+engine_lookup_subjects(struct engine_worker *worker, const struct engine_request *request,
+                       const struct lookup_subjects *lookup, struct lookup_subjects_result *result,
+                       struct error *error)
+{
+    enum status status = look_up(worker, request, lookup, result, error);
+
+    if (status == BEHALF_OK && records_changed(worker))
+        status = look_up(worker, request, lookup, result, error);
     return status;
 }

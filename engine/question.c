@@ -76,7 +76,7 @@ make_guard(struct snapshot *snapshot, const struct engine_delegation *delegation
     if (status != BEHALF_OK)
         return status;
     if (delegation == NULL)
-        guard->stopped = delegated_is_stopped(snapshot, &guard->parties);
+        status = delegated_is_stopped(snapshot, &guard->parties, &guard->stopped, error);
     else
         status = delegated_check_parties(&guard->parties, error);
     if (status == BEHALF_OK && delegation != NULL)

@@ -470,10 +470,12 @@ record_versions_load_end(struct record_versions *versions, struct record_load *l
     struct retirees retirees = {.count = 0};
     void *block = record_block_new(load->kind, &load->id, image, block_bytes_max(versions));
     void *unused;
+    void *struck = NULL;
 
     pthread_mutex_lock(&shard->lock);
     if (load->struck) {
         unused = block;
+        struck = load->left;
     } else if (load->revision > head) {
         /* The record changed after the snapshot: what was read is old. */
         unused = block;
@@ -484,7 +486,8 @@ record_versions_load_end(struct record_versions *versions, struct record_load *l
     }
     evict(versions, shard, &retirees);
     pthread_mutex_unlock(&shard->lock);
-    memory_free(unused); /* was in no slot */
+    memory_free(unused); /* was in no slot, as the other */
+    memory_free(struck);
     readers_retire(versions->readers, &retirees);
 }
 

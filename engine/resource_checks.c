@@ -52,12 +52,13 @@ open_hops(struct resource_checks *checks, struct error *error)
 {
     struct snapshot *snapshot = checks->snapshot;
     struct verdict verdict;
-    enum status status;
+    bool stopped;
+    enum status status = delegated_is_stopped(snapshot, &checks->parties, &stopped, error);
 
-    if (delegated_is_stopped(snapshot, &checks->parties)) {
+    if (status == BEHALF_OK && stopped)
         checks->reason = REASON_AGENT_STOPPED;
-        return BEHALF_OK;
-    }
+    if (status != BEHALF_OK || stopped)
+        return status;
     status = request_chain_value(snapshot, &checks->chain, checks->context, &checks->hops, error);
     if (status == BEHALF_OK)
         status = verdict_of(snapshot, &checks->hops, &verdict, error);
@@ -279,7 +280,7 @@ resource_checks_look_again(struct resource_checks *checks, bool allowed, enum en
     enum status status;
 
     *reason = REASON_NONE;
-    if (resource_checks_are_plain(checks))
+    if (!resource_checks_can_be_stopped(checks))
         return BEHALF_OK;
     status = delegated_look_again(checks->worker, checks->snapshot, delegated, &checks->parties,
                                   reason, token, error);

@@ -59,6 +59,14 @@ resource_checks_are_plain(const struct resource_checks *checks)
     return checks->grant == NULL && checks->chain.count == 0;
 }
 
+/* Whether a stop can take the answer away: an agent is cut off also where it acts for itself. */
+static inline bool
+resource_checks_can_be_stopped(const struct resource_checks *checks)
+{
+    return !resource_checks_are_plain(checks) ||
+           binding_is_agent_type(checks->snapshot->binding, checks->subject.type);
+}
+
 /* Decides a resource of the member's type. `open`: the subject's own right is to be decided; else
  * it is known to be an allow. The value lives until the next resource. */
 enum status resource_checks_decide(struct resource_checks *checks, uint64_t resource,

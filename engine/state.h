@@ -59,7 +59,8 @@ struct engine {
     int64_t grant_ttl_max_ns;
     int64_t record_retention_ns;
 
-    int64_t opened_ns;                  /* monotonic */
+    int64_t opened_ns;  /* monotonic */
+    atomic_bool broken; /* what the store holds can be shown no more: nothing is written */
     _Atomic int64_t internal_logged_ns; /* when an INTERNAL was logged last; 0 = never */
     _Atomic uint64_t internal_unlogged; /* since then */
 

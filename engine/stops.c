@@ -171,6 +171,12 @@ stops_unref(struct stops *stops)
         memory_free(stops);
 }
 
+bool
+stops_are_none(const struct stops *stops)
+{
+    return stops == NULL || stops->count == 0;
+}
+
 const struct stop *
 stops_on(const struct stops *stops, enum stop_scope scope, uint64_t node, struct slice client)
 {

@@ -36,6 +36,9 @@ const struct stop *stops_on(const struct stops *stops, enum stop_scope scope, ui
 /* The nodes of the agents that a stop in force cuts off, ascending: for lookups of subjects. */
 const uint64_t *stops_agents(const struct stops *stops, size_t *count);
 
+/* Whether no stop was ever ordered. */
+bool stops_are_none(const struct stops *stops);
+
 static inline bool
 stop_is_in_force(const struct stop *stop)
 {

@@ -294,12 +294,14 @@ static enum status
 take_delegated_end(const struct write_group *group, const struct grant *parent,
                    const struct engine_end *end, int64_t *expires_at, struct error *error)
 {
-    const struct engine_end parents = {.at = parent->expires_at};
-    bool is_given = end->at != 0 || end->in_ns != 0;
-    enum status status =
-        write_end(group, is_given ? end : &parents, group->engine->grant_ttl_max_ns, "expires_at",
-                  expires_at, error);
+    enum status status;
 
+    /* The parent's end was accepted when it was made. */
+    *expires_at = parent->expires_at;
+    if (end->at == 0 && end->in_ns == 0)
+        return BEHALF_OK;
+    status =
+        write_end(group, end, group->engine->grant_ttl_max_ns, "expires_at", expires_at, error);
     if (status != BEHALF_OK || *expires_at <= parent->expires_at)
         return status;
     return error_set(error, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,

@@ -53,7 +53,6 @@ struct writer {
     struct write_group group;
     struct write_changes changes; /* of the transactions of the group that committed */
     uint64_t last_revision;       /* of the group; 0 = nothing committed */
-    bool broken;                  /* what the store holds can be shown no more */
 };
 
 static bool
@@ -127,7 +126,7 @@ adopt_schema(struct writer *writer, struct engine_write *write)
                                      &binding, &write->error);
 
     if (status != BEHALF_OK) {
-        writer->broken = true;
+        atomic_store(&writer->engine->broken, true);
         return status;
     }
     binding_unref(group->binding);
@@ -167,7 +166,7 @@ run_one(struct writer *writer, struct engine_write *write)
 
     if (status != BEHALF_OK)
         return status;
-    if (writer->broken)
+    if (atomic_load(&writer->engine->broken))
         return error_set(&write->error, BEHALF_SERVICE_READ_ONLY,
                          "writing stopped after a failure, until the server is restarted");
     status = store_transaction_begin(writer->engine->store, &transaction, &write->error);
@@ -299,7 +298,7 @@ run_group(struct writer *writer, struct engine_write *first)
     }
     if (writer->last_revision != 0)
         status = store_sync(engine->store, &error);
-    if (status == BEHALF_OK && writer->broken && writer->last_revision != 0)
+    if (status == BEHALF_OK && atomic_load(&engine->broken) && writer->last_revision != 0)
         status = error_set(&error, BEHALF_STORAGE_CORRUPT, "the schema written cannot be used");
     if (status != BEHALF_OK)
         fail_group(first, published->revision, &error);
@@ -369,12 +368,10 @@ static bool
 goes_first(const struct engine_write *write)
 {
     switch (write->kind) {
-    case WRITE_SESSION_CHANGE:
-        return write->session_change->change != SESSION_RESUME;
+    case WRITE_SESSION_CHANGE: /* a resume too: it must not be decided after a later suspend */
     case WRITE_GRANT_REVOKE:
-        return true;
     case WRITE_STOP:
-        return !write->stop_order->restore;
+        return true;
     case WRITE_RELATIONSHIPS:
     case WRITE_DELETE:
     case WRITE_SCHEMA:

@@ -149,6 +149,15 @@ give_way(struct call *call)
 
 /* --- uses --- */
 
+/* Whoever repeats the call should know that it took a use. */
+static void
+hint_at_use(const struct call *call, struct error *error)
+{
+    if (call->use.spent)
+        error_hint(error, "a use of the grant was taken: repeat the call within 60 s with the same "
+                          "idempotency key, or it takes another one");
+}
+
 /* On the writer's thread or that of its deadlines: the uses are taken, and the check is run again,
  * which answers it. A write that failed is the answer. Nothing is run for who is gone. */
 static void
@@ -163,19 +172,21 @@ give_back_use(struct engine_write *write)
         call->use.spent = true;
         if (engine_submit(call->loop->engine, call->class, &call->job, &error) == BEHALF_OK)
             return; /* it may be freed by now */
+        hint_at_use(call, &error);
         dispatch_refuse(call->request.id, &error, &call->reply);
     }
     loop_send(call->loop, &call->message);
 }
 
-/* On a thread of the pool, which is not held while the writer works. The arena is kept: the use may
- * point into it. False: the writer refused, and it is told so. */
+/* On a thread of the pool, which is not held while the writer works. Nor is the arena: the use holds
+ * its own values, which point into the frame. False: the writer refused, and it is told so. */
 static bool
 spend(struct call *call)
 {
     struct error error;
 
     BEHALF_ASSERT(!call->use.spent && !call->is_write);
+    arena_release(&call->arena);
     call->write.kind = WRITE_USE;
     call->write.use = &call->use;
     call->write.queued = (struct engine_queued){.flow = &call->connection->writes,
@@ -236,6 +247,7 @@ expire_on_pool(struct engine_job *job)
 
     error_set(&error, BEHALF_DEADLINE, "the request did not begin before its deadline");
     error_hint(&error, "the server is busy: send less at a time, or allow more time");
+    hint_at_use(call, &error);
     if (call->is_write) {
         call->write.error = error;
         call->write.status = BEHALF_DEADLINE;
@@ -335,13 +347,15 @@ submit_write(struct call *call, struct error *error)
     return engine_submit(call->loop->engine, ENGINE_CLASS_LOOKUP, &call->job, error);
 }
 
-/* What takes authority away is not asked to wait for others (struct engine_queued). */
+/* What takes authority away is not asked to wait for others (struct engine_queued), nor what gives
+ * back what was taken so: it keeps its place among them. */
 static bool
 goes_first(const struct method *method)
 {
     return method->prepare == method_sessions_suspend ||
-           method->prepare == method_sessions_revoke || method->prepare == method_grants_revoke ||
-           method->prepare == method_agents_kill;
+           method->prepare == method_sessions_revoke || method->prepare == method_sessions_resume ||
+           method->prepare == method_grants_revoke || method->prepare == method_agents_kill ||
+           method->prepare == method_agents_restore;
 }
 
 void

@@ -136,9 +136,13 @@ struct filter_arguments {
 static void
 put_filter_rows(struct buffer *out, const struct filter_resources_result *result)
 {
+    size_t mark = out->size;
+
     codec_put_literal(out, "conditional");
     codec_put_array(out, result->conditional_count);
     for (size_t row = 0; row < result->conditional_count; row++) {
+        if (out->size - mark > LIMIT_MESSAGE_SIZE)
+            return; /* the caller refuses it */
         codec_put_map(out, 2);
         codec_put_text(out, SLICE_LITERAL("index"));
         codec_put_unsigned(out, result->conditional[row].index);
@@ -147,6 +151,8 @@ put_filter_rows(struct buffer *out, const struct filter_resources_result *result
     codec_put_literal(out, "undecided");
     codec_put_array(out, result->undecided_count);
     for (size_t row = 0; row < result->undecided_count; row++) {
+        if (out->size - mark > LIMIT_MESSAGE_SIZE)
+            return;
         codec_put_map(out, 2);
         codec_put_text(out, SLICE_LITERAL("index"));
         codec_put_unsigned(out, result->undecided[row].index);

@@ -66,6 +66,8 @@ offline_open_renewed(const struct store_options *options, struct store **store, 
     status = store_open(options, store, error);
     if (status == BEHALF_OK)
         status = store_renew(*store, error);
+    if (status == BEHALF_OK)
+        store_settle(*store); /* a power cut finds no mark of the life before */
     return status;
 }
 

@@ -52,6 +52,62 @@ Test(delegated_actors, a_stop_on_an_actor_denies_wherever_it_stands)
     cr_expect_str_eq(ask(VIEW, "service:mail"), "allow");
 }
 
+/* A party that was never stored has no node until the stop gives it one. */
+static const char open_schema[] = "definition user {}\n"
+                                  "definition agent {\n"
+                                  "    relation serves: user:*\n"
+                                  "    permission acts_on_behalf_of = serves\n"
+                                  "}\n"
+                                  "definition document {\n"
+                                  "    relation viewer: user:* | agent:*\n"
+                                  "    permission view = viewer\n"
+                                  "}\n";
+
+static enum decision
+decide_at(struct scene *open, const char *question, const char *actors,
+          const struct engine_token *token, enum engine_reason *reason)
+{
+    struct engine_request request = harness_request(&open->side, token);
+    const struct asking asking = {.actors = actors};
+    struct check check = scene_question(open, question, &asking);
+    struct check_result result;
+    struct error error;
+
+    cr_assert_eq(engine_check(open->side.worker, &request, &check, &result, &error), BEHALF_OK,
+                 "%s", error.message);
+    *reason = result.reason;
+    return result.decision;
+}
+
+Test(delegated_actors, a_stop_on_who_had_no_name_holds_at_older_revisions_too)
+{
+    enum engine_reason reason;
+    struct engine_info info;
+    struct error error;
+    struct scene open;
+
+    scene_open(&open, open_schema);
+    scene_put(&open, "document:d1#viewer@agent:*\n"
+                     "document:d1#viewer@user:*\n"
+                     "agent:bot#serves@user:*\n");
+    cr_assert_eq(engine_info_read(open.side.engine, &info, &error), BEHALF_OK);
+    cr_expect_eq(decide_at(&open, "document:d1#view@agent:new", NULL, NULL, &reason),
+                 DECISION_ALLOW);
+    cr_expect_eq(decide_at(&open, "document:d1#view@user:new", "agent:bot", NULL, &reason),
+                 DECISION_ALLOW);
+    scene_kill(&open, STOP_AGENT, "agent:new");
+    scene_kill(&open, STOP_PRINCIPAL, "user:new");
+    cr_expect_eq(decide_at(&open, "document:d1#view@agent:new", NULL, &info.token, &reason),
+                 DECISION_DENY);
+    cr_expect_eq(reason, REASON_AGENT_STOPPED);
+    cr_expect_eq(decide_at(&open, "document:d1#view@user:new", "agent:bot", &info.token, &reason),
+                 DECISION_DENY);
+    cr_expect_eq(reason, REASON_AGENT_STOPPED);
+    cr_expect_eq(decide_at(&open, "document:d1#view@agent:other", NULL, &info.token, &reason),
+                 DECISION_ALLOW);
+    scene_close(&open);
+}
+
 Test(delegated_actors, a_stopped_agent_has_no_rights_of_its_own)
 {
     cr_expect_str_eq(ask("document:d2#view@agent:bot", NULL), "allow");
