@@ -539,9 +539,9 @@ struct engine_queued {
     int64_t deadline_ns;        /* monotonic; 0 = none */
     struct engine_queued *next; /* the engine's, while queued */
     /* Of a write that takes authority away (a session is suspended or revoked, a grant revoked, a
-     * stop ordered), or gives back what was taken so (a resume, a restore): it has places of its own
-     * before all others, in one order. For engine_write_ask; engine_write_submit knows it by the
-     * write. */
+     * stop ordered), or gives back what was taken so (a resume, a restore): it has places of its
+     * own before all others, in one order. For engine_write_ask; engine_write_submit knows it by
+     * the write. */
     bool goes_first;
 };
 

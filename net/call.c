@@ -178,8 +178,8 @@ give_back_use(struct engine_write *write)
     loop_send(call->loop, &call->message);
 }
 
-/* On a thread of the pool, which is not held while the writer works. Nor is the arena: the use holds
- * its own values, which point into the frame. False: the writer refused, and it is told so. */
+/* On a thread of the pool, which is not held while the writer works. Nor is the arena: what the use
+ * holds points into the frame. False: the writer refused, and it is told so. */
 static bool
 spend(struct call *call)
 {
