@@ -132,6 +132,8 @@ def run(job):
         what = damage(pick, os.path.join(data, path), low, high)
         note = ", trial %d, %s after %d s: %s of %d" % (trial, path, silence, what, high)
         one = Trial(job, expected, note)
+        # A store without its mark, and one that gives up a damaged tail of its log, begin a new life.
+        one.expected.new_life = path.endswith(".log") or (path == "HWM" and what == "removed")
         try:
             one.start(data, path)
         except (Silent, Gone) as silent:
