@@ -816,9 +816,9 @@ look_up(struct engine_worker *worker, const struct engine_request *request,
     return status;
 }
 
-/* Whether a session, grant or stop changed since the request took its snapshot. */
+/* Whether a stop was ordered or ended since the request took its snapshot. */
 static bool
-records_changed(struct engine_worker *worker)
+stops_changed(struct engine_worker *worker)
 {
     struct published *published;
     bool changed;
@@ -827,7 +827,7 @@ records_changed(struct engine_worker *worker)
         worker->publication)
         return false;
     published = engine_published(worker->engine);
-    changed = published->records_revision != worker->published->records_revision;
+    changed = published->stops != worker->published->stops;
     published_unref(published);
     return changed;
 }
@@ -840,7 +840,7 @@ engine_lookup_subjects(struct engine_worker *worker, const struct engine_request
 {
     enum status status = look_up(worker, request, lookup, result, error);
 
-    if (status == BEHALF_OK && records_changed(worker))
+    if (status == BEHALF_OK && stops_changed(worker))
         status = look_up(worker, request, lookup, result, error);
     return status;
 }

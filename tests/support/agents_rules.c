@@ -344,7 +344,8 @@ void
 agents_step_apply(const struct agents_world *world, struct agents_state *state,
                   const struct agents_step *step)
 {
-    struct agents_grant *grant = &state->grants[step->slot];
+    /* Steps that are of no session or grant have no slot. */
+    struct agents_grant *grant = step->slot >= 0 ? &state->grants[step->slot] : NULL;
 
     state->order++;
     switch (step->kind) {

@@ -257,7 +257,7 @@ expect_all_agree(struct question_words words, uint64_t seed)
 
     resources[0] = '\0';
     for (int doc = 0; doc < DOCS; doc++)
-        (void)snprintf(resources + strlen(resources), 16, "%sdoc:%d", doc > 0 ? " " : "", doc);
+        (void)snprintf(resources + strlen(resources), 24, "%sdoc:%d", doc > 0 ? " " : "", doc);
     expect_from_checks(words, ids, filtered);
     for (uint32_t limit = 0; limit < 4; limit++) {
         said = agents_resources("doc#view", limit, words);

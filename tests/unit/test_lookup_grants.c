@@ -692,6 +692,39 @@ Test(lookup_grants, stopped_agents_are_no_subjects)
     agents_close();
 }
 
+static void
+stop_a_subject_now(void)
+{
+    agents_stop(STOP_AGENT, "agent:3");
+}
+
+Test(lookup_grants, an_agent_that_is_stopped_while_a_lookup_runs_is_no_subject)
+{
+    agents_open(schema, "doc:1#viewer@agent:1", "doc:1#viewer@agent:3", NULL);
+    interrupt_by(write_now); /* what concerns no stop changes nothing */
+    EXPECT_TEXT(subjects("agent", 0), "1 3");
+    interrupt_by(stop_a_subject_now);
+    EXPECT_TEXT(subjects("agent", 0), "1");
+    cr_assert_null(in_between);
+    agents_close();
+}
+
+/* An agent that acts for nobody is bound by stops as well. */
+Test(lookup_grants, an_agent_that_is_stopped_while_it_asks_for_itself_gets_nothing)
+{
+    struct question_words itself = {.subject = "agent:bot"};
+
+    agents_open(schema, "doc:1#viewer@agent:bot", "doc:2#viewer@agent:bot", NULL);
+    EXPECT_TEXT(agents_resources("doc#view", 0, itself), "1 2");
+    interrupt_by(stop_now);
+    EXPECT_TEXT(agents_resources("doc#view", 0, itself), "reason: agent_stopped");
+    agents_restore(STOP_AGENT, "agent:bot");
+    interrupt_by(stop_now);
+    EXPECT_TEXT(agents_filter("view", "doc:1", itself), "reason: agent_stopped");
+    cr_assert_null(in_between);
+    agents_close();
+}
+
 Test(lookup_grants, wildcards_exclude_stopped_agents)
 {
     agents_open("definition user {}\n"
@@ -733,9 +766,9 @@ Test(lookup_grants, stopped_agents_do_not_end_a_page_of_a_plain_member)
     }
     (void)snprintf(expected, sizeof expected, "*");
     for (int at = 0; at < 50; at++)
-        (void)snprintf(expected + strlen(expected), 8, " -%d", at);
+        (void)snprintf(expected + strlen(expected), 16, " -%d", at);
     for (int at = 50; at < 60; at++)
-        (void)snprintf(expected + strlen(expected), 8, " %d", at);
+        (void)snprintf(expected + strlen(expected), 16, " %d", at);
     EXPECT_TEXT(subjects("agent", 0), expected);
     EXPECT_TEXT(subjects("agent", 3), expected);
     agents_close();
