@@ -45,7 +45,7 @@ once = $(eval $(1) = $$(eval $(1) := $(2))$$($(1)))
 probe = $(shell for f in $(1); do $(CC) -Werror $$f -x c -c /dev/null -o /dev/null 2>/dev/null \
           && printf '%s ' $$f; done)
 
-PACKAGES = rocksdb libevent libevent_pthreads libcrypto libxxhash jansson re2 yaml-0.1 $(MSGPACK)
+PACKAGES = rocksdb libevent libevent_pthreads libssl libcrypto libxxhash jansson re2 yaml-0.1 $(MSGPACK)
 $(call once,MSGPACK,$$(shell pkg-config --exists msgpack 2>/dev/null && echo msgpack || echo msgpack-c))
 $(call once,PKG_CFLAGS,$$(shell pkg-config --cflags $$(PACKAGES) 2>/dev/null))
 $(call once,PKG_LIBS,$$(shell pkg-config --libs $$(PACKAGES) 2>/dev/null))
@@ -103,7 +103,7 @@ CXX_LIBS = -lstdc++
 
 # ---- Sources -----------------------------------------------------------------------------------
 
-FLOORS    ?= base schema storage graph eval engine net
+FLOORS    ?= base http schema storage graph eval engine net
 MAINS     := %/main.c %/behalfd.c %/behalf.c %/behalf_bench.c %/bench.c
 CORE_SRC  := $(wildcard $(FLOORS:%=%/*.c))
 CXX_SRC   := $(wildcard $(FLOORS:%=%/*.cc))

@@ -322,4 +322,39 @@ enum status engine_agents_audit(struct engine_worker *worker, const struct engin
                                 struct agents_audit_result *result,
                                 struct error *error) BEHALF_MUST_USE;
 
+/* --- attributes --- */
+
+/* An object of a defined type may have attributes: one map without null, kept at its node, in the
+ * revisions and the history of the relationships, read at a request's snapshot.
+ * docs/attributes.md */
+#define ENGINE_ATTRIBUTES_MAX 64        /* keys of an object */
+#define ENGINE_ATTRIBUTES_SIZE_MAX 4096 /* of its map, encoded */
+#define ENGINE_ATTRIBUTE_UPDATES_MAX 1000
+
+enum attributes_op { ATTRIBUTES_SET, ATTRIBUTES_MERGE, ATTRIBUTES_DELETE };
+
+struct engine_attributes_update {
+    struct object object;
+    enum attributes_op op;
+    const struct datum *attributes; /* a map; of ATTRIBUTES_MERGE with null where a key goes (RFC
+                                       7396); NULL with ATTRIBUTES_DELETE */
+};
+
+/* WRITE_ATTRIBUTES: all or nothing, each object once. */
+struct engine_attributes_write {
+    const struct engine_attributes_update *updates;
+    size_t update_count;
+};
+
+struct engine_attributes_result {
+    const struct datum *attributes; /* a map; NULL = the object has none */
+    struct engine_token read_at;
+};
+
+enum status engine_attributes_read(struct engine_worker *worker,
+                                   const struct engine_request *request,
+                                   const struct object *object,
+                                   struct engine_attributes_result *result,
+                                   struct error *error) BEHALF_MUST_USE;
+
 #endif

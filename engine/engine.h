@@ -28,6 +28,7 @@
 
 struct datum;
 struct engine;
+struct engine_attributes_write;
 struct engine_delegated_grant;
 struct engine_delegation;
 struct engine_grant_revoke;
@@ -136,6 +137,18 @@ struct engine_token {
 
 struct engine_pair;
 
+/* What a request says of its subject, resource and action beside what is stored: maps, or NULL. It
+ * lies over stored attributes, key by key at the top level, where the schema says `use
+ * request_attributes` and the caller is trusted; of subject and resource never where there is an
+ * actor or a grant. Where it would not count it is MALFORMED_REQUEST. */
+struct check_properties {
+    const struct datum *subject;
+    const struct datum *resource;
+    const struct datum *action;
+    bool trusted;   /* the caller's key has the role for it */
+    bool pass_over; /* what does not count is passed over instead */
+};
+
 struct check {
     struct object resource;  /* type and id */
     struct slice permission; /* relation or permission */
@@ -146,6 +159,7 @@ struct check {
         *actors; /* the first acts on behalf of the subject, the next of the first */
     size_t actor_count;
     const struct datum *context;                /* for caveats: a map, or NULL */
+    const struct check_properties *properties;  /* NULL = none */
     const struct engine_delegation *delegation; /* the grant (engine/agents.h), or NULL */
     struct engine_use *use; /* of a chain with uses; NULL: such a check is MALFORMED_REQUEST */
     bool explain;
@@ -520,6 +534,7 @@ enum engine_write_kind {
     WRITE_GRANT_REVOKE,
     WRITE_STOP,
     WRITE_USE,
+    WRITE_ATTRIBUTES,
     WRITE_SWEEP, /* removes what has expired; nothing, and no revision, when nothing has */
 };
 
@@ -567,6 +582,7 @@ struct engine_write {
         const struct engine_grant_revoke *grant_revoke;
         const struct engine_stop_order *stop_order;
         struct engine_use *use;
+        const struct engine_attributes_write *attributes;
     };
     struct slice metadata;
     struct slice idempotency_key; /* empty = none */

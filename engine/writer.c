@@ -112,6 +112,8 @@ decide(struct writer *writer, struct store_transaction *transaction, struct engi
         return write_stop(group, transaction, write);
     case WRITE_USE:
         return write_use(group, transaction, write);
+    case WRITE_ATTRIBUTES:
+        break;
     }
     BEHALF_UNREACHABLE();
 }
@@ -379,6 +381,7 @@ goes_first(const struct engine_write *write)
     case WRITE_GRANT_CREATE:
     case WRITE_GRANT_DELEGATE:
     case WRITE_USE:
+    case WRITE_ATTRIBUTES:
     case WRITE_SWEEP:
         break;
     }

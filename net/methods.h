@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "engine/agents.h"
 #include "net/codec.h"
+#include "net/keys.h"
 #include "net/server.h"
 #include "net/shapes.h"
 
@@ -24,19 +25,6 @@ enum method_class {
     METHOD_CLASS_WRITE
 };
 
-/* What the key of a caller may be for. Data: nothing asks for keys yet. */
-enum role {
-    ROLE_CHECK = 1 << 0,     /* decisions */
-    ROLE_DELEGATED = 1 << 1, /* decisions that name an actor */
-    ROLE_AGENT = 1 << 2,     /* an agent of its own */
-    ROLE_GRANTS = 1 << 3,    /* the consent service */
-    ROLE_READ = 1 << 4,
-    ROLE_WRITE = 1 << 5,
-    ROLE_SCHEMA = 1 << 6,
-    ROLE_ADMIN = 1 << 7,
-    ROLE_ANY = (1 << 8) - 1,
-};
-
 struct method_context {
     struct engine *engine;
     struct engine_worker *worker;
@@ -44,6 +32,7 @@ struct method_context {
     bool gives_way;     /* as in engine_request */
     int64_t arrived_ns; /* deadlines count from here, on whatever thread the request runs */
     const atomic_bool *cancelled;
+    const struct key *caller;           /* key_of_all where nobody asks for keys */
     const struct server_memory *memory; /* for server.info */
     const struct engine_pair *ahead;    /* of a check that was looked at ahead; else NULL */
     struct engine_use *use; /* of a call on the pool: where a check whose chain has uses keeps them

@@ -77,6 +77,27 @@ struct slice caveat_text(const struct caveat *caveat);
 /* A declared type as the schema writes it: `map<list<int>>`. */
 void caveat_type_print(const struct caveat_type *type, struct buffer *out);
 
+/* The parameters that a schema with `use attributes` reserves, each `map<any>`, in this order. No
+ * stored context, constraint or request gives them a value. */
+enum caveat_reserved {
+    CAVEAT_SUBJECT,
+    CAVEAT_RESOURCE,
+    CAVEAT_ACTION,
+    CAVEAT_CONTEXT,
+    CAVEAT_RESERVED_COUNT,
+};
+
+/* What a caveat is evaluated with beside the stored context. `context` is the request's: a map, or
+ * NULL. `reserved`: maps, NULL = empty. A key that a reserved map lacks is unknown where it is
+ * selected: the parameter is missing, and never an error or false. */
+struct caveat_inputs {
+    const struct datum *context;
+    const struct datum *reserved[CAVEAT_RESERVED_COUNT];
+};
+
+/* Which reserved parameters the caveat reads: bit i for enum caveat_reserved i. */
+uint32_t caveat_reserved_read(const struct caveat *caveat);
+
 enum caveat_outcome { CAVEAT_FALSE, CAVEAT_UNKNOWN, CAVEAT_TRUE };
 
 struct caveat_result {

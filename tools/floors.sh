@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 2
 
-files=$(find base schema storage graph eval engine net server client validate cli bench \
+files=$(find base http schema storage graph eval engine net server client validate cli bench \
     -name '*.[ch]' -o -name '*.cc' -o -name '*.def' 2>/dev/null | sort)
 [ -n "$files" ] || exit 0
 
@@ -21,7 +21,8 @@ BEGIN {
     sees["graph"]       = "base/ storage/store.h"
     sees["eval"]        = "base/ schema/schema.h schema/caveat.h storage/store.h " graph
     sees["engine"]      = "base/ schema/schema.h schema/caveat.h storage/store.h " graph shared eval
-    sees["net"]         = "base/ engine/engine.h engine/agents.h"
+    sees["http"]        = "base/"
+    sees["net"]         = "base/ engine/engine.h engine/agents.h http/http.h"
     sees["server"]      = "base/ schema/schema.h storage/store.h engine/engine.h net/server.h"
     sees["client"]      = "base/"
     sees["validate"]    = "base/ schema/schema.h schema/caveat.h schema/text_kind.h engine/engine.h " \
@@ -38,16 +39,16 @@ BEGIN {
     split("^rocksdb/ ^msgpack ^openssl/ ^event2/ ^xxhash[.]h ^jansson[.]h ^re2/ ^yaml[.]h", library, " ")
     users["^rocksdb/"]     = "^storage/kv_rocksdb(_drop|_background|_options)?[.][ch]$"
     users["^msgpack"]      = "^(net/codec|client/[a-z_]*codec[a-z_]*)[.]c$"
-    users["^openssl/"]     = "^base/digest[.]c$"
-    users["^event2/"]      = "^net/"
+    users["^openssl/"]     = "^base/(digest|tls)[.]c$"
+    users["^event2/"]      = "^(net|http)/"
     users["^xxhash[.]h"]   = "^base/"
     users["^jansson[.]h"]  = "^base/datum_json[.]c$"
     users["^re2/"]         = "^schema/regex_re2[.]cc$"
     users["^yaml[.]h"]     = "^validate/validation_yaml[.]c$"
     users_text["^rocksdb/"]   = "storage/kv_rocksdb*.[ch]"
     users_text["^msgpack"]    = "net/codec.c and client/*codec*.c"
-    users_text["^openssl/"]   = "base/digest.c"
-    users_text["^event2/"]    = "net/"
+    users_text["^openssl/"]   = "base/digest.c and base/tls.c"
+    users_text["^event2/"]    = "net/ and http/"
     users_text["^xxhash[.]h"] = "base/"
     users_text["^jansson[.]h"] = "base/datum_json.c"
     users_text["^re2/"]       = "schema/regex_re2.cc"
