@@ -43,6 +43,15 @@ record_stop_key(enum stop_scope scope, uint64_t node, struct slice client)
     return key;
 }
 
+struct store_record_key
+record_attributes_key(uint64_t node)
+{
+    struct store_record_key key = {.kind = RECORD_ATTRIBUTES, .id_size = 8};
+
+    bytes_put_u64(key.id, node);
+    return key;
+}
+
 static void
 index_entry(struct store_record *record, char *bytes, enum record_index index, const void *party,
             size_t party_size, int64_t expires_at)

@@ -112,6 +112,8 @@ struct grant {
 struct store_record_key record_key(enum record_kind kind, const struct record_id *id);
 /* The key of a stop: by node for an agent or a principal, by the digest of a client. */
 struct store_record_key record_stop_key(enum stop_scope scope, uint64_t node, struct slice client);
+/* The key of the attributes of a node. */
+struct store_record_key record_attributes_key(uint64_t node);
 
 /* Bytes of the index entries of a record that is being written. */
 struct record_entries {
