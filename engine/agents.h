@@ -259,6 +259,7 @@ struct filter_resources {
     size_t actor_count;
     const struct engine_delegation *delegation; /* NULL = none */
     const struct datum *context;                /* a map, or NULL */
+    const struct check_properties *properties;  /* NULL = none */
 };
 
 struct filter_conditional {

@@ -345,6 +345,7 @@ struct lookup_resources {
     size_t actor_count;
     const struct engine_delegation *delegation; /* the grant (engine/agents.h), or NULL */
     const struct datum *context;                /* a map, or NULL */
+    const struct check_properties *properties;  /* NULL = none; of the resource none counts */
     uint32_t limit;                             /* 0 = default */
     size_t most_bytes;                          /* of the rows; 0 = no bound */
     struct slice cursor;                        /* empty = from the start */
@@ -385,8 +386,11 @@ struct lookup_subjects {
     struct object resource;
     struct slice permission;
     struct slice subject_type;
-    struct slice subject_relation; /* empty = plain subjects */
-    const struct datum *context;   /* a map, or NULL */
+    struct slice subject_relation;             /* empty = plain subjects */
+    const struct datum *context;               /* a map, or NULL */
+    const struct check_properties *properties; /* NULL = none; of the subject none counts */
+    bool known; /* in place of the wildcard, each object of the type that the store has a name of,
+                   decided by itself; of plain subjects only */
     uint32_t limit;
     size_t most_bytes;
     struct slice cursor;
@@ -433,6 +437,7 @@ struct lookup_permissions {
     size_t actor_count;
     const struct engine_delegation *delegation; /* the grant (engine/agents.h), or NULL */
     const struct datum *context;                /* a map, or NULL */
+    const struct check_properties *properties;  /* NULL = none */
 };
 
 /* One per permission of the resource's type, in the order of the schema. */

@@ -1,8 +1,8 @@
 /* keys.h - who may call: the keys file, and what a key allows.
  *
- * Each line of the file: `name sha256-of-key role[,role...] [actor=TYPE:ID] [writes=TYPE[#RELATION],...]
- * [requests=N/s] [cost=N/s]`; '#' begins a comment line. Mode 0600 (or 0640). The file holds
- * digests, never keys.
+ * Each line of the file: `name sha256-of-key role[,role...] [actor=TYPE:ID]
+ * [writes=TYPE[#RELATION],...] [requests=N/s] [cost=N/s]`; '#' begins a comment line. Mode 0600 (or
+ * 0640). The file holds digests, never keys.
  *
  * Always true: a key is compared with every entry, in constant time, whatever it is; an error does
  * not tell an unknown key from a wrong one. A set of keys never changes: a reload makes another one
@@ -70,8 +70,8 @@ void keys_close(struct keys *keys); /* accepts NULL; after all references were g
 /* Grows with each reload: who holds a key of an older set looks its digest up again. */
 uint64_t keys_generation(const struct keys *keys);
 
-/* A reference to the entry with this key, or NULL. keys_renew gives the entry of the newest set with
- * the digest of `key` and gives `key` back: NULL when it is gone. */
+/* A reference to the entry with this key, or NULL. keys_renew gives the entry of the newest set
+ * with the digest of `key` and gives `key` back: NULL when it is gone. */
 const struct key *keys_find(struct keys *keys, struct slice secret);
 const struct key *keys_renew(struct keys *keys, const struct key *key);
 void keys_release(struct keys *keys, const struct key *key); /* accepts NULL and key_of_all */
