@@ -102,6 +102,7 @@ call_context(struct call *call, struct engine_worker *worker)
         .arena = &call->arena,
         .arrived_ns = call->arrived_ns,
         .cancelled = &call->connection->gone,
+        .caller = &key_of_all,
         .memory = &call->loop->memory,
         .gives_way = call->gives_way,
         .use = call->is_write ? NULL : &call->use,

@@ -313,6 +313,7 @@ answer(struct connection *connection, struct slice frame, const struct engine_pa
         .arena = &loop->arena,
         .arrived_ns = connection->arrived_ns,
         .cancelled = NULL,
+        .caller = &key_of_all,
         .memory = &loop->memory,
         .ahead = ahead,
     };

@@ -16,6 +16,7 @@
 #include "base/error.h"
 
 struct engine;
+struct keys;
 struct server;
 
 #define SERVER_ADDRESS_SIZE 64
@@ -38,6 +39,7 @@ struct server_memory {
 struct server_options {
     struct engine *engine;
     const struct env *env;
+    struct keys *keys;          /* borrowed; NULL = whoever reaches the server may do everything */
     const char *listen_address; /* "127.0.0.1:23425", "[::1]:0" (any port), NULL = no TCP */
     const char *unix_path;      /* NULL = none; its directory: see listener.h */
     const char *unix_group;     /* NULL = the group of the process */

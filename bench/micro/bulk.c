@@ -33,6 +33,7 @@ dispatch_one(struct asker *asker, struct slice frame, const struct engine_pair *
                                      .worker = asker->loop,
                                      .arena = &asker->arena,
                                      .arrived_ns = micro_wall_ns(),
+                                     .caller = &key_of_all,
                                      .ahead = ahead};
     struct request request;
 

@@ -212,6 +212,7 @@ run_frame(struct slice frame, struct arena *arena, struct buffer *out)
         .worker = loop_worker,
         .arena = arena,
         .arrived_ns = env_monotonic_ns(env_system()),
+        .caller = &key_of_all,
         .memory = &memory,
     };
     struct slice window[] = {frame, frame};

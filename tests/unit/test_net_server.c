@@ -78,8 +78,11 @@ call(const char *method, const char *name, const char *value)
 {
     static char json[4096];
     const struct server_memory memory = {.limit = 512, .graph = 256, .rest = 256};
-    struct method_context context = {
-        .engine = engine, .worker = worker, .arena = &arena, .memory = &memory};
+    struct method_context context = {.engine = engine,
+                                     .worker = worker,
+                                     .arena = &arena,
+                                     .caller = &key_of_all,
+                                     .memory = &memory};
     struct behalf_writer *writer = behalf_writer_new();
     struct behalf_value reply;
     struct request request;
