@@ -1,19 +1,28 @@
 /* attributes.c - see attributes.h. */
 #include "engine/attributes.h"
 
-/* The stored body, copied: the map's strings point into it. */
-static enum status
-decode(struct slice body, struct arena *arena, const struct datum **attributes, struct error *error)
-{
-    const struct slice copy = arena_copy(arena, body);
-    enum status status;
+#include "engine/request.h"
 
-    if (copy.data == NULL)
-        return budget_memory_spent(error);
-    status = datum_decode(copy, arena, attributes, error);
+enum status
+attributes_decode(struct slice body, struct arena *arena, const struct datum **attributes,
+                  struct error *error)
+{
+    enum status status = datum_decode(body, arena, attributes, error);
+
     if (status != BEHALF_OK || (*attributes)->kind == DATUM_MAP)
         return status;
     return error_set(error, BEHALF_STORAGE_CORRUPT, "stored attributes are no map");
+}
+
+static enum status
+decode_copy(struct slice body, struct arena *arena, const struct datum **attributes,
+            struct error *error)
+{
+    const struct slice copy = arena_copy(arena, body);
+
+    if (copy.data == NULL)
+        return budget_memory_spent(error);
+    return attributes_decode(copy, arena, attributes, error);
 }
 
 enum status
@@ -37,9 +46,35 @@ attributes_find(struct record_cache *cache, struct graph_view *view, uint64_t no
     buffer_init(&bytes);
     status = store_record_find(snapshot, view->revision, &key, &record, &bytes, &found, error);
     if (status == BEHALF_OK && found)
-        status = decode(record.body, arena, attributes, error);
+        status = decode_copy(record.body, arena, attributes, error);
     if (status != BEHALF_OK)
         *attributes = NULL;
     buffer_release(&bytes);
+    return status;
+}
+
+/* --- as a request --- */
+
+enum status
+engine_attributes_read(struct engine_worker *worker, const struct engine_request *request,
+                       const struct object *object, struct engine_attributes_result *result,
+                       struct error *error)
+{
+    struct engine_attributes_result found = {.attributes = NULL};
+    struct snapshot snapshot;
+    uint32_t type;
+    uint64_t node;
+    enum status status = snapshot_open(worker, request, REQUEST_CHECK, 0, &snapshot, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    status = request_resource(&snapshot, object, &type, &node, error);
+    if (status == BEHALF_OK)
+        status = attributes_find(snapshot.engine->records, &snapshot.view, node, request->arena,
+                                 &found.attributes, error);
+    found.read_at = snapshot.token;
+    if (status == BEHALF_OK)
+        *result = found;
+    snapshot_close(&snapshot);
     return status;
 }

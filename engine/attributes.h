@@ -19,4 +19,8 @@ enum status attributes_find(struct record_cache *cache, struct graph_view *view,
                             struct arena *arena, const struct datum **attributes,
                             struct error *error) BEHALF_MUST_USE;
 
+/* A stored body: a map whose strings point into the body. STORAGE_CORRUPT, BUDGET_EXHAUSTED. */
+enum status attributes_decode(struct slice body, struct arena *arena,
+                              const struct datum **attributes, struct error *error) BEHALF_MUST_USE;
+
 #endif

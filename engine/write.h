@@ -60,6 +60,10 @@ enum status write_stop(struct write_group *group, struct store_transaction *tran
 enum status write_use(struct write_group *group, struct store_transaction *transaction,
                       struct engine_write *write) BEHALF_MUST_USE;
 
+/* BEHALF_DONE: the objects have these attributes already. */
+enum status write_attributes(struct write_group *group, struct store_transaction *transaction,
+                             struct engine_write *write) BEHALF_MUST_USE;
+
 /* A context to be stored with a caveat: MAX_RELATIONSHIP_CONTEXT_SIZE, and those of
  * caveat_check_context. */
 enum status write_check_context(const struct caveat *caveat, struct slice bytes,

@@ -174,7 +174,7 @@ keep_record(struct write_changes *changes, const struct record_change *change, u
     struct record_id id;
 
     BEHALF_ASSERT(change->revision == revision);
-    if (change->key.kind != RECORD_USES)
+    if (change->key.kind != RECORD_USES && change->key.kind != RECORD_ATTRIBUTES)
         changes->records_revision = revision;
     if (change->key.kind != RECORD_SESSION || !change->removed)
         return;

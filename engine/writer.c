@@ -113,7 +113,7 @@ decide(struct writer *writer, struct store_transaction *transaction, struct engi
     case WRITE_USE:
         return write_use(group, transaction, write);
     case WRITE_ATTRIBUTES:
-        break;
+        return write_attributes(group, transaction, write);
     }
     BEHALF_UNREACHABLE();
 }
@@ -362,7 +362,11 @@ write_of(struct engine_queued *queued)
 static uint64_t
 units_of(const struct engine_write *write)
 {
-    return TRANSACTION_UNITS + (write->kind == WRITE_RELATIONSHIPS ? write->update_count : 0);
+    if (write->kind == WRITE_RELATIONSHIPS)
+        return TRANSACTION_UNITS + write->update_count;
+    if (write->kind == WRITE_ATTRIBUTES)
+        return TRANSACTION_UNITS + write->attributes->update_count;
+    return TRANSACTION_UNITS;
 }
 
 /* What takes authority away goes first, whatever others wait for. */
