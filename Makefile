@@ -120,7 +120,7 @@ STRESS_SRC:= $(wildcard tests/stress/*.c)
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 ALL_SRC   := $(CORE_SRC) $(CLIENT_SRC) $(SERVER_SRC) $(CLI_SRC) $(BENCH_SRC) $(MICRO_SRC) $(MICRO_PARTS) \
              $(UNIT_SRC) $(HELP_SRC) $(PROP_SRC) $(STRESS_SRC) $(FUZZ_SRC)
-OWN       := base schema storage graph eval engine net server client validate cli bench bench/micro tests \
+OWN       := base http schema storage graph eval engine net server client validate cli bench bench/micro tests \
              tests/unit tests/support tests/property tests/stress tests/fuzz
 HEADERS   := $(wildcard $(OWN:%=%/*.h))
 TEXTS     := $(ALL_SRC) $(CXX_SRC) $(HEADERS) $(wildcard tests/torture/*.c)

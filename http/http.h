@@ -41,7 +41,7 @@ struct http_server;
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_DELETE, HTTP_OPTIONS };
 
 struct http_field {
-    struct slice name; /* as sent; compared without case */
+    struct slice name;  /* as sent; compared without case */
     struct slice value; /* without blanks around it */
 };
 
@@ -67,19 +67,19 @@ struct http_verdict {
 
 struct http_options {
     const struct env *env;
-    const char *address;    /* "127.0.0.1:8080", "[::1]:0"; numbers only */
-    struct tls_server *tls; /* borrowed; NULL = plain */
+    const char *address;            /* "127.0.0.1:8080", "[::1]:0"; numbers only */
+    struct tls_server *tls;         /* borrowed; NULL = plain */
     const char *const *authorities; /* that Host may be, lower case; NULL = the address, localhost
                                        with its port */
     size_t authority_count;
     bool allow_http_1_0;
-    bool allow_chunked; /* else any Transfer-Encoding is 400 */
-    size_t head_size;   /* 0 = HTTP_HEAD_SIZE_MAX */
-    unsigned head_s;    /* 0 = 10; from the first byte to the last of a head */
-    unsigned body_s;    /* 0 = 10, and a second more for each 64 KiB */
-    unsigned idle_s;    /* 0 = 60 */
-    unsigned write_stall_s;         /* 0 = 30 */
-    unsigned connections;           /* 0 = 10,000 */
+    bool allow_chunked;               /* else any Transfer-Encoding is 400 */
+    size_t head_size;                 /* 0 = HTTP_HEAD_SIZE_MAX */
+    unsigned head_s;                  /* 0 = 10; from the first byte to the last of a head */
+    unsigned body_s;                  /* 0 = 10, and a second more for each 64 KiB */
+    unsigned idle_s;                  /* 0 = 60 */
+    unsigned write_stall_s;           /* 0 = 30 */
+    unsigned connections;             /* 0 = 10,000 */
     unsigned connections_per_address; /* 0 = 256; of IPv6 for each /64 */
     /* On the loop, for each head that is well-formed; NULL = 64 KiB for all. */
     struct http_verdict (*judge)(void *owner, const struct http_request *head);
@@ -122,7 +122,7 @@ bool http_exchange_is_gone(const struct http_exchange *exchange);
 
 struct http_response {
     unsigned status;
-    struct slice type; /* Content-Type; empty = none */
+    struct slice type;               /* Content-Type; empty = none */
     const struct http_field *fields; /* more, beside those that every reply carries */
     size_t field_count;
     struct slice body; /* of HEAD only its length is sent */
