@@ -10,11 +10,13 @@
  * Knows nothing of Behalf: no floor but base/.
  *
  * Refused, each with its status and a line of text/plain, then closed: what is no HTTP (400), a
- * head that is too large (431), a target that is (414), another version (505), another method (501),
- * a Host that is not ours (421), none or two Hosts, any once-only field twice, a folded line, bare
- * LF, blanks before a colon, an empty name (400), Content-Length beside Transfer-Encoding (400), a
- * body that is too large (413), Expect but 100-continue (417), no room (503). A request that is
- * refused by its head has up to 64 KiB of its body read and thrown away, so that the reply arrives.
+ * head that is too large (431), a target that is (414), another version (505), another method
+ * (501), a Host that is not ours (421), none or two Hosts, any once-only field twice, a folded
+ * line, bare LF, blanks before a colon, an empty name (400), Content-Length beside
+ * Transfer-Encoding (400), a body that is too large (413), Expect but 100-continue (417), no room
+ * (503). Of HTTP/1.0 too a Host is needed, and the connection ends with its reply. When several
+ * apply: what is no HTTP comes first, then Host, method, Expect, judge, the body's size. A request
+ * that is refused has up to 64 KiB of its body read and thrown away, so that the reply arrives.
  *
  * Threads: the server has one thread, its loop; `handler`, `body_limit` and `gone` are called on
  * it and must not block. http_respond and the http_stream_* functions may be called on any thread.
