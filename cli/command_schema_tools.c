@@ -15,8 +15,8 @@
 /* --- changes in words ------------------------------------------------------------------------- */
 
 static const char *const change_names[] = {"added", "removed", "changed"};
-static const char *const part_names[] = {"definition", "relation", "permission",
-                                         "variant",    "caveat",   "parameter"};
+static const char *const part_names[] = {"definition", "relation",  "permission", "variant",
+                                         "caveat",     "parameter", "flag"};
 
 static void
 print_change(const struct cli *cli, const struct schema_change *change)
@@ -79,7 +79,8 @@ json_changes(struct buffer *out, const struct schema_changes *changes)
 
         buffer_add_format(out, "%s{\"change\":\"%s\",\"what\":\"%s\"", index > 0 ? "," : "",
                           change_names[change->kind], part_names[change->part]);
-        json_member(out, change_owner_key(change), change->type);
+        if (change->type.size > 0)
+            json_member(out, change_owner_key(change), change->type);
         if (change->member.size > 0)
             json_member(out, "name", change->member);
         if (change->before.size > 0)
@@ -309,6 +310,8 @@ run_compile(struct cli *cli)
  * gone, which no count and no example excuses. */
 struct blocker {
     const struct schema_change *change;
+    struct slice type; /* whose relation, which and what subject; of a parameter nothing */
+    struct slice relation;
     struct slice variant;
     uint64_t count;
     struct slice examples[EXAMPLES_MAX];
@@ -372,8 +375,8 @@ count_variant(struct plan *plan, const struct schema_variant *variant, struct bl
     const struct schema *schema = plan->comparison.before.schema;
     struct cli *cli = plan->cli;
     struct behalf_filter filter = {
-        .resource_type = cli_copy(cli, blocker->change->type),
-        .relation = cli_copy(cli, blocker->change->member),
+        .resource_type = cli_copy(cli, blocker->type),
+        .relation = cli_copy(cli, blocker->relation),
         .subject_type = cli_copy(cli, schema->types[variant->type].name),
         .subject_wildcard = variant->wildcard,
     };
@@ -411,11 +414,15 @@ keep_blocker(struct plan *plan, const struct blocker *blocker)
 }
 
 static enum cli_exit
-add_blocker(struct plan *plan, const struct schema_change *change, uint32_t index)
+add_blocker(struct plan *plan, const struct schema_change *change, uint32_t member, uint32_t index)
 {
     const struct schema *schema = plan->comparison.before.schema;
     const struct schema_variant *variant = &schema->variants[index];
-    struct blocker blocker = {.change = change};
+    struct blocker blocker = {
+        .change = change,
+        .type = schema->types[schema->members[member].type].name,
+        .relation = schema->members[member].name,
+    };
     struct buffer text;
     enum cli_exit result;
 
@@ -429,28 +436,66 @@ add_blocker(struct plan *plan, const struct schema_change *change, uint32_t inde
     return result;
 }
 
-/* A variant that is gone, all variants of a relation that is, or a parameter. */
+/* Whether the variant has a caveat with a parameter that the flag reserves. */
+static bool
+has_reserved_name(const struct schema *schema, uint32_t index)
+{
+    uint32_t caveat = schema->variants[index].caveat;
+    bool found = false;
+
+    for (size_t at = 0; caveat != SCHEMA_NONE && !found &&
+                        at < caveat_parameter_count(schema->caveats[caveat].compiled);
+         at++)
+        found =
+            caveat_reserved_of(caveat_parameter_at(schema->caveats[caveat].compiled, at)->name) !=
+            CAVEAT_RESERVED_COUNT;
+    return found;
+}
+
+/* The variants of a relation, all or those whose caveats a flag gives another meaning. */
+static enum cli_exit
+add_blockers(struct plan *plan, const struct schema_change *change, uint32_t member)
+{
+    const struct schema *schema = plan->comparison.before.schema;
+    const struct schema_member *row = &schema->members[member];
+    enum cli_exit result = CLI_OK;
+
+    for (uint32_t index = row->first_variant;
+         result == CLI_OK && index < row->first_variant + row->variant_count; index++) {
+        if (change->part != SCHEMA_PART_FLAG || has_reserved_name(schema, index))
+            result = add_blocker(plan, change, member, index);
+    }
+    return result;
+}
+
+static uint32_t
+changed_member(const struct schema *schema, const struct schema_change *change)
+{
+    return schema_find_member(schema, schema_find_type(schema, change->type), change->member);
+}
+
+/* A variant that is gone, all variants of a relation that is, a parameter, or a flag that comes or
+ * goes. */
 static enum cli_exit
 find_blockers(struct plan *plan, const struct schema_change *change)
 {
     const struct schema *schema = plan->comparison.before.schema;
-    const struct schema_member *row;
     enum cli_exit result = CLI_OK;
-    uint32_t type;
 
+    if (change->part == SCHEMA_PART_FLAG) {
+        for (uint32_t member = 0; result == CLI_OK && member < schema->member_count; member++)
+            result = add_blockers(plan, change, member);
+        return result;
+    }
     if (change->kind != SCHEMA_REMOVED)
         return CLI_OK;
     if (change->part == SCHEMA_PART_VARIANT)
-        return add_blocker(plan, change, change->variant);
+        return add_blocker(plan, change, changed_member(schema, change), change->variant);
     if (change->part == SCHEMA_PART_PARAMETER)
         keep_blocker(plan, &(struct blocker){.change = change});
     if (change->part != SCHEMA_PART_RELATION)
         return CLI_OK;
-    type = schema_find_type(schema, change->type);
-    row = &schema->members[schema_find_member(schema, type, change->member)];
-    for (uint32_t index = 0; result == CLI_OK && index < row->variant_count; index++)
-        result = add_blocker(plan, change, row->first_variant + index);
-    return result;
+    return add_blockers(plan, change, changed_member(schema, change));
 }
 
 static void
@@ -469,7 +514,7 @@ print_blockers(const struct plan *plan)
         }
         cli_put_format(stdout, "blocked by %llu relationship%s of %.*s#%.*s with subject %.*s",
                        (unsigned long long)blocker->count, blocker->count == 1 ? "" : "s",
-                       SLICE_PRINTF(blocker->change->type), SLICE_PRINTF(blocker->change->member),
+                       SLICE_PRINTF(blocker->type), SLICE_PRINTF(blocker->relation),
                        SLICE_PRINTF(blocker->variant));
         (void)putchar('\n');
         for (size_t example = 0; example < blocker->example_count; example++) {
@@ -500,8 +545,8 @@ print_plan_json(const struct plan *plan)
             json_member(&line, "caveat", blocker->change->type);
             json_member(&line, "parameter", blocker->change->member);
         } else {
-            json_member(&line, "definition", blocker->change->type);
-            json_member(&line, "relation", blocker->change->member);
+            json_member(&line, "definition", blocker->type);
+            json_member(&line, "relation", blocker->relation);
             json_member(&line, "variant", blocker->variant);
         }
         buffer_add_text(&line, ",\"examples\":[");

@@ -396,6 +396,7 @@ same_expression(struct differ *differ, const struct caveat *old, const struct ca
 {
     struct buffer before;
     struct buffer after;
+    const struct caveat_inputs inputs = {.open = CAVEAT_RESERVED_ALL};
     struct slice nothing = {NULL, 0};
     struct error ignored;
     uint32_t steps;
@@ -405,11 +406,11 @@ same_expression(struct differ *differ, const struct caveat *old, const struct ca
         return true;
     buffer_init(&before);
     buffer_init(&after);
-    same =
-        caveat_residual(old, nothing, NULL, differ->arena, &before, &steps, &ignored) ==
-            BEHALF_OK &&
-        caveat_residual(new, nothing, NULL, differ->arena, &after, &steps, &ignored) == BEHALF_OK &&
-        slice_equal(buffer_slice(&before), buffer_slice(&after));
+    same = caveat_residual(old, nothing, &inputs, differ->arena, &before, &steps, &ignored) ==
+               BEHALF_OK &&
+           caveat_residual(new, nothing, &inputs, differ->arena, &after, &steps, &ignored) ==
+               BEHALF_OK &&
+           slice_equal(buffer_slice(&before), buffer_slice(&after));
     buffer_release(&before);
     buffer_release(&after);
     return same;
@@ -495,6 +496,35 @@ diff_caveats(struct differ *differ, const struct schema *before, const struct sc
             add_caveat(differ, after->caveats[index].name, NULL, after->caveats[index].compiled);
 }
 
+static struct slice
+attributes_flag(const struct schema *schema)
+{
+    if (schema->has_request_attributes)
+        return SLICE_LITERAL("use request_attributes");
+    return schema->has_attributes ? SLICE_LITERAL("use attributes") : (struct slice){"", 0};
+}
+
+static void
+diff_flags(struct differ *differ, const struct schema *before, const struct schema *after)
+{
+    struct slice old = attributes_flag(before);
+    struct slice new = attributes_flag(after);
+
+    if (slice_equal(old, new))
+        return;
+    add(differ, (struct schema_change){
+                    .kind = old.size == 0   ? SCHEMA_ADDED
+                            : new.size == 0 ? SCHEMA_REMOVED
+                                            : SCHEMA_CHANGED,
+                    .part = SCHEMA_PART_FLAG,
+                    .type = {"", 0},
+                    .member = {"", 0},
+                    .before = old,
+                    .after = new,
+                    .variant = SCHEMA_NONE,
+                });
+}
+
 enum status
 schema_diff(struct arena *arena, const struct schema_described *before,
             const struct schema_described *after, struct schema_changes *changes,
@@ -514,6 +544,7 @@ schema_diff(struct arena *arena, const struct schema_described *before,
         if (schema_find_type(before->schema, after->schema->types[type].name) == SCHEMA_NONE)
             add_definition(&differ, SCHEMA_ADDED, after, type);
     diff_caveats(&differ, before->schema, after->schema);
+    diff_flags(&differ, before->schema, after->schema);
     if (differ.spent)
         return error_set(error, BEHALF_SCHEMA_TYPE_ERROR, "the schemas are too large to compare");
     *changes = (struct schema_changes){.rows = differ.rows, .count = differ.count};

@@ -23,27 +23,30 @@ enum schema_part {
     SCHEMA_PART_PERMISSION,
     SCHEMA_PART_VARIANT,
     SCHEMA_PART_CAVEAT,
-    SCHEMA_PART_PARAMETER
+    SCHEMA_PART_PARAMETER,
+    SCHEMA_PART_FLAG /* that says what caveats are filled with: `use attributes`, or
+                        `use request_attributes`, which implies it */
 };
 
 /* A relation that became a permission is a relation removed and a permission added. Members of a
  * definition that was added or removed as a whole are listed too, behind it; so are the variants of
  * a relation, but only those of relations that were there before, and the parameters of a caveat
- * that was there before. A parameter whose type changed is one removed and one added. */
+ * that was there before. A parameter whose type changed is one removed and one added. The flag
+ * comes last. */
 struct schema_change {
     enum schema_change_kind kind;
     enum schema_part part;
-    struct slice type;   /* of a caveat and a parameter: the caveat's name */
-    struct slice member; /* empty for a definition and a caveat */
+    struct slice type;   /* of a caveat and a parameter: the caveat's name; empty for a flag */
+    struct slice member; /* empty for a definition, a caveat and a flag */
     struct slice before; /* expression, variant in words, parameters and expression of a caveat, or
-                            type of a parameter; empty when there was none */
+                            type of a parameter, name of a flag; empty when there was none */
     struct slice after;
     uint32_t variant; /* of a variant removed: its index in the old schema; else SCHEMA_NONE */
 };
 
 struct schema_changes {
     struct schema_change *rows; /* definitions, then caveats; in the order of the old schema, then
-                                   of the new one */
+                                   of the new one; then the flag */
     uint32_t count;
 };
 

@@ -144,7 +144,8 @@ static enum status
 print_residual(struct trace_builder *builder, const struct caveat *caveat, struct slice stored,
                struct slice *text, struct error *error)
 {
-    const struct datum *request = builder->search->scopes[0].eval->scope.context;
+    const struct caveat_inputs inputs = {.context = builder->search->scopes[0].eval->scope.context,
+                                         .open = CAVEAT_RESERVED_ALL};
     struct buffer out;
     uint32_t steps = 0;
     enum status status;
@@ -152,7 +153,7 @@ print_residual(struct trace_builder *builder, const struct caveat *caveat, struc
     if (!may_print(builder))
         return BEHALF_OK;
     buffer_init(&out);
-    status = caveat_residual(caveat, stored, request, builder->arena, &out, &steps, error);
+    status = caveat_residual(caveat, stored, &inputs, builder->arena, &out, &steps, error);
     condition_note_steps(&builder->snapshot->budget, steps);
     if (status == BEHALF_OK)
         return keep_text(builder, &out, text, error);

@@ -86,14 +86,15 @@ static enum status
 caveat_value(const struct condition_scope *scope, const struct schema_caveat *caveat,
              struct slice context, struct value *value, struct error *error)
 {
+    const struct caveat_inputs inputs = {.context = scope->context, .open = CAVEAT_RESERVED_ALL};
     uint32_t steps = steps_allowed(scope->budget);
     struct caveat_result result;
     struct error problem;
     enum status status;
     enum status paid;
 
-    status = caveat_evaluate(caveat->compiled, context, scope->context, steps, scope->arena,
-                             &result, &problem);
+    status =
+        caveat_evaluate(caveat->compiled, context, &inputs, steps, scope->arena, &result, &problem);
     paid = pay(scope->budget, result.steps, error);
     if (paid != BEHALF_OK)
         return paid;

@@ -56,6 +56,10 @@ build_ceilings(struct build *build)
 
 /* --- digests --- */
 
+/* Behind the tokens, of a caveat with reserved parameters: the same text without `use attributes`
+ * is another condition. No size of a token. */
+#define RESERVES UINT32_MAX
+
 static void
 add_number(uint32_t number, struct buffer *out)
 {
@@ -118,6 +122,8 @@ schema_caveat_digest(const struct schema *schema, uint32_t caveat, uint8_t diges
     buffer_init(&canonical);
     add_parameters(compiled, &canonical);
     add_tokens(compiled, &canonical);
+    if (caveat_reserved_read(compiled) != 0)
+        add_number(RESERVES, &canonical);
     part = buffer_slice(&canonical);
     digest_sha256(&part, 1, digest);
     buffer_release(&canonical);

@@ -124,6 +124,8 @@ enum ast_flag {
     AST_FLAG_SELF = 4,
     AST_FLAG_PARTIAL = 8,
     AST_FLAG_IMPORT = 16,
+    AST_FLAG_ATTRIBUTES = 32,
+    AST_FLAG_REQUEST_ATTRIBUTES = 64,
 };
 
 struct ast_file {

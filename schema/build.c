@@ -118,11 +118,15 @@ build_schema(struct build *build, struct slice text, enum build_origin origin,
 
     if (status != BEHALF_OK)
         return status;
-    *build = (struct build){.arena = arena,
-                            .caveat_arena = caveat_arena,
-                            .pattern_parts = pattern_parts,
-                            .error = error,
-                            .file = file};
+    *build =
+        (struct build){.arena = arena,
+                       .caveat_arena = caveat_arena,
+                       .pattern_parts = pattern_parts,
+                       .error = error,
+                       .file = file,
+                       .has_request_attributes = (file->flags & AST_FLAG_REQUEST_ATTRIBUTES) != 0};
+    build->has_attributes =
+        build->has_request_attributes || (file->flags & AST_FLAG_ATTRIBUTES) != 0;
     status = resolve_names(build);
     if (status == BEHALF_OK)
         status = build_conditions(build);

@@ -103,6 +103,9 @@ struct build {
     uint32_t variant_count;
     uint32_t variant_capacity;
     bool has_expirations;
+    bool has_attributes;
+    bool has_request_attributes;
+    uint32_t reserved_read;
     uint32_t *subject_types;
     uint32_t subject_count;
     uint32_t subject_capacity;

@@ -56,7 +56,7 @@ too_large(const struct caveat *caveat, struct error *error)
 
 static enum status
 set_parameters(struct caveat *caveat, const struct caveat_parameter *parameters, size_t count,
-               struct arena *arena, struct error *error)
+               bool reserves, struct arena *arena, struct error *error)
 {
     if (count == 0 || count > CAVEAT_PARAMETERS_MAX) {
         (void)error_set(error, BEHALF_SCHEMA_TYPE_ERROR,
@@ -73,6 +73,12 @@ set_parameters(struct caveat *caveat, const struct caveat_parameter *parameters,
         for (size_t before = 0; before < index; before++)
             if (slice_equal(parameters[before].name, name))
                 return bad_parameter(caveat, name, "is declared twice", error);
+        caveat->reserved[index] =
+            (uint8_t)(reserves ? caveat_reserved_of(name) : CAVEAT_RESERVED_COUNT);
+        if (caveat->reserved[index] != CAVEAT_RESERVED_COUNT &&
+            !caveat_type_is_reserved(&parameters[index].type))
+            return bad_parameter(caveat, name, "must be map<any>: the schema says 'use attributes'",
+                                 error);
         caveat->parameters[index] = parameters[index];
         caveat->parameters[index].name = arena_copy(arena, name);
         caveat->types[index] = cel_type_declared(arena, &parameters[index].type);
@@ -98,8 +104,9 @@ check_used(const struct caveat *caveat, uint32_t used, struct error *error)
 
 enum status
 caveat_compile(struct slice name, const struct caveat_parameter *parameters, size_t parameter_count,
-               struct slice text, uint32_t line, uint32_t column, size_t *pattern_parts,
-               struct arena *arena, const struct caveat **caveat, struct error *error)
+               bool reserves, struct slice text, uint32_t line, uint32_t column,
+               size_t *pattern_parts, struct arena *arena, const struct caveat **caveat,
+               struct error *error)
 {
     struct caveat *result = arena_take_array(arena, 1, sizeof *result);
     struct cel_node *nodes;
@@ -121,7 +128,7 @@ caveat_compile(struct slice name, const struct caveat_parameter *parameters, siz
     result->text = arena_copy(arena, text);
     if (result->name.data == NULL || result->text.data == NULL)
         return too_large(result, error);
-    status = set_parameters(result, parameters, parameter_count, arena, error);
+    status = set_parameters(result, parameters, parameter_count, reserves, arena, error);
     if (status == BEHALF_OK)
         status = cel_parse(result, arena, &used, error);
     if (status != BEHALF_OK)
@@ -149,6 +156,23 @@ caveat_release(const struct caveat *caveat)
 {
     for (uint32_t index = 0; caveat != NULL && index < caveat->pattern_count; index++)
         regex_free(caveat->patterns[index]);
+}
+
+uint32_t
+caveat_reserved_read(const struct caveat *caveat)
+{
+    uint32_t read = 0;
+
+    for (size_t index = 0; index < caveat->parameter_count; index++)
+        read |= UINT32_C(1) << caveat->reserved[index];
+    return read & CAVEAT_RESERVED_ALL;
+}
+
+enum caveat_reserved
+caveat_reserved_at(const struct caveat *caveat, size_t index)
+{
+    BEHALF_ASSERT(index < caveat->parameter_count);
+    return (enum caveat_reserved)caveat->reserved[index];
 }
 
 size_t
@@ -279,6 +303,12 @@ put_stored(struct caveat_run *run, const struct caveat *caveat, size_t index, st
     return status == BEHALF_OK ? put_datum(run, caveat, index, decoded, error) : status;
 }
 
+static bool
+is_reserved(const struct caveat *caveat, size_t index)
+{
+    return caveat->reserved[index] != CAVEAT_RESERVED_COUNT;
+}
+
 static enum status
 damaged(const struct caveat *caveat, struct error *error)
 {
@@ -306,7 +336,7 @@ put_stored_context(struct caveat_run *run, const struct caveat *caveat, struct s
             return damaged(caveat, error);
         while (index < caveat->parameter_count && !slice_equal(caveat->parameters[index].name, key))
             index++;
-        if (index == caveat->parameter_count)
+        if (index == caveat->parameter_count || is_reserved(caveat, index))
             continue;
         status = put_stored(run, caveat, index, value, error);
         if (status != BEHALF_OK)
@@ -316,9 +346,48 @@ put_stored_context(struct caveat_run *run, const struct caveat *caveat, struct s
     return BEHALF_OK;
 }
 
+static void
+put_unknown(struct caveat_run *run, size_t index)
+{
+    run->parameters[index] =
+        (struct cel_value){.kind = CEL_UNKNOWN, .as.missing = UINT32_C(1) << index};
+}
+
+static enum status
+put_request(struct caveat_run *run, const struct caveat *caveat, size_t index,
+            const struct caveat_inputs *inputs, struct error *error)
+{
+    const struct datum *datum = datum_field(inputs->context, caveat->parameters[index].name);
+
+    if (datum != NULL)
+        return put_datum(run, caveat, index, datum, error);
+    put_unknown(run, index);
+    return BEHALF_OK;
+}
+
+/* The map of a reserved parameter, marked as one that may lack keys. */
+static enum status
+put_reserved(struct caveat_run *run, const struct caveat *caveat, size_t index,
+             const struct caveat_inputs *inputs, struct error *error)
+{
+    static const struct datum empty = {.kind = DATUM_MAP};
+    enum caveat_reserved which = caveat_reserved_at(caveat, index);
+    const struct datum *map = inputs->reserved[which];
+    enum status status;
+
+    if ((inputs->open >> which & 1) != 0) {
+        put_unknown(run, index);
+        return BEHALF_OK;
+    }
+    status = put_datum(run, caveat, index, map != NULL ? map : &empty, error);
+    if (status == BEHALF_OK)
+        run->parameters[index].extra = (uint32_t)index + 1;
+    return status;
+}
+
 enum status
 caveat_run_begin(struct caveat_run *run, const struct caveat *caveat, struct slice stored,
-                 const struct datum *request, uint32_t steps, struct arena *arena,
+                 const struct caveat_inputs *inputs, uint32_t steps, struct arena *arena,
                  struct error *error)
 {
     uint32_t given = 0;
@@ -331,6 +400,7 @@ caveat_run_begin(struct caveat_run *run, const struct caveat *caveat, struct sli
     run->machine.last_pattern = (struct slice){NULL, 0};
     run->machine.last_regex = NULL;
     run->machine.steps = steps;
+    run->machine.looked_whole = 0;
     run->machine.status = BEHALF_OK;
     if (stored.size > 0) {
         enum status status;
@@ -343,18 +413,12 @@ caveat_run_begin(struct caveat_run *run, const struct caveat *caveat, struct sli
             return status;
     }
     for (size_t index = 0; index < caveat->parameter_count; index++) {
-        const struct datum *datum;
         enum status status;
 
         if ((given >> index & 1) != 0)
             continue;
-        datum = datum_field(request, caveat->parameters[index].name);
-        if (datum == NULL) {
-            run->parameters[index] =
-                (struct cel_value){.kind = CEL_UNKNOWN, .as.missing = UINT32_C(1) << index};
-            continue;
-        }
-        status = put_datum(run, caveat, index, datum, error);
+        status = is_reserved(caveat, index) ? put_reserved(run, caveat, index, inputs, error)
+                                            : put_request(run, caveat, index, inputs, error);
         if (status != BEHALF_OK)
             return status;
     }
@@ -381,14 +445,14 @@ give_outcome(struct caveat_run *run, const struct caveat *caveat, struct cel_val
 }
 
 enum status
-caveat_evaluate(const struct caveat *caveat, struct slice stored, const struct datum *request,
-                uint32_t steps, struct arena *arena, struct caveat_result *result,
-                struct error *error)
+caveat_evaluate(const struct caveat *caveat, struct slice stored,
+                const struct caveat_inputs *inputs, uint32_t steps, struct arena *arena,
+                struct caveat_result *result, struct error *error)
 {
     const struct cel_node *root = &caveat->nodes[caveat->node_count - 1];
     struct cel_value value;
     struct caveat_run run;
-    enum status status = caveat_run_begin(&run, caveat, stored, request, steps, arena, error);
+    enum status status = caveat_run_begin(&run, caveat, stored, inputs, steps, arena, error);
 
     if (status == BEHALF_OK) {
         cel_evaluate(&run.machine, caveat, root, &value);
@@ -417,10 +481,21 @@ unknown_name(const struct caveat *caveat, struct slice name, struct error *error
     return BEHALF_CAVEAT_PARAMETER_TYPE_ERROR;
 }
 
+static enum status
+reserved_name(const struct caveat *caveat, struct slice name, struct error *error)
+{
+    error_set(error, BEHALF_CAVEAT_PARAMETER_TYPE_ERROR,
+              "no stored context gives the parameter '%.*s' of caveat '%.*s' a value",
+              SLICE_PRINTF(name), SLICE_PRINTF(caveat->name));
+    error_hint(error, "the schema says 'use attributes': the server fills it for each decision");
+    return BEHALF_CAVEAT_PARAMETER_TYPE_ERROR;
+}
+
 enum status
 caveat_check_context(const struct caveat *caveat, const struct datum *context, struct arena *arena,
                      struct error *error)
 {
+    const struct caveat_inputs inputs = {.context = context};
     struct caveat_run run;
 
     if (context == NULL)
@@ -430,13 +505,15 @@ caveat_check_context(const struct caveat *caveat, const struct datum *context, s
                          "the context of caveat '%.*s' is no map", SLICE_PRINTF(caveat->name));
     for (size_t index = 0; index < context->as.map.count; index++) {
         struct slice key = context->as.map.fields[index].key;
-        bool known = false;
+        size_t at = 0;
 
-        for (size_t at = 0; at < caveat->parameter_count && !known; at++)
-            known = slice_equal(caveat->parameters[at].name, key);
-        if (!known)
+        while (at < caveat->parameter_count && !slice_equal(caveat->parameters[at].name, key))
+            at++;
+        if (at == caveat->parameter_count)
             return unknown_name(caveat, key, error);
+        if (is_reserved(caveat, at))
+            return reserved_name(caveat, key, error);
     }
-    return caveat_run_begin(&run, caveat, (struct slice){NULL, 0}, context, CAVEAT_STEPS_MAX, arena,
+    return caveat_run_begin(&run, caveat, (struct slice){NULL, 0}, &inputs, CAVEAT_STEPS_MAX, arena,
                             error);
 }

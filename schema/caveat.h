@@ -9,6 +9,9 @@
  * Steps or memory that run out are BUDGET_EXHAUSTED. Types of lists and maps may be nested at most
  * 64 deep. The names, the text and the parameters are copied; element types are borrowed for
  * as long as the caveat.
+ * A reserved parameter is filled from caveat_inputs.reserved and by nothing else. Selecting a key
+ * that its map lacks is unknown; so is reading the map as a whole, unless a key that it has settles
+ * the outcome. `has`, `in` and optionals tell absence.
  * Language: docs/caveats.md; the CEL language definition with SpiceDB's types and functions.
  * Threads: a compiled caveat may be evaluated by many threads at once. Memory: owned by its schema;
  * in an arena, but for the patterns of `matches`, so that it is to be released before the arena. */
@@ -59,10 +62,11 @@ struct caveat_parameter {
 /* Compiles and type-checks. `line` and `column` say where the text begins in its file, so that
  * errors (SCHEMA_PARSE_ERROR, SCHEMA_TYPE_ERROR: position, expected and found type) point there.
  * The result type must be bool and every parameter used. The arena lives as long as the caveat.
+ * `reserves`: parameters with the names of enum caveat_reserved are those; they must be `map<any>`.
  * `pattern_parts` is what the patterns of `matches` may still take of a bound that all caveats of a
  * schema share (CAVEAT_PATTERN_PARTS_MAX at first), and is taken from; NULL = no bound. */
 enum status caveat_compile(struct slice name, const struct caveat_parameter *parameters,
-                           size_t parameter_count, struct slice text, uint32_t line,
+                           size_t parameter_count, bool reserves, struct slice text, uint32_t line,
                            uint32_t column, size_t *pattern_parts, struct arena *arena,
                            const struct caveat **caveat, struct error *error) BEHALF_MUST_USE;
 
@@ -87,16 +91,31 @@ enum caveat_reserved {
     CAVEAT_RESERVED_COUNT,
 };
 
+#define CAVEAT_RESERVED_ALL ((UINT32_C(1) << CAVEAT_RESERVED_COUNT) - 1)
+
+/* CAVEAT_RESERVED_COUNT for any other name. */
+enum caveat_reserved caveat_reserved_of(struct slice name);
+/* Static storage. */
+struct slice caveat_reserved_name(enum caveat_reserved which);
+
+/* Whether a type is the `map<any>` that these have. */
+bool caveat_type_is_reserved(const struct caveat_type *type);
+
 /* What a caveat is evaluated with beside the stored context. `context` is the request's: a map, or
  * NULL. `reserved`: maps, NULL = empty. A key that a reserved map lacks is unknown where it is
- * selected: the parameter is missing, and never an error or false. */
+ * selected: the parameter is missing, and never an error or false. `open`: bit i for a reserved
+ * parameter i that is unknown as a whole, since more than one subject or resource is meant. */
 struct caveat_inputs {
     const struct datum *context;
     const struct datum *reserved[CAVEAT_RESERVED_COUNT];
+    uint32_t open;
 };
 
 /* Which reserved parameters the caveat reads: bit i for enum caveat_reserved i. */
 uint32_t caveat_reserved_read(const struct caveat *caveat);
+
+/* Which one the parameter at `index` is; CAVEAT_RESERVED_COUNT: none. */
+enum caveat_reserved caveat_reserved_at(const struct caveat *caveat, size_t index);
 
 enum caveat_outcome { CAVEAT_FALSE, CAVEAT_UNKNOWN, CAVEAT_TRUE };
 
@@ -110,22 +129,24 @@ struct caveat_result {
 /* At most `steps` are taken, of CAVEAT_STEPS_MAX. What a function looks at is what it is charged
  * for, so that a step takes some nanoseconds, whatever the values are: bench/micro/caveat prints
  * the price of a step of each function at its worst.
- * `stored` is the canonical bytes of a map (base/datum.h), read in place, or nothing; `request` is
- * a map or NULL. Where both have a name, stored wins. Names that are no parameters are ignored.
+ * `stored` is the canonical bytes of a map (base/datum.h), read in place, or nothing. Where it and
+ * the request's context have a name, stored wins. Names that are no parameters are ignored.
  * What the contexts give is converted even where it cannot matter: a wrong type is always said.
  * Bytes that are damaged are STORAGE_CORRUPT. A decided simple comparison allocates nothing. */
 enum status caveat_evaluate(const struct caveat *caveat, struct slice stored,
-                            const struct datum *request, uint32_t steps, struct arena *arena,
+                            const struct caveat_inputs *inputs, uint32_t steps, struct arena *arena,
                             struct caveat_result *result, struct error *error) BEHALF_MUST_USE;
 
 /* What is left of the condition when the known values are put in, as CEL text ("count < 4"). With
  * the values that were missing it gives what the whole gives. A part that fails stays as it is
  * written. `steps` gets those that were taken. */
 enum status caveat_residual(const struct caveat *caveat, struct slice stored,
-                            const struct datum *request, struct arena *arena, struct buffer *out,
-                            uint32_t *steps, struct error *error) BEHALF_MUST_USE;
+                            const struct caveat_inputs *inputs, struct arena *arena,
+                            struct buffer *out, uint32_t *steps,
+                            struct error *error) BEHALF_MUST_USE;
 
-/* A context about to be stored: a map, only names of parameters, each value of its type. */
+/* A context about to be stored: a map, only names of parameters, none reserved, each value of its
+ * type. */
 enum status caveat_check_context(const struct caveat *caveat, const struct datum *context,
                                  struct arena *arena, struct error *error) BEHALF_MUST_USE;
 

@@ -27,6 +27,36 @@ caveat_type_print(const struct caveat_type *type, struct buffer *out)
         buffer_add_byte(out, '>');
 }
 
+static const char *const reserved_names[] = {
+    [CAVEAT_SUBJECT] = "subject",
+    [CAVEAT_RESOURCE] = "resource",
+    [CAVEAT_ACTION] = "action",
+    [CAVEAT_CONTEXT] = "context",
+};
+
+enum caveat_reserved
+caveat_reserved_of(struct slice name)
+{
+    uint32_t which = 0;
+
+    while (which < CAVEAT_RESERVED_COUNT && !slice_equal(slice_of(reserved_names[which]), name))
+        which++;
+    return (enum caveat_reserved)which;
+}
+
+struct slice
+caveat_reserved_name(enum caveat_reserved which)
+{
+    BEHALF_ASSERT(which < CAVEAT_RESERVED_COUNT);
+    return slice_of(reserved_names[which]);
+}
+
+bool
+caveat_type_is_reserved(const struct caveat_type *type)
+{
+    return type->kind == CAVEAT_MAP && type->element != NULL && type->element->kind == CAVEAT_ANY;
+}
+
 /* A text that is read as a value, whatever comes of it. */
 static bool
 charge_text(struct cel_machine *machine, struct slice text)

@@ -199,8 +199,8 @@ print_value(struct residual_printer *printer, const struct cel_value *value, siz
         return print_call("ipaddress", value, out);
     case CEL_LIST:
         return print_list(printer, value->as.list, depth);
-    case CEL_MAP:
-        return print_map(printer, value->as.map, depth);
+    case CEL_MAP: /* written out, one that may lack keys would be one that does not */
+        return cel_lacking(value) == 0 && print_map(printer, value->as.map, depth);
     case CEL_TYPE:
         return print_type(value->as.type, out);
     case CEL_OPTIONAL:
@@ -572,13 +572,14 @@ print_node(struct residual_printer *printer, const struct cel_node *node, enum l
 }
 
 enum status
-caveat_residual(const struct caveat *caveat, struct slice stored, const struct datum *request,
-                struct arena *arena, struct buffer *out, uint32_t *steps, struct error *error)
+caveat_residual(const struct caveat *caveat, struct slice stored,
+                const struct caveat_inputs *inputs, struct arena *arena, struct buffer *out,
+                uint32_t *steps, struct error *error)
 {
     struct residual_printer printer = {.caveat = caveat, .out = out};
     size_t start = out->size;
     enum status status =
-        caveat_run_begin(&printer.run, caveat, stored, request, CAVEAT_STEPS_MAX, arena, error);
+        caveat_run_begin(&printer.run, caveat, stored, inputs, CAVEAT_STEPS_MAX, arena, error);
 
     if (status == BEHALF_OK)
         print_node(&printer, &caveat->nodes[caveat->node_count - 1], LEVEL_CONDITION);

@@ -62,7 +62,10 @@ item_of(struct cel_machine *machine, const struct cel_value *container, const st
         return;
     }
     found = cel_map_find(machine, container->as.map, key);
-    *result = found != NULL ? *found : cel_error("the map has no such key");
+    if (found != NULL)
+        *result = *found;
+    else
+        cel_give_lacking(container, result);
 }
 
 /* An index into an optional gives an optional; what is not there is none. */
@@ -81,7 +84,7 @@ cel_index(struct cel_machine *machine, const struct cel_value *arguments, size_t
     if (arguments[0].as.optional == NULL)
         return;
     item_of(machine, arguments[0].as.optional, &arguments[1], &item);
-    if (item.kind != CEL_ERROR)
+    if (item.kind != CEL_ERROR && item.kind != CEL_UNKNOWN)
         cel_give_optional(machine, &item, result);
 }
 
@@ -100,6 +103,7 @@ cel_size(struct cel_machine *machine, const struct cel_value *arguments, size_t 
          struct cel_value *result)
 {
     (void)count;
+    cel_look_whole(machine, &arguments[0]);
     if (arguments[0].kind == CEL_LIST)
         *result = cel_int((int64_t)arguments[0].as.list->count);
     else if (arguments[0].kind == CEL_MAP)
@@ -144,6 +148,8 @@ cel_is_subtree_of(struct cel_machine *machine, const struct cel_value *arguments
                   struct cel_value *result)
 {
     (void)count;
+    cel_look_whole(machine, &arguments[0]);
+    cel_look_whole(machine, &arguments[1]);
     if (arguments[0].kind != CEL_MAP || arguments[1].kind != CEL_MAP)
         *result = cel_error(CEL_NO_OVERLOAD);
     else

@@ -1,7 +1,7 @@
 /* cel_evaluate.c - the value of a node.
  * A function over an ERROR is that error, whatever else is missing: no value could mend it.
- * Otherwise one over an UNKNOWN is unknown. `&&`, `||`, `?:` and the macros built on them absorb
- * both where the outcome is certain. */
+ * Otherwise one over an UNKNOWN is unknown, and one that reads the whole of a map that may lack
+ * keys. `&&`, `||`, `?:` and the macros built on them absorb both where the outcome is certain. */
 #include <math.h>
 
 #include "schema/cel_node.h"
@@ -11,6 +11,17 @@ mark(const struct caveat *caveat, const struct cel_node *node, struct cel_value 
 {
     if (result->kind == CEL_ERROR && result->extra == 0)
         result->extra = (uint32_t)(node - caveat->nodes) + 1;
+}
+
+/* What a function finds in a map that may lack keys could be otherwise with them. */
+static void
+run(struct cel_machine *machine, const struct cel_node *node, const struct cel_value *arguments,
+    struct cel_value *result)
+{
+    machine->looked_whole = 0;
+    cel_overloads[node->overload].run(machine, arguments, node->count, result);
+    if (BEHALF_UNLIKELY(machine->looked_whole != 0) && result->kind != CEL_ERROR)
+        *result = (struct cel_value){.kind = CEL_UNKNOWN, .as.missing = machine->looked_whole};
 }
 
 static void
@@ -35,7 +46,7 @@ call(struct cel_machine *machine, const struct caveat *caveat, const struct cel_
     else if (missing != 0)
         *result = (struct cel_value){.kind = CEL_UNKNOWN, .as.missing = missing};
     else
-        cel_overloads[node->overload].run(machine, arguments, node->count, result);
+        run(machine, node, arguments, result);
     mark(caveat, node, result);
 }
 
@@ -130,8 +141,10 @@ give_field(struct cel_machine *machine, const struct cel_node *node,
         *result = none;
     else if (maybe)
         cel_give_optional(machine, found, result);
+    else if (found != NULL)
+        *result = *found;
     else
-        *result = found != NULL ? *found : cel_error("the map has no such key");
+        cel_give_lacking(operand, result);
 }
 
 static void

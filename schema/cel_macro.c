@@ -1,6 +1,7 @@
 /* cel_macro.c - the macros over lists, maps and optionals.
  * `all` and `exists` are `&&` and `||` over the elements; the others need every element, so an
- * error in one is an error, and an unknown one is unknown. */
+ * error in one is an error, and an unknown one is unknown. A map that may lack keys counts as one
+ * with an unknown element more. */
 #include "schema/cel_node.h"
 
 /* What one run through a range has seen. */
@@ -105,7 +106,7 @@ over_range(struct cel_machine *machine, const struct caveat *caveat, const struc
     size_t count = is_list ? range->as.list->count : range->as.map->count;
     bool makes_list =
         node->op == CEL_OP_FILTER || node->op == CEL_OP_EACH || node->op == CEL_OP_EACH_IF;
-    struct walk walk = {.failed = {.kind = CEL_NULL}};
+    struct walk walk = {.failed = {.kind = CEL_NULL}, .missing = cel_lacking(range)};
 
     if (makes_list) {
         walk.items = cel_take(machine, count, sizeof *walk.items);

@@ -63,6 +63,7 @@ struct caveat {
     struct caveat_parameter parameters[CAVEAT_PARAMETERS_MAX];
     const struct cel_type *types[CAVEAT_PARAMETERS_MAX];
     size_t parameter_count;
+    uint8_t reserved[CAVEAT_PARAMETERS_MAX]; /* enum caveat_reserved; CAVEAT_RESERVED_COUNT: none */
     const struct cel_node *nodes;
     uint32_t node_count;
     const uint32_t *operands;

@@ -58,6 +58,7 @@ void
 cel_optional_of_non_zero(struct cel_machine *machine, const struct cel_value *arguments,
                          size_t count, struct cel_value *result)
 {
+    cel_look_whole(machine, &arguments[0]);
     if (is_zero(&arguments[0]))
         cel_optional_none(machine, arguments, count, result);
     else

@@ -269,6 +269,8 @@ same_at(struct cel_machine *machine, const struct cel_value *a, const struct cel
     case CEL_LIST:
         return same_lists(machine, a->as.list, b->as.list, depth);
     case CEL_MAP:
+        cel_look_whole(machine, a);
+        cel_look_whole(machine, b);
         return same_maps(machine, a->as.map, b->as.map, depth);
     case CEL_TYPE:
         return a->as.type == b->as.type;
@@ -399,6 +401,15 @@ cel_map_find(struct cel_machine *machine, const struct cel_map *map, const struc
     if (key->kind != CEL_BOOL && key->kind != CEL_STRING && !is_number(key->kind))
         return NULL;
     return find_key(machine, map, key);
+}
+
+void
+cel_give_lacking(const struct cel_value *map, struct cel_value *result)
+{
+    uint32_t missing = cel_lacking(map);
+
+    *result = missing != 0 ? (struct cel_value){.kind = CEL_UNKNOWN, .as.missing = missing}
+                           : cel_error("the map has no such key");
 }
 
 void

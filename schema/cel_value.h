@@ -46,7 +46,8 @@ struct cel_value {
     enum cel_kind kind;
     uint32_t
         extra; /* as its kind has it; of a STRING that stands in the expression as a pattern, one
-                       more than its number among machine->patterns; else 0 */
+                       more than its number among machine->patterns; of a MAP that a reserved
+                       parameter is, one more than its number: it may lack keys; else 0 */
     union {
         bool boolean;
         int64_t integer;
@@ -87,6 +88,8 @@ struct cel_machine {
     struct slice last_pattern;     /* compiled by this evaluation: a text and the pattern, NULL */
     struct regex *last_regex;      /* when it is none; cel_machine_end frees it */
     uint32_t steps;                /* left */
+    uint32_t looked_whole;         /* at what a function looked whole: bit i for parameter i whose
+                                      map may lack keys */
     enum status status;
     struct cel_value locals[CEL_LOCALS_MAX];
 };
@@ -169,6 +172,23 @@ int cel_key_order(const struct cel_value *a, const struct cel_value *b);
 /* The value under a key, or NULL: also when steps are spent, which the machine then knows. */
 const struct cel_value *cel_map_find(struct cel_machine *machine, const struct cel_map *map,
                                      const struct cel_value *key);
+
+/* A map of a reserved parameter: what it lacks is unknown. The bit of the parameter, else 0. */
+static inline uint32_t
+cel_lacking(const struct cel_value *value)
+{
+    return value->kind == CEL_MAP && value->extra > 0 ? UINT32_C(1) << (value->extra - 1) : 0;
+}
+
+/* Notes that the outcome hangs on all keys of the value, if that is a map that may lack some. */
+static inline void
+cel_look_whole(struct cel_machine *machine, const struct cel_value *value)
+{
+    machine->looked_whole |= cel_lacking(value);
+}
+
+/* What the selection of a key is that the map does not have. */
+void cel_give_lacking(const struct cel_value *map, struct cel_value *result);
 
 /* Gives a list or map of what was built; an optional of a copy of the value. */
 void cel_give_list(struct cel_machine *machine, const struct cel_value *items, size_t count,

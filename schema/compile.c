@@ -154,6 +154,9 @@ copy_arrays(struct frozen_schema *frozen, const struct build *build)
     schema->context_indexes = context_indexes;
     schema->context_name_count = build->context_name_count;
     schema->has_expirations = build->has_expirations;
+    schema->has_attributes = build->has_attributes;
+    schema->has_request_attributes = build->has_request_attributes;
+    schema->reserved_read = build->reserved_read;
     frozen->rows = rows;
     frozen->row_words = build->row_words;
     return true;

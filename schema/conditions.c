@@ -80,6 +80,25 @@ declared_type(struct build *build, const struct ast_parameter_type *written,
     }
 }
 
+/* What stands under a reserved name must be what the server fills it with. */
+static enum status
+check_reserved(struct build *build, const struct ast_parameter *written,
+               const struct caveat_type *type)
+{
+    if (!build->has_attributes || caveat_reserved_of(written->name.text) == CAVEAT_RESERVED_COUNT ||
+        caveat_type_is_reserved(type))
+        return BEHALF_OK;
+    error_set(build->error, BEHALF_SCHEMA_TYPE_ERROR,
+              "the parameter '%.*s' must be of type map<any>, for the schema says 'use %s'",
+              SLICE_PRINTF(written->name.text),
+              build->has_request_attributes ? "request_attributes" : "attributes");
+    error_hint(build->error,
+               "the server fills it with attributes; declare '%.*s map<any>', or give "
+               "the parameter another name",
+               SLICE_PRINTF(written->name.text));
+    return build_error_at(build, written->type->name.place);
+}
+
 static enum status
 declared_parameters(struct build *build, const struct ast_item *item,
                     struct caveat_parameter **parameters, size_t *count)
@@ -96,6 +115,8 @@ declared_parameters(struct build *build, const struct ast_item *item,
         struct caveat_parameter *parameter = &(*parameters)[(*count)++];
         enum status status = declared_type(build, at->type, &parameter->type);
 
+        if (status == BEHALF_OK)
+            status = check_reserved(build, at, &parameter->type);
         if (status != BEHALF_OK)
             return status;
         parameter->name = at->name.text;
@@ -112,9 +133,11 @@ compile_caveat(struct build *build, const struct ast_item *item, const struct ca
 
     if (status != BEHALF_OK)
         return status;
-    status = caveat_compile(item->name.text, parameters, count, item->body, item->body_line,
-                            item->body_column, build->pattern_parts, build->caveat_arena, caveat,
-                            build->error);
+    status = caveat_compile(item->name.text, parameters, count, build->has_attributes, item->body,
+                            item->body_line, item->body_column, build->pattern_parts,
+                            build->caveat_arena, caveat, build->error);
+    if (status == BEHALF_OK)
+        build->reserved_read |= caveat_reserved_read(*caveat);
     return status == BEHALF_BUDGET_EXHAUSTED ? build_too_large(build) : status;
 }
 

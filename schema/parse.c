@@ -14,15 +14,20 @@
 struct flag_name {
     const char *name;
     enum ast_flag flag;
+    bool keyword; /* makes its name one */
 };
 
 static const struct flag_name flags[] = {
-    {"expiration", AST_FLAG_EXPIRATION},     {"import", AST_FLAG_IMPORT},
-    {"partial", AST_FLAG_PARTIAL},           {"self", AST_FLAG_SELF},
-    {"typechecking", AST_FLAG_TYPECHECKING},
+    {"attributes", AST_FLAG_ATTRIBUTES, false},
+    {"expiration", AST_FLAG_EXPIRATION, true},
+    {"import", AST_FLAG_IMPORT, true},
+    {"partial", AST_FLAG_PARTIAL, true},
+    {"request_attributes", AST_FLAG_REQUEST_ATTRIBUTES, false},
+    {"self", AST_FLAG_SELF, true},
+    {"typechecking", AST_FLAG_TYPECHECKING, true},
 };
 
-#define FLAG_LIST "expiration, import, partial, self, typechecking"
+#define FLAG_LIST "attributes, expiration, import, partial, request_attributes, self, typechecking"
 
 static enum status
 fail_at_token(struct parser *parser)
@@ -54,7 +59,7 @@ missing_flag(const struct parser *parser)
     if (slice_equal(word, SLICE_LITERAL("and")))
         word = SLICE_LITERAL("expiration");
     for (size_t index = 0; index < BEHALF_COUNT_OF(flags); index++)
-        if (slice_equal(word, slice_of(flags[index].name)) &&
+        if (flags[index].keyword && slice_equal(word, slice_of(flags[index].name)) &&
             (parser->flags & flags[index].flag) == 0)
             return &flags[index];
     return NULL;
@@ -124,7 +129,8 @@ static bool
 at_reserved_word(const struct parser *parser)
 {
     for (size_t index = 0; index < BEHALF_COUNT_OF(flags); index++)
-        if (parser_at_flag_word(parser, flags[index].name, flags[index].flag))
+        if (flags[index].keyword &&
+            parser_at_flag_word(parser, flags[index].name, flags[index].flag))
             return true;
     return parser_at_flag_word(parser, "and", AST_FLAG_EXPIRATION);
 }

@@ -172,7 +172,12 @@ struct schema {
     uint32_t caveat_count;
     uint32_t context_name_count;
     bool has_expirations; /* some variant is expiring */
-    struct slice text;    /* as given to schema_compile */
+    /* `use attributes`, which `use request_attributes` implies: parameters of caveats are reserved
+     * (schema/caveat.h). `reserved_read`: by any caveat, bit i for enum caveat_reserved i. */
+    bool has_attributes;
+    bool has_request_attributes;
+    uint32_t reserved_read;
+    struct slice text; /* as given to schema_compile */
 };
 
 /* `text` is copied. Partials are expanded; `import` is refused (the command line resolves it). */
@@ -230,8 +235,8 @@ bool schema_is_agent_rule(struct slice name);
 
 /* What a caveat says, without its name, blanks and comments: SHA-256 over the number of parameters
  * (4 bytes), for each in order its name and its type, and the tokens of the expression; each of
- * these behind its size (4 bytes). Stored in grants: it must not change from one version to the
- * next. */
+ * these behind its size (4 bytes); and four bytes FF where some of the parameters are reserved.
+ * Stored in grants: it must not change from one version to the next. */
 void schema_caveat_digest(const struct schema *schema, uint32_t caveat,
                           uint8_t digest[DIGEST_SIZE]);
 

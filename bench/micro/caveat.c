@@ -143,7 +143,7 @@ measure(const struct subject *subject)
 
     arena_init(&arena, CAP);
     arena_init(&scratch, CAP);
-    must(caveat_compile(SLICE_LITERAL("c"), subject->parameters, subject->count,
+    must(caveat_compile(SLICE_LITERAL("c"), subject->parameters, subject->count, false,
                         slice_of(subject->text), 1, 1, NULL, &arena, &caveat, &error),
          &error);
     must(datum_parse_json(slice_of(subject->stored), &arena, &datum, &error), &error);
@@ -156,7 +156,8 @@ measure(const struct subject *subject)
         for (int count = 0; count < EVALUATIONS; count++) {
             arena_reset(&scratch, CAP);
             must(caveat_evaluate(caveat, datum->as.map.count > 0 ? buffer_slice(&stored) : nothing,
-                                 request, CAVEAT_STEPS_MAX, &scratch, &result, &error),
+                                 &(struct caveat_inputs){.context = request}, CAVEAT_STEPS_MAX,
+                                 &scratch, &result, &error),
                  &error);
         }
         rounds[round] = (double)(thread_cpu_ns() - begun) / EVALUATIONS;
@@ -347,8 +348,8 @@ measure_price(const struct price *price)
     arena_init(&arena, CAP);
     arena_init(&scratch, CAP);
     buffer_init(&json);
-    must(caveat_compile(SLICE_LITERAL("c"), price->parameters, price->count, slice_of(price->text),
-                        1, 1, NULL, &arena, &caveat, &error),
+    must(caveat_compile(SLICE_LITERAL("c"), price->parameters, price->count, false,
+                        slice_of(price->text), 1, 1, NULL, &arena, &caveat, &error),
          &error);
     put_context(price, &json);
     must(datum_parse_json(buffer_slice(&json), &arena, &request, &error), &error);
@@ -356,7 +357,8 @@ measure_price(const struct price *price)
         int64_t begun = thread_cpu_ns();
 
         arena_reset(&scratch, CAP);
-        status = caveat_evaluate(caveat, (struct slice){NULL, 0}, request, CAVEAT_STEPS_MAX,
+        status = caveat_evaluate(caveat, (struct slice){NULL, 0},
+                                 &(struct caveat_inputs){.context = request}, CAVEAT_STEPS_MAX,
                                  &scratch, &result, &error);
         begun = thread_cpu_ns() - begun;
         ns = begun < ns ? begun : ns;

@@ -42,12 +42,12 @@ check_residual(const struct caveat *caveat, const struct datum *part, struct are
 
     buffer_init(&text);
     buffer_add_byte(&text, '(');
-    if (caveat_residual(caveat, (struct slice){NULL, 0}, part, arena, &text, &steps, &error) ==
-        BEHALF_OK) {
+    if (caveat_residual(caveat, (struct slice){NULL, 0}, &(struct caveat_inputs){.context = part},
+                        arena, &text, &steps, &error) == BEHALF_OK) {
         enum status status;
 
         buffer_add_text(&text, usage);
-        status = caveat_compile(SLICE_LITERAL("c"), parameters, BEHALF_COUNT_OF(parameters),
+        status = caveat_compile(SLICE_LITERAL("c"), parameters, BEHALF_COUNT_OF(parameters), false,
                                 buffer_slice(&text), 1, 1, NULL, arena, &rest, &error);
         /* Printing can make a text longer, and values deeper, than the limits. */
         BEHALF_ASSERT(status == BEHALF_OK || status == BEHALF_SCHEMA_PARSE_ERROR ||
@@ -73,10 +73,12 @@ check_evaluation(const struct caveat *caveat, const struct datum *context, struc
     part.as.map.count /= 2;
     buffer_init(&stored);
     datum_encode(&part, &stored);
-    less_status = caveat_evaluate(caveat, buffer_slice(&stored), NULL, CAVEAT_STEPS_MAX, arena,
-                                  &less, &error);
-    status = caveat_evaluate(caveat, buffer_slice(&stored), context, CAVEAT_STEPS_MAX, arena, &all,
-                             &error);
+    less_status =
+        caveat_evaluate(caveat, buffer_slice(&stored), &(struct caveat_inputs){.context = NULL},
+                        CAVEAT_STEPS_MAX, arena, &less, &error);
+    status =
+        caveat_evaluate(caveat, buffer_slice(&stored), &(struct caveat_inputs){.context = context},
+                        CAVEAT_STEPS_MAX, arena, &all, &error);
     buffer_release(&stored);
     if (less_status == BEHALF_OK && less.outcome != CAVEAT_UNKNOWN && status == BEHALF_OK)
         BEHALF_ASSERT(less.outcome == all.outcome);
@@ -112,7 +114,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buffer_add_slice(&text, input);
     buffer_add_byte(&text, '\n'); /* ends a comment */
     buffer_add_text(&text, usage);
-    if (caveat_compile(SLICE_LITERAL("c"), parameters, BEHALF_COUNT_OF(parameters),
+    if (caveat_compile(SLICE_LITERAL("c"), parameters, BEHALF_COUNT_OF(parameters), false,
                        buffer_slice(&text), 1, 1, NULL, &arena, &caveat, &error) != BEHALF_OK)
         BEHALF_ASSERT(error.status == BEHALF_BUDGET_EXHAUSTED ||
                       (error.line > 0 && error.column > 0));

@@ -20,8 +20,8 @@ check_caveat(const struct caveat *caveat, struct arena *arena)
     struct caveat_result result = {CAVEAT_FALSE, 0};
     struct slice nothing = {NULL, 0};
     struct error error;
-    enum status status =
-        caveat_evaluate(caveat, nothing, NULL, CAVEAT_STEPS_MAX, arena, &result, &error);
+    enum status status = caveat_evaluate(caveat, nothing, &(struct caveat_inputs){.context = NULL},
+                                         CAVEAT_STEPS_MAX, arena, &result, &error);
 
     BEHALF_ASSERT(status == BEHALF_OK || status == BEHALF_CAVEAT_EVALUATION_ERROR ||
                   status == BEHALF_BUDGET_EXHAUSTED);

@@ -49,7 +49,8 @@ run(void *argument)
         enum status status;
 
         arena_reset(&arena, CAP);
-        status = caveat_evaluate(caveat, (struct slice){NULL, 0}, context(&arena, number),
+        status = caveat_evaluate(caveat, (struct slice){NULL, 0},
+                                 &(struct caveat_inputs){.context = context(&arena, number)},
                                  CAVEAT_STEPS_MAX, &arena, &result, NULL);
         if (status != BEHALF_OK || result.outcome != (expected ? CAVEAT_TRUE : CAVEAT_FALSE))
             (*wrong)++;
@@ -74,7 +75,7 @@ main(void)
     enum status status;
 
     arena_init(&arena, CAP);
-    status = caveat_compile(SLICE_LITERAL("c"), parameters, BEHALF_COUNT_OF(parameters),
+    status = caveat_compile(SLICE_LITERAL("c"), parameters, BEHALF_COUNT_OF(parameters), false,
                             slice_of(text), 1, 1, NULL, &arena, &caveat, NULL);
     BEHALF_ASSERT(status == BEHALF_OK);
     for (size_t index = 0; index < THREADS; index++)

@@ -68,7 +68,7 @@ compile(struct oracle_caveats *caveats, const struct world_caveat *source)
         parameters[i].type = *read_type(&caveats->arena, source->parameters[i].type);
         add_name(caveats, source->parameters[i].name);
     }
-    if (caveat_compile(slice_of(source->name), parameters, (size_t)source->parameter_count,
+    if (caveat_compile(slice_of(source->name), parameters, (size_t)source->parameter_count, false,
                        slice_of(source->condition), 1, 1, NULL, &caveats->arena, &compiled,
                        &error) != BEHALF_OK)
         give_up("the condition", source->condition, &error);
@@ -147,8 +147,9 @@ oracle_caveat_evaluate(const struct caveat *caveat, struct slice stored,
     if (context != NULL)
         datum_encode(context, &bytes);
     if (status == BEHALF_OK)
-        status = caveat_evaluate(caveat, buffer_slice(&bytes), request, CAVEAT_STEPS_MAX, arena,
-                                 result, error);
+        status = caveat_evaluate(caveat, buffer_slice(&bytes),
+                                 &(struct caveat_inputs){.context = request}, CAVEAT_STEPS_MAX,
+                                 arena, result, error);
     buffer_release(&bytes);
     return status;
 }

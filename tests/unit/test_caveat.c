@@ -61,9 +61,11 @@ evaluate(const struct caveat *caveat, const char *stored, const char *request)
     struct error error;
 
     cr_assert_eq(
-        caveat_evaluate(caveat, bytes_of(stored),
-                        request == NULL ? NULL : caveat_test_json(&arena, slice_of(request)),
-                        CAVEAT_STEPS_MAX, &arena, &result, &error),
+        caveat_evaluate(
+            caveat, bytes_of(stored),
+            &(struct caveat_inputs){
+                .context = request == NULL ? NULL : caveat_test_json(&arena, slice_of(request))},
+            CAVEAT_STEPS_MAX, &arena, &result, &error),
         BEHALF_OK, "%s", error.message);
     return result;
 }
@@ -99,13 +101,13 @@ Test(caveat, places_are_those_of_the_file)
     const struct caveat *caveat = NULL;
     struct error error;
 
-    cr_expect_eq(caveat_compile(SLICE_LITERAL("c"), &parameter, 1, SLICE_LITERAL(" b == 1"), 7, 20,
-                                NULL, &arena, &caveat, &error),
+    cr_expect_eq(caveat_compile(SLICE_LITERAL("c"), &parameter, 1, false, SLICE_LITERAL(" b == 1"),
+                                7, 20, NULL, &arena, &caveat, &error),
                  BEHALF_SCHEMA_TYPE_ERROR);
     cr_expect_eq(error.line, 7);
     cr_expect_eq(error.column, 21);
-    cr_expect_eq(caveat_compile(SLICE_LITERAL("c"), &parameter, 1, SLICE_LITERAL("\n  b == 1"), 7,
-                                20, NULL, &arena, &caveat, &error),
+    cr_expect_eq(caveat_compile(SLICE_LITERAL("c"), &parameter, 1, false,
+                                SLICE_LITERAL("\n  b == 1"), 7, 20, NULL, &arena, &caveat, &error),
                  BEHALF_SCHEMA_TYPE_ERROR);
     cr_expect_eq(error.line, 8);
     cr_expect_eq(error.column, 3);
@@ -134,12 +136,14 @@ Test(caveat, stored_bytes_that_are_damaged_are_no_answer)
     struct caveat_result result = {.outcome = CAVEAT_UNKNOWN};
     struct error error;
 
-    cr_expect_eq(caveat_evaluate(caveat, bytes, NULL, CAVEAT_STEPS_MAX, &arena, &result, &error),
+    cr_expect_eq(caveat_evaluate(caveat, bytes, &(struct caveat_inputs){.context = NULL},
+                                 CAVEAT_STEPS_MAX, &arena, &result, &error),
                  BEHALF_OK);
     cr_expect_eq(result.outcome, CAVEAT_TRUE);
     for (size_t size = 1; size < bytes.size; size++)
-        cr_expect_eq(caveat_evaluate(caveat, (struct slice){bytes.data, size}, NULL,
-                                     CAVEAT_STEPS_MAX, &arena, &result, &error),
+        cr_expect_eq(caveat_evaluate(caveat, (struct slice){bytes.data, size},
+                                     &(struct caveat_inputs){.context = NULL}, CAVEAT_STEPS_MAX,
+                                     &arena, &result, &error),
                      BEHALF_STORAGE_CORRUPT, "%zu bytes", size);
 }
 
@@ -167,8 +171,9 @@ Test(caveat, a_value_of_the_wrong_type_is_said_with_both_types)
         (void)snprintf(text, sizeof text, "a %s", cases[index].type);
         (void)snprintf(json, sizeof json, "{\"a\":%s}", cases[index].json);
         cr_expect_eq(caveat_evaluate(compile(text, "dyn(a) == 1"), nothing,
-                                     caveat_test_json(&arena, slice_of(json)), CAVEAT_STEPS_MAX,
-                                     &arena, &result, &error),
+                                     &(struct caveat_inputs){
+                                         .context = caveat_test_json(&arena, slice_of(json))},
+                                     CAVEAT_STEPS_MAX, &arena, &result, &error),
                      BEHALF_CAVEAT_PARAMETER_TYPE_ERROR);
         (void)snprintf(text, sizeof text, "parameter 'a' of caveat 'c' expects %s",
                        cases[index].message);
@@ -183,9 +188,11 @@ Test(caveat, a_wrong_type_is_found_where_it_cannot_matter)
     struct caveat_result result;
     struct error error;
 
-    cr_expect_eq(caveat_evaluate(caveat, nothing,
-                                 caveat_test_json(&arena, SLICE_LITERAL("{\"a\":true,\"b\":[]}")),
-                                 CAVEAT_STEPS_MAX, &arena, &result, &error),
+    cr_expect_eq(caveat_evaluate(
+                     caveat, nothing,
+                     &(struct caveat_inputs){.context = caveat_test_json(
+                                                 &arena, SLICE_LITERAL("{\"a\":true,\"b\":[]}"))},
+                     CAVEAT_STEPS_MAX, &arena, &result, &error),
                  BEHALF_CAVEAT_PARAMETER_TYPE_ERROR);
 }
 
@@ -206,10 +213,12 @@ Test(caveat, evaluation_errors_have_a_place)
     struct caveat_result result = {.outcome = CAVEAT_TRUE, .missing = 77};
     struct error error;
 
-    cr_expect_eq(caveat_evaluate(caveat, nothing,
-                                 caveat_test_json(&arena, SLICE_LITERAL("{\"a\":1,\"b\":0}")),
-                                 CAVEAT_STEPS_MAX, &arena, &result, &error),
-                 BEHALF_CAVEAT_EVALUATION_ERROR);
+    cr_expect_eq(
+        caveat_evaluate(caveat, nothing,
+                        &(struct caveat_inputs){.context = caveat_test_json(
+                                                    &arena, SLICE_LITERAL("{\"a\":1,\"b\":0}"))},
+                        CAVEAT_STEPS_MAX, &arena, &result, &error),
+        BEHALF_CAVEAT_EVALUATION_ERROR);
     cr_expect_str_eq(error.message, "cannot evaluate caveat 'c': division by zero");
     cr_expect_str_eq(error.text, "10 / b");
     cr_expect_eq(error.line, 2);
@@ -261,7 +270,8 @@ expect_residual(const char *parameters, const char *text, const char *json, cons
     struct error error;
 
     buffer_init(&out);
-    cr_expect_eq(caveat_residual(caveat, bytes_of(json), NULL, &arena, &out, &steps, &error),
+    cr_expect_eq(caveat_residual(caveat, bytes_of(json), &(struct caveat_inputs){.context = NULL},
+                                 &arena, &out, &steps, &error),
                  BEHALF_OK);
     cr_expect_str_eq(out.data, expected, "%s: %s", text, out.data);
     buffer_release(&out);
@@ -358,7 +368,9 @@ Test(caveat, work_is_limited)
     for (int count = 0; count < 200; count++)
         buffer_add_text(&json, ",1");
     buffer_add_text(&json, "]}");
-    cr_expect_eq(caveat_evaluate(cubic, nothing, caveat_test_json(&arena, buffer_slice(&json)),
+    cr_expect_eq(caveat_evaluate(cubic, nothing,
+                                 &(struct caveat_inputs){
+                                     .context = caveat_test_json(&arena, buffer_slice(&json))},
                                  CAVEAT_STEPS_MAX, &arena, &result, &error),
                  BEHALF_BUDGET_EXHAUSTED);
     cr_expect(result.too_long);
@@ -367,7 +379,9 @@ Test(caveat, work_is_limited)
     for (int count = 0; count < 200000; count++)
         buffer_add_byte(&json, 'x');
     buffer_add_text(&json, "\"}");
-    cr_expect_eq(caveat_evaluate(growing, nothing, caveat_test_json(&arena, buffer_slice(&json)),
+    cr_expect_eq(caveat_evaluate(growing, nothing,
+                                 &(struct caveat_inputs){
+                                     .context = caveat_test_json(&arena, buffer_slice(&json))},
                                  CAVEAT_STEPS_MAX, &arena, &result, &error),
                  BEHALF_BUDGET_EXHAUSTED);
     buffer_release(&json);
@@ -393,12 +407,13 @@ Test(caveat, a_simple_comparison_takes_no_memory)
         struct arena none = {.cap_bytes = 0};
         struct caveat_result result = {.outcome = CAVEAT_FALSE};
 
-        cr_expect_eq(
-            caveat_evaluate(caveat, nothing, context, CAVEAT_STEPS_MAX, &none, &result, NULL),
-            BEHALF_OK, "%s", cases[index].text);
+        cr_expect_eq(caveat_evaluate(caveat, nothing, &(struct caveat_inputs){.context = context},
+                                     CAVEAT_STEPS_MAX, &none, &result, NULL),
+                     BEHALF_OK, "%s", cases[index].text);
         cr_expect_eq(result.outcome, CAVEAT_TRUE, "%s", cases[index].text);
         result.outcome = CAVEAT_FALSE;
-        cr_expect_eq(caveat_evaluate(caveat, stored, NULL, CAVEAT_STEPS_MAX, &none, &result, NULL),
+        cr_expect_eq(caveat_evaluate(caveat, stored, &(struct caveat_inputs){.context = NULL},
+                                     CAVEAT_STEPS_MAX, &none, &result, NULL),
                      BEHALF_OK, "%s", cases[index].text);
         cr_expect_eq(result.outcome, CAVEAT_TRUE, "%s", cases[index].text);
         cr_expect_null(none.chunks, "%s", cases[index].text);
@@ -456,7 +471,9 @@ Test(caveat, compiling_patterns_costs_steps)
     for (int count = 0; count < 2000; count++)
         buffer_add_format(&json, ",\"x%d\"", count);
     buffer_add_text(&json, "]}");
-    cr_expect_eq(caveat_evaluate(caveat, nothing, caveat_test_json(&arena, buffer_slice(&json)),
+    cr_expect_eq(caveat_evaluate(caveat, nothing,
+                                 &(struct caveat_inputs){
+                                     .context = caveat_test_json(&arena, buffer_slice(&json))},
                                  CAVEAT_STEPS_MAX, &arena, &result, &error),
                  BEHALF_BUDGET_EXHAUSTED);
     buffer_release(&json);
@@ -482,8 +499,8 @@ Test(caveat, a_compiled_caveat_keeps_nothing_of_its_callers)
     const struct caveat *caveat = NULL;
     struct error error;
 
-    cr_assert_eq(caveat_compile(slice_of(name), &declared, 1, slice_of(text), 1, 1, NULL, &arena,
-                                &caveat, &error),
+    cr_assert_eq(caveat_compile(slice_of(name), &declared, 1, false, slice_of(text), 1, 1, NULL,
+                                &arena, &caveat, &error),
                  BEHALF_OK);
     memset(name, '?', 1);
     memset(text, '?', sizeof text - 1);
@@ -502,14 +519,14 @@ Test(caveat, parameters_are_checked)
 
     for (size_t index = 0; index < BEHALF_COUNT_OF(many); index++)
         many[index] = (struct caveat_parameter){SLICE_LITERAL("a"), {CAVEAT_INT, NULL}};
-    cr_expect_eq(caveat_compile(SLICE_LITERAL("c"), many, BEHALF_COUNT_OF(many),
+    cr_expect_eq(caveat_compile(SLICE_LITERAL("c"), many, BEHALF_COUNT_OF(many), false,
                                 SLICE_LITERAL("true"), 1, 1, NULL, &arena, &caveat, &error),
                  BEHALF_SCHEMA_TYPE_ERROR);
-    cr_expect_eq(caveat_compile(SLICE_LITERAL("c"), many, 0, SLICE_LITERAL("true"), 1, 1, NULL,
-                                &arena, &caveat, &error),
+    cr_expect_eq(caveat_compile(SLICE_LITERAL("c"), many, 0, false, SLICE_LITERAL("true"), 1, 1,
+                                NULL, &arena, &caveat, &error),
                  BEHALF_SCHEMA_TYPE_ERROR);
-    cr_expect_eq(caveat_compile(SLICE_LITERAL("c"), &odd, 1, SLICE_LITERAL("true"), 1, 1, NULL,
-                                &arena, &caveat, &error),
+    cr_expect_eq(caveat_compile(SLICE_LITERAL("c"), &odd, 1, false, SLICE_LITERAL("true"), 1, 1,
+                                NULL, &arena, &caveat, &error),
                  BEHALF_SCHEMA_TYPE_ERROR);
     cr_expect_null(caveat);
 }
@@ -523,7 +540,8 @@ steps_of(const char *parameters, const char *text, const struct datum *context, 
     const struct caveat *caveat = compile(parameters, text);
     struct error error;
 
-    *status = caveat_evaluate(caveat, nothing, context, CAVEAT_STEPS_MAX, &arena, &result, &error);
+    *status = caveat_evaluate(caveat, nothing, &(struct caveat_inputs){.context = context},
+                              CAVEAT_STEPS_MAX, &arena, &result, &error);
     caveat_release(caveat); /* with its patterns */
     return result.steps;
 }
@@ -597,12 +615,13 @@ Test(caveat, a_pattern_of_the_context_is_not_compiled_with_few_steps)
     struct caveat_result result = {.outcome = CAVEAT_UNKNOWN};
     struct error error;
 
-    cr_expect_eq(caveat_evaluate(caveat, nothing, context, 20000, &arena, &result, &error),
+    cr_expect_eq(caveat_evaluate(caveat, nothing, &(struct caveat_inputs){.context = context},
+                                 20000, &arena, &result, &error),
                  BEHALF_BUDGET_EXHAUSTED);
     cr_expect(result.too_long);
-    cr_expect_eq(
-        caveat_evaluate(caveat, nothing, context, CAVEAT_STEPS_MAX, &arena, &result, &error),
-        BEHALF_OK);
+    cr_expect_eq(caveat_evaluate(caveat, nothing, &(struct caveat_inputs){.context = context},
+                                 CAVEAT_STEPS_MAX, &arena, &result, &error),
+                 BEHALF_OK);
     cr_expect_eq(result.outcome, CAVEAT_TRUE);
     cr_expect_lt(result.steps, 1000);
 }
@@ -653,8 +672,10 @@ Test(caveat, spellings_of_a_zone_are_no_zones)
     for (size_t index = 0; index < BEHALF_COUNT_OF(names); index++) {
         struct caveat_result result = {.outcome = CAVEAT_UNKNOWN};
 
-        cr_expect_eq(caveat_evaluate(caveat, nothing, context_of("z", names[index], 1, ""),
-                                     CAVEAT_STEPS_MAX, &arena, &result, &error),
+        cr_expect_eq(caveat_evaluate(
+                         caveat, nothing,
+                         &(struct caveat_inputs){.context = context_of("z", names[index], 1, "")},
+                         CAVEAT_STEPS_MAX, &arena, &result, &error),
                      BEHALF_CAVEAT_EVALUATION_ERROR, "%s", names[index]);
     }
     /* However many of them were asked for, every zone is still there. */
@@ -663,9 +684,11 @@ Test(caveat, spellings_of_a_zone_are_no_zones)
         char name[32];
 
         (void)snprintf(name, sizeof name, "Europe/City%d", spelling);
-        cr_expect_eq(caveat_evaluate(caveat, nothing, context_of("z", name, 1, ""),
-                                     CAVEAT_STEPS_MAX, &arena, &result, &error),
-                     BEHALF_CAVEAT_EVALUATION_ERROR);
+        cr_expect_eq(
+            caveat_evaluate(caveat, nothing,
+                            &(struct caveat_inputs){.context = context_of("z", name, 1, "")},
+                            CAVEAT_STEPS_MAX, &arena, &result, &error),
+            BEHALF_CAVEAT_EVALUATION_ERROR);
     }
     cr_expect_eq(evaluate(caveat, NULL, "{\"z\":\"Europe/Rome\"}").outcome, CAVEAT_TRUE);
     cr_expect_eq(evaluate(caveat, NULL, "{\"z\":\"America/Argentina/Salta\"}").outcome,

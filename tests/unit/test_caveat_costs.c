@@ -42,8 +42,10 @@ residual(const char *parameters, const char *text, const char *json, enum status
     struct error error;
 
     buffer_init(&out);
-    *status = caveat_residual(caveat, nothing, caveat_test_json(&arena, slice_of(json)), &arena,
-                              &out, &steps, &error);
+    *status = caveat_residual(
+        caveat, nothing,
+        &(struct caveat_inputs){.context = caveat_test_json(&arena, slice_of(json))}, &arena, &out,
+        &steps, &error);
     *size = out.size;
     buffer_release(&out);
     caveat_release(caveat);
@@ -56,8 +58,10 @@ evaluate(const struct caveat *caveat, const char *json, enum status *status)
     struct caveat_result result = {.outcome = CAVEAT_UNKNOWN};
     struct error error;
 
-    *status = caveat_evaluate(caveat, nothing, caveat_test_json(&arena, slice_of(json)),
-                              CAVEAT_STEPS_MAX, &arena, &result, &error);
+    *status = caveat_evaluate(
+        caveat, nothing,
+        &(struct caveat_inputs){.context = caveat_test_json(&arena, slice_of(json))},
+        CAVEAT_STEPS_MAX, &arena, &result, &error);
     return result;
 }
 
@@ -164,9 +168,9 @@ Test(caveat_costs, a_stored_list_takes_steps_before_it_is_read)
         buffer_add_text(&json, ",1");
     buffer_add_text(&json, "]}");
     cr_expect_eq(
-        caveat_evaluate(caveat,
-                        caveat_test_bytes(&arena, caveat_test_json(&arena, buffer_slice(&json))),
-                        NULL, CAVEAT_STEPS_MAX, &arena, &result, &error),
+        caveat_evaluate(
+            caveat, caveat_test_bytes(&arena, caveat_test_json(&arena, buffer_slice(&json))),
+            &(struct caveat_inputs){.context = NULL}, CAVEAT_STEPS_MAX, &arena, &result, &error),
         BEHALF_CAVEAT_PARAMETER_TYPE_ERROR);
     cr_expect_geq(result.steps, 16000 + 2000);
     buffer_release(&json);

@@ -67,10 +67,10 @@ ask(struct line *line, const struct caveat *caveat, const struct datum *context)
     struct answer answer = {.status = BEHALF_OK};
     struct answer stored = {.status = BEHALF_OK};
 
-    answer.status = caveat_evaluate(caveat, nothing, context, CAVEAT_STEPS_MAX, &line->arena,
-                                    &answer.result, &answer.error);
-    stored.status = caveat_evaluate(caveat, bytes, NULL, CAVEAT_STEPS_MAX, &line->arena,
-                                    &stored.result, &stored.error);
+    answer.status = caveat_evaluate(caveat, nothing, &(struct caveat_inputs){.context = context},
+                                    CAVEAT_STEPS_MAX, &line->arena, &answer.result, &answer.error);
+    stored.status = caveat_evaluate(caveat, bytes, &(struct caveat_inputs){.context = NULL},
+                                    CAVEAT_STEPS_MAX, &line->arena, &stored.result, &stored.error);
     cr_expect_eq(stored.status, answer.status, "%s:%d: stored", line->file, line->number);
     if (answer.status == BEHALF_OK && stored.status == BEHALF_OK) {
         cr_expect_eq(stored.result.outcome, answer.result.outcome, "%s:%d: stored", line->file,
@@ -136,7 +136,8 @@ check_residual(struct line *line, const struct caveat *caveat, const struct datu
 
     buffer_init(&text);
     buffer_add_byte(&text, '(');
-    cr_assert_eq(caveat_residual(caveat, nothing, part, &line->arena, &text, &steps, &error),
+    cr_assert_eq(caveat_residual(caveat, nothing, &(struct caveat_inputs){.context = part},
+                                 &line->arena, &text, &steps, &error),
                  BEHALF_OK, "%s:%d: %s", line->file, line->number, error.message);
     buffer_add_byte(&text, ')');
     /* Every parameter must be used, so each stands behind something that is true anyhow. */
@@ -145,8 +146,8 @@ check_residual(struct line *line, const struct caveat *caveat, const struct datu
         buffer_add_format(&text, " && (true || dyn(%.*s) == null)",
                           SLICE_PRINTF(parameters[index].name));
     }
-    status = caveat_compile(SLICE_LITERAL("c"), parameters, count, buffer_slice(&text), 1, 1, NULL,
-                            &line->arena, &rest, &error);
+    status = caveat_compile(SLICE_LITERAL("c"), parameters, count, false, buffer_slice(&text), 1, 1,
+                            NULL, &line->arena, &rest, &error);
     cr_expect_eq(status, BEHALF_OK, "%s:%d: residual %s: %s %s", line->file, line->number,
                  text.data, error.message, error.hint);
     if (status == BEHALF_OK) {
@@ -214,8 +215,9 @@ check_line(struct line *line)
     count = caveat_test_parameters(&line->arena, bare ? SLICE_LITERAL("zz bool") : line->parameters,
                                    parameters);
     context = caveat_test_json(&line->arena, bare ? SLICE_LITERAL("{\"zz\":true}") : line->context);
-    answer.status = caveat_compile(SLICE_LITERAL("c"), parameters, count, buffer_slice(&text), 1, 1,
-                                   NULL, &line->arena, &caveat, &answer.error);
+    answer.status =
+        caveat_compile(SLICE_LITERAL("c"), parameters, count, false, buffer_slice(&text), 1, 1,
+                       NULL, &line->arena, &caveat, &answer.error);
     if (answer.status == BEHALF_OK) {
         answer = ask(line, caveat, context);
         print_answer(caveat, &answer, &found);

@@ -73,8 +73,8 @@ caveat_test_compile(struct arena *arena, const char *parameters, const char *tex
     struct caveat_parameter declared[CAVEAT_PARAMETERS_MAX];
     size_t count = caveat_test_parameters(arena, slice_of(parameters), declared);
 
-    return caveat_compile(SLICE_LITERAL("c"), declared, count, slice_of(text), 1, 1, NULL, arena,
-                          caveat, error);
+    return caveat_compile(SLICE_LITERAL("c"), declared, count, false, slice_of(text), 1, 1, NULL,
+                          arena, caveat, error);
 }
 
 const struct datum *

@@ -53,8 +53,9 @@ Test(schema_conditions, a_compiled_caveat_lives_as_long_as_its_schema)
     cr_assert_eq(datum_parse_json(SLICE_LITERAL("{\"counts\":{\"a\":[9,3]},\"most\":4}"), &arena,
                                   &context, &error),
                  BEHALF_OK);
-    cr_assert_eq(caveat_evaluate(schema->caveats[0].compiled, (struct slice){NULL, 0}, context,
-                                 CAVEAT_STEPS_MAX, &arena, &result, &error),
+    cr_assert_eq(caveat_evaluate(schema->caveats[0].compiled, (struct slice){NULL, 0},
+                                 &(struct caveat_inputs){.context = context}, CAVEAT_STEPS_MAX,
+                                 &arena, &result, &error),
                  BEHALF_OK, "%s", error.message);
     cr_expect_eq(result.outcome, CAVEAT_TRUE);
     arena_release(&arena);

@@ -26,8 +26,8 @@ tear_down(void)
 TestSuite(schema_diff, .init = set_up, .fini = tear_down);
 
 static const char signs[] = "+-~";
-static const char *const parts[] = {"definition", "relation", "permission",
-                                    "variant",    "caveat",   "parameter"};
+static const char *const parts[] = {"definition", "relation",  "permission", "variant",
+                                    "caveat",     "parameter", "flag"};
 
 /* The changes as text, a line each. */
 static struct slice
@@ -84,6 +84,21 @@ Test(schema_diff, what_means_the_same_is_no_difference)
                 "definition doc { relation one: user }\n" USER, "");
     expect_diff(USER "definition doc { relation one: user | user:* }\n",
                 USER "definition doc { relation one: user:* | user }\n", "");
+}
+
+Test(schema_diff, flag_that_fills_caveats_is_a_difference)
+{
+    expect_diff(USER, "use attributes\n" USER, "+flag # [] [use attributes]\n");
+    expect_diff("use request_attributes\nuse attributes\n" USER, USER,
+                "-flag # [use request_attributes] []\n");
+    expect_diff("use attributes\n" USER, "use request_attributes\n" USER,
+                "~flag # [use attributes] [use request_attributes]\n");
+    expect_diff("use attributes\nuse request_attributes\n" USER, "use request_attributes\n" USER,
+                "");
+    expect_diff("use attributes\n" USER "caveat c(subject map<any>) { has(subject.x) }\n",
+                "use attributes\n" USER "caveat c(subject map<any>) { has(subject.y) }\n",
+                "~caveat c# [(subject map<any>) { has(subject.x) }] "
+                "[(subject map<any>) { has(subject.y) }]\n");
 }
 
 Test(schema_diff, what_means_something_else_is)

@@ -141,7 +141,8 @@ Test(schema_parse, flags_stand_at_the_top_and_are_known)
                  "SCHEMA_PARSE_ERROR 2:1 [use] 'use' must stand before the first definition or "
                  "caveat");
     expect_error("use selfie", "SCHEMA_PARSE_ERROR 1:5 [selfie] unknown flag 'selfie' | the flags "
-                               "are expiration, import, partial, self, typechecking");
+                               "are attributes, expiration, import, partial, "
+                               "request_attributes, self, typechecking");
     expect_error("partial abc {}", "SCHEMA_PARSE_ERROR 1:1 [partial] expected 'definition', "
                                    "'caveat' or 'use', found 'partial' | 'partial' is a keyword "
                                    "only behind a line 'use partial' at the top");
