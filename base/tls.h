@@ -51,7 +51,8 @@ void tls_client_free(struct tls_client *client); /* accepts NULL */
 
 /* NULL when memory runs out. */
 struct tls *tls_accept(struct tls_server *server, int fd);
-/* `name`: the DNS name or numeric address that the server's certificate must be for. */
+/* `name`: the DNS name or numeric address that the server's certificate must be for; NULL also when
+ * it is neither. */
 struct tls *tls_connect(struct tls_client *client, int fd, const char *name);
 /* Says goodbye if it can without waiting; the descriptor stays open. Accepts NULL. */
 void tls_free(struct tls *tls);
@@ -73,6 +74,9 @@ ssize_t tls_send(struct tls *tls, const void *bytes, size_t size);
 bool tls_wants_write(const struct tls *tls);
 /* Bytes are here already, for which the descriptor never becomes readable. */
 bool tls_has_pending(const struct tls *tls);
+
+/* Why tls_recv or tls_send gave an errno other than EAGAIN, in words. */
+void tls_explain(const struct tls *tls, struct error *error);
 
 /* "TLSv1.3"; static storage. */
 const char *tls_version(const struct tls *tls);
