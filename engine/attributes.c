@@ -14,42 +14,22 @@ attributes_decode(struct slice body, struct arena *arena, const struct datum **a
     return error_set(error, BEHALF_STORAGE_CORRUPT, "stored attributes are no map");
 }
 
-static enum status
-decode_copy(struct slice body, struct arena *arena, const struct datum **attributes,
-            struct error *error)
-{
-    const struct slice copy = arena_copy(arena, body);
-
-    if (copy.data == NULL)
-        return budget_memory_spent(error);
-    return attributes_decode(copy, arena, attributes, error);
-}
-
 enum status
 attributes_find(struct record_cache *cache, struct graph_view *view, uint64_t node,
                 struct arena *arena, const struct datum **attributes, struct error *error)
 {
-    const struct store_record_key key = record_attributes_key(node);
-    const struct store_snapshot *snapshot = NULL;
-    struct store_record record;
-    struct buffer bytes;
-    bool found = false;
+    struct slice body;
     enum status status;
 
-    (void)cache;
     *attributes = NULL;
     if (NODE_IS_LOCAL(node))
         return BEHALF_OK;
-    status = graph_view_storage(view, &snapshot, error);
-    if (status != BEHALF_OK)
+    status = record_cache_attributes(cache, view, node, arena, &body, error);
+    if (status != BEHALF_OK || body.size == 0)
         return status;
-    buffer_init(&bytes);
-    status = store_record_find(snapshot, view->revision, &key, &record, &bytes, &found, error);
-    if (status == BEHALF_OK && found)
-        status = decode_copy(record.body, arena, attributes, error);
+    status = attributes_decode(body, arena, attributes, error);
     if (status != BEHALF_OK)
         *attributes = NULL;
-    buffer_release(&bytes);
     return status;
 }
 

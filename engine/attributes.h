@@ -12,9 +12,9 @@
 #include "engine/record_cache.h"
 #include "graph/graph.h"
 
-/* The attributes of a node at the view's revision: a map, or NULL when it has none.
- * WOULD_BLOCK when they would have to be read and the view may not block; BUDGET_EXHAUSTED,
- * OVERLOADED, STORAGE_*, REVISION_EXPIRED. */
+/* The attributes of a node at the view's revision: a map, or NULL when it has none. What the view
+ * lent before stays valid. WOULD_BLOCK when they would have to be read and the view may not block;
+ * BUDGET_EXHAUSTED, OVERLOADED, STORAGE_*, REVISION_EXPIRED. */
 enum status attributes_find(struct record_cache *cache, struct graph_view *view, uint64_t node,
                             struct arena *arena, const struct datum **attributes,
                             struct error *error) BEHALF_MUST_USE;

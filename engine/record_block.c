@@ -20,10 +20,18 @@ cut_of(enum record_kind kind, const void *block)
     return kind == RECORD_GRANT && grant->method.count == 0 ? sizeof grant->digest : 0;
 }
 
-/* Of a session or a grant, which begin with it: before the cut. */
+static size_t
+attributes_size(size_t body_size)
+{
+    return sizeof(struct record_attributes_block) + body_size;
+}
+
+/* Of a session or a grant, which begin with it: before the cut. Of attributes as they are kept. */
 static size_t
 whole_size(enum record_kind kind, const void *block)
 {
+    if (kind == RECORD_ATTRIBUTES)
+        return attributes_size(((const struct record_attributes_block *)block)->size);
     return kind == RECORD_SESSION ? ((const struct session *)block)->size
                                   : ((const struct grant *)block)->size;
 }
@@ -48,6 +56,22 @@ new_uses(const struct record_id *id, const struct record_image *image)
     return uses;
 }
 
+static void *
+new_attributes(const struct record_id *id, const struct record_image *image, size_t bytes_max)
+{
+    struct record_attributes_block *attributes;
+
+    if (memory_block_bytes(attributes_size(image->size)) > bytes_max)
+        return NULL;
+    attributes = memory_new(attributes_size(image->size));
+    attributes->id = *id;
+    attributes->revision = image->revision;
+    attributes->size = (uint32_t)image->size;
+    if (image->size > 0)
+        memcpy(attributes->body, image->block, image->size);
+    return attributes;
+}
+
 void *
 record_block_new(enum record_kind kind, const struct record_id *id,
                  const struct record_image *image, size_t bytes_max)
@@ -60,6 +84,8 @@ record_block_new(enum record_kind kind, const struct record_id *id,
         return NULL;
     if (kind == RECORD_USES)
         return new_uses(id, image);
+    if (kind == RECORD_ATTRIBUTES)
+        return new_attributes(id, image, bytes_max);
     BEHALF_ASSERT(whole_size(kind, bytes) == image->size);
     BEHALF_ASSERT(record_block_revision(kind, bytes) == image->revision);
     BEHALF_ASSERT(record_id_equal(record_block_id(kind, bytes), id));

@@ -4,6 +4,7 @@
  * view, the view's version is read beside it. */
 #include "engine/record_cache.h"
 
+#include "base/bytes.h"
 #include "base/memory.h"
 #include "engine/record_versions.h"
 
@@ -38,7 +39,8 @@ record_cache_free(struct record_cache *cache)
 static bool
 is_cached(enum record_kind kind)
 {
-    return kind == RECORD_SESSION || kind == RECORD_GRANT || kind == RECORD_USES;
+    return kind == RECORD_SESSION || kind == RECORD_GRANT || kind == RECORD_USES ||
+           kind == RECORD_ATTRIBUTES;
 }
 
 void
@@ -110,6 +112,11 @@ decode(struct store *store, const struct store_record *record, struct stored *st
             (struct record_image){record->created_revision, &stored->left, sizeof stored->left};
         return status;
     }
+    if (record->key.kind == RECORD_ATTRIBUTES) {
+        stored->image =
+            (struct record_image){record->created_revision, record->body.data, record->body.size};
+        return BEHALF_OK;
+    }
     status = record->key.kind == RECORD_SESSION
                  ? record_session(store, record, &stored->block, error)
                  : record_grant(store, record, &stored->block, error);
@@ -118,7 +125,8 @@ decode(struct store *store, const struct store_record *record, struct stored *st
     return status;
 }
 
-/* The version at `revision`; the image has no block where there is none, and after a failure. */
+/* The version at `revision`; the image has no block where there is none, and after a failure. Of
+ * attributes it says that there are none. */
 static enum status
 read_stored(struct record_cache *cache, const struct store_snapshot *snapshot, uint64_t revision,
             const struct store_record_key *key, struct stored *stored, struct error *error)
@@ -131,6 +139,8 @@ read_stored(struct record_cache *cache, const struct store_snapshot *snapshot, u
     stored->image = (struct record_image){.block = NULL};
     if (status == BEHALF_OK && found)
         status = decode(cache->store, &record, stored, error);
+    else if (key->kind == RECORD_ATTRIBUTES)
+        stored->image = (struct record_image){revision, "", 0};
     if (status != BEHALF_OK)
         stored->image.block = NULL;
     return status;
@@ -164,7 +174,9 @@ static enum status
 read_through(struct record_cache *cache, struct graph_view *view, enum record_kind kind,
              const struct record_id *id, bool absent, struct stored *stored, struct error *error)
 {
-    struct store_record_key key = record_key(kind, id);
+    struct store_record_key key = kind == RECORD_ATTRIBUTES
+                                      ? record_attributes_key(bytes_get_u64(id->bytes))
+                                      : record_key(kind, id);
     const struct store_snapshot *snapshot = NULL;
     struct record_load mark;
     enum status status;
@@ -253,6 +265,43 @@ record_cache_uses(struct record_cache *cache, struct graph_view *view,
     status = read_through(cache, view, RECORD_USES, grant, answer == RECORD_ABSENT, &stored, error);
     if (status == BEHALF_OK && stored.image.block != NULL)
         *left = stored.left;
+    stored_release(&stored);
+    return status;
+}
+
+enum status
+record_cache_attributes(struct record_cache *cache, struct graph_view *view, uint64_t node,
+                        struct arena *arena, struct slice *body, struct error *error)
+{
+    enum record_answer answer = RECORD_STORAGE;
+    const struct record_attributes_block *kept = NULL;
+    const void *block = NULL;
+    struct record_id id = {{0}};
+    struct stored stored;
+    enum status status;
+
+    *body = (struct slice){NULL, 0};
+    bytes_put_u64(id.bytes, node);
+    if (BEHALF_LIKELY(graph_view_enter(view)))
+        answer = record_versions_find(cache->versions, RECORD_ATTRIBUTES, &id, view->revision,
+                                      arena, &block);
+    if (BEHALF_LIKELY(answer == RECORD_FOUND)) {
+        if (block == NULL)
+            return budget_memory_spent(error);
+        kept = block;
+        *body = (struct slice){kept->body, kept->size};
+        return BEHALF_OK;
+    }
+    if (!view->may_block)
+        return BEHALF_WOULD_BLOCK;
+    stored_init(&stored);
+    status =
+        read_through(cache, view, RECORD_ATTRIBUTES, &id, answer == RECORD_ABSENT, &stored, error);
+    if (status == BEHALF_OK && stored.image.size > 0) {
+        *body = arena_copy(arena, (struct slice){stored.image.block, stored.image.size});
+        if (body->data == NULL)
+            status = budget_memory_spent(error);
+    }
     stored_release(&stored);
     return status;
 }

@@ -1,4 +1,4 @@
-/* record_cache.h - sessions, grants and uses in memory, in versions by revision.
+/* record_cache.h - sessions, grants, uses and attributes in memory, in versions by revision.
  *
  * Always true:
  * - A record in memory has every change of its key: between commit and publication the writer calls
@@ -8,7 +8,9 @@
  *   record_cache_apply leaves a change of that record at the entry; the load then keeps what it was
  *   left, or nothing, and never the older value: a load under way does not bring a revoked grant
  *   back.
- * - An absence is not kept. A version that no reader needs any more is retired (graph/readers.h).
+ * - An absence is not kept, but that of attributes is: most objects have none, and a check must not
+ *   wait for storage to be told so. It is a version like another: the writer's changes reach it.
+ * - A version that no reader needs any more is retired (graph/readers.h).
  * - A read gives the version in force at its view's revision; where memory has it not, the storage
  *   has. It never gives another one.
  *
@@ -27,12 +29,13 @@ struct record_cache *record_cache_new(struct store *store, struct readers *reade
 void record_cache_free(struct record_cache *cache); /* accepts NULL */
 
 /* A record changed by a transaction that committed, as record_session and record_grant give it for
- * the committed record: the created_revision in the block is `revision` (asserted). */
+ * the committed record: the created_revision in the block is `revision` (asserted). Of attributes
+ * the body. */
 struct record_change {
     struct store_record_key key;
     uint64_t revision;
     bool removed;
-    const void *block; /* struct session, struct grant, or uint64_t of uses; borrowed */
+    const void *block; /* struct session, struct grant, uint64_t of uses, or a body; borrowed */
     size_t size;
 };
 
@@ -60,6 +63,11 @@ enum status record_cache_grant(struct record_cache *cache, struct graph_view *vi
 enum status record_cache_uses(struct record_cache *cache, struct graph_view *view,
                               const struct record_id *grant, uint64_t *left,
                               struct error *error) BEHALF_MUST_USE;
+
+/* The stored body of the attributes of a node, copied as above; empty when it has none. */
+enum status record_cache_attributes(struct record_cache *cache, struct graph_view *view,
+                                    uint64_t node, struct arena *arena, struct slice *body,
+                                    struct error *error) BEHALF_MUST_USE;
 
 struct record_cache_stats {
     size_t bytes;            /* tables and records, superseded versions included */

@@ -23,7 +23,10 @@
  *   - A commit fails with an unknown outcome. The writer drops the record, mark included: the
  *     loader sees `struck` and leaves the slot alone.
  *   - A removal. The slot is removed with all versions: readers of older revisions go to storage,
- *     and an absence is not kept.
+ *     and an absence is not kept. Attributes are the exception, as most objects have none: their
+ *     absence is a version like another, which the writer replaces. One that the writer made is in
+ *     force from its removal on, one that a load found from the head L of its snapshot on: what was
+ *     in force before L is not known.
  *   - Eviction takes all versions of a record, and never a loading mark: the writer could no longer
  *     leave its change there.
  *   - Two records whose keys have the same 64 bits. Only one of them is in memory at a time; what
@@ -42,11 +45,11 @@
 #include "engine/record_block.h"
 #include "graph/slot_table.h"
 
-enum slot_kind { KIND_SESSION, KIND_GRANT, KIND_USES, KIND_CHAIN, KIND_LOADING };
+enum slot_kind { KIND_SESSION, KIND_GRANT, KIND_USES, KIND_ATTRIBUTES, KIND_CHAIN, KIND_LOADING };
 
 #define EVICTABLE                                                                                  \
     (UINT32_C(1) << KIND_SESSION | UINT32_C(1) << KIND_GRANT | UINT32_C(1) << KIND_USES |          \
-     UINT32_C(1) << KIND_CHAIN)
+     UINT32_C(1) << KIND_ATTRIBUTES | UINT32_C(1) << KIND_CHAIN)
 
 #define SHARDS_MAX UINT32_C(256)
 #define SHARD_BYTES ((size_t)256 * 1024)
@@ -147,6 +150,8 @@ slot_kind_of(enum record_kind kind)
         return KIND_SESSION;
     if (kind == RECORD_GRANT)
         return KIND_GRANT;
+    if (kind == RECORD_ATTRIBUTES)
+        return KIND_ATTRIBUTES;
     BEHALF_ASSERT(kind == RECORD_USES);
     return KIND_USES;
 }
@@ -171,7 +176,8 @@ struct versions {
 static void
 versions_of(uint64_t value, struct versions *versions)
 {
-    static const enum record_kind kinds[] = {RECORD_SESSION, RECORD_GRANT, RECORD_USES};
+    static const enum record_kind kinds[] = {RECORD_SESSION, RECORD_GRANT, RECORD_USES,
+                                             RECORD_ATTRIBUTES};
     const struct chain *chain = pointer_of(value);
 
     BEHALF_ASSERT(kind_of(value) != KIND_LOADING);
@@ -264,7 +270,7 @@ record_versions_free(struct record_versions *versions)
 
 /* --- finding --- */
 
-/* Ids are random; the kind tells a grant from its uses. */
+/* Ids are random, or begin with a node; the kind tells a grant from its uses. */
 static uint64_t
 key_of(enum record_kind kind, const struct record_id *id)
 {
@@ -630,11 +636,23 @@ leave_change(struct record_load *load, uint64_t revision, void *block)
     load->revision = revision;
 }
 
+/* That of attributes is followed by zeros. */
 static const struct record_id *
 key_id(const struct store_record_key *key)
 {
-    BEHALF_ASSERT(key->id_size == RECORD_ID_SIZE);
+    BEHALF_ASSERT(key->id_size ==
+                  (key->kind == RECORD_ATTRIBUTES ? sizeof(uint64_t) : RECORD_ID_SIZE));
     return (const struct record_id *)key->id;
+}
+
+/* What the change makes of the record. */
+static struct record_image
+image_of(const struct record_change *change)
+{
+    if (!change->removed)
+        return (struct record_image){change->revision, change->block, change->size};
+    return (struct record_image){change->revision,
+                                 change->key.kind == RECORD_ATTRIBUTES ? "" : NULL, 0};
 }
 
 void
@@ -642,8 +660,7 @@ record_versions_apply(struct record_versions *versions, const struct record_chan
                       uint64_t published, const struct reader_pins *pins)
 {
     const struct record_id *id = key_id(&change->key);
-    struct record_image image = {change->revision, change->removed ? NULL : change->block,
-                                 change->size};
+    struct record_image image = image_of(change);
     uint64_t key = key_of(change->key.kind, id);
     struct hold hold = {.versions = versions, .published = published, .pins = pins};
 

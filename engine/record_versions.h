@@ -1,4 +1,5 @@
-/* record_versions.h - the memory under record_cache.h: sessions, grants and counts of uses by key.
+/* record_versions.h - the memory under record_cache.h: sessions, grants, counts of uses and
+ * attributes by key.
  *
  * Always true: a version that a find gives is the one in force at the revision asked for; where
  * memory cannot promise that, the answer is `storage` (the caller reads storage at its own
@@ -28,8 +29,8 @@ void record_versions_free(struct record_versions *versions); /* NULL too; no loa
 
 enum record_answer { RECORD_FOUND, RECORD_STORAGE, RECORD_ABSENT };
 
-/* Of a session or a grant. RECORD_FOUND: *copy is its block in `arena`, NULL when the arena is
- * spent. */
+/* Of a session, a grant or attributes. RECORD_FOUND: *copy is its block in `arena`, NULL when the
+ * arena is spent. */
 enum record_answer record_versions_find(struct record_versions *versions, enum record_kind kind,
                                         const struct record_id *id, uint64_t revision,
                                         struct arena *arena, const void **copy);

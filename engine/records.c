@@ -46,7 +46,7 @@ record_stop_key(enum stop_scope scope, uint64_t node, struct slice client)
 struct store_record_key
 record_attributes_key(uint64_t node)
 {
-    struct store_record_key key = {.kind = RECORD_ATTRIBUTES, .id_size = 8};
+    struct store_record_key key = {.kind = RECORD_ATTRIBUTES, .id_size = sizeof node};
 
     bytes_put_u64(key.id, node);
     return key;

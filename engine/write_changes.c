@@ -82,6 +82,9 @@ decode(struct write_changes *changes, struct write_group *group, const struct st
 
     if (record->key.kind == RECORD_USES) {
         status = record_uses(record, &left, error);
+    } else if (record->key.kind == RECORD_ATTRIBUTES) {
+        block = record->body;
+        status = BEHALF_OK;
     } else {
         status = record->key.kind == RECORD_SESSION
                      ? record_session(store, record, &group->block, error)
@@ -115,6 +118,7 @@ note_record(struct write_changes *changes, struct write_group *group, uint64_t r
     case RECORD_SESSION:
     case RECORD_GRANT:
     case RECORD_USES:
+    case RECORD_ATTRIBUTES:
         if (!changed->removed)
             status = decode(changes, group, &record, change, error);
         break;
@@ -123,7 +127,6 @@ note_record(struct write_changes *changes, struct write_group *group, uint64_t r
         status = note_stop(changes, group, &record, error);
         break;
     case RECORD_REQUEST:
-    case RECORD_ATTRIBUTES:
         break;
     }
     if (status == BEHALF_OK)

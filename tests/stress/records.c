@@ -1,6 +1,6 @@
 /* records.c - one writer, several readers, and every answer compared with what was written.
  *
- * The writer changes random sessions, grants and uses, in transactions that it publishes one by one
+ * The writer changes random sessions, grants, uses and attributes, in transactions that it publishes one by one
  * or in groups, as the engine does: commit all, tell the cache, publish the last. Before a commit
  * it writes the values that the revision will have into a row of the model, so that whoever reads a
  * published revision can see the row. Readers open views at the newest or at an older revision, ask
@@ -23,7 +23,7 @@
 #include "graph/readers.h"
 #include "tests/support/record_store.h"
 
-#define KINDS 3
+#define KINDS 4
 #define RECORDS 60
 #define REVISIONS 4000
 #define READERS 3
@@ -33,7 +33,8 @@
 #define OLDER_MOST 20
 #define ARENA ((size_t)256 * 1024)
 
-static const enum record_kind kinds[KINDS] = {RECORD_SESSION, RECORD_GRANT, RECORD_USES};
+static const enum record_kind kinds[KINDS] = {RECORD_SESSION, RECORD_GRANT, RECORD_USES,
+                                              RECORD_ATTRIBUTES};
 
 /* A row per revision. */
 struct row {

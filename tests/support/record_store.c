@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/datum.h"
 #include "base/memory.h"
 
 #define ENDS_FROM INT64_C(2000000000000000000)
@@ -92,6 +93,21 @@ record_store_id(uint32_t number)
     return id;
 }
 
+static uint64_t
+node_of(uint32_t number)
+{
+    return (uint64_t)number + 1;
+}
+
+static struct store_record_key
+key_of(enum record_kind kind, uint32_t number)
+{
+    struct record_id id = record_store_id(number);
+
+    return kind == RECORD_ATTRIBUTES ? record_attributes_key(node_of(number))
+                                     : record_key(kind, &id);
+}
+
 /* --- what a value makes --- */
 
 /* Of several lengths. */
@@ -148,18 +164,30 @@ encode_grant(uint32_t value, struct arena *arena, struct buffer *body)
     must(record_encode_grant(&words, arena, body, &error), &error, "encode a grant");
 }
 
+static void
+encode_attributes(uint32_t value, struct buffer *body)
+{
+    char text[TEXT_SIZE];
+    const struct datum datum = {.kind = DATUM_STRING, .as.string = text_of("a", value, text)};
+    const struct datum number = {.kind = DATUM_INT, .as.integer = value};
+    const struct datum_field fields[] = {{SLICE_LITERAL("text"), &datum},
+                                         {SLICE_LITERAL("value"), &number}};
+    const struct datum map = {.kind = DATUM_MAP, .as.map = {fields, BEHALF_COUNT_OF(fields)}};
+
+    datum_encode(&map, body);
+}
+
 /* `record` borrows from the other two. */
 static void
 make_record(const struct record_store *record_store, const struct record_value *value,
             struct buffer *body, struct record_entries *entries, struct store_record *record)
 {
-    struct record_id id = record_store_id(value->number);
     struct record_id session = record_store_id(0);
     struct arena arena;
     char uses[4];
 
     arena_init(&arena, ARENA);
-    *record = (struct store_record){.key = record_key(value->kind, &id)};
+    *record = (struct store_record){.key = key_of(value->kind, value->number)};
     buffer_clear(body);
     if (value->kind == RECORD_SESSION) {
         encode_session(value->value, &arena, body);
@@ -169,6 +197,8 @@ make_record(const struct record_store *record_store, const struct record_value *
         encode_grant(value->value, &arena, body);
         record_index_grant(record, entries, &session, record_store->agent,
                            ENDS_FROM + value->value);
+    } else if (value->kind == RECORD_ATTRIBUTES) {
+        encode_attributes(value->value, body);
     } else {
         record_encode_uses(value->value, uses);
         buffer_add(body, uses, sizeof uses);
@@ -210,6 +240,32 @@ record_store_grant_value(const struct grant *grant, uint32_t number)
         memcmp(grant->digest, digest, sizeof digest) != 0)
         wrong("grant", number);
     return value;
+}
+
+/* Of a stored body. */
+static uint32_t
+attributes_value(struct slice body, uint32_t number)
+{
+    const struct datum *map = NULL;
+    const struct datum *value;
+    struct buffer expected;
+    struct arena arena;
+    struct error error = {.status = BEHALF_OK};
+    uint32_t result;
+
+    arena_init(&arena, ARENA);
+    must(datum_decode(body, &arena, &map, &error), &error, "decode");
+    value = datum_field(map, SLICE_LITERAL("value"));
+    if (value == NULL || value->kind != DATUM_INT)
+        wrong("attributes", number);
+    result = (uint32_t)value->as.integer;
+    buffer_init(&expected);
+    encode_attributes(result, &expected);
+    if (!slice_equal(body, buffer_slice(&expected)))
+        wrong("attributes", number);
+    buffer_release(&expected);
+    arena_release(&arena);
+    return result;
 }
 
 /* --- writing --- */
@@ -257,7 +313,10 @@ record_store_block(const struct record_store *record_store, const struct record_
         must(record_grant(record_store->store, &record, block, &error), &error, "decode");
     } else {
         buffer_clear(block);
-        buffer_add(block, &left, sizeof left);
+        if (value->kind == RECORD_ATTRIBUTES)
+            buffer_add_slice(block, record.body);
+        else
+            buffer_add(block, &left, sizeof left);
     }
     buffer_release(&body);
 }
@@ -271,11 +330,9 @@ record_store_tell(const struct record_store *record_store, struct record_cache *
     struct buffer *blocks = memory_new_array(count, sizeof *blocks);
 
     for (size_t at = 0; at < count; at++) {
-        struct record_id id = record_store_id(values[at].number);
-
         buffer_init(&blocks[at]);
         changes[at] = (struct record_change){
-            .key = record_key(values[at].kind, &id),
+            .key = key_of(values[at].kind, values[at].number),
             .revision = revision,
             .removed = values[at].value == 0,
         };
@@ -314,10 +371,13 @@ record_store_ask(struct record_cache *cache, struct graph_view *view, enum recor
     struct record_id id = record_store_id(number);
     const struct session *session = NULL;
     const struct grant *grant = NULL;
+    struct slice body = {NULL, 0};
     uint64_t left = 0;
     enum status status;
 
-    if (kind == RECORD_SESSION)
+    if (kind == RECORD_ATTRIBUTES)
+        status = record_cache_attributes(cache, view, node_of(number), arena, &body, error);
+    else if (kind == RECORD_SESSION)
         status = record_cache_session(cache, view, &id, arena, &session, error);
     else if (kind == RECORD_GRANT)
         status = record_cache_grant(cache, view, &id, arena, &grant, error);
@@ -330,6 +390,8 @@ record_store_ask(struct record_cache *cache, struct graph_view *view, enum recor
         *value = record_store_session_value(session, number);
     if (grant != NULL)
         *value = record_store_grant_value(grant, number);
+    if (body.size > 0)
+        *value = attributes_value(body, number);
     return BEHALF_OK;
 }
 
@@ -337,8 +399,7 @@ uint32_t
 record_store_find(const struct record_store *record_store, uint64_t revision, enum record_kind kind,
                   uint32_t number)
 {
-    struct record_id id = record_store_id(number);
-    struct store_record_key key = record_key(kind, &id);
+    struct store_record_key key = key_of(kind, number);
     struct store_snapshot *snapshot = NULL;
     struct store_record record;
     struct buffer bytes;
@@ -359,6 +420,8 @@ record_store_find(const struct record_store *record_store, uint64_t revision, en
     } else if (found && kind == RECORD_GRANT) {
         must(record_grant(record_store->store, &record, &block, &error), &error, "decode");
         value = record_store_grant_value((const struct grant *)block.data, number);
+    } else if (found && kind == RECORD_ATTRIBUTES) {
+        value = attributes_value(record.body, number);
     } else if (found) {
         must(record_uses(&record, &left, &error), &error, "decode");
         value = (uint32_t)left;

@@ -1,4 +1,4 @@
-/* record_store.h - a store with numbered sessions, grants and uses, for programs that test what the
+/* record_store.h - a store with numbered sessions, grants, uses and attributes, for programs that test what the
  * engine keeps of them in memory.
  * Always true: a step that fails ends the program with its message. A version of a record is told
  * apart by its value, from which all that it holds is made, and checked when it is read: a block

@@ -122,7 +122,8 @@ TestSuite(record_cache, .fini = close_data);
 
 Test(record_cache, a_record_is_read_once_and_then_kept)
 {
-    static const enum record_kind kinds[] = {RECORD_SESSION, RECORD_GRANT, RECORD_USES};
+    static const enum record_kind kinds[] = {RECORD_SESSION, RECORD_GRANT, RECORD_USES,
+                                             RECORD_ATTRIBUTES};
 
     open_data(PLENTY);
     for (size_t at = 0; at < BEHALF_COUNT_OF(kinds); at++) {
@@ -136,7 +137,7 @@ Test(record_cache, a_record_is_read_once_and_then_kept)
         cr_assert_eq(kept(kinds[at], 1, revision), 7);
         cr_assert_eq(control.operations, operations);
     }
-    cr_assert_eq(stats().records, 3);
+    cr_assert_eq(stats().records, 4);
 }
 
 Test(record_cache, records_come_back_whole)
@@ -146,6 +147,7 @@ Test(record_cache, records_come_back_whole)
     open_data(PLENTY);
     for (uint32_t value = 1; value <= 70; value++) {
         (void)put(RECORD_SESSION, value, value);
+        (void)put(RECORD_ATTRIBUTES, value, value);
         revision = put(RECORD_GRANT, value, value);
     }
     /* Read, and then from memory; record_store compares all that they hold. */
@@ -153,9 +155,10 @@ Test(record_cache, records_come_back_whole)
         for (uint32_t value = 1; value <= 70; value++) {
             cr_assert_eq(ask(RECORD_SESSION, value, revision), (int)value);
             cr_assert_eq(ask(RECORD_GRANT, value, revision), (int)value);
+            cr_assert_eq(ask(RECORD_ATTRIBUTES, value, revision), (int)value);
         }
     }
-    cr_assert_eq(stats().records, 140);
+    cr_assert_eq(stats().records, 210);
 }
 
 Test(record_cache, an_absence_is_not_kept)
@@ -246,7 +249,7 @@ Test(record_cache, of_a_group_the_last_version_counts)
 
 Test(record_cache, a_newer_version_is_not_given_to_an_older_view)
 {
-    static const enum record_kind kinds[] = {RECORD_SESSION, RECORD_GRANT};
+    static const enum record_kind kinds[] = {RECORD_SESSION, RECORD_GRANT, RECORD_ATTRIBUTES};
 
     open_data(PLENTY);
     for (size_t at = 0; at < BEHALF_COUNT_OF(kinds); at++) {
@@ -276,6 +279,51 @@ Test(record_cache, a_removed_record_is_gone_from_its_revision_on)
     cr_assert_eq(ask(RECORD_GRANT, 1, second), 0);
     cr_assert_eq(ask(RECORD_GRANT, 1, first), 1);
     cr_assert_eq(stats().records, 0);
+}
+
+Test(record_cache, the_absence_of_attributes_is_kept)
+{
+    uint64_t before;
+    uint64_t revision;
+    uint64_t operations;
+
+    open_data(PLENTY);
+    before = put(RECORD_SESSION, 1, 1);
+    revision = put(RECORD_SESSION, 2, 1);
+    cr_assert_eq(kept(RECORD_ATTRIBUTES, 1, revision), WOULD_BLOCK);
+    cr_assert_eq(ask(RECORD_ATTRIBUTES, 1, revision), 0);
+    operations = control.operations;
+    cr_assert_eq(kept(RECORD_ATTRIBUTES, 1, revision), 0);
+    cr_assert_eq(control.operations, operations);
+    /* Of revisions before that of the load nothing is known. */
+    cr_assert_eq(kept(RECORD_ATTRIBUTES, 1, before), WOULD_BLOCK);
+    cr_assert_eq(ask(RECORD_ATTRIBUTES, 1, before), 0);
+    cr_assert_eq(stats().records, 1);
+}
+
+Test(record_cache, a_change_reaches_the_absence_of_attributes)
+{
+    struct graph_view pinned;
+    uint64_t none;
+    uint64_t some;
+    uint64_t gone;
+
+    open_data(PLENTY);
+    none = put(RECORD_SESSION, 1, 1);
+    cr_assert_eq(ask(RECORD_ATTRIBUTES, 1, none), 0);
+    view_open(&pinned, none, false);
+    cr_assert_eq(ask_view(&pinned, RECORD_ATTRIBUTES, 1), 0);
+    some = put(RECORD_ATTRIBUTES, 1, 7);
+    cr_assert_eq(kept(RECORD_ATTRIBUTES, 1, some), 7);
+    cr_assert_eq(ask_view(&pinned, RECORD_ATTRIBUTES, 1), 0);
+    gone = put(RECORD_ATTRIBUTES, 1, 0);
+    cr_assert_eq(kept(RECORD_ATTRIBUTES, 1, gone), 0);
+    cr_assert_eq(ask(RECORD_ATTRIBUTES, 1, some), 7);
+    cr_assert_eq(ask_view(&pinned, RECORD_ATTRIBUTES, 1), 0);
+    graph_view_release(&pinned);
+    record_cache_trim(cache, gone);
+    cr_assert_eq(stats().superseded_bytes, 0);
+    cr_assert_eq(kept(RECORD_ATTRIBUTES, 1, put(RECORD_ATTRIBUTES, 1, 8)), 8);
 }
 
 Test(record_cache, uses_are_given_as_they_are_now)
@@ -393,6 +441,35 @@ Test(record_cache, a_load_reads_no_snapshot_from_before_its_mark)
     cr_assert_eq(ask_view(&view, RECORD_GRANT, 1), 1);
     graph_view_release(&view);
     cr_assert_eq(ask(RECORD_GRANT, 1, second), 2);
+}
+
+static void
+describe_hooked(void *context)
+{
+    (void)context;
+    (void)put(RECORD_ATTRIBUTES, hooked, 2);
+}
+
+Test(record_cache, attributes_written_during_a_load_are_not_remembered_as_absent)
+{
+    uint64_t first;
+    unsigned called = 0;
+
+    open_data(PLENTY);
+    first = put(RECORD_SESSION, 1, 1);
+    for (uint32_t at = 0; at < 20; at++) {
+        hooked = at + 1;
+        control.hook = describe_hooked;
+        control.hook_at = control.operations + at / 2 + 1;
+        control.hook_after = at % 2 == 1;
+        cr_assert_eq(ask(RECORD_ATTRIBUTES, hooked, first), 0);
+        if (control.hook == NULL) {
+            called++;
+            cr_assert_eq(kept(RECORD_ATTRIBUTES, hooked, store_head_revision(data.store)), 2);
+        }
+        control.hook = NULL;
+    }
+    cr_assert_gt(called, 2);
 }
 
 static void
