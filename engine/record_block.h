@@ -20,7 +20,8 @@ struct record_image {
 void *record_block_new(enum record_kind kind, const struct record_id *id,
                        const struct record_image *image, size_t bytes_max);
 
-/* The session, grant or attributes (struct record_attributes_block) as they were. NULL when the arena is spent. */
+/* The session or grant as it was; attributes as a struct record_attributes_block. NULL when the
+ * arena is spent. */
 const void *record_block_copy(enum record_kind kind, const void *block,
                               struct arena *arena) BEHALF_MUST_USE;
 

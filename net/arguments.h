@@ -27,7 +27,8 @@ struct decoder {
     struct wire_reader reader;
     struct arena *arena;
     struct error *error;
-    size_t context_texts; /* bytes of contexts in the text of relationships, so far */
+    size_t context_texts;   /* bytes of contexts in the text of relationships, so far */
+    bool trusts_properties; /* the caller's key has the role for it */
     unsigned depth;
     struct decoder_step path[LIMIT_DEPTH];
 };

@@ -40,6 +40,7 @@ method_decode(const struct method_context *context, struct wire_reader arguments
     decoder.arena = context->arena;
     decoder.error = error;
     decoder.context_texts = 0;
+    decoder.trusts_properties = (context->caller->roles & (ROLE_PROPERTIES | ROLE_ADMIN)) != 0;
     decoder.depth = 0;
     return decode_map(&decoder, fields, count, into, NULL);
 }

@@ -729,6 +729,24 @@ decode_preconditions(struct decoder *decoder, void *into)
 
 /* --- checks of a bulk --- */
 
+enum status
+decode_properties(struct decoder *decoder, void *into)
+{
+    static const struct field fields[] = {
+        FIELD(check_properties, subject, "subject", decode_context, FIELD_OPTIONAL),
+        FIELD(check_properties, resource, "resource", decode_context, FIELD_OPTIONAL),
+        FIELD(check_properties, action, "action", decode_context, FIELD_OPTIONAL),
+    };
+    const struct check_properties **made = into;
+    struct check_properties *properties = arena_take_array(decoder->arena, 1, sizeof *properties);
+
+    if (properties == NULL)
+        return decoder_no_memory(decoder);
+    properties->trusted = decoder->trusts_properties;
+    *made = properties;
+    return DECODE_MAP(decoder, fields, properties, NULL);
+}
+
 struct check_map {
     struct check check;
     struct actors actors;
@@ -745,6 +763,7 @@ decode_check(struct decoder *decoder, void *into)
         FIELD(check_map, check.subject, "subject", decode_subject, FIELD_REQUIRED),
         FIELD(check_map, actors, "actor", decode_actors, FIELD_OPTIONAL),
         FIELD(check_map, check.context, "context", decode_context, FIELD_OPTIONAL),
+        FIELD(check_map, check.properties, "properties", decode_properties, FIELD_OPTIONAL),
         FIELD(check_map, check.explain, "explain", decode_flag, FIELD_OPTIONAL),
         DELEGATION_FIELDS(check_map),
         CALL_FIELDS(check_map),

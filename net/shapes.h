@@ -48,6 +48,9 @@ field_decode decode_schema_text;     /* struct slice */
 field_decode decode_metadata;        /* struct slice: the bytes of one map */
 field_decode decode_idempotency_key; /* struct slice */
 
+/* const struct check_properties *: made here, trusted as the caller is. */
+field_decode decode_properties;
+
 field_decode decode_relationship; /* struct relationship */
 field_decode decode_filter;       /* struct relationship_filter */
 

@@ -1,13 +1,13 @@
 /* records.c - one writer, several readers, and every answer compared with what was written.
  *
- * The writer changes random sessions, grants, uses and attributes, in transactions that it publishes one by one
- * or in groups, as the engine does: commit all, tell the cache, publish the last. Before a commit
- * it writes the values that the revision will have into a row of the model, so that whoever reads a
- * published revision can see the row. Readers open views at the newest or at an older revision, ask
- * several times, and compare with the row of exactly that revision; of uses, with the rows from
- * there on. Now and then the writer forgets a record, as after an unknown outcome. The memory goes
- * from plenty to none: in between, everything is evicted all the time, loads are overtaken by
- * changes, and marks are met.
+ * The writer changes random sessions, grants, uses and attributes, in transactions that it
+ * publishes one by one or in groups, as the engine does: commit all, tell the cache, publish the
+ * last. Before a commit it writes the values that the revision will have into a row of the model,
+ * so that whoever reads a published revision can see the row. Readers open views at the newest or
+ * at an older revision, ask several times, and compare with the row of exactly that revision; of
+ * uses, with the rows from there on. Now and then the writer forgets a record, as after an unknown
+ * outcome. The memory goes from plenty to none: in between, everything is evicted all the time,
+ * loads are overtaken by changes, and marks are met.
  *
  * Times of sessions: readers ask for them and move them, by a clock that goes on, while the writer
  * keeps them. No answer is older than one that was given before, and what the end keeps is the

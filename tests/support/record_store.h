@@ -1,5 +1,5 @@
-/* record_store.h - a store with numbered sessions, grants, uses and attributes, for programs that test what the
- * engine keeps of them in memory.
+/* record_store.h - a store with numbered sessions, grants, uses and attributes, for programs that
+ * test what the engine keeps of them in memory.
  * Always true: a step that fails ends the program with its message. A version of a record is told
  * apart by its value, from which all that it holds is made, and checked when it is read: a block
  * that mixes two versions ends the program too. The value 0 is: there is no record.

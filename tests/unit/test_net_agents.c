@@ -45,7 +45,7 @@ packed(const char *json)
     return reader_of(bytes);
 }
 
-static const struct method_context context = {.arena = &arena};
+static const struct method_context context = {.arena = &arena, .caller = &key_of_all};
 
 /* Decodes the arguments of a write. */
 static enum status
@@ -543,6 +543,8 @@ Test(net_agents, every_method_names_the_roles_that_may_call_it)
         {"agents.restore", ROLE_ADMIN},
         {"agents.stopped", ROLE_READ},
         {"agents.audit", ROLE_READ},
+        {"attributes.write", ROLE_WRITE},
+        {"attributes.read", ROLE_READ | ROLE_WRITE},
         {"relationships.write", ROLE_WRITE},
         {"relationships.delete", ROLE_WRITE},
         {"relationships.read", ROLE_READ | ROLE_WRITE},
