@@ -53,10 +53,10 @@ call_new(struct connection *connection, const struct request *request, struct sl
 }
 
 static void
-refuse(struct connection *connection, const struct request *request, const struct error *error,
+refuse(struct connection *connection, struct request *request, const struct error *error,
        struct buffer *out)
 {
-    dispatch_refuse(request->id, error, out);
+    dispatch_refuse(request, error, out);
     if (error->status == BEHALF_OVERLOADED)
         connection_pause(connection, error->retry_after_ms);
 }
@@ -64,18 +64,18 @@ refuse(struct connection *connection, const struct request *request, const struc
 /* Large calls leave a reserve, so that small ones are served beside any number of them. False with
  * the refusal in `out`. */
 static bool
-admitted(const struct loop *loop, const struct request *request, struct slice frame,
-         struct buffer *out)
+admitted(struct loop *loop, struct request *request, struct slice frame, struct buffer *out)
 {
     size_t reserve = frame.size > LIMIT_SMALL ? loop->call_bound / LIMIT_RESERVE_PART : 0;
     struct error error;
 
     if (loop->call_bytes + sizeof(struct call) + frame.size <= loop->call_bound - reserve)
         return true;
+    net_count(&loop->counts, NET_LIMIT_CALL_MEMORY);
     error_set(&error, BEHALF_OVERLOADED, "the requests that wait take all the memory they may");
     error_hint(&error, "repeat it after retry_after_ms, or send less at a time");
     error.retry_after_ms = RETRY_AFTER_MS;
-    dispatch_refuse(request->id, &error, out);
+    dispatch_refuse(request, &error, out);
     return false;
 }
 
@@ -122,10 +122,11 @@ count_reply(struct call *call)
     if (call->reply.capacity > LIMIT_SMALL && waiting > 0 &&
         waiting + call->reply.capacity > loop->buffer_bound / LIMIT_REPLIES_PART) {
         buffer_release(&call->reply);
+        call->reply_refused = true;
         error_set(&error, BEHALF_OVERLOADED, "the replies that wait take all the memory they may");
         error_hint(&error, "repeat it after retry_after_ms, or ask for less at a time");
         error.retry_after_ms = RETRY_AFTER_MS;
-        dispatch_refuse(call->request.id, &error, &call->reply);
+        dispatch_refuse(&call->request, &error, &call->reply);
     }
     call->reply_bytes = call->reply.capacity;
     atomic_fetch_add(&loop->reply_bytes, call->reply_bytes);
@@ -144,7 +145,7 @@ give_way(struct call *call)
     call->job.queued.flow = &call->connection->flows[call->class];
     if (engine_submit(call->loop->engine, call->class, &call->job, &error) == BEHALF_OK)
         return true; /* it may be freed by now */
-    dispatch_refuse(call->request.id, &error, &call->reply);
+    dispatch_refuse(&call->request, &error, &call->reply);
     return false;
 }
 
@@ -174,7 +175,7 @@ give_back_use(struct engine_write *write)
         if (engine_submit(call->loop->engine, call->class, &call->job, &error) == BEHALF_OK)
             return; /* it may be freed by now */
         hint_at_use(call, &error);
-        dispatch_refuse(call->request.id, &error, &call->reply);
+        dispatch_refuse(&call->request, &error, &call->reply);
     }
     loop_send(call->loop, &call->message);
 }
@@ -196,7 +197,7 @@ spend(struct call *call)
     call->write.owner = call;
     if (engine_write_submit(call->loop->engine, &call->write, &error) == BEHALF_OK)
         return true; /* it may be freed by now */
-    dispatch_refuse(call->request.id, &error, &call->reply);
+    dispatch_refuse(&call->request, &error, &call->reply);
     return false;
 }
 
@@ -253,7 +254,7 @@ expire_on_pool(struct engine_job *job)
         call->write.error = error;
         call->write.status = BEHALF_DEADLINE;
     } else {
-        dispatch_refuse(call->request.id, &error, &call->reply);
+        dispatch_refuse(&call->request, &error, &call->reply);
     }
     loop_send(call->loop, &call->message);
 }
@@ -276,7 +277,7 @@ class_of(const struct request *request, struct slice frame)
 }
 
 void
-call_read(struct connection *connection, const struct request *request, struct slice frame,
+call_read(struct connection *connection, struct request *request, struct slice frame,
           struct buffer *out)
 {
     enum engine_class class = class_of(request, frame);
@@ -300,7 +301,7 @@ call_read(struct connection *connection, const struct request *request, struct s
     call->use.write = &call->write;
     call->gives_way = class == ENGINE_CLASS_CHECK;
     if (engine_submit(call->loop->engine, class, &call->job, &error) != BEHALF_OK) {
-        dispatch_refuse(request->id, &error, out);
+        dispatch_refuse(request, &error, out);
         call_free(call);
     }
 }
@@ -360,7 +361,7 @@ goes_first(const struct method *method)
 }
 
 void
-call_write(struct connection *connection, const struct request *request, struct slice frame,
+call_write(struct connection *connection, struct request *request, struct slice frame,
            struct buffer *out)
 {
     struct engine_queued queued = {
@@ -388,15 +389,30 @@ call_write(struct connection *connection, const struct request *request, struct 
     call->write.done = give_back_write;
     call->write.owner = call;
     if (!dispatch_prepare(&context, &call->request, &call->write, out)) {
+        request->status = call->request.status;
         call_free(call);
         return;
     }
     /* Chunks double: at most half of what the arena took is not used. */
     count_bytes(call, 2 * call->arena.used_bytes);
     if (submit_write(call, &error) != BEHALF_OK) {
-        dispatch_refuse(request->id, &error, out);
+        dispatch_refuse(request, &error, out);
         call_free(call);
     }
+}
+
+/* What nobody waits for any more counts as what became of it; what was not run, not at all. */
+static void
+count(struct call *call)
+{
+    struct loop *loop = call->loop;
+
+    if (call->is_write)
+        call->request.status = call->write.status;
+    if (call->reply_refused)
+        net_count(&loop->counts, NET_LIMIT_REPLY_MEMORY);
+    if (call->request.status != BEHALF_WOULD_BLOCK)
+        net_count_returned(&loop->counts, &call->request, loop->now_ns - call->arrived_ns);
 }
 
 void
@@ -408,5 +424,6 @@ call_finish(struct call *call, struct buffer *out)
         buffer_swap(out, &call->reply);
     else if (out != NULL)
         buffer_add_slice(out, buffer_slice(&call->reply));
+    count(call);
     call_free(call);
 }

@@ -35,6 +35,7 @@ struct call {
     int64_t arrived_ns;
     enum engine_class class; /* of `job` */
     bool is_write;           /* the reply is that of `write` */
+    bool reply_refused;      /* its reply found no memory */
     bool gives_way;          /* a check that was not among the lookups yet */
     size_t bytes;            /* counted for it: its frame and its decoded write */
     struct buffer reply;     /* of a read */
@@ -43,12 +44,12 @@ struct call {
 
 /* Sends the request to the pool. When the engine refuses, `out` gets the error reply, and nothing
  * is left of the call. */
-void call_read(struct connection *connection, const struct request *request, struct slice frame,
+void call_read(struct connection *connection, struct request *request, struct slice frame,
                struct buffer *out);
 
 /* Decodes the write and hands it to the writer; the same on refusal. Both
  * ask the engine first whether it would refuse: a refusal costs neither copy nor decoding. */
-void call_write(struct connection *connection, const struct request *request, struct slice frame,
+void call_write(struct connection *connection, struct request *request, struct slice frame,
                 struct buffer *out);
 
 /* The reply of a call that came back, appended to `out`; `out` NULL when nobody wants it. A large

@@ -112,6 +112,13 @@ connection_settle(struct connection *connection)
         memory_free(connection);
 }
 
+static void
+close_counted(struct connection *connection, enum net_event why)
+{
+    net_count(&connection->loop->counts, why);
+    connection_close(connection);
+}
+
 /* --- sending --- */
 
 /* Output is written into the loop's spare buffer where it can be: then a connection that is
@@ -181,11 +188,18 @@ update_reading(struct connection *connection)
     }
 }
 
+static void
+pause_reading(struct connection *connection)
+{
+    net_count(&connection->loop->counts, NET_LIMIT_PAUSE);
+    loop_add_paused(connection->loop, connection);
+}
+
 void
 connection_pause(struct connection *connection, uint32_t retry_after_ms)
 {
     if (!connection->paused && retry_after_ms >= LIMIT_PAUSE_MS * LIMIT_PAUSE_PART)
-        loop_add_paused(connection->loop, connection);
+        pause_reading(connection);
 }
 
 void
@@ -248,7 +262,7 @@ connection_flush(struct connection *connection)
     if (connection->state == CONNECTION_CLOSED)
         return;
     if (output_left(connection) > LIMIT_OUTPUT_HARD) {
-        connection_close(connection);
+        close_counted(connection, NET_CLOSED_OUTPUT);
         return;
     }
     if (connection->output_sent > LIMIT_OUTPUT_PAUSE) {
@@ -298,6 +312,7 @@ static void
 malformed(struct connection *connection, struct slice bytes, enum frame_state state)
 {
     dispatch_malformed(bytes, frame_state_text(state), &connection->output);
+    net_count(&connection->loop->counts, NET_CLOSED_MALFORMED);
     connection_set_state(connection, CONNECTION_ENDING);
 }
 
@@ -321,20 +336,22 @@ answer(struct connection *connection, struct slice frame, const struct engine_pa
     arena_reset(&loop->arena, LIMIT_CHECK_ARENA);
     switch (dispatch_frame(&context, frame, &request, out)) {
     case DISPATCH_REPLIED:
-        return;
+        break;
     case DISPATCH_POOL:
         call_read(connection, &request, frame, out);
-        return;
+        break;
     case DISPATCH_WRITE:
         call_write(connection, &request, frame, out);
-        return;
+        break;
     case DISPATCH_CLOSE:
         connection_set_state(connection, CONNECTION_ENDING);
-        return;
+        net_count(&loop->counts, NET_CLOSED_MALFORMED);
+        break;
     case DISPATCH_SPEND:
-        break; /* a loop's context has no use */
+        BEHALF_UNREACHABLE(); /* a loop's context has no use */
     }
-    BEHALF_UNREACHABLE();
+    if (request.status != BEHALF_WOULD_BLOCK)
+        net_count_answered(&loop->counts, &request);
 }
 
 /* Whole frames that stand behind one another, and what is known of the bytes behind them. */
@@ -374,6 +391,8 @@ answer_window(struct connection *connection, const struct window *window)
         if (output_left(connection) > LIMIT_OUTPUT_PAUSE || is_full(connection)) {
             /* Until update_reading lets it go on, which scans them again. */
             connection->held = true;
+            net_count(&connection->loop->counts,
+                      is_full(connection) ? NET_LIMIT_CALLS : NET_LIMIT_OUTPUT);
             frame_scanner_init(&connection->scanner, LIMIT_MESSAGE_SIZE);
             break;
         }
@@ -421,6 +440,16 @@ serve(struct connection *connection, const char *bytes, size_t size, size_t *ser
     *served = at;
 }
 
+/* One look at the clock for all that was answered in this wake-up. */
+static void
+count_durations(struct connection *connection)
+{
+    struct loop *loop = connection->loop;
+
+    if (loop->counts.answered_all > 0)
+        net_counts_settle(&loop->counts, loop_read_clock(loop) - connection->arrived_ns);
+}
+
 static void
 serve_input(struct connection *connection)
 {
@@ -438,6 +467,7 @@ serve_input(struct connection *connection)
             buffer_clear(&connection->input);
     }
     connection_flush(connection);
+    count_durations(connection);
 }
 
 void
@@ -479,6 +509,7 @@ read_fresh(struct connection *connection)
     if (served < (size_t)count)
         buffer_add(&connection->input, bytes + served, (size_t)count - served);
     connection_flush(connection);
+    count_durations(connection);
 }
 
 /* Also through the loop's bytes: a buffer grows by what came, not by what might come. */
@@ -562,7 +593,7 @@ connection_check_time(struct connection *connection, int64_t now_ns)
 
     if (output_left(connection) > 0) {
         if (loop->write_stall_ns > 0 && now_ns - connection->progress_ns > loop->write_stall_ns)
-            connection_close(connection);
+            close_counted(connection, NET_CLOSED_SLOW_READER);
         return;
     }
     if (connection->calls > 0 || connection->in_turns || !connection->reading)
@@ -571,8 +602,8 @@ connection_check_time(struct connection *connection, int64_t now_ns)
         int64_t allowed_ms = LIMIT_FRAME_MS + (int64_t)(rest * 1000 / LIMIT_FRAME_RATE);
 
         if (now_ns - connection->frame_ns > allowed_ms * 1000000)
-            connection_close(connection);
+            close_counted(connection, NET_CLOSED_SLOW_SENDER);
     } else if (loop->idle_ns > 0 && now_ns - connection->active_ns > loop->idle_ns) {
-        connection_close(connection);
+        close_counted(connection, NET_CLOSED_IDLE);
     }
 }

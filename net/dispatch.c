@@ -35,11 +35,12 @@ put_result_head(uint32_t id, struct buffer *out)
 }
 
 void
-dispatch_refuse(uint32_t id, const struct error *error, struct buffer *out)
+dispatch_refuse(struct request *request, const struct error *error, struct buffer *out)
 {
+    request->status = error->status;
     codec_put_array(out, REQUEST_ELEMENTS);
     codec_put_unsigned(out, MESSAGE_RESPONSE);
-    codec_put_unsigned(out, id);
+    codec_put_unsigned(out, request->id);
     result_put_error(out, error);
     codec_put_nil(out);
 }
@@ -164,8 +165,7 @@ may_spend(const struct method_context *context)
 }
 
 enum dispatch_outcome
-dispatch_run(const struct method_context *context, const struct request *request,
-             struct buffer *out)
+dispatch_run(const struct method_context *context, struct request *request, struct buffer *out)
 {
     size_t mark = out->size;
     size_t body;
@@ -185,8 +185,10 @@ dispatch_run(const struct method_context *context, const struct request *request
                            "the reply would be larger than a message may be (4 MiB)");
         error_hint(&error, "ask for less at once, with limit and cursor");
     }
-    if (status == BEHALF_OK && out->size > body)
+    if (status == BEHALF_OK && out->size > body) {
+        request->status = BEHALF_OK;
         return DISPATCH_REPLIED;
+    }
     cut_back(out, mark);
     if (status == BEHALF_MUST_SPEND && may_spend(context))
         return context->use == NULL ? DISPATCH_POOL : DISPATCH_SPEND;
@@ -199,20 +201,19 @@ dispatch_run(const struct method_context *context, const struct request *request
     engine_worker_note(context->worker, request->method->name, status, &error);
     if (status == BEHALF_WOULD_BLOCK)
         return DISPATCH_POOL;
-    dispatch_refuse(request->id, &error, out);
+    dispatch_refuse(request, &error, out);
     return DISPATCH_REPLIED;
 }
 
 void
-dispatch_stuck(const struct method_context *context, const struct request *request,
-               struct buffer *out)
+dispatch_stuck(const struct method_context *context, struct request *request, struct buffer *out)
 {
     struct error error;
     enum status status =
         error_internal(&error, "a worker of the pool may block", __FILE__, __LINE__, "%s", "");
 
     engine_worker_note(context->worker, request->method->name, status, &error);
-    dispatch_refuse(request->id, &error, out);
+    dispatch_refuse(request, &error, out);
 }
 
 enum dispatch_outcome
@@ -223,12 +224,15 @@ dispatch_frame(const struct method_context *context, struct slice frame, struct 
     const char *what = NULL;
     struct error error;
 
+    request->method = NULL;
+    request->status = BEHALF_WOULD_BLOCK;
     if (read_head(&reader, request, &what) == ENVELOPE_CLOSE) {
+        request->status = BEHALF_MALFORMED_REQUEST;
         dispatch_malformed(frame, what, out);
         return DISPATCH_CLOSE;
     }
     if (read_call(&reader, request, &error) != ENVELOPE_CALL) {
-        dispatch_refuse(request->id, &error, out);
+        dispatch_refuse(request, &error, out);
         return DISPATCH_REPLIED;
     }
     switch (request->method->class) {
@@ -247,14 +251,14 @@ dispatch_frame(const struct method_context *context, struct slice frame, struct 
 }
 
 bool
-dispatch_prepare(const struct method_context *context, const struct request *request,
+dispatch_prepare(const struct method_context *context, struct request *request,
                  struct engine_write *write, struct buffer *out)
 {
     struct error error;
 
     if (request->method->prepare(context, reader_of(request->arguments), write, &error) !=
         BEHALF_OK) {
-        dispatch_refuse(request->id, &error, out);
+        dispatch_refuse(request, &error, out);
         return false;
     }
     if (write->idempotency_key.size > 0)
@@ -265,7 +269,7 @@ dispatch_prepare(const struct method_context *context, const struct request *req
 }
 
 void
-dispatch_written(struct engine_worker *worker, const struct request *request,
+dispatch_written(struct engine_worker *worker, struct request *request,
                  const struct engine_write *write, struct buffer *out)
 {
     if (write->status != BEHALF_OK) {
@@ -273,9 +277,10 @@ dispatch_written(struct engine_worker *worker, const struct request *request,
 
         if (described(write->status, &error) == BEHALF_INTERNAL)
             engine_worker_note(worker, request->method->name, BEHALF_INTERNAL, &error);
-        dispatch_refuse(request->id, &error, out);
+        dispatch_refuse(request, &error, out);
         return;
     }
+    request->status = BEHALF_OK;
     put_result_head(request->id, out);
     request->method->result(write, out);
 }

@@ -12,9 +12,10 @@
 
 struct request {
     uint32_t id;
-    const struct method *method;
-    struct slice arguments; /* the map's bytes */
-    struct slice call;      /* the bytes of method and parameters: what an idempotency key names */
+    const struct method *method; /* NULL = none that there is */
+    struct slice arguments;      /* the map's bytes */
+    struct slice call;  /* the bytes of method and parameters: what an idempotency key names */
+    enum status status; /* of its reply; BEHALF_WOULD_BLOCK = there is none yet */
 };
 
 enum dispatch_outcome {
@@ -33,23 +34,23 @@ enum dispatch_outcome dispatch_frame(const struct method_context *context, struc
 
 /* Runs a read and writes its reply or its error: DISPATCH_REPLIED. With DISPATCH_POOL and
  * DISPATCH_SPEND nothing was written. */
-enum dispatch_outcome dispatch_run(const struct method_context *context,
-                                   const struct request *request, struct buffer *out);
+enum dispatch_outcome dispatch_run(const struct method_context *context, struct request *request,
+                                   struct buffer *out);
 
 /* Decodes a write; on failure the error reply is written and the result is false. */
-bool dispatch_prepare(const struct method_context *context, const struct request *request,
+bool dispatch_prepare(const struct method_context *context, struct request *request,
                       struct engine_write *write, struct buffer *out) BEHALF_MUST_USE;
 
 /* The reply of a write that came back, on the thread of `worker`. */
-void dispatch_written(struct engine_worker *worker, const struct request *request,
+void dispatch_written(struct engine_worker *worker, struct request *request,
                       const struct engine_write *write, struct buffer *out);
 
 /* The reply to a read whose worker said that it would have to block although it may. */
-void dispatch_stuck(const struct method_context *context, const struct request *request,
+void dispatch_stuck(const struct method_context *context, struct request *request,
                     struct buffer *out);
 
 /* An error reply to a request. */
-void dispatch_refuse(uint32_t id, const struct error *error, struct buffer *out);
+void dispatch_refuse(struct request *request, const struct error *error, struct buffer *out);
 
 /* The reply to bytes that are no message: its id is the request's when it can be read from the
  * bytes so far, else nil. */

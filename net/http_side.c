@@ -139,7 +139,7 @@ judge(void *owner, const struct http_request *head)
 static void
 handle(void *owner, struct http_exchange *exchange)
 {
-    static const struct http_field allow = {SLICE_LITERAL("Allow"), SLICE_LITERAL("GET, HEAD")};
+    const struct http_field allow = {SLICE_LITERAL("Allow"), SLICE_LITERAL("GET, HEAD")};
     struct http_side *side = owner;
     const struct http_request *request = http_exchange_request(exchange);
     const struct route *route;

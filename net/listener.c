@@ -367,11 +367,12 @@ set_socket_options(const struct listener *listener, int fd)
 }
 
 static void
-complain(struct listener *listener, const char *why)
+complain(struct listener *listener, const char *why, enum net_event event)
 {
     int64_t now_ns = loop_read_clock(&listener->loops[0]);
 
     listener->refused++;
+    net_count(&listener->loops[0].counts, event);
     if (listener->complained_ns != 0 && now_ns - listener->complained_ns < COMPLAIN_NS)
         return;
     listener->complained_ns = now_ns;
@@ -387,7 +388,7 @@ refuse_without_descriptor(struct listener *listener)
     struct timeval rest = {.tv_usec = RETRY_MS * 1000};
     int fd;
 
-    complain(listener, "no file descriptors left");
+    complain(listener, "no file descriptors left", NET_REFUSED_DESCRIPTORS);
     if (listener->reserve_fd >= 0) {
         (void)close(listener->reserve_fd);
         fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
@@ -405,10 +406,11 @@ admit(struct listener *listener, int fd)
     struct loop *loop = &listener->loops[listener->next_loop];
 
     if (atomic_load(loop->connection_count) >= listener->connections_max) {
-        complain(listener, "too many connections");
+        complain(listener, "too many connections", NET_REFUSED_TOTAL);
         (void)close(fd);
         return;
     }
+    net_count(&listener->loops[0].counts, NET_ACCEPTED);
     set_socket_options(listener, fd);
     listener->next_loop = (listener->next_loop + 1) % listener->loop_count;
     loop_send(loop, &connection_new(loop, fd)->message);

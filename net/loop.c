@@ -184,6 +184,7 @@ loop_close_largest(struct loop *loop)
 
     while (connection != NULL && loop->held_bytes > loop->buffer_bound) {
         loop->relieved++;
+        net_count(&loop->counts, NET_CLOSED_MEMORY);
         connection_close(connection);
         connection_settle(connection);
         connection = largest(loop);

@@ -22,6 +22,7 @@
 #include "base/env.h"
 #include "engine/engine.h"
 #include "net/call.h"
+#include "net/net_counts.h"
 #include "net/server.h"
 
 struct connection;
@@ -57,6 +58,7 @@ struct loop {
     struct connection_list flushes; /* with replies that came back in this wake-up */
     struct loop_message *received;  /* taken from the inbox, oldest first */
     struct loop_message **received_end;
+    struct net_counts counts;
     struct server_memory memory; /* of the whole server */
     size_t calls;                /* that are elsewhere */
     size_t call_bytes;           /* that they hold, at most call_bound */

@@ -4,9 +4,11 @@
 #include "base/digest.h"
 
 static const struct method methods[] = {
-#define READ(name, class, run, roles) {name, sizeof(name) - 1, class, run, NULL, NULL, roles},
+#define READ(name, class, run, roles)                                                              \
+    {name, sizeof(name) - 1, class, run, NULL, NULL, roles, METHOD_INDEX_##run},
 #define WRITE(name, prepare, result, roles)                                                        \
-    {name, sizeof(name) - 1, METHOD_CLASS_WRITE, NULL, prepare, result, roles},
+    {name,  sizeof(name) - 1,      METHOD_CLASS_WRITE, NULL, prepare, result,                      \
+     roles, METHOD_INDEX_##prepare},
 #include "net/methods.def"
 #undef READ
 #undef WRITE

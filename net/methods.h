@@ -17,6 +17,16 @@
 
 #define PROTOCOL_VERSION 1
 
+/* Its row in methods.def, as an index. */
+enum method_index {
+#define READ(name, class, run, roles) METHOD_INDEX_##run,
+#define WRITE(name, prepare, result, roles) METHOD_INDEX_##prepare,
+#include "net/methods.def"
+#undef READ
+#undef WRITE
+    METHOD_INDEX_COUNT
+};
+
 enum method_class {
     METHOD_CLASS_TRIVIAL,
     METHOD_CLASS_INLINE,
@@ -55,6 +65,7 @@ struct method {
     method_prepare *prepare; /* writes */
     method_result *result;
     unsigned roles; /* enum role */
+    enum method_index index;
 };
 
 /* NULL when there is none. */

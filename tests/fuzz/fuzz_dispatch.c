@@ -160,7 +160,7 @@ check_reply(const struct buffer *out)
 }
 
 static void
-run_write(const struct method_context *context, const struct request *request, struct buffer *out)
+run_write(const struct method_context *context, struct request *request, struct buffer *out)
 {
     struct engine_write write = {.kind = WRITE_RELATIONSHIPS};
 
@@ -168,10 +168,10 @@ run_write(const struct method_context *context, const struct request *request, s
     if (!dispatch_prepare(context, request, &write, out))
         return;
     if (write.kind == WRITE_SCHEMA)
-        dispatch_refuse(request->id,
+        dispatch_refuse(request,
                         &(struct error){.status = BEHALF_OVERLOADED, .index = ERROR_NO_INDEX}, out);
     else if (engine_write_wait(engine, &write, NULL) == BEHALF_OVERLOADED)
-        dispatch_refuse(request->id,
+        dispatch_refuse(request,
                         &(struct error){.status = BEHALF_OVERLOADED, .index = ERROR_NO_INDEX}, out);
     else
         dispatch_written(context->worker, request, &write, out);
@@ -179,7 +179,7 @@ run_write(const struct method_context *context, const struct request *request, s
 
 /* As the pool does: what takes uses of a grant is run again once they are taken. */
 static void
-run_read(struct method_context *context, const struct request *request, struct buffer *out)
+run_read(struct method_context *context, struct request *request, struct buffer *out)
 {
     struct engine_write write = {.kind = WRITE_USE};
     struct engine_use use = {.write = &write};

@@ -62,7 +62,7 @@ expect_refused(method_run *run)
 {
     const struct method method = {.name = "check", .name_size = 5, .run = run};
     const struct method_context context = {.engine = side.engine, .worker = side.worker};
-    const struct request call = {.id = 7, .method = &method, .arguments = SLICE_LITERAL("\x80")};
+    struct request call = {.id = 7, .method = &method, .arguments = SLICE_LITERAL("\x80")};
     uint64_t before = internal_count();
     struct buffer out;
 
@@ -100,7 +100,7 @@ spend_with(struct engine_worker *worker, struct engine_use *use, struct buffer *
 {
     const struct method method = {.name = "check", .name_size = 5, .run = must_spend};
     const struct method_context context = {.engine = side.engine, .worker = worker, .use = use};
-    const struct request call = {.id = 7, .method = &method, .arguments = SLICE_LITERAL("\x80")};
+    struct request call = {.id = 7, .method = &method, .arguments = SLICE_LITERAL("\x80")};
 
     buffer_clear(out);
     return dispatch_run(&context, &call, out);
@@ -157,7 +157,7 @@ reply_has(size_t cap, const char *word)
     struct arena arena;
     const struct method_context context = {
         .engine = side.engine, .worker = side.worker, .arena = &arena};
-    const struct request call = {.id = 7, .method = &method, .arguments = SLICE_LITERAL("\x80")};
+    struct request call = {.id = 7, .method = &method, .arguments = SLICE_LITERAL("\x80")};
     struct buffer out;
     bool has;
 
