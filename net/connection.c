@@ -6,13 +6,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/memory.h"
+#include "base/tls.h"
 #include "net/dispatch.h"
 #include "net/lookahead.h"
 
 #define KEPT_INPUT_SIZE ((size_t)4 * 1024)    /* a smaller rest keeps its buffer */
 #define KEPT_SPARE_SIZE ((size_t)1024 * 1024) /* a larger output buffer is given back to malloc */
 #define DROP_ROUNDS 64                        /* reads before a close: as much as a message */
+#define LOG_EVERY_NS INT64_C(10000000000)
 
 static size_t
 output_left(const struct connection *connection)
@@ -57,13 +60,14 @@ is_full(const struct connection *connection)
 /* --- life --- */
 
 struct connection *
-connection_new(struct loop *loop, int fd)
+connection_new(struct loop *loop, int fd, struct tls_server *tls)
 {
     struct connection *connection = memory_new(sizeof *connection);
 
     connection->message.kind = LOOP_MESSAGE_CONNECTION;
     connection->loop = loop;
     connection->fd = fd;
+    connection->tls_server = tls;
     buffer_init(&connection->input);
     buffer_init(&connection->output);
     frame_scanner_init(&connection->scanner, LIMIT_MESSAGE_SIZE);
@@ -95,6 +99,8 @@ connection_close(struct connection *connection)
         event_free(connection->readable);
     if (connection->writable != NULL)
         event_free(connection->writable);
+    tls_free(connection->tls);
+    connection->tls = NULL;
     (void)close(connection->fd);
     buffer_release(&connection->input);
     buffer_release(&connection->output);
@@ -117,6 +123,35 @@ close_counted(struct connection *connection, enum net_event why)
 {
     net_count(&connection->loop->counts, why);
     connection_close(connection);
+}
+
+/* --- bytes --- */
+
+static ssize_t
+receive_bytes(struct connection *connection, char *bytes, size_t size)
+{
+    ssize_t count;
+
+    if (BEHALF_LIKELY(connection->tls == NULL))
+        return recv(connection->fd, bytes, size, 0);
+    count = tls_recv(connection->tls, bytes, size);
+    connection->read_waits = count < 0 && errno == EAGAIN && tls_wants_write(connection->tls);
+    return count;
+}
+
+static ssize_t
+send_bytes(struct connection *connection, const char *bytes, size_t size)
+{
+    ssize_t count;
+
+    if (BEHALF_LIKELY(connection->tls == NULL))
+        return send(connection->fd, bytes, size, MSG_NOSIGNAL);
+    count = tls_send(connection->tls, bytes, size);
+    /* Without renegotiation a send never has to read first; to wait for what does not come would be
+     * worse than to close. */
+    if (count < 0 && errno == EAGAIN && !tls_wants_write(connection->tls))
+        errno = EPROTO;
+    return count;
 }
 
 /* --- sending --- */
@@ -170,9 +205,10 @@ update_reading(struct connection *connection)
                                           connection->call_bytes < LIMIT_CALL_BYTES / 2;
     bool reading =
         connection->state == CONNECTION_OPEN && output_left(connection) <= output_bound && room;
+    bool wanted = reading && !connection->paused && !connection->read_waits;
 
     connection->reading = reading;
-    if (connection->readable_added != (reading && !connection->paused)) {
+    if (connection->readable_added != wanted) {
         connection->readable_added = !connection->readable_added;
         if ((connection->readable_added ? event_add(connection->readable, NULL)
                                         : event_del(connection->readable)) != 0) {
@@ -184,8 +220,11 @@ update_reading(struct connection *connection)
     }
     if (reading && connection->held) {
         connection->held = false;
+        connection->unserved = true;
         loop_add_turn(connection->loop, connection);
     }
+    if (connection->tls != NULL && wanted && tls_has_pending(connection->tls))
+        loop_add_turn(connection->loop, connection);
 }
 
 static void
@@ -213,8 +252,8 @@ static void
 send_output(struct connection *connection)
 {
     while (output_left(connection) > 0) {
-        ssize_t sent = send(connection->fd, connection->output.data + connection->output_sent,
-                            output_left(connection), MSG_NOSIGNAL);
+        ssize_t sent = send_bytes(connection, connection->output.data + connection->output_sent,
+                                  output_left(connection));
 
         if (sent < 0 && errno == EINTR)
             continue;
@@ -241,6 +280,8 @@ send_output(struct connection *connection)
 static void
 close_after_reply(struct connection *connection)
 {
+    tls_free(connection->tls);
+    connection->tls = NULL;
     (void)shutdown(connection->fd, SHUT_WR);
     for (int round = 0; round < DROP_ROUNDS; round++)
         if (recv(connection->fd, connection->loop->read_bytes, LOOP_READ_SIZE, MSG_DONTWAIT) <= 0)
@@ -274,7 +315,7 @@ connection_flush(struct connection *connection)
         connection->progress = 0;
     }
     count_held(connection);
-    set_writing(connection, output_left(connection) > 0);
+    set_writing(connection, output_left(connection) > 0 || connection->read_waits);
     if (connection->state == CONNECTION_CLOSED)
         return;
     if (connection->state == CONNECTION_ENDING && connection->calls == 0 &&
@@ -284,25 +325,15 @@ connection_flush(struct connection *connection)
         update_reading(connection);
 }
 
-static void
-on_writable(evutil_socket_t fd, short what, void *context)
-{
-    struct connection *connection = context;
-    struct loop *loop = connection->loop;
-
-    (void)fd;
-    (void)what;
-    (void)loop_read_clock(loop);
-    connection_flush(connection);
-    connection_settle(connection);
-    loop_relieve(loop);
-}
-
 /* --- answering --- */
 
 void
 connection_end(struct connection *connection)
 {
+    if (connection->state == CONNECTION_SHAKING) {
+        connection_close(connection);
+        return;
+    }
     if (connection->state == CONNECTION_OPEN)
         connection_set_state(connection, CONNECTION_ENDING);
     connection_flush(connection);
@@ -423,6 +454,7 @@ serve(struct connection *connection, const char *bytes, size_t size, size_t *ser
         struct window window;
 
         if (windows++ == LIMIT_WINDOWS_PER_TURN) {
+            connection->unserved = true;
             loop_add_turn(connection->loop, connection);
             break;
         }
@@ -455,6 +487,7 @@ serve_input(struct connection *connection)
 {
     size_t served = 0;
 
+    connection->unserved = false;
     (void)output_begin(connection);
     serve(connection, connection->input.data + connection->input_at, input_left(connection),
           &served);
@@ -468,13 +501,6 @@ serve_input(struct connection *connection)
     }
     connection_flush(connection);
     count_durations(connection);
-}
-
-void
-connection_take_turn(struct connection *connection)
-{
-    if (connection->state == CONNECTION_OPEN)
-        serve_input(connection);
 }
 
 /* --- reading --- */
@@ -499,7 +525,7 @@ static void
 read_fresh(struct connection *connection)
 {
     char *bytes = connection->loop->read_bytes;
-    ssize_t count = recv(connection->fd, bytes, LOOP_READ_SIZE, 0);
+    ssize_t count = receive_bytes(connection, bytes, LOOP_READ_SIZE);
     size_t served = 0;
 
     if (!received(connection, count))
@@ -517,7 +543,7 @@ static void
 read_behind_rest(struct connection *connection)
 {
     char *bytes = connection->loop->read_bytes;
-    ssize_t count = recv(connection->fd, bytes, LOOP_READ_SIZE, 0);
+    ssize_t count = receive_bytes(connection, bytes, LOOP_READ_SIZE);
 
     if (!received(connection, count))
         return;
@@ -527,6 +553,29 @@ read_behind_rest(struct connection *connection)
     }
     buffer_add(&connection->input, bytes, (size_t)count);
     serve_input(connection);
+}
+
+static void
+read_more(struct connection *connection)
+{
+    if (input_left(connection) > 0)
+        read_behind_rest(connection);
+    else
+        read_fresh(connection);
+    if (connection->read_waits && connection->state != CONNECTION_CLOSED)
+        connection_flush(connection);
+}
+
+/* Frames that wait come before new bytes, so that input does not grow. */
+void
+connection_take_turn(struct connection *connection)
+{
+    if (connection->state != CONNECTION_OPEN)
+        return;
+    if (connection->unserved || connection->tls == NULL)
+        serve_input(connection);
+    else if (connection->readable_added)
+        read_more(connection);
 }
 
 static void
@@ -540,12 +589,108 @@ on_readable(evutil_socket_t fd, short what, void *context)
     if (connection->in_turns)
         return; /* whole frames wait already; they have their turn behind this poll */
     (void)loop_read_clock(loop);
-    if (input_left(connection) > 0)
-        read_behind_rest(connection);
-    else
-        read_fresh(connection);
+    read_more(connection);
     connection_settle(connection);
     loop_relieve(loop);
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+    struct loop *loop = connection->loop;
+
+    (void)fd;
+    (void)what;
+    (void)loop_read_clock(loop);
+    if (connection->read_waits) {
+        connection->read_waits = false;
+        if (connection->state == CONNECTION_OPEN && connection->reading)
+            read_more(connection);
+    }
+    connection_flush(connection);
+    connection_settle(connection);
+    loop_relieve(loop);
+}
+
+/* --- beginning --- */
+
+static bool
+make_events(struct connection *connection, event_callback_fn readable, event_callback_fn writable)
+{
+    struct event_base *base = connection->loop->base;
+
+    if (connection->readable != NULL)
+        event_free(connection->readable);
+    if (connection->writable != NULL)
+        event_free(connection->writable);
+    connection->readable =
+        event_new(base, connection->fd, EV_READ | EV_PERSIST, readable, connection);
+    connection->writable =
+        event_new(base, connection->fd, EV_WRITE | EV_PERSIST, writable, connection);
+    return connection->readable != NULL && connection->writable != NULL;
+}
+
+static void
+open_for_requests(struct connection *connection)
+{
+    connection_set_state(connection, CONNECTION_OPEN);
+    connection->active_ns = connection->loop->now_ns;
+    connection->arrived_ns = connection->loop->now_ns;
+    if (make_events(connection, on_readable, on_writable))
+        update_reading(connection);
+    else
+        connection_close(connection);
+}
+
+/* One line tells of many: whoever reaches the port can make handshakes fail. */
+static void
+refuse_handshake(struct connection *connection, const struct error *why)
+{
+    struct loop *loop = connection->loop;
+
+    close_counted(connection, NET_CLOSED_HANDSHAKE);
+    if (loop->handshake_logged_ns != 0 && loop->now_ns - loop->handshake_logged_ns < LOG_EVERY_NS)
+        return;
+    loop->handshake_logged_ns = loop->now_ns;
+    log_line(LOG_WARN, "handshake refused", "reason=\"%s\"", why->message);
+}
+
+static void
+shake_hands(struct connection *connection)
+{
+    struct error why;
+    enum tls_progress progress = tls_handshake(connection->tls, &why);
+    bool failed = false;
+
+    switch (progress) {
+    case TLS_DONE:
+        open_for_requests(connection);
+        return;
+    case TLS_FAILED:
+        refuse_handshake(connection, &why);
+        return;
+    case TLS_WANT_READ:
+        failed = event_del(connection->writable) != 0 || event_add(connection->readable, NULL) != 0;
+        break;
+    case TLS_WANT_WRITE:
+        failed = event_del(connection->readable) != 0 || event_add(connection->writable, NULL) != 0;
+        break;
+    }
+    if (failed)
+        connection_close(connection);
+}
+
+static void
+on_handshake(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+
+    (void)fd;
+    (void)what;
+    (void)loop_read_clock(connection->loop);
+    shake_hands(connection);
+    connection_settle(connection);
 }
 
 void
@@ -557,17 +702,17 @@ connection_begin(struct connection *connection)
     if (loop->connections != NULL)
         loop->connections->previous = connection;
     loop->connections = connection;
-    connection_set_state(connection, CONNECTION_OPEN);
-    connection->active_ns = loop->now_ns;
-    connection->readable =
-        event_new(loop->base, connection->fd, EV_READ | EV_PERSIST, on_readable, connection);
-    connection->writable =
-        event_new(loop->base, connection->fd, EV_WRITE | EV_PERSIST, on_writable, connection);
-    if (connection->readable == NULL || connection->writable == NULL) {
-        connection_close(connection);
+    if (connection->tls_server == NULL) {
+        open_for_requests(connection);
         return;
     }
-    update_reading(connection);
+    connection_set_state(connection, CONNECTION_SHAKING);
+    connection->active_ns = loop->now_ns;
+    connection->tls = tls_accept(connection->tls_server, connection->fd);
+    if (connection->tls != NULL && make_events(connection, on_handshake, on_handshake))
+        shake_hands(connection);
+    else
+        connection_close(connection);
 }
 
 /* --- calls that come back --- */
@@ -591,6 +736,11 @@ connection_check_time(struct connection *connection, int64_t now_ns)
     const struct loop *loop = connection->loop;
     size_t rest = input_left(connection);
 
+    if (connection->state == CONNECTION_SHAKING) {
+        if (now_ns - connection->active_ns > (int64_t)LIMIT_HANDSHAKE_MS * 1000000)
+            close_counted(connection, NET_CLOSED_HANDSHAKE);
+        return;
+    }
     if (output_left(connection) > 0) {
         if (loop->write_stall_ns > 0 && now_ns - connection->progress_ns > loop->write_stall_ns)
             close_counted(connection, NET_CLOSED_SLOW_READER);

@@ -17,10 +17,11 @@
 #include "net/loop.h"
 
 enum connection_state {
-    CONNECTION_NEW,    /* accepted, not yet with its loop */
-    CONNECTION_OPEN,   /* requests are answered */
-    CONNECTION_ENDING, /* nothing is read; calls may end and replies leave, then it closes */
-    CONNECTION_CLOSED, /* no descriptor any more */
+    CONNECTION_NEW,     /* accepted, not yet with its loop */
+    CONNECTION_SHAKING, /* TLS is being agreed on, within LIMIT_HANDSHAKE_MS */
+    CONNECTION_OPEN,    /* requests are answered */
+    CONNECTION_ENDING,  /* nothing is read; calls may end and replies leave, then it closes */
+    CONNECTION_CLOSED,  /* no descriptor any more */
 };
 
 struct connection {
@@ -28,18 +29,22 @@ struct connection {
     struct loop *loop;
     enum connection_state state;
     int fd;
+    struct tls_server *tls_server; /* of its port, until the handshake begins; NULL = plain */
+    struct tls *tls;               /* NULL = plain */
     struct event *readable;
     struct event *writable;
     bool reading; /* there is room for more */
     bool paused;  /* in the loop's list: it was refused */
     bool readable_added;
     bool writing;
+    bool read_waits; /* for the descriptor to become writable: TLS may have to answer first */
 
     struct buffer input;
     size_t input_at;
     struct frame_scanner scanner;
     bool frame_begun;
     bool held; /* whole frames may stand in `input`, kept back until replies or calls are fewer */
+    bool unserved; /* the same, for their next turn */
 
     struct buffer output;
     size_t output_sent;
@@ -67,13 +72,14 @@ struct connection {
     bool in_flushes;
 };
 
-/* Takes the descriptor (non-blocking). Any thread; loop_send brings it to its loop. */
-struct connection *connection_new(struct loop *loop, int fd);
+/* Takes the descriptor (non-blocking); `tls` is borrowed, NULL for a plain connection. Any thread;
+ * loop_send brings it to its loop. */
+struct connection *connection_new(struct loop *loop, int fd, struct tls_server *tls);
 
 /* On the loop's thread, once. */
 void connection_begin(struct connection *connection);
 
-/* Serves frames that wait, and sends. */
+/* Serves frames that wait, or reads what TLS has here already, and sends. */
 void connection_take_turn(struct connection *connection);
 
 /* A request was refused, to be repeated after so long: nothing is read for a small part of that. */

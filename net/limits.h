@@ -73,6 +73,7 @@
 #define LIMIT_MESSAGES_PER_TURN 256
 #define LIMIT_MESSAGE_BYTES_PER_TURN ((size_t)1024 * 1024)
 
+#define LIMIT_HANDSHAKE_MS 5000      /* of TLS, from the accept */
 #define LIMIT_FRAME_MS 10000         /* from the first to the last byte of a frame */
 #define LIMIT_FRAME_RATE (64 * 1024) /* bytes a second that prolong it for large frames */
 #define LIMIT_DRAIN_MS 10000

@@ -1,11 +1,9 @@
 /* listener.c - binding, accepting, refusing. */
 #include "net/listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "net/binding.h"
 #include "net/connection.h"
 
 #define BACKLOG 1024
@@ -31,90 +30,15 @@
 
 /* --- TCP --- */
 
-union socket_address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-static bool
-parse_port(const char *text, uint16_t *port)
-{
-    char *end = NULL;
-    unsigned long number;
-
-    if (text[0] < '0' || text[0] > '9')
-        return false;
-    errno = 0;
-    number = strtoul(text, &end, 10);
-    if (errno != 0 || *end != '\0' || number > UINT16_MAX)
-        return false;
-    *port = (uint16_t)number;
-    return true;
-}
-
-/* "127.0.0.1:23425" or "[::1]:23425"; names are not resolved. */
-static bool
-parse_address(const char *text, union socket_address *address, socklen_t *size)
-{
-    char host[INET6_ADDRSTRLEN];
-    const char *colon = strrchr(text, ':');
-    size_t host_size;
-    uint16_t port = 0;
-    bool bracketed = text[0] == '[';
-
-    if (colon == NULL || !parse_port(colon + 1, &port))
-        return false;
-    host_size = (size_t)(colon - text);
-    if (bracketed) {
-        if (host_size < 2 || text[host_size - 1] != ']')
-            return false;
-        text++;
-        host_size -= 2;
-    }
-    if (host_size >= sizeof host)
-        return false;
-    memcpy(host, text, host_size);
-    host[host_size] = '\0';
-    memset(address, 0, sizeof *address);
-    if (bracketed) {
-        address->v6.sin6_family = AF_INET6;
-        address->v6.sin6_port = htons(port);
-        *size = sizeof address->v6;
-        return inet_pton(AF_INET6, host, &address->v6.sin6_addr) == 1;
-    }
-    address->v4.sin_family = AF_INET;
-    address->v4.sin_port = htons(port);
-    *size = sizeof address->v4;
-    return inet_pton(AF_INET, host, &address->v4.sin_addr) == 1;
-}
-
-static bool
-is_loopback(const union socket_address *address)
-{
-    if (address->any.sa_family == AF_INET6)
-        return IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr);
-    return (ntohl(address->v4.sin_addr.s_addr) >> 24) == 127;
-}
-
 static void
 print_address(int fd, char text[SERVER_ADDRESS_SIZE])
 {
     union socket_address address;
     socklen_t size = sizeof address;
-    char host[INET6_ADDRSTRLEN] = "";
 
     memset(&address, 0, sizeof address);
     (void)getsockname(fd, &address.any, &size);
-    if (address.any.sa_family == AF_INET6) {
-        (void)inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof host);
-        (void)snprintf(text, SERVER_ADDRESS_SIZE, "[%s]:%u", host,
-                       (unsigned)ntohs(address.v6.sin6_port));
-    } else {
-        (void)inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof host);
-        (void)snprintf(text, SERVER_ADDRESS_SIZE, "%s:%u", host,
-                       (unsigned)ntohs(address.v4.sin_port));
-    }
+    binding_print(&address, text, SERVER_ADDRESS_SIZE);
 }
 
 static void
@@ -125,27 +49,25 @@ listener_init(struct listener *listener, bool is_tcp)
 }
 
 enum status
-listener_open_tcp(struct listener *listener, const char *text, struct error *error)
+listener_open_tcp(struct listener *listener, const struct server_options *options,
+                  struct error *error)
 {
+    const char *text = options->listen_address;
+    const struct binding_guards guards = {.keys = options->keys != NULL,
+                                          .tls = options->tls != NULL,
+                                          .insecure_plaintext = options->insecure_plaintext};
     union socket_address address;
     socklen_t size = 0;
     int on = 1;
+    enum status status = binding_check(text, &guards, error);
 
     listener_init(listener, true);
-    if (!parse_address(text, &address, &size)) {
-        error_set(error, BEHALF_MALFORMED_REQUEST, "cannot listen on '%.100s': not an address",
-                  text);
-        error_hint(error, "write numbers, like 127.0.0.1:23425 or [::1]:23425; port 0 takes any");
-        goto refused;
-    }
-    if (!is_loopback(&address)) {
-        error_set(error, BEHALF_MALFORMED_REQUEST,
-                  "cannot listen on '%.100s': only addresses on loopback are allowed, because this "
-                  "version has neither keys nor TLS and anybody who reaches the port may write",
-                  text);
-        error_hint(error, "listen on 127.0.0.1 or [::1], and let a proxy or tunnel with "
-                          "authentication stand in front");
-        goto refused;
+    listener->tls = options->tls;
+    if (status == BEHALF_OK)
+        status = binding_parse(text, &address, &size, error);
+    if (status != BEHALF_OK) {
+        listener_close(listener);
+        return status;
     }
     listener->fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (listener->fd >= 0)
@@ -162,9 +84,6 @@ listener_open_tcp(struct listener *listener, const char *text, struct error *err
     }
     print_address(listener->fd, listener->address);
     return BEHALF_OK;
-refused:
-    listener_close(listener);
-    return BEHALF_MALFORMED_REQUEST;
 }
 
 /* --- Unix socket --- */
@@ -413,7 +332,7 @@ admit(struct listener *listener, int fd)
     net_count(&listener->loops[0].counts, NET_ACCEPTED);
     set_socket_options(listener, fd);
     listener->next_loop = (listener->next_loop + 1) % listener->loop_count;
-    loop_send(loop, &connection_new(loop, fd)->message);
+    loop_send(loop, &connection_new(loop, fd, listener->tls)->message);
 }
 
 static void

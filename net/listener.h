@@ -1,6 +1,6 @@
 /* listener.h - sockets that listen, and what they may be bound to.
  *
- * Always true: TCP is bound to loopback only, as long as there are neither keys nor TLS. A Unix
+ * Always true: TCP is bound as binding.h allows. A Unix
  * socket is in a directory that is ours and that nobody passes through but those who may use the
  * socket: a socket is reachable between bind and chmod, so the directory protects it. Its mode is
  * 0600 unless the options name a group or a mode. Above the limit of
@@ -22,7 +22,8 @@ struct listener {
     unsigned next_loop;
     unsigned connections_max;
     uint64_t refused;
-    int64_t complained_ns; /* when a refusal was last logged */
+    int64_t complained_ns;  /* when a refusal was last logged */
+    struct tls_server *tls; /* borrowed; NULL = plain */
     bool is_tcp;
     char address[SERVER_ADDRESS_SIZE];
     char *unix_path; /* to be unlinked */
@@ -30,7 +31,7 @@ struct listener {
 
 /* Errors: MALFORMED_REQUEST when the address or path is not allowed, OVERLOADED when the system
  * refuses (taken, no permission). */
-enum status listener_open_tcp(struct listener *listener, const char *address,
+enum status listener_open_tcp(struct listener *listener, const struct server_options *options,
                               struct error *error) BEHALF_MUST_USE;
 /* The path, the group and the mode of the options. */
 enum status listener_open_unix(struct listener *listener, const struct server_options *options,

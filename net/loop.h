@@ -62,14 +62,15 @@ struct loop {
     struct server_memory memory; /* of the whole server */
     size_t calls;                /* that are elsewhere */
     size_t call_bytes;           /* that they hold, at most call_bound */
-    size_t held_bytes;      /* of the buffers of connections, at most buffer_bound after a turn */
-    size_t peak_bytes;      /* the largest of these since memory was given back */
-    size_t call_bound;      /* this loop's share */
-    size_t buffer_bound;    /* the same */
-    int64_t relieved_ns;    /* when closing somebody was last logged */
-    uint64_t relieved;      /* connections closed for what they held */
-    int64_t now_ns;         /* read once per wake-up */
-    int64_t drain_until_ns; /* 0 while nobody asked to stop */
+    size_t held_bytes;   /* of the buffers of connections, at most buffer_bound after a turn */
+    size_t peak_bytes;   /* the largest of these since memory was given back */
+    size_t call_bound;   /* this loop's share */
+    size_t buffer_bound; /* the same */
+    int64_t relieved_ns; /* when closing somebody was last logged */
+    uint64_t relieved;   /* connections closed for what they held */
+    int64_t handshake_logged_ns; /* when one that failed was last logged */
+    int64_t now_ns;              /* read once per wake-up */
+    int64_t drain_until_ns;      /* 0 while nobody asked to stop */
     bool drained_in_time;
 
     char *read_bytes;    /* LOOP_READ_SIZE, shared by all: a connection without a rest owns none */

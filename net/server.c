@@ -29,8 +29,7 @@ open_listeners(struct server *server, const struct server_options *options, stru
     enum status status;
 
     if (options->listen_address != NULL) {
-        status = listener_open_tcp(&server->listeners[server->listener_count],
-                                   options->listen_address, error);
+        status = listener_open_tcp(&server->listeners[server->listener_count], options, error);
         if (status != BEHALF_OK)
             return status;
         server->listener_count++;

@@ -18,6 +18,7 @@
 struct engine;
 struct keys;
 struct server;
+struct tls_server;
 
 #define SERVER_ADDRESS_SIZE 64
 
@@ -40,6 +41,8 @@ struct server_options {
     struct engine *engine;
     const struct env *env;
     struct keys *keys;          /* borrowed; NULL = whoever reaches the server may do everything */
+    struct tls_server *tls;     /* of the TCP port; borrowed; NULL = plain */
+    bool insecure_plaintext;    /* off loopback too, without TLS; never without keys */
     const char *listen_address; /* "127.0.0.1:23425", "[::1]:0" (any port), NULL = no TCP */
     const char *unix_path;      /* NULL = none; its directory: see listener.h */
     const char *unix_group;     /* NULL = the group of the process */
