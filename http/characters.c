@@ -32,6 +32,17 @@ characters_equal(struct slice text, struct slice lower)
     return text.size == lower.size && characters_start_with(text, lower);
 }
 
+bool
+characters_same(struct slice one, struct slice other)
+{
+    if (one.size != other.size)
+        return false;
+    for (size_t at = 0; at < one.size; at++)
+        if (character_lower(one.data[at]) != character_lower(other.data[at]))
+            return false;
+    return true;
+}
+
 static bool
 are_all(struct slice text, unsigned class)
 {

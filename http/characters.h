@@ -40,6 +40,7 @@ character_lower(char byte)
 
 /* Without case, of ASCII alone; `lower` is in lower case already. */
 bool characters_equal(struct slice text, struct slice lower);
+bool characters_same(struct slice one, struct slice other); /* both in any case */
 bool characters_start_with(struct slice text, struct slice lower);
 
 bool characters_are_name(struct slice text);  /* a token, not empty */

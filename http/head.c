@@ -330,21 +330,10 @@ known_field(struct slice name)
 }
 
 static bool
-equal_without_case(struct slice one, struct slice other)
-{
-    if (one.size != other.size)
-        return false;
-    for (size_t at = 0; at < one.size; at++)
-        if (character_lower(one.data[at]) != character_lower(other.data[at]))
-            return false;
-    return true;
-}
-
-static bool
 occurred_before(const struct http_request *request, size_t index)
 {
     for (size_t at = 0; at < index; at++)
-        if (equal_without_case(request->fields[at].name, request->fields[index].name))
+        if (characters_same(request->fields[at].name, request->fields[index].name))
             return true;
     return false;
 }
@@ -466,6 +455,7 @@ head_understand(const struct head *head, const char *bytes, const struct head_ru
                 struct http_request *request, struct head_meaning *meaning)
 {
     struct found_fields found;
+    bool is_known = parse_method(head_slice(bytes, head->method), &request->method);
     struct http_refusal refusal = find_fields(request, &found);
 
     *meaning = (struct head_meaning){.closes = found.has_close || head->is_http_1_0};
@@ -477,7 +467,7 @@ head_understand(const struct head *head, const char *bytes, const struct head_ru
         return (struct http_refusal){400, "Host is missing"};
     if (!is_ours(found.value[FIELD_HOST], rules))
         return (struct http_refusal){421, "Host is not one of this server's"};
-    if (!parse_method(head_slice(bytes, head->method), &request->method))
+    if (!is_known)
         return (struct http_refusal){501, "the method is not one of GET HEAD POST DELETE OPTIONS"};
     if (found.has[FIELD_EXPECT] && !head->is_http_1_0) {
         if (!characters_equal(found.value[FIELD_EXPECT], SLICE_LITERAL("100-continue")))

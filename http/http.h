@@ -39,6 +39,7 @@ struct http_server;
 #define HTTP_HEAD_SIZE_MAX ((size_t)16 * 1024)
 #define HTTP_TARGET_SIZE_MAX ((size_t)8 * 1024)
 #define HTTP_BODY_SIZE_MAX ((size_t)4 * 1024 * 1024)
+#define HTTP_OUTPUT_SIZE_MAX ((size_t)8 * 1024 * 1024) /* of a reply, or waiting of a stream */
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_DELETE, HTTP_OPTIONS };
 
@@ -63,7 +64,7 @@ struct slice http_request_field(const struct http_request *request, const char *
 
 /* What a head asks for: how large its body may be, or why not. */
 struct http_verdict {
-    size_t body_max;
+    size_t body_max; /* at most HTTP_BODY_SIZE_MAX counts */
     unsigned status; /* 0 = accepted; else the refusal's */
 };
 
@@ -83,12 +84,15 @@ struct http_options {
     unsigned write_stall_s;           /* 0 = 30 */
     unsigned connections;             /* 0 = 10,000 */
     unsigned connections_per_address; /* 0 = 256; of IPv6 for each /64 */
+    size_t body_sum;   /* 0 = 512 MiB; bytes of all bodies that are held; beyond it 503 */
+    size_t output_sum; /* 0 = 512 MiB; bytes of replies that wait; beyond it connections close */
     /* On the loop, for each head that is well-formed; NULL = 64 KiB for all. */
     struct http_verdict (*judge)(void *owner, const struct http_request *head);
     /* On the loop, once the body is here too. The exchange is to be answered, by any thread. */
     void (*handle)(void *owner, struct http_exchange *exchange);
-    /* On the loop, when the peer went away before its answer was complete; the exchange is still to
-     * be answered, and what is said goes nowhere. May be NULL. */
+    /* On the loop, in the turn in which the peer closed or half-closed its connection, or it was
+     * closed for a limit, before http_respond or http_stream_end; the exchange is still to be
+     * answered, and what is said goes nowhere. May be NULL. */
     void (*gone)(void *owner, struct http_exchange *exchange);
     void *owner;
 };
@@ -130,12 +134,17 @@ struct http_response {
     struct slice body; /* of HEAD only its length is sent */
 };
 
-/* Exactly one of http_respond and http_stream_begin, once; the exchange and its request are no
- * longer the caller's after http_respond or http_stream_end. */
+/* Exactly one of http_respond and http_stream_begin, once, by one thread at a time; the exchange
+ * and its request are no longer the caller's after http_respond or http_stream_end. A response with
+ * a field that must not be sent (one our reader would refuse, or one that this floor writes itself:
+ * Content-Length, Content-Type, Connection, those of every reply), or with a body of more than 8
+ * MiB, is logged and a 500 is sent instead. */
 void http_respond(struct http_exchange *exchange, const struct http_response *response);
 
-/* A reply of unknown length, chunked, with X-Accel-Buffering: no and a comment line each 15 s when
- * it is text/event-stream. False: nobody reads any more, or 8 MiB wait; then only end is left. */
+/* A reply of unknown length, chunked (to HTTP/1.0 until the connection closes), with
+ * X-Accel-Buffering: no. A text/event-stream gets a comment line after each 15 s without a write,
+ * between two lines. False: nobody reads any more, or 8 MiB wait, and the connection is closed;
+ * then only end is left. */
 bool http_stream_begin(struct http_exchange *exchange, const struct http_response *head);
 bool http_stream_write(struct http_exchange *exchange, struct slice bytes);
 void http_stream_end(struct http_exchange *exchange);
