@@ -9,7 +9,8 @@
  * and publishes it whole, or changes nothing. Refused when read: `agent` without actor=, `check`
  * beside `delegated`, with actor= any role but check, delegated, properties and agent, `properties`
  * alone, a name or a digest twice, an unknown role, a file that others may read.
- * Threads: keys_reload one; all else any. Memory: a set lives while somebody holds a reference. */
+ * Threads: keys_reload one; all else any. Memory: a set lives while somebody holds a reference to a
+ * key of it. */
 #ifndef BEHALF_NET_KEYS_H
 #define BEHALF_NET_KEYS_H
 
@@ -62,7 +63,20 @@ struct key_scope {
 
 extern const struct key key_of_all;
 
-/* Reads the file. MALFORMED_REQUEST with the line and what to do. */
+/* "check"; NULL for what is not one role. role_parse: 0 when there is none of that name. */
+const char *role_name(enum role role);
+enum role role_parse(struct slice name);
+bool key_name_is_valid(struct slice name);
+
+/* Whether one of the roles is the key's; an admin has every one. */
+static inline bool
+key_has_role(const struct key *key, unsigned roles)
+{
+    return (key->roles & (roles | ROLE_ADMIN)) != 0;
+}
+
+/* Reads the file. MALFORMED_REQUEST with the line and what to do. keys_reload changes nothing where
+ * it fails. */
 enum status keys_open(const char *path, struct keys **keys, struct error *error) BEHALF_MUST_USE;
 enum status keys_reload(struct keys *keys, struct error *error) BEHALF_MUST_USE;
 void keys_close(struct keys *keys); /* accepts NULL; after all references were given back */
@@ -74,10 +88,13 @@ uint64_t keys_generation(const struct keys *keys);
  * with the digest of `key` and gives `key` back: NULL when it is gone. */
 const struct key *keys_find(struct keys *keys, struct slice secret);
 const struct key *keys_renew(struct keys *keys, const struct key *key);
-void keys_release(struct keys *keys, const struct key *key); /* accepts NULL and key_of_all */
+const struct key *key_hold(const struct key *key); /* one more reference; accepts key_of_all */
+void key_release(const struct key *key);           /* accepts NULL and key_of_all */
 
-/* Takes one request and `cost` units (edges visited; a request costs at least one) of what the key
- * may use. False with the time after which it may again. By the monotonic clock. */
+/* Both rates allow a second's worth at once. key_take_request takes one request of what the key may
+ * use, and one unit of its cost; false with the time after which it may again. key_charge takes the
+ * rest of what the request cost (edges visited) when that is known. By the monotonic clock; both
+ * cost a branch where the key has no rates. */
 bool key_take_request(const struct key *key, int64_t now_ns, uint32_t *retry_after_ms);
 void key_charge(const struct key *key, uint64_t cost, int64_t now_ns);
 
