@@ -35,6 +35,7 @@ call_new(struct connection *connection, const struct request *request, struct sl
     call->loop = connection->loop;
     call->connection = connection;
     call->arrived_ns = connection->arrived_ns;
+    call->caller = key_hold(connection->caller.key);
     call->frame = memory_copy(frame.data, frame.size);
     call->request = *request;
     call->request.arguments = moved(request->arguments, frame, call->frame);
@@ -89,6 +90,7 @@ call_free(struct call *call)
     atomic_fetch_sub(&call->loop->reply_bytes, call->reply_bytes);
     arena_release(&call->arena);
     buffer_release(&call->reply);
+    key_release(call->caller);
     memory_free(call->frame);
     memory_free(call);
 }
@@ -102,7 +104,7 @@ call_context(struct call *call, struct engine_worker *worker)
         .arena = &call->arena,
         .arrived_ns = call->arrived_ns,
         .cancelled = &call->connection->gone,
-        .caller = &key_of_all,
+        .caller = call->caller,
         .memory = &call->loop->memory,
         .gives_way = call->gives_way,
         .use = call->is_write ? NULL : &call->use,

@@ -29,7 +29,8 @@ struct call {
     struct engine_use use;     /* of a check whose chain of grants has uses */
     struct loop *loop;
     struct connection *connection;
-    struct request request; /* its slices point into `frame` */
+    const struct key *caller; /* a reference */
+    struct request request;   /* its slices point into `frame` */
     char *frame;
     struct arena arena;
     int64_t arrived_ns;

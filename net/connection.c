@@ -57,6 +57,21 @@ is_full(const struct connection *connection)
     return connection->calls >= LIMIT_CALLS_IN_FLIGHT || connection->call_bytes >= LIMIT_CALL_BYTES;
 }
 
+/* --- the key --- */
+
+static bool
+is_nobody(const struct connection *connection)
+{
+    return connection->caller.key == &key_of_nobody;
+}
+
+static void
+scan_anew(struct connection *connection)
+{
+    frame_scanner_init(&connection->scanner,
+                       is_nobody(connection) ? LIMIT_LOGIN_MESSAGE : LIMIT_MESSAGE_SIZE);
+}
+
 /* --- life --- */
 
 struct connection *
@@ -70,7 +85,6 @@ connection_new(struct loop *loop, int fd, struct tls_server *tls)
     connection->tls_server = tls;
     buffer_init(&connection->input);
     buffer_init(&connection->output);
-    frame_scanner_init(&connection->scanner, LIMIT_MESSAGE_SIZE);
     atomic_fetch_add(loop->connection_count, 1);
     return connection;
 }
@@ -114,8 +128,10 @@ void
 connection_settle(struct connection *connection)
 {
     if (connection->state == CONNECTION_CLOSED && connection->calls == 0 && !connection->in_turns &&
-        !connection->in_flushes && !connection->paused)
+        !connection->in_flushes && !connection->paused) {
+        caller_release(&connection->caller);
         memory_free(connection);
+    }
 }
 
 static void
@@ -302,7 +318,8 @@ connection_flush(struct connection *connection)
         output_end(connection);
     if (connection->state == CONNECTION_CLOSED)
         return;
-    if (output_left(connection) > LIMIT_OUTPUT_HARD) {
+    if (output_left(connection) >
+        (is_nobody(connection) ? LIMIT_LOGIN_OUTPUT : LIMIT_OUTPUT_HARD)) {
         close_counted(connection, NET_CLOSED_OUTPUT);
         return;
     }
@@ -342,37 +359,42 @@ connection_end(struct connection *connection)
 static void
 malformed(struct connection *connection, struct slice bytes, enum frame_state state)
 {
-    dispatch_malformed(bytes, frame_state_text(state), &connection->output);
+    const char *what = state == FRAME_TOO_LARGE && is_nobody(connection)
+                           ? "a message before auth has at most 16 KiB"
+                           : frame_state_text(state);
+
+    dispatch_malformed(bytes, what, &connection->output);
     net_count(&connection->loop->counts, NET_CLOSED_MALFORMED);
     connection_set_state(connection, CONNECTION_ENDING);
 }
 
 static void
-answer(struct connection *connection, struct slice frame, const struct engine_pair *ahead)
+ask(struct connection *connection, struct slice frame, const struct engine_pair *ahead,
+    struct request *request)
 {
     struct loop *loop = connection->loop;
     struct buffer *out = &connection->output;
-    struct request request;
     struct method_context context = {
         .engine = loop->engine,
         .worker = loop->worker,
         .arena = &loop->arena,
         .arrived_ns = connection->arrived_ns,
         .cancelled = NULL,
-        .caller = &key_of_all,
+        .caller = connection->caller.key,
+        .logs_in = &connection->caller,
         .memory = &loop->memory,
         .ahead = ahead,
     };
 
     arena_reset(&loop->arena, LIMIT_CHECK_ARENA);
-    switch (dispatch_frame(&context, frame, &request, out)) {
+    switch (dispatch_frame(&context, frame, request, out)) {
     case DISPATCH_REPLIED:
         break;
     case DISPATCH_POOL:
-        call_read(connection, &request, frame, out);
+        call_read(connection, request, frame, out);
         break;
     case DISPATCH_WRITE:
-        call_write(connection, &request, frame, out);
+        call_write(connection, request, frame, out);
         break;
     case DISPATCH_CLOSE:
         connection_set_state(connection, CONNECTION_ENDING);
@@ -381,8 +403,60 @@ answer(struct connection *connection, struct slice frame, const struct engine_pa
     case DISPATCH_SPEND:
         BEHALF_UNREACHABLE(); /* a loop's context has no use */
     }
-    if (request.status != BEHALF_WOULD_BLOCK)
-        net_count_answered(&loop->counts, &request);
+    if (request->status != BEHALF_WOULD_BLOCK)
+        net_count_answered(&loop->counts, request);
+}
+
+/* Of a frame before the login. */
+static bool
+is_small(struct slice frame)
+{
+    struct wire_reader reader = reader_of(frame);
+    struct wire_value value;
+
+    while (reader.at < reader.end)
+        if (!reader_next(&reader, &value) ||
+            ((value.kind == VALUE_ARRAY || value.kind == VALUE_MAP) &&
+             value.number > LIMIT_LOGIN_ELEMENTS))
+            return false;
+    return true;
+}
+
+/* Where keys are asked for. Whose key was taken away is told so, and closed. */
+static void
+answer_caller(struct connection *connection, struct slice frame, const struct engine_pair *ahead)
+{
+    bool known = caller_is_known(&connection->caller);
+    bool was_nobody = is_nobody(connection);
+    struct request request = {.method = NULL};
+
+    if (was_nobody && !is_small(frame)) {
+        dispatch_malformed(frame, "an array or map before auth has at most 10 elements",
+                           &connection->output);
+        net_count(&connection->loop->counts, NET_CLOSED_MALFORMED);
+        connection_set_state(connection, CONNECTION_ENDING);
+        return;
+    }
+    ask(connection, frame, ahead, &request);
+    if (request.method != NULL && request.method->run == method_auth)
+        explicit_bzero((char *)(uintptr_t)frame.data, frame.size); /* bytes of this connection */
+    if (was_nobody != is_nobody(connection))
+        scan_anew(connection);
+    if (!known && is_nobody(connection) && connection->state == CONNECTION_OPEN) {
+        net_count(&connection->loop->counts, NET_CLOSED_KEY);
+        connection_set_state(connection, CONNECTION_ENDING);
+    }
+}
+
+static void
+answer(struct connection *connection, struct slice frame, const struct engine_pair *ahead)
+{
+    struct request request;
+
+    if (BEHALF_LIKELY(connection->caller.keys == NULL))
+        ask(connection, frame, ahead, &request);
+    else
+        answer_caller(connection, frame, ahead);
 }
 
 /* Whole frames that stand behind one another, and what is known of the bytes behind them. */
@@ -395,18 +469,20 @@ struct window {
 static void
 scan(struct connection *connection, const char *bytes, size_t size, struct window *window)
 {
+    /* What follows a login may be larger than what comes before it. */
+    size_t most = is_nobody(connection) ? 1 : LIMIT_WINDOW;
     size_t at = 0;
 
     window->count = 0;
     window->rest = FRAME_COMPLETE;
-    while (at < size && window->count < LIMIT_WINDOW) {
+    while (at < size && window->count < most) {
         window->rest = frame_scan(&connection->scanner, bytes + at, size - at);
         if (window->rest != FRAME_COMPLETE)
             return;
         window->frames[window->count++] = (struct slice){bytes + at, connection->scanner.at};
         at += connection->scanner.at;
         connection->frame_begun = false;
-        frame_scanner_init(&connection->scanner, LIMIT_MESSAGE_SIZE);
+        scan_anew(connection);
     }
 }
 
@@ -424,7 +500,7 @@ answer_window(struct connection *connection, const struct window *window)
             connection->held = true;
             net_count(&connection->loop->counts,
                       is_full(connection) ? NET_LIMIT_CALLS : NET_LIMIT_OUTPUT);
-            frame_scanner_init(&connection->scanner, LIMIT_MESSAGE_SIZE);
+            scan_anew(connection);
             break;
         }
         answer(connection, window->frames[at], ahead.of_frame[at]);
@@ -634,9 +710,15 @@ make_events(struct connection *connection, event_callback_fn readable, event_cal
 static void
 open_for_requests(struct connection *connection)
 {
+    struct loop *loop = connection->loop;
+
     connection_set_state(connection, CONNECTION_OPEN);
-    connection->active_ns = connection->loop->now_ns;
-    connection->arrived_ns = connection->loop->now_ns;
+    connection->active_ns = loop->now_ns;
+    connection->arrived_ns = loop->now_ns;
+    connection->begun_ns = loop->now_ns;
+    caller_init(&connection->caller, loop->keys,
+                loop->keys != NULL && caller_is_owner(connection->fd));
+    scan_anew(connection);
     if (make_events(connection, on_readable, on_writable))
         update_reading(connection);
     else
@@ -739,6 +821,15 @@ connection_check_time(struct connection *connection, int64_t now_ns)
     if (connection->state == CONNECTION_SHAKING) {
         if (now_ns - connection->active_ns > (int64_t)LIMIT_HANDSHAKE_MS * 1000000)
             close_counted(connection, NET_CLOSED_HANDSHAKE);
+        return;
+    }
+    if (!caller_is_known(&connection->caller)) {
+        close_counted(connection, NET_CLOSED_KEY);
+        return;
+    }
+    if (is_nobody(connection) &&
+        now_ns - connection->begun_ns > (int64_t)LIMIT_LOGIN_MS * 1000000) {
+        close_counted(connection, NET_CLOSED_LOGIN);
         return;
     }
     if (output_left(connection) > 0) {

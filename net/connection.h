@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "net/call.h"
+#include "net/caller.h"
 #include "net/frame.h"
 #include "net/loop.h"
 
@@ -38,6 +39,9 @@ struct connection {
     bool readable_added;
     bool writing;
     bool read_waits; /* for the descriptor to become writable: TLS may have to answer first */
+
+    struct caller caller;
+    int64_t begun_ns; /* when it came */
 
     struct buffer input;
     size_t input_at;

@@ -2,6 +2,7 @@
  * The specification is the project's "msgpack-rpc" document; ids are unsigned 32-bit. */
 #include "net/dispatch.h"
 
+#include "net/caller.h"
 #include "net/results.h"
 
 enum { MESSAGE_REQUEST = 0, MESSAGE_RESPONSE = 1, MESSAGE_NOTIFICATION = 2 };
@@ -231,7 +232,8 @@ dispatch_frame(const struct method_context *context, struct slice frame, struct 
         dispatch_malformed(frame, what, out);
         return DISPATCH_CLOSE;
     }
-    if (read_call(&reader, request, &error) != ENVELOPE_CALL) {
+    if (read_call(&reader, request, &error) != ENVELOPE_CALL ||
+        caller_admit(context->caller, request->method, context->arrived_ns, &error) != BEHALF_OK) {
         dispatch_refuse(request, &error, out);
         return DISPATCH_REPLIED;
     }

@@ -27,8 +27,8 @@ enum dispatch_outcome {
     DISPATCH_CLOSE,   /* no request: say what stands in `out`, if anything, and close */
 };
 
-/* Reads the envelope of one frame and, where the method and its class allow, answers it at once.
- * `context->worker` must not block. */
+/* Reads the envelope of one frame, asks whether the caller may call the method, and where the
+ * method and its class allow, answers it at once. `context->worker` must not block. */
 enum dispatch_outcome dispatch_frame(const struct method_context *context, struct slice frame,
                                      struct request *request, struct buffer *out);
 

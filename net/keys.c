@@ -20,6 +20,7 @@
 #define OTHERS_MODE 0037 /* the group may read; nobody else may do anything */
 
 const struct key key_of_all = {.roles = ROLE_ANY};
+const struct key key_of_nobody = {.roles = ROLE_NOBODY};
 
 /* By name, so that a reload gives nobody a second's worth anew. */
 struct key_meter {
@@ -146,8 +147,12 @@ keys_reload(struct keys *keys, struct error *error)
 
     if (status != BEHALF_OK)
         return status;
-    for (size_t at = 0; at < set->count; at++)
-        set->entries[at].key.meter = meter_of(keys, set->entries[at].key.name);
+    for (size_t at = 0; at < set->count; at++) {
+        struct key *key = &set->entries[at].key;
+
+        if (key->requests_per_s > 0 || key->cost_per_s > 0)
+            key->meter = meter_of(keys, key->name);
+    }
     (void)pthread_mutex_lock(&keys->lock);
     older = keys->newest;
     keys->newest = set;
@@ -254,10 +259,16 @@ keys_renew(struct keys *keys, const struct key *key)
     return found;
 }
 
+static bool
+is_counted(const struct key *key)
+{
+    return key != &key_of_all && key != &key_of_nobody;
+}
+
 const struct key *
 key_hold(const struct key *key)
 {
-    if (key != &key_of_all)
+    if (is_counted(key))
         atomic_fetch_add_explicit(&entry_of(key)->set->references, 1, memory_order_relaxed);
     return key;
 }
@@ -265,7 +276,7 @@ key_hold(const struct key *key)
 void
 key_release(const struct key *key)
 {
-    if (key != NULL && key != &key_of_all)
+    if (key != NULL && is_counted(key))
         key_set_unref(entry_of(key)->set);
 }
 

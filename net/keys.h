@@ -38,6 +38,7 @@ enum role {
     ROLE_AUDIT = 1 << 8,
     ROLE_ADMIN = 1 << 9,
     ROLE_ANY = (1 << 10) - 1,
+    ROLE_NOBODY = 1 << 10, /* of a row: whoever has not logged in, too */
 };
 
 struct keys;
@@ -53,7 +54,8 @@ struct key {
     size_t scope_count;
     uint64_t requests_per_s; /* 0 = no limit */
     uint64_t cost_per_s;     /* the same */
-    struct key_meter *meter; /* what it used; survives a reload under the same name */
+    struct key_meter *meter; /* what it used, of a key with a rate; survives a reload under the same
+                                name */
 };
 
 struct key_scope {
@@ -62,6 +64,7 @@ struct key_scope {
 };
 
 extern const struct key key_of_all;
+extern const struct key key_of_nobody; /* before `auth` where there is one */
 
 /* "check"; NULL for what is not one role. role_parse: 0 when there is none of that name. */
 const char *role_name(enum role role);
@@ -88,8 +91,8 @@ uint64_t keys_generation(const struct keys *keys);
  * with the digest of `key` and gives `key` back: NULL when it is gone. */
 const struct key *keys_find(struct keys *keys, struct slice secret);
 const struct key *keys_renew(struct keys *keys, const struct key *key);
-const struct key *key_hold(const struct key *key); /* one more reference; accepts key_of_all */
-void key_release(const struct key *key);           /* accepts NULL and key_of_all */
+const struct key *key_hold(const struct key *key); /* one more reference; accepts those two */
+void key_release(const struct key *key);           /* accepts NULL and those two */
 
 /* Both rates allow a second's worth at once. key_take_request takes one request of what the key may
  * use, and one unit of its cost; false with the time after which it may again. key_charge takes the

@@ -202,9 +202,8 @@ take_actor(struct line_parser *parser, struct slice value)
 {
     struct key *key = &parser->entry->key;
 
-    if (object_parse(value, parser->arena, &key->actor, parser->error) != BEHALF_OK)
-        return BEHALF_MALFORMED_REQUEST;
-    if (key->actor.wildcard || key->actor.relation.size > 0)
+    if (object_parse(value, parser->arena, &key->actor, NULL) != BEHALF_OK || key->actor.wildcard ||
+        key->actor.relation.size > 0)
         return refuse(parser, "'actor' must be one object",
                       "write actor=TYPE:ID, without a relation or a wildcard");
     key->is_bound = true;

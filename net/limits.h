@@ -64,6 +64,12 @@
 #define LIMIT_PAUSE_PART 4 /* of the wait */
 #define LIMIT_CONNECTIONS 10000
 
+/* Of a connection that has not given its key, where one is asked for. It is closed above them. */
+#define LIMIT_LOGIN_MESSAGE ((size_t)16 * 1024)
+#define LIMIT_LOGIN_ELEMENTS 10 /* of any array or map */
+#define LIMIT_LOGIN_OUTPUT ((size_t)64 * 1024)
+#define LIMIT_LOGIN_MS 5000
+
 /* Of all connections together (server_options, memory). */
 #define LIMIT_SMALL ((size_t)16 * 1024) /* a call or reply that may use the reserve */
 #define LIMIT_RESERVE_PART 4            /* of the bytes of calls, for small ones */

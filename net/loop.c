@@ -415,6 +415,7 @@ loop_open(struct loop *loop, const struct server_options *options, unsigned loop
     *loop = (struct loop){
         .engine = options->engine,
         .env = options->env,
+        .keys = options->keys,
         .connection_count = connection_count,
         .idle_ns = (int64_t)options->idle_s * 1000000000,
         .write_stall_ns = (int64_t)options->write_stall_s * 1000000000,

@@ -41,6 +41,7 @@ struct loop {
     struct event_base *base;
     struct engine *engine;         /* borrowed */
     const struct env *env;         /* borrowed */
+    struct keys *keys;             /* borrowed; NULL = none are asked for */
     atomic_uint *connection_count; /* of the whole server; borrowed */
     int64_t idle_ns;               /* 0 = never, as in server_options */
     int64_t write_stall_ns;

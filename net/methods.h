@@ -35,6 +35,8 @@ enum method_class {
     METHOD_CLASS_WRITE
 };
 
+struct caller;
+
 struct method_context {
     struct engine *engine;
     struct engine_worker *worker;
@@ -42,7 +44,8 @@ struct method_context {
     bool gives_way;     /* as in engine_request */
     int64_t arrived_ns; /* deadlines count from here, on whatever thread the request runs */
     const atomic_bool *cancelled;
-    const struct key *caller;           /* key_of_all where nobody asks for keys */
+    const struct key *caller;           /* key_of_all where nobody asks for keys; never NULL */
+    struct caller *logs_in;             /* whom `auth` gives a key; NULL on the pool */
     const struct server_memory *memory; /* for server.info */
     const struct engine_pair *ahead;    /* of a check that was looked at ahead; else NULL */
     struct engine_use *use; /* of a call on the pool: where a check whose chain has uses keeps them

@@ -19,10 +19,12 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/engine.h"
+#include "net/keys.h"
 #include "net/server.h"
 #include "server/memory_limit.h"
 #include "server/offline.h"
 #include "server/options.h"
+#include "server/reload.h"
 #include "storage/store.h"
 
 /* Documented in docs/configuration.md and the manual page. */
@@ -82,6 +84,7 @@ block_signals(void)
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     return signals;
 }
@@ -142,16 +145,30 @@ log_start(struct engine *engine, const char *address)
              address, (unsigned long long)info.revision, (unsigned long long)info.schema_revision);
 }
 
+/* Until a signal comes that ends the server. */
+static int
+wait_for_end(const sigset_t *signals, const struct reload *reload)
+{
+    int which = 0;
+
+    while (sigwait(signals, &which) != 0 || which == SIGHUP)
+        if (which == SIGHUP) {
+            which = 0;
+            server_reload(reload);
+        }
+    return which;
+}
+
 /* Serves until a signal comes; a second one does not wait for what is under way. */
 static enum exit_code
 serve(struct server *server, struct engine *engine, const struct options *options,
-      const sigset_t *signals)
+      const struct reload *reload, const sigset_t *signals)
 {
     bool drained;
     const char *address =
         server_address(server)[0] != '\0' ? server_address(server) : options->unix_path;
     struct error error;
-    int which = 0;
+    int which;
 
     if (server_start(server, &error) != BEHALF_OK) {
         complain_of(&error);
@@ -160,8 +177,7 @@ serve(struct server *server, struct engine *engine, const struct options *option
     }
     log_start(engine, address);
     announce(options, address);
-    while (sigwait(signals, &which) != 0)
-        continue;
+    which = wait_for_end(signals, reload);
     (void)signal(SIGTERM, SIG_DFL);
     (void)signal(SIGINT, SIG_DFL);
     (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL);
@@ -240,13 +256,17 @@ run(const struct options *options, const sigset_t *signals)
     struct store *store = NULL;
     struct engine *engine = NULL;
     struct server *server = NULL;
+    struct reload reload = {.keys = NULL};
     struct error error;
     enum exit_code code = EXIT_USAGE;
     enum status status =
         divide_memory(options, &store_options, &engine_options, &server_options, &error);
 
+    if (status == BEHALF_OK && options->keys[0] != '\0')
+        status = keys_open(options->keys, &reload.keys, &error);
     if (status != BEHALF_OK)
         goto done;
+    server_options.keys = reload.keys;
     status = options->restored ? offline_open_renewed(&store_options, &store, &error)
                                : store_open(&store_options, &store, &error);
     if (status != BEHALF_OK) {
@@ -265,11 +285,12 @@ run(const struct options *options, const sigset_t *signals)
         code = status == BEHALF_MALFORMED_REQUEST ? EXIT_USAGE : EXIT_LISTEN;
         goto done;
     }
-    code = serve(server, engine, options, signals);
+    code = serve(server, engine, options, &reload, signals);
 done:
     if (status != BEHALF_OK)
         complain_of(&error);
     server_close(server);
+    keys_close(reload.keys);
     engine_close(engine);
     store_close(store);
     return code;

@@ -23,7 +23,7 @@ BEGIN {
     sees["engine"]      = "base/ schema/schema.h schema/caveat.h storage/store.h " graph shared eval
     sees["http"]        = "base/"
     sees["net"]         = "base/ engine/engine.h engine/agents.h http/http.h"
-    sees["server"]      = "base/ schema/schema.h storage/store.h engine/engine.h net/server.h net/http_side.h"
+    sees["server"]      = "base/ schema/schema.h storage/store.h engine/engine.h net/server.h net/keys.h net/http_side.h"
     sees["client"]      = "base/"
     sees["validate"]    = "base/ schema/schema.h schema/caveat.h schema/text_kind.h engine/engine.h " \
                           "engine/agents.h storage/store.h"

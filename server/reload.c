@@ -1,0 +1,27 @@
+/* reload.c - see reload.h. */
+#include "server/reload.h"
+
+#include "base/log.h"
+#include "net/keys.h"
+
+static void
+reload_keys(struct keys *keys)
+{
+    struct error error;
+
+    if (keys_reload(keys, &error) == BEHALF_OK)
+        log_line(LOG_INFO, "keys read again", "generation=%llu",
+                 (unsigned long long)keys_generation(keys));
+    else
+        log_line(LOG_ERROR, "keys not read again, the older ones stay", "reason=\"%s\"",
+                 error.message);
+}
+
+void
+server_reload(const struct reload *reload)
+{
+    if (reload->keys != NULL)
+        reload_keys(reload->keys);
+    else
+        log_line(LOG_INFO, "nothing to read again", "signal=SIGHUP");
+}
