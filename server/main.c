@@ -220,12 +220,10 @@ divide_memory(const struct options *options, struct store_options *store,
     return BEHALF_OK;
 }
 
-static enum exit_code
-run(const struct options *options, const sigset_t *signals)
+static struct engine_options
+engine_options_of(const struct options *options, const struct env *env)
 {
-    const struct env *env = env_system();
-    struct store_options store_options = {.path = options->data, .env = env};
-    struct engine_options engine_options = {
+    return (struct engine_options){
         .env = env,
         .workers = (unsigned)options->workers,
         .sweep_every_ns = options->sweep_interval == 0
@@ -242,6 +240,14 @@ run(const struct options *options, const sigset_t *signals)
                                    : (int64_t)options->record_retention * 3600 * 1000000000,
         .warm = options->warm,
     };
+}
+
+static enum exit_code
+run(const struct options *options, const sigset_t *signals)
+{
+    const struct env *env = env_system();
+    struct store_options store_options = {.path = options->data, .env = env};
+    struct engine_options engine_options = engine_options_of(options, env);
     struct server_options server_options = {
         .env = env,
         .listen_address = strcmp(options->listen, "none") == 0 ? NULL : options->listen,
