@@ -91,8 +91,11 @@ engine_check(struct engine_worker *worker, const struct engine_request *request,
         result->valid_until = verdict.valid_until;
         result->explanation = question.explanation;
         result->checked_at = snapshot.token;
-        if (question_is_delegated(&question))
+        metric_add(&worker->counts.decisions[verdict.decision], 1);
+        if (question_is_delegated(&question)) {
+            metric_add(&worker->counts.reasons[verdict.reason], 1);
             decision_id_make(worker, &result->decision_id);
+        }
     } else {
         result->explanation = verdict_is_of_value(status) ? question.explanation : NULL;
     }
@@ -404,6 +407,18 @@ check_items(const struct engine_request *request, const struct check *checks, si
     return BEHALF_OK;
 }
 
+static void
+count_decisions(struct worker_counts *counts, const struct check_item *items, size_t count)
+{
+    for (size_t at = 0; at < count; at++) {
+        if (items[at].status != BEHALF_OK)
+            continue;
+        metric_add(&counts->decisions[items[at].decision], 1);
+        if (items[at].decision_id.text[0] != '\0')
+            metric_add(&counts->reasons[items[at].reason], 1);
+    }
+}
+
 enum status
 engine_check_bulk(struct engine_worker *worker, const struct engine_request *request,
                   const struct check *checks, size_t count, struct check_bulk_result *result,
@@ -437,8 +452,10 @@ engine_check_bulk(struct engine_worker *worker, const struct engine_request *req
         status = decide_window(&bulk, error);
     if (status == BEHALF_OK)
         status = finish_bulk(&bulk, &snapshot.token, error);
-    if (status == BEHALF_OK)
+    if (status == BEHALF_OK) {
+        count_decisions(&worker->counts, bulk.items, count);
         *result = (struct check_bulk_result){.items = bulk.items, .checked_at = snapshot.token};
+    }
     snapshot_close(&snapshot);
     return status;
 }

@@ -119,6 +119,13 @@ enum engine_reason {
 #undef X
 };
 
+enum {
+    ENGINE_REASON_COUNT = 1 /* REASON_NONE */
+#define X(name, condition, word) +1
+#include "engine/reasons.def"
+#undef X
+};
+
 /* Names of the context that a conditional decision hangs on: ascending, each once. */
 struct missing_context {
     const struct slice *names;

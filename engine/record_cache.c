@@ -314,6 +314,12 @@ record_cache_stats_read(struct record_cache *cache, struct record_cache_stats *s
     record_versions_stats_read(cache->versions, stats);
 }
 
+void
+record_cache_figures_read(struct record_cache *cache, struct record_cache_figures *figures)
+{
+    record_versions_figures_read(cache->versions, figures);
+}
+
 bool
 record_cache_validate(struct record_cache *cache, const char **reason)
 {

@@ -79,6 +79,15 @@ struct record_cache_stats {
 /* Walks the whole cache: for statistics, never for a request. */
 void record_cache_stats_read(struct record_cache *cache, struct record_cache_stats *stats);
 
+/* What costs no walk: a sum over the shards. */
+struct record_cache_figures {
+    size_t bytes;     /* as above */
+    uint64_t records; /* with loads under way */
+    uint64_t evicted; /* for want of room, since the start */
+};
+
+void record_cache_figures_read(struct record_cache *cache, struct record_cache_figures *figures);
+
 /* Recounts everything. No other thread may use the cache. */
 bool record_cache_validate(struct record_cache *cache, const char **reason);
 

@@ -79,6 +79,7 @@ struct shard {
     struct slot_table table;
     size_t bytes;      /* of the table, the records and the chains */
     size_t superseded; /* part of it: older versions and chains */
+    uint64_t evicted;  /* records, for want of room */
 };
 
 struct record_versions {
@@ -385,8 +386,10 @@ evict(struct record_versions *versions, struct shard *shard, struct retirees *re
         if (shard->bytes <= versions->shard_budget)
             return;
         slot = slot_table_victim(&shard->table, EVICTABLE);
-        if (slot != NULL)
-            take_out(shard, slot, retirees);
+        if (slot == NULL)
+            continue;
+        shard->evicted++;
+        take_out(shard, slot, retirees);
     }
 }
 
@@ -417,6 +420,7 @@ add_slot(struct record_versions *versions, struct shard *shard, uint64_t key, ui
     slot = slot_table_victim(&shard->table, EVICTABLE);
     if (slot == NULL)
         return false;
+    shard->evicted++;
     take_out(shard, slot, retirees);
     return add_in_table(versions, shard, key, value, retirees);
 }
@@ -789,6 +793,21 @@ record_versions_stats_read(struct record_versions *versions, struct record_cache
             stats->records += value != 0 && kind_of(value) != KIND_LOADING;
             stats->loading += value != 0 && kind_of(value) == KIND_LOADING;
         }
+        pthread_mutex_unlock(&shard->lock);
+    }
+}
+
+void
+record_versions_figures_read(struct record_versions *versions, struct record_cache_figures *figures)
+{
+    *figures = (struct record_cache_figures){.bytes = 0};
+    for (uint32_t at = 0; at < versions->shard_count; at++) {
+        struct shard *shard = &versions->shards[at];
+
+        pthread_mutex_lock(&shard->lock);
+        figures->bytes += shard->bytes;
+        figures->records += shard->table.count;
+        figures->evicted += shard->evicted;
         pthread_mutex_unlock(&shard->lock);
     }
 }

@@ -69,6 +69,8 @@ void record_versions_trim(struct record_versions *versions, uint64_t published,
                           const struct reader_pins *pins);
 
 void record_versions_stats_read(struct record_versions *versions, struct record_cache_stats *stats);
+void record_versions_figures_read(struct record_versions *versions,
+                                  struct record_cache_figures *figures);
 
 /* Recounts everything; false with *reason. No other thread may use the versions. */
 bool record_versions_validate(struct record_versions *versions, const char **reason);

@@ -155,7 +155,7 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
     const struct published *newest = worker_refresh(worker);
     enum status status = BEHALF_OK;
 
-    worker_count(&worker->counts.begun[class]);
+    metric_add(&worker->counts.begun[class], 1);
     if (revision == 0)
         status = wanted_revision(engine, request, newest, &revision, error);
     else if (revision > newest->revision)
@@ -166,6 +166,7 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
                 class == REQUEST_CHECK ? LIMIT_CHECK_SCRATCH : LIMIT_LOOKUP_SCRATCH);
     /* Field by field: clearing all of it costs as much as a look at the graph. */
     snapshot->engine = engine;
+    snapshot->worker = worker;
     snapshot->request = request;
     snapshot->binding = NULL;
     snapshot->newest = newest;
@@ -192,6 +193,7 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
 void
 snapshot_close(struct snapshot *snapshot)
 {
+    metric_add(&snapshot->worker->counts.edges, budget_visited(&snapshot->budget));
     reach_wide_release(&snapshot->wide);
     graph_view_release(&snapshot->view);
     binding_unref(snapshot->older);

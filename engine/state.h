@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/metric.h"
 #include "eval/binding.h"
 #include "graph/budget.h"
 #include "engine/clock.h"
@@ -76,19 +77,14 @@ enum request_class { REQUEST_CHECK, REQUEST_LOOKUP };
 
 /* What a worker did. Its own thread writes them, any reads: so they cost it plain stores. */
 struct worker_counts {
-    _Atomic uint64_t begun[REQUEST_LOOKUP + 1]; /* requests, by class */
-    _Atomic uint64_t handed_on;
-    _Atomic uint64_t failed;
-    _Atomic uint64_t internal; /* of these with INTERNAL */
+    metric_counter begun[REQUEST_LOOKUP + 1]; /* requests, by class */
+    metric_counter handed_on;
+    metric_counter failed;
+    metric_counter internal; /* of these with INTERNAL */
+    metric_counter edges;    /* visited */
+    metric_counter decisions[DECISION_ALLOW + 1];
+    metric_counter reasons[ENGINE_REASON_COUNT]; /* of decisions by actors or a grant */
 };
-
-static inline void
-worker_count(_Atomic uint64_t *count)
-{
-    /* Relaxed: one thread writes it, and it orders nothing. */
-    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
-}
 
 struct engine_worker {
     struct engine *engine;
@@ -117,6 +113,7 @@ const struct published *worker_refresh(struct engine_worker *worker);
 /* All that one request sees and uses; on the stack of the method that serves it. */
 struct snapshot {
     struct engine *engine;
+    struct engine_worker *worker;
     const struct engine_request *request;
     const struct binding *binding;  /* the worker's, or `older` */
     const struct published *newest; /* the worker's; its stops are those of `revision` where that is

@@ -29,13 +29,13 @@ engine_worker_note(struct engine_worker *worker, const char *method, enum status
                    const struct error *error)
 {
     if (status == BEHALF_WOULD_BLOCK) {
-        worker_count(&worker->counts.handed_on);
+        metric_add(&worker->counts.handed_on, 1);
         return;
     }
-    worker_count(&worker->counts.failed);
+    metric_add(&worker->counts.failed, 1);
     if (status != BEHALF_INTERNAL)
         return;
-    worker_count(&worker->counts.internal);
+    metric_add(&worker->counts.internal, 1);
     log_internal(worker->engine, method, error);
 }
 

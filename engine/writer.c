@@ -53,6 +53,12 @@ struct writer {
     struct write_group group;
     struct write_changes changes; /* of the transactions of the group that committed */
     uint64_t last_revision;       /* of the group; 0 = nothing committed */
+
+    /* Written by the writer thread, read by any. */
+    struct metric_histogram sizes;
+    struct metric_histogram syncs;
+    struct metric_histogram groups_took;
+    _Atomic int64_t alive_ns;
 };
 
 static bool
@@ -226,13 +232,24 @@ note_group(struct writer *writer, int64_t took_ns)
 }
 
 static void
+observe_ns(struct metric_histogram *histogram, int64_t took_ns)
+{
+    metric_observe(histogram, metric_times_ns, took_ns > 0 ? (uint64_t)took_ns : 0, 1);
+}
+
+static void
 count_group(struct writer *writer, const struct engine_write *first)
 {
     int64_t now = env_monotonic_ns(writer->engine->env);
     uint64_t refused = 0;
+    uint64_t size = 0;
 
-    for (const struct engine_write *write = first; write != NULL; write = write->next)
+    for (const struct engine_write *write = first; write != NULL; write = write->next) {
         refused += write->status != BEHALF_OK;
+        size++;
+    }
+    metric_observe(&writer->sizes, metric_sizes, size, 1);
+    observe_ns(&writer->groups_took, now - atomic_load(&writer->alive_ns));
     pthread_mutex_lock(&writer->lock);
     if (writer->deciding_units > 0) { /* else it is upkeep, which the next one waited for too */
         if (writer->wait.since_ns != 0)
@@ -281,6 +298,17 @@ trim_caches(struct engine *engine)
     published_unref(published);
 }
 
+static enum status
+sync_group(struct writer *writer, struct error *error)
+{
+    const struct env *env = writer->engine->env;
+    int64_t begun = env_monotonic_ns(env);
+    enum status status = store_sync(writer->engine->store, error);
+
+    observe_ns(&writer->syncs, env_monotonic_ns(env) - begun);
+    return status;
+}
+
 static void
 run_group(struct writer *writer, struct engine_write *first)
 {
@@ -299,7 +327,7 @@ run_group(struct writer *writer, struct engine_write *first)
         engine_write_abandon(write); /* of one that was refused before it was looked at */
     }
     if (writer->last_revision != 0)
-        status = store_sync(engine->store, &error);
+        status = sync_group(writer, &error);
     if (status == BEHALF_OK && atomic_load(&engine->broken) && writer->last_revision != 0)
         status = error_set(&error, BEHALF_STORAGE_CORRUPT, "the schema written cannot be used");
     if (status != BEHALF_OK)
@@ -326,6 +354,12 @@ ignore(struct engine_write *write)
     (void)write;
 }
 
+static void
+say_alive(struct writer *writer)
+{
+    atomic_store(&writer->alive_ns, env_monotonic_ns(writer->engine->env));
+}
+
 /* Whether there is more to do at once; whoever waits in the queue comes first. */
 static bool
 keep_up(struct writer *writer)
@@ -334,6 +368,7 @@ keep_up(struct writer *writer)
 
     if (!upkeep_step(&writer->upkeep))
         return false;
+    say_alive(writer);
     run_group(writer, &sweep);
     return upkeep_swept(&writer->upkeep, &sweep);
 }
@@ -549,6 +584,7 @@ writer_run(void *argument)
     while (!stopped) {
         struct engine_write *first = take_group(writer, wait_ms, &stopped);
 
+        say_alive(writer);
         wait_ms = UPKEEP_TICK_MS;
         if (first != NULL) {
             run_group(writer, first);
@@ -584,6 +620,7 @@ writer_new(struct engine *engine)
     pthread_cond_init(&writer->wake, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
     upkeep_init(&writer->upkeep, engine);
+    say_alive(writer);
     wait_estimate_note(&writer->wait, (int64_t)LARGE_GROUP_UNITS * UPDATE_NS, LARGE_GROUP_UNITS);
     writer->deadlines = deadlines_new(engine->env, expire_queue, writer, "write deadlines");
     failure = pthread_create(&writer->thread, NULL, writer_run, writer);
@@ -714,4 +751,13 @@ writer_stats_read(struct writer *writer, struct writer_stats *stats)
     *stats = (struct writer_stats){writer->front.length + writer->queue.length, writer->groups,
                                    writer->refused};
     pthread_mutex_unlock(&writer->lock);
+}
+
+void
+writer_figures_read(struct writer *writer, struct writer_figures *figures)
+{
+    *figures = (struct writer_figures){.alive_ns = atomic_load(&writer->alive_ns)};
+    metric_gather(&writer->sizes, &figures->sizes);
+    metric_gather(&writer->syncs, &figures->syncs_ns);
+    metric_gather(&writer->groups_took, &figures->groups_ns);
 }

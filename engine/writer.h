@@ -20,6 +20,7 @@
 #ifndef BEHALF_ENGINE_WRITER_H
 #define BEHALF_ENGINE_WRITER_H
 
+#include "base/metric.h"
 #include "engine/engine.h"
 
 struct writer;
@@ -32,6 +33,17 @@ struct writer_stats {
     uint64_t groups;  /* decided together, with at most one sync */
     uint64_t refused; /* writes answered with an error, those that were not accepted included */
 };
+
+/* Of the groups since the start. */
+struct writer_figures {
+    struct metric_reading sizes;     /* transactions in a group */
+    struct metric_reading syncs_ns;  /* what a sync took */
+    struct metric_reading groups_ns; /* what a group took, from its first decision to its replies */
+    int64_t alive_ns; /* when the thread last began something, monotonic; it does at least every
+                         UPKEEP_TICK_MS, unless a group takes longer */
+};
+
+void writer_figures_read(struct writer *writer, struct writer_figures *figures); /* any thread */
 
 void writer_stats_read(struct writer *writer, struct writer_stats *stats); /* from any thread */
 

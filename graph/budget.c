@@ -9,6 +9,7 @@ budget_init(struct budget *budget, const struct env *env, uint64_t edges, int64_
 {
     *budget = (struct budget){
         .edges_left = edges,
+        .edges_granted = edges,
         .edges_until_clock = BUDGET_CLOCK_EDGES,
         .deadline_ns = deadline_ns,
         .env = env,
@@ -22,6 +23,7 @@ budget_renew(struct budget *budget, uint64_t edges)
     if (budget->ended == BEHALF_DEADLINE)
         return;
     budget->ended = BEHALF_OK;
+    budget->edges_granted += edges - budget->edges_left;
     budget->edges_left = edges;
 }
 
@@ -30,6 +32,7 @@ static enum status
 end(struct budget *budget, enum status status, struct error *error)
 {
     budget->ended = status;
+    budget->edges_granted -= budget->edges_left; /* given up, not visited */
     budget->edges_left = 0;
     budget->edges_until_clock = 0;
     switch ((int)status) {

@@ -17,6 +17,7 @@
 
 struct budget {
     uint64_t edges_left;
+    uint64_t edges_granted; /* so far; what is not left of them was visited */
     uint64_t edges_until_clock;
     int64_t deadline_ns; /* 0 = `span_ns` after the first look at the clock */
     int64_t span_ns;
@@ -38,6 +39,14 @@ void budget_init(struct budget *budget, const struct env *env, uint64_t edges, i
 
 /* Gives the next part of the request a new number of edges; a missed deadline stays missed. */
 void budget_renew(struct budget *budget, uint64_t edges);
+
+/* The edges visited so far, by all threads that worked for the request. */
+static inline uint64_t
+budget_visited(const struct budget *budget)
+{
+    return budget->edges_granted > budget->edges_left ? budget->edges_granted - budget->edges_left
+                                                      : 0;
+}
 
 /* The slow half of budget_spend: reads the clock and reports the bound that was reached. */
 enum status budget_spend_slow(struct budget *budget, uint64_t edges,

@@ -170,6 +170,12 @@ graph_stats_read(struct graph *graph, struct graph_stats *stats)
     graph_cache_stats_read(graph->cache, stats);
 }
 
+void
+graph_figures_read(struct graph *graph, struct graph_figures *figures)
+{
+    graph_cache_figures_read(graph->cache, figures);
+}
+
 /* Compares a version with the store. A revision older than the horizon has no history to compare
  * with and counts as equal. */
 static bool

@@ -89,6 +89,16 @@ struct graph_stats {
 /* Walks the whole cache: for statistics, never for a request. */
 void graph_stats_read(struct graph *graph, struct graph_stats *stats);
 
+/* What costs no walk: a sum over the shards. */
+struct graph_figures {
+    size_t bytes;         /* as in graph_stats */
+    size_t retired_bytes; /* the same */
+    uint64_t nodes;       /* whose edges are in memory, in one direction, or known to be too many */
+    uint64_t evicted;     /* nodes, for want of room, since the start */
+};
+
+void graph_figures_read(struct graph *graph, struct graph_figures *figures);
+
 /* Recounts, and compares every version in memory with the store. No other thread may use the
  * graph. */
 bool graph_validate(struct graph *graph, const char **reason);

@@ -414,6 +414,7 @@ evict_in(struct graph_cache *cache, struct shard *shard, size_t budget)
         take_out(cache, shard, slot, &victims);
     }
     pthread_mutex_unlock(&shard->lock);
+    atomic_fetch_add_explicit(&cache->evicted, victims.count, memory_order_relaxed);
     victims_retire(cache, &victims);
 }
 
@@ -465,6 +466,7 @@ add_slot(struct graph_cache *cache, struct shard *shard, uint64_t key, uint64_t 
     slot = slot_table_victim(&shard->table, EVICT_FOR_ROOM);
     if (slot == NULL)
         return false;
+    atomic_fetch_add_explicit(&cache->evicted, 1, memory_order_relaxed);
     take_out(cache, shard, slot, victims);
     return add_in_table(cache, shard, key, value, victims);
 }

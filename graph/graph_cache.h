@@ -107,6 +107,7 @@ void graph_cache_drop(struct graph_cache *cache, uint64_t node, enum edge_direct
 
 /* Walks the whole cache, shard by shard: for tests and statistics, never for a request. */
 void graph_cache_stats_read(struct graph_cache *cache, struct graph_stats *stats);
+void graph_cache_figures_read(struct graph_cache *cache, struct graph_figures *figures);
 
 /* Recounts and validates every set, and asks `same` (unless NULL) whether each version is the state
  * of its node at its revision; UINT64_MAX asks about the newest. No other thread may use the

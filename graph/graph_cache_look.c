@@ -83,6 +83,23 @@ graph_cache_stats_read(struct graph_cache *cache, struct graph_stats *stats)
     }
 }
 
+void
+graph_cache_figures_read(struct graph_cache *cache, struct graph_figures *figures)
+{
+    *figures = (struct graph_figures){
+        .bytes = graph_cache_bytes(cache),
+        .retired_bytes = readers_retired_bytes(cache->readers),
+        .evicted = atomic_load_explicit(&cache->evicted, memory_order_relaxed),
+    };
+    for (uint32_t at = 0; at < cache->shard_count; at++) {
+        struct shard *shard = &cache->shards[at];
+
+        pthread_mutex_lock(&shard->lock);
+        figures->nodes += shard->table.count;
+        pthread_mutex_unlock(&shard->lock);
+    }
+}
+
 /* What a validation counted itself, to compare with the cache's counters. */
 struct recount {
     struct graph_cache *cache;

@@ -25,6 +25,7 @@ struct graph_cache {
     _Alignas(64) atomic_size_t bytes; /* of tables, and of the sets in their slots */
     atomic_size_t superseded;         /* part of `bytes`: older versions and chains */
     atomic_uint hand;                 /* the shard that is swept next */
+    _Atomic uint64_t evicted;         /* slots taken out for room, since the start */
 
     pthread_mutex_t trim_lock; /* guards the fields below; taken after a shard's lock */
     struct key_ring chained;   /* keys with a chain; a key may occur twice */

@@ -44,6 +44,7 @@ struct name_shard {
     _Alignas(64) pthread_mutex_t lock; /* guards all below */
     struct slot_table table;
     size_t bytes; /* of the table and the entries */
+    uint64_t evicted;
 };
 
 struct name_cache {
@@ -291,6 +292,7 @@ evict_one(struct name_shard *shard, struct retirees *retirees)
         return false;
     entry = entry_of(slot_value(slot));
     shard->bytes -= entry_bytes(entry);
+    shard->evicted++;
     retirees_add(retirees, entry, entry_bytes(entry));
     slot_table_remove(&shard->table, slot);
     return true;
@@ -477,6 +479,7 @@ name_cache_stats_read(struct name_cache *cache, struct name_cache_stats *stats)
         pthread_mutex_lock(&shard->lock);
         stats->bytes += shard->bytes;
         stats->entry_count += shard->table.count;
+        stats->evicted += shard->evicted;
         pthread_mutex_unlock(&shard->lock);
     }
 }

@@ -32,6 +32,7 @@ void name_cache_free(struct name_cache *cache); /* accepts NULL; before the grap
 struct name_cache_stats {
     size_t bytes;
     size_t entry_count; /* a name that is known both ways counts twice */
+    uint64_t evicted;   /* entries, for want of room, since the start */
 };
 
 void name_cache_stats_read(struct name_cache *cache, struct name_cache_stats *stats);

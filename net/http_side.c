@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "http/http.h"
 #include "net/authzen.h"
+#include "net/binding.h"
 #include "net/http_side_reply.h"
 
 #define BODY_MAX ((size_t)64 * 1024) /* of a request that is answered without a look at it */
@@ -199,6 +200,35 @@ read_hosts(struct http_side *side, const char *hosts, struct error *error)
     return BEHALF_OK;
 }
 
+/* Who listens on every address cannot tell by its own what a Host should be. */
+static enum status
+check_address(const struct http_side_options *options, struct error *error)
+{
+    const struct binding_guards guards = {
+        .keys = options->keys != NULL,
+        .tls = options->tls != NULL,
+        .insecure_plaintext = options->insecure_plaintext,
+    };
+    static const struct in6_addr any = IN6ADDR_ANY_INIT;
+    union socket_address address;
+    socklen_t size;
+    enum status status = binding_check(options->address, &guards, error);
+
+    if (status == BEHALF_OK)
+        status = binding_parse(options->address, &address, &size, error);
+    if (status != BEHALF_OK || options->hosts != NULL)
+        return status;
+    if (address.any.sa_family == AF_INET6 ? memcmp(&address.v6.sin6_addr, &any, sizeof any) != 0
+                                          : address.v4.sin_addr.s_addr != htonl(INADDR_ANY))
+        return BEHALF_OK;
+    (void)error_set(error, BEHALF_MALFORMED_REQUEST,
+                    "cannot serve HTTP on '%.100s': it stands for every address, and no request "
+                    "names it as its Host",
+                    options->address);
+    error_hint(error, "say by which names it is reached: --http-host NAME:PORT,...");
+    return BEHALF_MALFORMED_REQUEST;
+}
+
 static enum status
 open_http(struct http_side *side, const struct http_side_options *options, struct error *error)
 {
@@ -242,7 +272,9 @@ http_side_open(const struct http_side_options *options, struct http_side **resul
     side->state.keys = options->keys;
     (void)pthread_mutex_init(&side->lock, NULL);
     (void)pthread_cond_init(&side->idle, NULL);
-    status = read_hosts(side, options->hosts, error);
+    status = check_address(options, error);
+    if (status == BEHALF_OK)
+        status = read_hosts(side, options->hosts, error);
     if (status == BEHALF_OK)
         status = authzen_open(&authzen, &side->authzen, error);
     if (status == BEHALF_OK)

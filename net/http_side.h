@@ -36,6 +36,7 @@ struct http_side_options {
     struct server *server;    /* whose figures /metrics shows */
     struct keys *keys;        /* NULL = nobody is asked for a key */
     struct tls_server *tls;   /* NULL = plain */
+    bool insecure_plaintext;  /* off loopback without TLS: something else encrypts */
     const char *address;      /* "127.0.0.1:8080", port 0 takes any */
     const char *hosts;        /* comma-separated values of Host; NULL = the address, localhost */
     const char *authzen_path; /* of its configuration; NULL = defaults */

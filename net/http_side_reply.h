@@ -22,6 +22,8 @@ struct http_side_state {
     struct keys *keys; /* NULL = nobody is asked */
     struct http_server *http;
     atomic_bool stopping;
+    _Atomic uint64_t keys_known; /* that were shown to /metrics */
+    _Atomic uint64_t keys_unknown;
 };
 
 typedef void http_side_reply(struct http_side_state *state, struct http_exchange *exchange);

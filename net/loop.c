@@ -280,6 +280,7 @@ on_tick(evutil_socket_t fd, short what, void *context)
 
     (void)fd;
     (void)what;
+    atomic_store(&loop->alive_ns, now_ns);
     for (struct connection *connection = loop->connections; connection != NULL; connection = next) {
         next = connection->next;
         connection_check_time(connection, now_ns);

@@ -84,6 +84,7 @@ struct loop {
     atomic_size_t reply_bytes;            /* of replies between the pool and their connections */
     atomic_uint senders;                  /* inside loop_send; the loop is freed after them */
     atomic_bool stopping;
+    _Atomic int64_t alive_ns; /* of the last tick; read by others */
 };
 
 /* Everything but the thread and the worker. */

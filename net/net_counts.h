@@ -66,8 +66,14 @@ struct net_reading {
     uint64_t requests[METHOD_INDEX_COUNT + 1][BEHALF_STATUS_COUNT];
     struct metric_reading durations[METHOD_CLASS_COUNT];
     uint64_t events[NET_EVENT_COUNT];
+    unsigned connections; /* now */
 };
 
 void net_counts_gather(const struct net_counts *counts, struct net_reading *reading);
+
+/* Adds those of all loops of a server to `reading`. Any thread. */
+void server_counts_read(const struct server *server, struct net_reading *reading);
+/* As it was divided when the server was opened. */
+const struct server_memory *server_memory_of(const struct server *server);
 
 #endif

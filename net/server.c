@@ -107,6 +107,33 @@ server_start(struct server *server, struct error *error)
     return BEHALF_OK;
 }
 
+int64_t
+server_alive_ns(const struct server *server)
+{
+    int64_t least = INT64_MAX;
+
+    for (unsigned index = 0; index < server->loops_running; index++) {
+        int64_t alive = atomic_load(&server->loops[index].alive_ns);
+
+        least = alive < least ? alive : least;
+    }
+    return least;
+}
+
+void
+server_counts_read(const struct server *server, struct net_reading *reading)
+{
+    for (unsigned index = 0; index < server->loops_open; index++)
+        net_counts_gather(&server->loops[index].counts, reading);
+    reading->connections = atomic_load(&server->connection_count);
+}
+
+const struct server_memory *
+server_memory_of(const struct server *server)
+{
+    return &server->loops[0].memory;
+}
+
 bool
 server_drain(struct server *server)
 {

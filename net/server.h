@@ -68,6 +68,10 @@ const char *server_address(const struct server *server);
 
 enum status server_start(struct server *server, struct error *error) BEHALF_MUST_USE;
 
+/* When the loop that is least alive last had a turn, by the monotonic clock: each has one a second
+ * at least, unless it is stuck. Any thread, from server_start to server_drain. */
+int64_t server_alive_ns(const struct server *server);
+
 /* Stops accepting and reading, lets what runs end and its replies leave, at most LIMIT_DRAIN_MS,
  * then closes all connections and joins the loops. False when the bound came first. */
 bool server_drain(struct server *server);

@@ -126,6 +126,14 @@ kv_stats_read(struct kv *kv, struct kv_stats *stats)
     kv->operations->stats_read(kv, stats);
 }
 
+void
+kv_figures_read(struct kv *kv, struct store_figures *figures)
+{
+    *figures = (struct store_figures){.memtable_bytes = 0};
+    if (kv->operations->figures_read != NULL)
+        kv->operations->figures_read(kv, figures);
+}
+
 enum status
 kv_checkpoint(struct kv *kv, const char *path, struct error *error)
 {

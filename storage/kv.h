@@ -21,6 +21,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "storage/figures.h"
 
 /* The keyspaces of storage/keys.h, in this order. */
 enum kv_keyspace {
@@ -155,6 +156,7 @@ struct kv_stats {
 };
 
 void kv_stats_read(struct kv *kv, struct kv_stats *stats);
+void kv_figures_read(struct kv *kv, struct store_figures *figures);
 
 /* A consistent copy in a directory that does not exist yet. Only tests call it: backups copy the
  * files of a stopped server (docs/backup.md). */

@@ -35,6 +35,7 @@ struct kv_operations {
     enum status (*bulk_load)(struct kv *kv, enum kv_keyspace keyspace,
                              const struct kv_change *changes, size_t count, struct error *error);
     void (*stats_read)(struct kv *kv, struct kv_stats *stats);
+    void (*figures_read)(struct kv *kv, struct store_figures *figures); /* NULL = it has none */
     enum status (*checkpoint)(struct kv *kv, const char *path, struct error *error);
 };
 

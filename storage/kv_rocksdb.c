@@ -567,6 +567,70 @@ rocks_stats_read(struct kv *kv, struct kv_stats *stats)
         stats->free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
 }
 
+static uint64_t
+sum_of(struct rocks_kv *rocks, const char *property)
+{
+    uint64_t sum = 0;
+    uint64_t value;
+
+    for (size_t index = 0; index < KV_KEYSPACE_COUNT; index++)
+        if (rocks->families[index] != NULL &&
+            rocksdb_property_int_cf(rocks->database, rocks->families[index], property, &value) == 0)
+            sum += value;
+    return sum;
+}
+
+/* Of the whole database, or of the cache, which all families share. */
+static uint64_t
+figure_of(struct rocks_kv *rocks, const char *property)
+{
+    uint64_t value = 0;
+
+    (void)rocksdb_property_int(rocks->database, property, &value);
+    return value;
+}
+
+/* A property that RocksDB gives as text only. */
+static uint64_t
+level0_files(struct rocks_kv *rocks)
+{
+    uint64_t sum = 0;
+
+    for (size_t index = 0; index < KV_KEYSPACE_COUNT; index++) {
+        char *text = rocks->families[index] == NULL
+                         ? NULL
+                         : rocksdb_property_value_cf(rocks->database, rocks->families[index],
+                                                     "rocksdb.num-files-at-level0");
+
+        if (text != NULL)
+            sum += strtoull(text, NULL, 10);
+        rocksdb_free(text);
+    }
+    return sum;
+}
+
+static void
+rocks_figures_read(struct kv *kv, struct store_figures *figures)
+{
+    struct rocks_kv *rocks = (struct rocks_kv *)kv;
+
+    *figures = (struct store_figures){
+        .memtable_bytes = sum_of(rocks, "rocksdb.size-all-mem-tables"),
+        .immutable_memtables = sum_of(rocks, "rocksdb.num-immutable-mem-table"),
+        .cache_bytes = figure_of(rocks, "rocksdb.block-cache-usage"),
+        .cache_pinned_bytes = figure_of(rocks, "rocksdb.block-cache-pinned-usage"),
+        .cache_capacity = figure_of(rocks, "rocksdb.block-cache-capacity"),
+        .table_reader_bytes = sum_of(rocks, "rocksdb.estimate-table-readers-mem"),
+        .level0_files = level0_files(rocks),
+        .pending_compaction_bytes = sum_of(rocks, "rocksdb.estimate-pending-compaction-bytes"),
+        .running_compactions = figure_of(rocks, "rocksdb.num-running-compactions"),
+        .running_flushes = figure_of(rocks, "rocksdb.num-running-flushes"),
+        .background_errors = background_errors(rocks),
+        .delayed_write_bytes = figure_of(rocks, "rocksdb.actual-delayed-write-rate"),
+        .writes_stopped = figure_of(rocks, "rocksdb.is-write-stopped") != 0,
+    };
+}
+
 static enum status
 rocks_checkpoint(struct kv *kv, const char *path, struct error *error)
 {
@@ -687,6 +751,7 @@ static const struct kv_operations rocks_operations = {
     .settle = rocks_settle,
     .bulk_load = rocks_bulk_load,
     .stats_read = rocks_stats_read,
+    .figures_read = rocks_figures_read,
     .checkpoint = rocks_checkpoint,
 };
 

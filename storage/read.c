@@ -392,3 +392,9 @@ store_stats_read(struct store *store, struct store_stats *stats, struct error *e
     store_snapshot_close(snapshot);
     return status;
 }
+
+void
+store_figures_read(struct store *store, struct store_figures *figures)
+{
+    kv_figures_read(store->kv, figures);
+}

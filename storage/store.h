@@ -28,6 +28,7 @@
 #include "base/env.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "storage/figures.h"
 
 #define NODE_SEQUENCE_BITS 48
 #define NODE_SEQUENCE_MASK ((UINT64_C(1) << NODE_SEQUENCE_BITS) - 1)
@@ -504,6 +505,8 @@ struct store_stats {
 
 enum status store_stats_read(struct store *store, struct store_stats *stats,
                              struct error *error) BEHALF_MUST_USE;
+
+void store_figures_read(struct store *store, struct store_figures *figures); /* any thread */
 
 /* `writable` as it was last seen, for every check by a grant: two loads, no system call. A write
  * that fails or is refused for want of space is seen at once, everything else when store_watch is

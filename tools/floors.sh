@@ -22,8 +22,8 @@ BEGIN {
     sees["eval"]        = "base/ schema/schema.h schema/caveat.h storage/store.h " graph
     sees["engine"]      = "base/ schema/schema.h schema/caveat.h storage/store.h " graph shared eval
     sees["http"]        = "base/"
-    sees["net"]         = "base/ engine/engine.h engine/agents.h http/http.h"
-    sees["server"]      = "base/ schema/schema.h storage/store.h engine/engine.h net/server.h net/keys.h net/http_side.h"
+    sees["net"]         = "base/ engine/engine.h engine/agents.h engine/figures.h http/http.h"
+    sees["server"]      = "base/ schema/schema.h storage/store.h engine/engine.h engine/figures.h net/server.h net/keys.h net/http_side.h"
     sees["client"]      = "base/"
     sees["validate"]    = "base/ schema/schema.h schema/caveat.h schema/text_kind.h engine/engine.h " \
                           "engine/agents.h storage/store.h"
@@ -36,10 +36,11 @@ BEGIN {
                           "net/server.h net/frame.h net/dispatch.h net/lookahead.h"
 
     # library header: the files that may include it.
-    split("^rocksdb/ ^msgpack ^openssl/ ^event2/ ^xxhash[.]h ^jansson[.]h ^re2/ ^yaml[.]h", library, " ")
+    split("^rocksdb/ ^msgpack ^openssl/ ^seccomp[.]h ^event2/ ^xxhash[.]h ^jansson[.]h ^re2/ ^yaml[.]h", library, " ")
     users["^rocksdb/"]     = "^storage/kv_rocksdb(_drop|_background|_options)?[.][ch]$"
     users["^msgpack"]      = "^(net/codec|client/[a-z_]*codec[a-z_]*)[.]c$"
     users["^openssl/"]     = "^base/(digest|tls)[.]c$"
+    users["^seccomp[.]h"]  = "^server/syscall_filter[.]c$"
     users["^event2/"]      = "^(net|http)/"
     users["^xxhash[.]h"]   = "^base/"
     users["^jansson[.]h"]  = "^base/datum_json[.]c$"
@@ -48,6 +49,7 @@ BEGIN {
     users_text["^rocksdb/"]   = "storage/kv_rocksdb*.[ch]"
     users_text["^msgpack"]    = "net/codec.c and client/*codec*.c"
     users_text["^openssl/"]   = "base/digest.c and base/tls.c"
+    users_text["^seccomp[.]h"] = "server/syscall_filter.c"
     users_text["^event2/"]    = "net/ and http/"
     users_text["^xxhash[.]h"] = "base/"
     users_text["^jansson[.]h"] = "base/datum_json.c"
