@@ -63,6 +63,7 @@ enum cli_option {
     OPTION_STOP = 1U << 26,          /* --client, --principal, --everything */
     OPTION_LIST_SESSIONS = 1U << 27, /* --principal, --agent */
     OPTION_LIST_GRANTS = 1U << 28,   /* --session, --agent */
+    OPTION_FILE = 1U << 29,
 };
 
 struct cli;
@@ -80,6 +81,7 @@ struct command {
 };
 
 extern const struct command cli_agent_commands[];
+extern const struct command cli_attribute_commands[];
 extern const struct command cli_check_commands[];
 extern const struct command cli_expand_commands[];
 extern const struct command cli_filter_commands[];
@@ -146,6 +148,7 @@ struct cli {
     struct behalf_page page;
     bool all;
     const char *filter;
+    const char *file;
     uint32_t depth;
     bool check;
     bool write;

@@ -48,6 +48,7 @@ const struct option_row cli_option_rows[] = {
     {"--explain", NULL, KIND_SWITCH, OPTION_EXPLAIN, AT(explain), "show why, as a tree"},
     {"--fail-on-warn", NULL, KIND_SWITCH, OPTION_STRICT, AT(strict),
      "warnings fail: exit code 1 (validate: 3)"},
+    {"--file", "FILE|-", KIND_TEXT, OPTION_FILE, AT(file), "one transaction from a file"},
     {"--filter", "FILTER", KIND_TEXT, OPTION_FILTER, AT(filter), "which relationships"},
     {"--from-line", "N", KIND_COUNT, OPTION_FROM, AT(from_line), "skip the lines before this one"},
     {"--grant", "GRANT", KIND_TEXT, OPTION_GRANT, AT(records.grant),

@@ -5,7 +5,7 @@ _behalf()
 {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     local commands='check check-bulk filter expand lookup-resources lookup-subjects
-        lookup-permissions session grant agent relationship schema validate import server status
+        lookup-permissions session grant agent attribute relationship schema validate import server status
         ping version help'
     local common='--endpoint --help --json --timeout'
     local read='--consistency --token'
@@ -20,7 +20,7 @@ _behalf()
             COMPREPLY=($(compgen -W 'full minimize-latency at-least-as-fresh at-exact-snapshot' \
                 -- "$current"))
             return ;;
-        --junit)
+        --file|--junit)
             COMPREPLY=($(compgen -f -- "$current"))
             return ;;
         --actor|--agent|--approver|--channel|--client|--constraint|--context|--cursor|--depth|\
@@ -39,6 +39,7 @@ _behalf()
             session) options='create read list suspend resume revoke' ;;
             grant) options='create delegate read list revoke' ;;
             agent) options='kill restore stopped audit' ;;
+            attribute) options='set merge delete read' ;;
             relationship) options='create touch delete write read' ;;
             schema) options='read write apply plan validate lint fmt compile diff reflect' ;;
             server) options='clock stats' ;;
@@ -51,7 +52,8 @@ _behalf()
         options=
     fi
     case $command in
-        session|grant|agent|relationship|schema|server) command="$command ${COMP_WORDS[2]:-}" ;;
+        session|grant|agent|attribute|relationship|schema|server)
+            command="$command ${COMP_WORDS[2]:-}" ;;
     esac
     case $command in
         check) options="$read $call --actor --grant --context --explain --idempotency-key" ;;
@@ -73,6 +75,8 @@ _behalf()
         'agent kill'|'agent restore')
             options='--client --principal --everything --reason --idempotency-key' ;;
         'agent audit') options=$pages ;;
+        'attribute read') options=$read ;;
+        'attribute '*) options='--file --idempotency-key' ;;
         'relationship read') options="$read --filter $pages" ;;
         'relationship delete') options='--filter --limit --all --idempotency-key' ;;
         'relationship '*) options='--idempotency-key' ;;

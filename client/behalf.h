@@ -252,6 +252,8 @@ struct behalf_question {
     const char *idempotency_key; /* made for the one call that is let through: a repeated question
                                   * takes no second use of the grant. NULL = none */
     const char *request_id;      /* 1 to 256 visible ASCII characters; NULL = none */
+    const char *properties;      /* of subject, resource and action beside what is stored: a JSON
+                                  * object of objects with these names; NULL = none */
 };
 
 /* `missing` (an array of strings, of a conditional decision) and `trace` (a node, when it was asked
@@ -603,6 +605,29 @@ BEHALF_API enum behalf_status behalf_agent_audit(struct behalf_client *client,
                                                  const struct behalf_page *page,
                                                  struct behalf_reply **reply,
                                                  struct behalf_error *error);
+
+enum behalf_attributes_operation {
+    BEHALF_ATTRIBUTES_SET,   /* these and no others */
+    BEHALF_ATTRIBUTES_MERGE, /* JSON Merge Patch (RFC 7396): null removes a key */
+    BEHALF_ATTRIBUTES_DELETE
+};
+
+struct behalf_attributes_update {
+    enum behalf_attributes_operation operation;
+    const char *object;
+    const char *attributes; /* a JSON object; NULL with BEHALF_ATTRIBUTES_DELETE */
+};
+
+/* One transaction: all of it or nothing, no object twice. `write` and `written_at` may be NULL. */
+BEHALF_API enum behalf_status behalf_attributes_write(
+    struct behalf_client *client, const struct behalf_attributes_update *updates, size_t count,
+    const struct behalf_write *write, char *written_at, struct behalf_error *error);
+/* `attributes` of the result is a map, empty where the object has none. */
+BEHALF_API enum behalf_status behalf_attributes_read(struct behalf_client *client,
+                                                     const struct behalf_read *read,
+                                                     const char *object,
+                                                     struct behalf_reply **reply,
+                                                     struct behalf_error *error);
 
 /* For callers that build arguments themselves: how many members these add to a map, and the
  * members. behalf_write_read adds `consistency` and `deadline_ms`. */

@@ -5,17 +5,6 @@
 
 /* --- writing --- */
 
-/* What every write of these may carry. */
-static enum behalf_status
-write_options(struct client_map *map, const struct behalf_write *write, struct behalf_error *error)
-{
-    if (write == NULL)
-        return BEHALF_SUCCESS;
-    client_map_text(map, "idempotency_key", write->idempotency_key);
-    client_map_uint(map, "deadline_ms", write->deadline_ms);
-    return client_map_json(map, "metadata", write->metadata, error);
-}
-
 static void
 write_scope(struct client_map *map, const struct behalf_grant_terms *terms)
 {
@@ -172,7 +161,7 @@ call_texts(struct behalf_client *client, const char *method, const struct client
         for (size_t index = 0; index < count; index++)
             client_map_text(&map, members[index].name, members[index].value);
         client_map_true(&map, "everything", everything);
-        status = write_options(&map, write, error);
+        status = client_map_write(&map, write, error);
         client_map_end(&map);
     }
     status = client_call_with(client, method, writer, status, &reply, error);
@@ -217,7 +206,7 @@ behalf_session_create(struct behalf_client *client, const struct behalf_new_sess
 
         status = write_session(&map, session, error);
         if (status == BEHALF_SUCCESS)
-            status = write_options(&map, write, error);
+            status = client_map_write(&map, write, error);
         client_map_end(&map);
     }
     status = client_call_with(client, "sessions.create", writer, status, &reply, error);
@@ -294,7 +283,7 @@ behalf_grant_create(struct behalf_client *client, const struct behalf_root_grant
 
         status = write_root_grant(&map, grant, error);
         if (status == BEHALF_SUCCESS)
-            status = write_options(&map, write, error);
+            status = client_map_write(&map, write, error);
         client_map_end(&map);
     }
     status = client_call_with(client, "grants.create", writer, status, &reply, error);
@@ -320,7 +309,7 @@ behalf_grant_delegate(struct behalf_client *client, const struct behalf_delegate
         client_map_text(&map, "delegatee", grant->delegatee);
         status = write_terms(&map, &grant->terms, error);
         if (status == BEHALF_SUCCESS)
-            status = write_options(&map, write, error);
+            status = client_map_write(&map, write, error);
         client_map_end(&map);
     }
     status = client_call_with(client, "grants.delegate", writer, status, &reply, error);

@@ -148,6 +148,17 @@ client_map_read(struct client_map *map, const struct behalf_read *read)
     behalf_write_read(map->writer, read);
 }
 
+enum behalf_status
+client_map_write(struct client_map *map, const struct behalf_write *write,
+                 struct behalf_error *error)
+{
+    if (write == NULL)
+        return BEHALF_SUCCESS;
+    client_map_text(map, "idempotency_key", write->idempotency_key);
+    client_map_uint(map, "deadline_ms", write->deadline_ms);
+    return client_map_json(map, "metadata", write->metadata, error);
+}
+
 /* --- what several calls have --- */
 
 /* NULL: nothing is said about consistency. A token alone is not passed over. */

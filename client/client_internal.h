@@ -94,6 +94,9 @@ void client_map_pair(struct client_map *map, const char *name, const struct clie
 void client_map_actors(struct client_map *map, const char *const *actors, size_t count);
 void client_map_page(struct client_map *map, const struct behalf_page *page);
 void client_map_read(struct client_map *map, const struct behalf_read *read);
+/* What a write may carry; NULL = nothing. */
+enum behalf_status client_map_write(struct client_map *map, const struct behalf_write *write,
+                                    struct behalf_error *error) BEHALF_MUST_USE;
 
 /* Calls, and frees the writer (NULL: there was no memory). `written` is how the writing went. */
 enum behalf_status client_call_with(struct behalf_client *client, const char *method,

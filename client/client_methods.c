@@ -66,6 +66,7 @@ write_question(struct client_map *map, const struct behalf_question *question,
                                             {"digest", question->binding.digest}};
     const struct client_member tool[] = {{"name", question->tool.name},
                                          {"sha256", question->tool.sha256}};
+    enum behalf_status status;
 
     client_map_text(map, "permission", question->permission);
     client_map_text(map, "subject", question->subject);
@@ -76,7 +77,10 @@ write_question(struct client_map *map, const struct behalf_question *question,
     client_map_pair(map, "tool", tool, BEHALF_COUNT_OF(tool));
     client_map_text(map, "idempotency_key", question->idempotency_key);
     client_map_text(map, "request_id", question->request_id);
-    return client_map_json(map, "context", question->context, error);
+    status = client_map_json(map, "context", question->context, error);
+    return status == BEHALF_SUCCESS
+               ? client_map_json(map, "properties", question->properties, error)
+               : status;
 }
 
 /* A whole call about one question; `resource` is the name of what it is about. */
