@@ -183,22 +183,22 @@ run_read(struct cli *cli)
 }
 
 #define FILE_HELP                                                                                  \
-    "With --file each line is one object, and all of them are one transaction; // begins a\n"      \
-    "comment line.\n\n"
+    "Each is one object, and all of them are one transaction;\n"                                   \
+    "// begins a comment line.\n\n"
 
 const struct command cli_attribute_commands[] = {
     {"attribute", "set", "[OBJECT JSON|@FILE]", "give an object these attributes and no others",
-     "Lines of --file: OBJECT {...}. " FILE_HELP
+     "Lines of a file: OBJECT {...}. " FILE_HELP
      "  behalf attribute set user:ann '{\"role\": \"admin\", \"level\": 3}'\n"
      "  behalf attribute set --file attributes.txt\n",
      OPTION_FILE | OPTION_KEY, 0, 2, run_set},
     {"attribute", "merge", "[OBJECT JSON|@FILE]", "change some attributes of an object",
      "A JSON Merge Patch (RFC 7396): null removes a key, maps are merged, all else is replaced.\n"
-     "Lines of --file: OBJECT {...}. " FILE_HELP
+     "Lines of a file: OBJECT {...}. " FILE_HELP
      "  behalf attribute merge record:r2 '{\"status\": \"archived\", \"owner\": null}'\n",
      OPTION_FILE | OPTION_KEY, 0, 2, run_merge},
     {"attribute", "delete", "[OBJECT...]", "take all attributes of objects away",
-     "Lines of --file: OBJECT. " FILE_HELP "  behalf attribute delete user:ann user:bob\n",
+     "Lines of a file: OBJECT. " FILE_HELP "  behalf attribute delete user:ann user:bob\n",
      OPTION_FILE | OPTION_KEY, 0, CLI_UPDATES_MAX, run_delete},
     {"attribute", "read", "OBJECT", "the attributes of an object",
      "One line of JSON; {} where it has none.\n\n"
