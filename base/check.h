@@ -27,6 +27,9 @@ _Noreturn void check_failed(const char *condition, const char *file, int line);
 #define BEHALF_MUST_USE __attribute__((warn_unused_result))
 #define BEHALF_PRINTF(format_at, arguments_at)                                                     \
     __attribute__((format(printf, format_at, arguments_at)))
+/* For steps of every check that have several callers: the compiler inlines of its own what has
+ * one. */
+#define BEHALF_INLINE inline __attribute__((always_inline))
 #define BEHALF_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define BEHALF_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 

@@ -663,14 +663,12 @@ enum status
 object_parse(struct slice text, struct arena *arena, struct object *object, struct error *error)
 {
     struct text_reader reader = {.text = text, .arena = arena, .error = error};
-    struct object parsed;
-    enum status status = read_subject(&reader, &parsed);
+    enum status status = read_subject(&reader, object);
 
     if (status != BEHALF_OK)
         return status;
     if (reader.at != text.size)
         return unexpected_behind_id(&reader, "'#' and a relation, or the end of the object");
-    *object = parsed;
     return BEHALF_OK;
 }
 

@@ -85,6 +85,23 @@ make_guard(struct snapshot *snapshot, const struct engine_delegation *delegation
     return status;
 }
 
+/* Without actors, grant and agents there is nothing to guard. */
+static bool
+is_plain(const struct snapshot *snapshot, size_t actor_count,
+         const struct engine_delegation *delegation, const struct question *question)
+{
+    return actor_count == 0 && delegation == NULL &&
+           !binding_is_agent_type(snapshot->binding, question->subject.type);
+}
+
+static void
+unguard(struct question *question)
+{
+    question->guard = NULL;
+    question->chain.count = 0;
+    question->chain_decided = false;
+}
+
 enum status
 question_guard(struct snapshot *snapshot, const struct object *subject, const struct object *actors,
                size_t actor_count, const struct engine_delegation *delegation,
@@ -92,11 +109,8 @@ question_guard(struct snapshot *snapshot, const struct object *subject, const st
 {
     enum status status;
 
-    question->guard = NULL;
-    question->chain.count = 0;
-    question->chain_decided = false;
-    if (BEHALF_LIKELY(actor_count == 0 && delegation == NULL &&
-                      !binding_is_agent_type(snapshot->binding, question->subject.type)))
+    unguard(question);
+    if (is_plain(snapshot, actor_count, delegation, question))
         return BEHALF_OK;
     if (delegation != NULL && !delegation->given)
         delegation = NULL;
@@ -127,10 +141,14 @@ question_bind(struct snapshot *snapshot, const struct check *check, const struct
             snapshot, &check->subject,
             id_hash_of(&check->subject, &ahead->subject, ahead->subject_hash), &question->subject,
             error);
-    return status == BEHALF_OK
-               ? question_guard(snapshot, &check->subject, check->actors, check->actor_count,
-                                check->delegation, opened, question, error)
-               : status;
+    if (status != BEHALF_OK)
+        return status;
+    if (BEHALF_LIKELY(is_plain(snapshot, check->actor_count, check->delegation, question))) {
+        unguard(question);
+        return BEHALF_OK;
+    }
+    return question_guard(snapshot, &check->subject, check->actors, check->actor_count,
+                          check->delegation, opened, question, error);
 }
 
 void

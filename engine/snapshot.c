@@ -5,20 +5,14 @@
 #include "engine/state.h"
 #include "engine/token.h"
 
-const struct published *
-worker_refresh(struct engine_worker *worker)
+void
+worker_renew(struct engine_worker *worker, uint64_t publication)
 {
-    struct engine *engine = worker->engine;
-    uint64_t publication = atomic_load_explicit(&engine->publication, memory_order_acquire);
+    struct published *last = worker->published;
 
-    if (worker->published == NULL || worker->publication != publication) {
-        struct published *last = worker->published;
-
-        worker->published = engine_published(engine);
-        worker->publication = publication;
-        published_unref(last);
-    }
-    return worker->published;
+    worker->published = engine_published(worker->engine);
+    worker->publication = publication;
+    published_unref(last);
 }
 
 static enum status

@@ -107,8 +107,19 @@ void engine_publish(struct engine *engine, uint64_t revision, struct binding *bi
 struct published *engine_published(struct engine *engine);
 void published_unref(struct published *published); /* accepts NULL */
 
+/* For worker_refresh: takes what was published, with the number of its publication. */
+void worker_renew(struct engine_worker *worker, uint64_t publication);
+
 /* Makes the worker's reference the newest. On the worker's thread; it holds until the next call. */
-const struct published *worker_refresh(struct engine_worker *worker);
+static inline const struct published *
+worker_refresh(struct engine_worker *worker)
+{
+    uint64_t publication = atomic_load_explicit(&worker->engine->publication, memory_order_acquire);
+
+    if (BEHALF_UNLIKELY(worker->published == NULL || worker->publication != publication))
+        worker_renew(worker, publication);
+    return worker->published;
+}
 
 /* All that one request sees and uses; on the stack of the method that serves it. */
 struct snapshot {

@@ -267,7 +267,7 @@ answer_direct(struct shard *shard, uint64_t key, struct slot *slot, uint64_t val
 
 /* The value in the slot of the key; 0 when there is none. The slot may move after the lock is given
  * back: callers use it for a compare-and-swap on the value alone. */
-static uint64_t
+static BEHALF_INLINE uint64_t
 look(struct shard *shard, uint64_t key, struct slot **slot)
 {
     uint64_t value;

@@ -23,7 +23,7 @@ local_is(const struct name_local *local, uint16_t type_label, uint64_t hash, str
            slice_equal(local->id, id);
 }
 
-static struct name_local *
+static BEHALF_INLINE struct name_local *
 local_find(const struct resolver *resolver, uint16_t type_label, uint64_t hash, struct slice id)
 {
     struct name_local *local = resolver->locals;
@@ -152,7 +152,7 @@ node_from_storage(struct resolver *resolver, uint16_t type_label, uint64_t hash,
 }
 
 /* From the cache, where it says enough for this request. *done is false when it does not. */
-static enum status
+static BEHALF_INLINE enum status
 node_from_cache(struct resolver *resolver, uint16_t type_label, uint64_t hash, struct slice id,
                 uint64_t *node, bool *done, struct error *error)
 {
@@ -175,9 +175,9 @@ node_from_cache(struct resolver *resolver, uint16_t type_label, uint64_t hash, s
 }
 
 /* A name that was local once in this request stays so: the cache may have learned of it since. */
-enum status
-resolver_node_hashed(struct resolver *resolver, uint16_t type_label, struct slice id,
-                     uint64_t id_hash, uint64_t *node, struct error *error)
+static BEHALF_INLINE enum status
+find_node(struct resolver *resolver, uint16_t type_label, struct slice id, uint64_t id_hash,
+          uint64_t *node, struct error *error)
 {
     uint64_t hash = name_hash(type_label, id_hash);
     const struct name_local *local = local_find(resolver, type_label, hash, id);
@@ -194,11 +194,19 @@ resolver_node_hashed(struct resolver *resolver, uint16_t type_label, struct slic
     return node_from_storage(resolver, type_label, hash, id, node, error);
 }
 
+/* On the way of every check, which calls it from one place. */
+enum status
+resolver_node_hashed(struct resolver *resolver, uint16_t type_label, struct slice id,
+                     uint64_t id_hash, uint64_t *node, struct error *error)
+{
+    return find_node(resolver, type_label, id, id_hash, node, error);
+}
+
 enum status
 resolver_node(struct resolver *resolver, uint16_t type_label, struct slice id, uint64_t *node,
               struct error *error)
 {
-    return resolver_node_hashed(resolver, type_label, id, name_id_hash(id), node, error);
+    return find_node(resolver, type_label, id, name_id_hash(id), node, error);
 }
 
 static enum status

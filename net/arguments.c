@@ -7,6 +7,12 @@
 #define PATH_SIZE 160
 #define NAME_SHOWN 64 /* bytes of a client's key that a message repeats */
 
+#ifdef BEHALF_DEBUG
+static const bool is_slow_build = true;
+#else
+static const bool is_slow_build = false;
+#endif
+
 /* "updates[3].relationship"; a name that a client chose is cut. */
 static void
 print_path(const struct decoder *decoder, char path[PATH_SIZE])
@@ -159,6 +165,19 @@ missing_field(struct decoder *decoder, const struct field *field)
                           field->name);
 }
 
+/* A required field behind an optional one would not be missed. */
+static bool
+is_ordered(const struct field *fields, size_t count)
+{
+    size_t required = 0;
+
+    while (required < count && fields[required].need == FIELD_REQUIRED)
+        required++;
+    while (required < count && fields[required].need == FIELD_OPTIONAL)
+        required++;
+    return required == count;
+}
+
 enum status
 decode_map(struct decoder *decoder, const struct field *fields, size_t count, void *into,
            uint32_t *seen)
@@ -169,6 +188,7 @@ decode_map(struct decoder *decoder, const struct field *fields, size_t count, vo
     enum status status;
 
     BEHALF_ASSERT(count < 32 && decoder->depth < LIMIT_DEPTH);
+    BEHALF_ASSERT(!is_slow_build || is_ordered(fields, count));
     status = decoder_expect(decoder, VALUE_MAP, "a map", &map);
     if (status != BEHALF_OK)
         return status;
@@ -194,8 +214,8 @@ decode_map(struct decoder *decoder, const struct field *fields, size_t count, vo
             return status;
         decoder_leave(decoder);
     }
-    for (size_t index = 0; index < count; index++)
-        if (fields[index].need == FIELD_REQUIRED && !(found & (UINT32_C(1) << index)))
+    for (size_t index = 0; index < count && fields[index].need == FIELD_REQUIRED; index++)
+        if (!(found & (UINT32_C(1) << index)))
             return missing_field(decoder, &fields[index]);
     if (seen != NULL)
         *seen = found;

@@ -52,8 +52,8 @@ struct field {
         .decode = (function), .need = (is_needed)                                                  \
     }
 
-/* Fills `into` from the map at the cursor. Bit n of `seen` says that field n was there; NULL when
- * nobody asks. */
+/* Fills `into` from the map at the cursor. What is required stands first in the table. Bit n of
+ * `seen` says that field n was there; NULL when nobody asks. */
 enum status decode_map(struct decoder *decoder, const struct field *fields, size_t count,
                        void *into, uint32_t *seen) BEHALF_MUST_USE;
 #define DECODE_MAP(decoder, fields, into, seen)                                                    \

@@ -40,11 +40,11 @@ order_stop(const struct method_context *context, struct wire_reader arguments, b
            struct engine_write *write, struct error *error)
 {
     static const struct field fields[] = {
+        FIELD(stop_arguments, order.reason, "reason", decode_reason, FIELD_REQUIRED),
         FIELD(stop_arguments, agent, "agent", decode_resource, FIELD_OPTIONAL),
         FIELD(stop_arguments, order.client, "client", decode_client, FIELD_OPTIONAL),
         FIELD(stop_arguments, principal, "principal", decode_resource, FIELD_OPTIONAL),
         FIELD(stop_arguments, everything, "everything", decode_true, FIELD_OPTIONAL),
-        FIELD(stop_arguments, order.reason, "reason", decode_reason, FIELD_REQUIRED),
         WRITE_FIELDS(stop_arguments),
     };
     struct stop_arguments *call = method_take(context, sizeof *call, error);

@@ -5,12 +5,22 @@
 #include "net/shapes_agents.h"
 
 struct check_arguments {
+    struct check check; /* first: begin_check */
     struct read_arguments read;
-    struct check check;
     struct actors actors;
     struct engine_delegation *delegation;
     struct slice request_id;
 };
+
+/* Clears what the request may leave out. The members before are decoded in any case; clearing them
+ * too would cost as much as a look at the graph. */
+static void
+begin_check(struct check_arguments *call)
+{
+    const size_t given = offsetof(struct check_arguments, check.ahead);
+
+    memset((char *)call + given, 0, sizeof *call - given);
+}
 
 /* What a decision by a grant needs besides. A loop has nothing that would outlive the request: what
  * a use needs there is of no use but to say that the pool is to ask. */
@@ -52,12 +62,14 @@ method_check(const struct method_context *context, struct wire_reader arguments,
         CALL_FIELDS(check_arguments),
     };
     const struct slice bytes = {(const char *)arguments.at, (size_t)(arguments.end - arguments.at)};
-    struct check_arguments call = {.read.deadline_ms = 0};
+    struct check_arguments call;
     struct engine_request request;
     struct check_result result;
     struct check_item item;
-    enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
+    enum status status;
 
+    begin_check(&call);
+    status = METHOD_DECODE(context, arguments, fields, &call, error);
     if (status == BEHALF_OK && BEHALF_UNLIKELY(call.delegation != NULL))
         status = begin_delegated(context, bytes, &call, error);
     if (status != BEHALF_OK)
@@ -69,12 +81,16 @@ method_check(const struct method_context *context, struct wire_reader arguments,
     status = engine_check(context->worker, &request, &call.check, &result, error);
     if (status != BEHALF_OK)
         return status;
-    item = (struct check_item){.decision = result.decision,
-                               .reason = result.reason,
-                               .decision_id = result.decision_id,
-                               .missing = result.missing,
-                               .valid_until = result.valid_until,
-                               .explanation = result.explanation};
+    /* Field by field: a whole struct is cleared first. */
+    item.status = BEHALF_OK;
+    item.decision = result.decision;
+    item.reason = result.reason;
+    item.decision_id.text[0] = '\0';
+    if (BEHALF_UNLIKELY(result.decision_id.text[0] != '\0'))
+        item.decision_id = result.decision_id;
+    item.missing = result.missing;
+    item.valid_until = result.valid_until;
+    item.explanation = result.explanation;
     codec_put_map(out, 1 + result_item_pairs(&item));
     status = result_put_item(out, &item, context->arena, error);
     codec_put_text(out, SLICE_LITERAL("checked_at"));

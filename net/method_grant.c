@@ -16,8 +16,8 @@ method_grants_create(const struct method_context *context, struct wire_reader ar
 {
     static const struct field fields[] = {
         FIELD(grant_create_arguments, grant.session, "session", decode_session_id, FIELD_REQUIRED),
-        TERMS_FIELDS(grant_create_arguments, grant.terms),
         FIELD(grant_create_arguments, grant.approval, "approval", decode_approval, FIELD_REQUIRED),
+        TERMS_FIELDS(grant_create_arguments, grant.terms),
         WRITE_FIELDS(grant_create_arguments),
     };
     struct grant_create_arguments *call = method_take(context, sizeof *call, error);

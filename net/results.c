@@ -149,7 +149,8 @@ result_put_item(struct buffer *out, const struct check_item *item, struct arena 
     }
     codec_put_text(out, SLICE_LITERAL("decision"));
     result_put_decision(out, item->decision);
-    result_put_delegated(out, item->reason, &item->decision_id);
+    if (BEHALF_UNLIKELY(result_delegated_pairs(item->reason, &item->decision_id) > 0))
+        result_put_delegated(out, item->reason, &item->decision_id);
     if (item->decision == DECISION_CONDITIONAL)
         result_put_missing(out, &item->missing);
     codec_put_text(out, SLICE_LITERAL("valid_until"));

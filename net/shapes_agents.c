@@ -397,8 +397,8 @@ enum status
 decode_new_grant(struct decoder *decoder, void *into)
 {
     static const struct field fields[] = {
-        TERMS_FIELDS(engine_root_grant, terms),
         FIELD(engine_root_grant, approval, "approval", decode_approval, FIELD_REQUIRED),
+        TERMS_FIELDS(engine_root_grant, terms),
     };
     struct engine_root_grant **made = into;
     struct engine_root_grant *grant = arena_take_array(decoder->arena, 1, sizeof *grant);
