@@ -49,6 +49,7 @@ PACKAGES = rocksdb libevent libevent_pthreads libssl libcrypto libxxhash jansson
 $(call once,MSGPACK,$$(shell pkg-config --exists msgpack 2>/dev/null && echo msgpack || echo msgpack-c))
 $(call once,PKG_CFLAGS,$$(shell pkg-config --cflags $$(PACKAGES) 2>/dev/null))
 $(call once,PKG_LIBS,$$(shell pkg-config --libs $$(PACKAGES) 2>/dev/null))
+$(call once,TLS_LIBS,$$(shell pkg-config --libs libssl libcrypto 2>/dev/null))
 $(call once,ROCKSDB,$$(shell pkg-config --modversion rocksdb 2>/dev/null))
 $(call once,CRITERION_LIBS,$$(shell pkg-config --libs criterion 2>/dev/null))
 
@@ -108,6 +109,8 @@ MAINS     := %/main.c %/behalfd.c %/behalf.c %/behalf_bench.c %/bench.c
 CORE_SRC  := $(wildcard $(FLOORS:%=%/*.c))
 CXX_SRC   := $(wildcard $(FLOORS:%=%/*.cc))
 CLIENT_SRC:= $(wildcard client/*.c)
+# Of base/ the installed library has these, and otherwise headers alone.
+CLIENT_BASE:= base/tls.c base/error.c base/check.c
 SERVER_SRC:= $(wildcard server/*.c)
 CLI_SRC   := $(wildcard cli/*.c validate/*.c)
 BENCH_SRC := $(wildcard bench/*.c)
@@ -203,18 +206,18 @@ $(B)/fuzz/%: MORE = -fsanitize=fuzzer
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(SUPPORT) $(PARTS) $(CLIENT) $(CORE) ; $(link)
 
 # The installed library: one object with everything local but behalf_*, so that its names can never
-# meet those of the program that links it. Of base/ it has headers alone, and it needs only libc.
-$(B)/libbehalf.a: $(call pic,$(CLIENT_SRC)) $(B)/sources
+# meet those of the program that links it. It needs libc and OpenSSL.
+$(B)/libbehalf.a: $(call pic,$(CLIENT_SRC) $(CLIENT_BASE)) $(B)/sources
 	$(SAY) AR $(@F)
 	$(Q)$(LD) -r -o $(B)/libbehalf.o $(LINKED)
 	$(Q)objcopy --wildcard --keep-global-symbol='behalf_*' $(B)/libbehalf.o
 	$(Q)rm -f $@ && ar rcs $@ $(B)/libbehalf.o
-$(B)/libbehalf.so.0: $(call pic,$(CLIENT_SRC)) $(B)/sources
+$(B)/libbehalf.so.0: $(call pic,$(CLIENT_SRC) $(CLIENT_BASE)) $(B)/sources
 	$(SAY) LINK $(@F)
 	$(Q)echo '{ global: behalf_*; local: *; };' >$(B)/libbehalf.map
 	$(Q)$(CC) $(MY_CFLAGS) $(CFLAGS) -shared -Wl,-soname,libbehalf.so.0 \
 	  -Wl,--version-script=$(B)/libbehalf.map $(if $(SANITIZE),,-Wl,-z,defs) $(MY_LDFLAGS) \
-	  $(LDFLAGS) -o $@ $(LINKED) $(LDLIBS)
+	  $(LDFLAGS) -o $@ $(LINKED) $(TLS_LIBS) $(LDLIBS)
 	$(Q)ln -sf libbehalf.so.0 $(B)/libbehalf.so
 	$(Q)nm -D --defined-only $@ | grep -q ' T behalf_' || \
 	  { echo 'libbehalf.so.0 exports nothing: mark the functions of client/behalf.h' >&2; exit 1; }
@@ -222,7 +225,7 @@ $(B)/behalf.pc: tools/behalf.pc.in FORCE
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@INCDIR@|$(INCDIR)|' \
 	  -e 's|@VERSION@|$(VERSION)|' $< >$@
 
--include $(patsubst %.c,$(B)/obj/%.d,$(ALL_SRC)) $(CXX_SRC:%.cc=$(B)/obj/%.d) $(patsubst %.c,$(B)/pic/%.d,$(CLIENT_SRC))
+-include $(patsubst %.c,$(B)/obj/%.d,$(ALL_SRC)) $(CXX_SRC:%.cc=$(B)/obj/%.d) $(patsubst %.c,$(B)/pic/%.d,$(CLIENT_SRC) $(CLIENT_BASE))
 
 # ---- Testing -----------------------------------------------------------------------------------
 

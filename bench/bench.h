@@ -33,8 +33,9 @@ struct bench_grants;
 struct bench_options {
     const char *command; /* the whole command line, for reports; NULL = not known */
     const char *endpoint;
-    const char *workload; /* a shape or a directory; NULL for a ping without one */
-    uint64_t size;        /* relationships of a shape */
+    struct behalf_options connect; /* how: TLS */
+    const char *workload;          /* a shape or a directory; NULL for a ping without one */
+    uint64_t size;                 /* relationships of a shape */
     uint64_t seed;
     double zipf;
     uint32_t questions; /* generated for each kind of request; lookups a tenth */

@@ -388,7 +388,8 @@ make_level(struct bench_grants *grants, struct flight *flight, bool *any)
 }
 
 bool
-bench_grants_make(struct bench_grants *grants, const char *endpoint)
+bench_grants_make(struct bench_grants *grants, const char *endpoint,
+                  const struct behalf_options *connect)
 {
     struct flight flight = {.writer = behalf_writer_new()};
     struct behalf_error error;
@@ -396,7 +397,7 @@ bench_grants_make(struct bench_grants *grants, const char *endpoint)
     bool good = true;
 
     BEHALF_ASSERT(flight.writer != NULL);
-    if (any && behalf_connect(endpoint, NULL, &flight.client, &error) != BEHALF_SUCCESS)
+    if (any && behalf_connect(endpoint, connect, &flight.client, &error) != BEHALF_SUCCESS)
         good = complain_of(&error);
     for (; good && any; flight.level++)
         good = make_level(grants, &flight, &any);

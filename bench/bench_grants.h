@@ -43,7 +43,8 @@ void bench_grants_free(struct bench_grants *grants); /* accepts NULL */
 /* Notes that the chain is wanted; twice is once. */
 void bench_grants_want(struct bench_grants *grants, const struct bench_grant_words *words);
 /* Makes those that were noted and are not there yet. */
-bool bench_grants_make(struct bench_grants *grants, const char *endpoint) BEHALF_MUST_USE;
+bool bench_grants_make(struct bench_grants *grants, const char *endpoint,
+                       const struct behalf_options *connect) BEHALF_MUST_USE;
 /* One that was made. */
 const struct bench_grant *bench_grants_find(const struct bench_grants *grants,
                                             const struct bench_grant_words *words);

@@ -141,8 +141,8 @@ load_thread(void *context)
 
     BEHALF_ASSERT(loader.items != NULL && loader.arguments != NULL);
     buffer_init(&loader.lines);
-    if ((behalf_connect(loader.load->options->endpoint, NULL, &loader.client, &loader.error) !=
-             BEHALF_SUCCESS ||
+    if ((behalf_connect(loader.load->options->endpoint, &loader.load->options->connect,
+                        &loader.client, &loader.error) != BEHALF_SUCCESS ||
          !load_batches(&loader)) &&
         !atomic_exchange(&loader.load->failed, true))
         loader.load->error = loader.error;
@@ -208,7 +208,8 @@ write_schema(const struct bench_options *options, const struct workload *workloa
     buffer_init(&text);
     if (!workload_schema(workload, &text))
         outcome = BENCH_USAGE;
-    else if (behalf_connect(options->endpoint, NULL, &client, &error) != BEHALF_SUCCESS)
+    else if (behalf_connect(options->endpoint, &options->connect, &client, &error) !=
+             BEHALF_SUCCESS)
         outcome = BENCH_CONNECTION;
     else if (behalf_schema_write(client, text.data, text.size, NULL, &error) != BEHALF_SUCCESS)
         outcome = BENCH_WRONG;

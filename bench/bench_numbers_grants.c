@@ -222,7 +222,7 @@ make_sessions(struct many *many)
         words.selector = slice_of(selector);
         bench_grants_want(many->sessions, &words);
     }
-    return bench_grants_make(many->sessions, many->stage->options.endpoint);
+    return bench_grants_make(many->sessions, many->stage->options.endpoint, NULL);
 }
 
 static const struct bench_grant *

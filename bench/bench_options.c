@@ -52,6 +52,10 @@ const char bench_help[] =
     "\n"
     "where:\n"
     "  --endpoint E       ADDRESS:PORT or unix:PATH, default 127.0.0.1:23425 or BEHALF_ENDPOINT\n"
+    "  --tls              speak TLS, or BEHALF_TLS=true\n"
+    "  --ca-file FILE     CA of the server's certificate, default the system's, or BEHALF_CA_FILE\n"
+    "  --certificate FILE      shown to a server that asks for one, or BEHALF_CERTIFICATE\n"
+    "  --certificate-key FILE  its key, or BEHALF_CERTIFICATE_KEY\n"
     "  --serve            start a server over a temporary directory, and end it\n"
     "  --server FILE      the behalfd to start, default the one beside this program\n"
     "  --graph-memory S   of the server that is started\n"
@@ -154,6 +158,10 @@ static const struct option {
     {"--repeat", OPTION_COUNT, AT(options.repeat), 0, 1000, RUNS | NUMBERS},
     {"--no-echo", OPTION_FALSE, AT(options.echo), 0, 0, RUNS},
     {"--endpoint", OPTION_TEXT, AT(options.endpoint), 0, 0, SERVED},
+    {"--tls", OPTION_TRUE, AT(options.connect.tls), 0, 0, SERVED},
+    {"--ca-file", OPTION_TEXT, AT(options.connect.ca_file), 0, 0, SERVED},
+    {"--certificate", OPTION_TEXT, AT(options.connect.certificate), 0, 0, SERVED},
+    {"--certificate-key", OPTION_TEXT, AT(options.connect.certificate_key), 0, 0, SERVED},
     {"--serve", OPTION_TRUE, AT(options.serve), 0, 0, 1U << COMMAND_BOTH},
     {"--server", OPTION_TEXT, AT(options.server), 0, 0, 1U << COMMAND_BOTH | NUMBERS},
     {"--graph-memory", OPTION_TEXT, AT(options.graph_memory), 0, 0, 1U << COMMAND_BOTH | NUMBERS},

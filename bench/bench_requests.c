@@ -377,7 +377,7 @@ make_grants(const struct request_builder *builder, struct slice lines)
         words = words_of(builder, &entry);
         bench_grants_want(grants, &words);
     }
-    return bench_grants_make(grants, builder->options->endpoint);
+    return bench_grants_make(grants, builder->options->endpoint, &builder->options->connect);
 }
 
 /* Root grants in the sessions in turn. */

@@ -137,6 +137,26 @@ output_failed(void)
     return BENCH_WRONG;
 }
 
+/* What the command line does not say. */
+static void
+read_environment(struct bench_options *options)
+{
+    struct behalf_options *connect = &options->connect;
+    const char *tls = getenv("BEHALF_TLS");
+
+    if (options->endpoint == NULL)
+        options->endpoint = getenv("BEHALF_ENDPOINT");
+    connect->tls = connect->tls || (tls != NULL && strcmp(tls, "true") == 0);
+    if (!connect->tls)
+        return;
+    if (connect->ca_file == NULL)
+        connect->ca_file = getenv("BEHALF_CA_FILE");
+    if (connect->certificate == NULL && connect->certificate_key == NULL) {
+        connect->certificate = getenv("BEHALF_CERTIFICATE");
+        connect->certificate_key = getenv("BEHALF_CERTIFICATE_KEY");
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -155,8 +175,7 @@ main(int argc, char **argv)
         complain("see behalf-bench --help", "%.*s", SLICE_PRINTF(buffer_slice(&problem)));
     } else {
         line.options.command = command.data;
-        if (line.options.endpoint == NULL)
-            line.options.endpoint = getenv("BEHALF_ENDPOINT");
+        read_environment(&line.options);
         outcome = obey(&line);
     }
     buffer_release(&command);

@@ -135,6 +135,7 @@ struct cli {
     size_t argument_count;
 
     const char *endpoint;
+    struct behalf_options connect; /* TLS; cli_connect_options adds the rest */
     uint32_t timeout_ms;
     uint32_t wait_ms; /* for a server that is starting; 0 = not at all */
     bool json;
@@ -256,6 +257,8 @@ void cli_show_source(FILE *out, const char *path, struct slice text, uint32_t li
 
 /* --- talking to the server (cli_call.c) ------------------------------------------------------- */
 
+/* What the command line and the environment say of the connection. */
+struct behalf_options cli_connect_options(const struct cli *cli);
 enum cli_exit cli_connect(struct cli *cli) BEHALF_MUST_USE;
 
 /* One call with the arguments of a writer, which it frees. */

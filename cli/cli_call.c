@@ -1,11 +1,41 @@
 /* cli_call.c - the connection of a command, and calls on it. */
 #include "cli/cli.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+/* Of a variable that is not empty. */
+static const char *
+from_environment(const char *given, const char *variable)
+{
+    const char *value = given == NULL ? getenv(variable) : given;
+
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+struct behalf_options
+cli_connect_options(const struct cli *cli)
+{
+    struct behalf_options options = cli->connect;
+    const char *tls = getenv("BEHALF_TLS");
+
+    options.timeout_ms = cli->timeout_ms;
+    options.connect_timeout_ms = cli->timeout_ms;
+    options.tls = options.tls || (tls != NULL && strcmp(tls, "true") == 0);
+    if (!options.tls)
+        return options;
+    options.ca_file = from_environment(options.ca_file, "BEHALF_CA_FILE");
+    if (options.certificate == NULL && options.certificate_key == NULL) {
+        options.certificate = from_environment(NULL, "BEHALF_CERTIFICATE");
+        options.certificate_key = from_environment(NULL, "BEHALF_CERTIFICATE_KEY");
+    }
+    return options;
+}
+
 enum cli_exit
 cli_connect(struct cli *cli)
 {
-    struct behalf_options options = {.timeout_ms = cli->timeout_ms,
-                                     .connect_timeout_ms = cli->timeout_ms};
+    struct behalf_options options = cli_connect_options(cli);
 
     if (behalf_connect(cli->endpoint, &options, &cli->client, &cli->error) != BEHALF_SUCCESS)
         return cli_fail(cli, "connect to '%s'", cli->endpoint);

@@ -201,8 +201,7 @@ static enum cli_exit
 connect_in_time(struct cli *cli)
 {
     static const struct timespec pause = {.tv_nsec = 50000000};
-    struct behalf_options options = {.timeout_ms = cli->timeout_ms,
-                                     .connect_timeout_ms = cli->timeout_ms};
+    struct behalf_options options = cli_connect_options(cli);
     double end_us = now_us() + cli->wait_ms * 1e3;
 
     while (now_us() < end_us) {

@@ -7,7 +7,8 @@ _behalf()
     local commands='check check-bulk filter expand lookup-resources lookup-subjects
         lookup-permissions session grant agent attribute relationship schema validate import server status
         ping version help'
-    local common='--endpoint --help --json --timeout'
+    local common='--endpoint --help --json --timeout --tls --ca-file --certificate
+        --certificate-key'
     local read='--consistency --token'
     local call='--method --digest --tool' end='--expires-at --expires-in'
     local terms='--scope --constraint --not-before --max-depth --uses --purpose'
@@ -20,7 +21,7 @@ _behalf()
             COMPREPLY=($(compgen -W 'full minimize-latency at-least-as-fresh at-exact-snapshot' \
                 -- "$current"))
             return ;;
-        --file|--junit)
+        --ca-file|--certificate|--certificate-key|--file|--junit)
             COMPREPLY=($(compgen -f -- "$current"))
             return ;;
         --actor|--agent|--approver|--channel|--client|--constraint|--context|--cursor|--depth|\

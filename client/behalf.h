@@ -79,6 +79,13 @@ struct behalf_options {
     uint32_t connect_timeout_ms; /* 0 = 5,000; resolving a host name is not covered */
     uint32_t timeout_ms;         /* 0 = BEHALF_DEFAULT_TIMEOUT_MS */
     size_t reply_size_max;       /* bytes held for replies; 0 = 256 MiB */
+    /* TLS, for ADDRESS:PORT. The server's certificate must be for ADDRESS, and issued by those of
+     * `ca_file` (PEM), or of the system when that is NULL. connect_timeout_ms covers the handshake.
+     * Files are read during behalf_connect. */
+    bool tls;
+    const char *ca_file;
+    const char *certificate;     /* PEM, shown to a server that asks for it; NULL = none */
+    const char *certificate_key; /* its key, PEM, closed to others */
 };
 
 /* `endpoint` is ADDRESS:PORT ("127.0.0.1:23425", "[::1]:23425"), unix:PATH, or NULL for the
@@ -90,7 +97,7 @@ BEHALF_API enum behalf_status behalf_connect(const char *endpoint,
 BEHALF_API void behalf_close(struct behalf_client *client);
 
 /* The socket, to wait on in a loop of the caller's. Who sends or receives on it himself must call
- * nothing but behalf_close for this client any more. */
+ * nothing but behalf_close for this client any more, and must not do so with TLS. */
 BEHALF_API int behalf_descriptor(const struct behalf_client *client);
 
 /* --- writer: one MessagePack value --- */

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/tls.h"
 #include "client/client_internal.h"
 
 #define CONNECT_TIMEOUT_MS 5000
@@ -32,6 +33,7 @@ struct behalf_reply {
 
 struct behalf_client {
     int descriptor;
+    struct client_tls tls;
     uint32_t timeout_ms;
     size_t reply_size_max;
     bool broken;
@@ -61,12 +63,15 @@ behalf_connect(const char *endpoint, const struct behalf_options *options,
     static const struct behalf_options defaults;
     struct behalf_client *made;
     enum behalf_status status;
-    uint32_t timeout_ms;
+    int64_t deadline_ms;
 
     if (endpoint == NULL)
         endpoint = BEHALF_DEFAULT_ENDPOINT;
     if (options == NULL)
         options = &defaults;
+    status = client_tls_check(endpoint, options, error);
+    if (status != BEHALF_SUCCESS)
+        return status;
     made = calloc(1, sizeof *made);
     if (made == NULL)
         return client_error_set(error, BEHALF_FAILED_MEMORY, "cannot connect: no memory");
@@ -81,8 +86,12 @@ behalf_connect(const char *endpoint, const struct behalf_options *options,
         behalf_close(made);
         return client_error_set(error, BEHALF_FAILED_MEMORY, "cannot connect: no memory");
     }
-    timeout_ms = options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
-    status = client_socket_open(endpoint, timeout_ms, &made->descriptor, error);
+    deadline_ms = client_now_ms() + (options->connect_timeout_ms > 0 ? options->connect_timeout_ms
+                                                                     : CONNECT_TIMEOUT_MS);
+    status = client_socket_open(endpoint, deadline_ms, &made->descriptor, error);
+    if (status == BEHALF_SUCCESS && options->tls)
+        status =
+            client_tls_open(&made->tls, endpoint, options, made->descriptor, deadline_ms, error);
     if (status != BEHALF_SUCCESS) {
         behalf_close(made);
         return status;
@@ -102,6 +111,7 @@ behalf_close(struct behalf_client *client)
         client->first = reply->next;
         behalf_reply_free(reply);
     }
+    client_tls_close(&client->tls);
     if (client->descriptor >= 0)
         (void)close(client->descriptor);
     client_bytes_release(&client->out);
@@ -279,31 +289,60 @@ parse_input(struct behalf_client *client, struct behalf_error *error)
     return status;
 }
 
-/* Reads what is there, without waiting. */
+static ssize_t
+receive_bytes(struct behalf_client *client, void *bytes, size_t size)
+{
+    return client->tls.tls == NULL ? recv(client->descriptor, bytes, size, 0)
+                                   : tls_recv(client->tls.tls, bytes, size);
+}
+
+static ssize_t
+send_bytes(struct behalf_client *client, const void *bytes, size_t size)
+{
+    return client->tls.tls == NULL ? send(client->descriptor, bytes, size, MSG_NOSIGNAL)
+                                   : tls_send(client->tls.tls, bytes, size);
+}
+
+/* With the errno of a receive_bytes or send_bytes that failed. */
+static enum behalf_status
+connection_failed(struct behalf_client *client, struct behalf_error *error)
+{
+    char reason[CLIENT_REASON_SIZE];
+
+    return break_off(
+        client, BEHALF_FAILED_CONNECTION,
+        client->tls.tls == NULL ? strerror(errno) : client_tls_reason(&client->tls, reason), error);
+}
+
+/* Reads what is there, without waiting; all of it that TLS holds, which no poll tells of. */
 static enum behalf_status
 receive(struct behalf_client *client, struct behalf_error *error)
 {
-    ssize_t count;
+    enum behalf_status status = BEHALF_SUCCESS;
 
-    if (client->in.size + client->queued_bytes > client->reply_size_max)
-        return break_off(client, BEHALF_FAILED_PROTOCOL,
-                         "the server sent more than the client holds; take replies sooner, or "
-                         "ask for smaller pages",
-                         error);
-    if (!client_bytes_reserve(&client->in, READ_SIZE))
-        return break_off(client, BEHALF_FAILED_MEMORY, "no memory for replies", error);
-    count = recv(client->descriptor, client->in.data + client->in.size,
-                 client->in.capacity - client->in.size, 0);
-    if (count > 0) {
+    do {
+        ssize_t count;
+
+        if (client->in.size + client->queued_bytes > client->reply_size_max)
+            return break_off(client, BEHALF_FAILED_PROTOCOL,
+                             "the server sent more than the client holds; take replies sooner, or "
+                             "ask for smaller pages",
+                             error);
+        if (!client_bytes_reserve(&client->in, READ_SIZE))
+            return break_off(client, BEHALF_FAILED_MEMORY, "no memory for replies", error);
+        count = receive_bytes(client, client->in.data + client->in.size,
+                              client->in.capacity - client->in.size);
+        if (count == 0)
+            return break_off(client, BEHALF_FAILED_CONNECTION, "the server closed the connection",
+                             error);
+        if (count < 0)
+            return errno == EAGAIN || errno == EINTR ? BEHALF_SUCCESS
+                                                     : connection_failed(client, error);
         client->in.size += (size_t)count;
-        return parse_input(client, error);
-    }
-    if (count == 0)
-        return break_off(client, BEHALF_FAILED_CONNECTION, "the server closed the connection",
-                         error);
-    if (errno == EAGAIN || errno == EINTR)
-        return BEHALF_SUCCESS;
-    return break_off(client, BEHALF_FAILED_CONNECTION, strerror(errno), error);
+        status = parse_input(client, error);
+    } while (status == BEHALF_SUCCESS && client->tls.tls != NULL &&
+             tls_has_pending(client->tls.tls));
+    return status;
 }
 
 /* --- sending --- */
@@ -313,8 +352,8 @@ static enum behalf_status
 transmit(struct behalf_client *client, struct behalf_error *error)
 {
     while (client->out_sent < client->out.size) {
-        ssize_t count = send(client->descriptor, client->out.data + client->out_sent,
-                             client->out.size - client->out_sent, MSG_NOSIGNAL);
+        ssize_t count = send_bytes(client, client->out.data + client->out_sent,
+                                   client->out.size - client->out_sent);
 
         if (count > 0) {
             client->out_sent += (size_t)count;
@@ -323,7 +362,7 @@ transmit(struct behalf_client *client, struct behalf_error *error)
         } else if (count < 0 && errno == EAGAIN) {
             return BEHALF_SUCCESS;
         } else {
-            return break_off(client, BEHALF_FAILED_CONNECTION, strerror(errno), error);
+            return connection_failed(client, error);
         }
     }
     client->out.size = 0;

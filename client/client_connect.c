@@ -18,7 +18,7 @@
 
 #include "client/client_internal.h"
 
-#define HOST_SIZE 256
+#define HOST_SIZE CLIENT_HOST_SIZE
 #define PORT_SIZE 6
 #define UNIX_PREFIX "unix:"
 
@@ -139,19 +139,32 @@ split_address(const char *endpoint, char host[HOST_SIZE], char port[PORT_SIZE])
     return strtoul(port, NULL, 10) <= UINT16_MAX;
 }
 
+bool
+client_endpoint_is_unix(const char *endpoint)
+{
+    return strncmp(endpoint, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0;
+}
+
+bool
+client_endpoint_host(const char *endpoint, char host[CLIENT_HOST_SIZE])
+{
+    char port[PORT_SIZE];
+
+    return split_address(endpoint, host, port);
+}
+
 enum behalf_status
-client_socket_open(const char *endpoint, uint32_t timeout_ms, int *descriptor,
+client_socket_open(const char *endpoint, int64_t deadline_ms, int *descriptor,
                    struct behalf_error *error)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *addresses = NULL;
-    int64_t deadline_ms = client_now_ms() + timeout_ms;
     char host[HOST_SIZE];
     char port[PORT_SIZE];
     int problem = ECONNREFUSED;
     int resolved;
 
-    if (strncmp(endpoint, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
+    if (client_endpoint_is_unix(endpoint))
         return open_unix(endpoint, deadline_ms, descriptor, error);
     if (!split_address(endpoint, host, port)) {
         client_error_set(error, BEHALF_FAILED_USAGE, "cannot use endpoint '%s': not an endpoint",

@@ -127,8 +127,36 @@ void client_give_reply(struct behalf_reply *reply, struct behalf_reply **to);
 /* --- connections --- */
 
 /* A connected, non-blocking socket. */
-enum behalf_status client_socket_open(const char *endpoint, uint32_t timeout_ms, int *descriptor,
+enum behalf_status client_socket_open(const char *endpoint, int64_t deadline_ms, int *descriptor,
                                       struct behalf_error *error) BEHALF_MUST_USE;
+
+#define CLIENT_HOST_SIZE 256
+bool client_endpoint_is_unix(const char *endpoint);
+/* The ADDRESS of ADDRESS:PORT; false when it is none. */
+bool client_endpoint_host(const char *endpoint, char host[CLIENT_HOST_SIZE]) BEHALF_MUST_USE;
+
+/* --- TLS --- */
+
+struct tls;
+struct tls_client;
+
+struct client_tls {
+    struct tls_client *context;
+    struct tls *tls; /* NULL: plain */
+};
+
+/* Whether the options fit together and to the endpoint. */
+enum behalf_status client_tls_check(const char *endpoint, const struct behalf_options *options,
+                                    struct behalf_error *error) BEHALF_MUST_USE;
+/* Over a connected socket; after a failure too it is to be closed. */
+enum behalf_status client_tls_open(struct client_tls *tls, const char *endpoint,
+                                   const struct behalf_options *options, int descriptor,
+                                   int64_t deadline_ms, struct behalf_error *error) BEHALF_MUST_USE;
+void client_tls_close(struct client_tls *tls);
+
+/* Why reading or writing failed. */
+#define CLIENT_REASON_SIZE 800
+const char *client_tls_reason(const struct client_tls *tls, char text[CLIENT_REASON_SIZE]);
 
 int64_t client_now_ms(void);
 

@@ -47,7 +47,7 @@ def main():
             strange = {name for name in exported(path, *options) if not name.startswith("behalf_")}
             assert not strange, (path, strange)
     print("client: header and symbols", flush=True)
-    for name, library in (("static", [static]),
+    for name, library in (("static", [static, "-lssl", "-lcrypto"]),
                           ("shared", [shared, "-Wl,-rpath," + os.path.abspath(BUILD)])):
         program = os.path.join(scratch, name)
         run(*CC, "-std=c99", *include, *SANITIZE, "tests/integration/client.c", "-o", program,
