@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/tls.h"
 #include "engine/engine.h"
 #include "net/keys.h"
 #include "net/server.h"
@@ -242,6 +243,42 @@ engine_options_of(const struct options *options, const struct env *env)
     };
 }
 
+/* NULL for an option that was not given. */
+static const char *
+given(const char *text)
+{
+    return text[0] != '\0' ? text : NULL;
+}
+
+static enum status
+open_tls(const struct options *options, struct tls_server **tls, struct error *error)
+{
+    const struct tls_server_files files = {.certificate = given(options->tls_certificate),
+                                           .key = given(options->tls_key),
+                                           .client_ca = given(options->tls_client_ca),
+                                           .client_names = given(options->tls_client_names)};
+
+    if (files.certificate != NULL && files.key != NULL)
+        return tls_server_new(&files, tls, error);
+    if (files.certificate == NULL && files.key == NULL && files.client_ca == NULL &&
+        files.client_names == NULL)
+        return BEHALF_OK;
+    error_set(error, BEHALF_MALFORMED_REQUEST, "TLS needs a certificate and its key");
+    error_hint(error, "give --tls-certificate and --tls-key, or none of the options of TLS");
+    return BEHALF_MALFORMED_REQUEST;
+}
+
+/* What guards the ports: keys and TLS. */
+static enum status
+open_guards(const struct options *options, struct reload *guards, struct error *error)
+{
+    enum status status = BEHALF_OK;
+
+    if (options->keys[0] != '\0')
+        status = keys_open(options->keys, &guards->keys, error);
+    return status == BEHALF_OK ? open_tls(options, &guards->tls, error) : status;
+}
+
 static enum exit_code
 run(const struct options *options, const sigset_t *signals)
 {
@@ -251,8 +288,9 @@ run(const struct options *options, const sigset_t *signals)
     struct server_options server_options = {
         .env = env,
         .listen_address = strcmp(options->listen, "none") == 0 ? NULL : options->listen,
-        .unix_path = options->unix_path[0] != '\0' ? options->unix_path : NULL,
-        .unix_group = options->unix_group[0] != '\0' ? options->unix_group : NULL,
+        .insecure_plaintext = options->insecure_plaintext,
+        .unix_path = given(options->unix_path),
+        .unix_group = given(options->unix_group),
         .unix_mode = unix_mode(options),
         .loops = (unsigned)options->loops,
         .connections = (unsigned)options->connections,
@@ -268,11 +306,12 @@ run(const struct options *options, const sigset_t *signals)
     enum status status =
         divide_memory(options, &store_options, &engine_options, &server_options, &error);
 
-    if (status == BEHALF_OK && options->keys[0] != '\0')
-        status = keys_open(options->keys, &reload.keys, &error);
+    if (status == BEHALF_OK)
+        status = open_guards(options, &reload, &error);
     if (status != BEHALF_OK)
         goto done;
     server_options.keys = reload.keys;
+    server_options.tls = reload.tls;
     status = options->restored ? offline_open_renewed(&store_options, &store, &error)
                                : store_open(&store_options, &store, &error);
     if (status != BEHALF_OK) {
@@ -297,6 +336,7 @@ done:
         complain_of(&error);
     server_close(server);
     keys_close(reload.keys);
+    tls_server_free(reload.tls);
     engine_close(engine);
     store_close(store);
     return code;

@@ -264,9 +264,14 @@ read_argument(struct reading *reading, int count, char *const *arguments, int *a
 static bool
 is_variable_of_clients(const char *variable, size_t size)
 {
-    static const char endpoint[] = "BEHALF_ENDPOINT";
+    static const char *const names[] = {"BEHALF_ENDPOINT",    "BEHALF_KEY_FILE",
+                                        "BEHALF_TLS",         "BEHALF_CA_FILE",
+                                        "BEHALF_CERTIFICATE", "BEHALF_CERTIFICATE_KEY"};
 
-    return size == sizeof endpoint - 1 && memcmp(variable, endpoint, size) == 0;
+    for (size_t at = 0; at < BEHALF_COUNT_OF(names); at++)
+        if (size == strlen(names[at]) && memcmp(variable, names[at], size) == 0)
+            return true;
+    return false;
 }
 
 /* A misspelt variable must not start a server with defaults: BEHALF_LISTN, BEHALF_KEYFILE. */

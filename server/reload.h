@@ -5,10 +5,12 @@
 #define BEHALF_SERVER_RELOAD_H
 
 struct keys;
+struct tls_server;
 
 /* Each is NULL where the server has none. */
 struct reload {
     struct keys *keys;
+    struct tls_server *tls;
 };
 
 void server_reload(const struct reload *reload);
