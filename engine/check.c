@@ -55,6 +55,7 @@ decide_check(struct engine_worker *worker, struct snapshot *snapshot, const stru
              struct question *question, struct verdict *verdict, struct error *error)
 {
     static const struct engine_pair nothing = {.resource_hash = 0};
+    struct inputs_attributes attributes;
     struct eval eval;
     enum status status = question_bind(
         snapshot, check, check->ahead != NULL ? check->ahead : &nothing, NULL, question, error);
@@ -62,7 +63,7 @@ decide_check(struct engine_worker *worker, struct snapshot *snapshot, const stru
     question->kind = QUESTION_CHECK;
     if (status != BEHALF_OK)
         return status;
-    question_init_eval(question, snapshot, &eval);
+    question_init_eval(question, snapshot, &attributes, &eval);
     status = question_decide(snapshot, &eval, question, NULL, verdict, error);
     if (BEHALF_LIKELY(question->guard == NULL) || status != BEHALF_OK)
         return status;
@@ -108,6 +109,7 @@ engine_check(struct engine_worker *worker, const struct engine_request *request,
 /* The evaluation that items of one subject share, one after the other. */
 struct shared_eval {
     struct eval eval;
+    struct inputs_attributes attributes; /* where caveats read any */
     bool usable;
 };
 
@@ -125,18 +127,26 @@ drop_shared(struct snapshot *snapshot, struct shared_eval *shared)
     reach_wide_release(&snapshot->wide);
 }
 
-/* Readies the evaluation for an item; whether it was used before. Items share it with their subject
- * and their very context; one that is explained has its own, so that what it can be told does not
- * depend on those before it. */
+/* Whether what the evaluation learnt holds for the item as well: of the same subject, the very
+ * context, and, where caveats read attributes, what they read. */
+static bool
+is_for(const struct shared_eval *shared, const struct question *question)
+{
+    return same_subject(&shared->eval.subject, &question->subject) &&
+           shared->eval.scope.context == question->inputs.context &&
+           (shared->eval.scope.attributes == NULL ||
+            inputs_are_same(&shared->attributes, &question->inputs, question->resource));
+}
+
+/* Readies the evaluation for an item; whether it was used before. One that is explained has its
+ * own, so that what it can be told does not depend on those before it. */
 static bool
 share(struct shared_eval *shared, struct snapshot *snapshot, const struct question *question)
 {
-    if (shared->usable && !question->explain &&
-        same_subject(&shared->eval.subject, &question->subject) &&
-        shared->eval.scope.context == question->context)
+    if (shared->usable && !question->explain && is_for(shared, question))
         return true;
     drop_shared(snapshot, shared);
-    question_init_eval(question, snapshot, &shared->eval);
+    question_init_eval(question, snapshot, &shared->attributes, &shared->eval);
     shared->usable = true;
     return false;
 }
@@ -251,8 +261,13 @@ walk_window(struct snapshot *snapshot, struct shared_eval *shared, struct window
         return;
     for (size_t lane = 0; lane < count; lane++) {
         const struct question *question = &window->questions[places[lane]];
-        const struct condition_scope scope = {snapshot->binding, question->context,
-                                              snapshot->scratch, &snapshot->budget};
+        /* Without attributes: no edge of a plain member has a condition. */
+        const struct condition_scope scope = {
+            .binding = snapshot->binding,
+            .context = question->inputs.context,
+            .arena = snapshot->scratch,
+            .budget = &snapshot->budget,
+        };
 
         reach_init(&lanes[lane].reach, &scope, &snapshot->view, &question->subject);
         lanes[lane].object = question->resource;

@@ -334,15 +334,23 @@ and_value(struct snapshot *snapshot, struct value *value, const struct value *ot
 }
 
 enum status
-constraint_value(struct snapshot *snapshot, const struct grant *grant,
-                 const struct grant_constraint *constraint, const struct datum *context,
-                 struct value *value, struct error *error)
+constraint_value(struct snapshot *snapshot, const struct delegated *delegated, size_t at,
+                 const struct grant_constraint *constraint, uint64_t resource,
+                 const struct inputs *inputs, struct value *value, struct error *error)
 {
     const struct binding *binding = snapshot->binding;
-    const struct condition_scope scope = {binding, context, snapshot->scratch, &snapshot->budget};
+    struct inputs_attributes attributes;
+    const struct condition_scope scope = {
+        .binding = binding,
+        .context = inputs->context,
+        .attributes = inputs_attributes_of(&attributes, snapshot, inputs,
+                                           delegated->session->principal, resource),
+        .arena = snapshot->scratch,
+        .budget = &snapshot->budget,
+    };
     const struct edge_traits traits = {
         .caveat = constraint->caveat,
-        .context = record_text(grant, constraint->context),
+        .context = record_text(delegated->chain[at], constraint->context),
     };
     uint32_t caveat = binding_caveat(binding, constraint->caveat);
 
@@ -354,17 +362,19 @@ constraint_value(struct snapshot *snapshot, const struct grant *grant,
 }
 
 static enum status
-and_constraints(struct snapshot *snapshot, const struct grant *grant, const struct datum *context,
-                struct value *value, enum engine_reason *reason, struct error *error)
+and_constraints(struct snapshot *snapshot, const struct delegated *delegated, size_t at,
+                uint64_t resource, const struct inputs *inputs, struct value *value,
+                enum engine_reason *reason, struct error *error)
 {
+    const struct grant *grant = delegated->chain[at];
     const struct grant_constraint *constraints = record_at(grant, grant->constraints);
     enum status status = BEHALF_OK;
 
-    for (uint32_t at = 0; status == BEHALF_OK && value->upper && at < grant->constraints.count;
-         at++) {
+    for (uint32_t i = 0; status == BEHALF_OK && value->upper && i < grant->constraints.count; i++) {
         struct value held;
 
-        status = constraint_value(snapshot, grant, &constraints[at], context, &held, error);
+        status = constraint_value(snapshot, delegated, at, &constraints[i], resource, inputs, &held,
+                                  error);
         if (status == BEHALF_OK)
             status = and_value(snapshot, value, &held, REASON_CONSTRAINT_FAILED, reason, error);
     }
@@ -391,7 +401,7 @@ and_ceiling(struct snapshot *snapshot, struct eval *eval, uint64_t resource, uin
 
 enum status
 ceiling_value(struct snapshot *snapshot, const uint64_t *actors, size_t count, uint64_t resource,
-              uint32_t member, const struct datum *context, struct value *value,
+              uint32_t member, const struct inputs *inputs, struct value *value,
               struct error *error)
 {
     const struct binding *binding = snapshot->binding;
@@ -408,10 +418,12 @@ ceiling_value(struct snapshot *snapshot, const uint64_t *actors, size_t count, u
             .type = binding_type(binding, actors[at]),
             .member = SCHEMA_NONE,
         };
+        struct inputs_attributes attributes;
         struct eval eval;
 
         eval_init(&eval, VALUE_DECISION, binding, &snapshot->view, snapshot->scratch, &agent,
-                  context);
+                  inputs->context,
+                  inputs_attributes_of(&attributes, snapshot, inputs, actors[at], resource));
         status = and_ceiling(snapshot, &eval, resource, of_type, value, error);
         if (status == BEHALF_OK)
             status = and_ceiling(snapshot, &eval, resource, of_member, value, error);
@@ -421,7 +433,7 @@ ceiling_value(struct snapshot *snapshot, const uint64_t *actors, size_t count, u
 
 enum status
 delegated_value(struct snapshot *snapshot, const struct delegated *delegated, uint64_t resource,
-                struct slice id, uint32_t member, const struct datum *context, struct value *value,
+                struct slice id, uint32_t member, const struct inputs *inputs, struct value *value,
                 enum engine_reason *reason, struct error *error)
 {
     enum status status = BEHALF_OK;
@@ -433,17 +445,17 @@ delegated_value(struct snapshot *snapshot, const struct delegated *delegated, ui
     *reason = REASON_NONE;
     /* All scopes before the constraints: the order of the reasons. */
     for (size_t at = 0; status == BEHALF_OK && value->upper && at < delegated->length; at++) {
-        status = scope_value(snapshot, delegated->chain[at], resource, id, member, context, &other,
+        status = scope_value(snapshot, delegated->chain[at], resource, id, member, inputs, &other,
                              error);
         if (status == BEHALF_OK)
             status = and_value(snapshot, value, &other, REASON_SCOPE_EXCLUDED, reason, error);
     }
     for (size_t at = 0; status == BEHALF_OK && value->upper && at < delegated->length; at++)
-        status = and_constraints(snapshot, delegated->chain[at], context, value, reason, error);
+        status = and_constraints(snapshot, delegated, at, resource, inputs, value, reason, error);
     if (status != BEHALF_OK || !value->upper)
         return status;
-    status = ceiling_value(snapshot, delegated->agents, delegated->length, resource, member,
-                           context, &other, error);
+    status = ceiling_value(snapshot, delegated->agents, delegated->length, resource, member, inputs,
+                           &other, error);
     return status == BEHALF_OK
                ? and_value(snapshot, value, &other, REASON_AGENT_CEILING, reason, error)
                : status;

@@ -94,6 +94,13 @@ struct delegated_reasons {
 void delegated_each(const struct snapshot *snapshot, const struct delegated *delegated,
                     const struct delegated_parties *parties, struct delegated_reasons *reasons);
 
+/* Whether a request by these is made for somebody: what it says of itself is not believed. */
+static inline bool
+delegated_is_asked(size_t actor_count, const struct engine_delegation *delegation)
+{
+    return actor_count > 0 || (delegation != NULL && delegation->given);
+}
+
 /* D10a. */
 enum engine_reason delegated_call(const struct delegated *delegated);
 
@@ -101,17 +108,19 @@ enum engine_reason delegated_call(const struct delegated *delegated);
  * first which denies, else none. `id` is the resource's, `member` the action. */
 enum status delegated_value(struct snapshot *snapshot, const struct delegated *delegated,
                             uint64_t resource, struct slice id, uint32_t member,
-                            const struct datum *context, struct value *value,
+                            const struct inputs *inputs, struct value *value,
                             enum engine_reason *reason, struct error *error) BEHALF_MUST_USE;
 
-/* One constraint of D3: denies under another digest of the caveat than approved. */
-enum status constraint_value(struct snapshot *snapshot, const struct grant *grant,
-                             const struct grant_constraint *constraint, const struct datum *context,
-                             struct value *value, struct error *error) BEHALF_MUST_USE;
+/* One constraint of D3, to which the principal is the subject: denies under another digest of the
+ * caveat than approved. */
+enum status constraint_value(struct snapshot *snapshot, const struct delegated *delegated,
+                             size_t at, const struct grant_constraint *constraint,
+                             uint64_t resource, const struct inputs *inputs, struct value *value,
+                             struct error *error) BEHALF_MUST_USE;
 
 /* D8 alone: the intersection over the actors; allow where the type defines no ceiling. */
 enum status ceiling_value(struct snapshot *snapshot, const uint64_t *actors, size_t count,
-                          uint64_t resource, uint32_t member, const struct datum *context,
+                          uint64_t resource, uint32_t member, const struct inputs *inputs,
                           struct value *value, struct error *error) BEHALF_MUST_USE;
 
 /* Without a grant: whether a stop in force cuts off the subject or an actor. */

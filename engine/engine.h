@@ -444,7 +444,7 @@ struct lookup_permissions {
     size_t actor_count;
     const struct engine_delegation *delegation; /* the grant (engine/agents.h), or NULL */
     const struct datum *context;                /* a map, or NULL */
-    const struct check_properties *properties;  /* NULL = none */
+    const struct check_properties *properties;  /* NULL = none; of the action none counts */
 };
 
 /* One per permission of the resource's type, in the order of the schema. */

@@ -114,22 +114,34 @@ keep_context(struct trace_builder *builder, const struct datum *context, struct 
     return keep_text(builder, &out, kept, error);
 }
 
-/* The values of a caveat's parameters; a stored value overrides one of the request. */
+/* The value of one parameter; a stored value overrides one of the request. NULL: it has none. */
+static const struct datum *
+value_of(const struct caveat *caveat, size_t at, const struct datum *stored,
+         const struct caveat_inputs *inputs)
+{
+    enum caveat_reserved which = caveat_reserved_at(caveat, at);
+    struct slice name = caveat_parameter_at(caveat, at)->name;
+    const struct datum *value;
+
+    if (which != CAVEAT_RESERVED_COUNT)
+        return inputs->reserved[which];
+    value = datum_field(stored, name);
+    return value != NULL ? value : datum_field(inputs->context, name);
+}
+
+/* The values of a caveat's parameters. */
 static enum status
 keep_values(struct trace_builder *builder, const struct caveat *caveat, const struct datum *stored,
-            struct slice *kept, struct error *error)
+            const struct caveat_inputs *inputs, struct slice *kept, struct error *error)
 {
-    const struct datum *request = builder->search->scopes[0].eval->scope.context;
     struct datum_field fields[CAVEAT_PARAMETERS_MAX];
     struct datum values = {.kind = DATUM_MAP, .as.map.fields = fields};
     struct slice twice;
 
     for (size_t i = 0; i < caveat_parameter_count(caveat); i++) {
         struct slice name = caveat_parameter_at(caveat, i)->name;
-        const struct datum *value = stored == NULL ? NULL : datum_field(stored, name);
+        const struct datum *value = value_of(caveat, i, stored, inputs);
 
-        if (value == NULL && request != NULL)
-            value = datum_field(request, name);
         if (value != NULL)
             fields[values.as.map.count++] = (struct datum_field){name, value};
     }
@@ -142,10 +154,8 @@ keep_values(struct trace_builder *builder, const struct caveat *caveat, const st
 
 static enum status
 print_residual(struct trace_builder *builder, const struct caveat *caveat, struct slice stored,
-               struct slice *text, struct error *error)
+               const struct caveat_inputs *inputs, struct slice *text, struct error *error)
 {
-    const struct caveat_inputs inputs = {.context = builder->search->scopes[0].eval->scope.context,
-                                         .open = CAVEAT_RESERVED_ALL};
     struct buffer out;
     uint32_t steps = 0;
     enum status status;
@@ -153,7 +163,7 @@ print_residual(struct trace_builder *builder, const struct caveat *caveat, struc
     if (!may_print(builder))
         return BEHALF_OK;
     buffer_init(&out);
-    status = caveat_residual(caveat, stored, &inputs, builder->arena, &out, &steps, error);
+    status = caveat_residual(caveat, stored, inputs, builder->arena, &out, &steps, error);
     condition_note_steps(&builder->snapshot->budget, steps);
     if (status == BEHALF_OK)
         return keep_text(builder, &out, text, error);
@@ -171,21 +181,24 @@ describe_caveat(struct trace_builder *builder, const struct claim *claim, struct
         &binding->schema->caveats[binding_caveat(binding, claim->traits->caveat)];
     struct slice stored = claim->traits->context;
     const struct datum *context = NULL;
-    enum status status = BEHALF_OK;
+    struct caveat_inputs inputs;
+    enum status status;
 
     node->relationship.caveat = arena_copy(builder->arena, caveat->name);
     if (node->relationship.caveat.data == NULL)
         return budget_memory_spent(error);
-    if (stored.size > 0)
+    status = condition_inputs(&builder->search->scopes[claim->scope].eval->scope, caveat->compiled,
+                              &inputs, error);
+    if (status == BEHALF_OK && stored.size > 0)
         status = datum_decode(stored, builder->arena, &context, error);
     if (status == BEHALF_OK && context != NULL)
         status = keep_context(builder, context, &node->relationship.context, error);
     if (status == BEHALF_OK)
-        status = keep_values(builder, caveat->compiled, context, &node->context, error);
+        status = keep_values(builder, caveat->compiled, context, &inputs, &node->context, error);
     if (status != BEHALF_OK || outcome_of(&claim->condition) != OUTCOME_OPEN)
         return status;
     if (claim->condition.doubt->fault == NULL)
-        return print_residual(builder, caveat->compiled, stored, &node->residual, error);
+        return print_residual(builder, caveat->compiled, stored, &inputs, &node->residual, error);
     node->message = arena_copy(builder->arena, slice_of(claim->condition.doubt->fault->message));
     return node->message.data != NULL ? BEHALF_OK : budget_memory_spent(error);
 }

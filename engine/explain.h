@@ -22,7 +22,8 @@ struct explain_question {
     uint64_t resource;
     uint32_t member;
     const struct request_chain *chain;
-    struct value value; /* the answer, delegation included */
+    const struct inputs *inputs; /* of the request */
+    struct value value;          /* the answer, delegation included */
     /* Of a tree that is part of a larger one: how many nodes it may have, less those that it got;
      * NULL = it is the whole. And the depth of its root; 0 = it is the root of the whole. */
     size_t *nodes_left;

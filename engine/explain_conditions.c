@@ -209,16 +209,20 @@ add_node_tree(struct conditions_builder *builder, const struct eval_subject *sub
 {
     static const struct request_chain no_hops = {.count = 0};
     struct snapshot *snapshot = builder->snapshot;
+    const struct inputs *inputs = &builder->question->inputs;
     struct explain_question asked = {
         .resource = builder->question->resource,
         .member = member,
         .chain = &no_hops,
+        .inputs = inputs,
     };
+    struct inputs_attributes attributes;
     struct eval eval;
     enum status status;
 
     eval_init(&eval, VALUE_DECISION, snapshot->binding, &snapshot->view, snapshot->scratch, subject,
-              builder->question->context);
+              inputs->context,
+              inputs_attributes_of(&attributes, snapshot, inputs, subject->node, asked.resource));
     asked.eval = &eval;
     status = eval_node(&eval, asked.resource, member, &asked.value, error);
     return status == BEHALF_OK && same_outcome(&asked.value, wanted)
@@ -267,7 +271,7 @@ scopes_value(struct conditions_builder *builder, struct value *values, struct va
     *value = value_decision(true);
     for (size_t at = 0; status == BEHALF_OK && at < delegated->length; at++) {
         status = scope_value(builder->snapshot, delegated->chain[at], question->resource,
-                             question->id, question->member, question->context, &values[at], error);
+                             question->id, question->member, &question->inputs, &values[at], error);
         if (status == BEHALF_OK)
             status = and_part(builder->snapshot, value, &values[at], error);
     }
@@ -288,8 +292,9 @@ constraints_value(struct conditions_builder *builder, struct value *value, struc
         for (uint32_t i = 0; status == BEHALF_OK && i < grant->constraints.count; i++) {
             struct value held;
 
-            status = constraint_value(builder->snapshot, grant, &constraints[i],
-                                      builder->question->context, &held, error);
+            status = constraint_value(builder->snapshot, delegated, at, &constraints[i],
+                                      builder->question->resource, &builder->question->inputs,
+                                      &held, error);
             if (status == BEHALF_OK)
                 status = and_part(builder->snapshot, value, &held, error);
         }
@@ -340,7 +345,7 @@ add_ceilings(struct conditions_builder *builder, const uint64_t *agents, size_t 
     struct explanation *node;
     struct value value;
     enum status status = ceiling_value(snapshot, agents, count, question->resource,
-                                       question->member, question->context, &value, error);
+                                       question->member, &question->inputs, &value, error);
 
     if (status == BEHALF_OK)
         status =
@@ -371,6 +376,7 @@ add_principal(struct conditions_builder *builder, struct error *error)
         .resource = question->resource,
         .member = question->member,
         .chain = &no_hops,
+        .inputs = &question->inputs,
     };
     struct trees trees = {.count = 0};
     struct explanation *node;
@@ -463,6 +469,7 @@ add_hops(struct conditions_builder *builder, struct error *error)
         .resource = question->resource,
         .member = question->member,
         .chain = &question->chain,
+        .inputs = &question->inputs,
     };
     struct trees trees = {.count = 0};
     struct value hops;
@@ -470,7 +477,7 @@ add_hops(struct conditions_builder *builder, struct error *error)
         eval_node(builder->eval, question->resource, question->member, &asked.value, error);
 
     if (status == BEHALF_OK && asked.value.upper) {
-        status = request_chain_value(snapshot, &question->chain, question->context, &hops, error);
+        status = request_chain_value(snapshot, &question->chain, &question->inputs, &hops, error);
         if (status == BEHALF_OK)
             status = and_part(snapshot, &asked.value, &hops, error);
     }

@@ -347,14 +347,18 @@ hop_claim(struct search *search, uint32_t hop, struct claim **claim, struct erro
         .rewrite = SCHEMA_NONE,
         .scope = 1 + hop,
     };
+    struct inputs_attributes *attributes = arena_take(search->arena, sizeof *attributes);
     struct claim *member;
     enum status status;
 
     scope->eval = arena_take(search->arena, sizeof *scope->eval);
-    if (scope->eval == NULL || !table_init(&scope->members, search->arena, BATCH))
+    if (scope->eval == NULL || attributes == NULL ||
+        !table_init(&scope->members, search->arena, BATCH))
         return budget_memory_spent(error);
     eval_init(scope->eval, VALUE_DECISION, first->binding, first->view, search->arena,
-              &chain->subjects[hop], first->scope.context);
+              &chain->subjects[hop], first->scope.context,
+              inputs_attributes_of(attributes, search->snapshot, search->question->inputs,
+                                   chain->subjects[hop].node, chain->actors[hop]));
     status = member_claim(search, 1 + hop, chain->actors[hop], chain->members[hop], &member, error);
     if (status != BEHALF_OK)
         return status;

@@ -145,16 +145,21 @@ answer(struct filtering *filtering, struct engine_worker *worker, struct error *
     const struct filter_resources *filter = filtering->filter;
     struct resource_checks *checks = &filtering->checks;
     struct filter_resources_result *result = filtering->result;
-    const struct resource_checks_asked asked = {
+    const struct inputs_request request = {
+        delegated_is_asked(filter->actor_count, filter->delegation), 0};
+    struct resource_checks_asked asked = {
         .subject = &filter->subject,
         .actors = filter->actors,
         .actor_count = filter->actor_count,
         .grant = filter->delegation,
-        .context = filter->context,
+        .inputs = {.context = filter->context, .action = filter->permission},
         .decides = true,
     };
-    enum status status = resource_checks_open(checks, worker, filtering->snapshot, &asked, error);
+    enum status status = inputs_count(filtering->snapshot, filter->properties, &request,
+                                      &asked.inputs.properties, error);
 
+    if (status == BEHALF_OK)
+        status = resource_checks_open(checks, worker, filtering->snapshot, &asked, error);
     if (status == BEHALF_OK && checks->reason == REASON_NONE)
         status = filter_all(filtering, error);
     if (status != BEHALF_OK)

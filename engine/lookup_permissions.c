@@ -1,4 +1,4 @@
-/* lookup_permissions.c - every permission of one resource, decided with one evaluation. */
+/* lookup_permissions.c - every permission of one resource. */
 #include "engine/question.h"
 
 static size_t
@@ -25,16 +25,28 @@ empty_by(const struct question *question)
     return guard->stopped ? REASON_AGENT_STOPPED : REASON_NONE;
 }
 
-/* Decides every permission of the type on the resource. */
+/* What was learnt for one permission is of no use to the next. */
+static void
+forget(struct snapshot *snapshot, struct question *question)
+{
+    question->chain_decided = false;
+    arena_reset(snapshot->scratch, snapshot->scratch->cap_bytes);
+    reach_wide_release(&snapshot->wide);
+}
+
+/* Decides every permission of the type on the resource: with one evaluation, unless conditions see
+ * which permission is asked. */
 static enum status
 decide_permissions(struct snapshot *snapshot, struct question *question, uint32_t type,
                    struct lookup_permissions_result *result, struct error *error)
 {
     const struct schema *schema = snapshot->binding->schema;
     const struct schema_type *row = &schema->types[type];
+    bool each = inputs_read(snapshot, CAVEAT_ACTION);
+    struct inputs_attributes attributes;
     struct eval eval;
+    bool begun = false;
 
-    question_init_eval(question, snapshot, &eval);
     for (uint32_t i = 0; i < row->member_count; i++) {
         struct lookup_permission *permission = &result->permissions[result->permission_count];
         struct verdict verdict;
@@ -44,6 +56,12 @@ decide_permissions(struct snapshot *snapshot, struct question *question, uint32_
         question->member = row->first_member + i;
         if (schema->members[question->member].kind != SCHEMA_PERMISSION)
             continue;
+        question->inputs.action = schema->members[question->member].name;
+        if (each && begun)
+            forget(snapshot, question);
+        if (each || !begun)
+            question_init_eval(question, snapshot, &attributes, &eval);
+        begun = true;
         status = question_decide(snapshot, &eval, question, NULL, &verdict, &problem);
         if (!verdict_is_of_value(status)) {
             *error = problem;
@@ -99,6 +117,12 @@ bind(struct snapshot *snapshot, const struct lookup_permissions *lookup, struct 
 
     if (status == BEHALF_OK)
         status = request_subject(snapshot, &lookup->subject, &question->subject, error);
+    if (status == BEHALF_OK)
+        status = inputs_count(
+            snapshot, lookup->properties,
+            &(struct inputs_request){delegated_is_asked(lookup->actor_count, lookup->delegation),
+                                     UINT32_C(1) << CAVEAT_ACTION},
+            &question->inputs.properties, error);
     return status == BEHALF_OK
                ? question_guard(snapshot, &lookup->subject, lookup->actors, lookup->actor_count,
                                 lookup->delegation, NULL, question, error)
@@ -115,7 +139,7 @@ engine_lookup_permissions(struct engine_worker *worker, const struct engine_requ
     struct question question = {
         .kind = QUESTION_LIST,
         .id = lookup->resource.id,
-        .context = lookup->context,
+        .inputs.context = lookup->context,
     };
     uint32_t type = SCHEMA_NONE;
     enum status status = snapshot_open(worker, request, REQUEST_LOOKUP, 0, &snapshot, error);

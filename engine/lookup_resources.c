@@ -24,8 +24,9 @@ struct resource_page {
     struct engine_worker *worker;
     struct snapshot *snapshot;
     struct resource_checks checks;
-    uint32_t target;    /* member */
-    uint64_t type_node; /* the wildcard of its type */
+    struct inputs_attributes attributes; /* of the search for candidates: the resource is open */
+    uint32_t target;                     /* member */
+    uint64_t type_node;                  /* the wildcard of its type */
     struct page_key key;
     struct arena finding;      /* of candidates.h, for one stretch of them */
     struct resource_set found; /* all that may be answers, behind `after` up to `to` */
@@ -228,7 +229,10 @@ find(struct resource_page *page, struct error *error)
     struct candidates candidates = {
         .view = &snapshot->view,
         .scope = {.binding = snapshot->binding,
-                  .context = page->checks.context,
+                  .context = page->checks.inputs.context,
+                  .attributes =
+                      inputs_attributes_of(&page->attributes, snapshot, &page->checks.inputs,
+                                           page->checks.subject.node, 0),
                   .arena = &page->finding,
                   .budget = &snapshot->budget},
         .subject = &page->checks.subject,
@@ -236,6 +240,7 @@ find(struct resource_page *page, struct error *error)
     };
     enum status status;
 
+    page->attributes.common.open = UINT32_C(1) << CAVEAT_RESOURCE;
     page_walk_give(page->kept);
     page->kept = NULL;
     arena_reset(&page->finding, LIMIT_LOOKUP_SCRATCH);
@@ -461,6 +466,7 @@ digest_of(const struct lookup_resources *lookup, struct page_key *key)
     buffer_init(&context);
     if (lookup->context != NULL)
         datum_encode(lookup->context, &context);
+    inputs_print_properties(lookup->properties, &context);
     parts[count++] = buffer_slice(&context);
     for (size_t i = 0; i < lookup->actor_count && i < ENGINE_ACTORS_MAX; i++) {
         parts[count++] = lookup->actors[i].type;
@@ -505,17 +511,23 @@ static enum status
 answer(struct resource_page *page, const struct lookup_resources *lookup, uint64_t digest,
        struct error *error)
 {
-    const struct resource_checks_asked asked = {
+    const struct inputs_request request = {
+        delegated_is_asked(lookup->actor_count, lookup->delegation), UINT32_C(1)
+                                                                         << CAVEAT_RESOURCE};
+    struct resource_checks_asked asked = {
         .subject = &lookup->subject,
         .actors = lookup->actors,
         .actor_count = lookup->actor_count,
         .grant = lookup->delegation,
-        .context = lookup->context,
+        .inputs = {.context = lookup->context, .action = lookup->permission},
     };
     struct resource_checks *checks = &page->checks;
     struct lookup_resources_result *result = page->result;
     enum status status = bind_target(page, lookup, error);
 
+    if (status == BEHALF_OK)
+        status = inputs_count(page->snapshot, lookup->properties, &request,
+                              &asked.inputs.properties, error);
     if (status == BEHALF_OK)
         status = resource_checks_open(checks, page->worker, page->snapshot, &asked, error);
     if (status != BEHALF_OK)

@@ -4,8 +4,9 @@
  * those who possibly may; this file cuts the page out of them. Who stands in the second alone hangs
  * on a condition or is an error: for each of them on the page the core is asked for the decision,
  * and an error fails the lookup as a whole. The wildcard is decided through a subject that nothing
- * is known of; where it hangs on a condition, each subject that was met at all is asked for, as
- * another condition may stand on its own tuple. So what is said of a subject is what a check says.
+ * is known of, its attributes neither; where it hangs on a condition, each subject that was met at
+ * all is asked for, as another condition may stand on its own tuple. So what is said of a subject
+ * is what a check says.
  *
  * An agent that a stop in force cuts off is left out, as a check denies it: where the wildcard
  * stands for it, it is excluded. Stops are those of the newest revision, on every page.
@@ -41,7 +42,7 @@ enum kept_list { KEPT_CERTAIN, KEPT_POSSIBLE, KEPT_MET };
 
 struct answer {
     struct snapshot *snapshot;
-    const struct datum *context;
+    struct inputs inputs;
     uint64_t resource;
     uint32_t member;
     struct eval_subject kind;
@@ -176,21 +177,38 @@ cursor_behind(const struct answer *answer, uint64_t sequence)
 
 /* --- decisions --- */
 
-/* What the core says of one subject. */
+/* Readies an evaluation for one subject; for all of the kind, whose attributes differ, with
+ * `open`. */
+static void
+init_eval(struct answer *answer, enum value_domain domain, const struct eval_subject *subject,
+          bool open, struct arena *arena, struct inputs_attributes *attributes, struct eval *eval)
+{
+    struct snapshot *snapshot = answer->snapshot;
+    struct condition_attributes *common = inputs_attributes_of(
+        attributes, snapshot, &answer->inputs, subject->node, answer->resource);
+
+    if (common != NULL && open)
+        common->open = UINT32_C(1) << CAVEAT_SUBJECT;
+    eval_init(eval, domain, snapshot->binding, &snapshot->view, arena, subject,
+              answer->inputs.context, common);
+}
+
+/* What the core says of one subject; of nobody, what holds whatever attributes a subject has. */
 static enum status
 check_subject(struct answer *answer, uint64_t sequence, struct verdict *verdict,
               struct error *error)
 {
     struct snapshot *snapshot = answer->snapshot;
     struct eval_subject subject = answer->kind;
+    struct inputs_attributes attributes;
     struct eval eval;
     struct value value;
     enum status status;
 
     subject.node = NODE_WILDCARD(answer->type_label) | sequence;
     arena_reset(&answer->memory, LIMIT_CHECK_SCRATCH);
-    eval_init(&eval, VALUE_DECISION, snapshot->binding, &snapshot->view, &answer->memory, &subject,
-              answer->context);
+    init_eval(answer, VALUE_DECISION, &subject, sequence == SEQUENCE_NOBODY, &answer->memory,
+              &attributes, &eval);
     status = eval_node(&eval, answer->resource, answer->member, &value, error);
     if (status != BEHALF_OK)
         return status;
@@ -443,6 +461,10 @@ bind_lookup(struct answer *answer, const struct lookup_subjects *lookup, struct 
         status = schema_resolve_member(snapshot->binding->schema, answer->kind.type,
                                        lookup->subject_relation, &answer->kind.member, error);
     if (status == BEHALF_OK)
+        status = inputs_count(snapshot, lookup->properties,
+                              &(struct inputs_request){.looked_for = UINT32_C(1) << CAVEAT_SUBJECT},
+                              &answer->inputs.properties, error);
+    if (status == BEHALF_OK)
         answer->type_label = snapshot->binding->type_labels[answer->kind.type];
     return status;
 }
@@ -519,18 +541,18 @@ static enum status
 walk_sets(struct answer *answer, struct error *error)
 {
     struct snapshot *snapshot = answer->snapshot;
+    struct inputs_attributes attributes;
     struct eval eval;
     struct value value;
     enum status status;
 
-    eval_init(&eval, VALUE_SUBJECTS, snapshot->binding, &snapshot->view, snapshot->scratch,
-              &answer->kind, answer->context);
+    init_eval(answer, VALUE_SUBJECTS, &answer->kind, true, snapshot->scratch, &attributes, &eval);
     eval.flat = ALWAYS_FLAT;
     status = eval_node(&eval, answer->resource, answer->member, &value, error);
     if (budget_may_lack_memory(status) && snapshot->budget.edges_left > 0 && !eval.flat) {
         arena_reset(snapshot->scratch, snapshot->scratch->cap_bytes);
-        eval_init(&eval, VALUE_SUBJECTS, snapshot->binding, &snapshot->view, snapshot->scratch,
-                  &answer->kind, answer->context);
+        init_eval(answer, VALUE_SUBJECTS, &answer->kind, true, snapshot->scratch, &attributes,
+                  &eval);
         eval.flat = true;
         status = eval_node(&eval, answer->resource, answer->member, &value, error);
     }
@@ -683,6 +705,7 @@ digest_of(const struct lookup_subjects *lookup, struct page_key *key)
     buffer_init(&context);
     if (lookup->context != NULL)
         datum_encode(lookup->context, &context);
+    inputs_print_properties(lookup->properties, &context);
     digest = cursor_request_digest(
         (struct slice[]){
             SLICE_LITERAL("lookup_subjects"),
@@ -783,7 +806,7 @@ look_up(struct engine_worker *worker, const struct engine_request *request,
     struct snapshot snapshot;
     struct answer answer = {
         .snapshot = &snapshot,
-        .context = lookup->context,
+        .inputs = {.context = lookup->context, .action = lookup->permission},
         .most_bytes = lookup->most_bytes,
         .from_wildcard = true,
     };

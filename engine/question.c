@@ -129,7 +129,9 @@ question_bind(struct snapshot *snapshot, const struct check *check, const struct
                                                  &question->resource, error);
 
     question->id = check->resource.id;
-    question->context = check->context;
+    question->inputs.context = check->context;
+    question->inputs.properties = NULL;
+    question->inputs.action = check->permission;
     question->use = check->use;
     question->explain = check->explain;
     question->explanation = NULL;
@@ -141,6 +143,11 @@ question_bind(struct snapshot *snapshot, const struct check *check, const struct
             snapshot, &check->subject,
             id_hash_of(&check->subject, &ahead->subject, ahead->subject_hash), &question->subject,
             error);
+    if (status == BEHALF_OK && BEHALF_UNLIKELY(check->properties != NULL))
+        status = inputs_count(
+            snapshot, check->properties,
+            &(struct inputs_request){delegated_is_asked(check->actor_count, check->delegation), 0},
+            &question->inputs.properties, error);
     if (status != BEHALF_OK)
         return status;
     if (BEHALF_LIKELY(is_plain(snapshot, check->actor_count, check->delegation, question))) {
@@ -152,10 +159,13 @@ question_bind(struct snapshot *snapshot, const struct check *check, const struct
 }
 
 void
-question_init_eval(const struct question *question, struct snapshot *snapshot, struct eval *eval)
+question_init_eval(const struct question *question, struct snapshot *snapshot,
+                   struct inputs_attributes *attributes, struct eval *eval)
 {
     eval_init(eval, VALUE_DECISION, snapshot->binding, &snapshot->view, snapshot->scratch,
-              &question->subject, question->context);
+              &question->subject, question->inputs.context,
+              inputs_attributes_of(attributes, snapshot, &question->inputs, question->subject.node,
+                                   question->resource));
     /* What is explained is remembered node by node. */
     if (snapshot->view.may_block && !question->explain)
         eval->reach.wide = &snapshot->wide;
@@ -204,7 +214,7 @@ decide_by_actors(struct snapshot *snapshot, struct question *question,
     if (guard->stopped || question->chain.count == 0)
         return BEHALF_OK;
     if (!question->chain_decided)
-        status = request_chain_value(snapshot, &question->chain, question->context,
+        status = request_chain_value(snapshot, &question->chain, &question->inputs,
                                      &question->chain_value, error);
     question->chain_decided = status == BEHALF_OK;
     if (status == BEHALF_OK)
@@ -213,7 +223,7 @@ decide_by_actors(struct snapshot *snapshot, struct question *question,
     if (status != BEHALF_OK || !conditions->value.upper)
         return status;
     status = ceiling_value(snapshot, guard->parties.actors, guard->parties.actor_count,
-                           question->resource, question->member, question->context, &value, error);
+                           question->resource, question->member, &question->inputs, &value, error);
     return status == BEHALF_OK
                ? and_condition(snapshot, conditions, &value, REASON_AGENT_CEILING, error)
                : status;
@@ -232,7 +242,7 @@ decide_by_grant(struct snapshot *snapshot, struct question *question, struct con
         reason = delegated_call(delegated);
     if (reason == REASON_NONE)
         return delegated_value(snapshot, delegated, question->resource, question->id,
-                               question->member, question->context, &conditions->value,
+                               question->member, &question->inputs, &conditions->value,
                                &conditions->reason, error);
     deny(conditions, reason, delegated->reason_until);
     return BEHALF_OK;
@@ -316,6 +326,7 @@ explain_value(struct snapshot *snapshot, struct eval *eval, struct question *que
         .resource = question->resource,
         .member = question->member,
         .chain = &question->chain,
+        .inputs = &question->inputs,
         .value = *value,
     };
     struct error problem;

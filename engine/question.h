@@ -32,7 +32,7 @@ struct question {
     uint32_t member;
     struct eval_subject subject;
     struct request_chain chain;
-    const struct datum *context;
+    struct inputs inputs;
     struct guard *guard;          /* NULL: nobody acts for another, and the subject is no agent */
     const struct engine_use *use; /* QUESTION_CHECK: of a chain with uses, or NULL */
     bool explain;
@@ -67,8 +67,9 @@ question_is_delegated(const struct question *question)
     return question->guard != NULL && question->guard->parties.actor_count > 0;
 }
 
+/* `attributes` lives as long as the eval. */
 void question_init_eval(const struct question *question, struct snapshot *snapshot,
-                        struct eval *eval);
+                        struct inputs_attributes *attributes, struct eval *eval);
 
 /* Decides the question, and explains it if it is to. `known`: the value of its node, where that is
  * decided already, else NULL. */

@@ -155,16 +155,20 @@ request_chain(struct snapshot *snapshot, const struct object *subject,
 
 enum status
 request_chain_value(struct snapshot *snapshot, const struct request_chain *chain,
-                    const struct datum *context, struct value *value, struct error *error)
+                    const struct inputs *inputs, struct value *value, struct error *error)
 {
     *value = value_decision(true);
     for (size_t i = 0; i < chain->count && value->upper; i++) {
+        const struct eval_subject *subject = &chain->subjects[i];
+        struct inputs_attributes attributes;
         struct eval eval;
         struct value hop;
         enum status status;
 
-        eval_init(&eval, VALUE_DECISION, snapshot->binding, &snapshot->view, snapshot->scratch,
-                  &chain->subjects[i], context);
+        eval_init(
+            &eval, VALUE_DECISION, snapshot->binding, &snapshot->view, snapshot->scratch, subject,
+            inputs->context,
+            inputs_attributes_of(&attributes, snapshot, inputs, subject->node, chain->actors[i]));
         status = eval_node(&eval, chain->actors[i], chain->members[i], &hop, error);
         if (status == BEHALF_OK &&
             !value_combine(VALUE_DECISION, VALUE_INTERSECTION, snapshot->scratch, value, &hop))

@@ -6,7 +6,7 @@
 #define BEHALF_ENGINE_REQUEST_H
 
 #include "eval/eval.h"
-#include "engine/state.h"
+#include "engine/inputs.h"
 #include "engine/verdict.h"
 
 /* A resource: an object without relation, no wildcard. */
@@ -40,10 +40,10 @@ enum status request_chain(struct snapshot *snapshot, const struct object *subjec
                           size_t count, struct request_chain *chain,
                           struct error *error) BEHALF_MUST_USE;
 
-/* The intersection of all hops, each an evaluation of its own: allow when there is none. `context`:
- * of the request, a map or NULL. */
+/* The intersection of all hops, each an evaluation of its own: allow when there is none. To a
+ * condition on a hop the one before is the subject, and the actor the resource. */
 enum status request_chain_value(struct snapshot *snapshot, const struct request_chain *chain,
-                                const struct datum *context, struct value *value,
+                                const struct inputs *inputs, struct value *value,
                                 struct error *error) BEHALF_MUST_USE;
 
 /* A page size: 0 = default; above the cap EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT. */

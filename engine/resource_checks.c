@@ -59,7 +59,7 @@ open_hops(struct resource_checks *checks, struct error *error)
         checks->reason = REASON_AGENT_STOPPED;
     if (status != BEHALF_OK || stopped)
         return status;
-    status = request_chain_value(snapshot, &checks->chain, checks->context, &checks->hops, error);
+    status = request_chain_value(snapshot, &checks->chain, &checks->inputs, &checks->hops, error);
     if (status == BEHALF_OK)
         status = verdict_of(snapshot, &checks->hops, &verdict, error);
     if (status != BEHALF_OK)
@@ -79,7 +79,7 @@ resource_checks_open(struct resource_checks *checks, struct engine_worker *worke
 
     checks->snapshot = snapshot;
     checks->worker = worker;
-    checks->context = asked->context;
+    checks->inputs = asked->inputs;
     checks->grant = asked->grant != NULL && asked->grant->given ? asked->grant : NULL;
     checks->reason = REASON_NONE;
     checks->until = VALUE_FOR_EVER;
@@ -104,13 +104,26 @@ resource_checks_close(struct resource_checks *checks)
 /* --- one resource --- */
 
 static void
-refresh_eval(struct resource_checks *checks)
+refresh_eval(struct resource_checks *checks, uint64_t resource)
 {
     struct snapshot *snapshot = checks->snapshot;
+    const struct inputs *inputs = &checks->inputs;
 
     arena_reset(&checks->evaluation, LIMIT_CHECK_SCRATCH);
     eval_init(&checks->eval, VALUE_DECISION, snapshot->binding, &snapshot->view,
-              &checks->evaluation, &checks->subject, checks->context);
+              &checks->evaluation, &checks->subject, inputs->context,
+              inputs_attributes_of(&checks->attributes, snapshot, inputs, checks->subject.node,
+                                   resource));
+}
+
+/* Whether what was learnt of other resources may be used for this one. */
+static bool
+may_reuse(const struct resource_checks *checks, uint64_t resource)
+{
+    if (checks->eval.schema == NULL || checks->evaluation.used_bytes >= EVALUATION_KEPT)
+        return false;
+    return checks->eval.scope.attributes == NULL ||
+           inputs_are_same(&checks->attributes, &checks->inputs, resource);
 }
 
 /* D1: the answer must not depend on what was learnt before. */
@@ -118,14 +131,14 @@ static enum status
 own_right(struct resource_checks *checks, uint64_t resource, uint32_t member, struct value *value,
           struct error *error)
 {
-    bool reused = checks->eval.schema != NULL && checks->evaluation.used_bytes < EVALUATION_KEPT;
+    bool reused = may_reuse(checks, resource);
     enum status status;
 
     if (!reused)
-        refresh_eval(checks);
+        refresh_eval(checks, resource);
     status = eval_node(&checks->eval, resource, member, value, error);
     if (budget_may_lack_memory(status) && reused && checks->snapshot->budget.edges_left > 0) {
-        refresh_eval(checks);
+        refresh_eval(checks, resource);
         error->status = BEHALF_OK;
         status = eval_node(&checks->eval, resource, member, value, error);
     }
@@ -158,10 +171,10 @@ decide_limits(struct resource_checks *checks, uint64_t resource, struct slice id
     enum status status;
 
     if (checks->grant != NULL)
-        return delegated_value(snapshot, &checks->delegated, resource, id, member, checks->context,
+        return delegated_value(snapshot, &checks->delegated, resource, id, member, &checks->inputs,
                                value, &reason, error);
     status = ceiling_value(snapshot, checks->chain.actors, checks->chain.count, resource, member,
-                           checks->context, value, error);
+                           &checks->inputs, value, error);
     if (status == BEHALF_OK &&
         !value_combine(VALUE_DECISION, VALUE_INTERSECTION, snapshot->scratch, value, &checks->hops))
         status = budget_memory_spent(error);
@@ -186,7 +199,7 @@ selects_all(struct resource_checks *checks, const struct grant *grant, uint16_t 
 }
 
 /* Learns what the limits of a permission hang on. Where each grant selects every object, no ceiling
- * stands, and constraints know no resource, they are decided once. */
+ * stands, and constraints see no resource, they are decided once. */
 static enum status
 prepare(struct resource_checks *checks, uint64_t resource, uint32_t member, struct error *error)
 {
@@ -197,10 +210,15 @@ prepare(struct resource_checks *checks, uint64_t resource, uint32_t member, stru
     checks->by_id = false;
     checks->is_same = binding->type_ceilings[type] == SCHEMA_NONE &&
                       binding->member_ceilings[member] == SCHEMA_NONE;
-    for (size_t at = 0; checks->grant != NULL && at < checks->delegated.length; at++)
-        checks->is_same = selects_all(checks, checks->delegated.chain[at],
-                                      binding->type_labels[type], binding->member_labels[member]) &&
-                          checks->is_same;
+    for (size_t at = 0; checks->grant != NULL && at < checks->delegated.length; at++) {
+        const struct grant *grant = checks->delegated.chain[at];
+        bool all =
+            selects_all(checks, grant, binding->type_labels[type], binding->member_labels[member]);
+
+        if (!all ||
+            (grant->constraints.count > 0 && inputs_read(checks->snapshot, CAVEAT_RESOURCE)))
+            checks->is_same = false;
+    }
     if (checks->is_same)
         status =
             decide_limits(checks, resource, (struct slice){NULL, 0}, member, &checks->same, error);

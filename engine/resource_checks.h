@@ -4,8 +4,8 @@
  * Always true: what concerns all resources alike (record conditions, stops, hops) is decided once;
  * where that denies, `reason` says why, and no resource is decided. A resource's value is the one
  * that a check has, and depends on no resource that was decided before.
- * Checks of one subject share what they learn. One that finds too little memory after others is
- * made again on its own.
+ * Checks of one subject share what they learn, unless conditions see the resource's attributes. One
+ * that finds too little memory after others is made again on its own.
  * Threads: one request. Memory: two arenas, beside the snapshot's scratch. */
 #ifndef BEHALF_ENGINE_RESOURCE_CHECKS_H
 #define BEHALF_ENGINE_RESOURCE_CHECKS_H
@@ -15,7 +15,7 @@
 struct resource_checks {
     struct snapshot *snapshot;
     struct engine_worker *worker;
-    const struct datum *context;           /* of the request */
+    struct inputs inputs;                  /* of the request */
     const struct engine_delegation *grant; /* NULL = none was named */
     struct eval_subject subject;
     struct request_chain chain; /* of actors */
@@ -29,8 +29,9 @@ struct resource_checks {
     bool is_same;               /* what a grant or actors leave is the same for all resources: */
     struct value same;
     struct eval eval;
-    struct arena evaluation; /* of `eval`: shared by resources */
-    struct arena memory;     /* of one resource */
+    struct inputs_attributes attributes; /* of `eval`, where caveats read any */
+    struct arena evaluation;             /* of `eval`: shared by resources */
+    struct arena memory;                 /* of one resource */
 };
 
 struct resource_checks_asked {
@@ -38,7 +39,7 @@ struct resource_checks_asked {
     const struct object *actors;
     size_t actor_count;
     const struct engine_delegation *grant; /* NULL = none */
-    const struct datum *context;           /* a map, or NULL */
+    struct inputs inputs;                  /* with the properties that count */
     /* The answer lets calls through, so that what is bound to a call or counted matters: else it
      * lists what a check may allow. */
     bool decides;

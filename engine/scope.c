@@ -268,14 +268,16 @@ scope_element_members(struct snapshot *snapshot, const struct grant *grant, uint
  * the schema lacks select nothing. */
 static enum status
 or_members(struct snapshot *snapshot, const struct scope_members *members, uint64_t resource,
-           const struct datum *context, struct value *value, struct error *error)
+           const struct inputs *inputs, struct value *value, struct error *error)
 {
+    struct inputs_attributes attributes;
     struct eval eval;
     struct value selected;
     enum status status;
 
     eval_init(&eval, VALUE_DECISION, snapshot->binding, &snapshot->view, snapshot->scratch,
-              &members->subject, context);
+              &members->subject, inputs->context,
+              inputs_attributes_of(&attributes, snapshot, inputs, members->subject.node, resource));
     status = eval_node(&eval, resource, members->member, &selected, error);
     if (status != BEHALF_OK)
         return status;
@@ -286,7 +288,7 @@ or_members(struct snapshot *snapshot, const struct scope_members *members, uint6
 
 enum status
 scope_value(struct snapshot *snapshot, const struct grant *grant, uint64_t resource,
-            struct slice id, uint32_t member, const struct datum *context, struct value *value,
+            struct slice id, uint32_t member, const struct inputs *inputs, struct value *value,
             struct error *error)
 {
     const struct grant_element *elements = elements_of(grant);
@@ -313,7 +315,7 @@ scope_value(struct snapshot *snapshot, const struct grant *grant, uint64_t resou
             break;
         status = scope_element_members(snapshot, grant, at, resource, member, &members, error);
         if (status == BEHALF_OK && members.member != SCHEMA_NONE)
-            status = or_members(snapshot, &members, resource, context, value, error);
+            status = or_members(snapshot, &members, resource, inputs, value, error);
     }
     return status;
 }

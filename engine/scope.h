@@ -9,8 +9,8 @@
 #ifndef BEHALF_ENGINE_SCOPE_H
 #define BEHALF_ENGINE_SCOPE_H
 
+#include "engine/inputs.h"
 #include "engine/records.h"
-#include "engine/state.h"
 #include "schema/schema.h"
 
 struct selector {
@@ -64,7 +64,7 @@ enum status scope_element_members(struct snapshot *snapshot, const struct grant 
 /* D3 without the constraints: the union, over the elements of the resource's type that have the
  * action, of whether they select the resource. `id` is the resource's. */
 enum status scope_value(struct snapshot *snapshot, const struct grant *grant, uint64_t resource,
-                        struct slice id, uint32_t member, const struct datum *context,
+                        struct slice id, uint32_t member, const struct inputs *inputs,
                         struct value *value, struct error *error) BEHALF_MUST_USE;
 
 #endif

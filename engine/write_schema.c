@@ -188,6 +188,45 @@ allows(const struct schema *schema, uint32_t relation, const struct stored_varia
     return false;
 }
 
+/* Whether a caveat has a parameter that `use attributes` reserves, or would. */
+static bool
+has_reserved_name(const struct caveat *caveat)
+{
+    for (size_t at = 0; at < caveat_parameter_count(caveat); at++) {
+        if (caveat_reserved_of(caveat_parameter_at(caveat, at)->name) != CAVEAT_RESERVED_COUNT)
+            return true;
+    }
+    return false;
+}
+
+/* The flag that the write adds or removes, as a change, or NULL. */
+static const char *
+changed_flag(const struct schema *last, const struct schema *next)
+{
+    if (last->has_attributes != next->has_attributes)
+        return next->has_attributes ? "add 'use attributes'" : "remove 'use attributes'";
+    if (last->has_request_attributes != next->has_request_attributes)
+        return next->has_request_attributes ? "add 'use request_attributes'"
+                                            : "remove 'use request_attributes'";
+    return NULL;
+}
+
+/* A flag changes what stored conditions hang on, without a word in them. */
+static enum status
+check_flag(struct guard *guard, const struct stored_variant *variant)
+{
+    const struct schema *last = guard->group->binding->schema;
+    const char *change = changed_flag(last, guard->schema);
+    uint32_t caveat;
+
+    if (change == NULL || variant->caveat.size == 0)
+        return BEHALF_OK;
+    caveat = schema_find_caveat(last, variant->caveat);
+    if (caveat == SCHEMA_NONE || !has_reserved_name(last->caveats[caveat].compiled))
+        return BEHALF_OK;
+    return refuse(guard, variant, change);
+}
+
 static enum status
 check_variant(struct guard *guard, const struct stored_variant *variant)
 {
@@ -214,7 +253,7 @@ check_variant(struct guard *guard, const struct stored_variant *variant)
         (variant->subject_relation.size > 0 && subject_relation == SCHEMA_NONE) ||
         !allows(schema, relation, variant, subject_type, subject_relation))
         return refuse(guard, variant, "remove an allowed subject that relationships have");
-    return BEHALF_OK;
+    return check_flag(guard, variant);
 }
 
 static bool

@@ -1,8 +1,6 @@
 /* condition.c - computes the value of an edge from its caveat and expiration. */
 #include "eval/condition.h"
 
-#include "schema/caveat.h"
-
 /* Prices. Evaluating a caveat takes as long as visiting some edges, and its steps are charged like
  * edges. On an event loop both are expensive, so that a loop soon hands the request to the pool:
  * 2,000 edges are at most 20,000 steps. On the pool the steps alone are charged, and a condition
@@ -57,6 +55,42 @@ fault_value(const struct condition_scope *scope, const struct error *problem, st
     return BEHALF_OK;
 }
 
+static enum status
+find_attributes(const struct condition_scope *scope, uint32_t read, struct caveat_inputs *inputs,
+                struct error *error)
+{
+    struct condition_attributes *attributes = scope->attributes;
+
+    if (BEHALF_UNLIKELY(attributes == NULL))
+        return error_internal(error, "a condition that reads attributes has some", __FILE__,
+                              __LINE__, "schema revision %llu",
+                              (unsigned long long)scope->binding->revision);
+    inputs->open = attributes->open;
+    for (uint32_t which = 0; which < CAVEAT_RESERVED_COUNT; which++) {
+        enum status status = BEHALF_OK;
+
+        if (((read & ~attributes->open) >> which & 1) == 0)
+            continue;
+        if ((attributes->found >> which & 1) == 0)
+            status = attributes->find(attributes, which, scope->arena, error);
+        if (status != BEHALF_OK)
+            return status;
+        attributes->found |= UINT32_C(1) << which;
+        inputs->reserved[which] = attributes->maps[which];
+    }
+    return BEHALF_OK;
+}
+
+enum status
+condition_inputs(const struct condition_scope *scope, const struct caveat *caveat,
+                 struct caveat_inputs *inputs, struct error *error)
+{
+    uint32_t read = caveat_reserved_read(caveat);
+
+    *inputs = (struct caveat_inputs){.context = scope->context};
+    return BEHALF_LIKELY(read == 0) ? BEHALF_OK : find_attributes(scope, read, inputs, error);
+}
+
 static uint32_t
 steps_allowed(const struct budget *budget)
 {
@@ -86,13 +120,15 @@ static enum status
 caveat_value(const struct condition_scope *scope, const struct schema_caveat *caveat,
              struct slice context, struct value *value, struct error *error)
 {
-    const struct caveat_inputs inputs = {.context = scope->context, .open = CAVEAT_RESERVED_ALL};
     uint32_t steps = steps_allowed(scope->budget);
+    struct caveat_inputs inputs;
     struct caveat_result result;
     struct error problem;
-    enum status status;
+    enum status status = condition_inputs(scope, caveat->compiled, &inputs, error);
     enum status paid;
 
+    if (status != BEHALF_OK)
+        return status;
     status =
         caveat_evaluate(caveat->compiled, context, &inputs, steps, scope->arena, &result, &problem);
     paid = pay(scope->budget, result.steps, error);

@@ -17,7 +17,7 @@
 void
 eval_init(struct eval *eval, enum value_domain domain, const struct binding *binding,
           struct graph_view *view, struct arena *arena, const struct eval_subject *subject,
-          const struct datum *context)
+          const struct datum *context, struct condition_attributes *attributes)
 {
     /* Set field by field, here and for frames: clearing the whole struct would cost more than a
      * small check. */
@@ -29,7 +29,7 @@ eval_init(struct eval *eval, enum value_domain domain, const struct binding *bin
     eval->subject = *subject;
     eval->subject_label =
         subject->member == SCHEMA_NONE ? LABEL_NONE : binding->member_labels[subject->member];
-    eval->scope = (struct condition_scope){binding, context, arena, view->budget};
+    eval->scope = (struct condition_scope){binding, context, attributes, arena, view->budget};
     reach_init(&eval->reach, &eval->scope, view, subject);
     eval->met = NULL;
     eval->met_count = eval->met_size = 0;

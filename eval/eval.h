@@ -135,10 +135,11 @@ struct eval {
     uint32_t result_low;
 };
 
-/* `context` is the request's: a map or NULL. */
+/* `context` is the request's: a map or NULL. `attributes`: NULL, or what lives as long as the
+ * eval. */
 void eval_init(struct eval *eval, enum value_domain domain, const struct binding *binding,
                struct graph_view *view, struct arena *arena, const struct eval_subject *subject,
-               const struct datum *context);
+               const struct datum *context, struct condition_attributes *attributes);
 
 /* The final value of a node: never provisional. */
 enum status eval_node(struct eval *eval, uint64_t object, uint32_t member, struct value *value,

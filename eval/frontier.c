@@ -274,8 +274,13 @@ init_hand(struct frontier_hand *hand, struct frontier *frontier, struct graph_vi
           struct arena *arena, struct error *error)
 {
     const struct reach *asker = frontier->asker;
-    const struct condition_scope scope = {asker->scope.binding, asker->scope.context, arena,
-                                          view->budget};
+    /* Without attributes, which threads do not share: no edge of a plain member has a condition. */
+    const struct condition_scope scope = {
+        .binding = asker->scope.binding,
+        .context = asker->scope.context,
+        .arena = arena,
+        .budget = view->budget,
+    };
 
     hand->frontier = frontier;
     hand->slice_count = 0;

@@ -79,6 +79,7 @@ set_parameters(struct caveat *caveat, const struct caveat_parameter *parameters,
             !caveat_type_is_reserved(&parameters[index].type))
             return bad_parameter(caveat, name, "must be map<any>: the schema says 'use attributes'",
                                  error);
+        caveat->reserved_read |= UINT32_C(1) << caveat->reserved[index] & CAVEAT_RESERVED_ALL;
         caveat->parameters[index] = parameters[index];
         caveat->parameters[index].name = arena_copy(arena, name);
         caveat->types[index] = cel_type_declared(arena, &parameters[index].type);
@@ -161,11 +162,7 @@ caveat_release(const struct caveat *caveat)
 uint32_t
 caveat_reserved_read(const struct caveat *caveat)
 {
-    uint32_t read = 0;
-
-    for (size_t index = 0; index < caveat->parameter_count; index++)
-        read |= UINT32_C(1) << caveat->reserved[index];
-    return read & CAVEAT_RESERVED_ALL;
+    return caveat->reserved_read;
 }
 
 enum caveat_reserved

@@ -64,6 +64,7 @@ struct caveat {
     const struct cel_type *types[CAVEAT_PARAMETERS_MAX];
     size_t parameter_count;
     uint8_t reserved[CAVEAT_PARAMETERS_MAX]; /* enum caveat_reserved; CAVEAT_RESERVED_COUNT: none */
+    uint32_t reserved_read;                  /* bit i for enum caveat_reserved i */
     const struct cel_node *nodes;
     uint32_t node_count;
     const uint32_t *operands;

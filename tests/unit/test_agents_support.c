@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/datum.h"
+#include "tests/support/harness_attributes.h"
 
 struct harness_engine agents;
 
@@ -63,6 +64,15 @@ void
 agents_put(const char *relationship)
 {
     update(UPDATE_TOUCH, relationship);
+}
+
+void
+agents_attributes(const char *lines)
+{
+    struct engine_write write = {.kind = WRITE_ATTRIBUTES};
+
+    cr_assert_eq(harness_write_attributes(&agents, lines, &write), BEHALF_OK, "%s: %s", lines,
+                 write.error.message);
 }
 
 void
@@ -276,6 +286,24 @@ agents_restore(enum stop_scope scope, const char *party)
 
 /* --- questions --- */
 
+static void
+parse_properties(struct question_words words, struct agents_question *question)
+{
+    const struct datum *map = NULL;
+    struct error error;
+
+    cr_assert_eq(datum_parse_json(slice_of(words.properties), &words_arena, &map, &error),
+                 BEHALF_OK);
+    question->given = (struct check_properties){
+        .subject = datum_field(map, SLICE_LITERAL("subject")),
+        .resource = datum_field(map, SLICE_LITERAL("resource")),
+        .action = datum_field(map, SLICE_LITERAL("action")),
+        .trusted = !words.untrusted,
+        .pass_over = words.pass_over,
+    };
+    question->properties = &question->given;
+}
+
 void
 agents_question(struct question_words words, struct agents_question *question)
 {
@@ -299,6 +327,8 @@ agents_question(struct question_words words, struct agents_question *question)
         cr_assert_eq(
             datum_parse_json(slice_of(words.context), &words_arena, &question->context, &error),
             BEHALF_OK);
+    if (words.properties != NULL)
+        parse_properties(words, question);
 }
 
 static struct slice
@@ -376,12 +406,149 @@ agents_check(const char *question, struct question_words words)
     check.actor_count = asked.actor_count;
     check.context = asked.context;
     check.delegation = asked.grant;
+    check.properties = asked.properties;
     status = engine_check(agents.worker, &request, &check, &result, &error);
     buffer_init(&said);
     if (status == BEHALF_OK)
         say(&said, result.decision, result.reason, &result.missing);
     else
         buffer_add_text(&said, status_name(status));
+    return keep(&said);
+}
+
+const char *
+agents_bulk(const char *const *questions, size_t count, struct question_words words)
+{
+    struct engine_request request = harness_request(&agents, NULL);
+    struct agents_question asked;
+    struct check_bulk_result result;
+    struct check checks[64] = {{.explain = false}};
+    struct error error;
+    struct buffer said;
+
+    cr_assert_leq(count, BEHALF_COUNT_OF(checks));
+    agents_question(words, &asked);
+    for (size_t at = 0; at < count; at++) {
+        struct relationship parsed;
+
+        cr_assert_eq(relationship_parse(slice_of(questions[at]), &words_arena, &parsed, &error),
+                     BEHALF_OK);
+        checks[at] = (struct check){
+            .resource = parsed.resource,
+            .permission = parsed.resource.relation,
+            .subject = parsed.subject,
+            .actors = asked.actors,
+            .actor_count = asked.actor_count,
+            .context = asked.context,
+            .delegation = asked.grant,
+            .properties = asked.properties,
+        };
+        checks[at].resource.relation = (struct slice){NULL, 0};
+    }
+    cr_assert_eq(engine_check_bulk(agents.worker, &request, checks, count, &result, &error),
+                 BEHALF_OK, "%s", error.message);
+    buffer_init(&said);
+    for (size_t at = 0; at < count; at++) {
+        const struct check_item *item = &result.items[at];
+
+        if (at > 0)
+            buffer_add_text(&said, "; ");
+        if (item->status == BEHALF_OK)
+            say(&said, item->decision, item->reason, &item->missing);
+        else
+            buffer_add_text(&said, status_name(item->status));
+    }
+    return keep(&said);
+}
+
+static void
+add_missing(const struct missing_context *missing, struct buffer *said)
+{
+    for (size_t at = 0; at < missing->count; at++)
+        buffer_add_format(said, "%s%.*s%s", at == 0 ? "[" : " ", SLICE_PRINTF(missing->names[at]),
+                          at + 1 == missing->count ? "]" : "");
+}
+
+const char *
+agents_permissions(const char *resource, struct question_words words)
+{
+    struct engine_request request = harness_request(&agents, NULL);
+    struct agents_question asked;
+    struct lookup_permissions_result result;
+    struct lookup_permissions lookup = {.resource = agents_object(resource)};
+    struct error error;
+    struct buffer said;
+    enum status status;
+
+    agents_question(words, &asked);
+    lookup.subject = asked.subject;
+    lookup.actors = asked.actors;
+    lookup.actor_count = asked.actor_count;
+    lookup.context = asked.context;
+    lookup.delegation = asked.grant;
+    lookup.properties = asked.properties;
+    status = engine_lookup_permissions(agents.worker, &request, &lookup, &result, &error);
+    buffer_init(&said);
+    if (status != BEHALF_OK)
+        buffer_add_text(&said, status_name(status));
+    for (size_t at = 0; status == BEHALF_OK && at < result.permission_count; at++) {
+        const struct lookup_permission *row = &result.permissions[at];
+
+        if (row->item.status == BEHALF_OK && row->item.decision == DECISION_DENY)
+            continue;
+        buffer_add_format(&said, "%s%.*s", said.size > 0 ? " " : "", SLICE_PRINTF(row->permission));
+        add_missing(&row->item.missing, &said);
+    }
+    return keep(&said);
+}
+
+static void
+add_subject(const struct lookup_subject *row, struct buffer *said)
+{
+    buffer_add_text(said, said->size > 0 ? " " : "");
+    if (row->wildcard)
+        buffer_add_text(said, "*");
+    else
+        buffer_add_slice(said, row->id);
+    for (size_t at = 0; at < row->excluded_count; at++)
+        buffer_add_format(said, "%s%.*s%s%s", at == 0 ? "{" : " ",
+                          SLICE_PRINTF(row->excluded[at].id),
+                          row->excluded[at].decision == DECISION_ALLOW ? "" : "?",
+                          at + 1 == row->excluded_count ? "}" : "");
+    add_missing(&row->missing, said);
+}
+
+const char *
+agents_subjects(const char *question, const char *type, uint32_t limit, struct question_words words)
+{
+    struct agents_question asked;
+    struct lookup_subjects lookup = {.subject_type = slice_of(type), .limit = limit};
+    struct engine_token cursor = {.text = ""};
+    struct slice resource;
+    struct buffer said;
+
+    agents_question(words, &asked);
+    split(question, &resource, &lookup.permission);
+    lookup.resource = agents_object(resource.data);
+    lookup.context = asked.context;
+    lookup.properties = asked.properties;
+    buffer_init(&said);
+    do {
+        struct engine_request request = harness_request(&agents, NULL);
+        struct lookup_subjects_result result;
+        struct error error;
+        enum status status;
+
+        lookup.cursor = slice_of(cursor.text);
+        status = engine_lookup_subjects(agents.worker, &request, &lookup, &result, &error);
+        if (status != BEHALF_OK) {
+            buffer_add_text(&said, status_name(status));
+            break;
+        }
+        for (size_t at = 0; at < result.subject_count; at++)
+            add_subject(&result.subjects[at], &said);
+        cursor = result.cursor;
+    } while (cursor.text[0] != '\0');
     return keep(&said);
 }
 
@@ -412,6 +579,7 @@ agents_resources(const char *question, uint32_t limit, struct question_words wor
     lookup.actor_count = asked.actor_count;
     lookup.context = asked.context;
     lookup.delegation = asked.grant;
+    lookup.properties = asked.properties;
     buffer_init(&said);
     do {
         struct engine_request request = harness_request(&agents, NULL);
@@ -493,6 +661,7 @@ agents_filter(const char *permission, const char *resources, struct question_wor
     filter.actor_count = asked.actor_count;
     filter.context = asked.context;
     filter.delegation = asked.grant;
+    filter.properties = asked.properties;
     status = engine_filter_resources(agents.worker, &request, &filter, &result, &error);
     buffer_init(&said);
     if (status != BEHALF_OK) {

@@ -20,6 +20,8 @@ void agents_close(void);
 void agents_put(const char *relationship);
 void agents_remove(const char *relationship);
 void agents_at(int64_t seconds);
+/* Lines of harness_write_attributes. */
+void agents_attributes(const char *lines);
 
 /* --- records --- */
 
@@ -62,6 +64,9 @@ struct question_words {
     const struct record_id *grant; /* NULL = none */
     const char *context;           /* JSON; NULL = none */
     const char *method;            /* shown */
+    const char *properties;        /* JSON: {"subject":{},"resource":{},"action":{}} */
+    bool untrusted;                /* the properties are */
+    bool pass_over;                /* what of them does not count */
 };
 
 /* A question in the engine's words; what they point to lives until the next one. */
@@ -72,6 +77,8 @@ struct agents_question {
     struct engine_delegation delegation;
     const struct engine_delegation *grant; /* NULL = none */
     const struct datum *context;
+    struct check_properties given;
+    const struct check_properties *properties; /* NULL = none */
 };
 
 void agents_question(struct question_words words, struct agents_question *question);
@@ -80,6 +87,17 @@ struct object agents_object(const char *text);
 /* "allow", "deny", "deny REASON", "conditional on a, b" or the name of an error, of
  * `resource#permission`, by check. Static storage. */
 const char *agents_check(const char *question, struct question_words words);
+
+/* The same of items `resource#permission@subject`, as one bulk: answers separated by "; ". */
+const char *agents_bulk(const char *const *questions, size_t count, struct question_words words);
+
+/* Permissions of the resource that are no deny, in the order of the schema: "view edit[a]". */
+const char *agents_permissions(const char *resource, struct question_words words);
+
+/* Subjects of `resource#permission` and a type in pages of `limit`: "*{eve}[a] ann bob[a]"; an
+ * error's name. */
+const char *agents_subjects(const char *question, const char *type, uint32_t limit,
+                            struct question_words words);
 
 /* Ids of `type#permission` in pages of `limit`: "1 2 3[...]", in front "reason: " where there is
  * one, behind them "?ID" for each that is undecided; an error's name. Static storage. */

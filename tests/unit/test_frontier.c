@@ -214,7 +214,7 @@ begin(const char *user, uint64_t edges)
     cr_assert_eq(request_subject(&snapshot, &object, &subject, &error), BEHALF_OK);
     budget_renew(&snapshot.budget, edges);
     eval_init(&eval, VALUE_DECISION, snapshot.binding, &snapshot.view, snapshot.scratch, &subject,
-              NULL);
+              NULL, NULL);
     eval.reach.wide = &snapshot.wide;
 }
 

@@ -60,7 +60,7 @@ begin(void)
         BEHALF_OK);
     cr_assert_eq(request_subject(&snapshot, &user, &subject, &error), BEHALF_OK);
     eval_init(&eval, VALUE_DECISION, snapshot.binding, &snapshot.view, snapshot.scratch, &subject,
-              NULL);
+              NULL, NULL);
 }
 
 static void
