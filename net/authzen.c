@@ -1,52 +1,356 @@
-/* authzen.c - the paths of AuthZEN. */
+/* authzen.c - AuthZEN requests between the HTTP loop, the engine's pool and its writer.
+ *
+ * A request is admitted on the loop and answered on the pool (authzen_answer.h). A check that takes
+ * uses of a grant goes to the writer and to the pool again (spend.h). A call is in the list until
+ * just before its exchange is answered, so that whoever went away is found. */
 #include "net/authzen.h"
 
+#include <pthread.h>
+
+#include "base/digest.h"
 #include "base/memory.h"
+#include "net/authzen_admit.h"
+#include "net/authzen_answer.h"
+#include "net/spend.h"
+
+#define FLOWS 64 /* queues of the engine; callers share them by their address */
+#define API_PATH SLICE_LITERAL("/access/v1/")
+#define METADATA_PATH SLICE_LITERAL("/.well-known/authzen-configuration")
+
+struct call {
+    struct engine_job job; /* first */
+    struct spend spend;
+    struct authzen *authzen;
+    struct http_exchange *exchange;
+    struct authzen_admission admission;
+    struct authzen_reply reply;
+    struct arena arena;
+    atomic_bool gone;
+    bool gives_way; /* a check that was not among the lookups yet */
+    size_t flow;
+    struct call *next; /* in the list */
+    struct call *previous;
+};
 
 struct authzen {
     struct authzen_options options;
+    struct authzen_config config;
+    struct engine_flow flows[ENGINE_CLASS_COUNT][FLOWS];
+    struct engine_flow writes[FLOWS];
+    pthread_mutex_t lock;
+    pthread_cond_t idle;
+    struct call *calls; /* guarded by the lock; so are `next` and `previous` */
+    size_t call_count;  /* the same: of those that were not freed yet */
 };
 
+/* --- life --- */
+
 enum status
-authzen_open(const struct authzen_options *options, struct authzen **authzen, struct error *error)
+authzen_open(const struct authzen_options *options, struct authzen **result, struct error *error)
 {
-    (void)error;
-    *authzen = memory_new(sizeof **authzen);
-    (*authzen)->options = *options;
+    struct authzen *authzen = memory_new(sizeof *authzen);
+
+    authzen->options = *options;
+    (void)pthread_mutex_init(&authzen->lock, NULL);
+    (void)pthread_cond_init(&authzen->idle, NULL);
+    if (options->path != NULL) {
+        enum status status = authzen_config_open(options->path, &authzen->config, error);
+
+        if (status != BEHALF_OK) {
+            authzen_close(authzen);
+            return status;
+        }
+    }
+    *result = authzen;
     return BEHALF_OK;
 }
 
 void
 authzen_close(struct authzen *authzen)
 {
+    if (authzen == NULL)
+        return;
+    (void)pthread_mutex_lock(&authzen->lock);
+    while (authzen->call_count > 0)
+        (void)pthread_cond_wait(&authzen->idle, &authzen->lock);
+    (void)pthread_mutex_unlock(&authzen->lock);
+    authzen_config_close(&authzen->config);
+    (void)pthread_cond_destroy(&authzen->idle);
+    (void)pthread_mutex_destroy(&authzen->lock);
     memory_free(authzen);
 }
+
+/* --- calls --- */
+
+static void
+respond(struct http_exchange *exchange, const struct authzen_reply *reply, struct slice request_id)
+{
+    struct http_field fields[AUTHZEN_FIELDS_MAX];
+    struct http_response response = {
+        .status = reply->status,
+        .type = authzen_reply_type(reply),
+        .fields = fields,
+        .body = buffer_slice(&reply->body),
+    };
+    struct buffer scratch;
+
+    buffer_init(&scratch);
+    response.field_count = authzen_reply_fields(reply, request_id, fields, &scratch);
+    http_respond(exchange, &response);
+    buffer_release(&scratch);
+}
+
+static struct call *
+call_new(struct authzen *authzen, struct http_exchange *exchange,
+         const struct authzen_admission *admission)
+{
+    const struct http_request *request = http_exchange_request(exchange);
+    struct call *call = memory_new(sizeof *call);
+
+    call->authzen = authzen;
+    call->exchange = exchange;
+    call->admission = *admission;
+    call->flow = digest_hash(request->peer) % FLOWS;
+    authzen_reply_init(&call->reply);
+    spend_init(&call->spend);
+    (void)pthread_mutex_lock(&authzen->lock);
+    call->next = authzen->calls;
+    if (call->next != NULL)
+        call->next->previous = call;
+    authzen->calls = call;
+    authzen->call_count++;
+    (void)pthread_mutex_unlock(&authzen->lock);
+    return call;
+}
+
+/* From here on nobody finds the call by its exchange, which may be another's soon. */
+static void
+unlist(struct call *call)
+{
+    struct authzen *authzen = call->authzen;
+
+    (void)pthread_mutex_lock(&authzen->lock);
+    if (call->next != NULL)
+        call->next->previous = call->previous;
+    if (call->previous != NULL)
+        call->previous->next = call->next;
+    else
+        authzen->calls = call->next;
+    (void)pthread_mutex_unlock(&authzen->lock);
+}
+
+/* Answers with what stands in the reply, and frees the call. */
+static void
+end_call(struct call *call)
+{
+    struct authzen *authzen = call->authzen;
+
+    unlist(call);
+    respond(call->exchange, &call->reply, call->admission.request_id);
+    key_release(call->admission.caller);
+    authzen_reply_release(&call->reply);
+    arena_release(&call->arena);
+    memory_free(call);
+    (void)pthread_mutex_lock(&authzen->lock);
+    BEHALF_ASSERT(authzen->call_count > 0);
+    if (--authzen->call_count == 0)
+        (void)pthread_cond_broadcast(&authzen->idle);
+    (void)pthread_mutex_unlock(&authzen->lock);
+}
+
+static void
+end_with(struct call *call, const struct error *error)
+{
+    authzen_refuse_error(&call->reply, error);
+    end_call(call);
+}
+
+/* --- the pool --- */
+
+static void
+end_gone(struct call *call)
+{
+    authzen_refuse(&call->reply, 503, "the client went away");
+    end_call(call);
+}
+
+static void
+spend_ended(struct spend *spend, const struct error *error)
+{
+    struct call *call = (struct call *)(void *)((char *)spend - offsetof(struct call, spend));
+
+    if (error == NULL)
+        end_gone(call);
+    else
+        end_with(call, error);
+}
+
+/* The uses are taken, and the same is asked again. What the use holds lies in the arena and the
+ * request: both stay. */
+static void
+take_uses(struct call *call)
+{
+    struct authzen *authzen = call->authzen;
+    struct error error;
+
+    if (atomic_load(&call->gone)) {
+        end_gone(call);
+        return;
+    }
+    if (call->spend.use.spent || call->spend.use.chain_length == 0) {
+        (void)error_internal(&error, "a use is taken once", __FILE__, __LINE__, "%s", "");
+        end_with(call, &error);
+        return;
+    }
+    call->spend.engine = authzen->options.engine;
+    call->spend.job = &call->job;
+    call->spend.gone = &call->gone;
+    call->spend.ended = spend_ended;
+    if (spend_begin(&call->spend, &authzen->writes[call->flow], &error) != BEHALF_OK)
+        end_with(call, &error);
+}
+
+static void
+submit(struct call *call)
+{
+    struct authzen *authzen = call->authzen;
+    struct error error;
+
+    call->job.queued.flow = &authzen->flows[call->spend.class][call->flow];
+    if (engine_submit(authzen->options.engine, call->spend.class, &call->job, &error) != BEHALF_OK)
+        end_with(call, &error);
+}
+
+/* A check that took its slice starts anew among the lookups. */
+static void
+give_way(struct call *call)
+{
+    struct error error;
+
+    if (!call->gives_way) {
+        (void)error_internal(&error, "a worker of the pool may block", __FILE__, __LINE__, "%s",
+                             "");
+        end_with(call, &error);
+        return;
+    }
+    call->gives_way = false;
+    call->spend.class = ENGINE_CLASS_LOOKUP;
+    submit(call);
+}
+
+static void
+run_on_pool(struct engine_job *job, struct engine_worker *worker)
+{
+    struct call *call = (struct call *)(void *)job;
+    struct authzen *authzen = call->authzen;
+    const struct authzen_asked asked = {
+        .config = &authzen->config,
+        .endpoint = call->admission.endpoint,
+        .text = http_exchange_request(call->exchange)->body,
+        .idempotency_key = call->admission.idempotency_key,
+        .caller = call->admission.caller,
+        .engine = authzen->options.engine,
+        .worker = worker,
+        .arena = &call->arena,
+        .cancelled = &call->gone,
+        .use = &call->spend.use,
+        .arrived_ns = http_exchange_arrived_ns(call->exchange),
+        .gives_way = call->gives_way,
+    };
+    enum status status;
+
+    if (atomic_load(&call->gone)) {
+        end_gone(call);
+        return;
+    }
+    status = authzen_answer(&asked, &call->reply);
+    if (status == BEHALF_MUST_SPEND)
+        take_uses(call);
+    else if (status == BEHALF_WOULD_BLOCK)
+        give_way(call);
+    else
+        end_call(call);
+}
+
+/* On a thread of the engine: the deadline came while the call was queued. */
+static void
+expire_on_pool(struct engine_job *job)
+{
+    struct call *call = (struct call *)(void *)job;
+    struct error error;
+
+    (void)error_set(&error, BEHALF_DEADLINE, "the request did not begin before its deadline");
+    spend_hint(&call->spend, &error);
+    end_with(call, &error);
+}
+
+/* --- the loop --- */
 
 bool
 authzen_handles(struct slice path)
 {
-    (void)path;
-    return false;
+    if (slice_starts_with(path, API_PATH))
+        return true;
+    return slice_starts_with(path, METADATA_PATH) &&
+           (path.size == METADATA_PATH.size || path.data[METADATA_PATH.size] == '/');
 }
 
 struct http_verdict
 authzen_judge(struct authzen *authzen, const struct http_request *head)
 {
-    (void)authzen;
     (void)head;
-    return (struct http_verdict){.status = 404};
+    if (authzen->options.path == NULL)
+        return (struct http_verdict){.status = 404};
+    return (struct http_verdict){.body_max = AUTHZEN_BODY_SIZE_MAX};
+}
+
+/* What is answered without the engine. */
+static void
+answer_here(struct authzen *authzen, struct http_exchange *exchange,
+            const struct authzen_admission *admission, struct authzen_reply *reply, bool admitted)
+{
+    if (admitted)
+        authzen_put_metadata(&authzen->config, &reply->body);
+    respond(exchange, reply, admission->request_id);
 }
 
 void
 authzen_handle(struct authzen *authzen, struct http_exchange *exchange)
 {
-    (void)authzen;
-    http_respond(exchange, &(struct http_response){.status = 404});
+    const struct http_request *request = http_exchange_request(exchange);
+    int64_t arrived_ns = http_exchange_arrived_ns(exchange);
+    struct authzen_admission admission;
+    struct authzen_reply reply;
+    struct call *call;
+    bool admitted;
+
+    authzen_reply_init(&reply);
+    admitted = authzen_admit(&authzen->config, authzen->options.keys, request, arrived_ns,
+                             &admission, &reply);
+    if (!admitted || admission.endpoint == AUTHZEN_METADATA) {
+        answer_here(authzen, exchange, &admission, &reply, admitted);
+        authzen_reply_release(&reply);
+        return;
+    }
+    authzen_reply_release(&reply);
+    call = call_new(authzen, exchange, &admission);
+    call->spend.class = authzen_class(admission.endpoint, request->body.size);
+    call->gives_way = call->spend.class == ENGINE_CLASS_CHECK;
+    arena_init_request(&call->arena, call->gives_way ? LIMIT_CHECK_ARENA : LIMIT_LOOKUP_ARENA);
+    call->job = (struct engine_job){
+        .queued = {.deadline_ns = authzen_deadline_ns(admission.endpoint, arrived_ns)},
+        .run = run_on_pool,
+        .expire = expire_on_pool,
+    };
+    submit(call);
 }
 
 void
 authzen_gone(struct authzen *authzen, struct http_exchange *exchange)
 {
-    (void)authzen;
-    (void)exchange;
+    (void)pthread_mutex_lock(&authzen->lock);
+    for (struct call *call = authzen->calls; call != NULL; call = call->next)
+        if (call->exchange == exchange)
+            atomic_store(&call->gone, true);
+    (void)pthread_mutex_unlock(&authzen->lock);
 }

@@ -22,7 +22,7 @@ struct authzen_options {
     const struct env *env;
     struct engine *engine;
     struct keys *keys; /* NULL = nobody is asked for a key */
-    const char *path;  /* of the configuration, JSON; NULL = defaults */
+    const char *path;  /* of the configuration, JSON; NULL = nothing of AuthZEN is answered */
 };
 
 /* MALFORMED_REQUEST: a configuration that cannot be read or used; the message says where. */

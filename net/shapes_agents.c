@@ -51,16 +51,23 @@ decode_name(struct decoder *decoder, void *into)
     return decode_bounded_text(decoder, ENGINE_NAME_SIZE_MAX, into);
 }
 
+bool
+shape_is_request_id(struct slice text)
+{
+    bool good = text.size > 0 && text.size <= REQUEST_ID_SIZE_MAX;
+
+    for (size_t index = 0; good && index < text.size; index++)
+        good = text.data[index] > ' ' && text.data[index] <= '~';
+    return good;
+}
+
 enum status
 decode_request_id(struct decoder *decoder, void *into)
 {
     const struct slice *id = into;
     enum status status = decode_text(decoder, into);
-    bool good = status == BEHALF_OK && id->size <= REQUEST_ID_SIZE_MAX;
 
-    for (size_t index = 0; good && index < id->size; index++)
-        good = id->data[index] > ' ' && id->data[index] <= '~';
-    if (status == BEHALF_OK && !good)
+    if (status == BEHALF_OK && !shape_is_request_id(*id))
         status = decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
                                 "must be 1 to %d visible ASCII characters", REQUEST_ID_SIZE_MAX);
     return status;
@@ -114,17 +121,11 @@ hex_digit(char letter)
     return letter >= 'A' && letter <= 'F' ? letter - 'A' + 10 : -1;
 }
 
-/* uint8_t[32] */
-static enum status
-decode_digest(struct decoder *decoder, void *into)
+bool
+shape_read_digest(struct slice text, uint8_t digest[32])
 {
-    uint8_t *digest = into;
-    struct slice text = {NULL, 0};
-    enum status status = decode_text(decoder, &text);
     bool good = text.size == 64;
 
-    if (status != BEHALF_OK)
-        return status;
     for (size_t index = 0; good && index < 32; index++) {
         int high = hex_digit(text.data[2 * index]);
         int low = hex_digit(text.data[2 * index + 1]);
@@ -133,9 +134,19 @@ decode_digest(struct decoder *decoder, void *into)
         if (good)
             digest[index] = (uint8_t)(high << 4 | low);
     }
-    if (!good)
-        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "must be 64 hex digits");
-    return BEHALF_OK;
+    return good;
+}
+
+/* uint8_t[32] */
+static enum status
+decode_digest(struct decoder *decoder, void *into)
+{
+    struct slice text = {NULL, 0};
+    enum status status = decode_text(decoder, &text);
+
+    if (status == BEHALF_OK && !shape_read_digest(text, into))
+        status = decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "must be 64 hex digits");
+    return status;
 }
 
 enum status

@@ -15,6 +15,10 @@ field_decode decode_shown_key;
 
 field_decode decode_request_id; /* struct slice: 1 to 256 visible ASCII characters */
 
+/* The same two shapes where they come as text alone. */
+bool shape_is_request_id(struct slice text) BEHALF_MUST_USE;
+bool shape_read_digest(struct slice text, uint8_t digest[32]) BEHALF_MUST_USE; /* 64 hex digits */
+
 /* What every decision and lookup of a grant takes, for a struct with the members `delegation` (a
  * pointer, NULL at first) and `request_id`. */
 #define DELEGATION_FIELDS(holder)                                                                  \
