@@ -20,6 +20,7 @@
 struct call {
     struct engine_job job; /* first */
     struct spend spend;
+    struct engine_write write; /* of the uses */
     struct authzen *authzen;
     struct http_exchange *exchange;
     struct authzen_admission admission;
@@ -112,7 +113,7 @@ call_new(struct authzen *authzen, struct http_exchange *exchange,
     call->admission = *admission;
     call->flow = digest_hash(request->peer) % FLOWS;
     authzen_reply_init(&call->reply);
-    spend_init(&call->spend);
+    spend_init(&call->spend, &call->write);
     (void)pthread_mutex_lock(&authzen->lock);
     call->next = authzen->calls;
     if (call->next != NULL)

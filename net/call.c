@@ -107,7 +107,7 @@ call_context(struct call *call, struct engine_worker *worker)
         .caller = call->caller,
         .memory = &call->loop->memory,
         .gives_way = call->gives_way,
-        .use = call->is_write ? NULL : &call->use,
+        .use = call->is_write ? NULL : &call->spend.use,
     };
 }
 
@@ -153,51 +153,34 @@ give_way(struct call *call)
 
 /* --- uses --- */
 
-/* Whoever repeats the call should know that it took a use. */
+/* On the thread that knows it: the check is not run again. A write that failed is the answer. */
 static void
-hint_at_use(const struct call *call, struct error *error)
+spend_ended(struct spend *spend, const struct error *error)
 {
-    if (call->use.spent)
-        error_hint(error, "a use of the grant was taken: repeat the call within 60 s with the same "
-                          "idempotency key, or it takes another one");
-}
+    struct call *call = (struct call *)(void *)((char *)spend - offsetof(struct call, spend));
 
-/* On the writer's thread or that of its deadlines: the uses are taken, and the check is run again,
- * which answers it. A write that failed is the answer. Nothing is run for who is gone. */
-static void
-give_back_use(struct engine_write *write)
-{
-    struct call *call = write->owner;
-    struct error error;
-
-    if (write->status != BEHALF_OK) {
+    if (error == &call->write.error)
         call->is_write = true;
-    } else if (!atomic_load(&call->connection->gone)) {
-        call->use.spent = true;
-        if (engine_submit(call->loop->engine, call->class, &call->job, &error) == BEHALF_OK)
-            return; /* it may be freed by now */
-        hint_at_use(call, &error);
-        dispatch_refuse(&call->request, &error, &call->reply);
-    }
+    else if (error != NULL)
+        dispatch_refuse(&call->request, error, &call->reply);
     loop_send(call->loop, &call->message);
 }
 
 /* On a thread of the pool, which is not held while the writer works. Nor is the arena: what the use
  * holds points into the frame. False: the writer refused, and it is told so. */
 static bool
-spend(struct call *call)
+take_uses(struct call *call)
 {
     struct error error;
 
-    BEHALF_ASSERT(!call->use.spent && !call->is_write);
+    BEHALF_ASSERT(!call->is_write);
     arena_release(&call->arena);
-    call->write.kind = WRITE_USE;
-    call->write.use = &call->use;
-    call->write.queued = (struct engine_queued){.flow = &call->connection->writes,
-                                                .deadline_ns = call->job.queued.deadline_ns};
-    call->write.done = give_back_use;
-    call->write.owner = call;
-    if (engine_write_submit(call->loop->engine, &call->write, &error) == BEHALF_OK)
+    call->spend.engine = call->loop->engine;
+    call->spend.job = &call->job;
+    call->spend.class = call->class;
+    call->spend.gone = &call->connection->gone;
+    call->spend.ended = spend_ended;
+    if (spend_begin(&call->spend, &call->connection->writes, &error) == BEHALF_OK)
         return true; /* it may be freed by now */
     dispatch_refuse(&call->request, &error, &call->reply);
     return false;
@@ -215,7 +198,7 @@ run(struct call *call, struct engine_worker *worker)
     case DISPATCH_REPLIED:
         return false;
     case DISPATCH_SPEND:
-        return !atomic_load(&call->connection->gone) && spend(call);
+        return !atomic_load(&call->connection->gone) && take_uses(call);
     case DISPATCH_POOL:
         if (call->gives_way)
             return give_way(call);
@@ -251,7 +234,7 @@ expire_on_pool(struct engine_job *job)
 
     error_set(&error, BEHALF_DEADLINE, "the request did not begin before its deadline");
     error_hint(&error, "the server is busy: send less at a time, or allow more time");
-    hint_at_use(call, &error);
+    spend_hint(&call->spend, &error);
     if (call->is_write) {
         call->write.error = error;
         call->write.status = BEHALF_DEADLINE;
@@ -300,7 +283,7 @@ call_read(struct connection *connection, struct request *request, struct slice f
     call = call_new(connection, request, frame);
     call->job = (struct engine_job){queued, run_on_pool, expire_on_pool};
     call->class = class;
-    call->use.write = &call->write;
+    spend_init(&call->spend, &call->write);
     call->gives_way = class == ENGINE_CLASS_CHECK;
     if (engine_submit(call->loop->engine, class, &call->job, &error) != BEHALF_OK) {
         dispatch_refuse(request, &error, out);

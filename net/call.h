@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "net/dispatch.h"
+#include "net/spend.h"
 
 struct connection;
 struct loop;
@@ -25,8 +26,8 @@ struct loop_message {
 struct call {
     struct loop_message message; /* first: the loop casts back */
     struct engine_job job;
-    struct engine_write write; /* of a write, or the one that takes `use` */
-    struct engine_use use;     /* of a check whose chain of grants has uses */
+    struct engine_write write; /* of a write, or of what `spend` takes */
+    struct spend spend;        /* of a check whose chain of grants has uses */
     struct loop *loop;
     struct connection *connection;
     const struct key *caller; /* a reference */

@@ -2,10 +2,9 @@
 #include "net/spend.h"
 
 void
-spend_init(struct spend *spend)
+spend_init(struct spend *spend, struct engine_write *write)
 {
-    *spend = (struct spend){.gone = NULL};
-    spend->use.write = &spend->write;
+    *spend = (struct spend){.use = {.write = write}, .write = write};
 }
 
 void
@@ -43,12 +42,12 @@ enum status
 spend_begin(struct spend *spend, struct engine_flow *flow, struct error *error)
 {
     BEHALF_ASSERT(!spend->use.spent && spend->use.chain_length > 0);
-    spend->write = (struct engine_write){
+    *spend->write = (struct engine_write){
         .queued = {.flow = flow, .deadline_ns = spend->job->queued.deadline_ns},
         .kind = WRITE_USE,
         .use = &spend->use,
         .done = run_again,
         .owner = spend,
     };
-    return engine_write_submit(spend->engine, &spend->write, error);
+    return engine_write_submit(spend->engine, spend->write, error);
 }

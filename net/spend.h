@@ -14,8 +14,8 @@
 #include "engine/agents.h"
 
 struct spend {
-    struct engine_use use; /* of the check */
-    struct engine_write write;
+    struct engine_use use;      /* of the check */
+    struct engine_write *write; /* what takes them */
     struct engine *engine;
     struct engine_job *job;
     enum engine_class class;
@@ -25,8 +25,8 @@ struct spend {
     void (*ended)(struct spend *spend, const struct error *error);
 };
 
-/* Before the check is decided first. */
-void spend_init(struct spend *spend);
+/* Before the check is decided first; `write` is the caller's storage. */
+void spend_init(struct spend *spend, struct engine_write *write);
 
 /* Hands the uses to the writer: `engine`, `job`, `class`, `gone` and `ended` are set. When it is
  * refused, `ended` is not called. */
