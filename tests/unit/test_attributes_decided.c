@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/datum.h"
 #include "engine/state.h"
+#include "tests/unit/test_explain_support.h"
 
 #define CAVEATS                                                                                    \
     "caveat admin(subject map<any>) { subject.role == 'admin' }\n"                                 \
@@ -258,6 +260,41 @@ Test(attributes_decided, context_is_the_request_s_as_a_whole)
     agents_close();
 }
 
+/* A constraint with a value for the subject is refused. */
+static void
+expect_no_grant(struct arena *arena)
+{
+    const struct datum *context = NULL;
+    const struct slice action = SLICE_LITERAL("view");
+    const struct engine_scope_element element = {
+        .selector = SLICE_LITERAL("doc:*"), .actions = &action, .action_count = 1};
+    struct engine_constraint constraint = {.caveat = SLICE_LITERAL("admin")};
+    struct engine_root_grant grant = {
+        .session = agents_session((struct session_words){0}),
+        .terms = {.scope = &element,
+                  .scope_count = 1,
+                  .constraints = &constraint,
+                  .constraint_count = 1,
+                  .end.in_ns = AGENTS_SECOND},
+        .approval.approver = agents_object("user:ann"),
+        .approved = true,
+    };
+    struct engine_write write = {.kind = WRITE_GRANT_CREATE, .root_grant = &grant};
+    struct buffer bytes;
+    struct error error;
+
+    cr_assert_eq(datum_parse_json(SLICE_LITERAL("{\"subject\":{\"role\":\"admin\"}}"), arena,
+                                  &context, &error),
+                 BEHALF_OK);
+    buffer_init(&bytes);
+    datum_encode(context, &bytes);
+    constraint.context = buffer_slice(&bytes);
+    cr_expect_eq(harness_submit(&agents, &write), BEHALF_CAVEAT_PARAMETER_TYPE_ERROR);
+    constraint.context = (struct slice){NULL, 0};
+    cr_expect_eq(harness_submit(&agents, &write), BEHALF_OK, "%s", write.error.message);
+    buffer_release(&bytes);
+}
+
 Test(attributes_decided, stored_contexts_and_constraints_may_not_name_them)
 {
     struct update update = {.op = UPDATE_TOUCH};
@@ -272,6 +309,7 @@ Test(attributes_decided, stored_contexts_and_constraints_may_not_name_them)
                  BEHALF_OK);
     cr_expect_eq(harness_write_updates(&agents, &update, 1, NULL, &error),
                  BEHALF_CAVEAT_PARAMETER_TYPE_ERROR);
+    expect_no_grant(&arena);
     arena_release(&arena);
     agents_close();
 }
@@ -577,6 +615,109 @@ Test(attributes_decided, a_cursor_is_of_the_request_with_its_properties)
     request = harness_request(&agents, NULL);
     cr_expect_eq(engine_lookup_resources(agents.worker, &request, &lookup, &result, &error),
                  BEHALF_INVALID_CURSOR);
+    agents_close();
+}
+
+/* --- explained --- */
+
+static void
+expect_tree(const char *question, struct question_words words, const char *expected)
+{
+    struct engine_request request = harness_request(&agents, NULL);
+    struct agents_question asked;
+    struct relationship parsed;
+    struct check_result result;
+    struct arena arena;
+    struct check check;
+    struct buffer tree;
+    struct error error;
+
+    arena_init(&arena, SIZE_MAX);
+    agents_question(words, &asked);
+    cr_assert_eq(relationship_parse(slice_of(question), &arena, &parsed, &error), BEHALF_OK);
+    check = (struct check){
+        .resource = {.type = parsed.resource.type, .id = parsed.resource.id},
+        .permission = parsed.resource.relation,
+        .subject = parsed.subject,
+        .actors = asked.actors,
+        .actor_count = asked.actor_count,
+        .context = asked.context,
+        .delegation = asked.grant,
+        .properties = asked.properties,
+        .explain = true,
+    };
+    cr_assert_eq(engine_check(agents.worker, &request, &check, &result, &error), BEHALF_OK);
+    buffer_init(&tree);
+    explanation_print(result.explanation, &tree);
+    cr_expect_str_eq(tree.data, expected, "%s", tree.data);
+    buffer_release(&tree);
+    arena_release(&arena);
+}
+
+Test(attributes_decided, an_explanation_shows_what_a_condition_saw)
+{
+    agents_open(requested, "doc:1#viewer@user:ann[same_team]", "doc:2#viewer@user:ann[asks_view]",
+                NULL);
+    agents_attributes("set user:ann {\"team\":\"red\"}\nset doc:1 {\"size\":3}");
+    expect_tree("doc:1#view@user:ann", with("{\"subject\":{\"team\":\"blue\"}}"),
+                "conditional member doc:1#view needs resource\n"
+                "  conditional member doc:1#viewer needs resource\n"
+                "    conditional relationship doc:1#viewer@user:ann[same_team] with "
+                "{\"resource\":{\"size\":3},\"subject\":{\"team\":\"red\"}} left "
+                "dyn(\"red\") == resource.team needs resource\n");
+    expect_tree("doc:2#edit@user:ann", ann,
+                "deny member doc:2#edit\n"
+                "  deny member doc:2#viewer\n"
+                "    deny relationship doc:2#viewer@user:ann[asks_view] with "
+                "{\"action\":{\"name\":\"edit\"}}\n"
+                "    deny absent doc:2#viewer@user:*\n");
+    agents_close();
+}
+
+/* Each hop has a subject and a resource of its own, also where it is explained. */
+Test(attributes_decided, an_explained_hop_shows_the_attributes_of_the_hop)
+{
+    agents_open(stored, "doc:1#viewer@user:ann", "agent:bot#principal@user:ann[same_team]", NULL);
+    agents_attributes("set user:ann {\"team\":\"red\"}\nset doc:1 {\"team\":\"red\"}\n"
+                      "set agent:bot {\"grade\":1}");
+    expect_tree("doc:1#view@user:ann", (struct question_words){.actors = "agent:bot"},
+                "conditional intersection needs resource\n"
+                "  conditional delegation agent:bot needs resource\n"
+                "    conditional member agent:bot#acts_on_behalf_of needs resource\n"
+                "      conditional member agent:bot#principal needs resource\n"
+                "        conditional relationship agent:bot#principal@user:ann[same_team] with "
+                "{\"resource\":{\"grade\":1},\"subject\":{\"team\":\"red\"}} left "
+                "dyn(\"red\") == resource.team needs resource\n");
+    agents_close();
+}
+
+/* --- wide searches --- */
+
+#define GROUPS 600
+
+/* A search that becomes wide is narrowed by one from the subject, under the same conditions. */
+Test(attributes_decided, a_wide_search_sees_the_attributes_of_its_check)
+{
+    static const char *const questions[] = {"doc:1#view@user:ann", "doc:2#view@user:ann",
+                                            "doc:1#view@user:bob"};
+    static const char *const answers[] = {"deny", "allow", "deny"};
+    char text[100];
+
+    agents_open(stored, "doc:1#banned@user:eve", "doc:2#banned@user:eve", NULL);
+    for (int at = 0; at < GROUPS; at++) {
+        snprintf(text, sizeof text, "doc:1#viewer@group:g%d#member", at);
+        agents_put(text);
+        snprintf(text, sizeof text, "doc:2#viewer@group:g%d#member", at);
+        agents_put(text);
+        snprintf(text, sizeof text, "group:g%d#member@user:u%d[opened]", at, at);
+        agents_put(text);
+    }
+    agents_put("group:g500#member@user:ann[opened]");
+    agents_put("group:g501#member@user:bob[admin]");
+    agents_attributes("set doc:1 {\"status\":\"shut\"}\nset doc:2 {\"status\":\"open\"}\n"
+                      "set user:bob {\"role\":\"guest\"}");
+    expect_bulk(questions, answers, BEHALF_COUNT_OF(questions), ann);
+    EXPECT_TEXT(agents_resources("doc#view", 0, ann), "2");
     agents_close();
 }
 
