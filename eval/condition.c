@@ -56,10 +56,32 @@ fault_value(const struct condition_scope *scope, const struct error *problem, st
 }
 
 static enum status
+pay(struct budget *budget, uint32_t steps, struct error *error)
+{
+    if (budget->is_inline)
+        return budget_spend(budget, CONDITION_EDGES + steps / STEPS_PER_EDGE_INLINE, error);
+    budget_note_load(budget, CONDITION_EDGES);
+    return budget_spend(budget, steps / STEPS_PER_EDGE, error);
+}
+
+/* Finds one map; what it takes to read it is paid like a condition. */
+static enum status
+find_map(const struct condition_scope *scope, enum caveat_reserved which, struct error *error)
+{
+    enum status status = pay(scope->budget, 0, error);
+
+    if (status == BEHALF_OK)
+        status = scope->attributes->find(scope->attributes, which, scope->arena, error);
+    if (status == BEHALF_OK)
+        scope->attributes->found |= UINT32_C(1) << which;
+    return status;
+}
+
+static enum status
 find_attributes(const struct condition_scope *scope, uint32_t read, struct caveat_inputs *inputs,
                 struct error *error)
 {
-    struct condition_attributes *attributes = scope->attributes;
+    const struct condition_attributes *attributes = scope->attributes;
 
     if (BEHALF_UNLIKELY(attributes == NULL))
         return error_internal(error, "a condition that reads attributes has some", __FILE__,
@@ -72,10 +94,9 @@ find_attributes(const struct condition_scope *scope, uint32_t read, struct cavea
         if (((read & ~attributes->open) >> which & 1) == 0)
             continue;
         if ((attributes->found >> which & 1) == 0)
-            status = attributes->find(attributes, which, scope->arena, error);
+            status = find_map(scope, which, error);
         if (status != BEHALF_OK)
             return status;
-        attributes->found |= UINT32_C(1) << which;
         inputs->reserved[which] = attributes->maps[which];
     }
     return BEHALF_OK;
@@ -97,15 +118,6 @@ steps_allowed(const struct budget *budget)
     if (!budget->is_inline || budget->edges_left >= CAVEAT_STEPS_MAX / STEPS_PER_EDGE_INLINE)
         return CAVEAT_STEPS_MAX;
     return (uint32_t)budget->edges_left * STEPS_PER_EDGE_INLINE;
-}
-
-static enum status
-pay(struct budget *budget, uint32_t steps, struct error *error)
-{
-    if (budget->is_inline)
-        return budget_spend(budget, CONDITION_EDGES + steps / STEPS_PER_EDGE_INLINE, error);
-    budget_note_load(budget, CONDITION_EDGES);
-    return budget_spend(budget, steps / STEPS_PER_EDGE, error);
 }
 
 void

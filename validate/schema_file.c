@@ -9,7 +9,7 @@
 #include "schema/schema.h"
 
 #define IMPORT_DEPTH_MAX 64
-#define FLAGS_MAX 16 /* the language has five */
+#define FLAGS_MAX 16 /* the language has seven */
 
 struct composer {
     struct arena *arena;

@@ -19,12 +19,15 @@
     "}\n"                                                                                          \
     "caveat same_team(subject map<any>, resource map<any>) { subject.team == resource.team }\n"    \
     "caveat spared(subject map<any>) { !has(subject.banned) }\n"                                   \
+    "caveat unlocked(resource map<any>) { !has(resource.locked) }\n"                               \
+    "caveat shown(resource map<any>) { has(resource.shown) }\n"                                    \
     "caveat plain(x int) { x == 1 }\n"
 
 #define ANY(subject)                                                                               \
     subject " | " subject " with admin | " subject " with opened | " subject                       \
             " with asks_view | " subject " with cheap | " subject " with whole | " subject         \
-            " with same_team | " subject " with spared | " subject " with plain"
+            " with same_team | " subject " with spared | " subject " with plain | " subject        \
+            " with unlocked | " subject " with shown"
 
 #define ANY_USER ANY("user")
 #define ANY_AGENT ANY("agent")
@@ -562,6 +565,22 @@ Test(attributes_decided, lookups_of_subjects_decide_each_by_its_own_attributes)
     for (uint32_t limit = 0; limit < 4; limit++)
         EXPECT_TEXT(agents_subjects("doc:1#view", "user", limit, ann), "ann cat[subject] dan");
     EXPECT_TEXT(agents_subjects("doc:1#view", "group", 0, ann), "");
+    agents_close();
+}
+
+/* No candidate is decided by what an object without attributes would be. */
+Test(attributes_decided, absence_is_told_of_each_candidate)
+{
+    agents_open(stored, "doc:1#viewer@user:ann", "doc:2#viewer@user:ann",
+                "doc:1#banned@user:ann[unlocked]", "doc:2#banned@user:ann[unlocked]",
+                "doc:3#viewer@user:ann[unlocked]", "doc:4#viewer@user:ann[unlocked]",
+                "doc:5#viewer@user:ann[shown]", "doc:6#viewer@user:ann[shown]", NULL);
+    agents_attributes("set doc:2 {\"locked\":true}\nset doc:4 {\"locked\":true}\n"
+                      "set doc:6 {\"shown\":true}");
+    for (uint32_t limit = 0; limit < 4; limit++) {
+        EXPECT_TEXT(agents_resources("doc#view", limit, ann), "1 2 3 6");
+        EXPECT_TEXT(agents_resources("doc#unbanned", limit, ann), "2 3 6");
+    }
     agents_close();
 }
 
