@@ -18,6 +18,8 @@ kind_name(enum validation_kind kind)
         return "schema";
     case VALIDATION_RELATIONSHIPS:
         return "relationship";
+    case VALIDATION_ATTRIBUTES:
+        return "attributes";
     case VALIDATION_GRANT:
         return "grant";
     case VALIDATION_ASSERTION:

@@ -46,6 +46,12 @@ struct validation_grant {
     const struct datum *arguments; /* a map */
 };
 
+/* One key of `attributes` and what is below it. */
+struct validation_attributes {
+    struct validation_scalar object;
+    const struct datum *attributes; /* a map */
+};
+
 /* One key of `validation` and its list. */
 struct validation_relation {
     struct validation_scalar key;
@@ -57,7 +63,9 @@ struct validation_file {
     struct validation_scalar schema;
     struct validation_scalar schema_file;
     struct validation_scalar relationships;
-    struct validation_grant *grants; /* in the order of the file */
+    struct validation_attributes *attributes; /* in the order of the file */
+    uint32_t attributes_count;
+    struct validation_grant *grants; /* the same */
     uint32_t grant_count;
     struct validation_assertion *assertions;
     uint32_t assertion_count;
@@ -170,6 +178,11 @@ enum status validation_world_schema(struct validation_world *world, struct slice
 /* All or nothing; at most ENGINE_UPDATES_MAX. */
 enum status validation_world_write(struct validation_world *world, const struct update *updates,
                                    size_t count, struct error *error) BEHALF_MUST_USE;
+
+/* Gives an object its attributes as the server would. */
+enum status validation_world_describe(struct validation_world *world,
+                                      const struct validation_attributes *attributes,
+                                      struct arena *arena, struct error *error) BEHALF_MUST_USE;
 
 /* Makes a grant as the server would, a root one in a session of its own. `name` and `arguments`
  * live as long as the world. */
@@ -303,6 +316,7 @@ enum validation_kind {
     VALIDATION_FILE, /* its form */
     VALIDATION_SCHEMA,
     VALIDATION_RELATIONSHIPS,
+    VALIDATION_ATTRIBUTES,
     VALIDATION_GRANT,
     VALIDATION_ASSERTION,
     VALIDATION_RELATION,

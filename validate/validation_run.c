@@ -327,6 +327,29 @@ load_relationships(struct run *run)
     return good;
 }
 
+/* --- attributes ------------------------------------------------------------------------------- */
+
+static bool
+describe_objects(struct run *run)
+{
+    const struct validation_file *file = &run->result->file;
+
+    for (uint32_t index = 0; index < file->attributes_count; index++) {
+        const struct validation_attributes *one = &file->attributes[index];
+        struct validation_case *made;
+        struct error error;
+        enum status status = validation_world_describe(&run->world, one, run->arena, &error);
+
+        if (status == BEHALF_OK)
+            made = add_case(run, VALIDATION_ATTRIBUTES, VALIDATION_PASSED, one->object.text);
+        else
+            made = add_error(run, VALIDATION_ATTRIBUTES, one->object.text, &error);
+        made->line = one->object.line;
+        made->column = status == BEHALF_OK ? 0 : one->object.column;
+    }
+    return run->result->failed_count == 0;
+}
+
 /* --- grants ----------------------------------------------------------------------------------- */
 
 static bool
@@ -591,7 +614,7 @@ run_yaml(struct run *run)
     }
     warn_of_unknown_keys(run);
     if (!load_schema(run, find_schema(run, &error), &error) || !load_relationships(run) ||
-        !make_grants(run))
+        !describe_objects(run) || !make_grants(run))
         return;
     for (uint32_t index = 0; index < result->file.assertion_count; index++)
         run_assertion(run, &result->file.assertions[index]);

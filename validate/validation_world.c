@@ -63,6 +63,20 @@ validation_world_write(struct validation_world *world, const struct update *upda
     return engine_write_wait(world->engine, &write, error);
 }
 
+enum status
+validation_world_describe(struct validation_world *world,
+                          const struct validation_attributes *attributes, struct arena *arena,
+                          struct error *error)
+{
+    struct engine_attributes_update update = {.op = ATTRIBUTES_SET,
+                                              .attributes = attributes->attributes};
+    const struct engine_attributes_write described = {&update, 1};
+    struct engine_write write = {.kind = WRITE_ATTRIBUTES, .attributes = &described};
+    enum status status = object_parse(attributes->object.text, arena, &update.object, error);
+
+    return status == BEHALF_OK ? engine_write_wait(world->engine, &write, error) : status;
+}
+
 /* --- grants ----------------------------------------------------------------------------------- */
 
 const struct named_grant *

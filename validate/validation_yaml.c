@@ -52,7 +52,7 @@ nearest(struct slice word, const char *const *words, size_t count)
 struct slice
 validation_key_nearest(struct slice key)
 {
-    static const char *const keys[] = {"schema", "schemaFile", "relationships",
+    static const char *const keys[] = {"schema", "schemaFile", "relationships", "attributes",
                                        "grants", "assertions", "validation"};
 
     return nearest(key, keys, BEHALF_COUNT_OF(keys));
@@ -292,6 +292,37 @@ read_value(struct reader *reader, const yaml_node_t *node, unsigned depth,
     return read_scalar_value(reader, node, made);
 }
 
+/* --- attributes ------------------------------------------------------------------------------- */
+
+static enum status
+read_object_attributes(struct reader *reader, const yaml_node_t *key, const yaml_node_t *value)
+{
+    struct validation_attributes *one = &reader->file->attributes[reader->file->attributes_count];
+    enum status status = read_scalar(reader, key, "a key must be text", &one->object);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (value->type != YAML_MAPPING_NODE)
+        return fail_at(reader, value->start_mark, "attributes of an object must be a mapping");
+    reader->file->attributes_count++;
+    return read_value(reader, value, 1, &one->attributes);
+}
+
+static enum status
+read_attributes(struct reader *reader, const yaml_node_t *value)
+{
+    if (value->type == YAML_MAPPING_NODE) {
+        size_t count = (size_t)(value->data.mapping.pairs.top - value->data.mapping.pairs.start);
+
+        reader->file->attributes =
+            arena_take_array(reader->arena, count + 1, sizeof *reader->file->attributes);
+        if (reader->file->attributes == NULL)
+            return spent(reader);
+    }
+    return each_pair(reader, value, "attributes must map objects to what they have",
+                     read_object_attributes);
+}
+
 /* --- grants ----------------------------------------------------------------------------------- */
 
 #define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
@@ -474,6 +505,8 @@ read_key(struct reader *reader, const yaml_node_t *key, const yaml_node_t *value
     if (slice_equal(name, SLICE_LITERAL("relationships")))
         return read_text(reader, value, "relationships must be one text, a relationship a line",
                          &file->relationships);
+    if (slice_equal(name, SLICE_LITERAL("attributes")))
+        return read_attributes(reader, value);
     if (slice_equal(name, SLICE_LITERAL("grants")))
         return read_grants(reader, value);
     if (slice_equal(name, SLICE_LITERAL("assertions")))

@@ -499,6 +499,36 @@ expect_failure(const char *validation, uint32_t line, const char *message)
     memory_free(result.cases);
 }
 
+Test(validation, attributes_map_objects_to_maps)
+{
+    struct validation_result result =
+        run_text(WORLD "attributes:\n  user:ann: {role: admin, level: 3, tags: [a, \"1\"]}\n"
+                       "  'doc:\"a b\"':\n    open: true\n"
+                       "assertions:\n  assertTrue: ['doc:a#view@user:x']\n",
+                 VALIDATION_COMPARE);
+    struct buffer text;
+
+    cr_expect_eq(result.failed_count, 0, "%s", first_failure(&result)->message.data);
+    cr_assert_eq(result.file.attributes_count, 2);
+    buffer_init(&text);
+    datum_print_json(result.file.attributes[0].attributes, &text);
+    cr_expect(slice_equal(buffer_slice(&text),
+                          slice_of("{\"level\":3,\"role\":\"admin\",\"tags\":[\"a\",\"1\"]}")));
+    buffer_release(&text);
+    memory_free(result.cases);
+}
+
+Test(validation, attributes_that_the_server_would_refuse_fail_where_they_stand)
+{
+    expect_failure("attributes:\n  user:ann: {a: 1}\n  users:ann: {a: 1}\n", 16, "users");
+    expect_failure("attributes:\n  user:*: {a: 1}\n", 15, "wildcard");
+    expect_failure("attributes:\n  ann: {a: 1}\n", 15, "");
+    expect_failure("attributes:\n  user:ann: {a: [null]}\n", 15, "attributes.a[0]");
+    expect_failure("attributes:\n  user:ann: 3\n", 15, "must be a mapping");
+    expect_failure("attributes: [user:ann]\n", 14, "must map objects");
+    expect_failure("attributes:\n  user:ann: {a: 1}\n  user:ann: {a: 1}\n", 16, "second time");
+}
+
 Test(validation, wrong_expectations_fail_where_they_stand)
 {
     expect_failure("assertions:\n  assertFalse:\n  - doc:a#view@user:x\n", 16, "answer is allow");
