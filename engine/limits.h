@@ -11,10 +11,13 @@
 #ifdef BEHALF_SHRUNK
 #define LIMIT_PAGE_CACHE_BYTES ((size_t)2048)
 #define LIMIT_PAGE_WALK_ENTRIES ((size_t)6)
+#define LIMIT_KNOWN_DECISIONS ((size_t)5)
 #else
 /* What lookups found beyond their pages, kept for the pages that follow: of all, and of one. */
 #define LIMIT_PAGE_CACHE_BYTES ((size_t)32 * 1024 * 1024)
 #define LIMIT_PAGE_WALK_ENTRIES ((size_t)LIMIT_CANDIDATES_WINDOW)
+/* Objects decided for one page of known subjects, whatever becomes of them: some 10 ms. */
+#define LIMIT_KNOWN_DECISIONS ((size_t)10000)
 #endif
 
 #define LIMIT_CHECK_EDGES UINT64_C(1000000)

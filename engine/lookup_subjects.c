@@ -11,16 +11,20 @@
  * An agent that a stop in force cuts off is left out, as a check denies it: where the wildcard
  * stands for it, it is excluded. Stops are those of the newest revision, on every page.
  *
- * The sets wait for the next page in page_cache.h; what is open is decided for each page.
- * The wildcard and its exclusions come first. As long as they go on, nothing is kept: what is kept
- * may be cut short, and an exclusion that is not found there would be an allow. */
+ * The sets wait for the next page in page_cache.h; what is open is decided for each page. The
+ * wildcard and its exclusions come first. As long as they go on, nothing is kept: what is kept may
+ * be cut short, and an exclusion that is not found there would be an allow. Where known subjects
+ * are asked for, there is no row of the wildcard: each named object of the type that it may stand
+ * for is decided as one that is mentioned (known_subjects.h). */
 #include "engine/lookup_subjects.h"
 
 #include <stdlib.h>
 
 #include "base/bytes.h"
 #include "base/datum.h"
+#include "engine/known_subjects.h"
 #include "engine/page_cache.h"
+#include "engine/page_lists.h"
 #include "engine/page_room.h"
 #include "engine/request.h"
 #include "engine/stops.h"
@@ -37,6 +41,8 @@
 #else
 #define ALWAYS_FLAT false /* sets of nodes are shared, as long as there is memory for them */
 #endif
+
+#define ENTRY_SHIFT 1 /* of entries of a set, which are sequence << 1 | excluded */
 
 enum kept_list { KEPT_CERTAIN, KEPT_POSSIBLE, KEPT_MET };
 
@@ -63,6 +69,7 @@ struct answer {
     uint16_t type_label;
     size_t limit;
     size_t most_bytes;
+    bool known; /* subjects, in place of the wildcard */
     struct page_room room;
     bool from_wildcard;      /* the page begins with the wildcard, */
     uint64_t excluded_after; /* whose exclusions up to this sequence were on the pages before, */
@@ -132,8 +139,6 @@ next_subject(const struct answer *answer, struct subject_cursor *cursor)
 
 /* --- lists --- */
 
-#define ENTRY_SHIFT 1 /* of entries of a set, which are sequence << 1 | excluded */
-
 static struct page_list
 subject_list(const struct subject_set *set)
 {
@@ -146,32 +151,14 @@ met_list(const struct answer *answer)
     return (struct page_list){answer->met, answer->met_count};
 }
 
-/* How many entries of the list have no greater sequence. */
-static size_t
-entries_up_to(struct page_list list, uint64_t sequence, unsigned shift)
-{
-    size_t low = 0;
-    size_t high = list.count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (list.entries[middle] >> shift <= sequence)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* The first of the subjects that are mentioned behind a sequence. */
 static struct subject_cursor
 cursor_behind(const struct answer *answer, uint64_t sequence)
 {
     return (struct subject_cursor){
-        .certain_at = entries_up_to(subject_list(answer->certain), sequence, ENTRY_SHIFT),
-        .possible_at = entries_up_to(subject_list(answer->possible), sequence, ENTRY_SHIFT),
-        .met_at = entries_up_to(met_list(answer), sequence, 0),
+        .certain_at = page_list_up_to(subject_list(answer->certain), sequence, ENTRY_SHIFT),
+        .possible_at = page_list_up_to(subject_list(answer->possible), sequence, ENTRY_SHIFT),
+        .met_at = page_list_up_to(met_list(answer), sequence, 0),
     };
 }
 
@@ -420,12 +407,63 @@ list_subject(struct answer *answer, const struct subject_cursor *cursor, enum de
     return answer->unnamed_count == ROWS_AT_ONCE ? name_rows(answer, result, error) : BEHALF_OK;
 }
 
+/* Lists what comes first, of those that are mentioned and those that have a name. *end: none is
+ * left, or what follows is not among the sets. */
+static enum status
+list_known(struct answer *answer, struct known_subjects *known, struct subject_cursor *mentioned,
+           bool *mentions, struct lookup_subjects_result *result, bool *end, struct error *error)
+{
+    struct subject_cursor next = {.sequence = known->sequence,
+                                  .certain = answer->certain->wildcard,
+                                  .possible = true,
+                                  .concrete = true};
+    enum status status = BEHALF_OK;
+
+    if (*mentions && mentioned->sequence <= known->sequence)
+        next = *mentioned;
+    next.concrete = true;
+    *end = next.sequence == KNOWN_END || next.sequence > answer->to;
+    if (*end)
+        return BEHALF_OK;
+    status = list_subject(answer, &next, DECISION_DENY, result, error);
+    if (status != BEHALF_OK || !result->complete)
+        return status;
+    answer->last = next.sequence;
+    if (*mentions && mentioned->sequence == next.sequence)
+        *mentions = next_subject(answer, mentioned);
+    return known->sequence == next.sequence ? known_subjects_next(known, error) : BEHALF_OK;
+}
+
+/* A page of known subjects: it ends also when so many were decided, whatever they are. */
+static enum status
+fill_known(struct answer *answer, struct lookup_subjects_result *result, struct error *error)
+{
+    struct subject_cursor mentioned = cursor_behind(answer, answer->last);
+    bool mentions = next_subject(answer, &mentioned);
+    struct known_subjects known;
+    size_t decided = 0;
+    bool end = false;
+    enum status status = known_subjects_open(&known, &answer->snapshot->view, answer->type_label,
+                                             answer->last, error);
+
+    while (status == BEHALF_OK && result->complete && !end) {
+        if (decided++ == LIMIT_KNOWN_DECISIONS) {
+            result->complete = false;
+            break;
+        }
+        status = list_known(answer, &known, &mentioned, &mentions, result, &end, error);
+    }
+    known_subjects_close(&known);
+    return status;
+}
+
 static enum status
 fill_page(struct answer *answer, struct lookup_subjects_result *result, struct error *error)
 {
+    bool known = answer->known && answer->possible->wildcard;
     struct subject_cursor cursor = cursor_behind(answer, answer->last);
     size_t mentioned = answer->certain->count + answer->possible->count + answer->met_count;
-    size_t most = answer->limit < mentioned + 1 ? answer->limit : mentioned + 1;
+    size_t most = answer->limit < mentioned + 1 || known ? answer->limit : mentioned + 1;
     struct verdict wildcard;
     enum status status;
 
@@ -436,8 +474,9 @@ fill_page(struct answer *answer, struct lookup_subjects_result *result, struct e
         arena_take(answer->snapshot->request->arena, (most + 1) * sizeof *result->subjects);
     if (result->subjects == NULL)
         return budget_memory_spent(error);
-    status = list_wildcard(answer, &wildcard, result, error);
-    while (status == BEHALF_OK && result->complete && next_subject(answer, &cursor))
+    status =
+        known ? fill_known(answer, result, error) : list_wildcard(answer, &wildcard, result, error);
+    while (!known && status == BEHALF_OK && result->complete && next_subject(answer, &cursor))
         status = list_subject(answer, &cursor, wildcard.decision, result, error);
     return status == BEHALF_OK ? name_rows(answer, result, error) : status;
 }
@@ -457,6 +496,9 @@ bind_lookup(struct answer *answer, const struct lookup_subjects *lookup, struct 
     if (status == BEHALF_OK)
         status = schema_resolve_type(snapshot->binding->schema, lookup->subject_type,
                                      &answer->kind.type, error);
+    if (status == BEHALF_OK && lookup->known && lookup->subject_relation.size > 0)
+        status = error_set(error, BEHALF_MALFORMED_REQUEST,
+                           "known subjects are objects: they are asked for without a relation");
     if (status == BEHALF_OK && lookup->subject_relation.size > 0)
         status = schema_resolve_member(snapshot->binding->schema, answer->kind.type,
                                        lookup->subject_relation, &answer->kind.member, error);
@@ -637,42 +679,12 @@ find_kept(struct answer *answer)
     return true;
 }
 
-/* Leaves out of a list what lies before the next page. */
-static void
-keep_behind(struct page_list *list, uint64_t sequence, unsigned shift)
-{
-    size_t before = entries_up_to(*list, sequence, shift);
-
-    BEHALF_ASSERT(before <= list->count);
-    list->entries += before;
-    list->count -= before;
-}
-
-/* Cuts all lists at the sequence up to which none has more than its share of what is kept. */
-static void
-keep_share(struct page_walk *walk)
-{
-    size_t share = LIMIT_PAGE_WALK_ENTRIES / PAGE_WALK_LISTS;
-
-    if ((walk->flags & KEPT_SAME) != 0 && walk->lists[KEPT_MET].count == 0)
-        share = LIMIT_PAGE_WALK_ENTRIES;
-    for (size_t i = 0; i < PAGE_WALK_LISTS; i++) {
-        const struct page_list *list = &walk->lists[i];
-        unsigned shift = i == KEPT_MET ? 0 : ENTRY_SHIFT;
-
-        if (list->count > share && list->entries[share - 1] >> shift < walk->to)
-            walk->to = list->entries[share - 1] >> shift;
-    }
-    for (size_t i = 0; i < PAGE_WALK_LISTS; i++)
-        walk->lists[i].count =
-            entries_up_to(walk->lists[i], walk->to, i == KEPT_MET ? 0 : ENTRY_SHIFT);
-}
-
 /* Keeps what is left for the next page. A node that only this request knows by its number is of no
  * use to another. */
 static void
 keep_rest(struct answer *answer)
 {
+    static const unsigned shifts[PAGE_WALK_LISTS] = {ENTRY_SHIFT, ENTRY_SHIFT, 0};
     bool same = answer->certain == answer->possible;
     struct page_walk walk = {
         .key = answer->key,
@@ -689,10 +701,12 @@ keep_rest(struct answer *answer)
 
     if (answer->kept != NULL || NODE_IS_LOCAL(answer->resource))
         return;
-    keep_behind(&walk.lists[KEPT_CERTAIN], answer->last, ENTRY_SHIFT);
-    keep_behind(&walk.lists[KEPT_POSSIBLE], answer->last, ENTRY_SHIFT);
-    keep_behind(&walk.lists[KEPT_MET], answer->last, 0);
-    keep_share(&walk);
+    for (size_t i = 0; i < PAGE_WALK_LISTS; i++)
+        page_list_skip(&walk.lists[i], answer->last, shifts[i]);
+    page_walk_cut(&walk, shifts,
+                  same && walk.lists[KEPT_MET].count == 0
+                      ? LIMIT_PAGE_WALK_ENTRIES
+                      : LIMIT_PAGE_WALK_ENTRIES / PAGE_WALK_LISTS);
     page_cache_keep(answer->snapshot->engine->pages, &walk);
 }
 
@@ -715,8 +729,9 @@ digest_of(const struct lookup_subjects *lookup, struct page_key *key)
             lookup->subject_type,
             lookup->subject_relation,
             buffer_slice(&context),
+            lookup->known ? SLICE_LITERAL("known") : SLICE_LITERAL(""),
         },
-        7, key->request);
+        8, key->request);
     buffer_release(&context);
     return digest;
 }
@@ -759,7 +774,7 @@ make_cursor(struct answer *answer, uint64_t digest, struct lookup_subjects_resul
     struct cursor cursor = {.revision = answer->snapshot->revision, .request_digest = digest};
     const struct lookup_subject *first = &result->subjects[0];
 
-    if (first->more_excluded) {
+    if (result->subject_count > 0 && first->more_excluded) {
         bytes_put_u64(cursor.position, answer->excluded_last);
         cursor.position[8] = (uint8_t)first->decision;
     } else {
@@ -808,6 +823,7 @@ look_up(struct engine_worker *worker, const struct engine_request *request,
         .snapshot = &snapshot,
         .inputs = {.context = lookup->context, .action = lookup->permission},
         .most_bytes = lookup->most_bytes,
+        .known = lookup->known,
         .from_wildcard = true,
     };
     uint64_t digest = digest_of(lookup, &answer.key);
