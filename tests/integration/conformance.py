@@ -58,7 +58,7 @@ def read_list(text):
 
 def read_case(path):
     """The layout that validation files have here; not all of YAML."""
-    data = {"schema": [], "relationships": [], "grants": {}, "assertions": {}}
+    data = {"schema": [], "relationships": [], "attributes": {}, "grants": {}, "assertions": {}}
     block = section = None
     with open(path, encoding="utf-8") as file:
         lines = file.read().split("\n")
@@ -72,9 +72,9 @@ def read_case(path):
                 data[block].append(unquote(text))
         elif block in ("schema", "relationships"):
             data[block].append(line[2:])
-        elif block == "grants" and re.match(r"  \S", line):
-            name, text = re.match(r"  (\w+): (\{.*\})$", line).groups()
-            data["grants"][name] = json.loads(text)
+        elif block in ("attributes", "grants") and re.match(r"  \S", line):
+            name, text = re.match(r"  (\S+): (\{.*\})$", line).groups()
+            data[block][name] = json.loads(text)
         elif block == "assertions" and inner:
             section = data["assertions"].setdefault(inner.group(1), [])
             section.extend(read_list(inner.group(2) or ""))
@@ -140,9 +140,17 @@ def write(server, op, texts):
     return None
 
 
+def describe(server, updates):
+    """Writes attributes. The reason of a refusal, or None."""
+    answer = server.call("attributes.write", updates=updates) if updates else None
+    return answer if isinstance(answer, str) else None
+
+
 def clear(server, case):
     """Forgets a file. A caveat may not change its parameters, but it may go and come back."""
     refusal = write(server, "delete", case["relationships"])
+    assert refusal is None, refusal
+    refusal = describe(server, [{"object": name, "op": "delete"} for name in case["attributes"]])
     assert refusal is None, refusal
     answer = server.call("schema.write", text="definition none {}")
     assert not isinstance(answer, str), answer
@@ -156,6 +164,10 @@ def load(server, case):
     refusal = write(server, "touch", case["relationships"])
     if refusal is not None:
         return "relationships: " + refusal
+    refusal = describe(server, [{"object": name, "op": "set", "attributes": attributes}
+                                for name, attributes in case["attributes"].items()])
+    if refusal is not None:
+        return "attributes: " + refusal
     return make_grants(server, case)
 
 
@@ -424,7 +436,8 @@ def sweep_resources(server, world, context, checks, limit):
 
 def said_of(name, relation, rows):
     """What the rows of lookup subjects say of one subject. Names that are missing for everybody may
-    be more than those for one who is in some of the sets only."""
+    be more than those for one who is in some of the sets only. A wildcard that hangs on the
+    attributes of each says nothing of one who has no row."""
     wildcard = None
     for row in rows:
         if row.get("wildcard"):
@@ -436,6 +449,8 @@ def said_of(name, relation, rows):
     for one in wildcard.get("excluded") or []:
         if one["id"] == name:
             return DENIED if one["decision"] == "allow" else ("conditional", None)
+    if "subject" in state_of(wildcard)[1]:
+        return None
     return state_of(wildcard) if name == NOBODY else (wildcard["decision"], None)
 
 
@@ -461,6 +476,8 @@ def sweep_subjects(server, world, context, checks, limit):
         yield what, set(), {row["id"] for row in rows if not row.get("wildcard")} - set(subjects)
         for name, state in expected.items():
             said = said_of(name, relation, rows)
+            if said is None:
+                continue
             if said[1] is None:
                 state = (state[0], None)
             yield what + ": " + subjects[name], state, said
