@@ -738,6 +738,116 @@ Test(authzen_evaluate, all_items_are_at_least_as_fresh_as_one_revision)
         "request\"}}}]}");
 }
 
+/* --- properties --- */
+
+static const char by_status[] = "use request_attributes\n"
+                                "caveat fine(resource map<any>) { resource.status == \"fine\" }\n"
+                                "caveat role(subject map<any>) { subject.role == \"boss\" }\n"
+                                "caveat soft(action map<any>) { action.soft == true }\n"
+                                "definition user {}\n"
+                                "definition agent {\n"
+                                "    relation serves: user\n"
+                                "    permission acts_on_behalf_of = serves\n"
+                                "}\n"
+                                "definition document {\n"
+                                "    relation viewer: user with fine\n"
+                                "    relation boss: user with role\n"
+                                "    relation remover: user with soft\n"
+                                "    permission view = viewer\n"
+                                "    permission edit = boss\n"
+                                "    permission remove = remover\n"
+                                "}\n";
+
+#define ANN_WITH(properties)                                                                       \
+    "\"subject\":{\"type\":\"user\",\"id\":\"ann\",\"properties\":" properties "}"
+#define D1_WITH(properties)                                                                        \
+    "\"resource\":{\"type\":\"document\",\"id\":\"d1\",\"properties\":" properties "}"
+#define FINE "{\"status\":\"fine\"}"
+
+static void
+open_by_status(void)
+{
+    authzen_scene_open(&scene, by_status, CONFIG);
+    scene_put(&scene.scene, "document:d1#viewer@user:ann[fine]\n"
+                            "document:d1#boss@user:ann[role]\n"
+                            "document:d1#remover@user:ann[soft]\n"
+                            "agent:bot#serves@user:ann\n");
+}
+
+TestSuite(authzen_properties, .init = open_by_status, .fini = close_scene);
+
+Test(authzen_properties, properties_of_a_trusted_caller_count)
+{
+    expect("{" ANN "," VIEW "," D1_WITH(FINE) "}", ALLOW);
+    expect("{" ANN "," VIEW "," D1_WITH("{\"status\":\"worn\"}") "}", DENY);
+    expect("{" ANN "," VIEW "," D1_WITH("{}") "}", DENY);
+    expect("{" ANN "," VIEW "," DOCUMENT("d1") "}", DENY);
+    expect("{" ANN_WITH("{\"role\":\"boss\"}") "," ACTION("edit") "," DOCUMENT("d1") "}", ALLOW);
+    expect("{" ANN_WITH("{\"role\":\"clerk\"}") "," ACTION("edit") "," DOCUMENT("d1") "}", DENY);
+    expect("{" ANN
+           ",\"action\":{\"name\":\"remove\",\"properties\":{\"soft\":true}}," DOCUMENT("d1") "}",
+           ALLOW);
+    expect("{" ANN
+           ",\"action\":{\"name\":\"remove\",\"properties\":{\"soft\":1}}," DOCUMENT("d1") "}",
+           DENY);
+}
+
+Test(authzen_properties, those_of_others_are_passed_over)
+{
+    scene.key.roles = ROLE_CHECK;
+    expect("{" ANN "," VIEW "," D1_WITH(FINE) "}", DENY);
+    scene.key.roles = ROLE_CHECK | ROLE_PROPERTIES;
+    expect("{" ANN "," VIEW "," D1_WITH(FINE) "}", ALLOW);
+}
+
+/* An agent's call must not describe its own resource. */
+Test(authzen_properties, with_an_agent_those_of_subject_and_resource_are_passed_over)
+{
+    static const char agent[] = ",\"context\":{\"agent\":\"bot\"}}";
+    char body[512];
+
+    (void)snprintf(body, sizeof body, "{" ANN "," VIEW "," D1_WITH(FINE) "%s", agent);
+    cr_expect_not_null(
+        strstr(authzen_post(&scene, AUTHZEN_EVALUATION, body), "{\"decision\":false,"), "%s",
+        scene.answer.data);
+    (void)snprintf(
+        body, sizeof body,
+        "{" ANN
+        ",\"action\":{\"name\":\"remove\",\"properties\":{\"soft\":true}}," DOCUMENT("d1") "%s",
+        agent);
+    cr_expect_not_null(
+        strstr(authzen_post(&scene, AUTHZEN_EVALUATION, body), "{\"decision\":true,"),
+        "those of the action count: %s", scene.answer.data);
+}
+
+/* The bot may by its hops; the grant that is shown is none, so it may not. */
+Test(authzen_properties, a_grant_that_is_none_is_not_passed_over_for_the_hops)
+{
+#define SOFTLY "\"action\":{\"name\":\"remove\",\"properties\":{\"soft\":true}}"
+    static const char *const grants[] = {"", "gr_no", "gr_01JZ8Q6WV3T5N0R2M4K7C9X1BD"};
+    char body[512];
+
+    cr_expect_not_null(strstr(authzen_post(&scene, AUTHZEN_EVALUATION,
+                                           "{" ANN "," SOFTLY
+                                           "," DOCUMENT("d1") ",\"context\":{\"agent\":\"bot\"}}"),
+                              "{\"decision\":true,"));
+    for (size_t index = 0; index < BEHALF_COUNT_OF(grants); index++) {
+        (void)snprintf(body, sizeof body,
+                       "{" ANN "," SOFTLY
+                       "," DOCUMENT("d1") ",\"context\":{\"agent\":\"bot\",\"grant\":\"%s\"}}",
+                       grants[index]);
+        expect(body, "200 " NO_GRANT);
+    }
+}
+
+Test(authzen_properties, each_item_has_its_own)
+{
+    expect_many("{" ANN "," VIEW ",\"evaluations\":[{" D1_WITH(FINE) "},{" DOCUMENT(
+                    "d1") "},{" D1_WITH("{\"status\":\"worn\"}") "},{" D1_WITH(FINE) "}]}",
+                "200 {\"evaluations\":[{\"decision\":true},{\"decision\":false},"
+                "{\"decision\":false},{\"decision\":true}]}");
+}
+
 /* --- who asks --- */
 
 Test(authzen_evaluate, a_key_with_the_role_delegated_must_name_an_agent)
