@@ -3,7 +3,7 @@
 
 A transcript is a code block with lines that begin with "$ ": commands, each followed by what it
 prints. The commands of a page run in one shell, in a folder of their own, with the built programs
-on the PATH; the default port becomes a free one. In a page, comments that readers do not see say
+on the PATH; the default port and :8080 become free ones. In a page, comments that readers do not see say
 what the page takes for granted:
 
     <!-- file NAME -->          the next code block becomes the file NAME
@@ -25,6 +25,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build/release"))
 PAGES = ["README.md", "CONTRIBUTING.md", "docs/*.md", "examples/*/README.md", "*/README.md"]
 DEFAULT_PORT = "23425"
+HTTP_PORT = ":8080"
 PATIENCE = 120
 END = "--- end of output: "
 
@@ -33,9 +34,11 @@ class Shell:
     """One bash for the commands of a page; what a command prints ends at a line of our own."""
 
     def __init__(self, folder):
-        with socket.socket() as free:
+        with socket.socket() as free, socket.socket() as free_http:
             free.bind(("127.0.0.1", 0))
+            free_http.bind(("127.0.0.1", 0))
             self.port = str(free.getsockname()[1])
+            self.http_port = ":" + str(free_http.getsockname()[1])
         environment = dict(os.environ, BEHALF_ENDPOINT="127.0.0.1:" + self.port, LC_ALL="C.UTF-8",
                            PATH=BUILD + ":" + os.environ["PATH"])
         self.process = subprocess.Popen(["bash"], cwd=folder, env=environment, text=True,
@@ -45,7 +48,7 @@ class Shell:
 
     def run(self, command):
         """What it printed; a server in the background prints into a file."""
-        command = command.replace(DEFAULT_PORT, self.port)
+        command = command.replace(DEFAULT_PORT, self.port).replace(HTTP_PORT, self.http_port)
         if command.rstrip().endswith("&"):
             command = command.rstrip()[:-1] + ">>server.log 2>&1 &"
         self.process.stdin.write("{ %s\n} </dev/null; printf '\\n%s%%d\\n' $?\n" % (command, END))
@@ -58,7 +61,7 @@ class Shell:
         else:
             raise AssertionError("the shell ended at: " + command)
         text = "".join(printed)[:-1]  # the line end that the marker begins with
-        return text.replace(self.port, DEFAULT_PORT)
+        return text.replace(self.port, DEFAULT_PORT).replace(self.http_port, HTTP_PORT)
 
     def close(self):
         self.process.stdin.close()
