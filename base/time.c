@@ -111,13 +111,21 @@ expiration_parse(struct slice text, int64_t *expires_at)
     return true;
 }
 
+/* `count` digits of a number that has no more. */
+static void
+put_digits(char *text, size_t count, uint64_t number)
+{
+    for (; count > 0; count--, number /= 10)
+        text[count - 1] = (char)('0' + number % 10);
+}
+
 void
 time_print(int64_t time_ns, struct buffer *out)
 {
     int64_t nanoseconds = time_ns % NANOSECONDS;
     int64_t seconds, days, year, month, day;
-    char fraction[16];
-    size_t digits = 9;
+    char text[] = "0000-00-00T00:00:00.000000000";
+    size_t size = sizeof "0000-00-00T00:00:00" - 1;
 
     if (nanoseconds < 0)
         nanoseconds += NANOSECONDS;
@@ -125,17 +133,17 @@ time_print(int64_t time_ns, struct buffer *out)
     days = seconds / CALENDAR_SECONDS_PER_DAY - (seconds % CALENDAR_SECONDS_PER_DAY < 0 ? 1 : 0);
     seconds -= days * CALENDAR_SECONDS_PER_DAY;
     calendar_date(days, &year, &month, &day);
-    buffer_add_format(out, "%04d-%02d-%02dT%02d:%02d:%02d", (int)year, (int)month, (int)day,
-                      (int)(seconds / 3600), (int)(seconds / 60 % 60), (int)(seconds % 60));
+    put_digits(text, 4, (uint64_t)year);
+    put_digits(text + 5, 2, (uint64_t)month);
+    put_digits(text + 8, 2, (uint64_t)day);
+    put_digits(text + 11, 2, (uint64_t)seconds / 3600);
+    put_digits(text + 14, 2, (uint64_t)seconds / 60 % 60);
+    put_digits(text + 17, 2, (uint64_t)seconds % 60);
     if (nanoseconds != 0) {
-        for (size_t index = 9; index > 0; index--) {
-            fraction[index - 1] = (char)('0' + nanoseconds % 10);
-            nanoseconds /= 10;
-        }
-        while (fraction[digits - 1] == '0')
-            digits--;
-        buffer_add_byte(out, '.');
-        buffer_add(out, fraction, digits);
+        put_digits(text + size + 1, 9, (uint64_t)nanoseconds);
+        for (size += 10; text[size - 1] == '0'; size--)
+            continue;
     }
+    buffer_add(out, text, size);
     buffer_add_byte(out, 'Z');
 }
