@@ -675,7 +675,8 @@ const struct command cli_schema_tool_commands[] = {
     {"schema", "plan", "FILE|-", "what writing a schema would change on the server",
      "Counts the stored relationships that would have no place any more; exit code 3 when there\n"
      "are some, for the server would refuse the write. So it would where a caveat loses a\n"
-     "parameter, or one changes its type.\n",
+     "parameter, or one changes its type. 'use attributes' and 'use request_attributes' come\n"
+     "and go only where no relationship carries a caveat with a parameter that they reserve.\n",
      OPTION_READ, 1, 1, run_plan},
     {"schema", "apply", "FILE|-", "show what changes, ask, and write the schema",
      "Imports are put in. Writes nothing when nothing changes.\n", OPTION_YES, 1, 1, run_apply},

@@ -765,6 +765,34 @@ Test(attributes_decided, attributes_are_those_of_the_snapshot)
     agents_close();
 }
 
+/* A later page is of the first one's revision, attributes too. */
+Test(attributes_decided, pages_see_the_attributes_of_their_revision)
+{
+    struct engine_request request;
+    struct lookup_resources lookup = {
+        .resource_type = SLICE_LITERAL("doc"), .permission = SLICE_LITERAL("view"), .limit = 1};
+    struct lookup_resources_result result;
+    struct engine_token cursor;
+    struct error error;
+
+    agents_open(stored, "doc:1#viewer@user:ann[opened]", "doc:2#viewer@user:ann[opened]", NULL);
+    agents_attributes("set doc:1 {\"status\":\"open\"}\nset doc:2 {\"status\":\"open\"}");
+    lookup.subject = agents_object("user:ann");
+    request = harness_request(&agents, NULL);
+    cr_assert_eq(engine_lookup_resources(agents.worker, &request, &lookup, &result, &error),
+                 BEHALF_OK);
+    agents_attributes("set doc:2 {\"status\":\"shut\"}");
+    EXPECT_TEXT(agents_resources("doc#view", 1, ann), "1");
+    cursor = result.cursor;
+    lookup.cursor = slice_of(cursor.text);
+    request = harness_request(&agents, NULL);
+    cr_assert_eq(engine_lookup_resources(agents.worker, &request, &lookup, &result, &error),
+                 BEHALF_OK);
+    cr_expect_eq(result.resource_count, 1);
+    cr_expect_eq(result.resources[0].decision, DECISION_ALLOW);
+    agents_close();
+}
+
 /* A loop never waits for storage, and reads no attributes where no condition asks for them. */
 Test(attributes_decided, a_loop_hands_on_what_it_would_have_to_read)
 {
