@@ -23,6 +23,8 @@
 #define KEEPALIVE_IDLE_S 60
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_COUNT 3
+/* Not more waits in the kernel: what waits is counted here, and a slow reader's progress is seen. */
+#define UNSENT_SIZE (128 * 1024)
 
 union socket_address {
     struct sockaddr any;
@@ -184,6 +186,7 @@ set_socket_options(int fd)
         {IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S},
         {IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT},
         {IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS},
+        {IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_SIZE},
     };
 
     for (size_t at = 0; at < BEHALF_COUNT_OF(options); at++)
