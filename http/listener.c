@@ -23,7 +23,7 @@
 #define KEEPALIVE_IDLE_S 60
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_COUNT 3
-/* Not more waits in the kernel: what waits is counted here, and a slow reader's progress is seen. */
+/* Not more waits in the kernel: what waits is counted here, and progress of slow readers seen. */
 #define UNSENT_SIZE (128 * 1024)
 
 union socket_address {
