@@ -361,6 +361,7 @@ demo: deps ## builds all, starts a server, asks it something; about 2 minutes on
 	@$(MAKE) $(PARALLEL) all
 	@examples/agents/demo.sh
 	@examples/grants/demo.sh
+	@examples/attributes/demo.sh
 bench: all $(MICROS) ## micro benches, then the figures of docs/performance.md
 	@$(call each,$(MICROS))
 	@$(RUN_ENV) $(B)/behalf-bench numbers $(BENCH_ARGS)

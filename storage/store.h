@@ -205,9 +205,9 @@ enum status store_schema_read(const struct store_snapshot *snapshot, uint64_t re
 /* --- records ---
  *
  * A record is a versioned value under a key of its own: an encoded body that the store does not
- * interpret, and entries of record indexes. Sessions, grants, uses and stops are records. Records
- * take part in the revision sequence, the changelog, the chain and history as edges do (uses are in
- * no history: only their newest value is read). */
+ * interpret, and entries of record indexes. Sessions, grants, uses, stops and attributes are
+ * records. Records take part in the revision sequence, the changelog, the chain and history as
+ * edges do (uses are in no history: only their newest value is read). */
 
 #define STORE_RECORD_ID_MAX 24
 #define STORE_RECORD_INDEXES_MAX 4

@@ -1020,7 +1020,8 @@ def examples(ask, files):
         finally:
             server.stop()
             shutil.rmtree(scratch)
-    for demo in ("examples/agents/demo.sh", "examples/grants/demo.sh"):
+    for demo in ("examples/agents/demo.sh", "examples/grants/demo.sh",
+                 "examples/attributes/demo.sh"):
         done = subprocess.run([demo], capture_output=True, text=True,
                               env=dict(os.environ, BUILD=BUILD), timeout=PATIENCE)
         if done.returncode != 0:

@@ -367,6 +367,9 @@ def grants(folder):
     path = "examples/grants/validation.yaml"
     expect(["validate", "--fail-on-warn", path], 0, "ok %s: 10 relationships loaded, 13 assertions "
            "run, 0 expected relations validated\n" % path)
+    path = "examples/attributes/validation.yaml"
+    expect(["validate", "--fail-on-warn", path], 0, "ok %s: 10 relationships loaded, 14 assertions "
+           "run, 0 expected relations validated\n" % path)
     counts = "3 relationships loaded, 11 assertions run, 0 expected relations validated"
     folder.put("good.yaml", GRANTS)
     expect(["validate", "--fail-on-warn", "good.yaml"], 0, "ok good.yaml: %s\n" % counts,

@@ -24,6 +24,10 @@ prepare(void)
     (void)record_test_write(store, RECORD_SESSION, 2, 70, "gone");
     (void)record_test_drop(store, RECORD_SESSION, 2);
     (void)record_test_write(store, RECORD_SESSION, 0, 70, "kept");
+    (void)record_test_write(store, RECORD_ATTRIBUTES, 3, 0, "old");
+    (void)record_test_write(store, RECORD_ATTRIBUTES, 3, 0, "new");
+    (void)record_test_write(store, RECORD_ATTRIBUTES, 4, 0, "gone");
+    (void)record_test_drop(store, RECORD_ATTRIBUTES, 4);
     OK(store_set_seen(store, &seen, 1, &store_error));
     OK(store_verify(store, &store_error));
 }

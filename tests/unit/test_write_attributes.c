@@ -304,6 +304,107 @@ Test(write_attributes, they_outlive_the_engine)
     cr_expect_str_eq(read_object("user:ann"), "{\"a\":1}");
 }
 
+/* What a worker may not wait for is asked of one that may; from then on memory has it. */
+Test(write_attributes, a_loop_reads_what_memory_has)
+{
+    static const char *const objects[] = {"user:ann", "user:bob", "user:nobody"};
+    struct engine_worker *loop = engine_worker_new(side.engine, false);
+    struct engine_worker *pool = side.worker;
+
+    must("set user:ann {\"a\":1}\nset user:bob {\"b\":1}");
+    must("delete user:bob");
+    for (size_t at = 0; at < BEHALF_COUNT_OF(objects); at++) {
+        char expected[64];
+
+        (void)snprintf(expected, sizeof expected, "%s", read_object(objects[at]));
+        side.worker = loop;
+        cr_expect_str_eq(read_object(objects[at]), expected);
+        side.worker = pool;
+    }
+    must("set user:bob {\"b\":2}");
+    must("delete user:ann");
+    side.worker = loop;
+    cr_expect_str_eq(read_object("user:bob"), "{\"b\":2}");
+    cr_expect_str_eq(read_object("user:ann"), "none");
+    side.worker = pool;
+    engine_worker_free(loop);
+}
+
+/* The bodies of a store that is replayed from the changelog are those of the store. */
+static bool
+same_record(void *context, const struct store_record *record)
+{
+    struct store *copy = context;
+    struct store_snapshot *snapshot = NULL;
+    struct store_record found;
+    struct error error;
+    struct buffer bytes;
+    bool there = false;
+
+    buffer_init(&bytes);
+    cr_assert_eq(store_snapshot_open(copy, &snapshot, &error), BEHALF_OK);
+    cr_assert_eq(store_record_find(snapshot, store_snapshot_head(snapshot), &record->key, &found,
+                                   &bytes, &there, &error),
+                 BEHALF_OK);
+    cr_assert(there);
+    cr_expect(slice_equal(found.body, record->body));
+    cr_expect_eq(found.created_revision, record->created_revision);
+    store_snapshot_close(snapshot);
+    buffer_release(&bytes);
+    return true;
+}
+
+Test(write_attributes, the_changelog_has_all_of_it)
+{
+    const struct store_options options = {.env = env_system()};
+    struct store_snapshot *snapshot = NULL;
+    struct store *copy = NULL;
+    struct buffer entry;
+    struct error error;
+
+    must("set user:ann {\"a\":1}\nset user:bob {\"b\":1}\nset record:r {\"c\":[1,\"x\"]}");
+    must("merge user:ann {\"a\":{\"b\":2}}");
+    must("delete user:bob");
+    cr_expect_eq(store_verify(side.store, &error), BEHALF_OK, "%s", error.message);
+    cr_assert_eq(store_open(&options, &copy, &error), BEHALF_OK);
+    cr_assert_eq(store_snapshot_open(side.store, &snapshot, &error), BEHALF_OK);
+    buffer_init(&entry);
+    for (uint64_t revision = 1; revision <= store_snapshot_head(snapshot); revision++) {
+        cr_assert_eq(store_changelog_read(snapshot, revision, &entry, &error), BEHALF_OK);
+        cr_assert_eq(store_replay(copy, buffer_slice(&entry), &error), BEHALF_OK, "%s",
+                     error.message);
+    }
+    cr_expect_eq(store_verify(copy, &error), BEHALF_OK, "%s", error.message);
+    cr_expect_eq(store_records(snapshot, RECORD_ATTRIBUTES, same_record, copy, &error), BEHALF_OK);
+    buffer_release(&entry);
+    store_snapshot_close(snapshot);
+    store_close(copy);
+}
+
+/* A sweep takes what ends, and attributes never do. */
+Test(write_attributes, no_sweep_takes_them)
+{
+    struct engine_write sweep = {.kind = WRITE_SWEEP};
+
+    must("set user:ann {\"a\":1}");
+    harness_set_time(&side, NOW + INT64_C(100) * 365 * 86400 * 1000000000);
+    cr_expect_eq(harness_submit(&side, &sweep), BEHALF_OK);
+    cr_expect_eq(sweep.count, 0);
+    cr_expect_str_eq(read_object("user:ann"), "{\"a\":1}");
+}
+
+Test(write_attributes, they_come_back_with_their_type)
+{
+    struct error error = {.status = BEHALF_OK};
+
+    must("set user:ann {\"a\":1}");
+    cr_assert_eq(harness_write_schema(&side, SLICE_LITERAL("definition thing {}"), &error),
+                 BEHALF_OK);
+    cr_expect_str_eq(read_object("user:ann"), "UNKNOWN_DEFINITION");
+    cr_assert_eq(harness_write_schema(&side, slice_of(schema), &error), BEHALF_OK);
+    cr_expect_str_eq(read_object("user:ann"), "{\"a\":1}");
+}
+
 Test(write_attributes, before_the_first_schema_there_is_nothing_to_describe)
 {
     struct harness_engine bare;
