@@ -7,7 +7,7 @@ static struct kv_fault control;
 static struct store *store;
 
 /* A grant in three versions, of which one is in force; uses, a session that was removed, and one
- * with a time of use. */
+ * with a time of use; attributes that were changed, and some that were removed. */
 static void
 prepare(void)
 {
@@ -80,7 +80,7 @@ expect_found(enum kv_keyspace keyspace, const struct buffer *key, const struct b
 }
 
 static const enum kv_keyspace keyspaces[] = {KV_RECORDS, KV_RECORD_INDEX, KV_HISTORY, KV_CHANGELOG};
-static const size_t entry_counts[] = {3, 7, 3, 8};
+static const size_t entry_counts[] = {4, 7, 5, 12};
 
 Test(record_damage, a_missing_entry_is_found, .init = prepare, .fini = finish)
 {
