@@ -1,8 +1,10 @@
 /* authzen.c - AuthZEN requests between the HTTP loop, the engine's pool and its writer.
  *
- * A request is admitted on the loop and answered on the pool (authzen_answer.h). A check that takes
- * uses of a grant goes to the writer and to the pool again (spend.h). A call is in the list until
- * just before its exchange is answered, so that whoever went away is found. */
+ * A request is admitted on the loop and answered on the pool (authzen_answer.h), but for short
+ * evaluations: these are tried on the loop, by a worker that never waits, since two changes of
+ * threads cost more than the answer. A check that takes uses of a grant goes to the writer and to
+ * the pool again (spend.h). A call is in the list until just before its exchange is answered, so
+ * that whoever went away is found. */
 #include "net/authzen.h"
 
 #include <pthread.h>
@@ -13,6 +15,7 @@
 #include "net/authzen_answer.h"
 #include "net/spend.h"
 
+#define INLINE_BODY_MAX ((size_t)4 * 1024)
 #define FLOWS 64 /* queues of the engine; callers share them by their address */
 #define API_PATH SLICE_LITERAL("/access/v1/")
 #define METADATA_PATH SLICE_LITERAL("/.well-known/authzen-configuration")
@@ -36,6 +39,8 @@ struct call {
 struct authzen {
     struct authzen_options options;
     struct authzen_config config;
+    struct engine_worker *worker; /* of the loop; may not block */
+    struct arena arena;           /* the same: of one request */
     struct engine_flow flows[ENGINE_CLASS_COUNT][FLOWS];
     struct engine_flow writes[FLOWS];
     pthread_mutex_t lock;
@@ -52,6 +57,8 @@ authzen_open(const struct authzen_options *options, struct authzen **result, str
     struct authzen *authzen = memory_new(sizeof *authzen);
 
     authzen->options = *options;
+    authzen->worker = engine_worker_new(options->engine, false);
+    arena_init_request(&authzen->arena, LIMIT_CHECK_ARENA);
     (void)pthread_mutex_init(&authzen->lock, NULL);
     (void)pthread_cond_init(&authzen->idle, NULL);
     if (options->path != NULL) {
@@ -76,6 +83,8 @@ authzen_close(struct authzen *authzen)
         (void)pthread_cond_wait(&authzen->idle, &authzen->lock);
     (void)pthread_mutex_unlock(&authzen->lock);
     authzen_config_close(&authzen->config);
+    arena_release(&authzen->arena);
+    engine_worker_free(authzen->worker);
     (void)pthread_cond_destroy(&authzen->idle);
     (void)pthread_mutex_destroy(&authzen->lock);
     memory_free(authzen);
@@ -315,35 +324,72 @@ answer_here(struct authzen *authzen, struct http_exchange *exchange,
     respond(exchange, reply, admission->request_id);
 }
 
-void
-authzen_handle(struct authzen *authzen, struct http_exchange *exchange)
+/* A short evaluation of what is in memory. False: the pool is to answer. */
+static bool
+evaluate_here(struct authzen *authzen, struct http_exchange *exchange,
+              const struct authzen_admission *admission, struct authzen_reply *reply)
 {
     const struct http_request *request = http_exchange_request(exchange);
-    int64_t arrived_ns = http_exchange_arrived_ns(exchange);
-    struct authzen_admission admission;
-    struct authzen_reply reply;
-    struct call *call;
-    bool admitted;
+    struct engine_use use = {.write = NULL}; /* of a grant with uses: the pool takes them */
+    const struct authzen_asked asked = {
+        .config = &authzen->config,
+        .endpoint = admission->endpoint,
+        .text = request->body,
+        .idempotency_key = admission->idempotency_key,
+        .caller = admission->caller,
+        .engine = authzen->options.engine,
+        .worker = authzen->worker,
+        .arena = &authzen->arena,
+        .use = &use,
+        .arrived_ns = http_exchange_arrived_ns(exchange),
+        .on_loop = true,
+    };
 
-    authzen_reply_init(&reply);
-    admitted = authzen_admit(&authzen->config, authzen->options.keys, request, arrived_ns,
-                             &admission, &reply);
-    if (!admitted || admission.endpoint == AUTHZEN_METADATA) {
-        answer_here(authzen, exchange, &admission, &reply, admitted);
-        authzen_reply_release(&reply);
-        return;
-    }
-    authzen_reply_release(&reply);
-    call = call_new(authzen, exchange, &admission);
-    call->spend.class = authzen_class(admission.endpoint, request->body.size);
+    if (admission->endpoint != AUTHZEN_EVALUATION || request->body.size > INLINE_BODY_MAX)
+        return false;
+    arena_reset(&authzen->arena, LIMIT_CHECK_ARENA);
+    if (authzen_answer(&asked, reply) != BEHALF_OK)
+        return false;
+    respond(exchange, reply, admission->request_id);
+    key_release(admission->caller);
+    return true;
+}
+
+static void
+submit_new(struct authzen *authzen, struct http_exchange *exchange,
+           const struct authzen_admission *admission)
+{
+    size_t body_size = http_exchange_request(exchange)->body.size;
+    int64_t arrived_ns = http_exchange_arrived_ns(exchange);
+    struct call *call = call_new(authzen, exchange, admission);
+
+    call->spend.class = authzen_class(admission->endpoint, body_size);
     call->gives_way = call->spend.class == ENGINE_CLASS_CHECK;
     arena_init_request(&call->arena, call->gives_way ? LIMIT_CHECK_ARENA : LIMIT_LOOKUP_ARENA);
     call->job = (struct engine_job){
-        .queued = {.deadline_ns = authzen_deadline_ns(admission.endpoint, arrived_ns)},
+        .queued = {.deadline_ns = authzen_deadline_ns(admission->endpoint, arrived_ns)},
         .run = run_on_pool,
         .expire = expire_on_pool,
     };
     submit(call);
+}
+
+void
+authzen_handle(struct authzen *authzen, struct http_exchange *exchange)
+{
+    struct authzen_admission admission;
+    struct authzen_reply reply;
+    bool admitted;
+
+    authzen_reply_init(&reply);
+    admitted =
+        authzen_admit(&authzen->config, authzen->options.keys, http_exchange_request(exchange),
+                      http_exchange_arrived_ns(exchange), &admission, &reply);
+    if (!admitted || admission.endpoint == AUTHZEN_METADATA)
+        answer_here(authzen, exchange, &admission, &reply, admitted);
+    else if (!evaluate_here(authzen, exchange, &admission, &reply))
+        submit_new(authzen, exchange, &admission);
+    authzen_reply_release(&reply);
 }
 
 void

@@ -1,7 +1,7 @@
 /* authzen.h - OpenID AuthZEN Authorization API 1.0 over the HTTP port.
  *
  * Always true: every exchange handed over is answered exactly once, by http_respond, on the HTTP
- * loop or on a thread of the engine's pool. What needs the engine runs on the pool: the HTTP loop
+ * loop or on a thread of the engine's pool. What would have to wait runs on the pool: the HTTP loop
  * never waits.
  * Threads: open and close one; judge, handle and gone the HTTP loop.
  * Memory: options are read during open; engine, env and keys are borrowed until close. */

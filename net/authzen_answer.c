@@ -47,6 +47,7 @@ authzen_set_revision(const struct authzen_asked *asked, struct authzen_reply *re
     struct engine_info info;
     struct error error;
 
+    BEHALF_ASSERT(!asked->on_loop);
     if (engine_info_read(asked->engine, &info, &error) == BEHALF_OK)
         reply->revision = info.token;
 }

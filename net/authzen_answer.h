@@ -31,10 +31,11 @@ struct authzen_asked {
     struct engine_use *use; /* of an evaluation whose chain of grants has uses */
     int64_t arrived_ns;
     bool gives_way; /* as in engine_request */
+    bool on_loop;   /* the worker must not wait: BEHALF_WOULD_BLOCK where it would have to */
 };
 
 /* BEHALF_OK: the reply is whole, whatever it says. BEHALF_MUST_SPEND and BEHALF_WOULD_BLOCK as of
- * engine_check: nothing is in the reply, and the same is to be asked again. */
+ * engine_check: the body of the reply is empty, and the same is to be asked again. */
 enum status authzen_answer(const struct authzen_asked *asked,
                            struct authzen_reply *reply) BEHALF_MUST_USE;
 
@@ -51,7 +52,7 @@ struct engine_request authzen_request(const struct authzen_asked *asked,
 /* Whether the error says that the schema lacks a type or action: no fault, but a deny. */
 bool authzen_is_unknown(enum status status);
 
-/* The token of what is published, where a reply has no snapshot of its own. */
+/* The token of what is published, where a reply has no snapshot of its own: not on a loop. */
 void authzen_set_revision(const struct authzen_asked *asked, struct authzen_reply *reply);
 
 /* Begins the member `context` with `evaluation_id` (empty = none) and `evaluated_at`. */

@@ -5,35 +5,42 @@
 
 /* --- decisions --- */
 
-/* How long the grant that was shown lasts; 0 = that cannot be told. */
-static int64_t
-grant_end(const struct authzen_asked *asked, const struct authzen_question *question)
+/* How long the grant that was shown lasts; 0 where that cannot be told. */
+static enum status
+grant_end(const struct authzen_asked *asked, const struct authzen_question *question, int64_t *end)
 {
     const struct engine_request request = authzen_request(asked, question);
     struct engine_record_result result;
     const struct datum *body = NULL;
-    const struct datum *end;
+    const struct datum *value;
     struct error error;
+    enum status status =
+        engine_grant_read(asked->worker, &request, &question->delegation.grant, &result, &error);
 
-    if (engine_grant_read(asked->worker, &request, &question->delegation.grant, &result, &error) !=
-            BEHALF_OK ||
-        datum_decode(result.record.body, asked->arena, &body, &error) != BEHALF_OK)
-        return 0;
-    end = datum_field(body, SLICE_LITERAL("expires_at"));
-    return end != NULL && end->kind == DATUM_INT ? end->as.integer : 0;
+    *end = 0;
+    if (status == BEHALF_OK)
+        status = datum_decode(result.record.body, asked->arena, &body, &error);
+    if (status != BEHALF_OK)
+        return status == BEHALF_WOULD_BLOCK ? status : BEHALF_OK;
+    value = datum_field(body, SLICE_LITERAL("expires_at"));
+    if (value != NULL && value->kind == DATUM_INT)
+        *end = value->as.integer;
+    return BEHALF_OK;
 }
 
-static void
+static enum status
 put_approval(const struct authzen_asked *asked, struct json_out *json,
              const struct authzen_question *question)
 {
-    int64_t end = grant_end(asked, question);
+    int64_t end;
+    enum status status = grant_end(asked, question, &end);
 
     json_open_map(json, "approval");
     json_put_text(json, "id", question->grant);
     if (end != 0)
         json_put_time(json, "approved_until", end);
     json_close_map(json);
+    return status;
 }
 
 /* The trace as the protocol has it. */
@@ -74,8 +81,8 @@ put_context(const struct authzen_asked *asked, struct json_out *json,
     if (item->valid_until != 0)
         json_put_time(json, "valid_until", item->valid_until);
     if (item->decision == DECISION_ALLOW && question->delegation.given)
-        put_approval(asked, json, question);
-    if (item->explanation != NULL)
+        status = put_approval(asked, json, question);
+    if (status == BEHALF_OK && item->explanation != NULL)
         status = put_trace(json, item->explanation, asked->arena, error);
     json_close_map(json);
     return status;
@@ -143,6 +150,8 @@ decide(const struct authzen_asked *asked, const struct authzen_question *questio
     enum status status = engine_check(asked->worker, &request, &question->check, &result, error);
 
     *item = (struct check_item){.status = BEHALF_OK, .decision = DECISION_DENY};
+    if (authzen_is_unknown(status) && asked->on_loop)
+        return BEHALF_WOULD_BLOCK; /* for the revision */
     if (authzen_is_unknown(status)) {
         authzen_set_revision(asked, reply);
         return BEHALF_OK;

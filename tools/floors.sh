@@ -33,7 +33,7 @@ BEGIN {
     sees["bench/micro"] = "base/ bench/ client/behalf.h schema/schema.h schema/caveat.h " \
                           "storage/store.h storage/kv_adapter.h storage/store_internal.h " \
                           "engine/engine.h engine/agents.h graph/graph.h graph/names.h " \
-                          "net/server.h net/frame.h net/dispatch.h net/lookahead.h"
+                          "net/server.h net/frame.h net/dispatch.h net/lookahead.h net/http_side.h"
 
     # library header: the files that may include it.
     split("^rocksdb/ ^msgpack ^openssl/ ^seccomp[.]h ^event2/ ^xxhash[.]h ^jansson[.]h ^re2/ ^yaml[.]h", library, " ")

@@ -72,6 +72,17 @@ Test(authzen_evaluate, what_is_conditional_is_no_allow)
            "\",\"missing\":[\"hour\"]}}");
 }
 
+/* What is in memory is answered without a change of threads. */
+Test(authzen_evaluate, a_loop_answers_what_needs_no_storage)
+{
+    expect(ASK("d1"), ALLOW);
+    expect(ASK("d1"), ALLOW);
+    cr_expect_gt(scene.on_loop, 0);
+    scene.on_loop = 0;
+    expect("{" ANN "," ACTION("fly") "," DOCUMENT("d1") "}", DENY);
+    cr_expect_eq(scene.on_loop, 0, "its revision is read from the store");
+}
+
 /* AZ-2 */
 Test(authzen_evaluate, unknown_types_and_actions_are_denied)
 {

@@ -15,6 +15,8 @@ struct authzen_scene {
     struct key key;              /* of whoever asks: at first every role */
     const char *idempotency_key; /* NULL = none */
     struct buffer answer;
+    unsigned on_loop;             /* answers that a loop gave */
+    struct engine_worker *loop;   /* one that may not block: it must say the same, or nothing */
     struct engine_token revision; /* of the last answer */
     uint32_t retry_after_s;       /* the same */
 };
