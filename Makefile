@@ -45,7 +45,7 @@ once = $(eval $(1) = $$(eval $(1) := $(2))$$($(1)))
 probe = $(shell for f in $(1); do $(CC) -Werror $$f -x c -c /dev/null -o /dev/null 2>/dev/null \
           && printf '%s ' $$f; done)
 
-PACKAGES = rocksdb libevent libevent_pthreads libssl libcrypto libxxhash jansson re2 yaml-0.1 $(MSGPACK)
+PACKAGES = rocksdb libevent libevent_pthreads libssl libcrypto libxxhash jansson re2 yaml-0.1 libseccomp $(MSGPACK)
 $(call once,MSGPACK,$$(shell pkg-config --exists msgpack 2>/dev/null && echo msgpack || echo msgpack-c))
 $(call once,PKG_CFLAGS,$$(shell pkg-config --cflags $$(PACKAGES) 2>/dev/null))
 $(call once,PKG_LIBS,$$(shell pkg-config --libs $$(PACKAGES) 2>/dev/null))
@@ -98,7 +98,7 @@ MY_CXXFLAGS = -std=c++17 -g -pthread -fno-exceptions -fno-rtti -fno-omit-frame-p
   $(OPTIMIZE.$(VARIANT)) $(SANITIZE) $(if $(SANITIZE),-fno-sanitize=vptr) \
   $(if $(filter fuzz,$(VARIANT)),-fno-sanitize=function)
 COMPILE_CXX = $(CXX) $(MY_CPPFLAGS) $(MY_CXXFLAGS) $(PIC) -MMD -MP $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
-COMPILE = $(CC) $(MY_CPPFLAGS) $(MY_CFLAGS) $(PIC) -MMD -MP $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+COMPILE = $(CC) $(MY_CPPFLAGS) $(MY_CFLAGS) $(FILTER) $(PIC) -MMD -MP $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 PIC = -fPIE
 CXX_LIBS = -lstdc++
 
@@ -168,6 +168,8 @@ $(B)/obj/%.o: %.c $(B)/flags
 $(B)/obj/%.o: %.cc $(B)/flags
 	$(SAY) CXX $<
 	$(Q)mkdir -p $(@D) && $(COMPILE_CXX)
+# Sanitizers and coverage make system calls of their own.
+$(B)/obj/server/syscall_filter.o: FILTER = $(if $(SANITIZE)$(filter cov,$(VARIANT)),,-DBEHALF_SYSCALL_FILTER)
 # The installed library is plain objects: others link it, whatever their compiler.
 $(B)/pic/%.o: PIC = -fPIC -fvisibility=hidden -fno-lto
 $(B)/pic/%.o: %.c $(B)/flags

@@ -458,7 +458,10 @@ run(void *context)
 enum status
 loop_start(struct loop *loop, struct error *error)
 {
-    int failure = pthread_create(&loop->thread, NULL, run, loop);
+    int failure;
+
+    atomic_store(&loop->alive_ns, loop_read_clock(loop));
+    failure = pthread_create(&loop->thread, NULL, run, loop);
 
     if (failure != 0)
         return error_set(error, BEHALF_OVERLOADED, "cannot start the thread of an event loop: %s",

@@ -20,12 +20,16 @@
 #include "base/memory.h"
 #include "base/tls.h"
 #include "engine/engine.h"
+#include "net/http_side.h"
 #include "net/keys.h"
 #include "net/server.h"
 #include "server/memory_limit.h"
+#include "server/notify.h"
 #include "server/offline.h"
 #include "server/options.h"
 #include "server/reload.h"
+#include "server/syscall_filter.h"
+#include "server/watch.h"
 #include "storage/store.h"
 
 /* Documented in docs/configuration.md and the manual page. */
@@ -146,44 +150,95 @@ log_start(struct engine *engine, const char *address)
              address, (unsigned long long)info.revision, (unsigned long long)info.schema_revision);
 }
 
+/* What serves, once it is open. */
+struct serving {
+    struct engine *engine;
+    struct server *server;
+    struct http_side *http; /* NULL = none */
+    struct notify notify;
+    struct reload reload; /* what SIGHUP reads again */
+};
+
+/* First the filter: no byte of a client is read without it. */
+static enum status
+start(struct serving *serving, const struct options *options, struct error *error)
+{
+    enum status status = options->no_seccomp ? BEHALF_OK : syscall_filter_install(error);
+
+    if (status == BEHALF_OK)
+        status = server_start(serving->server, error);
+    if (status == BEHALF_OK && serving->http != NULL)
+        status = http_side_start(serving->http, error);
+    return status;
+}
+
+/* HTTP is last, so that whoever asks /readyz is told. */
+static bool
+drain(struct serving *serving)
+{
+    bool drained;
+
+    if (serving->http != NULL)
+        http_side_stopping(serving->http);
+    drained = server_drain(serving->server);
+    if (serving->http != NULL)
+        drained = http_side_drain(serving->http) && drained;
+    return drained;
+}
+
+static void
+announce_http(const struct serving *serving)
+{
+    if (serving->http == NULL)
+        return;
+    log_line(LOG_INFO, "HTTP ready", "listen=\"%s\"", http_side_address(serving->http));
+    (void)printf("behalfd HTTP on %s\n", http_side_address(serving->http));
+    (void)fflush(stdout);
+}
+
 /* Until a signal comes that ends the server. */
 static int
-wait_for_end(const sigset_t *signals, const struct reload *reload)
+wait_for_end(const struct serving *serving, const sigset_t *signals)
 {
-    int which = 0;
+    const struct env *env = env_system();
+    const struct watch watch = {&serving->notify, env, serving->server, serving->engine};
+    int which;
 
-    while (sigwait(signals, &which) != 0 || which == SIGHUP)
-        if (which == SIGHUP) {
-            which = 0;
-            server_reload(reload);
-        }
+    while ((which = watch_wait(&watch, signals)) == SIGHUP) {
+        notify_reloading(&serving->notify, env_monotonic_ns(env));
+        server_reload(&serving->reload);
+        notify_send(&serving->notify, "READY=1");
+    }
     return which;
 }
 
 /* Serves until a signal comes; a second one does not wait for what is under way. */
 static enum exit_code
-serve(struct server *server, struct engine *engine, const struct options *options,
-      const struct reload *reload, const sigset_t *signals)
+serve(struct serving *serving, const struct options *options, const sigset_t *signals)
 {
-    bool drained;
-    const char *address =
-        server_address(server)[0] != '\0' ? server_address(server) : options->unix_path;
+    const char *address = server_address(serving->server)[0] != '\0'
+                              ? server_address(serving->server)
+                              : options->unix_path;
     struct error error;
+    bool drained;
     int which;
 
-    if (server_start(server, &error) != BEHALF_OK) {
+    if (start(serving, options, &error) != BEHALF_OK) {
         complain_of(&error);
-        (void)server_drain(server);
+        (void)drain(serving);
         return EXIT_FAILED;
     }
-    log_start(engine, address);
+    log_start(serving->engine, address);
     announce(options, address);
-    which = wait_for_end(signals, reload);
+    announce_http(serving);
+    notify_send(&serving->notify, "READY=1");
+    which = wait_for_end(serving, signals);
     (void)signal(SIGTERM, SIG_DFL);
     (void)signal(SIGINT, SIG_DFL);
     (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+    notify_send(&serving->notify, "STOPPING=1");
     log_line(LOG_INFO, "stopping", "signal=%d", which);
-    drained = server_drain(server);
+    drained = drain(serving);
     log_line(drained ? LOG_INFO : LOG_WARN, "stopped serving", "all_answered=%s",
              drained ? "true" : "false");
     return EXIT_STOPPED;
@@ -279,6 +334,27 @@ open_guards(const struct options *options, struct reload *guards, struct error *
     return status == BEHALF_OK ? open_tls(options, &guards->tls, error) : status;
 }
 
+static enum status
+open_http(const struct options *options, struct serving *serving, struct error *error)
+{
+    const struct http_side_options http = {
+        .env = env_system(),
+        .engine = serving->engine,
+        .server = serving->server,
+        .keys = serving->reload.keys,
+        .tls = serving->reload.tls,
+        .insecure_plaintext = options->insecure_plaintext,
+        .address = options->http,
+        .hosts = given(options->http_host),
+        .authzen_path = given(options->authzen),
+        .connections = (unsigned)options->http_connections,
+    };
+
+    if (options->http[0] == '\0')
+        return BEHALF_OK;
+    return http_side_open(&http, &serving->http, error);
+}
+
 static enum exit_code
 run(const struct options *options, const sigset_t *signals)
 {
@@ -298,20 +374,18 @@ run(const struct options *options, const sigset_t *signals)
         .write_stall_s = (unsigned)options->write_timeout,
     };
     struct store *store = NULL;
-    struct engine *engine = NULL;
-    struct server *server = NULL;
-    struct reload reload = {.keys = NULL};
+    struct serving serving = {.engine = NULL};
     struct error error;
     enum exit_code code = EXIT_USAGE;
     enum status status =
         divide_memory(options, &store_options, &engine_options, &server_options, &error);
 
     if (status == BEHALF_OK)
-        status = open_guards(options, &reload, &error);
+        status = open_guards(options, &serving.reload, &error);
     if (status != BEHALF_OK)
         goto done;
-    server_options.keys = reload.keys;
-    server_options.tls = reload.tls;
+    server_options.keys = serving.reload.keys;
+    server_options.tls = serving.reload.tls;
     status = options->restored ? offline_open_renewed(&store_options, &store, &error)
                                : store_open(&store_options, &store, &error);
     if (status != BEHALF_OK) {
@@ -319,25 +393,30 @@ run(const struct options *options, const sigset_t *signals)
         goto done;
     }
     engine_options.store = store;
-    status = engine_open(&engine_options, &engine, &error);
+    status = engine_open(&engine_options, &serving.engine, &error);
     if (status != BEHALF_OK) {
         code = EXIT_DATA;
         goto done;
     }
-    server_options.engine = engine;
-    status = server_open(&server_options, &server, &error);
+    server_options.engine = serving.engine;
+    status = server_open(&server_options, &serving.server, &error);
+    if (status == BEHALF_OK)
+        status = open_http(options, &serving, &error);
     if (status != BEHALF_OK) {
         code = status == BEHALF_MALFORMED_REQUEST ? EXIT_USAGE : EXIT_LISTEN;
         goto done;
     }
-    code = serve(server, engine, options, &reload, signals);
+    notify_open(&serving.notify);
+    code = serve(&serving, options, signals);
+    notify_close(&serving.notify);
 done:
     if (status != BEHALF_OK)
         complain_of(&error);
-    server_close(server);
-    keys_close(reload.keys);
-    tls_server_free(reload.tls);
-    engine_close(engine);
+    http_side_close(serving.http);
+    server_close(serving.server);
+    keys_close(serving.reload.keys);
+    tls_server_free(serving.reload.tls);
+    engine_close(serving.engine);
     store_close(store);
     return code;
 }

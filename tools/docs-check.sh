@@ -27,4 +27,23 @@ check_table() {
 check_table base/error.def docs/protocol.md
 check_table net/methods.def docs/protocol.md
 check_table server/options.def docs/configuration.md
+
+# Each metric has its row; neither the page, its alerts nor the dashboard name one that there is not.
+metrics=$(sed -nE 's/^X\([A-Z0-9_]+, "([a-z0-9_]+)", ([A-Z]+),.*/behalf_\1 \2/p' net/metrics.def)
+while read -r name type; do
+    if ! grep -qF "| \`$name\` | ${type,,} |" docs/metrics.md; then
+        echo "docs/metrics.md: '$name' of net/metrics.def is not described"
+        missing=1
+    fi
+done <<<"$metrics"
+known=$(awk '{ print $1; if ($2 == "HISTOGRAM") { print $1 "_bucket"; print $1 "_sum"; print $1 "_count" } }' \
+    <<<"$metrics")
+for page in docs/metrics.md contrib/grafana/behalf.json; do
+    for name in $(grep -oE 'behalf_[a-z0-9_]+' "$page" | sort -u); do
+        if ! grep -qxF "$name" <<<"$known"; then
+            echo "$page: there is no metric '$name'"
+            missing=1
+        fi
+    done
+done
 exit $missing

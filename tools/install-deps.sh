@@ -22,6 +22,7 @@ libxxhash-dev         module:libxxhash            hash tables
 libjansson-dev        module:jansson              JSON
 libre2-dev            module:re2                  regular expressions of caveats
 libssl-dev            module:libcrypto            digests and sealed tokens
+libseccomp-dev        module:libseccomp        filter of system calls
 libyaml-dev           module:yaml-0.1             validation files
 libcriterion-dev      module:criterion            unit tests
 python3               program:/usr/bin/python3    integration tests
@@ -34,6 +35,7 @@ clang-format          program:clang-format        make format-check
 clang-tidy            program:clang-tidy          make lint
 cppcheck              program:cppcheck            make lint
 valgrind              program:valgrind            make valgrind
+prometheus            program:promtool            metrics (tests/integration/side.py, which goes without)
 '
 
 present() {
