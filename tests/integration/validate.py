@@ -664,6 +664,32 @@ def schema_files(folder):
            "     |        ^^^^^^^^\n", folder=folder.path)
 
 
+BY_ROLE = ("caveat admin(subject map<any>) { subject.role == 'admin' }\n"
+           "caveat early(hour int) { hour < 9 }\n"
+           "definition user {}\n"
+           "definition doc { relation viewer: user with admin | user with early }\n")
+
+
+def flags_of_attributes(folder, there):
+    """They come only while no relationship carries a caveat that they would change."""
+    without = folder.put("without.zed", BY_ROLE)
+    under = folder.put("under.zed", "use attributes\n" + BY_ROLE)
+    expect(["schema", "diff", without, under], 0, "+ flag use attributes\n")
+    got = json.loads(expect(["schema", "diff", "--json", under, without], 0))
+    assert got["changes"] == [{"change": "removed", "what": "flag", "before": "use attributes"}], got
+    expect(["schema", "apply", "--yes", without], 0, None, **there)
+    expect(["relationship", "create", "doc:a#viewer@user:x[admin]", "doc:b#viewer@user:x[early]"], 0,
+           None, **there)
+    expect(["schema", "plan", under], 3, "+ flag use attributes\n"
+           "blocked by 1 relationship of doc#viewer with subject user with admin\n"
+           "  doc:a#viewer@user:x[admin]\n", **there)
+    expect(["schema", "apply", "--yes", under], 3, None, None, **there)
+    expect(["relationship", "delete", "doc:a#viewer@user:x"], 0, None, **there)
+    expect(["schema", "plan", under], 0, "+ flag use attributes\n", **there)
+    out = expect(["schema", "apply", "--yes", under], 0, None, **there)
+    assert out.startswith("+ flag use attributes\nwritten_at "), out
+
+
 def schema_server(folder):
     old, new = folder.put("old.zed", OLD), folder.put("new.zed", NEW)
     expect(["schema", "apply", old], 1, "", "behalf: apply asks at a terminal; elsewhere it needs "
@@ -700,6 +726,7 @@ def schema_server(folder):
         expect(["schema", "apply", "--yes", "--json", new], 0, None, **there)
         got = json.loads(expect(["schema", "reflect"], 0, **there))
         assert [one["name"] for one in got["definitions"]] == ["user", "group", "doc"], got
+        flags_of_attributes(folder, there)
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(PATIENCE)
