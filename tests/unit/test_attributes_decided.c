@@ -29,11 +29,15 @@
             " with same_team | " subject " with spared | " subject " with plain | " subject        \
             " with unlocked | " subject " with shown"
 
+#define SOME(subject)                                                                              \
+    subject " | " subject " with admin | " subject " with opened | " subject                       \
+            " with asks_view | " subject " with same_team | " subject " with spared"
+
 #define ANY_USER ANY("user")
-#define ANY_AGENT ANY("agent")
-#define ANY_MEMBER ANY("group#member")
-#define ANY_FOLDER ANY("folder")
-#define EVERY_USER ANY("user:*")
+#define ANY_AGENT SOME("agent")
+#define ANY_MEMBER SOME("group#member")
+#define ANY_FOLDER SOME("folder")
+#define EVERY_USER SOME("user:*")
 
 #define DEFINITIONS                                                                                \
     CAVEATS                                                                                        \
