@@ -70,7 +70,9 @@ make_new(struct store *store, struct error *error)
     store->env->random_bytes(store->env->context, secret, sizeof secret);
     head_encode(&head, head_bytes);
     /* One durable batch: a crash leaves a store that is made or one that is empty. */
-    return kv_write(store->kv, changes, BEHALF_COUNT_OF(changes), true, error);
+    status = kv_write(store->kv, changes, BEHALF_COUNT_OF(changes), true, error);
+    explicit_bzero(secret, sizeof secret);
+    return status;
 }
 
 /* --- loading --- */
