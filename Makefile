@@ -13,7 +13,7 @@ INCDIR  ?= $(PREFIX)/include
 MANDIR  ?= $(PREFIX)/share/man
 # Random worlds a property program tries: half a minute in release, as long under a sanitizer.
 WORLDS  ?= $(if $(SANITIZE),400,2000)
-# Those with agents go on for longer, each with many writes.
+# Those with agents or attributes go on for longer, each with many writes.
 AGENT_WORLDS ?= $(if $(SANITIZE),60,300)
 FUZZ_TIME ?= 60#      seconds a fuzzer runs
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
@@ -261,8 +261,8 @@ unit: $(UNIT) ## unit tests; T='schema/*' filters, TEST_ARGS goes to Criterion
 	$(clean_run)
 property: $(PROPERTY) ## random worlds against the oracle; WORLDS=n, BEHALF_SEED replays
 	$(fresh)
-	@$(call each,$(filter-out %/agents,$(PROPERTY)),BEHALF_WORLDS=$(strip $(WORLDS)))
-	@$(call each,$(filter %/agents,$(PROPERTY)),BEHALF_WORLDS=$(strip $(AGENT_WORLDS)))
+	@$(call each,$(filter-out %/agents %/attributes,$(PROPERTY)),BEHALF_WORLDS=$(strip $(WORLDS)))
+	@$(call each,$(filter %/agents %/attributes,$(PROPERTY)),BEHALF_WORLDS=$(strip $(AGENT_WORLDS)))
 	$(clean_run)
 stress: $(STRESS) ## programs with many threads
 	$(fresh)
