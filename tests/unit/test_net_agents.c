@@ -553,7 +553,8 @@ Test(net_agents, every_method_names_the_roles_that_may_call_it)
         {"server.stats", ROLE_READ},
         {"server.clock", ROLE_READ},
         {"server.info", ROLE_ANY},
-        {"ping", ROLE_ANY},
+        {"ping", ROLE_ANY | ROLE_NOBODY},
+        {"auth", ROLE_ANY | ROLE_NOBODY},
     };
     size_t count;
 
