@@ -357,6 +357,60 @@ grant_things(struct behalf_client *client)
     EXPECT(count_in(reply, "findings") == 0);
 }
 
+static void
+attribute_things(struct behalf_client *client)
+{
+    struct behalf_attributes_update updates[2];
+    struct behalf_question question;
+    struct behalf_answer answer;
+    struct behalf_write write;
+    struct behalf_read read;
+    struct behalf_reply *reply;
+    char token[BEHALF_TOKEN_SIZE];
+    char again[BEHALF_TOKEN_SIZE];
+
+    memset(updates, 0, sizeof updates);
+    memset(&question, 0, sizeof question);
+    memset(&write, 0, sizeof write);
+    memset(&read, 0, sizeof read);
+    updates[0].operation = BEHALF_ATTRIBUTES_SET;
+    updates[0].object = "user:ann";
+    updates[0].attributes = "{\"role\": \"admin\", \"level\": 3}";
+    updates[1].operation = BEHALF_ATTRIBUTES_MERGE;
+    updates[1].object = "user:bob";
+    updates[1].attributes = "{\"role\": \"guest\", \"level\": null}";
+    write.idempotency_key = "attributes";
+    EXPECT(behalf_attributes_write(client, updates, 2, &write, token, &error) == BEHALF_SUCCESS);
+    EXPECT(behalf_attributes_write(client, updates, 2, &write, again, &error) == BEHALF_SUCCESS);
+    EXPECT(token[0] != '\0' && strcmp(token, again) == 0);
+    updates[0].operation = BEHALF_ATTRIBUTES_DELETE;
+    updates[0].attributes = NULL;
+    EXPECT(behalf_attributes_write(client, updates, 1, NULL, NULL, &error) == BEHALF_SUCCESS);
+    EXPECT(behalf_attributes_read(client, NULL, "user:ann", &reply, &error) == BEHALF_SUCCESS);
+    EXPECT(behalf_value_get(behalf_value_get(behalf_reply_result(reply), "attributes"), "role")
+               .bytes == NULL);
+    behalf_reply_free(reply);
+    read.consistency = BEHALF_CONSISTENCY_AT_EXACT_SNAPSHOT;
+    read.token = token;
+    EXPECT(behalf_attributes_read(client, &read, "user:ann", &reply, &error) == BEHALF_SUCCESS);
+    EXPECT(behalf_value_is(
+        behalf_value_get(behalf_value_get(behalf_reply_result(reply), "attributes"), "role"),
+        "admin"));
+    behalf_reply_free(reply);
+    updates[1].attributes = "{\"role\": [null]}";
+    EXPECT(behalf_attributes_write(client, updates, 2, NULL, NULL, &error) == BEHALF_FAILED_SERVER);
+    EXPECT(strcmp(error.reason, "MALFORMED_REQUEST") == 0 && error.index == 1);
+    updates[1].attributes = "{";
+    EXPECT(behalf_attributes_write(client, updates, 2, NULL, NULL, &error) == BEHALF_FAILED_USAGE);
+    /* Of a schema that reads no properties they are refused. */
+    question.resource = "doc:a";
+    question.permission = "read";
+    question.subject = "user:ann";
+    question.properties = "{\"subject\": {\"role\": \"admin\"}}";
+    EXPECT(behalf_check(client, NULL, &question, &answer, NULL, &error) == BEHALF_FAILED_SERVER);
+    EXPECT(strcmp(error.reason, "MALFORMED_REQUEST") == 0);
+}
+
 /* Many requests ahead, a call in between, replies in any order: each id once, all bytes back. */
 static void
 pipeline_things(struct behalf_client *client)
@@ -431,6 +485,7 @@ main(int argc, char **argv)
     condition_things(client);
     list_things(client);
     grant_things(client);
+    attribute_things(client);
     pipeline_things(client);
     misuse_things(client);
     behalf_close(client);
