@@ -1,6 +1,6 @@
 /* fuzz_merge_patch.c - two JSON texts, each a line: a document and a patch.
- * What is merged is valid, has at each key what RFC 7396 says, and does not change when the patch is
- * laid over it once more. */
+ * What is merged is valid, has at each key what RFC 7396 says, and does not change when the patch
+ * is laid over it once more. */
 #include "base/merge_patch.h"
 
 #include <string.h>
