@@ -75,14 +75,16 @@ scan_anew(struct connection *connection)
 /* --- life --- */
 
 struct connection *
-connection_new(struct loop *loop, int fd, struct tls_server *tls)
+connection_new(struct loop *loop, int fd, const struct connection_admitted *admitted)
 {
     struct connection *connection = memory_new(sizeof *connection);
 
     connection->message.kind = LOOP_MESSAGE_CONNECTION;
     connection->loop = loop;
     connection->fd = fd;
-    connection->tls_server = tls;
+    connection->tls_server = admitted->tls;
+    connection->address_seat = admitted->address;
+    connection->on_trial = admitted->on_trial;
     buffer_init(&connection->input);
     buffer_init(&connection->output);
     atomic_fetch_add(loop->connection_count, 1);
@@ -121,6 +123,9 @@ connection_close(struct connection *connection)
     connection->output_sent = 0;
     connection->input_at = 0;
     count_held(connection);
+    seats_give(&loop->admission->addresses, connection->address_seat);
+    seats_give(&loop->admission->keys, connection->key_seat);
+    connection->address_seat = connection->key_seat = NULL;
     atomic_fetch_sub(loop->connection_count, 1);
 }
 
@@ -422,12 +427,43 @@ is_small(struct slice frame)
     return true;
 }
 
+/* After a login: the connection counts for its key now. A reply that was written already is taken
+ * back when there are too many. */
+static void
+take_key_seat(struct connection *connection, struct request *request, size_t before)
+{
+    struct seats *keys = &connection->loop->admission->keys;
+    const struct key *key = connection->caller.key;
+    struct error error;
+
+    seats_give(keys, connection->key_seat);
+    connection->key_seat = NULL;
+    if (is_nobody(connection))
+        return;
+    if (connection->on_trial && !key_has_role(key, ROLE_ADMIN)) {
+        error_set(&error, BEHALF_OVERLOADED,
+                  "the server has too many connections; the rest is kept for administration");
+    } else {
+        connection->key_seat = seats_take(keys, slice_of(key->name));
+        if (connection->key_seat != NULL)
+            return;
+        error_set(&error, BEHALF_OVERLOADED, "the key '%s' has too many connections", key->name);
+        error_hint(&error, "close some, or share those that are open");
+    }
+    connection->output.size = before;
+    dispatch_refuse(request, &error, &connection->output);
+    net_count(&connection->loop->counts,
+              connection->on_trial ? NET_REFUSED_TOTAL : NET_REFUSED_KEY);
+    connection_set_state(connection, CONNECTION_ENDING);
+}
+
 /* Where keys are asked for. Whose key was taken away is told so, and closed. */
 static void
 answer_caller(struct connection *connection, struct slice frame, const struct engine_pair *ahead)
 {
     bool known = caller_is_known(&connection->caller);
     bool was_nobody = is_nobody(connection);
+    size_t before = connection->output.size;
     struct request request = {.method = NULL};
 
     if (was_nobody && !is_small(frame)) {
@@ -438,6 +474,9 @@ answer_caller(struct connection *connection, struct slice frame, const struct en
         return;
     }
     ask(connection, frame, ahead, &request);
+    if (request.method != NULL && request.method->run == method_auth &&
+        connection->state == CONNECTION_OPEN)
+        take_key_seat(connection, &request, before);
     if (request.method != NULL && request.method->run == method_auth)
         explicit_bzero((char *)(uintptr_t)frame.data, frame.size); /* bytes of this connection */
     if (was_nobody != is_nobody(connection))

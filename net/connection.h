@@ -31,6 +31,9 @@ struct connection {
     enum connection_state state;
     int fd;
     struct tls_server *tls_server; /* of its port, until the handshake begins; NULL = plain */
+    struct seat *address_seat;     /* NULL = its address counts for nothing */
+    struct seat *key_seat;         /* NULL = nobody has logged in */
+    bool on_trial;                 /* has a place that is kept for administration */
     struct tls *tls;               /* NULL = plain */
     struct event *readable;
     struct event *writable;
@@ -76,9 +79,16 @@ struct connection {
     bool in_flushes;
 };
 
-/* Takes the descriptor (non-blocking); `tls` is borrowed, NULL for a plain connection. Any thread;
- * loop_send brings it to its loop. */
-struct connection *connection_new(struct loop *loop, int fd, struct tls_server *tls);
+/* With what the listener let it in. */
+struct connection_admitted {
+    struct tls_server *tls; /* borrowed; NULL = plain */
+    struct seat *address;   /* given back when the connection is closed */
+    bool on_trial;
+};
+
+/* Takes the descriptor (non-blocking). Any thread; loop_send brings it to its loop. */
+struct connection *connection_new(struct loop *loop, int fd,
+                                  const struct connection_admitted *admitted);
 
 /* On the loop's thread, once. */
 void connection_begin(struct connection *connection);

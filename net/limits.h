@@ -51,6 +51,7 @@
 /* Of one connection, before the others have their turn. */
 #define LIMIT_WINDOW ENGINE_PREFETCH_MAX /* frames looked at together */
 #define LIMIT_WINDOWS_PER_TURN 2
+_Static_assert(LIMIT_WINDOW *LIMIT_WINDOWS_PER_TURN <= 32, "nobody waits for more frames");
 #define LIMIT_CALLS_IN_FLIGHT 256 /* of one connection; above, its bytes stay in the kernel */
 #define LIMIT_CALL_BYTES                                                                           \
     ((size_t)4 * 1024 * 1024) /* the same, of their frames and decoded writes */
@@ -63,6 +64,10 @@
 #define LIMIT_PAUSE_MS 10
 #define LIMIT_PAUSE_PART 4 /* of the wait */
 #define LIMIT_CONNECTIONS 10000
+#define LIMIT_CONNECTION_RESERVE 32 /* of these, for administration; of few, a part */
+#define LIMIT_CONNECTION_RESERVE_PART 4
+#define LIMIT_CONNECTIONS_OF_ADDRESS 256
+#define LIMIT_CONNECTIONS_OF_KEY 1000
 
 /* Of a connection that has not given its key, where one is asked for. It is closed above them. */
 #define LIMIT_LOGIN_MESSAGE ((size_t)16 * 1024)

@@ -319,20 +319,63 @@ refuse_without_descriptor(struct listener *listener)
     (void)event_add(listener->retry, &rest);
 }
 
+/* Whether there is room among all, also in what is kept for administration: then `*on_trial` says
+ * that the client has still to show that it is one. */
+static bool
+has_room(const struct listener *listener, int fd, bool *on_trial)
+{
+    const struct admission *admission = listener->admission;
+    unsigned count = atomic_load(listener->loops[0].connection_count);
+
+    *on_trial = false;
+    if (count < admission->connections - admission->reserve)
+        return true;
+    if (count >= admission->connections)
+        return false;
+    if (!listener->is_tcp && caller_is_owner(fd))
+        return true;
+    *on_trial = listener->has_keys;
+    return listener->has_keys;
+}
+
+/* The address's seat; NULL also where it counts for nothing. */
+static bool
+take_seat(struct listener *listener, const union socket_address *address, struct seat **seat)
+{
+    struct admission *admission = listener->loops[0].admission;
+    char bytes[ADMISSION_NAME_MAX];
+    struct slice name;
+
+    *seat = NULL;
+    if (!listener->is_tcp)
+        return true;
+    name = admission_origin(admission, address, bytes);
+    if (name.size == 0)
+        return true;
+    *seat = seats_take(&admission->addresses, name);
+    return *seat != NULL;
+}
+
 static void
-admit(struct listener *listener, int fd)
+admit(struct listener *listener, int fd, const union socket_address *address)
 {
     struct loop *loop = &listener->loops[listener->next_loop];
+    struct connection_admitted admitted = {.tls = listener->tls};
 
-    if (atomic_load(loop->connection_count) >= listener->connections_max) {
+    if (!has_room(listener, fd, &admitted.on_trial)) {
         complain(listener, "too many connections", NET_REFUSED_TOTAL);
+        (void)close(fd);
+        return;
+    }
+    if (!take_seat(listener, address, &admitted.address)) {
+        complain(listener, "too many connections of one address", NET_REFUSED_ADDRESS);
         (void)close(fd);
         return;
     }
     net_count(&listener->loops[0].counts, NET_ACCEPTED);
     set_socket_options(listener, fd);
     listener->next_loop = (listener->next_loop + 1) % listener->loop_count;
-    loop_send(loop, &connection_new(loop, fd, listener->tls)->message);
+    loop_send(loop, &connection_new(loop, fd, &admitted)->message);
 }
 
 static void
@@ -347,10 +390,12 @@ on_acceptable(evutil_socket_t listening, short what, void *context)
         return;
     }
     for (int count = 0; count < ACCEPTS_PER_WAKE; count++) {
-        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        union socket_address address;
+        socklen_t size = sizeof address;
+        int fd = accept4(listener->fd, &address.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0) {
-            admit(listener, fd);
+            admit(listener, fd, &address);
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
@@ -374,11 +419,12 @@ on_retry(evutil_socket_t fd, short what, void *context)
 
 enum status
 listener_start(struct listener *listener, struct loop *loops, unsigned loop_count,
-               unsigned connections_max, struct error *error)
+               const struct admission *admission, struct error *error)
 {
     listener->loops = loops;
     listener->loop_count = loop_count;
-    listener->connections_max = connections_max;
+    listener->admission = admission;
+    listener->has_keys = loops[0].keys != NULL;
     listener->acceptable =
         event_new(loops[0].base, listener->fd, EV_READ | EV_PERSIST, on_acceptable, listener);
     listener->retry = event_new(loops[0].base, -1, 0, on_retry, listener);

@@ -20,7 +20,8 @@ struct listener {
     struct loop *loops; /* connections go round */
     unsigned loop_count;
     unsigned next_loop;
-    unsigned connections_max;
+    const struct admission *admission;
+    bool has_keys; /* administrators may log in */
     uint64_t refused;
     int64_t complained_ns;  /* when a refusal was last logged */
     struct tls_server *tls; /* borrowed; NULL = plain */
@@ -39,7 +40,7 @@ enum status listener_open_unix(struct listener *listener, const struct server_op
 
 /* Connections go to `loops` in turn; the events run on the first. Before the loops start. */
 enum status listener_start(struct listener *listener, struct loop *loops, unsigned loop_count,
-                           unsigned connections_max, struct error *error) BEHALF_MUST_USE;
+                           const struct admission *admission, struct error *error) BEHALF_MUST_USE;
 
 /* On the first loop, or when it ended. */
 void listener_stop(struct listener *listener);

@@ -409,7 +409,7 @@ share(size_t bytes, unsigned loop_count, size_t least)
 
 enum status
 loop_open(struct loop *loop, const struct server_options *options, unsigned loop_count,
-          atomic_uint *connection_count, struct error *error)
+          atomic_uint *connection_count, struct admission *admission, struct error *error)
 {
     enum status status;
 
@@ -418,6 +418,7 @@ loop_open(struct loop *loop, const struct server_options *options, unsigned loop
         .env = options->env,
         .keys = options->keys,
         .connection_count = connection_count,
+        .admission = admission,
         .idle_ns = (int64_t)options->idle_s * 1000000000,
         .write_stall_ns = (int64_t)options->write_stall_s * 1000000000,
         .drained_in_time = true,

@@ -21,6 +21,7 @@
 #include "base/buffer.h"
 #include "base/env.h"
 #include "engine/engine.h"
+#include "net/admission.h"
 #include "net/call.h"
 #include "net/net_counts.h"
 #include "net/server.h"
@@ -43,6 +44,7 @@ struct loop {
     const struct env *env;         /* borrowed */
     struct keys *keys;             /* borrowed; NULL = none are asked for */
     atomic_uint *connection_count; /* of the whole server; borrowed */
+    struct admission *admission;   /* the same */
     int64_t idle_ns;               /* 0 = never, as in server_options */
     int64_t write_stall_ns;
     struct engine_worker *worker; /* made and freed on the loop's thread */
@@ -89,7 +91,8 @@ struct loop {
 
 /* Everything but the thread and the worker. */
 enum status loop_open(struct loop *loop, const struct server_options *options, unsigned loop_count,
-                      atomic_uint *connection_count, struct error *error) BEHALF_MUST_USE;
+                      atomic_uint *connection_count, struct admission *admission,
+                      struct error *error) BEHALF_MUST_USE;
 enum status loop_start(struct loop *loop, struct error *error) BEHALF_MUST_USE;
 void loop_stop(struct loop *loop);
 void loop_join(struct loop *loop);

@@ -19,7 +19,7 @@ struct server {
     unsigned loops_running;
     struct listener listeners[LISTENERS_MAX];
     unsigned listener_count;
-    unsigned connections_max;
+    struct admission admission;
     atomic_uint connection_count;
 };
 
@@ -65,18 +65,19 @@ server_open(const struct server_options *options, struct server **result, struct
     enum status status;
 
     server->loop_count = server_loop_count(options);
-    server->connections_max = options->connections > 0 ? options->connections : LIMIT_CONNECTIONS;
+    admission_init(&server->admission, options->connections, options->connections_per_address,
+                   options->connections_per_key);
     server->loops = memory_new_array(server->loop_count, sizeof *server->loops);
     status = open_listeners(server, options, error);
     while (status == BEHALF_OK && server->loops_open < server->loop_count) {
         status = loop_open(&server->loops[server->loops_open], options, server->loop_count,
-                           &server->connection_count, error);
+                           &server->connection_count, &server->admission, error);
         if (status == BEHALF_OK)
             server->loops_open++;
     }
     for (unsigned index = 0; status == BEHALF_OK && index < server->listener_count; index++)
         status = listener_start(&server->listeners[index], server->loops, server->loop_count,
-                                server->connections_max, error);
+                                &server->admission, error);
     if (status != BEHALF_OK) {
         server_close(server);
         return status;
@@ -159,6 +160,7 @@ server_close(struct server *server)
         listener_close(&server->listeners[index]);
     for (unsigned index = 0; index < server->loops_open; index++)
         loop_close(&server->loops[index]);
+    admission_release(&server->admission);
     memory_free(server->loops);
     memory_free(server);
 }

@@ -49,8 +49,10 @@ struct server_options {
     mode_t unix_mode;           /* of the socket */
     unsigned loops;             /* 0 = half of the cores, at least 1 */
     unsigned connections;       /* 0 = LIMIT_CONNECTIONS */
-    unsigned idle_s;            /* silence that closes a connection; 0 = never */
-    unsigned write_stall_s;     /* the same, while replies wait to be read */
+    unsigned connections_per_key;     /* 0 = LIMIT_CONNECTIONS_OF_KEY */
+    unsigned connections_per_address; /* 0 = LIMIT_CONNECTIONS_OF_ADDRESS but of loopback */
+    unsigned idle_s;                  /* silence that closes a connection; 0 = never */
+    unsigned write_stall_s;           /* the same, while replies wait to be read */
     struct server_memory memory;
 };
 

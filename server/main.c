@@ -370,6 +370,10 @@ run(const struct options *options, const sigset_t *signals)
         .unix_mode = unix_mode(options),
         .loops = (unsigned)options->loops,
         .connections = (unsigned)options->connections,
+        .connections_per_key = (unsigned)options->connections_per_key,
+        .connections_per_address = options->connections_per_address == OPTIONS_UNSET
+                                       ? 0
+                                       : (unsigned)options->connections_per_address,
         .idle_s = (unsigned)options->idle_timeout,
         .write_stall_s = (unsigned)options->write_timeout,
     };

@@ -21,7 +21,7 @@ libmsgpack-dev        module:msgpack|msgpack-c    wire format
 libxxhash-dev         module:libxxhash            hash tables
 libjansson-dev        module:jansson              JSON
 libre2-dev            module:re2                  regular expressions of caveats
-libssl-dev            module:libcrypto            digests and sealed tokens
+libssl-dev            module:libcrypto            TLS, digests and sealed tokens
 libseccomp-dev        module:libseccomp        filter of system calls
 libyaml-dev           module:yaml-0.1             validation files
 libcriterion-dev      module:criterion            unit tests
