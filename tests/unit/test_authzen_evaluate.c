@@ -504,6 +504,27 @@ Test(authzen_evaluate, a_repeat_with_the_same_idempotency_key_takes_no_second_us
         strstr(authzen_post(&scene, AUTHZEN_EVALUATION, body), "\"uses_exhausted\""));
 }
 
+Test(authzen_evaluate, callers_do_not_share_their_idempotency_keys)
+{
+    struct record_id grant = scene_root(&scene.scene, &(struct grant_terms){.uses = 2});
+    const char *body = with_grant("{" ANN "," VIEW "," DOCUMENT("d1") AGENT_CONTEXT("%s"), &grant);
+    static const struct {
+        const char *caller;
+        const char *words;
+    } rows[] = {
+        {"one", "\"decision\":true"}, {"two", "\"decision\":true"},    {"one", "\"decision\":true"},
+        {"two", "\"decision\":true"}, {"three", "\"uses_exhausted\""},
+    };
+
+    scene.idempotency_key = "call-1";
+    for (size_t index = 0; index < BEHALF_COUNT_OF(rows); index++) {
+        (void)snprintf(scene.key.name, sizeof scene.key.name, "%s", rows[index].caller);
+        cr_expect_not_null(
+            strstr(authzen_post(&scene, AUTHZEN_EVALUATION, body), rows[index].words), "%zu: %s",
+            index, scene.answer.data);
+    }
+}
+
 Test(authzen_evaluate, an_idempotency_key_has_at_most_128_bytes)
 {
     char key[130];
