@@ -49,7 +49,6 @@ class Server:
         for line in self.process.stdout:
             if line.startswith("behalfd HTTP on "):
                 self.http = line.split()[-1]
-            if line.startswith("behalfd ready on "):
                 break
         assert self.http, "behalfd did not start"
         self.behalf("schema", "write", os.path.join(folder, "schema.zed"))

@@ -72,10 +72,8 @@ Test(authzen_evaluate, what_is_conditional_is_no_allow)
            "\",\"missing\":[\"hour\"]}}");
 }
 
-/* What is in memory is answered without a change of threads. */
 Test(authzen_evaluate, a_loop_answers_what_needs_no_storage)
 {
-    expect(ASK("d1"), ALLOW);
     expect(ASK("d1"), ALLOW);
     cr_expect_gt(scene.on_loop, 0);
     scene.on_loop = 0;
