@@ -74,6 +74,7 @@ Test(authzen_evaluate, what_is_conditional_is_no_allow)
 
 Test(authzen_evaluate, a_loop_answers_what_needs_no_storage)
 {
+    expect(ASK("d1"), ALLOW); /* which brings it into memory */
     expect(ASK("d1"), ALLOW);
     cr_expect_gt(scene.on_loop, 0);
     scene.on_loop = 0;
