@@ -29,6 +29,7 @@ enum bench_exit {
 enum bench_output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_CSV };
 
 struct bench_grants;
+struct bench_serve_more;
 
 struct bench_options {
     const char *command; /* the whole command line, for reports; NULL = not known */
@@ -55,6 +56,8 @@ struct bench_options {
     const char *html;         /* file for the report; NULL = none */
     const char *server;       /* behalfd to start; NULL = the one beside this program */
     const char *graph_memory; /* of the server started; NULL = its default */
+    const struct bench_serve_more *server_more; /* NULL = nothing */
+    uint32_t idle;                              /* connections of a siege */
     bool serve;
     struct bench_grants *grants; /* that questions show: made as decks are built; of one endpoint */
     uint64_t grant_uses;         /* of each; 0 = any number */
@@ -186,6 +189,9 @@ enum bench_exit bench_measure(const struct bench_options *options, const struct 
 
 /* The figures that the project holds itself to. */
 enum bench_exit bench_numbers(const struct bench_options *options) BEHALF_MUST_USE;
+
+/* Honest clients beside those that are not (bench_siege.c). */
+enum bench_exit bench_siege(const struct bench_options *options) BEHALF_MUST_USE;
 
 int64_t bench_now_ns(void);
 

@@ -1,4 +1,5 @@
-/* bench_numbers.h - what the files bench_numbers*.c share: a loaded server, and rows of figures.
+/* bench_numbers.h - what bench_numbers*.c and bench_siege.c share: a loaded server, and rows of
+ * figures.
  * Threads: a stage is one thread's; copies of it with other options may be measured beside it. */
 #ifndef BEHALF_BENCH_BENCH_NUMBERS_H
 #define BEHALF_BENCH_BENCH_NUMBERS_H
@@ -27,6 +28,11 @@ enum bench_exit stage_measure(const struct stage *stage, enum bench_method metho
 /* Asks (nearly) everything, so that what is measured is warm. */
 enum bench_exit stage_warm(const struct stage *stage) BEHALF_MUST_USE;
 double stage_rate(const struct report *report);
+
+/* Answers a second within a deadline of half a second: in a closed loop, or in an open one at
+ * `rate`, with more in flight, so that the load tool is not what keeps requests back. */
+enum bench_exit stage_goodput(const struct stage *stage, enum bench_method method, double rate,
+                              double *goodput) BEHALF_MUST_USE;
 
 enum aim { AIM_AT_LEAST, AIM_AT_MOST, AIM_NONE };
 

@@ -12,6 +12,7 @@ const char bench_help[] =
     "       behalf-bench load --workload W [OPTION...]\n"
     "       behalf-bench run [--workload W] [OPTION...]\n"
     "       behalf-bench numbers [OPTION...]\n"
+    "       behalf-bench siege [OPTION...]\n"
     "       behalf-bench compare A.json B.json [--tolerance PERCENT]\n"
     "       behalf-bench generate DIR --workload W [OPTION...]\n"
     "       behalf-bench workloads\n"
@@ -21,6 +22,8 @@ const char bench_help[] =
     "it as large as a check: what the network and the server's loop cost alone. numbers prints\n"
     "the figures the project holds itself to, over servers of its own, and begins with --size\n"
     "medium --seconds 3 --repeat 3; --workload W prints those of one built-in workload alone.\n"
+    "siege prints what honest clients get beside idle, slow and too many others, and begins with\n"
+    "--seconds 2 --repeat 3.\n"
     "compare sets two reports of --json side by side; slower is what moved by more than the\n"
     "tolerance and further than the runs of each differ. generate writes a built-in workload as\n"
     "files.\n"
@@ -59,6 +62,8 @@ const char bench_help[] =
     "  --serve            start a server over a temporary directory, and end it\n"
     "  --server FILE      the behalfd to start, default the one beside this program\n"
     "  --graph-memory S   of the server that is started\n"
+    "  --idle N           siege: idle connections, default 10000; a tenth as many slow readers,\n"
+    "                     half as many slow senders\n"
     "\n"
     "what comes out:\n"
     "  --json, --csv      instead of the table\n"
@@ -128,6 +133,7 @@ enum option_kind {
 #define SERVED (1U << COMMAND_LOAD | 1U << COMMAND_RUN | 1U << COMMAND_BOTH)
 #define RUNS (1U << COMMAND_RUN | 1U << COMMAND_BOTH)
 #define NUMBERS (1U << COMMAND_NUMBERS)
+#define SIEGES (1U << COMMAND_SIEGE)
 #define GENERATES (1U << COMMAND_GENERATE)
 
 static const struct option {
@@ -140,12 +146,13 @@ static const struct option {
 } table[] = {
 #define AT(member) offsetof(struct bench_command_line, member)
     {"--workload", OPTION_TEXT, AT(options.workload), 0, 0, SERVED | GENERATES | NUMBERS},
-    {"--size", OPTION_SIZE, AT(options.size), 0, 0, SERVED | GENERATES | NUMBERS},
-    {"--seed", OPTION_LONG, AT(options.seed), 0, 1e18, SERVED | GENERATES | NUMBERS},
+    {"--size", OPTION_SIZE, AT(options.size), 0, 0, SERVED | GENERATES | NUMBERS | SIEGES},
+    {"--seed", OPTION_LONG, AT(options.seed), 0, 1e18, SERVED | GENERATES | NUMBERS | SIEGES},
     {"--mix", OPTION_MIX, AT(options.mix), 0, 0, RUNS},
     {"--method", OPTION_MIX, AT(options.mix), 0, 0, RUNS},
     {"--zipf", OPTION_REAL, AT(options.zipf), 0, 10, RUNS | GENERATES},
-    {"--questions", OPTION_COUNT, AT(options.questions), 0, 10e6, RUNS | GENERATES | NUMBERS},
+    {"--questions", OPTION_COUNT, AT(options.questions), 0, 10e6,
+     RUNS | GENERATES | NUMBERS | SIEGES},
     {"--batch", OPTION_COUNT, AT(options.batch), 0, 1000, RUNS},
     {"--updates", OPTION_COUNT, AT(options.updates), 0, 1000, RUNS},
     {"--connections", OPTION_COUNT, AT(options.connections), 0, 4096, RUNS},
@@ -153,9 +160,9 @@ static const struct option {
     {"--threads", OPTION_COUNT, AT(options.threads), 0, 256, RUNS},
     {"--rate", OPTION_REAL, AT(options.rate), 0.001, 1e8, RUNS},
     {"--deadline", OPTION_COUNT, AT(options.deadline_ms), 0, 30000, RUNS},
-    {"--seconds", OPTION_REAL, AT(options.seconds), 0.01, 86400, RUNS | NUMBERS},
-    {"--warmup", OPTION_REAL, AT(options.warmup_seconds), 0, 86400, RUNS | NUMBERS},
-    {"--repeat", OPTION_COUNT, AT(options.repeat), 0, 1000, RUNS | NUMBERS},
+    {"--seconds", OPTION_REAL, AT(options.seconds), 0.01, 86400, RUNS | NUMBERS | SIEGES},
+    {"--warmup", OPTION_REAL, AT(options.warmup_seconds), 0, 86400, RUNS | NUMBERS | SIEGES},
+    {"--repeat", OPTION_COUNT, AT(options.repeat), 0, 1000, RUNS | NUMBERS | SIEGES},
     {"--no-echo", OPTION_FALSE, AT(options.echo), 0, 0, RUNS},
     {"--endpoint", OPTION_TEXT, AT(options.endpoint), 0, 0, SERVED},
     {"--tls", OPTION_TRUE, AT(options.connect.tls), 0, 0, SERVED},
@@ -163,8 +170,10 @@ static const struct option {
     {"--certificate", OPTION_TEXT, AT(options.connect.certificate), 0, 0, SERVED},
     {"--certificate-key", OPTION_TEXT, AT(options.connect.certificate_key), 0, 0, SERVED},
     {"--serve", OPTION_TRUE, AT(options.serve), 0, 0, 1U << COMMAND_BOTH},
-    {"--server", OPTION_TEXT, AT(options.server), 0, 0, 1U << COMMAND_BOTH | NUMBERS},
-    {"--graph-memory", OPTION_TEXT, AT(options.graph_memory), 0, 0, 1U << COMMAND_BOTH | NUMBERS},
+    {"--server", OPTION_TEXT, AT(options.server), 0, 0, 1U << COMMAND_BOTH | NUMBERS | SIEGES},
+    {"--graph-memory", OPTION_TEXT, AT(options.graph_memory), 0, 0,
+     1U << COMMAND_BOTH | NUMBERS | SIEGES},
+    {"--idle", OPTION_COUNT, AT(options.idle), 0, 1e6, SIEGES},
     {"--json", OPTION_JSON, AT(options.output), 0, 0, SERVED},
     {"--csv", OPTION_CSV, AT(options.output), 0, 0, RUNS},
     {"--html", OPTION_TEXT, AT(options.html), 0, 0, RUNS},
@@ -231,11 +240,11 @@ static const struct {
     enum bench_command command;
     int files; /* words behind it */
 } commands[] = {
-    {"load", COMMAND_LOAD, 0},           {"run", COMMAND_RUN, 0},
-    {"generate", COMMAND_GENERATE, 1},   {"compare", COMMAND_COMPARE, 2},
-    {"--compare", COMMAND_COMPARE, 2},   {"numbers", COMMAND_NUMBERS, 0},
-    {"workloads", COMMAND_WORKLOADS, 0}, {"help", COMMAND_HELP, 0},
-    {"--version", COMMAND_VERSION, 0},
+    {"load", COMMAND_LOAD, 0},         {"run", COMMAND_RUN, 0},
+    {"generate", COMMAND_GENERATE, 1}, {"compare", COMMAND_COMPARE, 2},
+    {"--compare", COMMAND_COMPARE, 2}, {"numbers", COMMAND_NUMBERS, 0},
+    {"siege", COMMAND_SIEGE, 0},       {"workloads", COMMAND_WORKLOADS, 0},
+    {"help", COMMAND_HELP, 0},         {"--version", COMMAND_VERSION, 0},
 };
 
 /* Takes the first word, and the words that belong to it. */
@@ -319,6 +328,7 @@ bench_options_parse(int count, char *const *arguments, struct bench_command_line
                     .threads = 1,
                     .batch = 100,
                     .updates = 1,
+                    .idle = 10000,
                     .repeat = 1,
                     .seconds = 10,
                     .warmup_seconds = 1,
@@ -330,6 +340,10 @@ bench_options_parse(int count, char *const *arguments, struct bench_command_line
     }
     if (!take_command(count, arguments, line, &at, problem))
         return false;
+    if (line->command == COMMAND_SIEGE) {
+        line->options.seconds = 2;
+        line->options.repeat = 3;
+    }
     if (line->command == COMMAND_NUMBERS) {
         line->options.size = WORKLOAD_MEDIUM;
         line->options.seconds = 3;

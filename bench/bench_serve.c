@@ -61,7 +61,7 @@ become_server(const struct bench_server *server, int ready)
 {
     char path[4096];
     char descriptor[16];
-    const char *arguments[16] = {"behalfd",  "--data",      server->directory,
+    const char *arguments[24] = {"behalfd",  "--data",      server->directory,
                                  "--listen", "127.0.0.1:0", "--log-level",
                                  "warn",     "--ready-fd",  descriptor};
     size_t count = 9;
@@ -73,6 +73,9 @@ become_server(const struct bench_server *server, int ready)
         arguments[count++] = "--graph-memory";
         arguments[count++] = server->graph_memory;
     }
+    if (server->more != NULL)
+        for (const char *const *more = server->more->arguments; *more != NULL; more++)
+            arguments[count++] = *more;
     find_program(server, path, sizeof path);
     /* Standard output is the report's. */
     nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -148,6 +151,15 @@ remove_directory(const char *directory)
         (void)fts_close(walk);
 }
 
+static void
+remove_directories(const struct bench_server *server)
+{
+    if (server->directory[0] != '\0')
+        remove_directory(server->directory);
+    if (server->more != NULL)
+        remove_directory(server->more->directory);
+}
+
 /* A hang-up that is ignored (nohup) stays so: blocked, it would be waited for all the same. */
 static sigset_t
 ending_signals(void)
@@ -174,7 +186,7 @@ clean_up_on_signal(void *context)
     (void)sigwait(&signals, &number);
     if (server->process > 0)
         (void)kill(server->process, SIGKILL);
-    remove_directory(server->directory);
+    remove_directories(server);
     _exit(128 + number);
 }
 
@@ -189,11 +201,12 @@ watch_signals(struct bench_server *server)
 }
 
 bool
-bench_serve_start(struct bench_server *server, const char *program, const char *graph_memory)
+bench_serve_start(struct bench_server *server, const char *program, const char *graph_memory,
+                  const struct bench_serve_more *more)
 {
     const char *temporary = getenv("TMPDIR");
 
-    *server = (struct bench_server){.program = program, .graph_memory = graph_memory};
+    *server = (struct bench_server){.program = program, .graph_memory = graph_memory, .more = more};
     (void)snprintf(server->directory, sizeof server->directory, "%s/behalf-bench.XXXXXX",
                    temporary != NULL ? temporary : "/tmp");
     if (mkdtemp(server->directory) == NULL) {
@@ -229,8 +242,7 @@ bench_serve_stop(struct bench_server *server)
         server->watched = false;
     }
     end(server, SIGTERM);
-    if (server->directory[0] != '\0')
-        remove_directory(server->directory);
+    remove_directories(server);
     server->directory[0] = '\0';
 }
 

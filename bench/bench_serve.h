@@ -17,9 +17,16 @@
 
 #include "base/check.h"
 
+/* What a server is given besides. */
+struct bench_serve_more {
+    const char *const *arguments; /* at most 8, NULL behind the last */
+    const char *directory;        /* of files for it; removed with its own */
+};
+
 struct bench_server {
     const char *program; /* NULL = behalfd beside this program */
     const char *graph_memory;
+    const struct bench_serve_more *more;
     char directory[256];
     char endpoint[128];
     pid_t process;   /* 0 = none */
@@ -28,9 +35,10 @@ struct bench_server {
     bool watched;
 };
 
-/* Makes the directory and starts a server with one event loop. */
-bool bench_serve_start(struct bench_server *server, const char *program,
-                       const char *graph_memory) BEHALF_MUST_USE;
+/* Makes the directory and starts a server with one event loop. `more` outlives it; NULL =
+ * nothing. */
+bool bench_serve_start(struct bench_server *server, const char *program, const char *graph_memory,
+                       const struct bench_serve_more *more) BEHALF_MUST_USE;
 
 /* Ends the server by `signal_number` and waits until it has ended; the directory stays. */
 void bench_serve_end(struct bench_server *server, int signal_number);

@@ -191,7 +191,7 @@ bench_session(const struct bench_options *options, unsigned parts)
     used.grants = bench_grants_new();
     if (!options->serve) {
         outcome = load_and_run(&used, has_workload ? &workload : NULL, parts);
-    } else if (bench_serve_start(&server, options->server, options->graph_memory)) {
+    } else if (bench_serve_start(&server, options->server, options->graph_memory, NULL)) {
         used.endpoint = server.endpoint;
         outcome = load_and_run(&used, &workload, parts);
     }

@@ -100,6 +100,8 @@ obey(const struct bench_command_line *line)
         return compare(line);
     case COMMAND_NUMBERS:
         return bench_numbers(&line->options);
+    case COMMAND_SIEGE:
+        return bench_siege(&line->options);
     case COMMAND_WORKLOADS:
         workload_list(stdout);
         return BENCH_OK;

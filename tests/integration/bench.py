@@ -295,6 +295,25 @@ def own_server():
     assert "cannot start '/nowhere/behalfd': No such file or directory" in err, err
 
 
+def siege():
+    """Every row is there, and neither a server, a directory nor a certificate is left."""
+    before = leftovers()
+    out, _ = bench("siege", "--idle", "20", "--seconds", "0.3", "--warmup", "0", "--repeat", "1",
+                   "--questions", "500")
+    lines = out.splitlines()[1:]
+    assert [line[:4].strip() for line in lines] == ["S1", "S2", "S2", "S3", "", "S4"], out
+    for line, what in zip(lines, ("20 idle connections, 20 stand", "2 slow readers (2 stand)",
+                                  "10 slow senders (10 stand)", "goodput", "server.info", "TLS")):
+        assert what in line, out
+    for line in lines[:5] + (lines[5:] if shutil.which("openssl") else []):
+        assert line.split()[-1] in ("reached", "missed"), out
+    assert leftovers() == before
+    assert "no option '--idle' here" in bench("numbers", "--idle", "1", code=1)[1]
+    _, err = bench("siege", "--server", "/nowhere/behalfd", code=2)
+    assert "cannot start '/nowhere/behalfd'" in err, err
+    assert leftovers() == before
+
+
 def generated():
     """What generate leaves under its names is whole, and what the names are stays."""
     directory = tempfile.mkdtemp(prefix="behalf-bench-test.")
@@ -345,7 +364,7 @@ def main():
     scratch = tempfile.mkdtemp(prefix="behalf-bench-test.")
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
     for group in (every_workload, every_size, writes_beside_checks, generated_directory, open_loop,
-                  goodput, formats, own_server, generated, refusals):
+                  goodput, formats, own_server, siege, generated, refusals):
         group()
         print("bench: %s" % group.__name__, flush=True)
     shutil.rmtree(scratch)
