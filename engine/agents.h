@@ -233,6 +233,7 @@ struct engine_stop {
     struct slice client;
     uint64_t epoch; /* the revision that ordered it */
     bool in_force;
+    struct slice by; /* who ordered it, by name; empty = nobody in particular */
     struct slice reason;
     int64_t at;
 };

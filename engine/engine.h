@@ -105,6 +105,9 @@ struct engine_request {
     struct slice token;
     int64_t deadline_ns;          /* env_monotonic_ns; 0 = the default of the method */
     const atomic_bool *cancelled; /* NULL, or becomes true when nobody wants the answer any more */
+    /* NULL, or an agent: of sessions those of this agent are shown, of grants those with it in the
+     * chain; any other is UNKNOWN_RECORD, and left out of lists. */
+    const struct object *bound;
     bool gives_way; /* of a check on the pool: one that takes long while other checks wait is
                        BEHALF_WOULD_BLOCK, and is to be run again in ENGINE_CLASS_LOOKUP */
 };
@@ -533,6 +536,8 @@ struct precondition {
     struct relationship_filter filter;
 };
 
+#define ENGINE_CALLER_SIZE_MAX 64
+#define ENGINE_IDEMPOTENCY_KEY_SIZE_MAX 128
 #define ENGINE_SWEEP_DEFAULT 1000
 
 enum engine_write_kind {
@@ -596,8 +601,10 @@ struct engine_write {
         struct engine_use *use;
         const struct engine_attributes_write *attributes;
     };
+    struct slice caller; /* by name, at most ENGINE_CALLER_SIZE_MAX; empty = nobody in particular */
+    const struct object *bound; /* as of engine_request, for the grants that are named */
     struct slice metadata;
-    struct slice idempotency_key; /* empty = none */
+    struct slice idempotency_key; /* of this caller; empty = none */
     uint8_t request_digest[32];   /* SHA-256 of the request's bytes, when there is a key */
 
     enum status status;

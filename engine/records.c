@@ -499,6 +499,7 @@ read_revocation(struct grant_reader *reader, const struct datum *map)
     if (map == NULL)
         return true;
     reader->grant.revoked_at = take_integer(&from, "at", REQUIRED);
+    (void)take_text(&from, "by", OPTIONAL);
     (void)take_text(&from, "reason", OPTIONAL);
     return all_taken(&from) && reader->grant.revoked_at != 0;
 }

@@ -9,9 +9,9 @@
  *   grant    session parent? delegator delegatee scope [{selector actions}]
  *            constraints? [{caveat context? digest}] not_before? expires_at max_depth uses?
  *            bind? {method digest} tools? [{name sha256}] purpose? made?
- *            approval? {approver at channel? request? evidence?} revoked? {at reason?}
+ *            approval? {approver at channel? request? evidence?} revoked? {at by? reason?}
  *   stop     one of agent, principal (objects), client (text), everything (true); epoch in_force
- *            reason? at
+ *            by? reason? at
  *   uses     no map: what is left, 4 bytes, big-endian
  *
  * `made` is the revision of the first version, absent in the first version itself. In memory a
@@ -185,6 +185,7 @@ struct stop_words {
     struct slice party; /* the object as text, or the client */
     uint64_t epoch;
     bool in_force;
+    struct slice by; /* the caller's name; empty = none */
     struct slice reason;
     int64_t at;
 };
@@ -205,9 +206,9 @@ void record_encode_uses(uint32_t left, char body[4]);
 enum status record_amend_session(struct slice stored, enum session_status status,
                                  struct slice reason, uint64_t made, struct arena *arena,
                                  struct buffer *body, struct error *error) BEHALF_MUST_USE;
-enum status record_amend_grant(struct slice stored, int64_t revoked_at, struct slice reason,
-                               uint64_t made, struct arena *arena, struct buffer *body,
-                               struct error *error) BEHALF_MUST_USE;
+enum status record_amend_grant(struct slice stored, int64_t revoked_at, struct slice by,
+                               struct slice reason, uint64_t made, struct arena *arena,
+                               struct buffer *body, struct error *error) BEHALF_MUST_USE;
 
 /* --- decoding --- */
 

@@ -386,6 +386,7 @@ record_encode_stop(const struct stop_words *words, struct arena *arena, struct b
     }
     add_integer(&map, "epoch", (int64_t)words->epoch);
     add_boolean(&map, "in_force", words->in_force);
+    add_some_text(&map, "by", words->by);
     add_some_text(&map, "reason", words->reason);
     add_integer(&map, "at", words->at);
     return encode(&map, STORE_RECORD_SIZE_MAX, body, error);
@@ -448,8 +449,8 @@ record_amend_session(struct slice stored, enum session_status status, struct sli
 }
 
 enum status
-record_amend_grant(struct slice stored, int64_t revoked_at, struct slice reason, uint64_t made,
-                   struct arena *arena, struct buffer *body, struct error *error)
+record_amend_grant(struct slice stored, int64_t revoked_at, struct slice by, struct slice reason,
+                   uint64_t made, struct arena *arena, struct buffer *body, struct error *error)
 {
     static const char *const replaced[] = {"revoked", "made"};
     struct fields map;
@@ -460,6 +461,7 @@ record_amend_grant(struct slice stored, int64_t revoked_at, struct slice reason,
     if (failed != BEHALF_OK)
         return failed;
     add_integer(&revoked, "at", revoked_at);
+    add_some_text(&revoked, "by", by);
     add_some_text(&revoked, "reason", reason);
     add(&map, "revoked", close_map(&revoked));
     map.no_memory = map.no_memory || revoked.no_memory;

@@ -17,8 +17,22 @@ struct reading {
     struct snapshot snapshot;
     const struct store_snapshot *storage;
     int64_t now;
+    bool is_bound;       /* to the node of an agent */
+    uint64_t bound;      /* a local one is nobody's */
     struct buffer bytes; /* of the record that was read last */
 };
+
+static enum status
+bind_reading(struct reading *reading, struct error *error)
+{
+    const struct object *bound = reading->snapshot.request->bound;
+    uint32_t type;
+
+    reading->is_bound = bound != NULL;
+    if (bound == NULL)
+        return BEHALF_OK;
+    return request_resource(&reading->snapshot, bound, &type, &reading->bound, error);
+}
 
 static enum status
 reading_open(struct engine_worker *worker, const struct engine_request *request,
@@ -33,6 +47,8 @@ reading_open(struct engine_worker *worker, const struct engine_request *request,
     if (status != BEHALF_OK)
         return status;
     status = graph_view_storage(&reading->snapshot.view, &reading->storage, error);
+    if (status == BEHALF_OK)
+        status = bind_reading(reading, error);
     if (status != BEHALF_OK) {
         snapshot_close(&reading->snapshot);
         return status;
@@ -86,7 +102,8 @@ describe_session(struct reading *reading, struct engine_record *record, struct e
     enum status status = record_cache_session(snapshot->engine->records, &snapshot->view,
                                               &record->id, snapshot->scratch, &session, error);
 
-    if (status == BEHALF_OK && session == NULL)
+    if (status == BEHALF_OK &&
+        (session == NULL || (reading->is_bound && session->agent != reading->bound)))
         status = unknown(RECORD_SESSION, error);
     if (status == BEHALF_OK)
         status = seen_at(snapshot->engine->seen, session, snapshot->view.may_block,
@@ -120,6 +137,17 @@ copy_chain(struct reading *reading, const struct delegated *delegated, struct en
     return BEHALF_OK;
 }
 
+/* Where a part of the chain is missing, nothing says whose it was. */
+static bool
+has_bound(const struct reading *reading, const struct delegated *delegated)
+{
+    bool has = !reading->is_bound;
+
+    for (size_t at = 0; at < delegated->length; at++)
+        has = has || delegated->chain[at]->delegatee == reading->bound;
+    return has;
+}
+
 static enum status
 describe_grant(struct reading *reading, struct engine_record *record, struct error *error)
 {
@@ -134,6 +162,8 @@ describe_grant(struct reading *reading, struct engine_record *record, struct err
         status = unknown(RECORD_GRANT, error);
     if (status == BEHALF_OK)
         status = delegated_open(snapshot, &asked, NULL, &delegated, error);
+    if (status == BEHALF_OK && !has_bound(reading, &delegated))
+        status = unknown(RECORD_GRANT, error);
     if (status == BEHALF_OK)
         status = copy_chain(reading, &delegated, record, error);
     if (status != BEHALF_OK)
@@ -214,6 +244,7 @@ struct record_page {
     struct page_room room;
     struct engine_record_list_result *result;
     uint32_t capacity;
+    bool hides_none; /* an answer without records would show that there is such a session */
 };
 
 _Static_assert(ENTRY_END + RECORD_ID_SIZE <= CURSOR_POSITION_SIZE, "a position fits a cursor");
@@ -259,6 +290,8 @@ bind_session(struct record_page *page, const struct record_id *id, struct error 
 
     if (status == BEHALF_OK && session == NULL)
         return unknown(RECORD_SESSION, error);
+    if (status == BEHALF_OK)
+        page->hides_none = page->reading->is_bound && session->agent != page->reading->bound;
     memcpy(page->prefix, id->bytes, RECORD_ID_SIZE);
     page->prefix_size = RECORD_ID_SIZE;
     return status;
@@ -397,6 +430,8 @@ engine_record_list(struct engine_worker *worker, const struct engine_request *re
     status = bind_list(&page, list, error);
     if (status == BEHALF_OK && page.prefix_size > 0)
         status = list_records(&page, list->cursor.size > 0, error);
+    if (status == BEHALF_OK && page.hides_none && found.record_count == 0)
+        status = unknown(RECORD_SESSION, error);
     found.read_at = reading.snapshot.token;
     if (status == BEHALF_OK)
         *result = found;
@@ -464,6 +499,8 @@ read_words(struct slice body, struct engine_stop *stop, struct error *error)
             return error_set(error, BEHALF_STORAGE_CORRUPT, "a stored stop is damaged");
         if (slice_equal(key, SLICE_LITERAL("reason")) && datum.kind == DATUM_STRING)
             stop->reason = datum.as.string;
+        if (slice_equal(key, SLICE_LITERAL("by")) && datum.kind == DATUM_STRING)
+            stop->by = datum.as.string;
         if (slice_equal(key, SLICE_LITERAL("at")) && datum.kind == DATUM_INT)
             stop->at = datum.as.integer;
     }
@@ -502,6 +539,8 @@ read_stop(struct reading *reading, const struct store_record_key *key,
     status = read_words(record.body, row, error);
     if (status == BEHALF_OK)
         status = copy_words(arena, &row->client, error);
+    if (status == BEHALF_OK)
+        status = copy_words(arena, &row->by, error);
     if (status == BEHALF_OK)
         status = copy_words(arena, &row->reason, error);
     if (status == BEHALF_OK && (stop.scope == STOP_AGENT || stop.scope == STOP_PRINCIPAL))

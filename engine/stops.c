@@ -234,6 +234,7 @@ enum stop_field {
     FIELD_IN_FORCE = 4,
     FIELD_AT = 8,
     FIELD_REASON = 16,
+    FIELD_BY = 32,
 };
 
 #define FIELDS_REQUIRED (FIELD_PARTY | FIELD_EPOCH | FIELD_IN_FORCE | FIELD_AT)
@@ -255,6 +256,8 @@ field_of(enum stop_scope scope, struct slice key)
         return FIELD_IN_FORCE;
     if (slice_equal(key, SLICE_LITERAL("at")))
         return FIELD_AT;
+    if (slice_equal(key, SLICE_LITERAL("by")))
+        return FIELD_BY;
     return slice_equal(key, SLICE_LITERAL("reason")) ? FIELD_REASON : 0;
 }
 
@@ -279,6 +282,7 @@ take_field(unsigned field, const struct datum *value, struct stop *stop)
     case FIELD_AT:
         return value->kind == DATUM_INT;
     case FIELD_REASON:
+    case FIELD_BY:
         return value->kind == DATUM_STRING;
     default:
         return false;

@@ -219,6 +219,32 @@ write_grant_create(struct write_group *group, struct store_transaction *transact
     return status;
 }
 
+/* --- whose grants --- */
+
+/* A caller that is bound to an agent knows of no grant without it in the chain. */
+static enum status
+check_bound(struct write_group *group, struct store_transaction *transaction,
+            const struct object *bound, const struct record_id *grant, struct error *error)
+{
+    struct write_chain chain;
+    struct party party;
+    enum status status;
+
+    if (bound == NULL)
+        return BEHALF_OK;
+    status = write_needs_schema(group, error);
+    if (status == BEHALF_OK)
+        status = write_read_chain(group, transaction, grant, &chain, error);
+    if (status == BEHALF_OK)
+        status = write_party(group, transaction, bound, "actor", &party, error);
+    if (status != BEHALF_OK)
+        return status;
+    for (size_t at = 0; party.has_node && at < chain.facts.length; at++)
+        if (chain.grants[at]->delegatee == party.node)
+            return BEHALF_OK;
+    return write_no_grant(grant, error);
+}
+
 /* --- grants that are passed on --- */
 
 /* The parent as the chain ends, which must hold now; who asks is its delegatee. */
@@ -344,6 +370,8 @@ write_grant_delegate(struct write_group *group, struct store_transaction *transa
     enum status status = write_needs_schema(group, error);
 
     if (status == BEHALF_OK)
+        status = check_bound(group, transaction, write->bound, &grant->parent, error);
+    if (status == BEHALF_OK)
         status = check_parent(group, transaction, grant, &chain, &actor, error);
     if (status == BEHALF_OK)
         status = write_party(group, transaction, &grant->delegatee, "delegatee", &delegatee, error);
@@ -380,6 +408,8 @@ write_grant_revoke(struct write_group *group, struct store_transaction *transact
         write_check_size(revoke->reason.size, ENGINE_REASON_SIZE_MAX, "reason", &write->error);
 
     if (status == BEHALF_OK)
+        status = check_bound(group, transaction, write->bound, &revoke->grant, &write->error);
+    if (status == BEHALF_OK)
         status =
             write_read_grant(group, transaction, &revoke->grant, &record, &grant, &write->error);
     if (status != BEHALF_OK)
@@ -387,8 +417,8 @@ write_grant_revoke(struct write_group *group, struct store_transaction *transact
     if (grant->revoked_at != 0)
         return BEHALF_DONE; /* by the first one, whose time and reason stay */
     buffer_init(&body);
-    status = record_amend_grant(record.body, group->time.kept, revoke->reason, grant->made_revision,
-                                &group->arena, &body, &write->error);
+    status = record_amend_grant(record.body, group->time.kept, write->caller, revoke->reason,
+                                grant->made_revision, &group->arena, &body, &write->error);
     record.body = buffer_slice(&body);
     if (status == BEHALF_OK)
         status = store_transaction_record_put(transaction, &record, &write->error);

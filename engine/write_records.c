@@ -240,6 +240,12 @@ unknown_record(const struct record_id *id, const char *prefix, struct error *err
 }
 
 enum status
+write_no_grant(const struct record_id *id, struct error *error)
+{
+    return unknown_record(id, RECORD_PREFIX_GRANT, error);
+}
+
+enum status
 write_read_session(struct write_group *group, struct store_transaction *transaction,
                    const struct record_id *id, struct store_record *record,
                    const struct session **session, struct error *error)

@@ -62,6 +62,8 @@ enum status write_read_session(struct write_group *group, struct store_transacti
 enum status write_read_grant(struct write_group *group, struct store_transaction *transaction,
                              const struct record_id *id, struct store_record *record,
                              const struct grant **grant, struct error *error) BEHALF_MUST_USE;
+/* As write_read_grant says it of one that does not exist. */
+enum status write_no_grant(const struct record_id *id, struct error *error);
 enum status write_read_uses(struct write_group *group, struct store_transaction *transaction,
                             const struct record_id *grant, struct store_record *record,
                             uint64_t *left, struct error *error) BEHALF_MUST_USE;

@@ -15,6 +15,22 @@ take_use_key(struct engine_write *write)
     memcpy(write->request_digest, delegation->request_digest, sizeof write->request_digest);
 }
 
+/* Bytes of any other caller, or of none, are never the same: no client's key is so long. */
+struct slice
+write_request_key(const struct engine_write *write, char room[WRITE_REQUEST_KEY_SIZE])
+{
+    size_t size = write->idempotency_key.size;
+
+    if (write->caller.size == 0)
+        return write->idempotency_key;
+    BEHALF_ASSERT(write->caller.size <= ENGINE_CALLER_SIZE_MAX &&
+                  size <= ENGINE_IDEMPOTENCY_KEY_SIZE_MAX);
+    memset(room, 0, ENGINE_IDEMPOTENCY_KEY_SIZE_MAX + 1);
+    memcpy(room, write->caller.data, write->caller.size);
+    memcpy(room + ENGINE_IDEMPOTENCY_KEY_SIZE_MAX + 1, write->idempotency_key.data, size);
+    return (struct slice){room, ENGINE_IDEMPOTENCY_KEY_SIZE_MAX + 1 + size};
+}
+
 static enum status
 refuse_reuse(const struct store_request *request, struct error *error)
 {
@@ -70,6 +86,7 @@ write_find_repeated(const struct store_transaction *transaction, int64_t now,
 {
     const struct store_snapshot *snapshot = store_transaction_snapshot(transaction);
     struct store_request request = {0};
+    char room[WRITE_REQUEST_KEY_SIZE];
     bool found = false;
     enum status status;
 
@@ -80,8 +97,8 @@ write_find_repeated(const struct store_transaction *transaction, int64_t now,
         take_use_key(write);
     if (write->idempotency_key.size == 0)
         return BEHALF_OK;
-    status =
-        store_request_find(snapshot, write->idempotency_key, now, &request, &found, &write->error);
+    status = store_request_find(snapshot, write_request_key(write, room), now, &request, &found,
+                                &write->error);
     if (status != BEHALF_OK || !found)
         return status;
     if (!digest_equal(request.digest, write->request_digest, DIGEST_SIZE))

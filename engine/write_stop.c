@@ -111,6 +111,7 @@ write_stop(struct write_group *group, struct store_transaction *transaction,
         .party = party.text,
         .epoch = order->restore ? stop->epoch : own_revision(transaction),
         .in_force = !order->restore,
+        .by = write->caller,
         .reason = order->reason,
         .at = group->time.kept,
     };

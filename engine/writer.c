@@ -146,6 +146,7 @@ adopt_schema(struct writer *writer, struct engine_write *write)
 static enum status
 commit(struct writer *writer, struct store_transaction *transaction, struct engine_write *write)
 {
+    char room[WRITE_REQUEST_KEY_SIZE];
     enum status status =
         write_changes_note(&writer->changes, &writer->group, transaction, &write->error);
 
@@ -156,7 +157,8 @@ commit(struct writer *writer, struct store_transaction *transaction, struct engi
     if (write->metadata.size > 0)
         store_transaction_metadata(transaction, write->metadata);
     if (write->idempotency_key.size > 0)
-        store_transaction_request(transaction, write->idempotency_key, write->request_digest);
+        store_transaction_request(transaction, write_request_key(write, room),
+                                  write->request_digest);
     status = store_transaction_commit(transaction, writer->group.time.kept, &write->revision,
                                       &write->error);
     write_changes_settle(&writer->changes, &writer->group, status, write->revision);

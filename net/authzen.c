@@ -214,6 +214,7 @@ take_uses(struct call *call)
     }
     call->spend.engine = authzen->options.engine;
     call->spend.job = &call->job;
+    call->spend.caller = slice_of(call->admission.caller->name);
     call->spend.gone = &call->gone;
     call->spend.ended = spend_ended;
     if (spend_begin(&call->spend, &authzen->writes[call->flow], &error) != BEHALF_OK)

@@ -180,6 +180,7 @@ take_uses(struct call *call)
     call->spend.class = call->class;
     call->spend.gone = &call->connection->gone;
     call->spend.ended = spend_ended;
+    call->spend.caller = slice_of(call->caller->name);
     if (spend_begin(&call->spend, &call->connection->writes, &error) == BEHALF_OK)
         return true; /* it may be freed by now */
     dispatch_refuse(&call->request, &error, &call->reply);

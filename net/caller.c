@@ -107,6 +107,15 @@ caller_refuse(const struct key *key, const struct method *method, struct error *
 }
 
 enum status
+caller_refuse_action(const struct key *key, struct error *error)
+{
+    (void)error_set(error, BEHALF_ROLE_REQUIRED,
+                    "the key '%s' may read the clock; an 'action' needs the role admin", key->name);
+    error_hint(error, "rejecting a right clock would revive what has expired");
+    return BEHALF_ROLE_REQUIRED;
+}
+
+enum status
 caller_take_request(const struct key *key, int64_t now_ns, struct error *error)
 {
     uint32_t retry_after_ms = 0;

@@ -54,6 +54,9 @@ caller_admit(const struct key *key, const struct method *method, int64_t now_ns,
     return BEHALF_OK;
 }
 
+/* ROLE_REQUIRED: an `action` of server.clock, which only an admin has. */
+enum status caller_refuse_action(const struct key *key, struct error *error);
+
 enum status caller_refuse_actors(const struct key *key, const struct object *actors, size_t count,
                                  struct error *error);
 

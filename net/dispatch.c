@@ -258,6 +258,8 @@ dispatch_prepare(const struct method_context *context, struct request *request,
 {
     struct error error;
 
+    write->caller = slice_of(context->caller->name);
+    write->bound = caller_bound(context->caller);
     if (request->method->prepare(context, reader_of(request->arguments), write, &error) !=
         BEHALF_OK) {
         dispatch_refuse(request, &error, out);

@@ -35,7 +35,7 @@
 #define LIMIT_CONTEXT_TEXTS ((size_t)512 * 1024)
 #define LIMIT_STORED_CONTEXT ENGINE_CONTEXT_SIZE_MAX
 #define LIMIT_METADATA ((size_t)4 * 1024) /* MessagePack bytes of `metadata` */
-#define LIMIT_IDEMPOTENCY_KEY ((size_t)128)
+#define LIMIT_IDEMPOTENCY_KEY ((size_t)ENGINE_IDEMPOTENCY_KEY_SIZE_MAX)
 #define LIMIT_SCHEMA_SIZE LIMIT_PAGE_BYTES /* the reply of schema.read holds it as a whole */
 
 #define LIMIT_CHECK_DEADLINE_MS 3000   /* when the request names none */

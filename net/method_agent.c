@@ -97,7 +97,7 @@ static void
 put_stop(struct buffer *out, const struct engine_stop *stop)
 {
     codec_put_map(out, 4 + (size_t)(stop->object.size > 0) + (stop->client.size > 0) +
-                           (stop->reason.size > 0));
+                           (stop->by.size > 0) + (stop->reason.size > 0));
     codec_put_literal(out, "scope");
     codec_put_literal(out, stop_scope_name(stop->scope));
     if (stop->object.size > 0) {
@@ -112,6 +112,10 @@ put_stop(struct buffer *out, const struct engine_stop *stop)
     codec_put_unsigned(out, stop->epoch);
     codec_put_literal(out, "in_force");
     codec_put_bool(out, stop->in_force);
+    if (stop->by.size > 0) {
+        codec_put_literal(out, "by");
+        codec_put_text(out, stop->by);
+    }
     if (stop->reason.size > 0) {
         codec_put_literal(out, "reason");
         codec_put_text(out, stop->reason);

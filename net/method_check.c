@@ -1,4 +1,5 @@
 /* method_check.c - check, check_bulk and filter_resources: decisions. */
+#include "net/caller.h"
 #include "net/contexts.h"
 #include "net/methods.h"
 #include "net/results.h"
@@ -70,6 +71,9 @@ method_check(const struct method_context *context, struct wire_reader arguments,
 
     begin_check(&call);
     status = METHOD_DECODE(context, arguments, fields, &call, error);
+    if (status == BEHALF_OK)
+        status = caller_check_actors(context->caller, ROLE_CHECK, call.actors.objects,
+                                     call.actors.count, error);
     if (status == BEHALF_OK && BEHALF_UNLIKELY(call.delegation != NULL))
         status = begin_delegated(context, bytes, &call, error);
     if (status != BEHALF_OK)
@@ -103,6 +107,22 @@ struct check_bulk_arguments {
     struct checks checks;
 };
 
+/* One item that the caller may not ask for refuses the request, and carries the index. */
+static enum status
+check_items(const struct key *caller, const struct checks *checks, struct error *error)
+{
+    enum status status = BEHALF_OK;
+
+    for (size_t index = 0; status == BEHALF_OK && index < checks->count; index++) {
+        const struct check *item = &checks->items[index];
+
+        status = caller_check_actors(caller, ROLE_CHECK, item->actors, item->actor_count, error);
+        if (status != BEHALF_OK)
+            error_index(error, index);
+    }
+    return status;
+}
+
 enum status
 method_check_bulk(const struct method_context *context, struct wire_reader arguments,
                   struct buffer *out, struct error *error)
@@ -117,6 +137,8 @@ method_check_bulk(const struct method_context *context, struct wire_reader argum
     size_t mark = out->size;
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
+    if (status == BEHALF_OK)
+        status = check_items(context->caller, &call.checks, error);
     if (status != BEHALF_OK)
         return status;
     request = method_request(context, &call.read, LIMIT_CHECK_DEADLINE_MS);
@@ -220,6 +242,9 @@ method_filter_resources(const struct method_context *context, struct wire_reader
     struct filter_resources_result result;
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
+    if (status == BEHALF_OK)
+        status = caller_check_actors(context->caller, ROLE_CHECK, call.actors.objects,
+                                     call.actors.count, error);
     if (status != BEHALF_OK)
         return status;
     if (call.delegation != NULL && !call.delegation->given)

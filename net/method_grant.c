@@ -1,5 +1,5 @@
 /* method_grant.c - grants: created, delegated, revoked, read; and pages of records. */
-#include "net/methods.h"
+#include "net/caller.h"
 #include "net/results.h"
 #include "net/shapes_agents.h"
 
@@ -58,6 +58,8 @@ method_grants_delegate(const struct method_context *context, struct wire_reader 
     if (call == NULL)
         return BEHALF_BUDGET_EXHAUSTED;
     status = METHOD_DECODE(context, arguments, fields, call, error);
+    if (status == BEHALF_OK)
+        status = caller_check_bound(context->caller, &call->grant.actor, "actor", error);
     if (status != BEHALF_OK)
         return status;
     method_write_begin(write, WRITE_GRANT_DELEGATE, &call->write);

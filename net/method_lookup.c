@@ -1,6 +1,7 @@
 /* method_lookup.c - expand and the reverse questions. They run on the pool. The engine ends pages
  * of lookups where a reply is full (LIMIT_PAGE_BYTES), and trees of expand (LIMIT_EXPAND_BYTES);
  * dispatch.c checks LIMIT_MESSAGE_SIZE at the end. */
+#include "net/caller.h"
 #include "net/contexts.h"
 #include "net/methods.h"
 #include "net/results.h"
@@ -259,6 +260,9 @@ method_lookup_resources(const struct method_context *context, struct wire_reader
     struct lookup_resources_result result;
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
+    if (status == BEHALF_OK)
+        status = caller_check_actors(context->caller, ROLE_READ, call.actors.objects,
+                                     call.actors.count, error);
     if (status != BEHALF_OK)
         return status;
     call.lookup.actors = call.actors.objects;
@@ -389,6 +393,9 @@ method_lookup_permissions(const struct method_context *context, struct wire_read
     size_t mark = out->size;
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
+    if (status == BEHALF_OK)
+        status = caller_check_actors(context->caller, ROLE_CHECK | ROLE_READ, call.actors.objects,
+                                     call.actors.count, error);
     if (status != BEHALF_OK)
         return status;
     call.lookup.actors = call.actors.objects;

@@ -1,5 +1,5 @@
 /* method_server.c - what a client may ask about the server itself. */
-#include "net/methods.h"
+#include "net/caller.h"
 #include "net/results.h"
 
 struct ping_arguments {
@@ -94,6 +94,8 @@ method_server_clock(const struct method_context *context, struct wire_reader arg
 
     if (status != BEHALF_OK)
         return status;
+    if (call.action != engine_clock_read && !key_has_role(context->caller, ROLE_ADMIN))
+        return caller_refuse_action(context->caller, error);
     call.action(context->engine, &clock);
     put_clock(out, &clock);
     return BEHALF_OK;

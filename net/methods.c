@@ -1,5 +1,5 @@
 /* methods.c - the table of methods. */
-#include "net/methods.h"
+#include "net/caller.h"
 
 #include "base/digest.h"
 
@@ -160,6 +160,7 @@ method_request(const struct method_context *context, const struct read_arguments
         .token = read->token,
         .deadline_ns = context->arrived_ns + (int64_t)deadline_ms * 1000000,
         .cancelled = context->cancelled,
+        .bound = caller_bound(context->caller),
         .gives_way = context->gives_way,
     };
 }

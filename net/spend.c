@@ -46,6 +46,7 @@ spend_begin(struct spend *spend, struct engine_flow *flow, struct error *error)
         .queued = {.flow = flow, .deadline_ns = spend->job->queued.deadline_ns},
         .kind = WRITE_USE,
         .use = &spend->use,
+        .caller = spend->caller,
         .done = run_again,
         .owner = spend,
     };

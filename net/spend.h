@@ -19,6 +19,7 @@ struct spend {
     struct engine *engine;
     struct engine_job *job;
     enum engine_class class;
+    struct slice caller;     /* as of engine_write */
     const atomic_bool *gone; /* nobody wants the answer any more */
     /* `error` says why the job is not run again; NULL: nobody wants it. It is that of `write` when
      * the writer refused. */
@@ -28,7 +29,8 @@ struct spend {
 /* Before the check is decided first; `write` is the caller's storage. */
 void spend_init(struct spend *spend, struct engine_write *write);
 
-/* Hands the uses to the writer: `engine`, `job`, `class`, `gone` and `ended` are set. When it is
+/* Hands the uses to the writer: `engine`, `job`, `class`, `caller`, `gone` and
+ * `ended` are set. When it is
  * refused, `ended` is not called. */
 enum status spend_begin(struct spend *spend, struct engine_flow *flow,
                         struct error *error) BEHALF_MUST_USE;
