@@ -185,9 +185,9 @@ struct stop_words {
     struct slice party; /* the object as text, or the client */
     uint64_t epoch;
     bool in_force;
-    struct slice by; /* the caller's name; empty = none */
     struct slice reason;
     int64_t at;
+    struct slice by; /* the caller's name; empty = none */
 };
 
 /* Appended to `body`; the arena is for what is made on the way. MALFORMED_REQUEST for text that is

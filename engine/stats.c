@@ -39,6 +39,12 @@ engine_worker_note(struct engine_worker *worker, const char *method, enum status
     log_internal(worker->engine, method, error);
 }
 
+uint64_t
+engine_worker_edges(const struct engine_worker *worker)
+{
+    return metric_read(&worker->counts.edges);
+}
+
 static void
 add_worker(const struct engine_worker *worker, struct engine_reads *reads)
 {

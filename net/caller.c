@@ -168,3 +168,23 @@ caller_check_bound(const struct key *key, const struct object *object, const cha
     error_hint(error, "use a key that is not bound, or the agent's own");
     return BEHALF_ROLE_REQUIRED;
 }
+
+enum status
+caller_refuse_write(const struct key *key, struct slice type, struct slice relation,
+                    struct error *error)
+{
+    for (size_t at = 0; at < key->scope_count; at++) {
+        const struct key_scope *scope = &key->scopes[at];
+
+        if (slice_equal(scope->type, type) &&
+            (scope->relation.size == 0 || slice_equal(scope->relation, relation)))
+            return BEHALF_OK;
+    }
+    (void)error_set(
+        error, BEHALF_ROLE_REQUIRED, "the key '%s' may not write, delete or ask for '%.*s#%.*s'",
+        key->name, type.size > 0 ? (int)type.size : 1, type.size > 0 ? type.data : "*",
+        relation.size > 0 ? (int)relation.size : 1, relation.size > 0 ? relation.data : "*");
+    error_hint(error, "writes= of its line in the keys file names the types and relations that it "
+                      "may write; a filter must name one of them");
+    return BEHALF_ROLE_REQUIRED;
+}

@@ -76,6 +76,20 @@ caller_check_actors(const struct key *key, unsigned roles, const struct object *
 enum status caller_check_bound(const struct key *key, const struct object *object,
                                const char *argument, struct error *error) BEHALF_MUST_USE;
 
+/* Whether the key may write all relationships that a filter or an update can name: its type, and
+ * where the key's scopes say so its relation; an empty one is any. ROLE_REQUIRED. */
+enum status caller_refuse_write(const struct key *key, struct slice type, struct slice relation,
+                                struct error *error);
+
+static inline enum status
+caller_check_write(const struct key *key, struct slice type, struct slice relation,
+                   struct error *error)
+{
+    if (BEHALF_LIKELY(key->scope_count == 0))
+        return BEHALF_OK;
+    return caller_refuse_write(key, type, relation, error);
+}
+
 /* The object that a key is bound to, or NULL. */
 static inline const struct object *
 caller_bound(const struct key *key)

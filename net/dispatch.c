@@ -165,8 +165,8 @@ may_spend(const struct method_context *context)
     return context->use == NULL || (!context->use->spent && context->use->chain_length > 0);
 }
 
-enum dispatch_outcome
-dispatch_run(const struct method_context *context, struct request *request, struct buffer *out)
+static enum dispatch_outcome
+run(const struct method_context *context, struct request *request, struct buffer *out)
 {
     size_t mark = out->size;
     size_t body;
@@ -204,6 +204,20 @@ dispatch_run(const struct method_context *context, struct request *request, stru
         return DISPATCH_POOL;
     dispatch_refuse(request, &error, out);
     return DISPATCH_REPLIED;
+}
+
+enum dispatch_outcome
+dispatch_run(const struct method_context *context, struct request *request, struct buffer *out)
+{
+    uint64_t before;
+    enum dispatch_outcome outcome;
+
+    if (BEHALF_LIKELY(context->caller->meter == NULL))
+        return run(context, request, out);
+    before = engine_worker_edges(context->worker);
+    outcome = run(context, request, out);
+    key_charge(context->caller, engine_worker_edges(context->worker) - before, context->arrived_ns);
+    return outcome;
 }
 
 void

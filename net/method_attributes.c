@@ -1,6 +1,6 @@
 /* method_attributes.c - attributes of objects, written and read. */
 #include "net/contexts.h"
-#include "net/methods.h"
+#include "net/caller.h"
 #include "net/results.h"
 
 /* --- writing --- */
@@ -86,6 +86,9 @@ method_attributes_write(const struct method_context *context, struct wire_reader
     if (call == NULL)
         return BEHALF_BUDGET_EXHAUSTED;
     status = METHOD_DECODE(context, arguments, fields, call, error);
+    for (size_t at = 0; status == BEHALF_OK && at < call->attributes.update_count; at++)
+        status = caller_check_write(context->caller, call->attributes.updates[at].object.type,
+                                    (struct slice){NULL, 0}, error);
     if (status != BEHALF_OK)
         return status;
     method_write_begin(write, WRITE_ATTRIBUTES, &call->write);

@@ -1,5 +1,5 @@
 /* method_write.c - relationships: writing, deleting, reading. */
-#include "net/methods.h"
+#include "net/caller.h"
 #include "net/results.h"
 
 struct write_arguments {
@@ -9,6 +9,36 @@ struct write_arguments {
     struct slice idempotency_key;
     uint32_t deadline_ms; /* see method_deadline_ns; here it is only looked at */
 };
+
+/* Preconditions too: what holds outside of the scope is not the caller's to learn. */
+static enum status
+check_preconditions(const struct key *caller, const struct preconditions *preconditions,
+                    struct error *error)
+{
+    enum status status = BEHALF_OK;
+
+    for (size_t at = 0; status == BEHALF_OK && at < preconditions->count; at++) {
+        const struct relationship_filter *filter = &preconditions->items[at].filter;
+
+        status = caller_check_write(caller, filter->resource_type, filter->relation, error);
+    }
+    return status;
+}
+
+static enum status
+check_updates(const struct key *caller, const struct updates *updates, struct error *error)
+{
+    enum status status = BEHALF_OK;
+
+    for (size_t at = 0; status == BEHALF_OK && at < updates->count; at++) {
+        const struct object *resource = &updates->items[at].relationship.resource;
+
+        status = caller_check_write(caller, resource->type, resource->relation, error);
+        if (status != BEHALF_OK)
+            error_index(error, at);
+    }
+    return status;
+}
 
 enum status
 method_relationships_write(const struct method_context *context, struct wire_reader arguments,
@@ -26,6 +56,11 @@ method_relationships_write(const struct method_context *context, struct wire_rea
     struct write_arguments call = {.metadata = {NULL, 0}};
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
+    if (status == BEHALF_OK && BEHALF_UNLIKELY(context->caller->scope_count > 0)) {
+        status = check_updates(context->caller, &call.updates, error);
+        if (status == BEHALF_OK)
+            status = check_preconditions(context->caller, &call.preconditions, error);
+    }
     if (status != BEHALF_OK)
         return status;
     write->kind = WRITE_RELATIONSHIPS;
@@ -72,6 +107,11 @@ method_relationships_delete(const struct method_context *context, struct wire_re
     struct delete_arguments call = {.limit = 0};
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
+    if (status == BEHALF_OK)
+        status = caller_check_write(context->caller, call.filter.resource_type,
+                                    call.filter.relation, error);
+    if (status == BEHALF_OK)
+        status = check_preconditions(context->caller, &call.preconditions, error);
     if (status != BEHALF_OK)
         return status;
     write->kind = WRITE_DELETE;
