@@ -1,6 +1,8 @@
 /* exchange.c - what http.h offers to those who answer. */
 #include "http/exchange.h"
 
+#include <string.h>
+
 #include "base/log.h"
 #include "base/memory.h"
 #include "http/characters.h"
@@ -16,6 +18,7 @@ exchange_new(struct http_server *server, const struct head *head, const char *by
     char *copy = (char *)exchange->fields + fields_size;
 
     memcpy(copy, bytes, head->at);
+    exchange->head_size = head->at;
     exchange->server = server;
     exchange->is_http_1_0 = head->is_http_1_0;
     exchange->is_line_begin = true;
@@ -31,6 +34,10 @@ exchange_free(struct http_exchange *exchange)
     exchange->server->exchanges--;
     exchange->server->body_bytes -= exchange->body.size;
     buffer_release(&exchange->body);
+    /* Its Authorization. */
+    explicit_bzero((char *)exchange->fields +
+                       exchange->request.field_count * sizeof(struct http_field),
+                   exchange->head_size);
     memory_free(exchange);
 }
 

@@ -28,6 +28,7 @@ enum exchange_phase { EXCHANGE_OPEN, EXCHANGE_STREAM, EXCHANGE_DISCARDS };
 struct http_exchange {
     struct http_server *server;
     struct http_request request;
+    size_t head_size;
     bool is_http_1_0;
     bool closes; /* the request says so */
     int64_t arrived_ns;

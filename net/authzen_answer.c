@@ -92,8 +92,8 @@ answer(const struct authzen_asked *asked, struct authzen_reply *reply, struct er
     BEHALF_UNREACHABLE();
 }
 
-enum status
-authzen_answer(const struct authzen_asked *asked, struct authzen_reply *reply)
+static enum status
+answer_or_refuse(const struct authzen_asked *asked, struct authzen_reply *reply)
 {
     struct error error;
     enum status status;
@@ -123,4 +123,14 @@ authzen_answer(const struct authzen_asked *asked, struct authzen_reply *reply)
     engine_worker_note(asked->worker, authzen_method(asked->endpoint)->name, status, &error);
     authzen_refuse_error(reply, &error);
     return BEHALF_OK;
+}
+
+enum status
+authzen_answer(const struct authzen_asked *asked, struct authzen_reply *reply)
+{
+    uint64_t before = engine_worker_edges(asked->worker);
+    enum status status = answer_or_refuse(asked, reply);
+
+    key_charge(asked->caller, engine_worker_edges(asked->worker) - before, asked->arrived_ns);
+    return status;
 }

@@ -120,27 +120,6 @@ put_decision(const struct authzen_asked *asked, struct json_out *json,
 
 /* --- one --- */
 
-/* Callers do not share their keys: that of one with a name is the digest of both. */
-static struct slice
-scoped(const struct authzen_asked *asked, struct slice key)
-{
-    static const char digits[] = "0123456789abcdef";
-    uint8_t digest[DIGEST_SIZE];
-    char *text;
-
-    if (asked->caller->name[0] == '\0')
-        return key;
-    text = arena_take(asked->arena, 2 * sizeof digest);
-    if (text == NULL)
-        return (struct slice){NULL, 0};
-    digest_sha256((struct slice[]){slice_of(asked->caller->name), {"", 1}, key}, 3, digest);
-    for (size_t index = 0; index < sizeof digest; index++) {
-        text[2 * index] = digits[digest[index] >> 4];
-        text[2 * index + 1] = digits[digest[index] & 15];
-    }
-    return (struct slice){text, 2 * sizeof digest};
-}
-
 /* The field Idempotency-Key, which matters where a grant is shown. */
 static bool
 take_key(const struct authzen_asked *asked, struct authzen_question *question,
@@ -155,11 +134,7 @@ take_key(const struct authzen_asked *asked, struct authzen_question *question,
                        LIMIT_IDEMPOTENCY_KEY);
         return false;
     }
-    question->delegation.idempotency_key = scoped(asked, key);
-    if (question->delegation.idempotency_key.data == NULL) {
-        authzen_refuse(reply, 500, "the request needs more memory than it may use");
-        return false;
-    }
+    question->delegation.idempotency_key = key;
     digest_sha256((struct slice[]){SLICE_LITERAL("AuthZEN evaluation"),
                                    slice_of(asked->caller->name), asked->text},
                   3, question->delegation.request_digest);

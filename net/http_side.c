@@ -232,6 +232,7 @@ check_address(const struct http_side_options *options, struct error *error)
 static enum status
 open_http(struct http_side *side, const struct http_side_options *options, struct error *error)
 {
+    unsigned connections = options->connections > 0 ? options->connections : HTTP_SIDE_CONNECTIONS;
     const struct http_options http = {
         .env = options->env,
         .address = options->address,
@@ -243,7 +244,8 @@ open_http(struct http_side *side, const struct http_side_options *options, struc
         .head_s = HTTP_SIDE_HEAD_S,
         .body_s = HTTP_SIDE_BODY_S,
         .idle_s = HTTP_SIDE_IDLE_S,
-        .connections = options->connections > 0 ? options->connections : HTTP_SIDE_CONNECTIONS,
+        .connections = connections,
+        .connections_per_address = connections - connections / 4, /* some are left to others */
         .judge = judge,
         .handle = handle,
         .gone = gone,

@@ -321,10 +321,10 @@ key_take_request(const struct key *key, int64_t now_ns, uint32_t *retry_after_ms
 
     if (BEHALF_LIKELY(key->requests_per_s == 0 && key->cost_per_s == 0))
         return true;
-    if ((key->cost_per_s == 0 ||
-         take(&key->meter->cost_ns, 1, key->cost_per_s, now_ns, SECOND_NS, &too_far_ns)) &&
-        (key->requests_per_s == 0 ||
-         take(&key->meter->requests_ns, 1, key->requests_per_s, now_ns, SECOND_NS, &too_far_ns)))
+    if ((key->requests_per_s == 0 ||
+         take(&key->meter->requests_ns, 1, key->requests_per_s, now_ns, SECOND_NS, &too_far_ns)) &&
+        (key->cost_per_s == 0 ||
+         take(&key->meter->cost_ns, 1, key->cost_per_s, now_ns, SECOND_NS, &too_far_ns)))
         return true;
     *retry_after_ms = milliseconds(too_far_ns);
     return false;

@@ -334,8 +334,9 @@ has_room(const struct listener *listener, int fd, bool *on_trial)
         return false;
     if (!listener->is_tcp && caller_is_owner(fd))
         return true;
-    *on_trial = listener->has_keys;
-    return listener->has_keys;
+    /* Strangers on trial do not get the half of it that is left for the owner. */
+    *on_trial = listener->has_keys && count < admission->connections - admission->reserve / 2;
+    return *on_trial;
 }
 
 /* The address's seat; NULL also where it counts for nothing. */

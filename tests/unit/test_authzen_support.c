@@ -56,7 +56,8 @@ mask_ids(struct buffer *text, const char *prefix)
 static void
 take_uses(struct authzen_scene *scene, struct engine_use *use, struct engine_write *write)
 {
-    *write = (struct engine_write){.kind = WRITE_USE, .use = use};
+    *write =
+        (struct engine_write){.kind = WRITE_USE, .use = use, .caller = slice_of(scene->key.name)};
     cr_assert_eq(harness_submit(&scene->scene.side, write), BEHALF_OK, "%s", write->error.message);
     use->spent = true;
 }

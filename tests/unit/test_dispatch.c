@@ -61,7 +61,8 @@ static void
 expect_refused(method_run *run)
 {
     const struct method method = {.name = "check", .name_size = 5, .run = run};
-    const struct method_context context = {.engine = side.engine, .worker = side.worker};
+    const struct method_context context = {
+        .engine = side.engine, .worker = side.worker, .caller = &key_of_all};
     struct request call = {.id = 7, .method = &method, .arguments = SLICE_LITERAL("\x80")};
     uint64_t before = internal_count();
     struct buffer out;
@@ -99,7 +100,8 @@ static enum dispatch_outcome
 spend_with(struct engine_worker *worker, struct engine_use *use, struct buffer *out)
 {
     const struct method method = {.name = "check", .name_size = 5, .run = must_spend};
-    const struct method_context context = {.engine = side.engine, .worker = worker, .use = use};
+    const struct method_context context = {
+        .engine = side.engine, .worker = worker, .caller = &key_of_all, .use = use};
     struct request call = {.id = 7, .method = &method, .arguments = SLICE_LITERAL("\x80")};
 
     buffer_clear(out);
@@ -156,7 +158,7 @@ reply_has(size_t cap, const char *word)
     const struct method method = {.name = "test", .class = METHOD_CLASS_TRIVIAL, .run = takes_much};
     struct arena arena;
     const struct method_context context = {
-        .engine = side.engine, .worker = side.worker, .arena = &arena};
+        .engine = side.engine, .worker = side.worker, .arena = &arena, .caller = &key_of_all};
     struct request call = {.id = 7, .method = &method, .arguments = SLICE_LITERAL("\x80")};
     struct buffer out;
     bool has;

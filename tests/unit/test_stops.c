@@ -182,18 +182,19 @@ stored(const struct stop_words *words, uint64_t node)
                                  .body = buffer_slice(&body)};
 }
 
-static const struct stop_words agent_words = {STOP_AGENT, {"agent:bot", 9}, 12, true, {NULL, 0}, 5};
-static const struct stop_words client_words = {STOP_CLIENT, {"gateway", 7}, 13,
-                                               false,       {"why", 3},     5};
+static const struct stop_words agent_words = {STOP_AGENT, {"agent:bot", 9}, 12, true, {NULL, 0},
+                                              5,          {NULL, 0}};
+static const struct stop_words client_words = {STOP_CLIENT, {"gateway", 7}, 13, false, {"why", 3},
+                                               5,           {NULL, 0}};
 
 TestSuite(stops_stored, .init = setup, .fini = teardown);
 
 Test(stops_stored, a_stop_is_read_as_it_was_written)
 {
-    static const struct stop_words principal = {STOP_PRINCIPAL, {"user:ann", 8}, 14,
-                                                true,           {"left", 4},     6};
-    static const struct stop_words everything = {STOP_EVERYTHING, {NULL, 0}, 0,
-                                                 false,           {NULL, 0}, 7};
+    static const struct stop_words principal = {
+        STOP_PRINCIPAL, {"user:ann", 8}, 14, true, {"left", 4}, 6, {"consent", 7}};
+    static const struct stop_words everything = {STOP_EVERYTHING, {NULL, 0}, 0,        false,
+                                                 {NULL, 0},       7,         {NULL, 0}};
     struct store_record record = stored(&agent_words, 77);
     struct error error;
     struct stop stop;
