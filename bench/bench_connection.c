@@ -69,6 +69,10 @@ connect_socket(struct bench_connection *connection, const struct bench_options *
     struct behalf_options plain = options->connect;
     struct behalf_error error;
 
+    if (plain.tls && plain.key_file != NULL) {
+        complain("leave --tls or --key-file", "this program does not log in over TLS");
+        return false;
+    }
     plain.tls = false;
     plain.ca_file = plain.certificate = plain.certificate_key = NULL;
     if (behalf_connect(options->endpoint, &plain, &connection->client, &error) != BEHALF_SUCCESS) {

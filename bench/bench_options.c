@@ -59,6 +59,7 @@ const char bench_help[] =
     "  --ca-file FILE     CA of the server's certificate, default the system's, or BEHALF_CA_FILE\n"
     "  --certificate FILE      shown to a server that asks for one, or BEHALF_CERTIFICATE\n"
     "  --certificate-key FILE  its key, or BEHALF_CERTIFICATE_KEY\n"
+    "  --key-file FILE    the key that a server with keys asks for, or BEHALF_KEY_FILE; not with --tls\n"
     "  --serve            start a server over a temporary directory, and end it\n"
     "  --server FILE      the behalfd to start, default the one beside this program\n"
     "  --graph-memory S   of the server that is started\n"
@@ -167,6 +168,7 @@ static const struct option {
     {"--endpoint", OPTION_TEXT, AT(options.endpoint), 0, 0, SERVED},
     {"--tls", OPTION_TRUE, AT(options.connect.tls), 0, 0, SERVED},
     {"--ca-file", OPTION_TEXT, AT(options.connect.ca_file), 0, 0, SERVED},
+    {"--key-file", OPTION_TEXT, AT(options.connect.key_file), 0, 0, SERVED},
     {"--certificate", OPTION_TEXT, AT(options.connect.certificate), 0, 0, SERVED},
     {"--certificate-key", OPTION_TEXT, AT(options.connect.certificate_key), 0, 0, SERVED},
     {"--serve", OPTION_TRUE, AT(options.serve), 0, 0, 1U << COMMAND_BOTH},

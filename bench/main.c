@@ -148,6 +148,8 @@ read_environment(struct bench_options *options)
 
     if (options->endpoint == NULL)
         options->endpoint = getenv("BEHALF_ENDPOINT");
+    if (connect->key_file == NULL)
+        connect->key_file = getenv("BEHALF_KEY_FILE");
     connect->tls = connect->tls || (tls != NULL && strcmp(tls, "true") == 0);
     if (!connect->tls)
         return;

@@ -64,6 +64,7 @@ enum cli_option {
     OPTION_LIST_SESSIONS = 1U << 27, /* --principal, --agent */
     OPTION_LIST_GRANTS = 1U << 28,   /* --session, --agent */
     OPTION_FILE = 1U << 29,
+    OPTION_ROLE = 1U << 30,
 };
 
 struct cli;
@@ -86,6 +87,7 @@ extern const struct command cli_check_commands[];
 extern const struct command cli_expand_commands[];
 extern const struct command cli_filter_commands[];
 extern const struct command cli_grant_commands[];
+extern const struct command cli_key_commands[];
 extern const struct command cli_lookup_commands[];
 extern const struct command cli_relationship_commands[];
 extern const struct command cli_schema_commands[];
@@ -135,7 +137,7 @@ struct cli {
     size_t argument_count;
 
     const char *endpoint;
-    struct behalf_options connect; /* TLS; cli_connect_options adds the rest */
+    struct behalf_options connect; /* TLS and key; cli_connect_options adds the rest */
     uint32_t timeout_ms;
     uint32_t wait_ms; /* for a server that is starting; 0 = not at all */
     bool json;
@@ -157,6 +159,7 @@ struct cli {
     uint64_t from_line;
     const char *idempotency_key;
     const char *junit;
+    const char *role;
     bool update;
     bool yes;
     const char *context; /* JSON text that was read once already */

@@ -21,6 +21,7 @@ cli_connect_options(const struct cli *cli)
 
     options.timeout_ms = cli->timeout_ms;
     options.connect_timeout_ms = cli->timeout_ms;
+    options.key_file = from_environment(options.key_file, "BEHALF_KEY_FILE");
     options.tls = options.tls || (tls != NULL && strcmp(tls, "true") == 0);
     if (!options.tls)
         return options;

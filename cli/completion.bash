@@ -5,10 +5,10 @@ _behalf()
 {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     local commands='check check-bulk filter expand lookup-resources lookup-subjects
-        lookup-permissions session grant agent attribute relationship schema validate import server status
+        lookup-permissions session grant agent attribute relationship schema validate import server key status
         ping version help'
     local common='--endpoint --help --json --timeout --tls --ca-file --certificate
-        --certificate-key'
+        --certificate-key --key-file'
     local read='--consistency --token'
     local call='--method --digest --tool' end='--expires-at --expires-in'
     local terms='--scope --constraint --not-before --max-depth --uses --purpose'
@@ -21,13 +21,13 @@ _behalf()
             COMPREPLY=($(compgen -W 'full minimize-latency at-least-as-fresh at-exact-snapshot' \
                 -- "$current"))
             return ;;
-        --ca-file|--certificate|--certificate-key|--file|--junit)
+        --ca-file|--certificate|--certificate-key|--key-file|--file|--junit)
             COMPREPLY=($(compgen -f -- "$current"))
             return ;;
         --actor|--agent|--approver|--channel|--client|--constraint|--context|--cursor|--depth|\
         --digest|--endpoint|--evidence|--expires-at|--expires-in|--filter|--from-line|--grant|\
         --grant-expires-in|--idempotency-key|--idle-timeout|--limit|--max-depth|--method|\
-        --not-before|--principal|--purpose|--reason|--scope|--session|--timeout|--token|--tool|\
+        --not-before|--principal|--purpose|--reason|--role|--scope|--session|--timeout|--token|--tool|\
         --uses)
             return ;;
     esac
@@ -44,6 +44,7 @@ _behalf()
             relationship) options='create touch delete write read' ;;
             schema) options='read write apply plan validate lint fmt compile diff reflect' ;;
             server) options='clock stats' ;;
+            key) options='new' ;;
             help) options=$commands ;;
         esac
         if [ -n "$options" ] && [[ $current != -* ]]; then
@@ -53,7 +54,7 @@ _behalf()
         options=
     fi
     case $command in
-        session|grant|agent|attribute|relationship|schema|server)
+        session|grant|agent|attribute|relationship|schema|server|key)
             command="$command ${COMP_WORDS[2]:-}" ;;
     esac
     case $command in
@@ -76,6 +77,7 @@ _behalf()
         'agent kill'|'agent restore')
             options='--client --principal --everything --reason --idempotency-key' ;;
         'agent audit') options=$pages ;;
+        'key new') options='--actor --role' ;;
         'attribute read') options=$read ;;
         'attribute '*) options='--file --idempotency-key' ;;
         'relationship read') options="$read --filter $pages" ;;

@@ -86,6 +86,8 @@ struct behalf_options {
     const char *ca_file;
     const char *certificate;     /* PEM, shown to a server that asks for it; NULL = none */
     const char *certificate_key; /* its key, PEM, closed to others */
+    /* A file with the key that a server with keys asks for, closed to others; NULL = none. */
+    const char *key_file;
 };
 
 /* `endpoint` is ADDRESS:PORT ("127.0.0.1:23425", "[::1]:23425"), unix:PATH, or NULL for the

@@ -92,6 +92,11 @@ behalf_connect(const char *endpoint, const struct behalf_options *options,
     if (status == BEHALF_SUCCESS && options->tls)
         status =
             client_tls_open(&made->tls, endpoint, options, made->descriptor, deadline_ms, error);
+    if (status == BEHALF_SUCCESS && options->key_file != NULL) {
+        status = client_log_in(made, options->key_file, error);
+        if (made->out.data != NULL) /* the key was sent from there */
+            explicit_bzero(made->out.data, made->out.capacity);
+    }
     if (status != BEHALF_SUCCESS) {
         behalf_close(made);
         return status;

@@ -135,6 +135,10 @@ bool client_endpoint_is_unix(const char *endpoint);
 /* The ADDRESS of ADDRESS:PORT; false when it is none. */
 bool client_endpoint_host(const char *endpoint, char host[CLIENT_HOST_SIZE]) BEHALF_MUST_USE;
 
+/* Shows the key of the file to the server; the first call on a connection. */
+enum behalf_status client_log_in(struct behalf_client *client, const char *key_file,
+                                 struct behalf_error *error) BEHALF_MUST_USE;
+
 /* --- TLS --- */
 
 struct tls;
