@@ -1,0 +1,164 @@
+#!/usr/bin/python3
+"""Keys from outside: who is let in, what a role may, keys that are exchanged under load, and what a
+key that was taken away may still do.
+
+Starts its own behalfd from $BUILD (build/release by default); prints one line per case."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import lib_process
+from protocol import BUILD, PATIENCE, SLOW, Server
+
+BEHALF = os.path.abspath(os.path.join(BUILD, "behalf"))
+scratch = tempfile.mkdtemp(prefix="behalf-keys.")
+
+
+def path(name):
+    return os.path.join(scratch, name)
+
+
+def write(name, text):
+    """Whole or not at all, as an operator is told to."""
+    with open(os.open(path(name + ".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    os.replace(path(name + ".new"), path(name))
+
+
+def behalf(*arguments):
+    done = subprocess.run([BEHALF, *arguments], capture_output=True, text=True, timeout=PATIENCE)
+    return done.returncode, done.stdout + done.stderr
+
+
+def new_key(name, *options):
+    """(key, line) of `behalf key new`; the key is in a file of the key's name too."""
+    code, text = behalf("key", "new", name, "--json", *options)
+    assert code == 0, text
+    made = json.loads(text)
+    write(name, made["key"] + "\n")
+    return made["key"], made["line"] + "\n"
+
+
+def reason_of(reply):
+    return reply[2] and reply[2]["reason"]
+
+
+def ask(client, method, **arguments):
+    client.send(method, **arguments)
+    return client.reply()
+
+
+def logged_in(server, key):
+    client = server.connect()
+    assert reason_of(ask(client, "auth", key=key)) is None
+    return client
+
+
+def who_is_let_in():
+    key, line = new_key("reader", "--role", "read")
+    write("keys", line)
+    server = Server(path("who"), "--keys", path("keys"))
+    endpoint = ("--endpoint", "127.0.0.1:%d" % server.endpoint[1])
+    client = server.connect()
+    assert reason_of(ask(client, "ping")) is None
+    assert reason_of(ask(client, "server.info")) == "UNKNOWN_KEY"
+    wrong = ask(client, "auth", key=key[:-1])
+    assert reason_of(wrong) == "UNKNOWN_KEY" == reason_of(ask(client, "auth", key="x"))
+    assert reason_of(ask(client, "auth", key=key)) is None
+    assert reason_of(ask(client, "server.stats")) is None
+    assert reason_of(ask(client, "schema.write", schema="definition user {}")) == "ROLE_REQUIRED"
+    assert reason_of(ask(client, "server.clock", action="reject")) == "ROLE_REQUIRED"
+    code, text = behalf("status", *endpoint)
+    assert code != 0 and "UNKNOWN_KEY" in text, text
+    code, text = behalf("status", "--key-file", path("reader"), *endpoint)
+    assert code == 0, text
+    os.chmod(path("reader"), 0o644)
+    code, text = behalf("status", "--key-file", path("reader"), *endpoint)
+    assert code != 0 and "chmod 600" in text, text
+    assert server.stop() == 0
+
+
+def keys_are_exchanged_under_load():
+    """Both are valid for a while: no request of either program fails."""
+    old, old_line = new_key("old", "--role", "read")
+    new, new_line = new_key("new", "--role", "read")
+    write("keys", old_line)
+    server = Server(path("exchange"), "--keys", path("keys"))
+    using, failures, asked, done = [old], [], [0], threading.Event()
+
+    def work():
+        client, key = None, None
+        while not done.is_set():
+            if key != using[0]:
+                key = using[0]
+                client = logged_in(server, key)
+            reply = ask(client, "server.clock")
+            if reply is None or reason_of(reply) is not None:
+                failures.append(reply)
+            asked[0] += 1
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    write("keys", old_line + new_line)
+    server.process.send_signal(signal.SIGHUP)
+    patience = time.monotonic() + PATIENCE
+    while reason_of(ask(server.connect(), "auth", key=new)) and time.monotonic() < patience:
+        time.sleep(0.02)
+    using[0] = new
+    time.sleep(0.5)
+    write("keys", new_line)
+    server.process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    write("keys", "this is no line\n")
+    server.process.send_signal(signal.SIGHUP)
+    time.sleep(0.2)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert not failures and asked[0] > 100, (failures[:3], asked)
+    assert server.stop() == 0
+
+
+def a_key_that_is_taken_away_ends_within_a_second():
+    key, line = new_key("gone", "--role", "read")
+    _, other = new_key("other", "--role", "read")
+    write("keys", line + other)
+    server = Server(path("gone.d"), "--keys", path("keys"))
+    idle, busy = logged_in(server, key), logged_in(server, key)
+    write("keys", other)
+    begun = time.monotonic()
+    server.process.send_signal(signal.SIGHUP)
+    while True:
+        busy.send("server.clock")
+        reply = busy.reply()
+        if reply is None or reason_of(reply) == "UNKNOWN_KEY":
+            break
+        assert time.monotonic() - begun < SLOW, "a busy connection keeps its key"
+    assert idle.reply() is None, "an idle connection keeps its key"
+    assert time.monotonic() - begun < 2 * SLOW
+    assert reason_of(ask(server.connect(), "auth", key=key)) == "UNKNOWN_KEY"
+    assert server.stop() == 0
+
+
+CASES = [who_is_let_in, keys_are_exchanged_under_load,
+         a_key_that_is_taken_away_ends_within_a_second]
+
+
+def main():
+    for case in [case for case in CASES if not sys.argv[1:] or case.__name__ in sys.argv[1:]]:
+        begun = lib_process.mark()
+        case()
+        lib_process.end_since(begun)
+        print("keys: %s" % case.__name__, flush=True)
+    shutil.rmtree(scratch)
+
+
+if __name__ == "__main__":
+    main()
