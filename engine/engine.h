@@ -90,8 +90,8 @@ void engine_worker_free(struct engine_worker *worker); /* accepts NULL */
 void engine_worker_note(struct engine_worker *worker, const char *method, enum status status,
                         const struct error *error);
 
-/* Edges that its requests visited so far: what the next one visits is the difference. By the worker's
- * thread. */
+/* Edges that its requests visited so far: what the next one visits is the difference. By the
+ * worker's thread. */
 uint64_t engine_worker_edges(const struct engine_worker *worker);
 
 /* --- what every read carries --- */
