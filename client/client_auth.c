@@ -30,6 +30,8 @@ read_key(int descriptor, const char *path, char *key, size_t *size, struct behal
 
     if (fstat(descriptor, &about) != 0)
         return refuse(error, path, strerror(errno), NULL);
+    if (!S_ISREG(about.st_mode))
+        return refuse(error, path, "it is no regular file", NULL);
     if ((about.st_mode & MODE_REFUSED) != 0)
         return refuse(error, path, "its mode lets others read or change it", "chmod 600 its path");
     count = read(descriptor, key, KEY_SIZE_MAX + 2);
@@ -68,7 +70,8 @@ client_log_in(struct behalf_client *client, const char *key_file, struct behalf_
 {
     char key[KEY_SIZE_MAX + 2];
     size_t size = 0;
-    int descriptor = open(key_file, O_RDONLY | O_CLOEXEC);
+    /* A pipe would be waited for without an end. */
+    int descriptor = open(key_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     enum behalf_status status;
 
     if (descriptor < 0)

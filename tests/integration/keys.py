@@ -81,6 +81,9 @@ def who_is_let_in():
     os.chmod(path("reader"), 0o644)
     code, text = behalf("status", "--key-file", path("reader"), *endpoint)
     assert code != 0 and "chmod 600" in text, text
+    os.mkfifo(path("pipe"), 0o600)
+    code, text = behalf("status", "--key-file", path("pipe"), *endpoint)
+    assert code != 0 and "no regular file" in text, text
     assert server.stop() == 0
 
 
