@@ -70,14 +70,13 @@ begin_head(struct http_connection *connection)
 }
 
 void
-http_connection_open(struct http_server *server, int fd, struct address_entry *address,
-                     const char *peer)
+http_connection_open(struct http_server *server, int fd, struct seat *seat, const char *peer)
 {
     struct http_connection *connection = memory_new(sizeof *connection);
 
     connection->server = server;
     connection->fd = fd;
-    connection->address = address;
+    connection->seat = seat;
     memcpy(connection->peer, peer, strlen(peer) + 1);
     buffer_init(&connection->input);
     buffer_init(&connection->output);
@@ -141,7 +140,7 @@ http_connection_close(struct http_connection *connection)
         event_free(connection->event);
     tls_free(connection->tls);
     (void)close(connection->fd);
-    addresses_remove(&server->listener.addresses, connection->address);
+    seats_give(&server->listener.seats, connection->seat);
     atomic_fetch_sub(&server->output_bytes, output_left(connection));
     buffer_release(&connection->input);
     buffer_release(&connection->output);

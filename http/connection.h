@@ -17,7 +17,7 @@
 #include "http/body.h"
 #include "http/exchange.h"
 
-struct address_entry;
+struct seat;
 struct event;
 
 #define CONNECTION_WAITING_SIZE ((size_t)64 * 1024) /* of requests that wait */
@@ -39,7 +39,7 @@ struct http_connection {
     enum connection_phase phase;
     struct tls *tls; /* NULL = plain */
     struct event *event;
-    struct address_entry *address;
+    struct seat *seat; /* of its address */
 
     bool readable;    /* the socket may have bytes */
     bool peer_closed; /* it will end */
@@ -72,8 +72,7 @@ struct http_connection {
 };
 
 /* Takes the descriptor and the place among the addresses. */
-void http_connection_open(struct http_server *server, int fd, struct address_entry *address,
-                          const char *peer);
+void http_connection_open(struct http_server *server, int fd, struct seat *seat, const char *peer);
 
 /* Sends, reads, serves: as much as one turn allows. */
 void http_connection_run(struct http_connection *connection);

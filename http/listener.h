@@ -7,30 +7,28 @@
 #define BEHALF_HTTP_LISTENER_H
 
 #include "base/error.h"
-#include "http/addresses.h"
+#include "base/seats.h"
+#include "base/tcp.h"
 
 struct event;
 struct http_server;
-
-#define LISTENER_ADDRESS_SIZE 64
 
 struct http_listener {
     int fd;
     int reserve_fd;
     struct event *acceptable;
     struct event *retry;
-    struct addresses addresses;
+    struct seats seats; /* by address */
     int64_t complained_ns;
-    char address[LISTENER_ADDRESS_SIZE]; /* with the real port */
-    size_t host_size;                    /* of `address`, without ":port" */
-    unsigned port;
+    char address[TCP_TEXT_SIZE]; /* with the real port */
 };
 
 enum status http_listener_open(struct http_listener *listener, const char *text,
-                               struct error *error) BEHALF_MUST_USE;
+                               unsigned per_address, struct error *error) BEHALF_MUST_USE;
 enum status http_listener_start(struct http_listener *listener, struct http_server *server,
                                 struct error *error) BEHALF_MUST_USE;
-void http_listener_stop(struct http_listener *listener);  /* accepts no more */
-void http_listener_close(struct http_listener *listener); /* also instead of stop */
+void http_listener_stop(struct http_listener *listener); /* accepts no more */
+/* Also instead of stop, and after an open that failed; once no connection is left. */
+void http_listener_close(struct http_listener *listener);
 
 #endif

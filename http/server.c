@@ -326,14 +326,16 @@ add_authority(struct http_server *server, const char *text, size_t size)
 static void
 add_authorities_by_default(struct http_server *server)
 {
-    const struct http_listener *listener = &server->listener;
+    const char *address = server->listener.address;
+    size_t host_size = (size_t)(strrchr(address, ':') - address);
+    const char *port = address + host_size + 1;
     char localhost[32];
 
-    (void)snprintf(localhost, sizeof localhost, "localhost:%u", listener->port);
-    add_authority(server, listener->address, strlen(listener->address));
+    (void)snprintf(localhost, sizeof localhost, "localhost:%s", port);
+    add_authority(server, address, strlen(address));
     add_authority(server, localhost, strlen(localhost));
-    if (listener->port == (server->options.tls != NULL ? 443 : 80)) {
-        add_authority(server, listener->address, listener->host_size);
+    if (strcmp(port, server->options.tls != NULL ? "443" : "80") == 0) {
+        add_authority(server, address, host_size);
         add_authority(server, localhost, strlen("localhost"));
     }
 }
@@ -395,7 +397,8 @@ http_server_open(const struct http_options *options, struct http_server **server
     opened->drained_in_time = true;
     opened->read_bytes = memory_new(SERVER_READ_SIZE);
     opened->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    status = http_listener_open(&opened->listener, options->address, error);
+    status = http_listener_open(&opened->listener, options->address,
+                                opened->options.connections_per_address, error);
     if (status == BEHALF_OK && opened->wake_fd < 0)
         status = error_set(error, BEHALF_OVERLOADED, "cannot make an event descriptor: %s",
                            strerror(errno));

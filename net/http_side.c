@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/tcp.h"
 #include "engine/engine.h"
 #include "http/http.h"
 #include "net/authzen.h"
@@ -210,12 +211,12 @@ check_address(const struct http_side_options *options, struct error *error)
         .insecure_plaintext = options->insecure_plaintext,
     };
     static const struct in6_addr any = IN6ADDR_ANY_INIT;
-    union socket_address address;
+    union tcp_address address;
     socklen_t size;
     enum status status = binding_check(options->address, &guards, error);
 
     if (status == BEHALF_OK)
-        status = binding_parse(options->address, &address, &size, error);
+        status = tcp_parse(options->address, &address, &size, error);
     if (status != BEHALF_OK || options->hosts != NULL)
         return status;
     if (address.any.sa_family == AF_INET6 ? memcmp(&address.v6.sin6_addr, &any, sizeof any) != 0

@@ -23,23 +23,7 @@
 #define RETRY_MS 100 /* without descriptors: do not spin */
 #define COMPLAIN_NS INT64_C(1000000000)
 
-#define KEEPALIVE_IDLE_S 60
-#define KEEPALIVE_INTERVAL_S 10
-#define KEEPALIVE_COUNT 3
-#define USER_TIMEOUT_MS 30000
-
 /* --- TCP --- */
-
-static void
-print_address(int fd, char text[SERVER_ADDRESS_SIZE])
-{
-    union socket_address address;
-    socklen_t size = sizeof address;
-
-    memset(&address, 0, sizeof address);
-    (void)getsockname(fd, &address.any, &size);
-    binding_print(&address, text, SERVER_ADDRESS_SIZE);
-}
 
 static void
 listener_init(struct listener *listener, bool is_tcp)
@@ -52,38 +36,18 @@ enum status
 listener_open_tcp(struct listener *listener, const struct server_options *options,
                   struct error *error)
 {
-    const char *text = options->listen_address;
     const struct binding_guards guards = {.keys = options->keys != NULL,
                                           .tls = options->tls != NULL,
                                           .insecure_plaintext = options->insecure_plaintext};
-    union socket_address address;
-    socklen_t size = 0;
-    int on = 1;
-    enum status status = binding_check(text, &guards, error);
+    enum status status = binding_check(options->listen_address, &guards, error);
 
     listener_init(listener, true);
     listener->tls = options->tls;
     if (status == BEHALF_OK)
-        status = binding_parse(text, &address, &size, error);
-    if (status != BEHALF_OK) {
+        status = tcp_listen(options->listen_address, &listener->fd, listener->address, error);
+    if (status != BEHALF_OK)
         listener_close(listener);
-        return status;
-    }
-    listener->fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (listener->fd >= 0)
-        (void)setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (listener->fd < 0 || bind(listener->fd, &address.any, size) != 0 ||
-        listen(listener->fd, BACKLOG) != 0) {
-        int cause = errno;
-
-        error_set(error, BEHALF_OVERLOADED, "cannot listen on '%.100s': %s", text, strerror(cause));
-        if (cause == EADDRINUSE)
-            error_hint(error, "another program has the port; stop it or choose another port");
-        listener_close(listener);
-        return BEHALF_OVERLOADED;
-    }
-    print_address(listener->fd, listener->address);
-    return BEHALF_OK;
+    return status;
 }
 
 /* --- Unix socket --- */
@@ -263,29 +227,6 @@ done:
 /* --- accepting --- */
 
 static void
-set_socket_options(const struct listener *listener, int fd)
-{
-    static const struct {
-        int level;
-        int name;
-        int value;
-    } options[] = {
-        {IPPROTO_TCP, TCP_NODELAY, 1},
-        {SOL_SOCKET, SO_KEEPALIVE, 1},
-        {IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S},
-        {IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S},
-        {IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT},
-        {IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS},
-    };
-
-    if (!listener->is_tcp)
-        return;
-    for (size_t index = 0; index < BEHALF_COUNT_OF(options); index++)
-        (void)setsockopt(fd, options[index].level, options[index].name, &options[index].value,
-                         sizeof options[index].value);
-}
-
-static void
 complain(struct listener *listener, const char *why, enum net_event event)
 {
     int64_t now_ns = loop_read_clock(&listener->loops[0]);
@@ -341,10 +282,10 @@ has_room(const struct listener *listener, int fd, bool *on_trial)
 
 /* The address's seat; NULL also where it counts for nothing. */
 static bool
-take_seat(struct listener *listener, const union socket_address *address, struct seat **seat)
+take_seat(struct listener *listener, const union tcp_address *address, struct seat **seat)
 {
     struct admission *admission = listener->loops[0].admission;
-    char bytes[ADMISSION_NAME_MAX];
+    char bytes[TCP_ORIGIN_SIZE];
     struct slice name;
 
     *seat = NULL;
@@ -358,7 +299,7 @@ take_seat(struct listener *listener, const union socket_address *address, struct
 }
 
 static void
-admit(struct listener *listener, int fd, const union socket_address *address)
+admit(struct listener *listener, int fd, const union tcp_address *address)
 {
     struct loop *loop = &listener->loops[listener->next_loop];
     struct connection_admitted admitted = {.tls = listener->tls};
@@ -374,7 +315,8 @@ admit(struct listener *listener, int fd, const union socket_address *address)
         return;
     }
     net_count(&listener->loops[0].counts, NET_ACCEPTED);
-    set_socket_options(listener, fd);
+    if (listener->is_tcp)
+        tcp_set_options(fd);
     listener->next_loop = (listener->next_loop + 1) % listener->loop_count;
     loop_send(loop, &connection_new(loop, fd, &admitted)->message);
 }
@@ -391,7 +333,7 @@ on_acceptable(evutil_socket_t listening, short what, void *context)
         return;
     }
     for (int count = 0; count < ACCEPTS_PER_WAKE; count++) {
-        union socket_address address;
+        union tcp_address address;
         socklen_t size = sizeof address;
         int fd = accept4(listener->fd, &address.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 

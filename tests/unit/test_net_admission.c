@@ -40,7 +40,7 @@ Test(net_admission, a_name_has_as_many_seats_as_it_may)
 /* More names than buckets, so that some share one. */
 Test(net_admission, names_do_not_take_each_others_seats)
 {
-    enum { COUNT = 3 * ADMISSION_BUCKETS };
+    enum { COUNT = 3 * SEATS_BUCKETS };
     static struct seat *taken[COUNT];
     struct seats seats;
     char name[16];
@@ -54,7 +54,7 @@ Test(net_admission, names_do_not_take_each_others_seats)
     }
     for (int at = 0; at < COUNT; at++)
         seats_give(&seats, taken[(at * 7 + 3) % COUNT]);
-    for (size_t at = 0; at < ADMISSION_BUCKETS; at++)
+    for (size_t at = 0; at < SEATS_BUCKETS; at++)
         cr_assert_null(seats.buckets[at], "a seat that nobody has is freed");
     seats_release(&seats);
 }
@@ -90,17 +90,17 @@ Test(net_admission, few_connections_have_a_small_reserve)
 }
 
 static struct slice
-origin(unsigned per_address, const char *host, char name[ADMISSION_NAME_MAX])
+origin(unsigned per_address, const char *host, char name[TCP_ORIGIN_SIZE])
 {
     struct admission admission;
-    union socket_address address;
+    union tcp_address address;
     socklen_t size;
     char with_port[80];
     struct slice result;
 
     (void)snprintf(with_port, sizeof with_port, strchr(host, ':') != NULL ? "[%s]:1" : "%s:1",
                    host);
-    cr_assert_eq(binding_parse(with_port, &address, &size, NULL), BEHALF_OK);
+    cr_assert_eq(tcp_parse(with_port, &address, &size, NULL), BEHALF_OK);
     admission_init(&admission, 0, per_address, 0);
     result = admission_origin(&admission, &address, name);
     admission_release(&admission);
@@ -110,8 +110,8 @@ origin(unsigned per_address, const char *host, char name[ADMISSION_NAME_MAX])
 static bool
 is_same(const char *one, const char *other)
 {
-    char first[ADMISSION_NAME_MAX];
-    char second[ADMISSION_NAME_MAX];
+    char first[TCP_ORIGIN_SIZE];
+    char second[TCP_ORIGIN_SIZE];
 
     return slice_equal(origin(1, one, first), origin(1, other, second));
 }
@@ -127,7 +127,7 @@ Test(net_admission, a_network_of_64_bits_is_one_address_of_version_6)
 
 Test(net_admission, loopback_counts_only_when_it_was_asked_for)
 {
-    char name[ADMISSION_NAME_MAX];
+    char name[TCP_ORIGIN_SIZE];
 
     cr_assert_eq(origin(0, "127.0.0.1", name).size, 0);
     cr_assert_eq(origin(0, "::1", name).size, 0);

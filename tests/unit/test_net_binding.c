@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/tcp.h"
 #include "net/binding.h"
 
 static const char *
@@ -59,19 +60,19 @@ Test(net_binding, addresses_are_numbers)
         "",      "127.0.0.1", "localhost:1",  "127.0.0.1:",   ":1",      "127.0.0.1:65536", "::1:1",
         "[::1]", "[::1:1",    "127.0.0.1:-1", "127.0.0.1:1x", "127.1:1", "[127.0.0.1]:1"};
     static const char *const good[] = {"127.0.0.1:65535", "[::1]:0", "0.0.0.0:1", "[fe80::1]:443"};
-    union socket_address address;
+    union tcp_address address;
     struct error error;
     socklen_t size;
-    char text[64];
+    char text[TCP_TEXT_SIZE];
 
     for (size_t at = 0; at < BEHALF_COUNT_OF(bad); at++) {
-        cr_assert_eq(binding_parse(bad[at], &address, &size, &error), BEHALF_MALFORMED_REQUEST,
-                     "'%s'", bad[at]);
+        cr_assert_eq(tcp_parse(bad[at], &address, &size, &error), BEHALF_MALFORMED_REQUEST, "'%s'",
+                     bad[at]);
         cr_assert_not_null(strstr(error.message, "not an address"));
     }
     for (size_t at = 0; at < BEHALF_COUNT_OF(good); at++) {
-        cr_assert_eq(binding_parse(good[at], &address, &size, &error), BEHALF_OK);
-        binding_print(&address, text, sizeof text);
+        cr_assert_eq(tcp_parse(good[at], &address, &size, &error), BEHALF_OK);
+        tcp_print(&address, text);
         cr_assert_str_eq(text, good[at]);
     }
 }

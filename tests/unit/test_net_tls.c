@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/tcp.h"
 #include "base/tls.h"
 #include "engine/engine.h"
-#include "net/binding.h"
 #include "net/server.h"
 #include "storage/store.h"
 #include "tests/support/certificates.h"
@@ -86,11 +86,11 @@ struct caller {
 static int
 dial(void)
 {
-    union socket_address address;
+    union tcp_address address;
     socklen_t size;
     int fd;
 
-    cr_assert_eq(binding_parse(server_address(server), &address, &size, NULL), BEHALF_OK);
+    cr_assert_eq(tcp_parse(server_address(server), &address, &size, NULL), BEHALF_OK);
     fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     cr_assert_geq(fd, 0);
     cr_assert_eq(connect(fd, &address.any, size), 0);
