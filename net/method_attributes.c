@@ -13,20 +13,12 @@ decode_op(struct decoder *decoder, void *into)
         [ATTRIBUTES_MERGE] = "merge",
         [ATTRIBUTES_DELETE] = "delete",
     };
-    enum attributes_op *op = into;
-    struct slice text = {NULL, 0};
-    enum status status = decode_text(decoder, &text);
+    size_t place = ATTRIBUTES_SET;
+    enum status status = decode_word(decoder, names, BEHALF_COUNT_OF(names),
+                                     "must be \"set\", \"merge\" or \"delete\"", &place);
 
-    if (status != BEHALF_OK)
-        return status;
-    for (size_t index = 0; index < BEHALF_COUNT_OF(names); index++) {
-        if (slice_equal(text, slice_of(names[index]))) {
-            *op = (enum attributes_op)index;
-            return BEHALF_OK;
-        }
-    }
-    return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
-                          "must be \"set\", \"merge\" or \"delete\"");
+    *(enum attributes_op *)into = (enum attributes_op)place;
+    return status;
 }
 
 static enum status

@@ -73,6 +73,24 @@ decode_text(struct decoder *decoder, void *into)
     return BEHALF_OK;
 }
 
+enum status
+decode_word(struct decoder *decoder, const char *const *words, size_t count, const char *what,
+            size_t *place)
+{
+    struct slice text = {NULL, 0};
+    enum status status = decode_text(decoder, &text);
+
+    if (status != BEHALF_OK)
+        return status;
+    for (size_t at = 0; at < count; at++) {
+        if (slice_equal(text, slice_of(words[at]))) {
+            *place = at;
+            return BEHALF_OK;
+        }
+    }
+    return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "%s", what);
+}
+
 /* A string or binary. */
 static enum status
 decode_bytes(struct decoder *decoder, struct slice *bytes)
@@ -267,21 +285,14 @@ decode_mode(struct decoder *decoder, void *into)
         [CONSISTENCY_AT_LEAST_AS_FRESH] = "at_least_as_fresh",
         [CONSISTENCY_AT_EXACT_SNAPSHOT] = "at_exact_snapshot",
     };
-    enum consistency_mode *mode = into;
-    struct slice text = {NULL, 0};
-    enum status status = decode_text(decoder, &text);
+    size_t place = CONSISTENCY_FULL;
+    enum status status =
+        decode_word(decoder, modes, BEHALF_COUNT_OF(modes), "not a mode of consistency", &place);
 
     if (status != BEHALF_OK)
-        return status;
-    for (size_t index = 0; index < BEHALF_COUNT_OF(modes); index++) {
-        if (slice_equal(text, slice_of(modes[index]))) {
-            *mode = (enum consistency_mode)index;
-            return BEHALF_OK;
-        }
-    }
-    status = decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "not a mode of consistency");
-    error_hint(decoder->error, "modes are fully_consistent, minimize_latency, at_least_as_fresh "
-                               "and at_exact_snapshot");
+        error_hint(decoder->error, "modes are fully_consistent, minimize_latency, "
+                                   "at_least_as_fresh and at_exact_snapshot");
+    *(enum consistency_mode *)into = (enum consistency_mode)place;
     return status;
 }
 
@@ -561,20 +572,12 @@ decode_op(struct decoder *decoder, void *into)
         [UPDATE_TOUCH] = "touch",
         [UPDATE_DELETE] = "delete",
     };
-    enum update_op *op = into;
-    struct slice text = {NULL, 0};
-    enum status status = decode_text(decoder, &text);
+    size_t place = UPDATE_CREATE;
+    enum status status = decode_word(decoder, names, BEHALF_COUNT_OF(names),
+                                     "must be \"create\", \"touch\" or \"delete\"", &place);
 
-    if (status != BEHALF_OK)
-        return status;
-    for (size_t index = 0; index < BEHALF_COUNT_OF(names); index++) {
-        if (slice_equal(text, slice_of(names[index]))) {
-            *op = (enum update_op)index;
-            return BEHALF_OK;
-        }
-    }
-    return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
-                          "must be \"create\", \"touch\" or \"delete\"");
+    *(enum update_op *)into = (enum update_op)place;
+    return status;
 }
 
 static enum status
@@ -685,17 +688,13 @@ decode_precondition_filter(struct decoder *decoder, void *into)
 static enum status
 decode_must(struct decoder *decoder, void *into)
 {
-    bool *must_match = into;
-    struct slice text = {NULL, 0};
-    enum status status = decode_text(decoder, &text);
+    static const char *const words[] = {"not_match", "match"};
+    size_t place = 0;
+    enum status status = decode_word(decoder, words, BEHALF_COUNT_OF(words),
+                                     "must be \"match\" or \"not_match\"", &place);
 
-    if (status != BEHALF_OK)
-        return status;
-    *must_match = slice_equal(text, SLICE_LITERAL("match"));
-    if (!*must_match && !slice_equal(text, SLICE_LITERAL("not_match")))
-        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
-                              "must be \"match\" or \"not_match\"");
-    return BEHALF_OK;
+    *(bool *)into = place == 1;
+    return status;
 }
 
 static enum status

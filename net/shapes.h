@@ -93,6 +93,10 @@ struct list_shape {
 enum status decode_list(struct decoder *decoder, const struct list_shape *shape, void **elements,
                         size_t *count) BEHALF_MUST_USE;
 
+/* A string that is one of these words: its place among them. `what` lists them for the message. */
+enum status decode_word(struct decoder *decoder, const char *const *words, size_t count,
+                        const char *what, size_t *place) BEHALF_MUST_USE;
+
 /* An unsigned integer up to `largest`; `too_large` beyond. */
 enum status decode_number(struct decoder *decoder, uint64_t largest, enum status too_large,
                           uint64_t *number) BEHALF_MUST_USE;
