@@ -209,14 +209,18 @@ run(const struct method_context *context, struct request *request, struct buffer
 enum dispatch_outcome
 dispatch_run(const struct method_context *context, struct request *request, struct buffer *out)
 {
+    const struct key *caller = context->caller;
     uint64_t before;
     enum dispatch_outcome outcome;
 
-    if (BEHALF_LIKELY(context->caller->meter == NULL))
+    if (BEHALF_LIKELY(caller->meter == NULL))
         return run(context, request, out);
+    /* A login gives the connection's reference back, and a reload may have let go of the set. */
+    (void)key_hold(caller);
     before = engine_worker_edges(context->worker);
     outcome = run(context, request, out);
-    key_charge(context->caller, engine_worker_edges(context->worker) - before, context->arrived_ns);
+    key_charge(caller, engine_worker_edges(context->worker) - before, context->arrived_ns);
+    key_release(caller);
     return outcome;
 }
 

@@ -72,7 +72,7 @@ def who_is_let_in():
     assert reason_of(wrong) == "UNKNOWN_KEY" == reason_of(ask(client, "auth", key="x"))
     assert reason_of(ask(client, "auth", key=key)) is None
     assert reason_of(ask(client, "server.stats")) is None
-    assert reason_of(ask(client, "schema.write", schema="definition user {}")) == "ROLE_REQUIRED"
+    assert reason_of(ask(client, "schema.write", text="definition user {}")) == "ROLE_REQUIRED"
     assert reason_of(ask(client, "server.clock", action="reject")) == "ROLE_REQUIRED"
     code, text = behalf("status", *endpoint)
     assert code != 0 and "UNKNOWN_KEY" in text, text
@@ -81,6 +81,9 @@ def who_is_let_in():
     os.chmod(path("reader"), 0o644)
     code, text = behalf("status", "--key-file", path("reader"), *endpoint)
     assert code != 0 and "chmod 600" in text, text
+    write("windows", key + "\r\n")
+    code, text = behalf("status", "--key-file", path("windows"), *endpoint)
+    assert code == 0, text
     os.mkfifo(path("pipe"), 0o600)
     code, text = behalf("status", "--key-file", path("pipe"), *endpoint)
     assert code != 0 and "no regular file" in text, text
@@ -150,7 +153,27 @@ def a_key_that_is_taken_away_ends_within_a_second():
     assert server.stop() == 0
 
 
-CASES = [who_is_let_in, keys_are_exchanged_under_load,
+def what_a_request_visits_is_charged():
+    """Two hundred edges at fifty a second: the next request has to wait."""
+    admin, admin_line = new_key("admin", "--role", "admin")
+    metered, line = new_key("metered", "--role", "read")
+    write("keys", admin_line + line.rstrip("\n") + " cost=50/s\n")
+    server = Server(path("charged"), "--keys", path("keys"))
+    client = logged_in(server, admin)
+    assert reason_of(ask(client, "schema.write", text="definition user {}\n"
+                         "definition team { relation member: user }")) is None
+    updates = [{"op": "touch", "relationship": "team:t#member@user:u%d" % number}
+               for number in range(200)]
+    assert reason_of(ask(client, "relationships.write", updates=updates)) is None
+    client = logged_in(server, metered)
+    lookup = {"resource": "team:t", "permission": "member", "subject_type": "user"}
+    assert reason_of(ask(client, "lookup_subjects", **lookup)) is None
+    refused = ask(client, "lookup_subjects", **lookup)
+    assert reason_of(refused) == "OVERLOADED" and refused[2]["retry_after_ms"] > 1000, refused
+    assert server.stop() == 0
+
+
+CASES = [who_is_let_in, what_a_request_visits_is_charged, keys_are_exchanged_under_load,
          a_key_that_is_taken_away_ends_within_a_second]
 
 
