@@ -145,11 +145,12 @@ read_environment(struct bench_options *options)
 {
     struct behalf_options *connect = &options->connect;
     const char *tls = getenv("BEHALF_TLS");
+    const char *key_file = getenv("BEHALF_KEY_FILE");
 
     if (options->endpoint == NULL)
         options->endpoint = getenv("BEHALF_ENDPOINT");
-    if (connect->key_file == NULL)
-        connect->key_file = getenv("BEHALF_KEY_FILE");
+    if (connect->key_file == NULL && key_file != NULL && key_file[0] != '\0')
+        connect->key_file = key_file;
     connect->tls = connect->tls || (tls != NULL && strcmp(tls, "true") == 0);
     if (!connect->tls)
         return;

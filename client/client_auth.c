@@ -21,7 +21,7 @@ refuse(struct behalf_error *error, const char *path, const char *why, const char
     return BEHALF_FAILED_USAGE;
 }
 
-/* One line, with or without its end. */
+/* One line, with or without its end, as any editor writes it. */
 static enum behalf_status
 read_key(int descriptor, const char *path, char *key, size_t *size, struct behalf_error *error)
 {
@@ -34,11 +34,13 @@ read_key(int descriptor, const char *path, char *key, size_t *size, struct behal
         return refuse(error, path, "it is no regular file", NULL);
     if ((about.st_mode & MODE_REFUSED) != 0)
         return refuse(error, path, "its mode lets others read or change it", "chmod 600 its path");
-    count = read(descriptor, key, KEY_SIZE_MAX + 2);
+    count = read(descriptor, key, KEY_SIZE_MAX + 3);
     if (count < 0)
         return refuse(error, path, strerror(errno), NULL);
     *size = (size_t)count;
     if (*size > 0 && key[*size - 1] == '\n')
+        (*size)--;
+    if (*size > 0 && key[*size - 1] == '\r')
         (*size)--;
     if (*size == 0 || *size > KEY_SIZE_MAX || memchr(key, '\n', *size) != NULL)
         return refuse(error, path, "it must hold one key of 1 to 256 bytes",
@@ -68,7 +70,7 @@ show_key(struct behalf_client *client, const char *key, size_t size, struct beha
 enum behalf_status
 client_log_in(struct behalf_client *client, const char *key_file, struct behalf_error *error)
 {
-    char key[KEY_SIZE_MAX + 2];
+    char key[KEY_SIZE_MAX + 3];
     size_t size = 0;
     /* A pipe would be waited for without an end. */
     int descriptor = open(key_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

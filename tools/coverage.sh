@@ -19,7 +19,7 @@ function percent(part, whole) { return whole ? 100 * part / whole : 100 }
     file = $2
     gsub(/\047/, "", file)
     sub(/^.*\/\.\//, "", file)
-    keep = file ~ /^(base|schema|storage|engine|net|server|client|cli)\/[a-z0-9_]+[.][ch]$/
+    keep = file ~ /^(base|http|schema|storage|graph|eval|engine|net|server|client|validate|cli)\/[a-z0-9_]+[.][ch]$/
 }
 keep && first && /^Lines executed:/ {
     split($0, part, /[:% ]+/)
@@ -54,7 +54,7 @@ END {
     }
     close("sort")
     print ""
-    count = split("base schema storage graph eval engine net server client cli", order, " ")
+    count = split("base http schema storage graph eval engine net server client validate cli", order, " ")
     for (i = 1; i <= count; i++) {
         floor = order[i]
         if (!(floor in floor_lines))
