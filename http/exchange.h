@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "base/buffer.h"
+#include "base/inbox.h"
 #include "http/head.h"
 
 #define EXCHANGE_ENDS 1U      /* nothing follows; the exchange is freed */
@@ -51,7 +52,7 @@ struct http_exchange {
 
 /* A reply, or a part of one, on its way to the loop. */
 struct exchange_message {
-    struct exchange_message *next;
+    struct inbox_message link; /* first: the server casts back */
     struct http_exchange *exchange;
     unsigned flags;
     struct buffer bytes;

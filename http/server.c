@@ -3,9 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <sched.h>
 #include <stdio.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -23,32 +21,15 @@ static _Thread_local const struct http_server *looping;
 
 /* --- messages --- */
 
-static void
-wake(struct http_server *server)
-{
-    uint64_t one = 1;
-
-    /* It can only fail when the counter is full, and then the loop wakes anyway. */
-    (void)!write(server->wake_fd, &one, sizeof one);
-}
-
 void
 http_server_send(struct http_exchange *exchange, struct buffer *bytes, unsigned flags)
 {
     struct http_server *server = exchange->server;
     struct exchange_message *message = memory_new(sizeof *message);
-    struct exchange_message *newest;
 
     *message = (struct exchange_message){.exchange = exchange, .flags = flags, .bytes = *bytes};
     buffer_init(bytes);
-    atomic_fetch_add(&server->senders, 1);
-    newest = atomic_load(&server->inbox);
-    do {
-        message->next = newest;
-    } while (!atomic_compare_exchange_weak(&server->inbox, &newest, message));
-    if (newest == NULL)
-        wake(server);
-    atomic_fetch_sub(&server->senders, 1);
+    inbox_send(&server->inbox, &message->link);
 }
 
 bool
@@ -58,38 +39,10 @@ http_server_is_serving(const struct http_exchange *exchange)
            exchange->connection->serving;
 }
 
-/* Behind those that wait already. */
-static void
-take_messages(struct http_server *server)
-{
-    struct exchange_message *message = atomic_exchange(&server->inbox, NULL);
-    struct exchange_message *newest = message;
-    struct exchange_message *oldest = NULL;
-
-    while (message != NULL) {
-        struct exchange_message *next = message->next;
-
-        message->next = oldest;
-        oldest = message;
-        message = next;
-    }
-    if (newest != NULL) {
-        *server->received_end = oldest;
-        server->received_end = &newest->next;
-    }
-}
-
 static struct exchange_message *
 next_message(struct http_server *server)
 {
-    struct exchange_message *message = server->received;
-
-    if (message == NULL)
-        return NULL;
-    server->received = message->next;
-    if (server->received == NULL)
-        server->received_end = &server->received;
-    return message;
+    return (struct exchange_message *)inbox_next(&server->inbox);
 }
 
 static struct http_connection *
@@ -117,7 +70,7 @@ schedule_turn(struct http_server *server)
 static void
 receive_some(struct http_server *server)
 {
-    take_messages(server);
+    inbox_take(&server->inbox);
     for (int count = 0; count < MESSAGES_PER_TURN; count++) {
         struct exchange_message *message = next_message(server);
         struct http_connection *connection;
@@ -230,10 +183,10 @@ static void
 on_wake(evutil_socket_t fd, short what, void *context)
 {
     struct http_server *server = context;
-    uint64_t count;
 
+    (void)fd;
     (void)what;
-    (void)!read((int)fd, &count, sizeof count);
+    inbox_rest(&server->inbox);
     (void)http_server_read_clock(server);
     receive_some(server);
     check_stopping(server);
@@ -374,7 +327,7 @@ make_events(struct http_server *server, struct error *error)
     }
     if (server->base != NULL) {
         server->wake =
-            event_new(server->base, server->wake_fd, EV_READ | EV_PERSIST, on_wake, server);
+            event_new(server->base, server->inbox.fd, EV_READ | EV_PERSIST, on_wake, server);
         server->tick = event_new(server->base, -1, EV_PERSIST, on_tick, server);
         server->turn = event_new(server->base, -1, 0, on_turn, server);
     }
@@ -393,13 +346,11 @@ http_server_open(const struct http_options *options, struct http_server **server
     enum status status;
 
     set_options(opened, options);
-    opened->received_end = &opened->received;
     opened->drained_in_time = true;
     opened->read_bytes = memory_new(SERVER_READ_SIZE);
-    opened->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     status = http_listener_open(&opened->listener, options->address,
                                 opened->options.connections_per_address, error);
-    if (status == BEHALF_OK && opened->wake_fd < 0)
+    if (!inbox_open(&opened->inbox) && status == BEHALF_OK)
         status = error_set(error, BEHALF_OVERLOADED, "cannot make an event descriptor: %s",
                            strerror(errno));
     if (status == BEHALF_OK) {
@@ -449,7 +400,7 @@ http_server_drain(struct http_server *server)
 {
     if (server->started && !server->joined) {
         atomic_store(&server->stopping, true);
-        wake(server);
+        inbox_wake(&server->inbox);
         (void)pthread_join(server->thread, NULL);
         server->joined = true;
     }
@@ -464,9 +415,8 @@ http_server_close(struct http_server *server)
     if (server == NULL)
         return;
     (void)http_server_drain(server);
-    while (atomic_load(&server->senders) > 0)
-        (void)sched_yield(); /* a few instructions from leaving */
-    take_messages(server);
+    inbox_await_senders(&server->inbox);
+    inbox_take(&server->inbox);
     while ((message = next_message(server)) != NULL)
         (void)deliver(message);
     BEHALF_ASSERT(server->exchanges == 0 && server->connections == NULL);
@@ -482,8 +432,7 @@ http_server_close(struct http_server *server)
         event_free(server->turn);
     if (server->base != NULL)
         event_base_free(server->base);
-    if (server->wake_fd >= 0)
-        (void)close(server->wake_fd);
+    inbox_close(&server->inbox);
     for (size_t at = 0; at < server->rules.authority_count; at++)
         memory_free((void *)(uintptr_t)server->authorities[at].data);
     memory_free(server->authorities);

@@ -34,20 +34,16 @@ struct http_server {
     bool joined;
 
     struct http_connection *connections;
-    struct http_connection *turns;     /* with more to do than one turn allows */
-    struct http_connection *closed;    /* to be freed */
-    struct exchange_message *received; /* taken from the inbox, oldest first */
-    struct exchange_message **received_end;
-    size_t exchanges;       /* not answered yet */
-    size_t body_bytes;      /* that they hold */
-    int64_t now_ns;         /* read once per wake-up */
-    int64_t drain_until_ns; /* 0 while nobody asked to stop */
+    struct http_connection *turns;  /* with more to do than one turn allows */
+    struct http_connection *closed; /* to be freed */
+    size_t exchanges;               /* not answered yet */
+    size_t body_bytes;              /* that they hold */
+    int64_t now_ns;                 /* read once per wake-up */
+    int64_t drain_until_ns;         /* 0 while nobody asked to stop */
     bool drained_in_time;
     char *read_bytes; /* SERVER_READ_SIZE, shared: a connection without a rest owns none */
 
-    int wake_fd;
-    _Atomic(struct exchange_message *) inbox; /* newest first */
-    atomic_uint senders;        /* inside http_server_send; the server is freed after */
+    struct inbox inbox;
     atomic_size_t output_bytes; /* of replies that wait, in messages too */
     atomic_bool stopping;
     atomic_uint_fast64_t connection_count;

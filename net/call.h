@@ -9,6 +9,7 @@
 #define BEHALF_NET_CALL_H
 
 #include "base/buffer.h"
+#include "base/inbox.h"
 #include "net/dispatch.h"
 #include "net/spend.h"
 
@@ -19,8 +20,8 @@ struct loop;
 enum loop_message_kind { LOOP_MESSAGE_CALL, LOOP_MESSAGE_CONNECTION };
 
 struct loop_message {
+    struct inbox_message link; /* first: the loop casts back */
     enum loop_message_kind kind;
-    struct loop_message *next;
 };
 
 struct call {

@@ -3,9 +3,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <sched.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -20,62 +17,16 @@
 
 /* --- messages --- */
 
-static void
-wake(struct loop *loop)
-{
-    uint64_t one = 1;
-
-    /* It can only fail when the counter is full, and then the loop wakes anyway. */
-    (void)!write(loop->wake_fd, &one, sizeof one);
-}
-
 void
 loop_send(struct loop *loop, struct loop_message *message)
 {
-    struct loop_message *newest;
-
-    atomic_fetch_add(&loop->senders, 1);
-    newest = atomic_load(&loop->inbox);
-    do {
-        message->next = newest;
-    } while (!atomic_compare_exchange_weak(&loop->inbox, &newest, message));
-    if (newest == NULL)
-        wake(loop);
-    atomic_fetch_sub(&loop->senders, 1);
-}
-
-/* Behind those that wait already. */
-static void
-take_messages(struct loop *loop)
-{
-    struct loop_message *message = atomic_exchange(&loop->inbox, NULL);
-    struct loop_message *newest = message;
-    struct loop_message *oldest = NULL;
-
-    while (message != NULL) {
-        struct loop_message *next = message->next;
-
-        message->next = oldest;
-        oldest = message;
-        message = next;
-    }
-    if (newest != NULL) {
-        *loop->received_end = oldest;
-        loop->received_end = &newest->next;
-    }
+    inbox_send(&loop->inbox, &message->link);
 }
 
 static struct loop_message *
 next_message(struct loop *loop)
 {
-    struct loop_message *message = loop->received;
-
-    if (message == NULL)
-        return NULL;
-    loop->received = message->next;
-    if (loop->received == NULL)
-        loop->received_end = &loop->received;
-    return message;
+    return (struct loop_message *)inbox_next(&loop->inbox);
 }
 
 static void
@@ -150,7 +101,7 @@ receive_some(struct loop *loop)
 {
     size_t bytes = 0;
 
-    take_messages(loop);
+    inbox_take(&loop->inbox);
     for (int count = 0; count < LIMIT_MESSAGES_PER_TURN && bytes < LIMIT_MESSAGE_BYTES_PER_TURN;
          count++) {
         struct loop_message *message = next_message(loop);
@@ -160,7 +111,7 @@ receive_some(struct loop *loop)
         bytes += receive(loop, message);
     }
     flush_all(loop);
-    if (loop->received != NULL)
+    if (inbox_has_more(&loop->inbox))
         schedule_turn(loop);
 }
 
@@ -261,10 +212,10 @@ static void
 on_wake(evutil_socket_t fd, short what, void *context)
 {
     struct loop *loop = context;
-    uint64_t count;
 
+    (void)fd;
     (void)what;
-    (void)!read((int)fd, &count, sizeof count);
+    inbox_rest(&loop->inbox);
     (void)loop_read_clock(loop);
     receive_some(loop);
     loop_relieve(loop);
@@ -326,7 +277,7 @@ on_turn(evutil_socket_t fd, short what, void *context)
         connection_settle(connection);
         connection = next;
     }
-    if (loop->received != NULL)
+    if (inbox_has_more(&loop->inbox))
         receive_some(loop);
     loop_relieve(loop);
 }
@@ -389,7 +340,7 @@ make_events(struct loop *loop, struct error *error)
         event_config_free(config);
     }
     if (loop->base != NULL) {
-        loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
+        loop->wake = event_new(loop->base, loop->inbox.fd, EV_READ | EV_PERSIST, on_wake, loop);
         loop->tick = event_new(loop->base, -1, EV_PERSIST, on_tick, loop);
         loop->turn = event_new(loop->base, -1, 0, on_turn, loop);
         loop->resume = event_new(loop->base, -1, 0, on_resume, loop);
@@ -426,9 +377,7 @@ loop_open(struct loop *loop, const struct server_options *options, unsigned loop
         .call_bound = share(options->memory.calls, loop_count, SERVER_LOOP_CALL_BYTES),
         .buffer_bound = share(options->memory.buffers, loop_count, SERVER_LOOP_BUFFER_BYTES),
     };
-    loop->received_end = &loop->received;
-    loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (loop->wake_fd < 0)
+    if (!inbox_open(&loop->inbox))
         return error_set(error, BEHALF_OVERLOADED, "cannot make an event descriptor: %s",
                          strerror(errno));
     loop->read_bytes = memory_new(LOOP_READ_SIZE);
@@ -474,7 +423,7 @@ void
 loop_stop(struct loop *loop)
 {
     atomic_store(&loop->stopping, true);
-    wake(loop);
+    inbox_wake(&loop->inbox);
 }
 
 void
@@ -488,8 +437,7 @@ loop_close(struct loop *loop)
 {
     struct loop_message *message;
 
-    while (atomic_load(&loop->senders) > 0)
-        (void)sched_yield(); /* a few instructions from leaving */
+    inbox_await_senders(&loop->inbox);
     BEHALF_ASSERT(loop->calls == 0 && loop->connections == NULL);
     while (loop->turns.first != NULL) { /* closed while they waited */
         struct connection *connection = loop->turns.first;
@@ -498,8 +446,8 @@ loop_close(struct loop *loop)
         connection->in_turns = false;
         connection_settle(connection);
     }
-    resume_all(loop);    /* the same */
-    take_messages(loop); /* accepted, but the loop had ended */
+    resume_all(loop);         /* the same */
+    inbox_take(&loop->inbox); /* accepted, but the loop had ended */
     while ((message = next_message(loop)) != NULL) {
         struct connection *connection = (struct connection *)(void *)message;
 
@@ -517,7 +465,7 @@ loop_close(struct loop *loop)
         event_free(loop->resume);
     if (loop->base != NULL)
         event_base_free(loop->base);
-    (void)close(loop->wake_fd);
+    inbox_close(&loop->inbox);
     memory_free(loop->read_bytes);
     buffer_release(&loop->spare);
     arena_release(&loop->arena);

@@ -1,13 +1,13 @@
 /* loop.h - one thread, one libevent base, its connections.
  *
- * Always true: all that a loop owns is touched by its thread alone, but for `inbox`, `senders`,
+ * Always true: all that a loop owns is touched by its thread alone, but for `inbox`,
  * `reply_bytes` and `stopping`. Other threads speak to it by loop_send: the message is pushed on a
  * list without locks, and an eventfd wakes the loop when the list was empty.
  * In one wake-up a connection reads once, at most LIMIT_WINDOWS_PER_TURN windows of its frames are
  * answered and the replies leave with one send. What is left waits in the list of turns, behind one
  * more poll, so that no connection starves the others.
  * Messages of other threads are taken LIMIT_MESSAGES_PER_TURN at a time, or
- * LIMIT_MESSAGE_BYTES_PER_TURN of replies; the rest waits in `received` for the next turn.
+ * LIMIT_MESSAGE_BYTES_PER_TURN of replies; the rest waits in the inbox for the next turn.
  * What its connections make it hold is bounded: `call_bytes` by refusing calls, `held_bytes` by
  * closing the connection that holds most, until the others are within the bound.
  * Threads: loop_send any; loop_stop any; the rest the loop's thread, but for open and close. */
@@ -59,8 +59,6 @@ struct loop {
     struct connection_list turns;   /* with whole frames in their input */
     struct connection *paused;      /* of which nothing is read until `resume` */
     struct connection_list flushes; /* with replies that came back in this wake-up */
-    struct loop_message *received;  /* taken from the inbox, oldest first */
-    struct loop_message **received_end;
     struct net_counts counts;
     struct server_memory memory; /* of the whole server */
     size_t calls;                /* that are elsewhere */
@@ -81,10 +79,8 @@ struct loop {
     struct arena arena;  /* of requests that are answered inline */
 
     pthread_t thread;
-    int wake_fd;
-    _Atomic(struct loop_message *) inbox; /* newest first */
-    atomic_size_t reply_bytes;            /* of replies between the pool and their connections */
-    atomic_uint senders;                  /* inside loop_send; the loop is freed after them */
+    struct inbox inbox;
+    atomic_size_t reply_bytes; /* of replies between the pool and their connections */
     atomic_bool stopping;
     _Atomic int64_t alive_ns; /* of the last tick; read by others */
 };
