@@ -104,7 +104,7 @@ CXX_LIBS = -lstdc++
 
 # ---- Sources -----------------------------------------------------------------------------------
 
-FLOORS    ?= base http schema storage graph eval engine net
+FLOORS    ?= base http audit schema storage graph eval engine net
 MAINS     := %/main.c %/behalfd.c %/behalf.c %/behalf_bench.c %/bench.c
 CORE_SRC  := $(wildcard $(FLOORS:%=%/*.c))
 CXX_SRC   := $(wildcard $(FLOORS:%=%/*.cc))
@@ -123,7 +123,7 @@ STRESS_SRC:= $(wildcard tests/stress/*.c)
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 ALL_SRC   := $(CORE_SRC) $(CLIENT_SRC) $(SERVER_SRC) $(CLI_SRC) $(BENCH_SRC) $(MICRO_SRC) $(MICRO_PARTS) \
              $(UNIT_SRC) $(HELP_SRC) $(PROP_SRC) $(STRESS_SRC) $(FUZZ_SRC)
-OWN       := base http schema storage graph eval engine net server client validate cli bench bench/micro tests \
+OWN       := base http audit schema storage graph eval engine net server client validate cli bench bench/micro tests \
              tests/unit tests/support tests/property tests/stress tests/fuzz
 HEADERS   := $(wildcard $(OWN:%=%/*.h))
 TEXTS     := $(ALL_SRC) $(CXX_SRC) $(HEADERS) $(wildcard tests/torture/*.c)

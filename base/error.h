@@ -18,6 +18,7 @@ enum status {
     BEHALF_DONE,        /* an iterator has nothing more */
     BEHALF_WOULD_BLOCK, /* the answer needs storage and this thread must not wait for it */
     BEHALF_MUST_SPEND,  /* the answer needs a use of a grant, which a write takes */
+    BEHALF_MUST_RECORD, /* the answer waits until its record is on the disk */
 #define X(name, code, text) BEHALF_##name,
 #include "base/error.def"
 #undef X

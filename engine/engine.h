@@ -28,11 +28,13 @@
 
 struct datum;
 struct engine;
+struct engine_audit_options;
 struct engine_attributes_write;
 struct engine_delegated_grant;
 struct engine_delegation;
 struct engine_grant_revoke;
 struct engine_new_session;
+struct engine_recording;
 struct engine_root_grant;
 struct engine_session_change;
 struct engine_stop_order;
@@ -57,9 +59,10 @@ struct engine_options {
     int64_t history_ns;        /* how long past states can be read; 0 = default */
     uint64_t history_bytes;    /* that they may take on the disk; 0 = default */
     enum engine_warm warm;
-    int64_t session_ttl_max_ns;  /* how far ahead a session may end; 0 = default */
-    int64_t grant_ttl_max_ns;    /* and a grant, within its session; 0 = default */
-    int64_t record_retention_ns; /* how long ended records are kept; 0 = default */
+    int64_t session_ttl_max_ns;               /* how far ahead a session may end; 0 = default */
+    int64_t grant_ttl_max_ns;                 /* and a grant, within its session; 0 = default */
+    int64_t record_retention_ns;              /* how long ended records are kept; 0 = default */
+    const struct engine_audit_options *audit; /* engine/audit.h; NULL = nothing is recorded */
 };
 
 #define ENGINE_HISTORY_NS (INT64_C(7) * 24 * 3600 * 1000000000) /* the default */
@@ -109,6 +112,8 @@ struct engine_request {
     struct slice token;
     int64_t deadline_ns;          /* env_monotonic_ns; 0 = the default of the method */
     const atomic_bool *cancelled; /* NULL, or becomes true when nobody wants the answer any more */
+    struct slice caller;          /* the key's name, for the audit; empty = nobody in particular */
+    struct slice request_id;      /* the caller's, for the audit; empty = none */
     /* NULL, or an agent: of sessions those of this agent are shown, of grants those with it in the
      * chain; any other is UNKNOWN_RECORD, and left out of lists. */
     const struct object *bound;
@@ -176,6 +181,8 @@ struct check {
     const struct check_properties *properties;  /* NULL = none */
     const struct engine_delegation *delegation; /* the grant (engine/agents.h), or NULL */
     struct engine_use *use; /* of a chain with uses; NULL: such a check is MALFORMED_REQUEST */
+    struct engine_recording *recording; /* engine/audit.h; NULL: what must be on the disk first is
+                                           waited for, by a worker that may not block WOULD_BLOCK */
     bool explain;
 };
 

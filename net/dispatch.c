@@ -151,7 +151,7 @@ read_call(struct wire_reader *reader, struct request *request, struct error *err
 static enum status
 described(enum status status, struct error *error)
 {
-    if (status > BEHALF_MUST_SPEND && status == error->status)
+    if (status > BEHALF_MUST_RECORD && status == error->status)
         return status;
     return error_internal(error, "a method answers or says why not", __FILE__, __LINE__,
                           "status %d, described as %d", (int)status, (int)error->status);

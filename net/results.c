@@ -9,7 +9,7 @@ result_put_error(struct buffer *out, const struct error *error)
     struct error unknown;
     size_t count = 3;
 
-    if (BEHALF_UNLIKELY(error->status <= BEHALF_MUST_SPEND ||
+    if (BEHALF_UNLIKELY(error->status <= BEHALF_MUST_RECORD ||
                         error->status >= BEHALF_STATUS_COUNT)) {
         error_internal(&unknown, "an error has a reason", __FILE__, __LINE__, "status %d",
                        (int)error->status);

@@ -54,7 +54,7 @@ END {
     }
     close("sort")
     print ""
-    count = split("base http schema storage graph eval engine net server client validate cli", order, " ")
+    count = split("base http audit schema storage graph eval engine net server client validate cli", order, " ")
     for (i = 1; i <= count; i++) {
         floor = order[i]
         if (!(floor in floor_lines))

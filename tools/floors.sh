@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 2
 
-files=$(find base http schema storage graph eval engine net server client validate cli bench \
+files=$(find base http audit schema storage graph eval engine net server client validate cli bench \
     -name '*.[ch]' -o -name '*.cc' -o -name '*.def' 2>/dev/null | sort)
 [ -n "$files" ] || exit 0
 
@@ -18,17 +18,18 @@ BEGIN {
     graph = "graph/graph.h graph/names.h graph/budget.h graph/prefetch.h graph/limits.h graph/warm.h "
     shared = "graph/readers.h graph/slot_table.h "
     eval = "eval/eval.h eval/reach_together.h eval/candidates.h eval/subject_walk.h eval/binding.h eval/executor.h eval/limits.h "
+    sees["audit"]       = "base/"
     sees["graph"]       = "base/ storage/store.h"
     sees["eval"]        = "base/ schema/schema.h schema/caveat.h storage/store.h " graph
-    sees["engine"]      = "base/ schema/schema.h schema/caveat.h storage/store.h " graph shared eval
+    sees["engine"]      = "base/ schema/schema.h schema/caveat.h storage/store.h audit/audit.h " graph shared eval
     sees["http"]        = "base/"
-    sees["net"]         = "base/ engine/engine.h engine/agents.h engine/figures.h http/http.h"
-    sees["server"]      = "base/ schema/schema.h storage/store.h engine/engine.h engine/figures.h net/server.h net/keys.h net/http_side.h"
+    sees["net"]         = "base/ engine/engine.h engine/agents.h engine/audit.h engine/watch.h engine/figures.h http/http.h"
+    sees["server"]      = "base/ schema/schema.h storage/store.h engine/engine.h engine/audit.h engine/figures.h net/server.h net/keys.h net/http_side.h"
     sees["client"]      = "base/"
     sees["validate"]    = "base/ schema/schema.h schema/caveat.h schema/text_kind.h engine/engine.h " \
                           "engine/agents.h storage/store.h"
     sees["cli"]         = "base/ client/behalf.h schema/schema.h schema/caveat.h schema/text_kind.h " \
-                          "validate/validation.h validate/schema_file.h"
+                          "validate/validation.h validate/schema_file.h audit/audit.h"
     sees["bench"]       = "base/ client/behalf.h"
     sees["bench/micro"] = "base/ bench/ client/behalf.h schema/schema.h schema/caveat.h " \
                           "storage/store.h storage/kv_adapter.h storage/store_internal.h " \
@@ -98,6 +99,8 @@ function may_see(floor, header,    list, count, i, one) {
     floor = floor_of(FILENAME)
     if (FILENAME ~ leaf && header ~ above_leaf)
         complain("reachability knows nothing of what asks it: \"" header "\"")
+    if (header == "audit/audit.h" && floor == "engine" && FILENAME !~ /^engine\/audit_/)
+        complain("of the engine only engine/audit_*.c see \"" header "\"")
     if (header !~ /\// || header ~ /^\.\.?\//)
         complain("\"" header "\" must be written with its folder, from the root")
     else if (!may_see(floor, header))
