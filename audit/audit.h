@@ -161,7 +161,8 @@ struct audit_verification {
 };
 
 struct audit_progress {
-    void (*show)(void *context, uint64_t records, uint64_t of);
+    /* From time to time, every few thousand records; false ends the verification with DEADLINE. */
+    bool (*go_on)(void *context, uint64_t records, uint64_t of);
     void *context;
 };
 

@@ -72,8 +72,11 @@ struct audit_append {
     struct slice request_id;
     struct slice session; /* texts of ids; empty = none */
     struct slice grant;
-    const struct datum *fields; /* a map, at most 16 KiB encoded, or NULL */
+    const struct datum *fields; /* a map, at most AUDIT_APPEND_SIZE_MAX encoded, or NULL */
 };
+
+#define AUDIT_APPEND_EVENT_SIZE_MAX ((size_t)64)
+#define AUDIT_APPEND_SIZE_MAX ((size_t)1024)
 
 enum status engine_audit_append(struct engine_worker *worker, const struct engine_request *request,
                                 const struct audit_append *append,
