@@ -20,6 +20,7 @@
 
 #define RECORD_PREFIX_SESSION "ses_"
 #define RECORD_PREFIX_GRANT "gr_"
+#define RECORD_PREFIX_REQUEST "req_"
 #define RECORD_PREFIX_DECISION "dec_"
 
 struct record_id {

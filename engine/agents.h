@@ -1,16 +1,18 @@
-/* agents.h - CONTRACT of the engine floor, beside engine.h: sessions, grants and stops.
+/* agents.h - CONTRACT of the engine floor, beside engine.h: sessions, grants, access requests and
+ * stops.
  *
  * A session is the consent of one principal to one agent. A grant is a slice of the principal's
  * authority: a root grant goes from the session's principal to its agent, any other from the
  * delegatee of its parent to a further agent. A stop cuts off an agent, a client, a principal or
- * everything. docs/agents.md
+ * everything. In an access request an agent asks a principal for a grant. docs/agents.md
  *
  * Always true: a grant never changes but for being revoked. A parent exists before its child, so
- * chains have no cycles. Records are read at the newest revision. Writes are decided by the writer
- * against its own state; a refused write changes nothing.
+ * chains have no cycles. An access request is decided once: it makes at most one grant. Records are
+ * read at the newest revision. Writes are decided by the writer against its own state; a refused
+ * write changes nothing.
  * Memory, threads, errors: as in engine.h. UNKNOWN_RECORD, RECORD_NOT_ACTIVE, DELEGATION_REFUSED,
- * AGENT_STOPPED, SCOPE_NOT_NARROWER (its index is that of the element) and APPROVER_REFUSED belong
- * to records alone. */
+ * AGENT_STOPPED, SCOPE_NOT_NARROWER (its index is that of the element), APPROVER_REFUSED,
+ * DENIAL_INVALID and DENIAL_EXPIRED belong to records alone. */
 #ifndef BEHALF_ENGINE_AGENTS_H
 #define BEHALF_ENGINE_AGENTS_H
 
@@ -35,6 +37,11 @@
 #define ENGINE_SESSIONS_PER_PRINCIPAL 1000 /* that have not expired */
 #define ENGINE_FILTER_RESOURCES_MAX 10000
 #define ENGINE_IDLE_TIMEOUT_DEFAULT_S 1800
+#define ENGINE_REQUESTS_PER_PAIR 100 /* of a principal and an agent, that have not expired */
+#define ENGINE_REQUESTS_PENDING 20   /* of these */
+#define ENGINE_JUSTIFICATION_SIZE_MAX 1024
+#define ENGINE_ACCESS_REQUEST_TTL_DEFAULT_NS (INT64_C(3600) * 1000000000)
+#define ENGINE_ACCESS_REQUEST_TTL_MAX_NS (INT64_C(86400) * 1000000000)
 
 /* --- decisions --- */
 
@@ -145,6 +152,59 @@ struct engine_grant_revoke {
     struct slice reason;
 };
 
+/* A denial for which access may be requested. Whoever fills it has verified the seal and that the
+ * request has the words that were denied. The writer refuses a denial that another request holds
+ * (DENIAL_INVALID) or that has ended (DENIAL_EXPIRED). */
+struct engine_denial {
+    struct record_id decision; /* its id: the key under which a request keeps it */
+    int64_t ends;
+    uint8_t words[32]; /* SHA-256 of who asked whom for what (net/denial.h) */
+};
+
+/* The limits that an access request asks for. An approval that leaves one out takes it from
+ * here. */
+struct engine_requested_terms {
+    int64_t until;                 /* 0 = not given */
+    uint64_t uses;                 /* 0 = not given */
+    struct engine_binding binding; /* empty method = not given */
+    const struct engine_tool *tools;
+    size_t tool_count; /* 0 = not given */
+};
+
+/* WRITE_REQUEST_CREATE makes write->access_request. A caller that is bound to an agent asks for
+ * that agent alone (else DELEGATION_REFUSED), and needs an active session of the two. */
+struct engine_new_access_request {
+    struct object principal;
+    struct object agent;
+    struct object resource;
+    struct slice permission;
+    struct engine_requested_terms requested;
+    struct slice justification;
+    struct engine_end end;              /* none = ENGINE_ACCESS_REQUEST_TTL_DEFAULT_NS ahead */
+    const struct engine_denial *denial; /* NULL = none */
+};
+
+/* WRITE_REQUEST_APPROVE makes the root grant (write->grant) and marks the request approved, in one
+ * transaction. Of `grant`, the session and the approval's approver are needed, the approval's
+ * `request` is not read; terms that are not given are as requested: without a scope exactly the
+ * resource and the permission. A wider scope, and more than was asked for, only the principal
+ * approves. */
+struct engine_access_approval {
+    struct record_id request;
+    struct engine_root_grant grant; /* `approved` by engine_write_prepare */
+};
+
+enum access_request_close { ACCESS_REQUEST_DENY, ACCESS_REQUEST_CANCEL };
+
+/* WRITE_REQUEST_CLOSE: only while it is pending, else RECORD_NOT_ACTIVE. */
+struct engine_access_refusal {
+    struct record_id request;
+    enum access_request_close close;
+    struct object approver; /* who decided; an empty type = nobody is named */
+    struct slice reason;
+    bool approved; /* engine_write_prepare found that the approver may decide */
+};
+
 enum stop_scope { STOP_AGENT = 1, STOP_CLIENT, STOP_PRINCIPAL, STOP_EVERYTHING };
 
 struct engine_stop_order {
@@ -171,6 +231,26 @@ struct engine_use {
 
 /* --- reading --- */
 
+enum access_request_status {
+    ACCESS_REQUEST_PENDING,
+    ACCESS_REQUEST_APPROVED,
+    ACCESS_REQUEST_DENIED,
+    ACCESS_REQUEST_CANCELLED,
+    ACCESS_REQUEST_EXPIRED, /* pending, and its end has come: never stored */
+};
+
+/* Static storage: "pending" and so on. */
+struct slice engine_access_request_word(enum access_request_status status);
+
+/* What programs ask of an access request, beside its body. */
+struct engine_access_request {
+    enum access_request_status status; /* as of now */
+    int64_t expires_at;
+    int64_t decided_at;     /* 0 = not decided */
+    bool has_grant;         /* it was approved */
+    struct record_id grant; /* for its end: engine_grant_read */
+};
+
 /* A record in its own words: `body` is the map that is stored (docs/agents.md names its fields),
  * with times as integers. */
 struct engine_record {
@@ -182,6 +262,7 @@ struct engine_record {
     uint64_t uses_left;            /* of a grant */
     const struct record_id *chain; /* of a grant, from the root on */
     size_t chain_length;
+    struct engine_access_request access_request;
 };
 
 struct engine_record_result {
@@ -197,25 +278,36 @@ enum status engine_grant_read(struct engine_worker *worker, const struct engine_
                               const struct record_id *grant, struct engine_record_result *result,
                               struct error *error) BEHALF_MUST_USE;
 
-/* Sessions of a principal or an agent; grants of a session or to an agent. */
+/* record.state says nothing. */
+enum status engine_access_request_read(struct engine_worker *worker,
+                                       const struct engine_request *request,
+                                       const struct record_id *access_request,
+                                       struct engine_record_result *result,
+                                       struct error *error) BEHALF_MUST_USE;
+
+/* Sessions of a principal or an agent; grants of a session or to an agent; access requests to a
+ * principal. */
 enum record_list_by {
     LIST_SESSIONS_OF_PRINCIPAL,
     LIST_SESSIONS_OF_AGENT,
     LIST_GRANTS_OF_SESSION,
     LIST_GRANTS_OF_AGENT,
+    LIST_REQUESTS_OF_PRINCIPAL,
 };
 
 struct engine_record_list {
     enum record_list_by by;
     struct object object;
     struct record_id session; /* LIST_GRANTS_OF_SESSION */
+    bool has_status;          /* LIST_REQUESTS_OF_PRINCIPAL: only those of this status */
+    enum access_request_status status;
     uint32_t limit;
     size_t most_bytes;
     struct slice cursor;
 };
 
 struct engine_record_list_result {
-    struct engine_record *records; /* in the order of their ends */
+    struct engine_record *records; /* in the order of their ends; access requests by agent first */
     size_t record_count;
     bool complete;
     struct engine_token cursor;

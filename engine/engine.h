@@ -114,8 +114,8 @@ struct engine_request {
     const atomic_bool *cancelled; /* NULL, or becomes true when nobody wants the answer any more */
     struct slice caller;          /* the key's name, for the audit; empty = nobody in particular */
     struct slice request_id;      /* the caller's, for the audit; empty = none */
-    /* NULL, or an agent: of sessions those of this agent are shown, of grants those with it in the
-     * chain; any other is UNKNOWN_RECORD, and left out of lists. */
+    /* NULL, or an agent: of sessions and access requests those of this agent are shown, of grants
+     * those with it in the chain; any other is UNKNOWN_RECORD, and left out of lists. */
     const struct object *bound;
     bool gives_way; /* of a check on the pool: one that takes long while other checks wait is
                        BEHALF_WOULD_BLOCK, and is to be run again in ENGINE_CLASS_LOOKUP */
@@ -560,6 +560,9 @@ enum engine_write_kind {
     WRITE_GRANT_CREATE,
     WRITE_GRANT_DELEGATE,
     WRITE_GRANT_REVOKE,
+    WRITE_REQUEST_CREATE,
+    WRITE_REQUEST_APPROVE,
+    WRITE_REQUEST_CLOSE, /* denied or cancelled */
     WRITE_STOP,
     WRITE_USE,
     WRITE_ATTRIBUTES,
@@ -608,6 +611,9 @@ struct engine_write {
         struct engine_root_grant *root_grant;
         const struct engine_delegated_grant *delegated_grant;
         const struct engine_grant_revoke *grant_revoke;
+        const struct engine_new_access_request *new_access_request;
+        struct engine_access_approval *access_approval;
+        struct engine_access_refusal *access_refusal;
         const struct engine_stop_order *stop_order;
         struct engine_use *use;
         const struct engine_attributes_write *attributes;
@@ -627,8 +633,10 @@ struct engine_write {
     bool repeated;    /* happened before, with the same idempotency key: `count` is not known */
     bool has_session; /* records that were made, now or when it happened before */
     bool has_grant;
+    bool has_access_request; /* made, or decided */
     struct record_id session;
     struct record_id grant;
+    struct record_id access_request;
 
     void (*done)(struct engine_write *write);
     void *owner;

@@ -317,6 +317,8 @@ bind_list(struct record_page *page, const struct engine_record_list *list, struc
         page->index = RECORD_INDEX_DELEGATEE;
         page->kind = RECORD_GRANT;
         break;
+    case LIST_REQUESTS_OF_PRINCIPAL:
+        return error_set(error, BEHALF_INTERNAL, "access requests are not listed yet");
     }
     return bind_party(page, list, error);
 }

@@ -114,6 +114,10 @@ decide(struct writer *writer, struct store_transaction *transaction, struct engi
         return write_grant_delegate(group, transaction, write);
     case WRITE_GRANT_REVOKE:
         return write_grant_revoke(group, transaction, write);
+    case WRITE_REQUEST_CREATE:
+    case WRITE_REQUEST_APPROVE:
+    case WRITE_REQUEST_CLOSE:
+        return error_set(&write->error, BEHALF_INTERNAL, "access requests are not decided yet");
     case WRITE_STOP:
         return write_stop(group, transaction, write);
     case WRITE_USE:
@@ -421,6 +425,9 @@ goes_first(const struct engine_write *write)
     case WRITE_SESSION_CREATE:
     case WRITE_GRANT_CREATE:
     case WRITE_GRANT_DELEGATE:
+    case WRITE_REQUEST_CREATE:
+    case WRITE_REQUEST_APPROVE:
+    case WRITE_REQUEST_CLOSE:
     case WRITE_USE:
     case WRITE_ATTRIBUTES:
     case WRITE_SWEEP:
