@@ -160,6 +160,8 @@ commit(struct writer *writer, struct store_transaction *transaction, struct engi
     }
     if (write->metadata.size > 0)
         store_transaction_metadata(transaction, write->metadata);
+    if (write->kind != WRITE_SWEEP)
+        store_transaction_caller(transaction, write->caller);
     if (write->idempotency_key.size > 0)
         store_transaction_request(transaction, write_request_key(write, room),
                                   write->request_digest);

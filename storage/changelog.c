@@ -151,6 +151,15 @@ changelog_add_record_remove(struct buffer *entry, const struct store_record_key 
     add_record_key(entry, key);
 }
 
+void
+changelog_add_caller(struct buffer *entry, struct slice caller)
+{
+    BEHALF_ASSERT(caller.size > 0 && caller.size <= STORE_CALLER_SIZE_MAX);
+    add_kind(entry, CHANGELOG_CALLER);
+    buffer_add_byte(entry, (char)caller.size);
+    buffer_add_slice(entry, caller);
+}
+
 /* --- reading --- */
 
 static bool
@@ -283,6 +292,15 @@ take_record(struct slice *rest, struct changelog_record *record)
            record_tail_decode(record->bytes, &record->record, NULL) == BEHALF_OK;
 }
 
+static bool
+take_caller(struct slice *rest, struct changelog_record *record)
+{
+    struct slice size;
+
+    return take(rest, 1, &size) && size.data[0] != 0 &&
+           take(rest, (unsigned char)size.data[0], &record->bytes);
+}
+
 /* Puts and removes share a rank, of edges and of records; labels and nodes may repeat too, each
  * other kind may occur once. */
 static bool
@@ -293,7 +311,8 @@ kind_follows(enum changelog_kind last, enum changelog_kind kind)
     if (last == CHANGELOG_RECORD_REMOVE && kind == CHANGELOG_RECORD_PUT)
         return true;
     return kind > last ||
-           (kind == last && (kind <= CHANGELOG_REMOVE || kind >= CHANGELOG_RECORD_PUT));
+           (kind == last && (kind <= CHANGELOG_REMOVE || kind == CHANGELOG_RECORD_PUT ||
+                             kind == CHANGELOG_RECORD_REMOVE));
 }
 
 enum status
@@ -305,7 +324,7 @@ changelog_next(struct changelog_reader *reader, struct changelog_record *record,
 
     if (!take(&reader->rest, 1, &bytes))
         return BEHALF_DONE;
-    if (bytes.data[0] < CHANGELOG_LABEL || bytes.data[0] > CHANGELOG_RECORD_REMOVE)
+    if (bytes.data[0] < CHANGELOG_LABEL || bytes.data[0] > CHANGELOG_CALLER)
         return broken(error, "a record of unknown kind");
     *record = (struct changelog_record){.kind = (enum changelog_kind)bytes.data[0]};
     if (!kind_follows(reader->last, record->kind))
@@ -335,6 +354,9 @@ changelog_next(struct changelog_reader *reader, struct changelog_record *record,
     case CHANGELOG_RECORD_PUT:
     case CHANGELOG_RECORD_REMOVE:
         good = take_record(&reader->rest, record);
+        break;
+    case CHANGELOG_CALLER:
+        good = take_caller(&reader->rest, record);
         break;
     }
     return good ? BEHALF_OK : broken(error, "a record is cut short or impossible");

@@ -12,13 +12,15 @@
  *     8 sweep     time(8)
  *     9 record put     kind(1) size(1) id size(4) record tail (keys.h)
  *    10 record remove  kind(1) size(1) id
+ *    11 caller         size(1) name of the key that the write came with
  *
  * Always true: an entry is self-contained, so replaying all entries rebuilds every family but those
  * that belong to a store alone. Its records are ordered by kind (puts and removes mixed, of edges
- * and of records, in the order of the transaction), kinds 5 to 8 at most once. A sweep record says
- * that no request asked for this transaction: it only removed edges that had expired, and records
- * that had ended, at its time. The chain is h_n = SHA-256(h_(n-1), entry n) with 32 zero bytes for
- * h_0: an entry cannot be changed, dropped or inserted without changing the head record.
+ * and of records, in the order of the transaction), kinds 5 to 8 and 11 at most once. A sweep
+ * record says that no request asked for this transaction: it only removed edges that had expired,
+ * and records that had ended, at its time. The chain is h_n = SHA-256(h_(n-1), entry n) with 32
+ * zero bytes for h_0: an entry cannot be changed, dropped or inserted without changing the head
+ * record.
  * Memory: decoded slices point into the entry. Threads: pure functions.
  * Errors: STORAGE_CORRUPT for bytes that no encoder makes. */
 #ifndef BEHALF_STORAGE_CHANGELOG_H
@@ -38,7 +40,8 @@ enum changelog_kind {
     CHANGELOG_REQUEST,
     CHANGELOG_SWEEP,
     CHANGELOG_RECORD_PUT,
-    CHANGELOG_RECORD_REMOVE
+    CHANGELOG_RECORD_REMOVE,
+    CHANGELOG_CALLER
 };
 
 struct changelog_header {
@@ -54,8 +57,8 @@ struct changelog_record {
     uint64_t node;               /* node */
     struct edge edge;            /* put (all but created_revision), remove (key only) */
     struct store_record record;  /* record put (all but created_revision), remove (key only) */
-    struct slice bytes;          /* name, id, text, metadata, digest of the idempotency key, or the
-                                    tail of a record put */
+    struct slice bytes;          /* name, id, text, metadata, digest of the idempotency key, tail
+                                    of a record put, or caller */
     uint8_t digest[DIGEST_SIZE]; /* request */
     int64_t time_ns;             /* sweep */
 };
@@ -80,6 +83,7 @@ void changelog_add_sweep(struct buffer *entry, int64_t time_ns);
 void changelog_add_record_put(struct buffer *entry, const struct store_record_key *key,
                               struct slice tail);
 void changelog_add_record_remove(struct buffer *entry, const struct store_record_key *key);
+void changelog_add_caller(struct buffer *entry, struct slice caller);
 
 enum status changelog_open(struct slice entry, struct changelog_reader *reader,
                            struct changelog_header *header, struct error *error) BEHALF_MUST_USE;

@@ -440,6 +440,8 @@ entry_build(const struct store_transaction *transaction, const struct changelog_
         else
             changelog_add_record_put(entry, &change->record.key, transaction->records[index].tail);
     }
+    if (transaction->caller.size > 0)
+        changelog_add_caller(entry, transaction->caller);
 }
 
 /* Verifies that a transaction marked as a sweep removes expired edges and ended records, and does
@@ -451,7 +453,7 @@ sweep_check(const struct store_transaction *transaction, struct error *error)
     if (!transaction->is_sweep)
         return BEHALF_OK;
     if (transaction->label_count > 0 || transaction->name_count > 0 || transaction->has_schema ||
-        transaction->metadata.size > 0 || transaction->has_request)
+        transaction->metadata.size > 0 || transaction->has_request || transaction->caller.size > 0)
         return error_set(error, BEHALF_STORAGE_CORRUPT,
                          "a sweep would do more than remove edges and records");
     for (size_t index = 0; index < transaction->change_count; index++) {

@@ -49,6 +49,9 @@ record_apply(struct store_transaction *transaction, const struct changelog_recor
     case CHANGELOG_SWEEP:
         store_transaction_sweep(transaction, record->time_ns);
         break;
+    case CHANGELOG_CALLER:
+        store_transaction_caller(transaction, record->bytes);
+        break;
     case CHANGELOG_RECORD_PUT:
         status = store_transaction_record_put(transaction, &record->record, error);
         break;

@@ -44,6 +44,7 @@
 #define LABEL_NONE 0
 #define INCARNATION_SIZE 16
 #define STORE_NAME_SIZE_MAX 1024 /* bytes of an id or of a label's name */
+#define STORE_CALLER_SIZE_MAX 255
 #define STORE_SECRET_SIZE 32
 
 enum label_kind { LABEL_TYPE, LABEL_RELATION, LABEL_CAVEAT, LABEL_KIND_COUNT };
@@ -312,6 +313,48 @@ struct store_seen {
 enum status store_changelog_read(const struct store_snapshot *snapshot, uint64_t revision,
                                  struct buffer *entry, struct error *error) BEHALF_MUST_USE;
 
+/* What a changelog entry says of its transaction as a whole. Slices point into the entry. */
+struct store_entry {
+    uint64_t revision;
+    int64_t time_ns;       /* of the commit */
+    bool is_sweep;         /* no request asked for it: it only removed what had ended */
+    struct slice caller;   /* the name of the key that asked for it; empty = none */
+    struct slice metadata; /* empty = none */
+    size_t change_count;
+};
+
+enum store_entry_kind {
+    ENTRY_EDGE_PUT,
+    ENTRY_EDGE_REMOVE,
+    ENTRY_SCHEMA,
+    ENTRY_RECORD_PUT,
+    ENTRY_RECORD_REMOVE,
+};
+
+/* One change; of a removal only the key is set. */
+struct store_entry_change {
+    enum store_entry_kind kind;
+    struct edge edge;
+    struct store_record record;
+    struct slice schema; /* text */
+};
+
+struct store_entry_cursor {
+    struct slice rest;
+    unsigned last; /* the store's */
+    uint64_t revision;
+};
+
+/* Reads all of an entry once, and sets the cursor to its first change. STORAGE_CORRUPT for bytes
+ * that are no entry. */
+enum status store_entry_open(struct slice entry, struct store_entry *head,
+                             struct store_entry_cursor *cursor,
+                             struct error *error) BEHALF_MUST_USE;
+/* BEHALF_OK with a change, in the order of the entry: edges, the schema, records; or
+ * BEHALF_DONE. */
+enum status store_entry_next(struct store_entry_cursor *cursor, struct store_entry_change *change,
+                             struct error *error) BEHALF_MUST_USE;
+
 /* --- writing (writer thread) --- */
 
 /* A transaction sees the state that all committed ones left, synced or not. It must end in commit
@@ -376,6 +419,8 @@ enum status store_transaction_remove(struct store_transaction *transaction,
 enum status store_transaction_schema(struct store_transaction *transaction, struct slice text,
                                      struct error *error) BEHALF_MUST_USE;
 void store_transaction_metadata(struct store_transaction *transaction, struct slice metadata);
+/* The name of the key that asked for the transaction; at most STORE_CALLER_SIZE_MAX bytes. */
+void store_transaction_caller(struct store_transaction *transaction, struct slice caller);
 
 /* Writes or removes a record; created_revision is ignored. The superseded version goes to history;
  * a record that is already exactly so becomes a new version too. A key at most once per transaction

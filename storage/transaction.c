@@ -590,6 +590,14 @@ store_transaction_metadata(struct store_transaction *transaction, struct slice m
 }
 
 void
+store_transaction_caller(struct store_transaction *transaction, struct slice caller)
+{
+    BEHALF_ASSERT(transaction->caller.size == 0 && caller.size <= STORE_CALLER_SIZE_MAX);
+    if (caller.size > 0)
+        transaction->caller = transaction_keep(transaction, caller);
+}
+
+void
 store_transaction_request(struct store_transaction *transaction, struct slice key,
                           const uint8_t digest[DIGEST_SIZE])
 {

@@ -121,6 +121,7 @@ struct store_transaction {
     bool is_stop; /* the order that a new incarnation begins with */
     struct slice schema;
     struct slice metadata; /* empty = none */
+    struct slice caller;   /* empty = none */
     uint8_t request_key[REQUEST_DIGEST_SIZE];
     uint8_t request_digest[DIGEST_SIZE];
     int64_t sweep_time_ns;

@@ -121,6 +121,7 @@ record_check(struct verifier *verifier, uint64_t revision, const struct changelo
         status = verify_record_change(verifier, revision, record, error);
         break;
     case CHANGELOG_METADATA:
+    case CHANGELOG_CALLER:
     case CHANGELOG_SWEEP:   /* checked on commit and replay; its edges are gone */
     case CHANGELOG_REQUEST: /* may be dropped; requests_visit checks the others */
         break;
