@@ -12,6 +12,7 @@
 #include "engine/clock.h"
 #include "engine/engine.h"
 #include "engine/filter.h"
+#include "engine/write_counts.h"
 
 #define WRITE_METADATA_SIZE_MAX 4096
 
@@ -24,8 +25,9 @@ struct write_group {
     struct clock_reading time; /* at which it is decided, read once for it */
     struct budget budget;      /* what its filters may visit: the writer serves everybody */
     struct stops *stops;       /* as the group leaves them so far; one reference */
-    struct buffer record;      /* bytes of the record that was read last */
-    struct buffer block;       /* and what it was decoded to */
+    struct write_counts *counts;
+    struct buffer record; /* bytes of the record that was read last */
+    struct buffer block;  /* and what it was decoded to */
 };
 
 /* What filters of this transaction look through. */

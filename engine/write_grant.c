@@ -5,16 +5,14 @@
 /* --- what both kinds need --- */
 
 static enum status
-check_grant_count(struct store_transaction *transaction, const struct record_id *session,
-                  struct error *error)
+check_grant_count(const struct write_group *group, struct store_transaction *transaction,
+                  const struct record_id *session, struct error *error)
 {
     const struct slice prefix = {(const char *)session->bytes, RECORD_ID_SIZE};
 
-    return write_check_count(transaction, RECORD_INDEX_SESSION, prefix, (struct slice){NULL, 0},
-                             ENGINE_GRANTS_PER_SESSION,
-                             "session: it has the largest number of "
-                             "grants",
-                             error);
+    return write_check_count(group, transaction, RECORD_INDEX_SESSION, prefix,
+                             (struct slice){NULL, 0}, ENGINE_GRANTS_PER_SESSION,
+                             "session: it has the largest number of grants", error);
 }
 
 static enum status
@@ -210,7 +208,7 @@ write_grant_create(struct write_group *group, struct store_transaction *transact
     if (status == BEHALF_OK)
         status = check_session(group, session, &principal, &agent, error);
     if (status == BEHALF_OK)
-        status = check_grant_count(transaction, &session->id, error);
+        status = check_grant_count(group, transaction, &session->id, error);
     if (status == BEHALF_OK) {
         const struct root_of root = {session->id, session->expires_at, &principal, &agent, ""};
 
@@ -383,7 +381,7 @@ write_grant_delegate(struct write_group *group, struct store_transaction *transa
     if (status == BEHALF_OK)
         status = check_child(group, grant, &chain, &principal, &words, error);
     if (status == BEHALF_OK)
-        status = check_grant_count(transaction, &chain.facts.session->id, error);
+        status = check_grant_count(group, transaction, &chain.facts.session->id, error);
     if (status == BEHALF_OK)
         status = write_party_node(group, transaction, &delegatee, error);
     if (status != BEHALF_OK)

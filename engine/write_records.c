@@ -392,27 +392,41 @@ write_is_stopped(const struct write_group *group, enum stop_scope scope, const s
     return stop_is_in_force(stops_on(group->stops, scope, party != NULL ? party->node : 0, client));
 }
 
-enum status
-write_check_count(struct store_transaction *transaction, enum record_index index,
-                  struct slice prefix, struct slice from, size_t most, const char *what,
-                  struct error *error)
+/* What stands in the index, up to `most`. */
+static enum status
+count_entries(struct store_transaction *transaction, enum record_index index, struct slice prefix,
+              struct slice from, size_t most, size_t *count, struct error *error)
 {
     struct store_record_scan *scan = NULL;
     struct store_record_key key;
     struct slice entry;
-    size_t count = 0;
     enum status status = store_record_scan_open(store_transaction_snapshot(transaction), index,
                                                 prefix, from, &scan, error);
 
-    while (status == BEHALF_OK && count < most) {
+    *count = 0;
+    while (status == BEHALF_OK && *count < most) {
         status = store_record_scan_next(scan, &key, &entry, error);
-        count += status == BEHALF_OK;
+        *count += status == BEHALF_OK;
     }
     store_record_scan_close(scan);
-    if (status == BEHALF_DONE)
-        return BEHALF_OK;
+    return status == BEHALF_DONE ? BEHALF_OK : status;
+}
+
+enum status
+write_check_count(const struct write_group *group, struct store_transaction *transaction,
+                  enum record_index index, struct slice prefix, struct slice from, size_t most,
+                  const char *what, struct error *error)
+{
+    size_t count;
+    enum status status = BEHALF_OK;
+
+    if (!write_counts_find(group->counts, index, prefix, &count) || count >= most)
+        status = count_entries(transaction, index, prefix, from, most, &count, error);
     if (status != BEHALF_OK)
         return status;
-    return error_set(error, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,
-                     "%s already; at most %zu are allowed", what, most);
+    if (count >= most)
+        return error_set(error, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,
+                         "%s already; at most %zu are allowed", what, most);
+    write_counts_keep(group->counts, index, prefix, count + 1);
+    return BEHALF_OK;
 }

@@ -89,9 +89,10 @@ enum status write_refuse(enum engine_reason reason, const char *path, struct err
 bool write_is_stopped(const struct write_group *group, enum stop_scope scope,
                       const struct party *party, struct slice client);
 
-/* EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT when the index has `most` entries that begin with `prefix` and
- * are not before `from`. */
-enum status write_check_count(struct store_transaction *transaction, enum record_index index,
+/* For who is about to add an entry: EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT when the index has `most`
+ * entries that begin with `prefix` and are not before `from`. */
+enum status write_check_count(const struct write_group *group,
+                              struct store_transaction *transaction, enum record_index index,
                               struct slice prefix, struct slice from, size_t most, const char *what,
                               struct error *error) BEHALF_MUST_USE;
 

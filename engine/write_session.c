@@ -57,7 +57,7 @@ check_session_count(const struct write_group *group, struct store_transaction *t
     if (!principal->has_node)
         return BEHALF_OK;
     record_index_from(principal->node, group->time.now + 1, from);
-    return write_check_count(transaction, RECORD_INDEX_PRINCIPAL, (struct slice){from, 8},
+    return write_check_count(group, transaction, RECORD_INDEX_PRINCIPAL, (struct slice){from, 8},
                              (struct slice){from, sizeof from}, ENGINE_SESSIONS_PER_PRINCIPAL,
                              "principal: it has the largest number of sessions", error);
 }

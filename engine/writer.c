@@ -621,6 +621,7 @@ writer_new(struct engine *engine)
     writer->engine = engine;
     writer->group.engine = engine;
     arena_init(&writer->group.arena, ARENA_CAP);
+    writer->group.counts = write_counts_new();
     buffer_init(&writer->group.record);
     buffer_init(&writer->group.block);
     write_changes_init(&writer->changes, engine);
@@ -654,6 +655,7 @@ writer_free(struct writer *writer)
     pthread_cond_destroy(&writer->wake);
     pthread_mutex_destroy(&writer->lock);
     arena_release(&writer->group.arena);
+    write_counts_free(writer->group.counts);
     buffer_release(&writer->group.record);
     buffer_release(&writer->group.block);
     write_changes_release(&writer->changes);

@@ -440,6 +440,10 @@ Test(write_grant, a_session_has_a_thousand_grants_ended_ones_too)
     grant.terms.end.in_ns = 1;
     assert_made(&grant);
     grant.terms.end.in_ns = CONSENT_HOUR;
+    /* One that is refused for something else takes nobody's place. */
+    grant.terms.not_before = INT64_MAX;
+    assert_refused(&grant, BEHALF_MALFORMED_REQUEST, "not_before");
+    grant.terms.not_before = 0;
     for (size_t at = 1; at < ENGINE_GRANTS_PER_SESSION; at++)
         assert_made(&grant);
     last = consent.write.grant;
