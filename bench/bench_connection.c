@@ -2,99 +2,33 @@
 #include "bench/bench_connection.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include "base/bytes.h"
 #include "base/complain.h"
 #include "base/memory.h"
-#include "base/tls.h"
+#include "client/client_stream.h"
 
-#define HANDSHAKE_MS 5000
-#define HOST_SIZE 256
 #define READ_SIZE ((size_t)256 * 1024)
-
-/* "[::1]:23425" to "::1" */
-static void
-host_of(const char *endpoint, char host[HOST_SIZE])
-{
-    const char *colon = strrchr(endpoint, ':');
-    size_t size = colon != NULL ? (size_t)(colon - endpoint) : strlen(endpoint);
-    bool bracketed = size > 2 && endpoint[0] == '[';
-
-    (void)snprintf(host, HOST_SIZE, "%.*s", (int)(bracketed ? size - 2 : size),
-                   bracketed ? endpoint + 1 : endpoint);
-}
-
-static bool
-begin_tls(struct bench_connection *connection, const struct bench_options *options)
-{
-    const struct tls_client_files files = {.ca = options->connect.ca_file,
-                                           .certificate = options->connect.certificate,
-                                           .key = options->connect.certificate_key};
-    char host[HOST_SIZE];
-    struct error error;
-    enum tls_progress progress;
-
-    host_of(options->endpoint, host);
-    if (tls_client_new(&files, &connection->tls_client, &error) != BEHALF_OK) {
-        complain(error.hint, "%s", error.message);
-        return false;
-    }
-    connection->tls = tls_connect(connection->tls_client, connection->descriptor, host);
-    if (connection->tls == NULL) {
-        complain(NULL, "cannot use TLS with '%s'", options->endpoint);
-        return false;
-    }
-    while ((progress = tls_handshake(connection->tls, &error)) != TLS_DONE) {
-        struct pollfd watched = {.fd = connection->descriptor,
-                                 .events = progress == TLS_WANT_WRITE ? POLLOUT : POLLIN};
-
-        if (progress != TLS_FAILED && poll(&watched, 1, HANDSHAKE_MS) > 0)
-            continue;
-        complain(NULL, "cannot connect to '%s': %s", options->endpoint,
-                 progress == TLS_FAILED ? error.message : "no TLS handshake in time");
-        return false;
-    }
-    return true;
-}
-
-/* Only the socket is the client library's: TLS over it is ours, as requests and replies are. */
-static bool
-connect_socket(struct bench_connection *connection, const struct bench_options *options)
-{
-    struct behalf_options plain = options->connect;
-    struct behalf_error error;
-
-    if (plain.tls && plain.key_file != NULL) {
-        complain("leave --tls or --key-file", "this program does not log in over TLS");
-        return false;
-    }
-    plain.tls = false;
-    plain.ca_file = plain.certificate = plain.certificate_key = NULL;
-    if (behalf_connect(options->endpoint, &plain, &connection->client, &error) != BEHALF_SUCCESS) {
-        complain(error.hint, "%s", error.message);
-        return false;
-    }
-    connection->descriptor = behalf_descriptor(connection->client);
-    return !options->connect.tls || begin_tls(connection, options);
-}
 
 bool
 bench_connection_open(struct bench_connection *connection, const struct bench_options *options,
                       const struct bench_deck *deck, int poller, uint32_t number)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+    struct behalf_error error;
 
     *connection = (struct bench_connection){
         .deck = deck, .poller = poller, .random = bench_random_of(options->seed, number)};
     buffer_init(&connection->out);
     buffer_init(&connection->in);
-    if (!connect_socket(connection, options))
+    if (behalf_connect(options->endpoint, &options->connect, &connection->client, &error) !=
+        BEHALF_SUCCESS) {
+        complain(error.hint, "%s", error.message);
         return false;
+    }
+    connection->descriptor = behalf_descriptor(connection->client);
     connection->depth = options->depth;
     connection->slots = memory_new_array(options->depth, sizeof *connection->slots);
     for (uint32_t slot = 0; slot < options->depth; slot++)
@@ -108,8 +42,6 @@ bench_connection_open(struct bench_connection *connection, const struct bench_op
 void
 bench_connection_release(struct bench_connection *connection)
 {
-    tls_free(connection->tls);
-    tls_client_free(connection->tls_client);
     behalf_close(connection->client);
     memory_free(connection->slots);
     buffer_release(&connection->out);
@@ -167,26 +99,20 @@ watch(struct bench_connection *connection, bool writing)
     return true;
 }
 
-static ssize_t
-send_bytes(struct bench_connection *connection, const char *bytes, size_t size)
-{
-    return connection->tls == NULL ? send(connection->descriptor, bytes, size, MSG_NOSIGNAL)
-                                   : tls_send(connection->tls, bytes, size);
-}
-
 bool
 bench_connection_send(struct bench_connection *connection)
 {
     while (connection->out_sent < connection->out.size) {
-        ssize_t count = send_bytes(connection, connection->out.data + connection->out_sent,
-                                   connection->out.size - connection->out_sent);
+        ssize_t count =
+            client_stream_send(connection->client, connection->out.data + connection->out_sent,
+                               connection->out.size - connection->out_sent);
 
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0 && errno == EAGAIN)
             return watch(connection, true);
         if (count < 0)
-            return fail(connection, strerror(errno));
+            return fail(connection, client_stream_reason(connection->client));
         connection->out_sent += (size_t)count;
     }
     buffer_clear(&connection->out);
@@ -202,16 +128,15 @@ bench_connection_receive(struct bench_connection *connection)
 {
     do {
         char *to = buffer_reserve(&connection->in, READ_SIZE);
-        ssize_t count = connection->tls == NULL ? recv(connection->descriptor, to, READ_SIZE, 0)
-                                                : tls_recv(connection->tls, to, READ_SIZE);
+        ssize_t count = client_stream_receive(connection->client, to, READ_SIZE);
 
         if (count == 0)
             return fail(connection, "the server closed the connection");
         if (count < 0 && errno != EAGAIN && errno != EINTR)
-            return fail(connection, strerror(errno));
+            return fail(connection, client_stream_reason(connection->client));
         if (count > 0)
             buffer_added(&connection->in, (size_t)count);
-    } while (connection->tls != NULL && tls_has_pending(connection->tls));
+    } while (client_stream_has_pending(connection->client));
     return true;
 }
 

@@ -20,10 +20,8 @@ struct bench_slot {
 
 struct bench_connection {
     const struct bench_deck *deck;
-    struct behalf_client *client; /* that has connected, and closes */
-    struct tls_client *tls_client;
-    struct tls *tls; /* over the client's descriptor; NULL = plain */
-    int poller;      /* epoll; borrowed */
+    struct behalf_client *client; /* connects, logs in and carries the bytes */
+    int poller;                   /* epoll; borrowed */
     int descriptor;
     struct bench_slot *slots;
     uint32_t depth;

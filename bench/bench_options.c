@@ -59,7 +59,7 @@ const char bench_help[] =
     "  --ca-file FILE     CA of the server's certificate, default the system's, or BEHALF_CA_FILE\n"
     "  --certificate FILE      shown to a server that asks for one, or BEHALF_CERTIFICATE\n"
     "  --certificate-key FILE  its key, or BEHALF_CERTIFICATE_KEY\n"
-    "  --key-file FILE    what a server with keys asks for, or BEHALF_KEY_FILE; not with --tls\n"
+    "  --key-file FILE    what a server with keys asks for, or BEHALF_KEY_FILE\n"
     "  --serve            start a server over a temporary directory, and end it\n"
     "  --server FILE      the behalfd to start, default the one beside this program\n"
     "  --graph-memory S   of the server that is started\n"

@@ -12,6 +12,7 @@
 
 #include "base/tls.h"
 #include "client/client_internal.h"
+#include "client/client_stream.h"
 
 #define CONNECT_TIMEOUT_MS 5000
 #define REPLY_SIZE_MAX ((size_t)256 * 1024 * 1024)
@@ -294,21 +295,27 @@ parse_input(struct behalf_client *client, struct behalf_error *error)
     return status;
 }
 
-static ssize_t
-receive_bytes(struct behalf_client *client, void *bytes, size_t size)
+ssize_t
+client_stream_receive(struct behalf_client *client, void *bytes, size_t size)
 {
     return client->tls.tls == NULL ? recv(client->descriptor, bytes, size, 0)
                                    : tls_recv(client->tls.tls, bytes, size);
 }
 
-static ssize_t
-send_bytes(struct behalf_client *client, const void *bytes, size_t size)
+ssize_t
+client_stream_send(struct behalf_client *client, const void *bytes, size_t size)
 {
     return client->tls.tls == NULL ? send(client->descriptor, bytes, size, MSG_NOSIGNAL)
                                    : tls_send(client->tls.tls, bytes, size);
 }
 
-/* With the errno of a receive_bytes or send_bytes that failed. */
+bool
+client_stream_has_pending(const struct behalf_client *client)
+{
+    return client->tls.tls != NULL && tls_has_pending(client->tls.tls);
+}
+
+/* With the errno of a receive or send that failed. */
 static enum behalf_status
 connection_failed(struct behalf_client *client, struct behalf_error *error)
 {
@@ -317,6 +324,13 @@ connection_failed(struct behalf_client *client, struct behalf_error *error)
     return break_off(
         client, BEHALF_FAILED_CONNECTION,
         client->tls.tls == NULL ? strerror(errno) : client_tls_reason(&client->tls, reason), error);
+}
+
+const char *
+client_stream_reason(struct behalf_client *client)
+{
+    (void)connection_failed(client, NULL);
+    return client->broken_by.message;
 }
 
 /* Reads what is there, without waiting; all of it that TLS holds, which no poll tells of. */
@@ -335,8 +349,8 @@ receive(struct behalf_client *client, struct behalf_error *error)
                              error);
         if (!client_bytes_reserve(&client->in, READ_SIZE))
             return break_off(client, BEHALF_FAILED_MEMORY, "no memory for replies", error);
-        count = receive_bytes(client, client->in.data + client->in.size,
-                              client->in.capacity - client->in.size);
+        count = client_stream_receive(client, client->in.data + client->in.size,
+                                      client->in.capacity - client->in.size);
         if (count == 0)
             return break_off(client, BEHALF_FAILED_CONNECTION, "the server closed the connection",
                              error);
@@ -345,8 +359,7 @@ receive(struct behalf_client *client, struct behalf_error *error)
                                                      : connection_failed(client, error);
         client->in.size += (size_t)count;
         status = parse_input(client, error);
-    } while (status == BEHALF_SUCCESS && client->tls.tls != NULL &&
-             tls_has_pending(client->tls.tls));
+    } while (status == BEHALF_SUCCESS && client_stream_has_pending(client));
     return status;
 }
 
@@ -357,8 +370,8 @@ static enum behalf_status
 transmit(struct behalf_client *client, struct behalf_error *error)
 {
     while (client->out_sent < client->out.size) {
-        ssize_t count = send_bytes(client, client->out.data + client->out_sent,
-                                   client->out.size - client->out_sent);
+        ssize_t count = client_stream_send(client, client->out.data + client->out_sent,
+                                           client->out.size - client->out_sent);
 
         if (count > 0) {
             client->out_sent += (size_t)count;

@@ -30,7 +30,7 @@ BEGIN {
                           "engine/agents.h storage/store.h"
     sees["cli"]         = "base/ client/behalf.h schema/schema.h schema/caveat.h schema/text_kind.h " \
                           "validate/validation.h validate/schema_file.h audit/audit.h"
-    sees["bench"]       = "base/ client/behalf.h"
+    sees["bench"]       = "base/ client/behalf.h client/client_stream.h"
     sees["bench/micro"] = "base/ bench/ client/behalf.h schema/schema.h schema/caveat.h " \
                           "storage/store.h storage/kv_adapter.h storage/store_internal.h " \
                           "engine/engine.h engine/agents.h graph/graph.h graph/names.h " \

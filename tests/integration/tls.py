@@ -3,6 +3,7 @@
 that change under load, handshakes that are not finished, and what may be opened off loopback.
 
 Starts its own behalfd from $BUILD (build/release by default); prints one line per case."""
+import json
 import os
 import re
 import shutil
@@ -232,14 +233,62 @@ def a_cut_connection_does_no_harm():
     assert server.stop() == 0
 
 
-def load_tool_speaks_tls():
-    server = tls_server("bench")
+def load_tool(server, *options, code=0):
     done = subprocess.run(
         [BENCH, "run", "--method", "ping", "--seconds", "0.3", "--warmup", "0.1", "--connections",
-         "4", "--no-echo", "--endpoint", "127.0.0.1:%d" % server.endpoint[1], "--tls", "--ca-file",
-         path("ca.pem")], capture_output=True, text=True, timeout=PATIENCE)
-    assert done.returncode == 0, done.stderr
+         "4", "--no-echo", "--endpoint", "127.0.0.1:%d" % server.endpoint[1], *options],
+        capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == code, (options, done)
+    return done.stdout, done.stderr
+
+
+def load_tool_speaks_tls():
+    server = tls_server("bench", "--tls-client-ca", path("ca.pem"))
+    own = ["--certificate", path("app.pem"), "--certificate-key", path("app.key")]
+    out, _ = load_tool(server, "--tls", "--ca-file", path("ca.pem"), *own)
+    assert "ping" in out, out
+    _, err = load_tool(server, "--tls", "--ca-file", path("ca.pem"), code=2)
+    assert "wants a certificate of its clients" in err, err
+    _, err = load_tool(server, "--tls", *own, code=2)
+    assert "the certificate of the server is refused" in err, err
     assert server.stop() == 0
+
+
+def load_tool_logs_in():
+    """By its key, with TLS and without; in the program and in each method's own connections."""
+    made = {}
+    for name in ("loader", "stranger"):
+        done = shell("%s key new %s --role admin --json" % (BEHALF, name))
+        made[name] = json.loads(done.stdout)
+        with open(os.open(path(name), os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            file.write(made[name]["key"] + "\n")
+    with open(os.open(path("bench.keys"), os.O_WRONLY | os.O_CREAT, 0o600), "w") as keys:
+        keys.write(made["loader"]["line"] + "\n")
+    tls = ["--tls", "--ca-file", path("ca.pem")]
+    guarded = ["--keys", path("bench.keys")]
+    for name, start, options in (("keyed-plain", Server, []), ("keyed-tls", tls_server, tls)):
+        server = start(path(name) if start is Server else name, *guarded)
+        for method in (["--method", "check"], ["--mix", "check=1,write=1,lookup_resources=1"]):
+            endpoint = ["--endpoint", "127.0.0.1:%d" % server.endpoint[1]]
+            done = subprocess.run(
+                [BENCH, "--workload", "drive", "--size", "100", *method, "--seconds", "0.3",
+                 "--warmup", "0", "--connections", "4", "--json", "--key-file", path("loader"),
+                 *endpoint, *options], capture_output=True, text=True, timeout=PATIENCE)
+            assert done.returncode == 0, (name, method, done)
+            assert json.loads(done.stdout)["rows"][0]["errors"] == 0, done.stdout
+        for wrong in ([], ["--key-file", path("stranger")]):
+            load = subprocess.run([BENCH, "load", "--workload", "drive", "--size", "100", *wrong,
+                                   *endpoint, *options], capture_output=True, text=True,
+                                  timeout=PATIENCE)
+            assert load.returncode != 0 and "key" in load.stderr, (name, wrong, load)
+        _, err = load_tool(server, "--key-file", path("stranger"), *options, code=2)
+        assert "key" in err, err
+        environment = dict(os.environ, BEHALF_KEY_FILE=path("stranger"))
+        done = subprocess.run([BENCH, "run", "--method", "ping", "--seconds", "0.1", "--warmup", "0",
+                               "--no-echo", *endpoint, *options], env=environment,
+                              capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == 2 and "key" in done.stderr, done
+        assert server.stop() == 0
 
 
 def starts(code, word, *options, listen="127.0.0.1:0"):
@@ -271,7 +320,7 @@ def starts_that_are_refused():
 CASES = [commands_work_as_printed, who_is_let_in, clients_are_asked_for_certificates,
          certificates_change_under_load, unfinished_handshakes_end,
          large_replies_and_requests_pass, a_cut_connection_does_no_harm, load_tool_speaks_tls,
-         starts_that_are_refused]
+         load_tool_logs_in, starts_that_are_refused]
 
 
 def main():
