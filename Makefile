@@ -120,11 +120,12 @@ UNIT_SRC  := $(wildcard tests/unit/*.c)
 HELP_SRC  := $(wildcard tests/support/*.c)
 PROP_SRC  := $(wildcard tests/property/*.c)
 STRESS_SRC:= $(wildcard tests/stress/*.c)
+TIMING_SRC:= $(wildcard tests/timing/*.c)
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 ALL_SRC   := $(CORE_SRC) $(CLIENT_SRC) $(SERVER_SRC) $(CLI_SRC) $(BENCH_SRC) $(MICRO_SRC) $(MICRO_PARTS) \
-             $(UNIT_SRC) $(HELP_SRC) $(PROP_SRC) $(STRESS_SRC) $(FUZZ_SRC)
+             $(UNIT_SRC) $(HELP_SRC) $(PROP_SRC) $(STRESS_SRC) $(TIMING_SRC) $(FUZZ_SRC)
 OWN       := base http audit schema storage graph eval engine net server client validate cli bench bench/micro tests \
-             tests/unit tests/support tests/property tests/stress tests/fuzz
+             tests/unit tests/support tests/property tests/stress tests/timing tests/fuzz
 HEADERS   := $(wildcard $(OWN:%=%/*.h))
 TEXTS     := $(ALL_SRC) $(CXX_SRC) $(HEADERS) $(wildcard tests/torture/*.c)
 
@@ -144,6 +145,7 @@ MICROS    := $(call name,micro,$(MICRO_SRC))
 UNIT      := $(if $(UNIT_SRC),$(B)/test-unit)
 PROPERTY  := $(call name,property,$(PROP_SRC))
 STRESS    := $(call name,stress,$(STRESS_SRC))
+TIMINGS   := $(call name,timing,$(TIMING_SRC))
 FUZZERS   := $(if $(filter fuzz,$(VARIANT)),$(call name,fuzz,$(FUZZ_SRC)))
 
 # ---- Building ----------------------------------------------------------------------------------
@@ -190,7 +192,7 @@ $(SUPPORT): $(call obj,$(HELP_SRC)) $(B)/sources ; $(archive)
 LINKED = $(filter %.o,$^) $(filter %.a,$^)
 LTO = $(if $(FAT),-fno-lto)
 # Warnings were given for each file; what is guessed again over all of them is mostly wrong.
-$(B)/behalfd $(B)/micro/%: LTO = $(if $(FAT),-w)
+$(B)/behalfd $(B)/micro/% $(B)/timing/%: LTO = $(if $(FAT),-w)
 define link
 	$(SAY) LINK $(patsubst $(B)/%,%,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(MY_CFLAGS) $(CFLAGS) -pie $(LTO) $(MY_LDFLAGS) $(LDFLAGS) -o $@ \
@@ -204,6 +206,7 @@ $(B)/test-unit: MORE = $(CRITERION_LIBS)
 $(B)/test-unit: $(call obj,$(UNIT_SRC)) $(SUPPORT) $(PARTS) $(CLIENT) $(CORE) $(B)/sources ; $(link)
 $(B)/property/%: $(B)/obj/tests/property/%.o $(SUPPORT) $(PARTS) $(CLIENT) $(CORE) ; $(link)
 $(B)/stress/%: $(B)/obj/tests/stress/%.o $(SUPPORT) $(PARTS) $(CLIENT) $(CORE) ; $(link)
+$(B)/timing/%: $(B)/obj/tests/timing/%.o $(CORE) ; $(link)
 $(B)/fuzz/%: MORE = -fsanitize=fuzzer
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(SUPPORT) $(PARTS) $(CLIENT) $(CORE) ; $(link)
 
@@ -244,7 +247,7 @@ each = s=0; for p in $(1); do echo "  RUN     $${p\#$(B)/}"; $(RUN_ENV) $(2) $$p
   { s=1; echo "  FAILED  $${p\#$(B)/}" >&2; }; done; [ $$s = 0 ]
 PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: test unit property stress integration build-tests suite
+.PHONY: test unit property stress timing integration build-tests suite
 test: deps ## installs what is missing, then property, integration and unit tests, and some torture
 	@$(MAKE) $(PARALLEL) all build-tests
 	@$(MAKE) property
@@ -268,6 +271,8 @@ stress: $(STRESS) ## programs with many threads
 	$(fresh)
 	@$(call each,$(STRESS))
 	$(clean_run)
+timing: $(TIMINGS) ## whether time tells of keys; TIMING_MEASUREMENTS=n; on a machine at rest
+	@$(call each,$(TIMINGS))
 integration: $(PROGRAMS) ## black-box tests over a socket
 	$(fresh)
 	@if [ -x tests/integration/run.sh ]; then $(RUN_ENV) tests/integration/run.sh; else \
