@@ -1,8 +1,9 @@
-/* client_stream.h - the bytes of a connected client, for a caller that has a loop and a codec of its own;
- * never installed.
+/* client_stream.h - the bytes of a connected client, for a caller with a loop and a codec of its
+ * own; never installed.
  *
- * Always true: who sends or receives here calls nothing but behalf_close for that client any more. Nothing
- * waits. Both are as send(2) and recv(2) of a non-blocking socket, over TLS where the client has it. */
+ * Always true: who sends or receives here calls nothing but behalf_close for that client any more.
+ * Nothing waits. Both are as send(2) and recv(2) of a non-blocking socket, over TLS where the
+ * client has it. */
 #ifndef BEHALF_CLIENT_CLIENT_STREAM_H
 #define BEHALF_CLIENT_CLIENT_STREAM_H
 

@@ -1,11 +1,12 @@
 /* key_comparison.c - whether the time of a login tells anything of the keys that the server has.
  *
- * Measures keys_find over a file of many entries for two classes of keys in random order, and compares
- * the means by Welch's t. Always true: both classes are read from the same array of keys, filled the same
- * way, so only their values differ. |t| below 4.5 finds no difference; a leak grows with the square root of
- * the number of measurements. Each class pair is judged over all times and over the fastest 90, 75 and 50 of
- * a hundred, as interrupts hide what the fast ones show. The comparison that a server must not use, byte for
- * byte up to the first difference, is measured the same way and has to be found.
+ * Measures keys_find over a file of many entries for two classes of keys in random order, and
+ * compares the means by Welch's t. Always true: both classes are read from the same array of keys,
+ * filled the same way, so only their values differ. |t| below 4.5 finds no difference; a leak grows
+ * with the square root of the number of measurements. Each pair of classes is judged over all times
+ * and over the fastest 90, 75 and 50 of a hundred, as interrupts hide what the fast ones show. The
+ * comparison that a server must not use, byte for byte up to the first difference, is measured the
+ * same way and has to be found.
  * Source: Reparaz, Balasch, Verbauwhede: Dude, is my code constant time? (2017).
  *
  * Run by `make timing`; TIMING_MEASUREMENTS is the number of each pair, 1,000,000 by default. */
