@@ -341,6 +341,31 @@ enum status engine_stops_read(struct engine_worker *worker, const struct engine_
                               struct engine_stops_result *result,
                               struct error *error) BEHALF_MUST_USE;
 
+/* --- denials --- */
+
+#define ENGINE_DENIAL_NS (INT64_C(10) * 60 * 1000000000) /* how long access may be requested */
+
+/* A deny by actors or a grant is requestable when its reason is one that a new grant can end, no
+ * stop in force names a party, and, where a grant of the agent holds but does not suffice
+ * (scope_excluded, binding_mismatch, uses_exhausted), D1 and D8 are allow. For the other reasons
+ * these are not asked: an agent without an active grant does not learn what the principal may.
+ *
+ * It is sealed for whoever was denied: a text that only this store can make and that serves one
+ * request of the same words. */
+struct engine_denial {
+    struct record_id decision; /* its id: the key under which a request keeps it */
+    int64_t ends;
+    uint8_t words[32]; /* SHA-256 of who asked whom for what (net/denial.h) */
+};
+
+void engine_denial_seal(const struct engine *engine, const struct engine_denial *denial,
+                        struct engine_token *token);
+/* DENIAL_INVALID: this store did not seal it, or for other words. Whether it has expired, or was
+ * used, is the writer's to say. */
+enum status engine_denial_open(const struct engine *engine, struct slice text,
+                               const uint8_t words[32], struct engine_denial *denial,
+                               struct error *error) BEHALF_MUST_USE;
+
 /* --- filter --- */
 
 struct filter_resources {

@@ -1,4 +1,5 @@
 /* check.c - check and bulk check: decisions for one subject at a time (question.h). */
+#include "engine/denial.h"
 #include "engine/explain_conditions.h"
 #include "engine/prefetch.h"
 #include "engine/question.h"
@@ -35,9 +36,12 @@ finish(struct engine_worker *worker, struct snapshot *snapshot, struct question 
     if (verdict->decision == DECISION_ALLOW)
         status = question_look_again(worker, snapshot, question->guard, verdict, &snapshot->token,
                                      error);
-    if (status == BEHALF_OK && verdict->reason != none && question->explain)
+    if (status != BEHALF_OK || verdict->reason == none)
+        return status;
+    if (question->explain)
         question->explanation = explain_reason(snapshot, verdict->reason);
-    return status;
+    return question->find_requestable ? denial_of_records(snapshot, question->guard, verdict, error)
+                                      : BEHALF_OK;
 }
 
 /* A use that was taken counts from its own revision on: an older state must not be decided by. */
@@ -87,6 +91,7 @@ engine_check(struct engine_worker *worker, const struct engine_request *request,
         /* Field by field: a whole struct is cleared first. */
         result->decision = verdict.decision;
         result->reason = verdict.reason;
+        result->requestable = verdict.requestable;
         result->decision_id.text[0] = '\0';
         result->missing = verdict.missing;
         result->valid_until = verdict.valid_until;
@@ -393,12 +398,15 @@ finish_bulk(struct bulk *bulk, struct engine_token *checked_at, struct error *er
         drop_shared(bulk->snapshot, &bulk->shared);
         status = question_look_again(bulk->worker, bulk->snapshot, bulk->guards[at], &verdict,
                                      checked_at, error);
+        if (status == BEHALF_OK && bulk->checks[at].find_requestable)
+            status = denial_of_records(bulk->snapshot, bulk->guards[at], &verdict, error);
         if (status != BEHALF_OK)
             return status;
         if (verdict.reason != REASON_NONE && item->explanation != NULL)
             item->explanation = explain_reason(bulk->snapshot, verdict.reason);
         item->decision = verdict.decision;
         item->reason = verdict.reason;
+        item->requestable = verdict.requestable;
         item->valid_until = verdict.valid_until;
     }
     return BEHALF_OK;

@@ -544,6 +544,37 @@ delegated_is_stopped(struct snapshot *snapshot, const struct delegated_parties *
                       stopped, error);
 }
 
+/* Of the records of a chain, as far as they exist. */
+static bool
+chain_is_stopped(const struct stops *stops, const struct delegated *delegated)
+{
+    const struct session *session = delegated->session;
+    bool stopped = false;
+
+    if (session != NULL)
+        stopped = is_stopped(stops, STOP_PRINCIPAL, session->principal) ||
+                  is_stopped(stops, STOP_AGENT, session->agent) ||
+                  stop_is_in_force(
+                      stops_on(stops, STOP_CLIENT, 0, record_text(session, session->client)));
+    for (size_t at = 0; at < delegated->length; at++)
+        stopped = stopped || is_stopped(stops, STOP_AGENT, delegated->agents[at]);
+    return stopped;
+}
+
+enum status
+delegated_names_stopped(struct snapshot *snapshot, const struct delegated *delegated,
+                        const struct delegated_parties *parties, bool *stopped, struct error *error)
+{
+    struct published *published = engine_published(snapshot->engine);
+    enum status status =
+        cut_off_at(snapshot, published->revision, published->stops, parties, stopped, error);
+
+    if (status == BEHALF_OK && !*stopped && delegated != NULL)
+        *stopped = chain_is_stopped(published->stops, delegated);
+    published_unref(published);
+    return status;
+}
+
 /* --- once more before the answer --- */
 
 /* Decides again what `published` and the time say. */

@@ -127,6 +127,12 @@ enum status ceiling_value(struct snapshot *snapshot, const uint64_t *actors, siz
 enum status delegated_is_stopped(struct snapshot *snapshot, const struct delegated_parties *parties,
                                  bool *stopped, struct error *error) BEHALF_MUST_USE;
 
+/* Whether a stop in force, as published now, names a party: the subject, an actor, and of a grant
+ * (`delegated`, else NULL) whose chain was found its principal, its client and all its agents. */
+enum status delegated_names_stopped(struct snapshot *snapshot, const struct delegated *delegated,
+                                    const struct delegated_parties *parties, bool *stopped,
+                                    struct error *error) BEHALF_MUST_USE;
+
 /* D10b. */
 enum status delegated_uses_left(struct snapshot *snapshot, const struct delegated *delegated,
                                 bool *left, struct error *error) BEHALF_MUST_USE;

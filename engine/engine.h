@@ -184,6 +184,7 @@ struct check {
     struct engine_recording *recording; /* engine/audit.h; NULL: what must be on the disk first is
                                            waited for, by a worker that may not block WOULD_BLOCK */
     bool explain;
+    bool find_requestable; /* says of a deny whether access may be requested for it */
 };
 
 /* `valid_until`: a moment (nanoseconds since 1970) before which no expiration can change the
@@ -191,6 +192,7 @@ struct check {
 struct check_result {
     enum decision decision;
     enum engine_reason reason; /* of a deny or a conditional decision by actors or a grant */
+    bool requestable;          /* engine_denial (engine/agents.h); false unless asked for */
     struct record_id_text decision_id; /* empty without actors and grant */
     struct missing_context missing;    /* of a conditional decision */
     int64_t valid_until;
@@ -210,6 +212,7 @@ struct check_item {
     enum status status; /* BEHALF_OK: the three below hold */
     enum decision decision;
     enum engine_reason reason;
+    bool requestable;
     struct record_id_text decision_id;
     struct missing_context missing;
     int64_t valid_until;

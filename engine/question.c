@@ -2,6 +2,7 @@
  * conditions on those who act. */
 #include "engine/question.h"
 
+#include "engine/denial.h"
 #include "engine/explain_conditions.h"
 
 /* --- binding --- */
@@ -133,6 +134,7 @@ question_bind(struct snapshot *snapshot, const struct check *check, const struct
     question->inputs.properties = NULL;
     question->inputs.action = check->permission;
     question->use = check->use;
+    question->find_requestable = check->find_requestable;
     question->explain = check->explain;
     question->explanation = NULL;
     if (status == BEHALF_OK)
@@ -373,8 +375,11 @@ question_decide(struct snapshot *snapshot, struct eval *eval, struct question *q
     if (status != BEHALF_OK)
         return status;
     status = verdict_of(snapshot, &conditions.value, verdict, error);
-    if (BEHALF_UNLIKELY(question->guard != NULL) && status == BEHALF_OK)
+    if (BEHALF_UNLIKELY(question->guard != NULL) && status == BEHALF_OK) {
         set_reason(question, conditions.reason, verdict);
+        if (question->find_requestable)
+            status = denial_of_question(snapshot, eval, question, known, verdict, error);
+    }
     if (BEHALF_LIKELY(!question->explain) || !verdict_is_of_value(status) ||
         (status == BEHALF_OK && question_must_spend(question, verdict)))
         return status;
@@ -411,6 +416,7 @@ item_set(struct snapshot *snapshot, enum status status, const struct verdict *ve
     if (status == BEHALF_OK) {
         item->decision = verdict->decision;
         item->reason = verdict->reason;
+        item->requestable = verdict->requestable;
         item->missing = verdict->missing;
         item->valid_until = verdict->valid_until;
         return BEHALF_OK;

@@ -35,6 +35,7 @@ struct question {
     struct inputs inputs;
     struct guard *guard;          /* NULL: nobody acts for another, and the subject is no agent */
     const struct engine_use *use; /* QUESTION_CHECK: of a chain with uses, or NULL */
+    bool find_requestable;
     bool explain;
     const struct explanation *explanation; /* once it is decided; NULL unless asked for */
 

@@ -13,10 +13,13 @@
 #define TOKEN_BYTES (TOKEN_BODY_SIZE + DIGEST_MAC_SIZE)
 #define CURSOR_BODY_SIZE (KIND_SIZE + INCARNATION_PART + 8 + 8 + CURSOR_POSITION_SIZE)
 #define CURSOR_BYTES (CURSOR_BODY_SIZE + DIGEST_MAC_SIZE)
+#define DENIAL_BODY_SIZE (KIND_SIZE + INCARNATION_PART + 8 + RECORD_ID_SIZE + DIGEST_SIZE)
+#define DENIAL_BYTES (DENIAL_BODY_SIZE + DIGEST_MAC_SIZE)
 #define TEXT_SIZE(bytes) (((bytes)*8 + 5) / 6)
 #define NOT_A_DIGIT 64U
 
 _Static_assert(TEXT_SIZE(CURSOR_BYTES) <= ENGINE_TOKEN_SIZE, "a cursor fits into a token's room");
+_Static_assert(TEXT_SIZE(DENIAL_BYTES) <= ENGINE_TOKEN_SIZE, "and so does a denial");
 _Static_assert(INCARNATION_PART <= INCARNATION_SIZE, "part of the incarnation");
 
 static const char digits[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -80,7 +83,7 @@ decode(struct slice text, uint8_t *bytes, size_t size)
 }
 
 static void
-put_head(const struct store *store, char kind, uint64_t revision, uint8_t *bytes)
+put_head(const struct store *store, char kind, uint64_t number, uint8_t *bytes)
 {
     struct slice incarnation = store_incarnation(store);
 
@@ -88,7 +91,7 @@ put_head(const struct store *store, char kind, uint64_t revision, uint8_t *bytes
     bytes[0] = (uint8_t)kind;
     bytes[1] = VERSION_BYTE;
     memcpy(bytes + KIND_SIZE, incarnation.data, INCARNATION_PART);
-    bytes_put_u64(bytes + KIND_SIZE + INCARNATION_PART, revision);
+    bytes_put_u64(bytes + KIND_SIZE + INCARNATION_PART, number);
 }
 
 /* The mac covers the kind, so a token never opens as a cursor, whatever their sizes become. */
@@ -169,6 +172,41 @@ cursor_open(const struct store *store, struct slice text, uint64_t request_diges
     cursor->revision = bytes_get_u64(at);
     cursor->request_digest = request_digest;
     memcpy(cursor->position, at + 16, CURSOR_POSITION_SIZE);
+    return BEHALF_OK;
+}
+
+void
+denial_seal(const struct store *store, const struct engine_denial *denial,
+            struct engine_token *token)
+{
+    uint8_t bytes[DENIAL_BYTES];
+    uint8_t *at = bytes + KIND_SIZE + INCARNATION_PART + 8;
+
+    put_head(store, 'D', (uint64_t)denial->ends, bytes);
+    memcpy(at, denial->decision.bytes, RECORD_ID_SIZE);
+    memcpy(at + RECORD_ID_SIZE, denial->words, DIGEST_SIZE);
+    seal(store, bytes, DENIAL_BODY_SIZE, token);
+}
+
+enum status
+denial_open(const struct store *store, struct slice text, const uint8_t words[DIGEST_SIZE],
+            struct engine_denial *denial, struct error *error)
+{
+    uint8_t bytes[DENIAL_BYTES];
+    const uint8_t *at = bytes + KIND_SIZE + INCARNATION_PART;
+
+    if (!verify(store, text, 'D', bytes, DENIAL_BODY_SIZE))
+        return error_set(error, BEHALF_DENIAL_INVALID,
+                         "the denial is malformed or was not given by this store");
+    if (memcmp(at + 8 + RECORD_ID_SIZE, words, DIGEST_SIZE) != 0) {
+        error_set(error, BEHALF_DENIAL_INVALID, "the denial belongs to another request");
+        error_hint(error, "a request repeats who asked, through which agent, for what, as it was "
+                          "denied");
+        return BEHALF_DENIAL_INVALID;
+    }
+    denial->ends = (int64_t)bytes_get_u64(at);
+    memcpy(denial->decision.bytes, at + 8, RECORD_ID_SIZE);
+    memcpy(denial->words, words, DIGEST_SIZE);
     return BEHALF_OK;
 }
 

@@ -11,6 +11,7 @@
 struct verdict {
     enum decision decision;
     enum engine_reason reason; /* none, but of a decision by actors or a grant (question.h) */
+    bool requestable;          /* denial.h; the same */
     struct missing_context missing;
     int64_t valid_until; /* 0 = for ever */
 };

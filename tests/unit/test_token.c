@@ -1,4 +1,4 @@
-/* test_token.c - tokens and cursors: exactly what was sealed opens, and nothing else. */
+/* test_token.c - tokens, cursors and denials: exactly what was sealed opens, and nothing else. */
 #include <criterion/criterion.h>
 
 #include "base/bytes.h"
@@ -24,6 +24,25 @@ static const struct cursor sample = {
     .request_digest = UINT64_C(0xFEDCBA9876543210),
     .position = {1, 2, 3, 0xFF, 0, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0x80, 0x7F, 11, 12, 13},
 };
+
+static const struct engine_denial sample_denial = {
+    .decision = {{1, 2, 3, 0xFF, 0, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0x80}},
+    .ends = INT64_C(1800000000123456789),
+    .words = {7, 7, 7, 0, 1, 2, 3, [31] = 0xFE},
+};
+
+static enum status
+open_denial(const struct store *store, const char *text, size_t size)
+{
+    struct engine_denial denial = {.ends = 12345};
+    struct error error = {.status = BEHALF_OK};
+    enum status status =
+        denial_open(store, (struct slice){text, size}, sample_denial.words, &denial, &error);
+
+    cr_assert(status == BEHALF_OK || (status == BEHALF_DENIAL_INVALID && denial.ends == 12345 &&
+                                      error.status == BEHALF_DENIAL_INVALID));
+    return status;
+}
 
 static enum status
 open_token(const struct store *store, const char *text, size_t size)
@@ -87,14 +106,60 @@ Test(token, a_cursor_carries_its_place)
     store_close(store);
 }
 
+Test(token, a_denial_carries_its_decision_and_its_end)
+{
+    static const int64_t ends[] = {0, 1, INT64_C(1800000000123456789), INT64_MAX};
+    struct store *store = open_store();
+    struct engine_token token;
+    struct engine_denial denial;
+
+    for (size_t at = 0; at < BEHALF_COUNT_OF(ends); at++) {
+        struct engine_denial sealed = sample_denial;
+
+        sealed.ends = ends[at];
+        denial_seal(store, &sealed, &token);
+        cr_assert_eq(strlen(token.text), 110);
+        cr_assert_eq(denial_open(store, slice_of(token.text), sample_denial.words, &denial, NULL),
+                     BEHALF_OK);
+        cr_assert_eq(denial.ends, ends[at]);
+        cr_assert(record_id_equal(&denial.decision, &sample_denial.decision));
+        cr_assert_arr_eq(denial.words, sample_denial.words, DIGEST_SIZE);
+    }
+    store_close(store);
+}
+
+Test(token, a_denial_is_for_its_words_alone)
+{
+    struct store *store = open_store();
+    struct engine_token token;
+
+    denial_seal(store, &sample_denial, &token);
+    for (size_t byte = 0; byte < DIGEST_SIZE; byte++) {
+        struct engine_denial other = sample_denial;
+        struct engine_denial denial;
+        struct error error;
+
+        other.words[byte] ^= 1;
+        cr_assert_eq(denial_open(store, slice_of(token.text), other.words, &denial, &error),
+                     BEHALF_DENIAL_INVALID, "byte %zu", byte);
+        cr_assert_str_eq(error.message, "the denial belongs to another request");
+    }
+    store_close(store);
+}
+
 Test(token, one_kind_is_not_the_other)
 {
     struct store *store = open_store();
     struct engine_token token;
     struct engine_token cursor;
+    struct engine_token denial;
 
     token_seal(store, 5, &token);
     cursor_seal(store, &sample, &cursor);
+    denial_seal(store, &sample_denial, &denial);
+    cr_assert_eq(open_denial(store, cursor.text, strlen(cursor.text)), BEHALF_DENIAL_INVALID);
+    cr_assert_eq(open_denial(store, token.text, strlen(token.text)), BEHALF_DENIAL_INVALID);
+    cr_assert_eq(open_cursor(store, denial.text, strlen(denial.text)), BEHALF_INVALID_CURSOR);
     cr_assert_eq(open_token(store, cursor.text, strlen(cursor.text)), BEHALF_UNKNOWN_TOKEN);
     cr_assert_eq(open_cursor(store, token.text, strlen(token.text)), BEHALF_INVALID_CURSOR);
     store_close(store);
@@ -106,9 +171,13 @@ Test(token, of_another_store_or_incarnation)
     struct store *other = open_store();
     struct engine_token token;
     struct engine_token cursor;
+    struct engine_token denial;
 
     token_seal(other, 5, &token);
     cursor_seal(other, &sample, &cursor);
+    denial_seal(other, &sample_denial, &denial);
+    cr_assert_eq(open_denial(other, denial.text, strlen(denial.text)), BEHALF_OK);
+    cr_assert_eq(open_denial(mine, denial.text, strlen(denial.text)), BEHALF_DENIAL_INVALID);
     cr_assert_eq(open_token(other, token.text, strlen(token.text)), BEHALF_OK);
     cr_assert_eq(open_token(mine, token.text, strlen(token.text)), BEHALF_UNKNOWN_TOKEN);
     cr_assert_eq(open_cursor(mine, cursor.text, strlen(cursor.text)), BEHALF_INVALID_CURSOR);
@@ -116,6 +185,7 @@ Test(token, of_another_store_or_incarnation)
     other->incarnation[0] ^= 1;
     cr_assert_eq(open_token(other, token.text, strlen(token.text)), BEHALF_UNKNOWN_TOKEN);
     cr_assert_eq(open_cursor(other, cursor.text, strlen(cursor.text)), BEHALF_INVALID_CURSOR);
+    cr_assert_eq(open_denial(other, denial.text, strlen(denial.text)), BEHALF_DENIAL_INVALID);
     store_close(other);
     store_close(mine);
 }
@@ -151,14 +221,21 @@ Test(token, every_other_byte_at_every_place_is_refused)
     struct store *store = open_store();
     struct engine_token token;
     struct engine_token cursor;
+    struct engine_token denial;
     size_t accepted = 0;
 
     token_seal(store, 5, &token);
     cursor_seal(store, &sample, &cursor);
-    for (size_t place = 0; place < 94; place++) {
+    denial_seal(store, &sample_denial, &denial);
+    for (size_t place = 0; place < 110; place++) {
         for (unsigned byte = 0; byte < 256; byte++) {
-            struct engine_token mutant = cursor;
+            struct engine_token mutant = denial;
 
+            mutant.text[place] = (char)byte;
+            accepted += open_denial(store, mutant.text, 110) == BEHALF_OK;
+            if (place >= 94)
+                continue;
+            mutant = cursor;
             mutant.text[place] = (char)byte;
             accepted += open_cursor(store, mutant.text, 94) == BEHALF_OK;
             if (place >= 46)
@@ -168,7 +245,7 @@ Test(token, every_other_byte_at_every_place_is_refused)
             accepted += open_token(store, mutant.text, 46) == BEHALF_OK;
         }
     }
-    cr_assert_eq(accepted, 94 + 46, "each text itself, once per place");
+    cr_assert_eq(accepted, 110 + 94 + 46, "each text itself, once per place");
     store_close(store);
 }
 
@@ -177,10 +254,14 @@ Test(token, every_other_length_is_refused)
     struct store *store = open_store();
     struct engine_token token;
     struct engine_token cursor;
+    struct engine_token denial;
     char *long_text = memory_new((size_t)1 << 20);
 
     token_seal(store, 5, &token);
     cursor_seal(store, &sample, &cursor);
+    denial_seal(store, &sample_denial, &denial);
+    for (size_t size = 0; size < 110; size++)
+        cr_assert_eq(open_denial(store, denial.text, size), BEHALF_DENIAL_INVALID);
     for (size_t size = 0; size < 46; size++)
         cr_assert_eq(open_token(store, token.text, size), BEHALF_UNKNOWN_TOKEN);
     for (size_t size = 0; size < 94; size++)
