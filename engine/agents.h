@@ -350,14 +350,8 @@ enum status engine_stops_read(struct engine_worker *worker, const struct engine_
  * (scope_excluded, binding_mismatch, uses_exhausted), D1 and D8 are allow. For the other reasons
  * these are not asked: an agent without an active grant does not learn what the principal may.
  *
- * It is sealed for whoever was denied: a text that only this store can make and that serves one
- * request of the same words. */
-struct engine_denial {
-    struct record_id decision; /* its id: the key under which a request keeps it */
-    int64_t ends;
-    uint8_t words[32]; /* SHA-256 of who asked whom for what (net/denial.h) */
-};
-
+ * A struct engine_denial is sealed for whoever was denied: a text that only this store can make and
+ * that serves one request of the same words. */
 void engine_denial_seal(const struct engine *engine, const struct engine_denial *denial,
                         struct engine_token *token);
 /* DENIAL_INVALID: this store did not seal it, or for other words. Whether it has expired, or was
