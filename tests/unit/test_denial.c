@@ -46,7 +46,8 @@ Test(denial, what_is_written_otherwise_and_says_the_same_is_the_same)
         " {\"action\": {\"name\": \"delete\"}, \"resource\": {\"id\": \"d1\", \"type\": "
         "\"document\"}, \"subject\": {\"id\": \"\\u0061nn\", \"type\": \"user\"}}",
         /* the agents are words of their own */
-        "{\"subject\":{\"type\":\"user\",\"id\":\"ann\",\"properties\":{\"act\":{\"sub\":\"bot\"}}},"
+        "{\"subject\":{\"type\":\"user\",\"id\":\"ann\","
+        "\"properties\":{\"act\":{\"sub\":\"bot\"}}},"
         "\"resource\":{\"type\":\"document\",\"id\":\"d1\"},\"action\":{\"name\":\"delete\"}}",
         /* nor does the context count */
         "{\"subject\":{\"type\":\"user\",\"id\":\"ann\",\"properties\":{}},"

@@ -1,4 +1,5 @@
-/* test_token.c - tokens, cursors and denials: exactly what was sealed opens, and nothing else. */
+/* test_token.c - tokens, cursors and denials: exactly what was sealed opens, and nothing else
+ * (R-41). */
 #include <criterion/criterion.h>
 
 #include "base/bytes.h"
