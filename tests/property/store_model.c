@@ -578,6 +578,8 @@ transaction_run(struct world *world)
     if (below(world, 4) == 0)
         store_transaction_metadata(transaction, slice_of(text));
     if (below(world, 4) == 0)
+        store_transaction_caller(transaction, SLICE_LITERAL("console"));
+    if (below(world, 4) == 0)
         store_transaction_request(transaction, slice_of(text), (const uint8_t[DIGEST_SIZE]){7});
     if (world->revision > 0 && below(world, 6) == 0) {
         store_transaction_abort(transaction);

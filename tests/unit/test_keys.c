@@ -249,7 +249,7 @@ Test(changelog, an_entry_comes_back_record_by_record_and_no_cut_of_it_does)
                               .expires_at = 12};
     static const enum changelog_kind kinds[] = {
         CHANGELOG_LABEL,  CHANGELOG_NODE,     CHANGELOG_REMOVE,  CHANGELOG_PUT,   CHANGELOG_REMOVE,
-        CHANGELOG_SCHEMA, CHANGELOG_METADATA, CHANGELOG_REQUEST, CHANGELOG_SWEEP,
+        CHANGELOG_SCHEMA, CHANGELOG_METADATA, CHANGELOG_REQUEST, CHANGELOG_SWEEP, CHANGELOG_CALLER,
     };
     struct changelog_reader reader;
     struct changelog_header back;
@@ -274,6 +274,7 @@ Test(changelog, an_entry_comes_back_record_by_record_and_no_cut_of_it_does)
     changelog_add_request(&entry, (const uint8_t[REQUEST_DIGEST_SIZE]){1},
                           (const uint8_t[DIGEST_SIZE]){2});
     changelog_add_sweep(&entry, -8);
+    changelog_add_caller(&entry, SLICE_LITERAL("console"));
     cr_assert_eq(changelog_open(buffer_slice(&entry), &reader, &back, &error), BEHALF_OK);
     cr_assert(back.revision == 3 && back.time_ns == 4 && back.previous[0] == 5);
     for (size_t index = 0; index < BEHALF_COUNT_OF(kinds); index++) {
@@ -281,6 +282,8 @@ Test(changelog, an_entry_comes_back_record_by_record_and_no_cut_of_it_does)
         cr_assert_eq(record.kind, kinds[index]);
         cr_assert(record.kind != CHANGELOG_PUT || record.edge.expires_at == 12);
         cr_assert(record.kind != CHANGELOG_SWEEP || record.time_ns == -8);
+        cr_assert(record.kind != CHANGELOG_CALLER ||
+                  slice_equal(record.bytes, SLICE_LITERAL("console")));
     }
     cr_assert_eq(changelog_next(&reader, &record, &error), BEHALF_DONE);
     for (size_t size = 0; size < entry.size; size++) {
@@ -316,6 +319,17 @@ Test(changelog, records_out_of_order_or_twice_are_refused)
     changelog_add_node(&entry, NODE_WILDCARD(1) | 1, SLICE_LITERAL("b"));
     cr_assert_eq(changelog_open(buffer_slice(&entry), &reader, &back, &error), BEHALF_OK);
     cr_assert_eq(changelog_next(&reader, &record, &error), BEHALF_OK);
+    cr_assert_eq(changelog_next(&reader, &record, &error), BEHALF_STORAGE_CORRUPT);
+    changelog_begin(&entry, &header);
+    changelog_add_caller(&entry, SLICE_LITERAL("a"));
+    changelog_add_caller(&entry, SLICE_LITERAL("b"));
+    cr_assert_eq(changelog_open(buffer_slice(&entry), &reader, &back, &error), BEHALF_OK);
+    cr_assert_eq(changelog_next(&reader, &record, &error), BEHALF_OK);
+    cr_assert_eq(changelog_next(&reader, &record, &error), BEHALF_STORAGE_CORRUPT);
+    changelog_begin(&entry, &header);
+    buffer_add_byte(&entry, CHANGELOG_CALLER);
+    buffer_add_byte(&entry, 0); /* nobody has no record */
+    cr_assert_eq(changelog_open(buffer_slice(&entry), &reader, &back, &error), BEHALF_OK);
     cr_assert_eq(changelog_next(&reader, &record, &error), BEHALF_STORAGE_CORRUPT);
     buffer_release(&entry);
 }

@@ -327,7 +327,7 @@ Test(record_keys, in_the_changelog_are_refused_out_of_order_or_impossible)
         buffer_add_byte(&entry, 0);
     cr_assert_eq(entry_check(&entry), BEHALF_STORAGE_CORRUPT);
     changelog_begin(&entry, &header);
-    buffer_add_byte(&entry, CHANGELOG_RECORD_REMOVE + 1);
+    buffer_add_byte(&entry, CHANGELOG_CALLER + 1);
     cr_assert_eq(entry_check(&entry), BEHALF_STORAGE_CORRUPT);
     buffer_release(&entry);
 }

@@ -29,7 +29,8 @@ open_with_three(const char *path)
 }
 
 static enum status
-sweep(struct store *store, const struct edge_key *key, int64_t time_ns, bool with_metadata)
+sweep(struct store *store, const struct edge_key *key, int64_t time_ns, const char *metadata,
+      const char *caller)
 {
     struct store_transaction *transaction = store_test_begin(store);
     uint64_t revision;
@@ -38,8 +39,8 @@ sweep(struct store *store, const struct edge_key *key, int64_t time_ns, bool wit
     OK(store_transaction_remove(transaction, key, &previous, &store_error));
     cr_assert(previous.existed);
     store_transaction_sweep(transaction, time_ns);
-    if (with_metadata)
-        store_transaction_metadata(transaction, slice_of("{}"));
+    store_transaction_metadata(transaction, slice_of(metadata));
+    store_transaction_caller(transaction, slice_of(caller));
     return store_transaction_commit(transaction, store_test_wall_ns, &revision, &store_error);
 }
 
@@ -47,11 +48,12 @@ Test(store_sweep, removes_what_has_expired_and_nothing_else)
 {
     struct store *store = open_with_three(NULL);
 
-    FAILS(sweep(store, &soon, 99, false), BEHALF_STORAGE_CORRUPT);
-    FAILS(sweep(store, &ever, 1000, false), BEHALF_STORAGE_CORRUPT);
-    FAILS(sweep(store, &soon, 100, true), BEHALF_STORAGE_CORRUPT);
+    FAILS(sweep(store, &soon, 99, "", ""), BEHALF_STORAGE_CORRUPT);
+    FAILS(sweep(store, &ever, 1000, "", ""), BEHALF_STORAGE_CORRUPT);
+    FAILS(sweep(store, &soon, 100, "{}", ""), BEHALF_STORAGE_CORRUPT);
+    FAILS(sweep(store, &soon, 100, "", "console"), BEHALF_STORAGE_CORRUPT);
     cr_assert_eq(store_head_revision(store), 1);
-    OK(sweep(store, &soon, 100, false));
+    OK(sweep(store, &soon, 100, "", ""));
     cr_assert_eq(store_test_count(store, EDGE_FORWARD, 1), 3);
     cr_assert_eq(store_test_count(store, EDGE_FORWARD, 2), 2);
     OK(store_verify(store, &store_error));
@@ -69,7 +71,7 @@ Test(store_sweep, is_marked_in_the_changelog_and_replays)
     struct buffer entry;
 
     buffer_init(&entry);
-    OK(sweep(store, &late, 250, false));
+    OK(sweep(store, &late, 250, "", ""));
     OK(store_snapshot_open(store, &snapshot, &store_error));
     for (uint64_t revision = 1; revision <= 2; revision++) {
         OK(store_changelog_read(snapshot, revision, &entry, &store_error));
