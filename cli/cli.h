@@ -27,45 +27,45 @@ enum cli_exit {
     CLI_NOT_AS_EXPECTED = CLI_SERVER, /* what was tested is wrong: check-bulk, validate */
 };
 
+#define CLI_OPTIONS_MAX 128
 #define CLI_ACTORS_MAX 64 /* the server's own limit is lower and gives the better message */
 #define CLI_UPDATES_MAX 1000
 #define CLI_CHECKS_MAX 1000
 #define CLI_TEXTS_MAX 256 /* of an option that may stand again */
 
-/* Options a command accepts beside --endpoint, --timeout, --json and --help. */
-enum cli_option {
-    OPTION_READ = 1U << 0, /* --consistency, --token */
-    OPTION_ACTOR = 1U << 1,
-    OPTION_CURSOR = 1U << 2,
-    OPTION_PAGE = 1U << 3, /* --limit, --all */
-    OPTION_FILTER = 1U << 4,
-    OPTION_DEPTH = 1U << 5,
-    OPTION_CHECK = 1U << 6,
-    OPTION_WRITE = 1U << 7,
-    OPTION_STRICT = 1U << 8,
-    OPTION_FROM = 1U << 9,
-    OPTION_KEY = 1U << 10,
-    OPTION_UPDATE = 1U << 11,
-    OPTION_YES = 1U << 12,
-    OPTION_CONTEXT = 1U << 13,
-    OPTION_EXPLAIN = 1U << 14,
-    DECIDES = 1U << 15, /* no option: the exit code is a decision */
-    OPTION_COMMON = 1U << 16,
-    OPTION_JUNIT = 1U << 17,
-    OPTION_WAIT = 1U << 18,
-    OPTION_GRANT = 1U << 19,
-    OPTION_CALL = 1U << 20,  /* --method, --digest, --tool */
-    OPTION_TERMS = 1U << 21, /* of a grant: --scope, --uses and the like */
-    OPTION_END = 1U << 22,   /* --expires-at, --expires-in */
-    OPTION_APPROVAL = 1U << 23,
-    OPTION_SESSION = 1U << 24, /* of a new session: --client, --idle-timeout and the like */
-    OPTION_REASON = 1U << 25,
-    OPTION_STOP = 1U << 26,          /* --client, --principal, --everything */
-    OPTION_LIST_SESSIONS = 1U << 27, /* --principal, --agent */
-    OPTION_LIST_GRANTS = 1U << 28,   /* --session, --agent */
-    OPTION_FILE = 1U << 29,
-    OPTION_ROLE = 1U << 30,
-};
+/* Options a command accepts beside --endpoint, --timeout, --json and --help, as a set of bits. */
+#define OPTION_READ (UINT64_C(1) << 0) /* --consistency, --token */
+#define OPTION_ACTOR (UINT64_C(1) << 1)
+#define OPTION_CURSOR (UINT64_C(1) << 2)
+#define OPTION_PAGE (UINT64_C(1) << 3) /* --limit, --all */
+#define OPTION_FILTER (UINT64_C(1) << 4)
+#define OPTION_DEPTH (UINT64_C(1) << 5)
+#define OPTION_CHECK (UINT64_C(1) << 6)
+#define OPTION_WRITE (UINT64_C(1) << 7)
+#define OPTION_STRICT (UINT64_C(1) << 8)
+#define OPTION_FROM (UINT64_C(1) << 9)
+#define OPTION_KEY (UINT64_C(1) << 10)
+#define OPTION_UPDATE (UINT64_C(1) << 11)
+#define OPTION_YES (UINT64_C(1) << 12)
+#define OPTION_CONTEXT (UINT64_C(1) << 13)
+#define OPTION_EXPLAIN (UINT64_C(1) << 14)
+#define DECIDES (UINT64_C(1) << 15) /* no option: the exit code is a decision */
+#define OPTION_COMMON (UINT64_C(1) << 16)
+#define OPTION_JUNIT (UINT64_C(1) << 17)
+#define OPTION_WAIT (UINT64_C(1) << 18)
+#define OPTION_GRANT (UINT64_C(1) << 19)
+#define OPTION_CALL (UINT64_C(1) << 20)  /* --method, --digest, --tool */
+#define OPTION_TERMS (UINT64_C(1) << 21) /* of a grant: --scope, --uses and the like */
+#define OPTION_END (UINT64_C(1) << 22)   /* --expires-at, --expires-in */
+#define OPTION_APPROVAL (UINT64_C(1) << 23)
+#define OPTION_SESSION                                                                             \
+    (UINT64_C(1) << 24) /* of a new session: --client, --idle-timeout and the like */
+#define OPTION_REASON (UINT64_C(1) << 25)
+#define OPTION_STOP (UINT64_C(1) << 26)          /* --client, --principal, --everything */
+#define OPTION_LIST_SESSIONS (UINT64_C(1) << 27) /* --principal, --agent */
+#define OPTION_LIST_GRANTS (UINT64_C(1) << 28)   /* --session, --agent */
+#define OPTION_FILE (UINT64_C(1) << 29)
+#define OPTION_ROLE (UINT64_C(1) << 30)
 
 struct cli;
 
@@ -75,7 +75,7 @@ struct command {
     const char *usage;  /* the positional arguments */
     const char *summary;
     const char *details; /* behind the options in --help; may be NULL */
-    unsigned options;
+    uint64_t options;    /* OPTION_... */
     unsigned arguments_min;
     unsigned arguments_max;
     enum cli_exit (*run)(struct cli *cli);
@@ -143,8 +143,8 @@ struct cli {
     bool json;
     bool json_errors; /* --json stands somewhere: a wrong command line is reported as JSON too */
     bool help;
-    struct slice meant;    /* what a wrong word was perhaps meant to be */
-    uint64_t options_seen; /* bit n: row n of the table of options */
+    struct slice meant;                 /* what a wrong word was perhaps meant to be */
+    bool options_seen[CLI_OPTIONS_MAX]; /* by row of the table of options */
     struct behalf_read read;
     const char *actors[CLI_ACTORS_MAX];
     size_t actor_count;

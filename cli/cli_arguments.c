@@ -155,7 +155,7 @@ parse_option(struct cli *cli, int count, char *const *words, int *at)
     struct slice name = {word, equals != NULL ? (size_t)(equals - word) : strlen(word)};
     const struct option_row *row;
     const char *value = "";
-    uint64_t bit;
+    bool *seen;
 
     if (strcmp(word, "-h") == 0)
         name = SLICE_LITERAL("--help");
@@ -167,10 +167,10 @@ parse_option(struct cli *cli, int count, char *const *words, int *at)
     if (row->group != OPTION_COMMON &&
         (cli->command == NULL || (row->group & cli->command->options) == 0))
         return cli_usage(cli, "option '%s' does not go with this command", row->name);
-    bit = UINT64_C(1) << (row - cli_option_rows);
-    if ((cli->options_seen & bit) != 0 && !cli_option_repeats(row))
+    seen = &cli->options_seen[row - cli_option_rows];
+    if (*seen && !cli_option_repeats(row))
         return cli_usage(cli, "option '%s' stands twice", row->name);
-    cli->options_seen |= bit;
+    *seen = true;
     if (row->value == NULL && equals != NULL)
         return cli_usage(cli, "option '%s' takes no value", row->name);
     if (row->value != NULL) {

@@ -107,7 +107,8 @@ const struct option_row cli_option_rows[] = {
 
 const size_t cli_option_count = BEHALF_COUNT_OF(cli_option_rows);
 
-_Static_assert(BEHALF_COUNT_OF(cli_option_rows) <= 64, "cli->options_seen has a bit for each");
+_Static_assert(BEHALF_COUNT_OF(cli_option_rows) <= CLI_OPTIONS_MAX,
+               "cli->options_seen has a place for each");
 
 const struct option_row *
 cli_option_find(struct slice name)

@@ -24,7 +24,7 @@ struct option_row {
     const char *name;
     const char *value; /* what follows; NULL for a switch, "[=...]" for what may be left out */
     enum option_kind kind;
-    unsigned group; /* enum cli_option: it goes with the commands of any of these */
+    uint64_t group; /* OPTION_...: it goes with the commands of any of these */
     size_t at;      /* offset in struct cli; unused where the kind says nothing of a type */
     const char *help;
 };
