@@ -88,6 +88,24 @@ record_index_grant(struct store_record *record, struct record_entries *entries,
 }
 
 void
+record_index_access_request(struct store_record *record, struct record_entries *entries,
+                            uint64_t principal, uint64_t agent, int64_t expires_at,
+                            const struct record_id *denial)
+{
+    char parties[16];
+
+    bytes_put_u64(parties, principal);
+    bytes_put_u64(parties + 8, agent);
+    index_entry(record, entries->bytes[0], RECORD_INDEX_PARTIES, parties, sizeof parties,
+                expires_at);
+    if (denial == NULL)
+        return;
+    memcpy(entries->bytes[1], denial->bytes, RECORD_ID_SIZE);
+    record->entries[record->entry_count++] =
+        (struct store_record_entry){RECORD_INDEX_DENIAL, {entries->bytes[1], RECORD_ID_SIZE}};
+}
+
+void
 record_index_from(uint64_t party, int64_t time, char bytes[16])
 {
     bytes_put_u64(bytes, party);
@@ -256,6 +274,45 @@ made_revision(struct fields *from, uint64_t created_revision)
 
     from->wrong = from->wrong || made > created_revision;
     return made == 0 ? created_revision : made;
+}
+
+/* --- tools and bindings --- */
+
+static bool
+read_tools(const struct datum *list, struct arena *arena, struct buffer *block,
+           struct record_part *part)
+{
+    size_t count = list == NULL ? 0 : list->as.list.count;
+    struct grant_tool *tools;
+
+    if (count == 0)
+        return true;
+    tools = arena_take_array(arena, count, sizeof *tools);
+    if (tools == NULL || count > ENGINE_TOOLS_MAX)
+        return false;
+    for (size_t at = 0; at < count; at++) {
+        struct fields from = fields_of(list->as.list.items[at]);
+
+        tools[at].name = append_text(block, take_text(&from, "name", REQUIRED));
+        take_digest(&from, "sha256", tools[at].sha256);
+        if (!all_taken(&from))
+            return false;
+    }
+    *part = append(block, tools, (uint32_t)count, sizeof *tools, 8);
+    return true;
+}
+
+static bool
+read_binding(const struct datum *map, struct buffer *block, struct record_part *method,
+             uint8_t digest[32])
+{
+    struct fields from = fields_of(map);
+
+    if (map == NULL)
+        return true;
+    *method = append_text(block, take_text(&from, "method", REQUIRED));
+    take_digest(&from, "digest", digest);
+    return all_taken(&from);
 }
 
 /* --- sessions --- */
@@ -457,41 +514,6 @@ read_constraints(struct grant_reader *reader, const struct datum *list)
 }
 
 static bool
-read_tools(struct grant_reader *reader, const struct datum *list)
-{
-    size_t count = list == NULL ? 0 : list->as.list.count;
-    struct grant_tool *tools;
-
-    if (count == 0)
-        return true;
-    tools = arena_take_array(&reader->arena, count, sizeof *tools);
-    if (tools == NULL || count > ENGINE_TOOLS_MAX)
-        return false;
-    for (size_t at = 0; at < count; at++) {
-        struct fields from = fields_of(list->as.list.items[at]);
-
-        tools[at].name = append_text(reader->block, take_text(&from, "name", REQUIRED));
-        take_digest(&from, "sha256", tools[at].sha256);
-        if (!all_taken(&from))
-            return false;
-    }
-    reader->grant.tools = append(reader->block, tools, (uint32_t)count, sizeof *tools, 8);
-    return true;
-}
-
-static bool
-read_binding(struct grant_reader *reader, const struct datum *map)
-{
-    struct fields from = fields_of(map);
-
-    if (map == NULL)
-        return true;
-    reader->grant.method = append_text(reader->block, take_text(&from, "method", REQUIRED));
-    take_digest(&from, "digest", reader->grant.digest);
-    return all_taken(&from);
-}
-
-static bool
 read_revocation(struct grant_reader *reader, const struct datum *map)
 {
     struct fields from = fields_of(map);
@@ -561,8 +583,9 @@ read_grant(struct grant_reader *reader, const struct store_record *record, const
         return false;
     grant->delegatee = bytes_get_u64(delegatee.data);
     return read_scope(reader, scope) && read_constraints(reader, constraints) &&
-           read_tools(reader, tools) && read_binding(reader, binding) && read_approval(approval) &&
-           read_revocation(reader, revoked);
+           read_tools(tools, &reader->arena, reader->block, &grant->tools) &&
+           read_binding(binding, reader->block, &grant->method, grant->digest) &&
+           read_approval(approval) && read_revocation(reader, revoked);
 }
 
 enum status
@@ -590,6 +613,133 @@ record_grant(struct store *store, const struct store_record *record, struct buff
         memcpy(block->data, &reader.grant, sizeof reader.grant);
     }
     arena_release(&reader.arena);
+    return status;
+}
+
+/* --- access requests --- */
+
+static const struct slice access_request_words[] = {
+    [ACCESS_REQUEST_PENDING] = {"pending", sizeof "pending" - 1},
+    [ACCESS_REQUEST_APPROVED] = {"approved", sizeof "approved" - 1},
+    [ACCESS_REQUEST_DENIED] = {"denied", sizeof "denied" - 1},
+    [ACCESS_REQUEST_CANCELLED] = {"cancelled", sizeof "cancelled" - 1},
+    [ACCESS_REQUEST_EXPIRED] = {"expired", sizeof "expired" - 1},
+};
+
+struct slice
+engine_access_request_word(enum access_request_status status)
+{
+    return access_request_words[status];
+}
+
+enum access_request_status
+access_request_status_at(const struct access_request *request, int64_t now)
+{
+    bool has_ended = request->status == ACCESS_REQUEST_PENDING && now >= request->expires_at;
+
+    return has_ended ? ACCESS_REQUEST_EXPIRED : request->status;
+}
+
+static enum access_request_status
+take_access_request_status(struct fields *from)
+{
+    struct slice word = take_text(from, "status", REQUIRED);
+
+    for (unsigned at = ACCESS_REQUEST_PENDING; at <= ACCESS_REQUEST_CANCELLED; at++)
+        if (slice_equal(word, access_request_words[at]))
+            return (enum access_request_status)at;
+    from->wrong = true;
+    return ACCESS_REQUEST_CANCELLED;
+}
+
+static bool
+read_requested(const struct datum *map, struct arena *arena, struct buffer *block,
+               struct access_request *request)
+{
+    struct fields from = fields_of(map);
+    const struct datum *tools;
+    const struct datum *binding;
+    int64_t uses;
+
+    if (map == NULL)
+        return true;
+    tools = take_list(&from, "tools", OPTIONAL);
+    binding = take(&from, "bind", DATUM_MAP, OPTIONAL);
+    request->until = take_integer(&from, "until", OPTIONAL);
+    uses = take_integer(&from, "uses", OPTIONAL);
+    request->uses = (uint32_t)uses;
+    return all_taken(&from) && uses <= UINT32_MAX &&
+           read_tools(tools, arena, block, &request->tools) &&
+           read_binding(binding, block, &request->method, request->digest);
+}
+
+/* What was decided, when it no longer is pending: an approval always has its grant. */
+static bool
+read_access_decision(const struct datum *map, struct slice grant, struct access_request *request)
+{
+    struct fields from = fields_of(map);
+
+    request->has_grant = grant.size > 0;
+    if ((map == NULL) != (request->status == ACCESS_REQUEST_PENDING) ||
+        request->has_grant != (request->status == ACCESS_REQUEST_APPROVED))
+        return false;
+    if (map == NULL)
+        return true;
+    (void)take_text(&from, "approver", OPTIONAL);
+    (void)take_text(&from, "reason", OPTIONAL);
+    request->decided_at = take_integer(&from, "at", REQUIRED);
+    return all_taken(&from) &&
+           (!request->has_grant || record_id_parse(grant, RECORD_PREFIX_GRANT, &request->grant));
+}
+
+static bool
+read_access_request(const struct store_record *record, const struct datum *map, struct arena *arena,
+                    struct buffer *block, struct access_request *request)
+{
+    struct fields from = fields_of(map);
+    const struct datum *requested = take(&from, "requested", DATUM_MAP, OPTIONAL);
+    const struct datum *decided = take(&from, "decided", DATUM_MAP, OPTIONAL);
+    struct slice grant = take_text(&from, "grant", OPTIONAL);
+    struct slice parties;
+
+    (void)take_text(&from, "principal", REQUIRED);
+    (void)take_text(&from, "agent", REQUIRED);
+    (void)take_text(&from, "justification", OPTIONAL);
+    (void)take_text(&from, "denial", OPTIONAL);
+    request->resource = append_text(block, take_text(&from, "resource", REQUIRED));
+    request->permission = append_text(block, take_text(&from, "permission", REQUIRED));
+    request->status = take_access_request_status(&from);
+    request->expires_at = take_integer(&from, "expires_at", REQUIRED);
+    if (!all_taken(&from) ||
+        !entry_of(record, RECORD_INDEX_PARTIES, 16, request->expires_at, &parties))
+        return false;
+    request->principal = bytes_get_u64(parties.data);
+    request->agent = bytes_get_u64(parties.data + 8);
+    return read_access_decision(decided, grant, request) &&
+           read_requested(requested, arena, block, request);
+}
+
+enum status
+record_access_request(const struct store_record *record, struct buffer *block, struct error *error)
+{
+    struct access_request request = {.status = ACCESS_REQUEST_PENDING};
+    const struct datum *map = NULL;
+    struct arena arena;
+    enum status status;
+
+    BEHALF_ASSERT(record->key.kind == RECORD_REQUEST);
+    memcpy(request.id.bytes, record->key.id, RECORD_ID_SIZE);
+    arena_init(&arena, BODY_ARENA);
+    buffer_clear(block);
+    buffer_add(block, &request, sizeof request); /* its place */
+    status = datum_decode(record->body, &arena, &map, error);
+    if (status == BEHALF_OK && !read_access_request(record, map, &arena, block, &request))
+        status = corrupt("access request", error);
+    if (status == BEHALF_OK) {
+        request.size = (uint32_t)block->size;
+        memcpy(block->data, &request, sizeof request);
+    }
+    arena_release(&arena);
     return status;
 }
 

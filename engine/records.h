@@ -1,4 +1,4 @@
-/* records.h - sessions, grants, uses and stops as structs, and their stored bodies.
+/* records.h - sessions, grants, uses, access requests and stops as structs, and their stored bodies.
  *
  * A body is the canonical bytes (base/datum.h) of a map; ids, objects and digests (hexadecimal) are
  * text, times integers (nanoseconds since 1970), and a field with a question mark is absent where
@@ -10,17 +10,20 @@
  *            constraints? [{caveat context? digest}] not_before? expires_at max_depth uses?
  *            bind? {method digest} tools? [{name sha256}] purpose? made?
  *            approval? {approver at channel? request? evidence?} revoked? {at by? reason?}
+ *   request  principal agent resource permission justification?
+ *            requested? {until? uses? bind? {method digest} tools? [{name sha256}]}
+ *            status expires_at denial? decided? {approver? at reason?} grant?
  *   stop     one of agent, principal (objects), client (text), everything (true); epoch in_force
  *            by? reason? at
  *   uses     no map: what is left, 4 bytes, big-endian
  *
  * `made` is the revision of the first version, absent in the first version itself. In memory a
- * session or grant is one block without pointers: it may be copied as bytes. Names of the schema
- * are labels, which never change; parties are nodes, which every session and grant has in its index
- * entries.
+ * session, grant or access request is one block without pointers: it may be copied as bytes. Names
+ * of the schema are labels, which never change; parties are nodes, which every one of them has in
+ * its index entries.
  *
- * Always true: record_session and record_grant accept what the encoders make and nothing else
- * (STORAGE_CORRUPT). A name of the schema that a body has always has a label: labels are for ever.
+ * Always true: record_session, record_grant and record_access_request accept what the encoders make
+ * and nothing else (STORAGE_CORRUPT). A name of the schema that a body has always has a label: labels are for ever.
  * Threads: pure functions. Memory: the caller's buffers and arenas. */
 #ifndef BEHALF_ENGINE_RECORDS_H
 #define BEHALF_ENGINE_RECORDS_H
@@ -106,9 +109,32 @@ struct grant {
     uint8_t digest[32];
 };
 
+struct access_request {
+    uint32_t size;                     /* of the block */
+    enum access_request_status status; /* as stored: never ACCESS_REQUEST_EXPIRED */
+    struct record_id id;
+    uint64_t principal; /* nodes */
+    uint64_t agent;
+    int64_t expires_at;
+    struct record_part resource; /* an object as text */
+    struct record_part permission;
+    int64_t until; /* 0 = not asked for, as are the next three */
+    uint32_t uses;
+    struct record_part method; /* of the binding */
+    struct record_part tools;  /* struct grant_tool */
+    uint8_t digest[32];        /* of the binding */
+    int64_t decided_at;        /* 0 = pending */
+    bool has_grant;
+    struct record_id grant;
+};
+
+/* As of `now`. */
+enum access_request_status access_request_status_at(const struct access_request *request,
+                                                    int64_t now);
+
 /* --- keys and index entries --- */
 
-/* The key of a session, a grant, or a grant's uses. */
+/* The key of a session, a grant, a grant's uses, or an access request. */
 struct store_record_key record_key(enum record_kind kind, const struct record_id *id);
 /* The key of a stop: by node for an agent or a principal, by the digest of a client. */
 struct store_record_key record_stop_key(enum stop_scope scope, uint64_t node, struct slice client);
@@ -125,6 +151,10 @@ void record_index_session(struct store_record *record, struct record_entries *en
                           uint64_t principal, uint64_t agent, int64_t expires_at);
 void record_index_grant(struct store_record *record, struct record_entries *entries,
                         const struct record_id *session, uint64_t delegatee, int64_t expires_at);
+/* `denial` may be NULL. */
+void record_index_access_request(struct store_record *record, struct record_entries *entries,
+                                 uint64_t principal, uint64_t agent, int64_t expires_at,
+                                 const struct record_id *denial);
 /* Where the entries of a party that end at `time` or later begin in the indexes by a node. */
 void record_index_from(uint64_t party, int64_t time, char bytes[16]);
 
@@ -180,6 +210,26 @@ struct grant_words {
     struct slice purpose;
 };
 
+struct access_request_words {
+    struct slice principal; /* objects as text */
+    struct slice agent;
+    struct slice resource;
+    struct slice permission;
+    struct slice justification;
+    const struct engine_requested_terms *requested;
+    int64_t expires_at;
+    const struct record_id *denial; /* NULL = none */
+};
+
+/* How an access request was decided. */
+struct access_decision_words {
+    enum access_request_status status;
+    struct slice approver; /* an object as text; empty = nobody is named */
+    int64_t at;
+    struct slice reason;
+    const struct record_id *grant; /* NULL unless it was approved */
+};
+
 struct stop_words {
     enum stop_scope scope;
     struct slice party; /* the object as text, or the client */
@@ -197,6 +247,9 @@ enum status record_encode_session(const struct session_words *words, struct aren
                                   struct buffer *body, struct error *error) BEHALF_MUST_USE;
 enum status record_encode_grant(const struct grant_words *words, struct arena *arena,
                                 struct buffer *body, struct error *error) BEHALF_MUST_USE;
+enum status record_encode_access_request(const struct access_request_words *words,
+                                         struct arena *arena, struct buffer *body,
+                                         struct error *error) BEHALF_MUST_USE;
 enum status record_encode_stop(const struct stop_words *words, struct arena *arena,
                                struct buffer *body, struct error *error) BEHALF_MUST_USE;
 void record_encode_uses(uint32_t left, char body[4]);
@@ -209,6 +262,11 @@ enum status record_amend_session(struct slice stored, enum session_status status
 enum status record_amend_grant(struct slice stored, int64_t revoked_at, struct slice by,
                                struct slice reason, uint64_t made, struct arena *arena,
                                struct buffer *body, struct error *error) BEHALF_MUST_USE;
+/* The stored body of a pending access request, decided. */
+enum status record_amend_access_request(struct slice stored,
+                                        const struct access_decision_words *words,
+                                        struct arena *arena, struct buffer *body,
+                                        struct error *error) BEHALF_MUST_USE;
 
 /* --- decoding --- */
 
@@ -217,6 +275,8 @@ enum status record_session(struct store *store, const struct store_record *recor
                            struct buffer *block, struct error *error) BEHALF_MUST_USE;
 enum status record_grant(struct store *store, const struct store_record *record,
                          struct buffer *block, struct error *error) BEHALF_MUST_USE;
+enum status record_access_request(const struct store_record *record, struct buffer *block,
+                                  struct error *error) BEHALF_MUST_USE;
 enum status record_uses(const struct store_record *record, uint64_t *left,
                         struct error *error) BEHALF_MUST_USE;
 

@@ -126,6 +126,9 @@ no_memory(struct error *error)
 /* What an amendment may add. A new body leaves room for it: everything can be revoked. */
 #define AMENDMENT_SIZE_MAX ((size_t)ENGINE_REASON_SIZE_MAX + 256)
 
+/* The same of an access request, whose decision names an approver. */
+#define DECISION_SIZE_MAX (AMENDMENT_SIZE_MAX + TYPE_NAME_SIZE_MAX + OBJECT_ID_SIZE_MAX)
+
 static enum status
 encode(struct fields *from, size_t size_max, struct buffer *body, struct error *error)
 {
@@ -259,23 +262,23 @@ add_constraints(struct fields *to, const struct grant_words *words, struct error
 }
 
 static enum status
-add_tools(struct fields *to, const struct grant_words *words, struct error *error)
+add_tools(struct fields *to, const struct engine_tool *tools, size_t count, struct error *error)
 {
-    struct items tools;
+    struct items items;
 
-    if (words->tool_count == 0)
+    if (count == 0)
         return BEHALF_OK;
-    if (!items_new(to->arena, words->tool_count, &tools))
+    if (!items_new(to->arena, count, &items))
         return no_memory(error);
-    for (size_t at = 0; at < words->tool_count; at++) {
+    for (size_t at = 0; at < count; at++) {
         struct fields map = fields_new(to->arena);
 
-        add_text(&map, "name", words->tools[at].name);
-        add_digest(&map, "sha256", words->tools[at].sha256);
-        if (!add_map_item(&tools, &map))
+        add_text(&map, "name", tools[at].name);
+        add_digest(&map, "sha256", tools[at].sha256);
+        if (!add_map_item(&items, &map))
             return no_memory(error);
     }
-    add(to, "tools", list_of(&tools));
+    add(to, "tools", list_of(&items));
     return BEHALF_OK;
 }
 
@@ -322,7 +325,7 @@ record_encode_grant(const struct grant_words *words, struct arena *arena, struct
     if (status == BEHALF_OK)
         status = add_constraints(&map, words, error);
     if (status == BEHALF_OK)
-        status = add_tools(&map, words, error);
+        status = add_tools(&map, words->tools, words->tool_count, error);
     if (status == BEHALF_OK)
         status = add_approval(&map, words->approval, error);
     if (status != BEHALF_OK)
@@ -341,6 +344,49 @@ record_encode_grant(const struct grant_words *words, struct arena *arena, struct
     add_binding(&map, &words->binding);
     add_some_text(&map, "purpose", words->purpose);
     return encode(&map, STORE_RECORD_SIZE_MAX - AMENDMENT_SIZE_MAX, body, error);
+}
+
+/* --- access requests --- */
+
+static enum status
+add_requested(struct fields *to, const struct engine_requested_terms *requested,
+              struct error *error)
+{
+    struct fields map = fields_new(to->arena);
+    enum status status = add_tools(&map, requested->tools, requested->tool_count, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (requested->until != 0)
+        add_integer(&map, "until", requested->until);
+    if (requested->uses != 0)
+        add_integer(&map, "uses", (int64_t)requested->uses);
+    add_binding(&map, &requested->binding);
+    if (map.count > 0)
+        add(to, "requested", close_map(&map));
+    to->no_memory = to->no_memory || map.no_memory;
+    return BEHALF_OK;
+}
+
+enum status
+record_encode_access_request(const struct access_request_words *words, struct arena *arena,
+                             struct buffer *body, struct error *error)
+{
+    struct fields map = fields_new(arena);
+    enum status status = add_requested(&map, words->requested, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    add_text(&map, "principal", words->principal);
+    add_text(&map, "agent", words->agent);
+    add_text(&map, "resource", words->resource);
+    add_text(&map, "permission", words->permission);
+    add_some_text(&map, "justification", words->justification);
+    add_text(&map, "status", engine_access_request_word(ACCESS_REQUEST_PENDING));
+    add_integer(&map, "expires_at", words->expires_at);
+    if (words->denial != NULL)
+        add_id(&map, "denial", words->denial, RECORD_PREFIX_DECISION);
+    return encode(&map, STORE_RECORD_SIZE_MAX - DECISION_SIZE_MAX, body, error);
 }
 
 /* --- sessions, stops, uses --- */
@@ -466,5 +512,28 @@ record_amend_grant(struct slice stored, int64_t revoked_at, struct slice by, str
     add(&map, "revoked", close_map(&revoked));
     map.no_memory = map.no_memory || revoked.no_memory;
     add_integer(&map, "made", (int64_t)made);
+    return encode(&map, STORE_RECORD_SIZE_MAX, body, error);
+}
+
+enum status
+record_amend_access_request(struct slice stored, const struct access_decision_words *words,
+                            struct arena *arena, struct buffer *body, struct error *error)
+{
+    static const char *const replaced[] = {"status", "decided", "grant"};
+    struct fields map;
+    struct fields decided = fields_new(arena);
+    enum status failed =
+        fields_without(stored, replaced, BEHALF_COUNT_OF(replaced), arena, &map, error);
+
+    if (failed != BEHALF_OK)
+        return failed;
+    add_some_text(&decided, "approver", words->approver);
+    add_integer(&decided, "at", words->at);
+    add_some_text(&decided, "reason", words->reason);
+    add_text(&map, "status", engine_access_request_word(words->status));
+    add(&map, "decided", close_map(&decided));
+    map.no_memory = map.no_memory || decided.no_memory;
+    if (words->grant != NULL)
+        add_id(&map, "grant", words->grant, RECORD_PREFIX_GRANT);
     return encode(&map, STORE_RECORD_SIZE_MAX, body, error);
 }

@@ -1,5 +1,5 @@
-/* records_read.c - sessions, grants and stops as they are stored, and what the record conditions
- * say of them now.
+/* records_read.c - sessions, grants, access requests and stops as they are stored, and what the
+ * record conditions say of them now.
  * Always true: everything is read at the newest published revision, on every page of a list. A
  * record's body is that of the version from which its state was decided. */
 #include "base/bytes.h"
@@ -20,6 +20,7 @@ struct reading {
     bool is_bound;       /* to the node of an agent */
     uint64_t bound;      /* a local one is nobody's */
     struct buffer bytes; /* of the record that was read last */
+    struct buffer block; /* and what it was decoded to, of an access request */
 };
 
 static enum status
@@ -55,12 +56,14 @@ reading_open(struct engine_worker *worker, const struct engine_request *request,
     }
     reading->now = clock_read(&worker->engine->clock).now;
     buffer_init(&reading->bytes);
+    buffer_init(&reading->block);
     return BEHALF_OK;
 }
 
 static void
 reading_close(struct reading *reading)
 {
+    buffer_release(&reading->block);
     buffer_release(&reading->bytes);
     snapshot_close(&reading->snapshot);
 }
@@ -68,27 +71,29 @@ reading_close(struct reading *reading)
 static enum status
 unknown(enum record_kind kind, struct error *error)
 {
-    return error_set(error, BEHALF_UNKNOWN_RECORD, "there is no such %s",
-                     kind == RECORD_SESSION ? "session" : "grant");
+    const char *what = kind == RECORD_SESSION ? "session"
+                       : kind == RECORD_GRANT ? "grant"
+                                              : "request";
+
+    return error_set(error, BEHALF_UNKNOWN_RECORD, "there is no such %s", what);
 }
 
 /* The stored body, copied for the answer. */
 static enum status
 read_body(struct reading *reading, enum record_kind kind, struct engine_record *record,
-          struct error *error)
+          struct store_record *stored, struct error *error)
 {
     const struct snapshot *snapshot = &reading->snapshot;
     struct store_record_key key = record_key(kind, &record->id);
-    struct store_record stored;
     bool found = false;
-    enum status status = store_record_find(reading->storage, snapshot->revision, &key, &stored,
+    enum status status = store_record_find(reading->storage, snapshot->revision, &key, stored,
                                            &reading->bytes, &found, error);
 
     if (status == BEHALF_OK && !found)
         status = unknown(kind, error);
     if (status != BEHALF_OK)
         return status;
-    record->body = arena_copy(snapshot->request->arena, stored.body);
+    record->body = arena_copy(snapshot->request->arena, stored->body);
     return record->body.data != NULL ? BEHALF_OK : budget_memory_spent(error);
 }
 
@@ -176,15 +181,40 @@ describe_grant(struct reading *reading, struct engine_record *record, struct err
 }
 
 static enum status
+describe_access_request(struct reading *reading, const struct store_record *stored,
+                        struct engine_record *record, struct error *error)
+{
+    const struct access_request *request;
+    enum status status = record_access_request(stored, &reading->block, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    request = (const struct access_request *)(const void *)reading->block.data;
+    if (reading->is_bound && request->agent != reading->bound)
+        return unknown(RECORD_REQUEST, error);
+    record->access_request = (struct engine_access_request){
+        .status = access_request_status_at(request, reading->now),
+        .expires_at = request->expires_at,
+        .decided_at = request->decided_at,
+        .has_grant = request->has_grant,
+        .grant = request->grant,
+    };
+    return BEHALF_OK;
+}
+
+static enum status
 read_record(struct reading *reading, enum record_kind kind, const struct record_id *id,
             struct engine_record *record, struct error *error)
 {
+    struct store_record stored;
     enum status status;
 
     *record = (struct engine_record){.id = *id};
-    status = read_body(reading, kind, record, error);
+    status = read_body(reading, kind, record, &stored, error);
     if (status != BEHALF_OK)
         return status;
+    if (kind == RECORD_REQUEST)
+        return describe_access_request(reading, &stored, record, error);
     return kind == RECORD_SESSION ? describe_session(reading, record, error)
                                   : describe_grant(reading, record, error);
 }
@@ -225,13 +255,23 @@ engine_grant_read(struct engine_worker *worker, const struct engine_request *req
     return read_one(worker, request, RECORD_GRANT, grant, result, error);
 }
 
+enum status
+engine_access_request_read(struct engine_worker *worker, const struct engine_request *request,
+                           const struct record_id *access_request,
+                           struct engine_record_result *result, struct error *error)
+{
+    return read_one(worker, request, RECORD_REQUEST, access_request, result, error);
+}
+
 /* --- lists --- */
 
-/* An index entry ends in expires_at 8 | kind 1 | id 16; what stands before them is the prefix, and
- * the kind is the list's. The position of a cursor: expires_at 8 | id 16 of the first record that
- * is not given yet. */
-#define ENTRY_END 8
-#define ENTRY_TAIL (ENTRY_END + 1 + RECORD_ID_SIZE)
+/* An index entry is prefix | order | kind 1 | id 16. The order is expires_at 8, of access requests
+ * agent 8 | expires_at 8; the kind is the list's. The position of a cursor is order | id of the
+ * first record that is not given yet, with as many bytes of the id as it has room for: 12 at least,
+ * which two records of one order do not share. */
+#define ORDER_END 8
+#define ORDER_AGENT_END (8 + ORDER_END)
+#define ENTRY_TAIL_MAX (ORDER_AGENT_END + 1 + RECORD_ID_SIZE)
 
 struct record_page {
     struct reading *reading;
@@ -239,20 +279,24 @@ struct record_page {
     enum record_kind kind;
     uint8_t prefix[RECORD_ID_SIZE];
     size_t prefix_size; /* 0: a party that was never stored, which nothing is listed for */
+    size_t order_size;
     struct cursor cursor;
     size_t limit;
     struct page_room room;
     struct engine_record_list_result *result;
     uint32_t capacity;
+    bool has_status; /* of access requests: only these */
+    enum access_request_status status;
     bool hides_none; /* an answer without records would show that there is such a session */
 };
 
-_Static_assert(ENTRY_END + RECORD_ID_SIZE <= CURSOR_POSITION_SIZE, "a position fits a cursor");
+_Static_assert(ORDER_AGENT_END + 12 <= CURSOR_POSITION_SIZE, "a position fits a cursor");
 
 static uint64_t
 list_digest(const struct engine_record_list *list)
 {
     const char by = (char)('0' + list->by);
+    const char status = (char)('0' + (list->has_status ? 1 + (int)list->status : 0));
     bool of_session = list->by == LIST_GRANTS_OF_SESSION;
     struct slice parts[] = {
         SLICE_LITERAL("records.list"),
@@ -260,6 +304,7 @@ list_digest(const struct engine_record_list *list)
         list->object.type,
         list->object.id,
         {(const char *)list->session.bytes, of_session ? RECORD_ID_SIZE : 0},
+        {&status, 1},
     };
 
     return cursor_request_digest(parts, BEHALF_COUNT_OF(parts), NULL);
@@ -300,6 +345,7 @@ bind_session(struct record_page *page, const struct record_id *id, struct error 
 static enum status
 bind_list(struct record_page *page, const struct engine_record_list *list, struct error *error)
 {
+    page->order_size = ORDER_END;
     switch (list->by) {
     case LIST_SESSIONS_OF_PRINCIPAL:
         page->index = RECORD_INDEX_PRINCIPAL;
@@ -318,22 +364,37 @@ bind_list(struct record_page *page, const struct engine_record_list *list, struc
         page->kind = RECORD_GRANT;
         break;
     case LIST_REQUESTS_OF_PRINCIPAL:
-        return error_set(error, BEHALF_INTERNAL, "access requests are not listed yet");
+        page->index = RECORD_INDEX_PARTIES;
+        page->kind = RECORD_REQUEST;
+        page->order_size = ORDER_AGENT_END;
+        page->has_status = list->has_status;
+        page->status = list->status;
+        break;
     }
     return bind_party(page, list, error);
 }
 
+static size_t
+position_id_size(const struct record_page *page)
+{
+    size_t room = CURSOR_POSITION_SIZE - page->order_size;
+
+    return room < RECORD_ID_SIZE ? room : RECORD_ID_SIZE;
+}
+
 /* Where the page begins: the entry's bytes, kind and id. */
 static size_t
-first_entry(const struct record_page *page, uint8_t from[STORE_INDEX_KEY_MAX + ENTRY_TAIL])
+first_entry(const struct record_page *page, uint8_t from[STORE_INDEX_KEY_MAX + ENTRY_TAIL_MAX])
 {
     uint8_t *at = from + page->prefix_size;
 
     memcpy(from, page->prefix, page->prefix_size);
-    memcpy(at, page->cursor.position, ENTRY_END);
-    at[ENTRY_END] = (uint8_t)page->kind;
-    memcpy(at + ENTRY_END + 1, page->cursor.position + ENTRY_END, RECORD_ID_SIZE);
-    return page->prefix_size + ENTRY_TAIL;
+    memcpy(at, page->cursor.position, page->order_size);
+    at += page->order_size;
+    at[0] = (uint8_t)page->kind;
+    memset(at + 1, 0, RECORD_ID_SIZE);
+    memcpy(at + 1, page->cursor.position + page->order_size, position_id_size(page));
+    return page->prefix_size + page->order_size + 1 + RECORD_ID_SIZE;
 }
 
 /* The page ends before this record. */
@@ -343,10 +404,16 @@ end_page(struct record_page *page, const struct store_record_key *key, struct sl
     struct cursor next = {.revision = page->reading->snapshot.revision,
                           .request_digest = page->cursor.request_digest};
 
-    memcpy(next.position, entry.data + page->prefix_size, ENTRY_END);
-    memcpy(next.position + ENTRY_END, key->id, RECORD_ID_SIZE);
+    memcpy(next.position, entry.data + page->prefix_size, page->order_size);
+    memcpy(next.position + page->order_size, key->id, position_id_size(page));
     cursor_seal(page->reading->snapshot.engine->store, &next, &page->result->cursor);
     page->result->complete = false;
+}
+
+static bool
+is_listed(const struct record_page *page, const struct engine_record *record)
+{
+    return !page->has_status || record->access_request.status == page->status;
 }
 
 /* Adds the record, or ends the page before it. One that the storage's head has and the revision
@@ -367,6 +434,8 @@ list_record(struct record_page *page, const struct store_record_key *key, struct
     status = read_record(page->reading, page->kind, &id, &record, error);
     if (status != BEHALF_OK)
         return status == BEHALF_UNKNOWN_RECORD ? BEHALF_OK : status;
+    if (!is_listed(page, &record))
+        return BEHALF_OK;
     bytes = PAGE_RECORD_BYTES + record.body.size;
     if (result->record_count == page->limit ||
         (result->record_count > 0 && !page_room_has(&page->room, bytes))) {
@@ -386,7 +455,7 @@ list_record(struct record_page *page, const struct store_record_key *key, struct
 static enum status
 list_records(struct record_page *page, bool from_cursor, struct error *error)
 {
-    uint8_t from[STORE_INDEX_KEY_MAX + ENTRY_TAIL];
+    uint8_t from[STORE_INDEX_KEY_MAX + ENTRY_TAIL_MAX];
     struct slice prefix = {(const char *)page->prefix, page->prefix_size};
     struct slice first = {(const char *)from, from_cursor ? first_entry(page, from) : 0};
     struct store_record_scan *scan = NULL;

@@ -57,6 +57,12 @@ enum status write_grant_delegate(struct write_group *group, struct store_transac
                                  struct engine_write *write) BEHALF_MUST_USE;
 enum status write_grant_revoke(struct write_group *group, struct store_transaction *transaction,
                                struct engine_write *write) BEHALF_MUST_USE;
+enum status write_request_create(struct write_group *group, struct store_transaction *transaction,
+                                 struct engine_write *write) BEHALF_MUST_USE;
+enum status write_request_approve(struct write_group *group, struct store_transaction *transaction,
+                                  struct engine_write *write) BEHALF_MUST_USE;
+enum status write_request_close(struct write_group *group, struct store_transaction *transaction,
+                                struct engine_write *write) BEHALF_MUST_USE;
 enum status write_stop(struct write_group *group, struct store_transaction *transaction,
                        struct engine_write *write) BEHALF_MUST_USE;
 enum status write_use(struct write_group *group, struct store_transaction *transaction,

@@ -127,7 +127,7 @@ note_record(struct write_changes *changes, struct write_group *group, uint64_t r
         status = note_stop(changes, group, &record, error);
         break;
     case RECORD_REQUEST:
-        break;
+        return BEHALF_OK; /* no cache holds it, and no decision by a grant depends on it */
     }
     if (status == BEHALF_OK)
         changes->record_count++;

@@ -66,26 +66,23 @@ put_grant(struct write_group *group, struct store_transaction *transaction,
 
 /* --- root grants --- */
 
-/* The principal, or somebody of whom a worker found (engine_write_prepare) that he may. */
-static enum status
-check_approver(struct write_group *group, struct store_transaction *transaction,
-               const struct root_of *root, const struct engine_root_grant *grant,
-               struct party *approver, struct error *error)
+enum status
+write_check_approver(struct write_group *group, struct store_transaction *transaction,
+                     const struct object *object, bool approved, struct slice principal,
+                     const char *path, struct party *approver, struct error *error)
 {
-    enum status status = write_party(group, transaction, &grant->approval.approver,
-                                     "approval.approver", approver, error);
+    enum status status = write_party(group, transaction, object, path, approver, error);
 
     if (status != BEHALF_OK)
         return status;
     if (write_is_agent(group, approver))
         return error_set(error, BEHALF_APPROVER_REFUSED,
-                         "approval.approver: '%.*s' is of an agent type, and no agent approves",
+                         "%s: '%.*s' is of an agent type, and no agent approves", path,
                          SLICE_PRINTF(approver->text));
-    if (grant->approved || slice_equal(approver->text, root->principal->text))
+    if (approved || slice_equal(approver->text, principal))
         return BEHALF_OK;
-    error_set(error, BEHALF_APPROVER_REFUSED,
-              "approval.approver: '%.*s' may not approve for '%.*s'", SLICE_PRINTF(approver->text),
-              SLICE_PRINTF(root->principal->text));
+    error_set(error, BEHALF_APPROVER_REFUSED, "%s: '%.*s' may not approve for '%.*s'", path,
+              SLICE_PRINTF(approver->text), SLICE_PRINTF(principal));
     error_hint(error,
                "the principal approves, or somebody who has its permission 'agent_approver'");
     return BEHALF_APPROVER_REFUSED;
@@ -98,7 +95,9 @@ take_approval(struct write_group *group, struct store_transaction *transaction,
 {
     const struct engine_approval *approval = &grant->approval;
     struct party approver;
-    enum status status = check_approver(group, transaction, root, grant, &approver, error);
+    enum status status =
+        write_check_approver(group, transaction, &approval->approver, grant->approved,
+                             root->principal->text, "approval.approver", &approver, error);
 
     if (status == BEHALF_OK && approval->at < 0)
         status = error_set(error, BEHALF_MALFORMED_REQUEST, "approval.at: a time before 1970");
@@ -189,28 +188,36 @@ check_session(struct write_group *group, const struct session *session,
 }
 
 enum status
+write_open_session(struct write_group *group, struct store_transaction *transaction,
+                   const struct record_id *id, struct open_session *open, struct error *error)
+{
+    enum status status = write_read_session(group, transaction, id, NULL, &open->session, error);
+
+    if (status == BEHALF_OK)
+        status =
+            write_party_of(group, transaction, open->session->principal, &open->principal, error);
+    if (status == BEHALF_OK)
+        status = write_party_of(group, transaction, open->session->agent, &open->agent, error);
+    if (status == BEHALF_OK)
+        status = check_session(group, open->session, &open->principal, &open->agent, error);
+    if (status == BEHALF_OK)
+        status = check_grant_count(group, transaction, id, error);
+    return status;
+}
+
+enum status
 write_grant_create(struct write_group *group, struct store_transaction *transaction,
                    struct engine_write *write)
 {
     const struct engine_root_grant *grant = write->root_grant;
-    struct error *error = &write->error;
-    const struct session *session = NULL;
-    struct party principal;
-    struct party agent;
-    enum status status = write_needs_schema(group, error);
+    struct open_session open;
+    enum status status = write_needs_schema(group, &write->error);
 
     if (status == BEHALF_OK)
-        status = write_read_session(group, transaction, &grant->session, NULL, &session, error);
-    if (status == BEHALF_OK)
-        status = write_party_of(group, transaction, session->principal, &principal, error);
-    if (status == BEHALF_OK)
-        status = write_party_of(group, transaction, session->agent, &agent, error);
-    if (status == BEHALF_OK)
-        status = check_session(group, session, &principal, &agent, error);
-    if (status == BEHALF_OK)
-        status = check_grant_count(group, transaction, &session->id, error);
+        status = write_open_session(group, transaction, &grant->session, &open, &write->error);
     if (status == BEHALF_OK) {
-        const struct root_of root = {session->id, session->expires_at, &principal, &agent, ""};
+        const struct root_of root = {grant->session, open.session->expires_at, &open.principal,
+                                     &open.agent, ""};
 
         status = write_root_grant(group, transaction, &root, grant, write);
     }

@@ -240,6 +240,36 @@ unknown_record(const struct record_id *id, const char *prefix, struct error *err
 }
 
 enum status
+write_no_access_request(const struct record_id *id, struct error *error)
+{
+    return unknown_record(id, RECORD_PREFIX_REQUEST, error);
+}
+
+enum status
+write_read_access_request(struct write_group *group, struct store_transaction *transaction,
+                          const struct record_id *id, struct store_record *record,
+                          const struct access_request **request, struct error *error)
+{
+    const struct store_record_key key = record_key(RECORD_REQUEST, id);
+    struct store_record ignored;
+    bool found = false;
+    enum status status;
+
+    if (record == NULL)
+        record = &ignored;
+    *request = NULL;
+    status = read_record(group, transaction, &key, record, &found, error);
+    if (status == BEHALF_OK && !found)
+        status = write_no_access_request(id, error);
+    if (status == BEHALF_OK)
+        status = record_access_request(record, &group->block, error);
+    if (status != BEHALF_OK)
+        return status;
+    *request = keep_block(group);
+    return *request == NULL ? no_memory(error) : BEHALF_OK;
+}
+
+enum status
 write_no_grant(const struct record_id *id, struct error *error)
 {
     return unknown_record(id, RECORD_PREFIX_GRANT, error);

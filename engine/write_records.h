@@ -62,8 +62,14 @@ enum status write_read_session(struct write_group *group, struct store_transacti
 enum status write_read_grant(struct write_group *group, struct store_transaction *transaction,
                              const struct record_id *id, struct store_record *record,
                              const struct grant **grant, struct error *error) BEHALF_MUST_USE;
+enum status write_read_access_request(struct write_group *group,
+                                      struct store_transaction *transaction,
+                                      const struct record_id *id, struct store_record *record,
+                                      const struct access_request **request,
+                                      struct error *error) BEHALF_MUST_USE;
 /* As write_read_grant says it of one that does not exist. */
 enum status write_no_grant(const struct record_id *id, struct error *error);
+enum status write_no_access_request(const struct record_id *id, struct error *error);
 enum status write_read_uses(struct write_group *group, struct store_transaction *transaction,
                             const struct record_id *grant, struct store_record *record,
                             uint64_t *left, struct error *error) BEHALF_MUST_USE;
@@ -89,6 +95,15 @@ enum status write_refuse(enum engine_reason reason, const char *path, struct err
 bool write_is_stopped(const struct write_group *group, enum stop_scope scope,
                       const struct party *party, struct slice client);
 
+/* Of those who consent or ask: the agent is of an agent type, the principal of none, and no stop in
+ * force names one of them, the client (empty = none is known yet) or everything.
+ * DELEGATION_REFUSED, AGENT_STOPPED. */
+enum status write_check_parties(const struct write_group *group, const struct party *principal,
+                                const struct party *agent, struct error *error) BEHALF_MUST_USE;
+enum status write_check_stops(const struct write_group *group, const struct party *principal,
+                              const struct party *agent, struct slice client,
+                              struct error *error) BEHALF_MUST_USE;
+
 /* For who is about to add an entry: EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT when the index has `most`
  * entries that begin with `prefix` and are not before `from`. */
 enum status write_check_count(const struct write_group *group,
@@ -106,6 +121,30 @@ enum status write_terms(struct write_group *group, const struct engine_grant_ter
                         const struct party *principal, const char *prefix,
                         struct grant_words *words, struct scope_element **elements,
                         struct error *error) BEHALF_MUST_USE;
+
+/* Tools, binding, purpose and numbers alone, which need no schema. */
+enum status write_terms_limits(const struct engine_grant_terms *terms, const char *prefix,
+                               struct grant_words *words, struct error *error) BEHALF_MUST_USE;
+
+/* A session that may be given another root grant now, with its parties as the schema knows them.
+ * UNKNOWN_RECORD, RECORD_NOT_ACTIVE, AGENT_STOPPED, DELEGATION_REFUSED,
+ * EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT. */
+struct open_session {
+    const struct session *session;
+    struct party principal;
+    struct party agent;
+};
+
+enum status write_open_session(struct write_group *group, struct store_transaction *transaction,
+                               const struct record_id *id, struct open_session *open,
+                               struct error *error) BEHALF_MUST_USE;
+
+/* Who approves: the principal, or somebody whom engine_write_prepare found to be an approver; never
+ * of an agent type. APPROVER_REFUSED, and those of write_party. */
+enum status write_check_approver(struct write_group *group, struct store_transaction *transaction,
+                                 const struct object *object, bool approved, struct slice principal,
+                                 const char *path, struct party *approver,
+                                 struct error *error) BEHALF_MUST_USE;
 
 /* A root grant of a session, which may be of the same transaction. */
 struct root_of {

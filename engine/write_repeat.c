@@ -54,7 +54,8 @@ static bool
 makes_records(const struct engine_write *write)
 {
     return write->kind == WRITE_SESSION_CREATE || write->kind == WRITE_GRANT_CREATE ||
-           write->kind == WRITE_GRANT_DELEGATE;
+           write->kind == WRITE_GRANT_DELEGATE || write->kind == WRITE_REQUEST_CREATE ||
+           write->kind == WRITE_REQUEST_APPROVE || write->kind == WRITE_REQUEST_CLOSE;
 }
 
 /* The ids are in the changelog entry of the revision that made them. */
@@ -75,6 +76,9 @@ find_ids(const struct store_snapshot *snapshot, struct engine_write *write)
         } else if (keys[at].kind == RECORD_GRANT) {
             memcpy(write->grant.bytes, keys[at].id, RECORD_ID_SIZE);
             write->has_grant = true;
+        } else if (keys[at].kind == RECORD_REQUEST) {
+            memcpy(write->access_request.bytes, keys[at].id, RECORD_ID_SIZE);
+            write->has_access_request = true;
         }
     }
     return BEHALF_OK;
@@ -93,6 +97,7 @@ write_find_repeated(const struct store_transaction *transaction, int64_t now,
     write->repeated = false;
     write->has_session = false;
     write->has_grant = false;
+    write->has_access_request = false;
     if (write->kind == WRITE_USE)
         take_use_key(write);
     if (write->idempotency_key.size == 0)

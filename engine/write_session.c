@@ -3,9 +3,9 @@
 
 /* --- create --- */
 
-static enum status
-check_parties(const struct write_group *group, const struct party *principal,
-              const struct party *agent, struct error *error)
+enum status
+write_check_parties(const struct write_group *group, const struct party *principal,
+                    const struct party *agent, struct error *error)
 {
     if (!write_is_agent(group, agent)) {
         error_set(error, BEHALF_DELEGATION_REFUSED,
@@ -30,9 +30,9 @@ take_client(const struct engine_new_session *new, const struct party *agent, str
     return write_check_size(client->size, ENGINE_CLIENT_SIZE_MAX, "client", error);
 }
 
-static enum status
-check_new_session_stops(const struct write_group *group, const struct party *principal,
-                        const struct party *agent, struct slice client, struct error *error)
+enum status
+write_check_stops(const struct write_group *group, const struct party *principal,
+                  const struct party *agent, struct slice client, struct error *error)
 {
     static const struct slice none = {NULL, 0};
 
@@ -126,11 +126,11 @@ write_session_create(struct write_group *group, struct store_transaction *transa
     if (status == BEHALF_OK)
         status = write_party(group, transaction, &new->agent, "agent", &agent, error);
     if (status == BEHALF_OK)
-        status = check_parties(group, &principal, &agent, error);
+        status = write_check_parties(group, &principal, &agent, error);
     if (status == BEHALF_OK)
         status = take_words(group, new, &principal, &agent, &words, error);
     if (status == BEHALF_OK)
-        status = check_new_session_stops(group, &principal, &agent, words.client, error);
+        status = write_check_stops(group, &principal, &agent, words.client, error);
     if (status == BEHALF_OK)
         status = check_session_count(group, transaction, &principal, error);
     if (status == BEHALF_OK)

@@ -180,16 +180,11 @@ take_numbers(const struct engine_grant_terms *terms, const char *prefix, struct 
 }
 
 enum status
-write_terms(struct write_group *group, const struct engine_grant_terms *terms,
-            const struct party *principal, const char *prefix, struct grant_words *words,
-            struct scope_element **elements, struct error *error)
+write_terms_limits(const struct engine_grant_terms *terms, const char *prefix,
+                   struct grant_words *words, struct error *error)
 {
-    enum status status = take_scope(group, terms, principal, prefix, words, elements, error);
+    enum status status = take_tools(terms, prefix, words, error);
 
-    if (status == BEHALF_OK)
-        status = take_constraints(group, terms, prefix, words, error);
-    if (status == BEHALF_OK)
-        status = take_tools(terms, prefix, words, error);
     if (status == BEHALF_OK)
         status = take_numbers(terms, prefix, words, error);
     if (status != BEHALF_OK)
@@ -201,4 +196,16 @@ write_terms(struct write_group *group, const struct engine_grant_terms *terms,
     words->binding = terms->binding;
     words->purpose = terms->purpose;
     return status;
+}
+
+enum status
+write_terms(struct write_group *group, const struct engine_grant_terms *terms,
+            const struct party *principal, const char *prefix, struct grant_words *words,
+            struct scope_element **elements, struct error *error)
+{
+    enum status status = take_scope(group, terms, principal, prefix, words, elements, error);
+
+    if (status == BEHALF_OK)
+        status = take_constraints(group, terms, prefix, words, error);
+    return status == BEHALF_OK ? write_terms_limits(terms, prefix, words, error) : status;
 }

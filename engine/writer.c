@@ -115,9 +115,11 @@ decide(struct writer *writer, struct store_transaction *transaction, struct engi
     case WRITE_GRANT_REVOKE:
         return write_grant_revoke(group, transaction, write);
     case WRITE_REQUEST_CREATE:
+        return write_request_create(group, transaction, write);
     case WRITE_REQUEST_APPROVE:
+        return write_request_approve(group, transaction, write);
     case WRITE_REQUEST_CLOSE:
-        return error_set(&write->error, BEHALF_INTERNAL, "access requests are not decided yet");
+        return write_request_close(group, transaction, write);
     case WRITE_STOP:
         return write_stop(group, transaction, write);
     case WRITE_USE:
