@@ -1,4 +1,4 @@
-/* records.h - sessions, grants, uses, access requests and stops as structs, and their stored bodies.
+/* records.h - sessions, grants, uses, access requests and stops as structs, and their bodies.
  *
  * A body is the canonical bytes (base/datum.h) of a map; ids, objects and digests (hexadecimal) are
  * text, times integers (nanoseconds since 1970), and a field with a question mark is absent where
@@ -23,7 +23,8 @@
  * its index entries.
  *
  * Always true: record_session, record_grant and record_access_request accept what the encoders make
- * and nothing else (STORAGE_CORRUPT). A name of the schema that a body has always has a label: labels are for ever.
+ * and nothing else (STORAGE_CORRUPT). A name of the schema that a body has always has a label:
+ * labels are for ever.
  * Threads: pure functions. Memory: the caller's buffers and arenas. */
 #ifndef BEHALF_ENGINE_RECORDS_H
 #define BEHALF_ENGINE_RECORDS_H

@@ -1,6 +1,6 @@
 /* write_prepare.c - what a write needs before the writer sees it: a compiled schema, and whether an
- * approver who is not the principal may approve or refuse. The writer itself asks no permissions: a question
- * may visit a million edges, and everybody waits for the writer. */
+ * approver who is not the principal may approve or refuse. The writer itself asks no permissions: a
+ * question may visit a million edges, and everybody waits for the writer. */
 #include "base/error.h"
 #include "engine/records.h"
 #include "engine/state.h"

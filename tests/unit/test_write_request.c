@@ -1,5 +1,5 @@
-/* test_write_request.c - requests.create, .approve, .deny and .cancel: one outcome for each request,
- * and each rule refuses what it is about. */
+/* test_write_request.c - requests.create, .approve, .deny and .cancel: one outcome for each
+ * request, and each rule refuses what it is about. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 
