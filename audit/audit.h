@@ -147,6 +147,18 @@ enum status audit_prove_inclusion(struct audit_reader *reader, uint64_t seq, uin
 enum status audit_prove_consistency(struct audit_reader *reader, uint64_t from, uint64_t size,
                                     struct audit_proof *proof, struct error *error) BEHALF_MUST_USE;
 
+/* What a checkpoint says, for who keeps one and checks a proof by it (base/merkle.h). */
+struct audit_note {
+    struct slice origin; /* in the text of the note */
+    uint64_t size;
+    uint8_t root[DIGEST_SIZE];
+};
+
+/* `key`: the verifier key, as text, that must have signed it; empty = nobody's signature is looked
+ * at. MALFORMED_REQUEST says why it is none, or not signed by that key. */
+enum status audit_note_read(struct slice note, struct slice key, struct audit_note *read,
+                            struct error *error) BEHALF_MUST_USE;
+
 /* --- verifying --- */
 
 struct audit_verification {
