@@ -10,6 +10,7 @@
 #include "engine/stops.h"
 #include "engine/token.h"
 #include "engine/warming.h"
+#include "engine/watch_wake.h"
 #include "engine/write_stop.h"
 #include "engine/writer.h"
 
@@ -65,6 +66,7 @@ engine_publish(struct engine *engine, uint64_t revision, struct binding *binding
     atomic_fetch_add_explicit(&engine->publication, 1, memory_order_release);
     pthread_mutex_unlock(&engine->lock);
     published_unref(last);
+    watch_published(engine);
 }
 
 struct published *
@@ -228,6 +230,7 @@ engine_open(const struct engine_options *options, struct engine **engine, struct
     made->env = options->env;
     made->opened_ns = env_monotonic_ns(options->env);
     pthread_mutex_init(&made->lock, NULL);
+    pthread_mutex_init(&made->listening, NULL);
     atomic_init(&made->publication, 0);
     make_caches(made, options);
     take_options(made, options);
@@ -265,6 +268,7 @@ engine_close(struct engine *engine)
     record_cache_free(engine->records);
     name_cache_free(engine->names);
     graph_free(engine->graph);
+    pthread_mutex_destroy(&engine->listening);
     pthread_mutex_destroy(&engine->lock);
     memory_free(engine);
 }

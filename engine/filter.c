@@ -160,8 +160,8 @@ filter_is_empty(const struct relationship_filter *filter)
            !filter->subject_wildcard;
 }
 
-static enum status
-check_shape(const struct relationship_filter *filter, struct error *error)
+enum status
+filter_check(const struct relationship_filter *filter, struct error *error)
 {
     enum status status = BEHALF_OK;
 
@@ -333,7 +333,7 @@ filter_scan_open(const struct relationship_filter *filter, const struct filter_v
                  struct error *error)
 {
     struct filter_scan *made;
-    enum status status = check_shape(filter, error);
+    enum status status = filter_check(filter, error);
 
     if (status != BEHALF_OK)
         return status;

@@ -31,6 +31,10 @@ struct filter_view {
 /* Whether no field is set. */
 bool filter_is_empty(const struct relationship_filter *filter);
 
+/* INVALID_FILTER, INVALID_OBJECT_ID; names are not looked up. */
+enum status filter_check(const struct relationship_filter *filter,
+                         struct error *error) BEHALF_MUST_USE;
+
 /* Starts at the first match at or behind `from` (NULL = the first of all), in index order. */
 enum status filter_scan_open(const struct relationship_filter *filter,
                              const struct filter_view *view, const struct edge_key *from,

@@ -67,6 +67,22 @@ page_id_spare(struct slice id)
 _Static_assert(PAGE_UNDECIDED_BYTES >= sizeof(struct error) + 256,
                "the texts of an error, its code and its reason fit");
 
+/* As text an id may stand in quotes, with a backslash before each of its bytes. The bytes of a
+ * stored context are no fewer than those it takes in a reply. */
+static inline size_t
+page_relationship_bytes(const struct relationship *relationship)
+{
+    const struct object *resource = &relationship->resource;
+    const struct object *subject = &relationship->subject;
+    bool as_map = relationship->caveat.size > 0 || relationship->expires_at != 0;
+    size_t names = resource->type.size + resource->relation.size + subject->type.size +
+                   subject->relation.size + relationship->caveat.size;
+    size_t ids = resource->id.size + subject->id.size;
+
+    return as_map ? PAGE_RELATIONSHIP_BYTES + names + ids + relationship->context.size
+                  : PAGE_TEXT_BYTES + names + 2 * ids;
+}
+
 /* A row of a lookup without its id. */
 static inline size_t
 page_row_bytes(enum decision decision, const struct missing_context *missing)

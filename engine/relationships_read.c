@@ -177,22 +177,6 @@ struct relationship_page {
     struct edge_key next; /* the first edge not in the page, when not complete */
 };
 
-/* As text an id may stand in quotes, with a backslash before each of its bytes. The bytes of a
- * stored context are no fewer than those it takes in a reply. */
-static size_t
-relationship_bytes(const struct relationship *relationship, const struct edge *edge)
-{
-    const struct object *resource = &relationship->resource;
-    const struct object *subject = &relationship->subject;
-    bool as_map = relationship->caveat.size > 0 || relationship->expires_at != 0;
-    size_t names = resource->type.size + resource->relation.size + subject->type.size +
-                   subject->relation.size + relationship->caveat.size;
-    size_t ids = resource->id.size + subject->id.size;
-
-    return as_map ? PAGE_RELATIONSHIP_BYTES + names + ids + edge->context.size
-                  : PAGE_TEXT_BYTES + names + 2 * ids;
-}
-
 /* Adds the edge, or ends the page before it. */
 static enum status
 page_add(struct relationship_page *page, struct namer *namer, const struct edge *edge,
@@ -212,7 +196,7 @@ page_add(struct relationship_page *page, struct namer *namer, const struct edge 
     status = name_edge(namer, edge, relationship, error);
     if (status != BEHALF_OK)
         return status;
-    bytes = relationship_bytes(relationship, edge);
+    bytes = page_relationship_bytes(relationship);
     page->complete = page->count == 0 || page_room_has(&page->room, bytes);
     if (!page->complete)
         return BEHALF_OK;

@@ -24,6 +24,7 @@
 #include "engine/limits.h"
 #include "graph/names.h"
 
+struct engine_listener;
 struct page_cache;
 struct pool;
 struct record_cache;
@@ -71,6 +72,9 @@ struct engine {
     struct binding
         *older[LIMIT_SCHEMAS_KEPT];   /* compiled schemas of past revisions, newest use first */
     atomic_uint_fast64_t publication; /* grows with every replacement of `current` */
+
+    pthread_mutex_t listening; /* guards the list; only the writer takes it for each publication */
+    struct engine_listener *listeners;
 };
 
 enum request_class { REQUEST_CHECK, REQUEST_LOOKUP };
