@@ -49,8 +49,8 @@ struct watch_relationship {
 /* What became of a record, without its body. */
 struct watch_record {
     const char *kind;     /* session, grant, uses, request, attributes, stop */
-    struct slice subject; /* an id as text, of uses that of their grant; of attributes their object,
-                             of a stop the party, empty for a stop on everything */
+    struct slice id;  /* as text; of uses that of their grant, of attributes their object, of a stop
+                         its party, empty where it is on everything */
     struct slice event; /* session: created, suspended, resumed, revoked; grant: created, delegated,
                            revoked; uses: written; request: its status; attributes: written; stop:
                            ordered, lifted; any: removed */

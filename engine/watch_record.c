@@ -110,7 +110,7 @@ event_of(const struct change *change)
     return SLICE_LITERAL("written");
 }
 
-/* --- subjects --- */
+/* --- ids --- */
 
 static struct slice
 print_object(const struct object *object, struct arena *arena)
@@ -149,7 +149,7 @@ stopped_party(struct slice body, struct arena *arena)
 }
 
 static struct slice
-subject_of(const struct change *change, const char *prefix, struct arena *arena)
+id_of(const struct change *change, const char *prefix, struct arena *arena)
 {
     const struct store_record *record = &change->stored.record;
 
@@ -180,8 +180,8 @@ watch_record_of(const struct change *change, struct arena *arena, struct watch_r
     if (record->event.size == 0)
         return error_set(error, BEHALF_STORAGE_CORRUPT, "a record in the changelog has no status");
     record->event = arena_copy(arena, record->event);
-    record->subject = subject_of(change, words[key->kind].prefix, arena);
-    return record->event.data != NULL && record->subject.data != NULL
+    record->id = id_of(change, words[key->kind].prefix, arena);
+    return record->event.data != NULL && record->id.data != NULL
                ? BEHALF_OK
                : error_set(error, BEHALF_BUDGET_EXHAUSTED, "the message needs too much memory");
 }

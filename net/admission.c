@@ -14,6 +14,7 @@ admission_init(struct admission *admission, unsigned connections, unsigned per_a
     admission->counts_loopback = per_address > 0;
     seats_init(&admission->addresses, per_address > 0 ? per_address : LIMIT_CONNECTIONS_OF_ADDRESS);
     seats_init(&admission->keys, per_key > 0 ? per_key : LIMIT_CONNECTIONS_OF_KEY);
+    seats_init(&admission->streams, LIMIT_STREAMS_OF_KEY);
 }
 
 void
@@ -21,6 +22,7 @@ admission_release(struct admission *admission)
 {
     seats_release(&admission->addresses);
     seats_release(&admission->keys);
+    seats_release(&admission->streams);
 }
 
 struct slice

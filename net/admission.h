@@ -16,6 +16,7 @@ struct admission {
     bool counts_loopback; /* by address */
     struct seats addresses;
     struct seats keys;
+    struct seats streams; /* of each key, over all its connections */
 };
 
 /* 0 = as limits.h has it; loopback counts by address only where `per_address` is given. */

@@ -17,7 +17,7 @@ struct connection;
 struct loop;
 
 /* Anything that comes to a loop from another thread. */
-enum loop_message_kind { LOOP_MESSAGE_CALL, LOOP_MESSAGE_CONNECTION };
+enum loop_message_kind { LOOP_MESSAGE_CALL, LOOP_MESSAGE_CONNECTION, LOOP_MESSAGE_STREAM };
 
 struct loop_message {
     struct inbox_message link; /* first: the loop casts back */

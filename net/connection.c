@@ -11,17 +11,12 @@
 #include "base/tls.h"
 #include "net/dispatch.h"
 #include "net/lookahead.h"
+#include "net/stream.h"
 
 #define KEPT_INPUT_SIZE ((size_t)4 * 1024)    /* a smaller rest keeps its buffer */
 #define KEPT_SPARE_SIZE ((size_t)1024 * 1024) /* a larger output buffer is given back to malloc */
 #define DROP_ROUNDS 64                        /* reads before a close: as much as a message */
 #define LOG_EVERY_NS INT64_C(10000000000)
-
-static size_t
-output_left(const struct connection *connection)
-{
-    return connection->output.size - connection->output_sent;
-}
 
 static size_t
 input_left(const struct connection *connection)
@@ -108,6 +103,7 @@ connection_close(struct connection *connection)
     }
     connection_set_state(connection, CONNECTION_CLOSED);
     atomic_store(&connection->gone, true);
+    streams_drop(connection);
     /* Writes are left: whoever sent one and left may well count on it. */
     for (int class = 0; connection->calls > 0 && class < ENGINE_CLASS_COUNT; class ++)
         engine_abandon(loop->engine, &connection->flows[class]);
@@ -132,8 +128,8 @@ connection_close(struct connection *connection)
 void
 connection_settle(struct connection *connection)
 {
-    if (connection->state == CONNECTION_CLOSED && connection->calls == 0 && !connection->in_turns &&
-        !connection->in_flushes && !connection->paused) {
+    if (connection->state == CONNECTION_CLOSED && connection->calls == 0 &&
+        connection->pulls == 0 && !connection->in_turns && !connection->in_flushes && !connection->paused) {
         caller_release(&connection->caller);
         memory_free(connection);
     }
@@ -179,8 +175,8 @@ send_bytes(struct connection *connection, const char *bytes, size_t size)
 
 /* Output is written into the loop's spare buffer where it can be: then a connection that is
  * answered within one wake-up needs none of its own. */
-static struct buffer *
-output_begin(struct connection *connection)
+struct buffer *
+connection_output(struct connection *connection)
 {
     struct loop *loop = connection->loop;
 
@@ -225,7 +221,7 @@ update_reading(struct connection *connection)
                                     : connection->calls < LIMIT_CALLS_IN_FLIGHT / 2 &&
                                           connection->call_bytes < LIMIT_CALL_BYTES / 2;
     bool reading =
-        connection->state == CONNECTION_OPEN && output_left(connection) <= output_bound && room;
+        connection->state == CONNECTION_OPEN && connection_output_left(connection) <= output_bound && room;
     bool wanted = reading && !connection->paused && !connection->read_waits;
 
     connection->reading = reading;
@@ -272,9 +268,9 @@ connection_resume(struct connection *connection)
 static void
 send_output(struct connection *connection)
 {
-    while (output_left(connection) > 0) {
+    while (connection_output_left(connection) > 0) {
         ssize_t sent = send_bytes(connection, connection->output.data + connection->output_sent,
-                                  output_left(connection));
+                                  connection_output_left(connection));
 
         if (sent < 0 && errno == EINTR)
             continue;
@@ -292,7 +288,7 @@ send_output(struct connection *connection)
         }
         connection->active_ns = connection->loop->now_ns;
     }
-    if (output_left(connection) == 0)
+    if (connection_output_left(connection) == 0)
         output_end(connection);
 }
 
@@ -317,13 +313,13 @@ connection_flush(struct connection *connection)
 
     if (connection->state == CONNECTION_CLOSED)
         return;
-    if (output_left(connection) > 0)
+    if (connection_output_left(connection) > 0)
         send_output(connection);
     else if (connection->output.capacity > 0)
         output_end(connection);
     if (connection->state == CONNECTION_CLOSED)
         return;
-    if (output_left(connection) >
+    if (connection_output_left(connection) >
         (is_nobody(connection) ? LIMIT_LOGIN_OUTPUT : LIMIT_OUTPUT_HARD)) {
         close_counted(connection, NET_CLOSED_OUTPUT);
         return;
@@ -332,19 +328,21 @@ connection_flush(struct connection *connection)
         buffer_drop(&connection->output, connection->output_sent);
         connection->output_sent = 0;
     }
-    if (!waited && output_left(connection) > 0) {
+    if (!waited && connection_output_left(connection) > 0) {
         connection->progress_ns = connection->loop->now_ns;
         connection->progress = 0;
     }
     count_held(connection);
-    set_writing(connection, output_left(connection) > 0 || connection->read_waits);
+    set_writing(connection, connection_output_left(connection) > 0 || connection->read_waits);
     if (connection->state == CONNECTION_CLOSED)
         return;
     if (connection->state == CONNECTION_ENDING && connection->calls == 0 &&
-        output_left(connection) == 0)
+        connection_output_left(connection) == 0)
         close_after_reply(connection);
     else
         update_reading(connection);
+    if (BEHALF_UNLIKELY(connection->streams != NULL))
+        streams_resume(connection);
 }
 
 /* --- answering --- */
@@ -352,12 +350,17 @@ connection_flush(struct connection *connection)
 void
 connection_end(struct connection *connection)
 {
+    struct error stopping;
+
     if (connection->state == CONNECTION_SHAKING) {
         connection_close(connection);
         return;
     }
     if (connection->state == CONNECTION_OPEN)
         connection_set_state(connection, CONNECTION_ENDING);
+    error_set(&stopping, BEHALF_SERVER_STOPPING, "the server stops");
+    error_hint(&stopping, "connect again and go on from the token");
+    streams_end(connection, &stopping);
     connection_flush(connection);
 }
 
@@ -387,6 +390,7 @@ ask(struct connection *connection, struct slice frame, const struct engine_pair 
         .cancelled = NULL,
         .caller = connection->caller.key,
         .logs_in = &connection->caller,
+        .connection = connection,
         .memory = &loop->memory,
         .ahead = ahead,
     };
@@ -534,7 +538,7 @@ answer_window(struct connection *connection, const struct window *window)
 
     lookahead(connection->loop->worker, window->frames, window->count, &ahead);
     for (size_t at = 0; at < window->count && connection->state == CONNECTION_OPEN; at++) {
-        if (output_left(connection) > LIMIT_OUTPUT_PAUSE || is_full(connection)) {
+        if (connection_output_left(connection) > LIMIT_OUTPUT_PAUSE || is_full(connection)) {
             /* Until update_reading lets it go on, which scans them again. */
             connection->held = true;
             net_count(&connection->loop->counts,
@@ -603,7 +607,7 @@ serve_input(struct connection *connection)
     size_t served = 0;
 
     connection->unserved = false;
-    (void)output_begin(connection);
+    (void)connection_output(connection);
     serve(connection, connection->input.data + connection->input_at, input_left(connection),
           &served);
     connection->input_at += served;
@@ -645,7 +649,7 @@ read_fresh(struct connection *connection)
 
     if (!received(connection, count))
         return;
-    (void)output_begin(connection);
+    (void)connection_output(connection);
     serve(connection, bytes, (size_t)count, &served);
     if (served < (size_t)count)
         buffer_add(&connection->input, bytes + served, (size_t)count - served);
@@ -843,9 +847,9 @@ connection_finish(struct connection *connection, struct call *call)
 {
     bool open = connection->state == CONNECTION_OPEN || connection->state == CONNECTION_ENDING;
 
-    call_finish(call, open ? output_begin(connection) : NULL);
+    call_finish(call, open ? connection_output(connection) : NULL);
     /* Many large replies at once: let them leave one by one before they count against the limit. */
-    if (open && output_left(connection) > LIMIT_OUTPUT_PAUSE)
+    if (open && connection_output_left(connection) > LIMIT_OUTPUT_PAUSE)
         connection_flush(connection);
 }
 
@@ -871,19 +875,22 @@ connection_check_time(struct connection *connection, int64_t now_ns)
         close_counted(connection, NET_CLOSED_LOGIN);
         return;
     }
-    if (output_left(connection) > 0) {
+    if (connection->streams != NULL && connection->state == CONNECTION_OPEN)
+        streams_check_time(connection, now_ns);
+    if (connection_output_left(connection) > 0) {
         if (loop->write_stall_ns > 0 && now_ns - connection->progress_ns > loop->write_stall_ns)
             close_counted(connection, NET_CLOSED_SLOW_READER);
         return;
     }
-    if (connection->calls > 0 || connection->in_turns || !connection->reading)
+    if (connection->state == CONNECTION_CLOSED || connection->calls > 0 || connection->in_turns ||
+        !connection->reading)
         return;
     if (connection->frame_begun) {
         int64_t allowed_ms = LIMIT_FRAME_MS + (int64_t)(rest * 1000 / LIMIT_FRAME_RATE);
 
         if (now_ns - connection->frame_ns > allowed_ms * 1000000)
             close_counted(connection, NET_CLOSED_SLOW_SENDER);
-    } else if (loop->idle_ns > 0 && now_ns - connection->active_ns > loop->idle_ns) {
+    } else if (connection->streams == NULL && loop->idle_ns > 0 && now_ns - connection->active_ns > loop->idle_ns) {
         close_counted(connection, NET_CLOSED_IDLE);
     }
 }

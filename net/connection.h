@@ -25,6 +25,8 @@ enum connection_state {
     CONNECTION_CLOSED,  /* no descriptor any more */
 };
 
+struct stream;
+
 struct connection {
     struct loop_message message; /* first: on its way to its loop */
     struct loop *loop;
@@ -62,6 +64,11 @@ struct connection {
     size_t call_bytes; /* that they hold */
     size_t held_bytes; /* of both buffers, as counted in the loop */
     atomic_bool gone;
+
+    struct stream *streams; /* net/stream.h */
+    unsigned stream_count;
+    unsigned pulls; /* jobs of streams on the pool, of those too that have ended */
+    uint64_t stream_ids;
 
     int64_t active_ns;  /* last byte in either direction */
     int64_t arrived_ns; /* last byte read: deadlines count from here, also of frames held back */
@@ -104,7 +111,15 @@ void connection_resume(struct connection *connection);
 void connection_finish(struct connection *connection, struct call *call);
 void connection_flush(struct connection *connection);
 
-/* Reads no more and closes when all is answered and sent. */
+/* Where what is sent is put, before connection_flush; how much of it was not sent yet. */
+struct buffer *connection_output(struct connection *connection);
+static inline size_t
+connection_output_left(const struct connection *connection)
+{
+    return connection->output.size - connection->output_sent;
+}
+
+/* Reads no more, ends its streams, and closes when all is answered and sent. */
 void connection_end(struct connection *connection);
 void connection_close(struct connection *connection);
 

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/priority.h"
 #include "net/connection.h"
+#include "net/stream.h"
 
 #define TICK_MS 1000
 #define TICK_STOPPING_MS 20
@@ -27,6 +28,17 @@ static struct loop_message *
 next_message(struct loop *loop)
 {
     return (struct loop_message *)inbox_next(&loop->inbox);
+}
+
+/* On the writer's thread. */
+static void
+on_published(struct engine_listener *listener)
+{
+    struct loop *loop =
+        (struct loop *)(void *)((char *)listener - offsetof(struct loop, listener));
+
+    atomic_store(&loop->news, true);
+    inbox_wake(&loop->inbox);
 }
 
 static void
@@ -64,7 +76,12 @@ receive(struct loop *loop, struct loop_message *message)
 {
     size_t bytes = 0;
 
-    if (message->kind == LOOP_MESSAGE_CALL) {
+    if (message->kind == LOOP_MESSAGE_STREAM) {
+        struct connection *connection;
+
+        bytes = stream_finish(message, &connection);
+        add_flush(loop, connection);
+    } else if (message->kind == LOOP_MESSAGE_CALL) {
         struct call *call = (struct call *)(void *)message;
         struct connection *connection = call->connection;
 
@@ -217,6 +234,8 @@ on_wake(evutil_socket_t fd, short what, void *context)
     (void)what;
     inbox_rest(&loop->inbox);
     (void)loop_read_clock(loop);
+    if (atomic_exchange(&loop->news, false))
+        streams_wake(loop);
     receive_some(loop);
     loop_relieve(loop);
     check_stopping(loop);
@@ -398,8 +417,11 @@ run(void *context)
     (void)pthread_setname_np(pthread_self(), "loop");
     priority_short_slice();
     loop->worker = engine_worker_new(loop->engine, false);
+    loop->listener.published = on_published;
+    engine_listen(loop->engine, &loop->listener);
     (void)loop_read_clock(loop);
     (void)event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
+    engine_unlisten(loop->engine, &loop->listener);
     engine_worker_free(loop->worker);
     loop->worker = NULL;
     return NULL;

@@ -20,13 +20,14 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/env.h"
-#include "engine/engine.h"
+#include "engine/watch.h"
 #include "net/admission.h"
 #include "net/call.h"
 #include "net/net_counts.h"
 #include "net/server.h"
 
 struct connection;
+struct stream;
 struct event;
 struct event_base;
 
@@ -58,6 +59,9 @@ struct loop {
     struct connection *connections;
     struct connection_list turns;   /* with whole frames in their input */
     struct connection *paused;      /* of which nothing is read until `resume` */
+    struct stream *streams;         /* of all connections */
+    struct engine_listener listener; /* woken by it, while a stream has nothing to send */
+    atomic_bool news;               /* something was published since */
     struct connection_list flushes; /* with replies that came back in this wake-up */
     struct net_counts counts;
     struct server_memory memory; /* of the whole server */

@@ -36,6 +36,7 @@ enum method_class {
 };
 
 struct caller;
+struct connection;
 
 struct method_context {
     struct engine *engine;
@@ -46,6 +47,7 @@ struct method_context {
     const atomic_bool *cancelled;
     const struct key *caller;           /* key_of_all where nobody asks for keys; never NULL */
     struct caller *logs_in;             /* whom `auth` gives a key; NULL on the pool */
+    struct connection *connection;      /* whose streams `watch` opens; NULL on the pool */
     const struct server_memory *memory; /* for server.info */
     const struct engine_pair *ahead;    /* of a check that was looked at ahead; else NULL */
     struct engine_use *use; /* of a call on the pool: where a check whose chain has uses keeps them
