@@ -9,6 +9,8 @@
 
 #define CLOCK_KEPT_EVERY_NS (INT64_C(10) * 1000000000)
 #define TRIM_EVERY_NS (INT64_C(60) * 1000000000)
+#define TRIM_PART 4 /* of a retention that is shorter */
+#define TRIM_OFTEN_NS INT64_C(1000000000)
 #define CLOCK_KEPT_RARELY_NS (INT64_C(3600) * 1000000000) /* when nothing can expire */
 
 static bool
@@ -22,6 +24,16 @@ can_expire(struct engine *engine)
     return can;
 }
 
+static int64_t
+trim_every(const struct engine *engine)
+{
+    int64_t part = engine->history_ns / TRIM_PART;
+
+    if (engine->history_ns < 0 || part > TRIM_EVERY_NS)
+        return TRIM_EVERY_NS;
+    return part > TRIM_OFTEN_NS ? part : TRIM_OFTEN_NS;
+}
+
 void
 upkeep_init(struct upkeep *upkeep, struct engine *engine)
 {
@@ -32,7 +44,7 @@ upkeep_init(struct upkeep *upkeep, struct engine *engine)
         .state = ENGINE_CLOCK_AGREES,
         .keep_due_ns = now + CLOCK_KEPT_EVERY_NS,
         .sweep_due_ns = now + engine->sweep_every_ns,
-        .trim_due_ns = now + TRIM_EVERY_NS,
+        .trim_due_ns = now + trim_every(engine),
     };
 }
 
@@ -124,7 +136,7 @@ upkeep_step(struct upkeep *upkeep)
         keep_clock(upkeep, &reading);
     }
     if (now >= upkeep->trim_due_ns) {
-        upkeep->trim_due_ns = now + TRIM_EVERY_NS;
+        upkeep->trim_due_ns = now + trim_every(engine);
         trim_history(upkeep, &reading);
     }
     return engine->sweep_every_ns > 0 && now >= upkeep->sweep_due_ns && can_expire(engine);

@@ -287,7 +287,7 @@ engine_options_of(const struct options *options, const struct env *env)
                               : (int64_t)options->sweep_interval * 1000000000,
         .history_ns = options->history_retention == 0
                           ? ENGINE_HISTORY_FOREVER
-                          : (int64_t)options->history_retention * 3600 * 1000000000,
+                          : (int64_t)options->history_retention * 1000000000,
         .history_bytes = options->history_size,
         .session_ttl_max_ns = (int64_t)options->session_ttl_max * 1000000000,
         .grant_ttl_max_ns = (int64_t)options->grant_ttl_max * 1000000000,

@@ -19,6 +19,7 @@ enum option_kind {
     OPTION_NUMBER,
     OPTION_THREADS,
     OPTION_SIZE,
+    OPTION_HOURS,
     OPTION_LEVEL,
     OPTION_WARM,
     OPTION_MODE,
@@ -101,6 +102,27 @@ parse_size(const char *text, uint64_t *size)
     return true;
 }
 
+/* Hours, or a number with a unit behind it; in seconds. */
+static bool
+parse_hours(const char *text, uint64_t *seconds)
+{
+    static const struct {
+        const char *name;
+        uint64_t seconds;
+    } units[] = {{"", 3600}, {"h", 3600}, {"m", 60}, {"s", 1}, {"d", 86400}};
+    const char *end = NULL;
+
+    if (!parse_unsigned(text, seconds, &end) || *seconds > NUMBER_MAX)
+        return false;
+    for (size_t at = 0; at < BEHALF_COUNT_OF(units); at++) {
+        if (strcmp(end, units[at].name) == 0) {
+            *seconds *= units[at].seconds;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Permissions of a file as chmod(1) takes them in octal: reading and writing, at most 0666. */
 static bool
 parse_mode(const char *text, uint64_t *mode)
@@ -147,6 +169,8 @@ kind_text(enum option_kind kind)
         return "a number up to 256";
     case OPTION_SIZE:
         return "a number of bytes, with K, M or G behind it";
+    case OPTION_HOURS:
+        return "a number of hours up to 1000000, or one with s, m, h or d behind it";
     case OPTION_LEVEL:
         return "debug, info, warn or error";
     case OPTION_WARM:
@@ -175,6 +199,8 @@ store_value(struct options *options, const struct option *option, const char *te
         return parse_number(text, THREADS_MAX, member);
     case OPTION_SIZE:
         return parse_size(text, member);
+    case OPTION_HOURS:
+        return parse_hours(text, member);
     case OPTION_LEVEL:
         return log_level_parse(text, member);
     case OPTION_WARM:

@@ -23,6 +23,7 @@ struct options {
 #define OPTION_NUMBER(member) uint64_t member;
 #define OPTION_THREADS(member) uint64_t member;
 #define OPTION_SIZE(member) uint64_t member;
+#define OPTION_HOURS(member) uint64_t member; /* in seconds */
 #define OPTION_LEVEL(member) enum log_level member;
 #define OPTION_WARM(member) enum engine_warm member;
 #define OPTION_MODE(member) uint64_t member;
@@ -35,6 +36,7 @@ struct options {
 #undef OPTION_NUMBER
 #undef OPTION_THREADS
 #undef OPTION_SIZE
+#undef OPTION_HOURS
 #undef OPTION_LEVEL
 #undef OPTION_WARM
 #undef OPTION_MODE
