@@ -197,10 +197,10 @@ def records_come_as_words_without_their_bodies():
         grant = call("grants.create", session=session, scope=[{"selector": "document:*", "actions": ["view"]}],
                      approval={"approver": "user:ann", "channel": "test"}, expires_in_s=300)["grant"]
         assert ("grant", grant, "created") in records()
-        call("grants.revoke", grant=grant)
+        call("grants.revoke", grant=grant, reason="test")
         assert ("grant", grant, "revoked") in records()
         for method, event in (("suspend", "suspended"), ("resume", "resumed"), ("revoke", "revoked")):
-            call("sessions." + method, session=session)
+            call("sessions." + method, session=session, reason="test")
             assert records() == [("session", session, event)]
         call("agents.kill", agent="agent:bot", reason="test")
         assert records() == [("stop", "agent:bot", "ordered")]
