@@ -69,8 +69,8 @@ find_label(struct store *store, enum label_kind kind, struct slice name, uint16_
     if (*label != LABEL_NONE)
         return BEHALF_OK;
     return kind == LABEL_TYPE
-               ? error_set(error, BEHALF_UNKNOWN_DEFINITION, "no schema ever had a definition '%.*s'",
-                           SLICE_PRINTF(name))
+               ? error_set(error, BEHALF_UNKNOWN_DEFINITION,
+                           "no schema ever had a definition '%.*s'", SLICE_PRINTF(name))
                : error_set(error, BEHALF_UNKNOWN_RELATION_OR_PERMISSION,
                            "no schema ever had a relation '%.*s'", SLICE_PRINTF(name));
 }
@@ -120,11 +120,10 @@ bind_filter(struct puller *puller, const struct relationship_filter *filter, str
         return BEHALF_OK;
     status = bind_labels(puller->engine->store, filter, bound, error);
     if (status == BEHALF_OK)
-        status = bind_node(puller, bound->resource_type, filter->resource_id, &bound->resource,
-                           error);
-    if (status == BEHALF_OK)
         status =
-            bind_node(puller, bound->subject_type, filter->subject_id, &bound->subject, error);
+            bind_node(puller, bound->resource_type, filter->resource_id, &bound->resource, error);
+    if (status == BEHALF_OK)
+        status = bind_node(puller, bound->subject_type, filter->subject_id, &bound->subject, error);
     return status;
 }
 
@@ -223,9 +222,8 @@ static enum status
 begin_message(struct puller *puller, struct error *error)
 {
     struct watch_result *result = puller->result;
-    struct watch_message *grown =
-        arena_grow(puller->arena, result->messages, result->message_count,
-                   &puller->message_capacity, sizeof *grown);
+    struct watch_message *grown = arena_grow(puller->arena, result->messages, result->message_count,
+                                             &puller->message_capacity, sizeof *grown);
     struct watch_message *message;
 
     if (grown == NULL)
@@ -297,8 +295,8 @@ static enum status
 add_text(struct puller *puller, struct slice text, bool *ended, struct error *error)
 {
     struct watch_place *place = &puller->result->place;
-    size_t most = puller->room.left > (int64_t)TEXT_BYTES_MIN ? (size_t)puller->room.left
-                                                              : TEXT_BYTES_MIN;
+    size_t most =
+        puller->room.left > (int64_t)TEXT_BYTES_MIN ? (size_t)puller->room.left : TEXT_BYTES_MIN;
     struct slice piece;
 
     if (place->text > text.size)
@@ -448,8 +446,8 @@ check_retained(struct store *store, uint64_t revision, struct error *error)
 {
     if (revision >= store_horizon(store))
         return BEHALF_OK;
-    error_set(error, BEHALF_REVISION_EXPIRED,
-              "the changes behind revision %llu are no longer kept", (unsigned long long)revision);
+    error_set(error, BEHALF_REVISION_EXPIRED, "the changes behind revision %llu are no longer kept",
+              (unsigned long long)revision);
     error_hint(error, "read what there is now and watch from its read_at; --history keeps more");
     return BEHALF_REVISION_EXPIRED;
 }

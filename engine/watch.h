@@ -48,7 +48,7 @@ struct watch_relationship {
 
 /* What became of a record, without its body. */
 struct watch_record {
-    const char *kind;     /* session, grant, uses, request, attributes, stop */
+    const char *kind; /* session, grant, uses, request, attributes, stop */
     struct slice id;  /* as text; of uses that of their grant, of attributes their object, of a stop
                          its party, empty where it is on everything */
     struct slice event; /* session: created, suspended, resumed, revoked; grant: created, delegated,
@@ -95,8 +95,9 @@ bool engine_watch_has_more(struct engine_worker *worker, const struct watch_plac
  * it, asks engine_watch_has_more once more, and only then sleeps. */
 struct engine_listener {
     atomic_bool armed;
-    void (*published)(struct engine_listener *listener); /* on the writer's thread; must not block */
-    struct engine_listener *next;                        /* the engine's */
+    void (*published)(
+        struct engine_listener *listener); /* on the writer's thread; must not block */
+    struct engine_listener *next;          /* the engine's */
 };
 
 /* Any thread. After engine_unlisten it is called no more. */

@@ -129,7 +129,8 @@ void
 connection_settle(struct connection *connection)
 {
     if (connection->state == CONNECTION_CLOSED && connection->calls == 0 &&
-        connection->pulls == 0 && !connection->in_turns && !connection->in_flushes && !connection->paused) {
+        connection->pulls == 0 && !connection->in_turns && !connection->in_flushes &&
+        !connection->paused) {
         caller_release(&connection->caller);
         memory_free(connection);
     }
@@ -220,8 +221,8 @@ update_reading(struct connection *connection)
     bool room = connection->reading ? !is_full(connection)
                                     : connection->calls < LIMIT_CALLS_IN_FLIGHT / 2 &&
                                           connection->call_bytes < LIMIT_CALL_BYTES / 2;
-    bool reading =
-        connection->state == CONNECTION_OPEN && connection_output_left(connection) <= output_bound && room;
+    bool reading = connection->state == CONNECTION_OPEN &&
+                   connection_output_left(connection) <= output_bound && room;
     bool wanted = reading && !connection->paused && !connection->read_waits;
 
     connection->reading = reading;
@@ -890,7 +891,8 @@ connection_check_time(struct connection *connection, int64_t now_ns)
 
         if (now_ns - connection->frame_ns > allowed_ms * 1000000)
             close_counted(connection, NET_CLOSED_SLOW_SENDER);
-    } else if (connection->streams == NULL && loop->idle_ns > 0 && now_ns - connection->active_ns > loop->idle_ns) {
+    } else if (connection->streams == NULL && loop->idle_ns > 0 &&
+               now_ns - connection->active_ns > loop->idle_ns) {
         close_counted(connection, NET_CLOSED_IDLE);
     }
 }

@@ -63,10 +63,10 @@ _Static_assert(LIMIT_WINDOW *LIMIT_WINDOWS_PER_TURN <= 32, "nobody waits for mor
 #define LIMIT_STREAMS_OF_KEY 256
 #define LIMIT_STREAM_CREDIT (16 * 1024 * 1024) /* bytes that a stream may be ahead */
 #define LIMIT_STREAM_CREDIT_DEFAULT (1024 * 1024)
-#define LIMIT_STREAM_BATCH ((size_t)64 * 1024)  /* of what is built at once */
-#define LIMIT_STREAM_OUTPUT ((size_t)64 * 1024) /* nothing more is built while so much waits */
-#define LIMIT_STREAM_STALL_MS 30000             /* without credit for what there is */
-#define LIMIT_CHECKPOINT_MS 5000                /* of silence */
+#define LIMIT_STREAM_BATCH ((size_t)64 * 1024)    /* of what is built at once */
+#define LIMIT_STREAM_OUTPUT ((size_t)64 * 1024)   /* nothing more is built while so much waits */
+#define LIMIT_STREAM_STALL_MS 30000               /* without credit for what there is */
+#define LIMIT_CHECKPOINT_MS 5000                  /* of silence */
 #define LIMIT_OUTPUT_PROGRESS ((size_t)64 * 1024) /* to be read within the write timeout */
 /* Nothing is read of a connection for at most so long after a refusal that told it to wait much
  * longer: what it sends meanwhile is refused, or not, with one read and one send. */

@@ -34,8 +34,7 @@ next_message(struct loop *loop)
 static void
 on_published(struct engine_listener *listener)
 {
-    struct loop *loop =
-        (struct loop *)(void *)((char *)listener - offsetof(struct loop, listener));
+    struct loop *loop = (struct loop *)(void *)((char *)listener - offsetof(struct loop, listener));
 
     atomic_store(&loop->news, true);
     inbox_wake(&loop->inbox);

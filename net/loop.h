@@ -57,12 +57,12 @@ struct loop {
     bool turn_pending;
 
     struct connection *connections;
-    struct connection_list turns;   /* with whole frames in their input */
-    struct connection *paused;      /* of which nothing is read until `resume` */
-    struct stream *streams;         /* of all connections */
+    struct connection_list turns;    /* with whole frames in their input */
+    struct connection *paused;       /* of which nothing is read until `resume` */
+    struct stream *streams;          /* of all connections */
     struct engine_listener listener; /* woken by it, while a stream has nothing to send */
-    atomic_bool news;               /* something was published since */
-    struct connection_list flushes; /* with replies that came back in this wake-up */
+    atomic_bool news;                /* something was published since */
+    struct connection_list flushes;  /* with replies that came back in this wake-up */
     struct net_counts counts;
     struct server_memory memory; /* of the whole server */
     size_t calls;                /* that are elsewhere */

@@ -50,8 +50,8 @@ decode_watch_filter(struct decoder *decoder, void *into)
 }
 
 enum status
-method_watch(const struct method_context *context, struct wire_reader arguments,
-             struct buffer *out, struct error *error)
+method_watch(const struct method_context *context, struct wire_reader arguments, struct buffer *out,
+             struct error *error)
 {
     static const struct field fields[] = {
         FIELD(watch_arguments, from, "from", decode_from, FIELD_OPTIONAL),

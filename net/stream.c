@@ -173,8 +173,7 @@ fill_batch(struct stream *stream, struct engine_worker *worker, struct arena *ar
 static void
 run_on_pool(struct engine_job *job, struct engine_worker *worker)
 {
-    struct stream *stream =
-        (struct stream *)(void *)((char *)job - offsetof(struct stream, job));
+    struct stream *stream = (struct stream *)(void *)((char *)job - offsetof(struct stream, job));
     struct arena arena;
 
     stream->status = BEHALF_WOULD_BLOCK;
@@ -204,8 +203,8 @@ pull(struct stream *stream)
     struct connection *connection = stream->connection;
     struct error error;
 
-    stream->most_bytes = stream->credit < (int64_t)LIMIT_STREAM_BATCH ? (size_t)stream->credit
-                                                                      : LIMIT_STREAM_BATCH;
+    stream->most_bytes =
+        stream->credit < (int64_t)LIMIT_STREAM_BATCH ? (size_t)stream->credit : LIMIT_STREAM_BATCH;
     stream->job = (struct engine_job){
         .queued.flow = &connection->flows[ENGINE_CLASS_LOOKUP],
         .run = run_on_pool,

@@ -113,8 +113,7 @@ Test(watch, each_revision_is_given_once_whole_and_in_order)
                      "3 -document:1#viewer@user:ann +document:2#viewer@user:*\n");
     cr_assert_str_eq(pull(&rig, &place, NULL, MOST_BYTES), "");
     rig_do(&rig, "touch group:1#member@group:2#member");
-    cr_assert_str_eq(pull(&rig, &place, NULL, MOST_BYTES),
-                     "4 +group:1#member@group:2#member\n");
+    cr_assert_str_eq(pull(&rig, &place, NULL, MOST_BYTES), "4 +group:1#member@group:2#member\n");
     rig_close(&rig);
 }
 
@@ -205,8 +204,7 @@ Test(watch, a_sweep_is_given_when_it_is_done)
     rig_pass(&rig, 2 * SECOND);
     cr_assert_str_eq(pull(&rig, &place, NULL, MOST_BYTES), "");
     cr_assert_eq(rig_sweep(&rig, 0), 1);
-    cr_assert_str_eq(pull(&rig, &place, NULL, MOST_BYTES),
-                     "3 sweep -document:1#viewer@user:ann\n");
+    cr_assert_str_eq(pull(&rig, &place, NULL, MOST_BYTES), "3 sweep -document:1#viewer@user:ann\n");
     buffer_release(&text);
     rig_close(&rig);
 }
@@ -219,10 +217,11 @@ Test(watch, a_filter_passes_what_matches)
         struct relationship_filter filter;
         const char *passes;
     } cases[] = {
-        {{.resource_type = {"document", 8}}, "2 +document:1#viewer@user:ann\n"
-                                             "3 +document:10#owner@user:bob\n"
-                                             "5 +document:1#viewer@group:1#member\n"
-                                             "6 +document:1#viewer@user:*\n"},
+        {{.resource_type = {"document", 8}},
+         "2 +document:1#viewer@user:ann\n"
+         "3 +document:10#owner@user:bob\n"
+         "5 +document:1#viewer@group:1#member\n"
+         "6 +document:1#viewer@user:*\n"},
         {{.resource_type = {"document", 8}, .resource_id = {"1", 1}, .relation = {"viewer", 6}},
          "2 +document:1#viewer@user:ann\n"
          "5 +document:1#viewer@group:1#member\n"
