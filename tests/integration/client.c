@@ -473,13 +473,55 @@ misuse_things(struct behalf_client *client)
     behalf_close(NULL);
 }
 
+/* `directory` has keys in files. */
+static struct behalf_client *
+log_in_things(const char *endpoint, const char *directory)
+{
+    static const struct {
+        const char *file;
+        enum behalf_status status;
+        const char *message;
+    } refused[] = {
+        {"none", BEHALF_FAILED_USAGE, "No such file or directory"},
+        {"open", BEHALF_FAILED_USAGE, "its mode lets others read or change it"},
+        {"empty", BEHALF_FAILED_USAGE, "it must hold one key of 1 to 256 bytes"},
+        {"two", BEHALF_FAILED_USAGE, "it must hold one key of 1 to 256 bytes"},
+        {"long257", BEHALF_FAILED_USAGE, "it must hold one key of 1 to 256 bytes"},
+        {"stranger", BEHALF_FAILED_SERVER, ""},
+    };
+    struct behalf_client *client = NULL;
+    struct behalf_options options;
+    char path[512];
+
+    EXPECT(behalf_connect(endpoint, NULL, &client, &error) == BEHALF_SUCCESS);
+    EXPECT(behalf_schema_write(client, schema, strlen(schema), NULL, &error) ==
+           BEHALF_FAILED_SERVER);
+    EXPECT(strcmp(error.reason, "UNKNOWN_KEY") == 0);
+    behalf_close(client);
+    memset(&options, 0, sizeof options);
+    options.key_file = path;
+    client = NULL;
+    for (size_t at = 0; at < sizeof refused / sizeof refused[0]; at++) {
+        (void)snprintf(path, sizeof path, "%s/%s", directory, refused[at].file);
+        EXPECT(behalf_connect(endpoint, &options, &client, &error) == refused[at].status);
+        EXPECT(strstr(error.message, refused[at].message) != NULL && client == NULL);
+    }
+    EXPECT(strcmp(error.reason, "UNKNOWN_KEY") == 0); /* of the last */
+    (void)snprintf(path, sizeof path, "%s/long256", directory);
+    EXPECT(behalf_connect(endpoint, &options, &client, &error) == BEHALF_SUCCESS);
+    behalf_close(client);
+    (void)snprintf(path, sizeof path, "%s/known", directory);
+    EXPECT(behalf_connect(endpoint, &options, &client, &error) == BEHALF_SUCCESS);
+    return client;
+}
+
 int
 main(int argc, char **argv)
 {
     struct behalf_client *client = NULL;
 
-    EXPECT(argc == 2);
-    EXPECT(behalf_connect(argv[1], NULL, &client, &error) == BEHALF_SUCCESS);
+    EXPECT(argc == 3);
+    client = log_in_things(argv[1], argv[2]);
     write_things(client);
     check_things(client);
     condition_things(client);

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """libbehalf from outside: its header alone, as C99 and as C++, the static and the shared library,
 what they export, and client.c against a real server. Needs a C compiler ($CC, else cc)."""
+import hashlib
+import json
 import os
 import shutil
 import signal
@@ -32,6 +34,27 @@ def exported(path, *options):
             line.split()[1] in "TDBRVW"}
 
 
+def write_closed(path, text):
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+        file.write(text)
+
+
+def write_keys(directory):
+    """Key files for client.c, and the server's."""
+    made = {name: json.loads(run(os.path.join(BUILD, "behalf"), "key", "new", name, "--role", "admin",
+                                 "--json")) for name in ("known", "stranger")}
+    longest = "k" * 256
+    for name, text in (("known", made["known"]["key"] + "\n"), ("stranger", made["stranger"]["key"]),
+                       ("open", made["known"]["key"]), ("empty", "\n"), ("long256", longest),
+                       ("long257", longest + "k"), ("two", "%s\n%s\n" % (longest, longest))):
+        write_closed(os.path.join(directory, name), text)
+    os.chmod(os.path.join(directory, "open"), 0o644)
+    keys = os.path.join(directory, "keys")
+    write_closed(keys, "%s\nlongest %s check\n" % (
+        made["known"]["line"], hashlib.sha256(longest.encode()).hexdigest()))
+    return keys
+
+
 def main():
     scratch = tempfile.mkdtemp(prefix="behalf-client.")
     shutil.copy("client/behalf.h", scratch)
@@ -47,6 +70,7 @@ def main():
             strange = {name for name in exported(path, *options) if not name.startswith("behalf_")}
             assert not strange, (path, strange)
     print("client: header and symbols", flush=True)
+    keys = write_keys(scratch)
     for name, library in (("static", [static, "-lssl", "-lcrypto"]),
                           ("shared", [shared, "-Wl,-rpath," + os.path.abspath(BUILD)])):
         program = os.path.join(scratch, name)
@@ -55,13 +79,14 @@ def main():
         ready, child = os.pipe()
         server = lib_process.spawn(
             [os.path.join(BUILD, "behalfd"), "--data", os.path.join(scratch, "data-" + name),
-             "--listen", "127.0.0.1:0", "--ready-fd", str(child), "--log-level", "warn"],
+             "--listen", "127.0.0.1:0", "--ready-fd", str(child), "--log-level", "warn", "--keys",
+             keys],
             pass_fds=[child], stdout=subprocess.DEVNULL)
         os.close(child)
         with os.fdopen(ready) as pipe:
             address = pipe.readline().strip()
         try:
-            run(program, address)
+            run(program, address, scratch)
         finally:
             server.send_signal(signal.SIGTERM)
             ended = server.wait(PATIENCE)

@@ -3,6 +3,7 @@
 key that was taken away may still do.
 
 Starts its own behalfd from $BUILD (build/release by default); prints one line per case."""
+import itertools
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import threading
 import time
 
 import lib_process
-from protocol import BUILD, PATIENCE, SLOW, Server
+from protocol import BEHALFD, BUILD, PATIENCE, SLOW, Server
 
 BEHALF = os.path.abspath(os.path.join(BUILD, "behalf"))
 scratch = tempfile.mkdtemp(prefix="behalf-keys.")
@@ -31,8 +32,9 @@ def write(name, text):
     os.replace(path(name + ".new"), path(name))
 
 
-def behalf(*arguments):
-    done = subprocess.run([BEHALF, *arguments], capture_output=True, text=True, timeout=PATIENCE)
+def behalf(*arguments, **variables):
+    done = subprocess.run([BEHALF, *arguments], capture_output=True, text=True, timeout=PATIENCE,
+                          env=dict(os.environ, **variables))
     return done.returncode, done.stdout + done.stderr
 
 
@@ -88,6 +90,85 @@ def who_is_let_in():
     code, text = behalf("status", "--key-file", path("pipe"), *endpoint)
     assert code != 0 and "no regular file" in text, text
     assert server.stop() == 0
+
+
+def where_a_key_comes_from():
+    """--key-file, else BEHALF_KEY_FILE, unless that is empty."""
+    key, line = new_key("mine", "--role", "read")
+    new_key("stranger", "--role", "read")
+    write("keys", line)
+    server = Server(path("where"), "--keys", path("keys"))
+    status = ("status", "--endpoint", "127.0.0.1:%d" % server.endpoint[1])
+    for options, variable, works, word in (
+            ([], path("mine"), True, "revision"),
+            (["--key-file", path("mine")], path("stranger"), True, "revision"),
+            (["--key-file", path("stranger")], path("mine"), False, "UNKNOWN_KEY"),
+            ([], path("stranger"), False, "UNKNOWN_KEY"),
+            ([], path("nothing"), False, "cannot use the key file '%s'" % path("nothing")),
+            ([], "", False, "UNKNOWN_KEY")):
+        code, text = behalf(*status, *options, BEHALF_KEY_FILE=variable)
+        assert (code == 0) == works and word in text and key not in text, (options, variable, text)
+    assert server.stop() == 0
+
+
+def server_refuses(line):
+    write("tried", line)
+    done = subprocess.run([BEHALFD, "--data", path("tried.d"), "--listen", "127.0.0.1:0", "--keys",
+                           path("tried")], capture_output=True, text=True, timeout=PATIENCE)
+    return done.returncode != 0 and "line 1:" in done.stderr
+
+
+def what_key_new_refuses():
+    """Said with what to do, and no key is made."""
+    for arguments, word in (
+            ([], "'key new' needs NAME"), (["name"], "--role is missing"),
+            (["name", "more", "--role", "check"], "an argument too many: 'more'"),
+            (["", "--role", "check"], "a key's name has 1 to 64"),
+            (["n" * 65, "--role", "check"], "a key's name has 1 to 64"),
+            (["two words", "--role", "check"], "a key's name has 1 to 64"),
+            (["n\u00e4me", "--role", "check"], "a key's name has 1 to 64"),
+            (["name", "--role", ""], "'' is no ROLE[,ROLE...]"),
+            (["name", "--role", "root"], "a role is unknown or stands twice"),
+            (["name", "--role", "check,"], "a role is unknown or stands twice"),
+            (["name", "--role", "check,check"], "a role is unknown or stands twice"),
+            (["name", "--role", "Check"], "a role is unknown or stands twice"),
+            (["name", "--role", "check,delegated"], "would take back"),
+            (["name", "--role", "properties"], "needs 'check' or 'delegated'"),
+            (["name", "--role", "agent"], "'agent' needs --actor"),
+            (["name", "--role", "write", "--actor", "agent:a"], "a key with --actor may have"),
+            (["name", "--role", "check", "--actor", "agent:*"], "must be one object"),
+            (["name", "--role", "check", "--actor", "agent"], "must be one object"),
+            (["name", "--role", "check", "--actor", "agent:a#b"], "must be one object"),
+            (["name", "--role", "check", "--actor", "agent:a b"], "must be one object"),
+            (["name", "--role", "check", "--actor", 'agent:"a"'], "must be one object"),
+            (["name", "--role", "check", "--actor", "agent:a", "--actor", "agent:b"],
+             "must be one object")):
+        code, text = behalf("key", "new", *arguments)
+        assert code == 1 and word in text and "bk_" not in text, (arguments, code, text)
+    for name in ("n", "n" * 64, "A.b_c-9"):
+        assert behalf("key", "new", name, "--role", "check")[0] == 0
+
+
+def key_new_and_the_server_agree():
+    """Of every pair of roles, bound and not: what one makes the other reads, what one refuses the other
+    refuses."""
+    roles = ["check", "delegated", "properties", "agent", "grants", "read", "write", "schema", "audit",
+             "admin"]
+    lists = roles + ["%s,%s" % pair for pair in itertools.combinations(roles, 2)]
+    made, refused = [], []
+    for number, (role, bound) in enumerate(itertools.product(lists, (False, True))):
+        actor = ["--actor", "agent:a%d" % number] if bound else []
+        code, text = behalf("key", "new", "k%d" % number, "--role", role, "--json", *actor)
+        if code == 0:
+            made.append(json.loads(text)["line"] + "\n")
+            continue
+        refused.append("k%d %064x %s%s\n" % (number, number, role,
+                                             " actor=agent:a%d" % number if bound else ""))
+    assert len(made) > 40 and len(refused) > 40, (len(made), len(refused))
+    write("made", "".join(made))
+    assert Server(path("made.d"), "--keys", path("made")).stop() == 0
+    for line in refused:
+        assert server_refuses(line), "the server takes what key new refuses: " + line
 
 
 def keys_are_exchanged_under_load():
@@ -173,7 +254,8 @@ def what_a_request_visits_is_charged():
     assert server.stop() == 0
 
 
-CASES = [who_is_let_in, what_a_request_visits_is_charged, keys_are_exchanged_under_load,
+CASES = [who_is_let_in, where_a_key_comes_from, what_key_new_refuses,
+         key_new_and_the_server_agree, what_a_request_visits_is_charged, keys_are_exchanged_under_load,
          a_key_that_is_taken_away_ends_within_a_second]
 
 

@@ -35,6 +35,7 @@ class Side(Server):
         assert line.startswith("behalfd HTTP on "), line
         host, _, port = line[len("behalfd HTTP on "):].rpartition(":")
         self.http = (host.strip("[]"), int(port))
+        self.authority = "%s:%s" % (host, port)
 
     def ask(self, path, method="GET", **fields):
         """Status, head and body of one exchange."""
@@ -251,6 +252,68 @@ def every_thread_is_under_the_filter(scratch):
     assert server.stop() == 0
 
 
+
+IPV6_FREEBIND = 78
+
+
+def hold(server, address, source):
+    """A connection that is kept, or None when it is refused."""
+    sock = socket.socket(socket.AF_INET6 if ":" in source else socket.AF_INET)
+    sock.settimeout(PATIENCE)
+    if ":" in source:
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)  # routed here, on no interface
+    sock.bind((source, 0))
+    sock.connect((address, server.http[1]))
+    sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: %s\r\n\r\n" % server.authority.encode())
+    line = sock.recv(1 << 16).split(b"\r\n")[0]
+    if line == b"HTTP/1.1 200 OK":
+        return sock
+    sock.close()
+    assert line == b"HTTP/1.1 503 Service Unavailable", line
+    return None
+
+
+@case
+def connections_by_default(scratch):
+    """64, three quarters of which one address may have."""
+    server = Side(scratch)
+    held = [hold(server, "127.0.0.1", "127.0.0.2") for _ in range(48)]
+    assert None not in held and hold(server, "127.0.0.1", "127.0.0.2") is None
+    held += [hold(server, "127.0.0.1", "127.0.0.3") for _ in range(16)]
+    assert None not in held and hold(server, "127.0.0.1", "127.0.0.4") is None
+    for sock in held:
+        sock.close()
+    assert server.stop() == 0
+
+
+NAMESPACE = ["unshare", "--user", "--map-root-user", "--net"]
+
+
+@case
+def networks_of_64_bits_are_one_address(scratch):
+    """In a network of its own, where every address of 2001:db8::/32 is this machine's."""
+    if not shutil.which("ip") or subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode:
+        print("left out", "no network namespace here, or no ip")
+        return
+    done = subprocess.run([*NAMESPACE, sys.executable, __file__, "--networks", scratch],
+                          capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def within_namespace(scratch):
+    for command in ("link set lo up", "-6 route add local 2001:db8::/32 dev lo"):
+        subprocess.run(["ip", *command.split()], check=True)
+    server = Side(scratch, "--http-connections", "8", http="[::1]:0")
+    held = [hold(server, "::1", "2001:db8:0:1::%x" % number) for number in range(1, 7)]
+    assert None not in held
+    assert hold(server, "::1", "2001:db8:0:1:ffff:ffff:ffff:ffff") is None, "of the same /64"
+    held.append(hold(server, "::1", "2001:db8:0:2::1"))
+    assert held[-1] is not None, "another /64"
+    for sock in held:
+        sock.close()
+    assert server.stop() == 0
+
+
 def main():
     failed, only = 0, sys.argv[1:]
     for function in CASES:
@@ -270,4 +333,6 @@ def main():
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--networks"]:
+        sys.exit(within_namespace(sys.argv[2]))
     sys.exit(main())

@@ -129,6 +129,39 @@ def clients_are_asked_for_certificates():
     assert server.stop() == 0
 
 
+def answered_over_http(address, certificate):
+    """Whether a client with this certificate gets an answer. TLS 1.3 says no only behind the handshake."""
+    context = ssl.create_default_context(cafile=path("ca.pem"))
+    if certificate:
+        context.load_cert_chain(path(certificate + ".pem"), path(certificate + ".key"))
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=PATIENCE) as raw, \
+                context.wrap_socket(raw, server_hostname="127.0.0.1") as sock:
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: %s\r\n\r\n" % address.encode())
+            return sock.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
+    except (ssl.SSLError, ConnectionError):
+        return False
+
+
+def clients_are_asked_for_certificates_over_http():
+    """None, one of an unknown issuer, one of another name, and the right one."""
+    shell("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout alien.key "
+          "-subj /CN=app -addext subjectAltName=DNS:app.example -days 30 -out alien.pem 2>&1")
+    for names, right in (("app.example", True), ("other.example", False),
+                         ("other.example,app.example", True)):
+        server = tls_server("http", "--http", "127.0.0.1:0", "--tls-client-ca", path("ca.pem"),
+                            "--tls-client-names", names)
+        address = server.process.stdout.readline().split()[-1]
+        assert not answered_over_http(address, None), "without a certificate"
+        assert not answered_over_http(address, "alien"), "of an unknown issuer"
+        assert answered_over_http(address, "app") == right, names
+        assert server.stop() == 0
+    server = tls_server("http", "--http", "127.0.0.1:0")
+    assert answered_over_http(server.process.stdout.readline().split()[-1], None)
+    assert server.stop() == 0
+
+
 def fingerprint(server):
     with tls_socket(server) as sock:
         return sock.getpeercert(binary_form=True)
@@ -283,11 +316,12 @@ def load_tool_logs_in():
             assert load.returncode != 0 and "key" in load.stderr, (name, wrong, load)
         _, err = load_tool(server, "--key-file", path("stranger"), *options, code=2)
         assert "key" in err, err
-        environment = dict(os.environ, BEHALF_KEY_FILE=path("stranger"))
-        done = subprocess.run([BENCH, "run", "--method", "ping", "--seconds", "0.1", "--warmup", "0",
-                               "--no-echo", *endpoint, *options], env=environment,
-                              capture_output=True, text=True, timeout=PATIENCE)
-        assert done.returncode == 2 and "key" in done.stderr, done
+        for key, code in (("loader", 0), ("stranger", 2)):
+            environment = dict(os.environ, BEHALF_KEY_FILE=path(key))
+            done = subprocess.run([BENCH, "run", "--method", "ping", "--seconds", "0.1", "--warmup",
+                                   "0", "--no-echo", *endpoint, *options], env=environment,
+                                  capture_output=True, text=True, timeout=PATIENCE)
+            assert done.returncode == code and ("key" in done.stderr) == (code != 0), done
         assert server.stop() == 0
 
 
@@ -318,6 +352,7 @@ def starts_that_are_refused():
 
 
 CASES = [commands_work_as_printed, who_is_let_in, clients_are_asked_for_certificates,
+         clients_are_asked_for_certificates_over_http,
          certificates_change_under_load, unfinished_handshakes_end,
          large_replies_and_requests_pass, a_cut_connection_does_no_harm, load_tool_speaks_tls,
          load_tool_logs_in, starts_that_are_refused]

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "http/server.h"
 #include "tests/unit/test_http_server_support.h"
 
 TestSuite(http_limits, .init = http_reset);
@@ -159,6 +160,25 @@ Test(http_limits, a_reply_that_is_not_read_has_thirty_seconds)
     cr_assert_lt(out.size, sizeof body);
     buffer_release(&out);
     (void)close(fd);
+    http_end();
+}
+
+Test(http_limits, without_options_every_bound_is_that_of_the_contract)
+{
+    const struct http_options *set;
+
+    http_begin();
+    set = &http_server->options;
+    cr_assert_eq(set->connections, 10000);
+    cr_assert_eq(set->connections_per_address, 256);
+    cr_assert_eq(http_server->listener.seats.most, 256);
+    cr_assert_eq(set->body_sum, (size_t)512 * 1024 * 1024);
+    cr_assert_eq(set->output_sum, (size_t)512 * 1024 * 1024);
+    cr_assert_eq(set->head_size, (size_t)16 * 1024);
+    cr_assert_eq(set->head_s, 10);
+    cr_assert_eq(set->body_s, 10);
+    cr_assert_eq(set->idle_s, 60);
+    cr_assert_eq(set->write_stall_s, 30);
     http_end();
 }
 
