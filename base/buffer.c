@@ -2,6 +2,7 @@
 #include "base/buffer.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -109,6 +110,41 @@ buffer_drop(struct buffer *buffer, size_t count)
     memmove(buffer->data, buffer->data + count, buffer->size - count);
     buffer->size -= count;
     buffer->data[buffer->size] = '\0';
+}
+
+/* A larger block is made beside the old one, as realloc(3) would leave a copy. */
+void
+buffer_move_secret(struct buffer *buffer, void *bytes, size_t size)
+{
+    struct buffer larger;
+
+    if (size == 0)
+        return;
+    if (size >= buffer->capacity - buffer->size) {
+        buffer_init(&larger);
+        (void)buffer_reserve(&larger, 2 * buffer->size + size);
+        buffer_add(&larger, buffer->data, buffer->size);
+        buffer_release_secret(buffer);
+        *buffer = larger;
+    }
+    buffer_add(buffer, bytes, size);
+    explicit_bzero(bytes, size);
+}
+
+void
+buffer_drop_secret(struct buffer *buffer, size_t count)
+{
+    buffer_drop(buffer, count);
+    if (count > 0)
+        explicit_bzero(buffer->data + buffer->size, count);
+}
+
+void
+buffer_release_secret(struct buffer *buffer)
+{
+    if (buffer->capacity > 0)
+        explicit_bzero(buffer->data, buffer->capacity);
+    buffer_release(buffer);
 }
 
 void

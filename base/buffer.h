@@ -55,6 +55,12 @@ void buffer_add_arguments(struct buffer *buffer, const char *format, va_list arg
 /* Removes the first `count` bytes. */
 void buffer_drop(struct buffer *buffer, size_t count);
 
+/* Of a buffer that may hold a part of a secret: memory that its bytes leave is overwritten, where
+ * they come from too. */
+void buffer_move_secret(struct buffer *buffer, void *bytes, size_t size);
+void buffer_drop_secret(struct buffer *buffer, size_t count);
+void buffer_release_secret(struct buffer *buffer);
+
 static inline struct slice
 buffer_slice(const struct buffer *buffer)
 {

@@ -142,7 +142,7 @@ http_connection_close(struct http_connection *connection)
     (void)close(connection->fd);
     seats_give(&server->listener.seats, connection->seat);
     atomic_fetch_sub(&server->output_bytes, output_left(connection));
-    buffer_release(&connection->input);
+    buffer_release_secret(&connection->input);
     buffer_release(&connection->output);
     connection->output_sent = 0;
     atomic_fetch_sub(&server->connection_count, 1);
@@ -180,7 +180,7 @@ begin_linger(struct http_connection *connection)
     connection->phase = CONNECTION_LINGER;
     connection->begun_ns = connection->server->now_ns;
     connection->dropped = connection->input.size;
-    buffer_release(&connection->input);
+    buffer_release_secret(&connection->input);
     if (shutdown(connection->fd, SHUT_WR) != 0 || connection->dropped > CONNECTION_DROPPED_SIZE)
         http_connection_close(connection);
 }
@@ -416,9 +416,9 @@ serve_input(struct http_connection *connection)
         return;
     served = connection->input.size - bytes.size;
     if (served > 0)
-        buffer_drop(&connection->input, served);
+        buffer_drop_secret(&connection->input, served);
     if (connection->input.size == 0)
-        buffer_release(&connection->input);
+        buffer_release_secret(&connection->input);
 }
 
 /* --- reading --- */
@@ -433,13 +433,13 @@ serve_received(struct http_connection *connection, struct slice bytes)
         return;
     }
     if (connection->input.size > 0) {
-        buffer_add_slice(&connection->input, bytes);
+        buffer_move_secret(&connection->input, (char *)(uintptr_t)bytes.data, bytes.size);
         serve_input(connection);
         return;
     }
     serve(connection, &bytes);
     if (connection->phase != CONNECTION_CLOSED)
-        buffer_add_slice(&connection->input, bytes);
+        buffer_move_secret(&connection->input, (char *)(uintptr_t)bytes.data, bytes.size);
 }
 
 /* Everything that was asked is answered, but not all has left: it may yet be read. */
@@ -466,6 +466,7 @@ receive(struct http_connection *connection)
         if ((size_t)count < room && connection->tls == NULL && !connection->peer_closed)
             connection->readable = false;
         serve_received(connection, (struct slice){bytes, (size_t)count});
+        explicit_bzero(bytes, (size_t)count); /* an Authorization may be among them */
     } else if (count < 0 && errno == EAGAIN) {
         connection->readable = false;
     } else if (count == 0 && ends_by_peer(connection)) {

@@ -7,8 +7,8 @@
  * read or to serve goes through http_connection_run. A connection is closed in the end by whoever
  * has nothing more to say: when that is us, with unread bytes maybe, it lingers, or the reset would
  * overtake the reply.
- * Memory: an idle connection owns no buffers. Freed by http_server_reap after
- * http_connection_close.
+ * Memory: what a peer sent is overwritten wherever it leaves, as it may be a key. An idle
+ * connection owns no buffers. Freed by http_server_reap after http_connection_close.
  * Threads: its loop's. */
 #ifndef BEHALF_HTTP_CONNECTION_H
 #define BEHALF_HTTP_CONNECTION_H

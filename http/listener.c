@@ -54,6 +54,7 @@ refuse(struct http_server *server, int fd, const char *why)
         (void)shutdown(fd, SHUT_WR);
         /* Bytes that were not read would make the close a reset, which may overtake the reply. */
         (void)!recv(fd, dropped, sizeof dropped, MSG_DONTWAIT);
+        explicit_bzero(dropped, sizeof dropped);
     }
     (void)close(fd);
 }

@@ -114,7 +114,7 @@ connection_close(struct connection *connection)
     tls_free(connection->tls);
     connection->tls = NULL;
     (void)close(connection->fd);
-    buffer_release(&connection->input);
+    buffer_release_secret(&connection->input);
     buffer_release(&connection->output);
     connection->output_sent = 0;
     connection->input_at = 0;
@@ -304,6 +304,7 @@ close_after_reply(struct connection *connection)
     for (int round = 0; round < DROP_ROUNDS; round++)
         if (recv(connection->fd, connection->loop->read_bytes, LOOP_READ_SIZE, MSG_DONTWAIT) <= 0)
             break;
+    explicit_bzero(connection->loop->read_bytes, LOOP_READ_SIZE);
     connection_close(connection);
 }
 
@@ -605,6 +606,7 @@ count_durations(struct connection *connection)
 static void
 serve_input(struct connection *connection)
 {
+    bool was_nobody = is_nobody(connection);
     size_t served = 0;
 
     connection->unserved = false;
@@ -614,8 +616,8 @@ serve_input(struct connection *connection)
     connection->input_at += served;
     if (input_left(connection) == 0) {
         connection->input_at = 0;
-        if (connection->input.capacity > KEPT_INPUT_SIZE)
-            buffer_release(&connection->input);
+        if (was_nobody || connection->input.capacity > KEPT_INPUT_SIZE)
+            buffer_release_secret(&connection->input);
         else
             buffer_clear(&connection->input);
     }
@@ -646,6 +648,7 @@ read_fresh(struct connection *connection)
 {
     char *bytes = connection->loop->read_bytes;
     ssize_t count = receive_bytes(connection, bytes, LOOP_READ_SIZE);
+    bool was_nobody = is_nobody(connection);
     size_t served = 0;
 
     if (!received(connection, count))
@@ -653,7 +656,9 @@ read_fresh(struct connection *connection)
     (void)connection_output(connection);
     serve(connection, bytes, (size_t)count, &served);
     if (served < (size_t)count)
-        buffer_add(&connection->input, bytes + served, (size_t)count - served);
+        buffer_move_secret(&connection->input, bytes + served, (size_t)count - served);
+    if (was_nobody)
+        explicit_bzero(bytes, (size_t)count); /* also what was no frame */
     connection_flush(connection);
     count_durations(connection);
 }
@@ -668,10 +673,10 @@ read_behind_rest(struct connection *connection)
     if (!received(connection, count))
         return;
     if (connection->input_at > 0) {
-        buffer_drop(&connection->input, connection->input_at);
+        buffer_drop_secret(&connection->input, connection->input_at);
         connection->input_at = 0;
     }
-    buffer_add(&connection->input, bytes, (size_t)count);
+    buffer_move_secret(&connection->input, bytes, (size_t)count);
     serve_input(connection);
 }
 

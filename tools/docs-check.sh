@@ -1,6 +1,6 @@
 #!/bin/bash
 # docs-check.sh - each row of a table in the code stands in the page that documents it: methods and
-# errors in docs/protocol.md, options in docs/configuration.md.
+# errors in docs/protocol.md, options in docs/configuration.md, functions of the library in its page.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 missing=0
@@ -27,6 +27,18 @@ check_table() {
 check_table base/error.def docs/protocol.md
 check_table net/methods.def docs/protocol.md
 check_table server/options.def docs/configuration.md
+
+# Each function of the client library and each of its options has a place in the manual page.
+functions=$(grep -oE '\bbehalf_[a-z_]+\(' client/behalf.h | tr -d '(' | sort -u)
+options=$(sed -n '/^struct behalf_options {/,/^};/p' client/behalf.h |
+    sed -nE 's/^    [a-z].*[ *]([a-z_]+);.*/\1/p')
+[ -n "$functions" ] && [ -n "$options" ] || missing=1
+for name in $functions $options; do
+    if ! grep -qE "(^|[^a-z_])$name([^a-z_]|$)" docs/man/libbehalf.3; then
+        echo "docs/man/libbehalf.3: '$name' of client/behalf.h is not described"
+        missing=1
+    fi
+done
 
 # Each metric has its row; neither the page, its alerts nor the dashboard name one that there is not.
 metrics=$(sed -nE 's/^X\([A-Z0-9_]+, "([a-z0-9_]+)", ([A-Z]+),.*/behalf_\1 \2/p' net/metrics.def)

@@ -3,19 +3,25 @@
 key that was taken away may still do.
 
 Starts its own behalfd from $BUILD (build/release by default); prints one line per case."""
+import hashlib
 import itertools
 import json
 import os
+import random
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 
+import msgpack
+
 import lib_process
-from protocol import BEHALFD, BUILD, PATIENCE, SLOW, Server
+from protocol import BEHALFD, BUILD, PATIENCE, SLOW, Client, Server
 
 BEHALF = os.path.abspath(os.path.join(BUILD, "behalf"))
 scratch = tempfile.mkdtemp(prefix="behalf-keys.")
@@ -254,7 +260,129 @@ def what_a_request_visits_is_charged():
     assert server.stop() == 0
 
 
-CASES = [who_is_let_in, where_a_key_comes_from, what_key_new_refuses,
+# --- secrets in memory ---
+
+MARK = "kEyMaRk-"  # each 16 bytes of these keys begin with it: no part of one goes unseen
+
+
+def marked_key():
+    key = "".join(MARK + "%08x" % random.getrandbits(32) for _ in range(16))
+    assert len(key) == 256
+    return key
+
+
+def occurrences(server, mark):
+    """In the writable memory of the process; None where this user may not look."""
+    found = 0
+    try:
+        with open("/proc/%d/maps" % server.process.pid) as maps, \
+                open("/proc/%d/mem" % server.process.pid, "rb", buffering=0) as memory:
+            for line in maps:
+                where, mode, rest = line.split(None, 2)
+                if not mode.startswith("rw") or "[v" in rest:
+                    continue
+                at, end = (int(number, 16) for number in where.split("-"))
+                memory.seek(at)
+                before = b""
+                while at < end:
+                    block = memory.read(min(1 << 22, end - at))
+                    if not block:
+                        break
+                    found += (before + block).count(mark.encode())
+                    before = block[-len(mark) + 1:]
+                    at += len(block)
+    except PermissionError:
+        return None
+    return found
+
+
+def in_pieces(sock, data, size=20):
+    for at in range(0, len(data), size):
+        sock.sendall(data[at:at + size])
+        time.sleep(0.002)  # so that the server reads it before more comes
+
+
+def frame(method, **arguments):
+    return msgpack.packb([0, 1, method, [arguments]])
+
+
+def show_keys_by_rpc(connect, known, other):
+    """In every way in which a key may come: `known` and `other` are let in."""
+    client = Client(connect())
+    assert reason_of(ask(client, "auth", key=known)) is None
+    for key in (other, marked_key(), known):
+        in_pieces(client.socket, frame("ping", payload="p" * 100) + frame("auth", key=key), 90)
+        for _ in range(2):
+            client.reply()
+    assert reason_of(ask(client, "server.info")) is None
+    client = Client(connect())
+    in_pieces(client.socket, frame("auth", key=known))
+    assert reason_of(client.reply()) is None
+    for bad in (frame("auth", key=marked_key()) * 3, frame("auth", token=marked_key()),
+                b"\x94\x00\x01\xa4auth\x91\xc1" + marked_key().encode(),
+                frame("auth", key=marked_key())[:200], frame("ping", payload=[marked_key()] * 20)):
+        for send in (lambda sock, data: sock.sendall(data), in_pieces):
+            sock = connect()
+            try:
+                send(sock, bad)
+                sock.shutdown(socket.SHUT_WR)
+                while sock.recv(4096):
+                    pass
+            except OSError:
+                pass
+            sock.close()
+
+
+def show_keys_by_http(connect, host, known):
+    """Known, unknown, in a head that is refused, in one that never ends, in one that waits its turn."""
+    for key, extra, end in ((known, "", "\r\n"), (marked_key(), "", "\r\n"),
+                            (marked_key(), "Content-Length: x\r\n", "\r\n"),
+                            (marked_key(), "", ""), (marked_key(), "Host: again\r\n", "\r\n"),
+                            (known, "", "\r\nGET /metrics HTTP/1.1\r\nAuthorization: Bearer " +
+                             marked_key())):
+        for send in (lambda sock, data: sock.sendall(data), in_pieces):
+            sock = connect()
+            try:
+                send(sock, ("GET /metrics HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n"
+                            "Authorization: Bearer %s\r\n%s%s" % (host, key, extra, end)).encode())
+                sock.shutdown(socket.SHUT_WR)
+                while sock.recv(65536):
+                    pass
+            except OSError:
+                pass
+            sock.close()
+
+
+def no_copy_of_a_key_stays_in_memory():
+    """By RPC and HTTP, plain and by TLS."""
+    keys = [marked_key() for _ in range(2)]
+    write("keys", "".join("scanned-name-%d %s read\n" % (at, hashlib.sha256(key.encode()).hexdigest())
+                          for at, key in enumerate(keys)))
+    subprocess.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "
+                   "tls.key -subj /CN=test -days 30 -out tls.pem && chmod 600 tls.key", shell=True,
+                   cwd=scratch, check=True, capture_output=True, timeout=PATIENCE)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for options in ([], ["--tls-certificate", path("tls.pem"), "--tls-key", path("tls.key")]):
+        server = Server(path("memory"), "--keys", path("keys"), "--http", "127.0.0.1:0", *options)
+        http = server.process.stdout.readline().split()[-1]
+
+        def connect(endpoint):
+            sock = socket.create_connection(endpoint, timeout=PATIENCE)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return context.wrap_socket(sock) if options else sock  # pylint: disable=cell-var-from-loop
+
+        show_keys_by_rpc(lambda: connect(server.endpoint), *keys)
+        show_keys_by_http(lambda: connect(("127.0.0.1", int(http.split(":")[1]))), http, keys[0])
+        if occurrences(server, MARK) is None:
+            print("keys: left out: this user may not read the memory of the server")
+        else:
+            assert occurrences(server, "scanned-name-0") > 0, "the search finds nothing"
+            assert occurrences(server, MARK) == 0, (options, occurrences(server, MARK))
+        assert server.stop() == 0
+
+
+CASES = [no_copy_of_a_key_stays_in_memory, who_is_let_in, where_a_key_comes_from, what_key_new_refuses,
          key_new_and_the_server_agree, what_a_request_visits_is_charged, keys_are_exchanged_under_load,
          a_key_that_is_taken_away_ends_within_a_second]
 

@@ -113,3 +113,30 @@ Test(base_buffer, a_buffer_of_zeroes_may_be_released)
 
     buffer_release(&zeroes);
 }
+
+Test(buffer, a_secret_is_moved_and_not_copied)
+{
+    struct buffer buffer;
+    char piece[100];
+
+    buffer_init(&buffer);
+    buffer_move_secret(&buffer, piece, 0);
+    cr_assert_eq(buffer.capacity, 0, "nothing takes no memory");
+    for (int round = 0; round < 50; round++) {
+        memset(piece, 'a' + round % 26, sizeof piece);
+        buffer_move_secret(&buffer, piece, sizeof piece);
+        for (size_t at = 0; at < sizeof piece; at++)
+            cr_assert_eq(piece[at], '\0', "what was moved is left at %zu", at);
+    }
+    cr_assert_eq(buffer.size, 5000);
+    for (size_t at = 0; at < buffer.size; at++)
+        cr_assert_eq(buffer.data[at], (char)('a' + (int)(at / 100) % 26));
+    buffer_drop_secret(&buffer, 4000);
+    cr_assert_eq(buffer.size, 1000);
+    cr_assert_eq(buffer.data[0], (char)('a' + 40 % 26));
+    for (size_t at = buffer.size; at < 5000; at++)
+        cr_assert_eq(buffer.data[at], '\0', "what was dropped is left at %zu", at);
+    buffer_release_secret(&buffer);
+    cr_assert_eq(buffer.capacity, 0);
+    buffer_release_secret(&buffer);
+}
