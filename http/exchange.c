@@ -91,7 +91,7 @@ framing_of(const struct http_exchange *exchange, enum response_length length)
         .length = length,
         .is_head = exchange->request.method == HTTP_HEAD,
         .closes = exchange->closes || length == RESPONSE_UNTIL_CLOSE ||
-                  atomic_load(&exchange->server->stopping),
+                  atomic_load(&exchange->server->stopping_since_ns) != 0,
         .is_tls = exchange->server->options.tls != NULL,
     };
 }

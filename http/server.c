@@ -131,7 +131,7 @@ begin_drain(struct http_server *server)
     struct timeval often = {.tv_usec = TICK_STOPPING_MS * 1000};
     struct http_connection *next;
 
-    server->drain_until_ns = server->now_ns + DRAIN_NS;
+    server->drain_until_ns = atomic_load(&server->stopping_since_ns) + DRAIN_NS;
     http_listener_stop(&server->listener);
     (void)event_add(server->tick, &often);
     for (struct http_connection *at = server->connections; at != NULL; at = next) {
@@ -395,9 +395,17 @@ http_server_start(struct http_server *server, struct error *error)
     return BEHALF_OK;
 }
 
+void
+http_server_stopping(struct http_server *server)
+{
+    if (atomic_load(&server->stopping_since_ns) == 0)
+        atomic_store(&server->stopping_since_ns, env_monotonic_ns(server->options.env));
+}
+
 bool
 http_server_drain(struct http_server *server)
 {
+    http_server_stopping(server);
     if (server->started && !server->joined) {
         atomic_store(&server->stopping, true);
         inbox_wake(&server->inbox);

@@ -46,6 +46,7 @@ struct http_server {
     struct inbox inbox;
     atomic_size_t output_bytes; /* of replies that wait, in messages too */
     atomic_bool stopping;
+    _Atomic int64_t stopping_since_ns; /* 0 while nobody said so */
     atomic_uint_fast64_t connection_count;
     atomic_uint_fast64_t accepted;
     atomic_uint_fast64_t refused_connections;

@@ -307,6 +307,7 @@ void
 http_side_stopping(struct http_side *side)
 {
     atomic_store(&side->state.stopping, true);
+    http_server_stopping(side->http);
 }
 
 bool

@@ -172,7 +172,8 @@ start(struct serving *serving, const struct options *options, struct error *erro
     return status;
 }
 
-/* HTTP is last, so that whoever asks /readyz is told. */
+/* HTTP is last, so that whoever asks /readyz is told. Both have the same ten seconds: what is under
+ * way by HTTP goes on while the other ends. */
 static bool
 drain(struct serving *serving)
 {

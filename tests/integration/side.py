@@ -13,9 +13,12 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+
+import msgpack
 
 from lib_process import end_since, mark
-from protocol import BEHALFD, PATIENCE, Server
+from protocol import BEHALFD, PATIENCE, SLOW, Server
 
 SCHEMA = "definition user {}\ndefinition document { relation viewer: user\n permission view = viewer }"
 CASES = []
@@ -312,6 +315,55 @@ def within_namespace(scratch):
     for sock in held:
         sock.close()
     assert server.stop() == 0
+
+
+
+def seconds_to_stop(server):
+    begun = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(60) == 0
+    return time.monotonic() - begun
+
+
+@case
+def a_stop_ends_as_soon_as_nothing_is_under_way(scratch):
+    """Idle connections on both ports are nothing."""
+    server = Side(scratch)
+    client = fill(server)
+    held = [hold(server, "127.0.0.1", "127.0.0.1") for _ in range(5)]
+    assert check(client) == "allow" and None not in held
+    took = seconds_to_stop(server)
+    assert took < 3 * SLOW, took
+    for sock in held:
+        sock.close()
+
+
+@case
+def a_stop_takes_ten_seconds_at_most(scratch):
+    """Not ten for each port: on both there is one who does not read what he asked for."""
+    server = Side(scratch)
+    slow = server.connect().socket
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    slow.settimeout(1)
+    try:
+        while True:
+            slow.sendall(msgpack.packb([0, 1, "ping", [{"payload": "p" * 100000}]]))
+    except TimeoutError:
+        pass  # its replies wait, and nothing more is read of it
+    request = b"GET /metrics HTTP/1.1\r\nHost: %s\r\n\r\n" % server.authority.encode()
+    stuck = socket.socket()
+    stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    stuck.connect(server.http)
+    stuck.settimeout(1)
+    try:
+        while True:
+            stuck.sendall(request * 100)
+    except TimeoutError:
+        pass
+    took = seconds_to_stop(server)
+    assert 9 < took < 10 + 4 * SLOW, took
+    slow.close()
+    stuck.close()
 
 
 def main():

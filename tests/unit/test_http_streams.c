@@ -420,6 +420,42 @@ Test(http_streams, a_drain_waits_for_what_is_in_work)
     http_server_close(http_server);
 }
 
+Test(http_streams, a_drain_that_was_announced_has_what_is_left_of_ten_seconds)
+{
+    struct http_exchange *exchange;
+    int fd;
+
+    http_begin();
+    http_advance(100);
+    fd = ask();
+    exchange = http_take();
+    http_server_stopping(http_server);
+    http_advance(9);
+    http_server_stopping(http_server); /* said again: no new time */
+    http_settle();                     /* and others are still answered */
+    cr_assert_eq(http_gone_count(), 0);
+    http_advance(1);
+    cr_assert_not(http_server_drain(http_server), "nobody moves the clock any more");
+    cr_assert_eq(http_gone_count(), 1);
+    http_expect_close(fd);
+    http_answer(exchange, "late");
+    http_server_close(http_server);
+}
+
+Test(http_streams, replies_end_their_connections_once_a_stop_is_announced)
+{
+    int fd;
+
+    http_begin();
+    http_server_stopping(http_server);
+    fd = http_connect();
+    http_send_text(fd, HTTP_GET_HEAD("/echo") "\r\n");
+    http_expect(fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n" HTTP_ALWAYS
+                    "\r\nGET /echo ");
+    http_expect_close(fd);
+    http_end();
+}
+
 Test(http_streams, a_drain_ends_after_ten_seconds)
 {
     struct http_exchange *exchange;
