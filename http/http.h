@@ -102,11 +102,12 @@ enum status http_server_open(const struct http_options *options, struct http_ser
                              struct error *error) BEHALF_MUST_USE;
 const char *http_server_address(const struct http_server *server); /* with the real port */
 enum status http_server_start(struct http_server *server, struct error *error) BEHALF_MUST_USE;
-/* It will be drained, and its ten seconds begin now: whoever has more to stop at the same time waits
- * no longer for all of it. Requests are still answered, each with the end of its connection. */
+/* It will be drained, and its ten seconds begin now: whoever stops more than this waits no longer
+ * for all of it. Requests are still answered, each reply ending its connection. */
 void http_server_stopping(struct http_server *server);
 /* Stops accepting, lets exchanges end for at most ten seconds since then or now, joins the loop.
- * False when the bound came first; exchanges that are not answered yet must still be, before http_server_close. */
+ * False when the bound came first; exchanges that are not answered yet must still be, before
+ * http_server_close. */
 bool http_server_drain(struct http_server *server);
 void http_server_close(struct http_server *server); /* accepts NULL */
 

@@ -418,21 +418,6 @@ ask(struct connection *connection, struct slice frame, const struct engine_pair 
         net_count_answered(&loop->counts, request);
 }
 
-/* Of a frame before the login. */
-static bool
-is_small(struct slice frame)
-{
-    struct wire_reader reader = reader_of(frame);
-    struct wire_value value;
-
-    while (reader.at < reader.end)
-        if (!reader_next(&reader, &value) ||
-            ((value.kind == VALUE_ARRAY || value.kind == VALUE_MAP) &&
-             value.number > LIMIT_LOGIN_ELEMENTS))
-            return false;
-    return true;
-}
-
 /* After a login: the connection counts for its key now. A reply that was written already is taken
  * back when there are too many. */
 static void
@@ -472,7 +457,7 @@ answer_caller(struct connection *connection, struct slice frame, const struct en
     size_t before = connection->output.size;
     struct request request = {.method = NULL};
 
-    if (was_nobody && !is_small(frame)) {
+    if (was_nobody && !dispatch_is_small(frame)) {
         dispatch_malformed(frame, "an array or map before auth has at most 10 elements",
                            &connection->output);
         net_count(&connection->loop->counts, NET_CLOSED_MALFORMED);

@@ -53,6 +53,20 @@ cut_back(struct buffer *out, size_t size)
     out->size = size;
 }
 
+bool
+dispatch_is_small(struct slice frame)
+{
+    struct wire_reader reader = reader_of(frame);
+    struct wire_value value;
+
+    while (reader.at < reader.end)
+        if (!reader_next(&reader, &value) ||
+            ((value.kind == VALUE_ARRAY || value.kind == VALUE_MAP) &&
+             value.number > LIMIT_LOGIN_ELEMENTS))
+            return false;
+    return true;
+}
+
 void
 dispatch_malformed(struct slice bytes, const char *what, struct buffer *out)
 {

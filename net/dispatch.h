@@ -49,6 +49,9 @@ void dispatch_written(struct engine_worker *worker, struct request *request,
 void dispatch_stuck(const struct method_context *context, struct request *request,
                     struct buffer *out);
 
+/* Whether no array or map of the frame has more elements than one before the login may have. */
+bool dispatch_is_small(struct slice frame);
+
 /* An error reply to a request. */
 void dispatch_refuse(struct request *request, const struct error *error, struct buffer *out);
 

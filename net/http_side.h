@@ -53,12 +53,12 @@ const char *http_side_address(const struct http_side *side);
 
 enum status http_side_start(struct http_side *side, struct error *error) BEHALF_MUST_USE;
 
-/* From now on /readyz says that the server stops; all else is answered as before, each reply with the
- * end of its connection. The ten seconds of http_side_drain begin. */
+/* From now on /readyz says that the server stops; all else is answered as before, each reply ending
+ * its connection. The ten seconds of http_side_drain begin. */
 void http_side_stopping(struct http_side *side);
 
-/* Stops accepting and lets exchanges end, for at most ten seconds since http_side_stopping. False when the bound came
- * first. */
+/* Stops accepting and lets exchanges end, for at most ten seconds since http_side_stopping. False
+ * when the bound came first. */
 bool http_side_drain(struct http_side *side);
 
 /* After http_side_drain, or instead of http_side_start. */
