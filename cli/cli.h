@@ -34,7 +34,7 @@ enum cli_exit {
 #define CLI_TEXTS_MAX 256 /* of an option that may stand again */
 
 /* Options a command accepts beside --endpoint, --timeout, --json and --help, as a set of bits. */
-#define OPTION_READ (UINT64_C(1) << 0) /* --consistency, --token */
+#define OPTION_READ (UINT64_C(1) << 0) /* --consistency, --token, --at */
 #define OPTION_ACTOR (UINT64_C(1) << 1)
 #define OPTION_CURSOR (UINT64_C(1) << 2)
 #define OPTION_PAGE (UINT64_C(1) << 3) /* --limit, --all */
@@ -146,6 +146,7 @@ struct cli {
     struct slice meant;                 /* what a wrong word was perhaps meant to be */
     bool options_seen[CLI_OPTIONS_MAX]; /* by row of the table of options */
     struct behalf_read read;
+    const char *at; /* --at */
     const char *actors[CLI_ACTORS_MAX];
     size_t actor_count;
     struct behalf_page page;

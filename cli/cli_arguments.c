@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/complain.h"
+#include "base/relationship.h"
 #include "base/suggest.h"
 #include "cli/cli_options.h"
 
@@ -228,6 +229,27 @@ read_objects(struct cli *cli)
     return result;
 }
 
+/* A token is never taken for a time, which has colons. */
+static enum cli_exit
+take_moment(struct cli *cli)
+{
+    int64_t time_ns;
+
+    if (cli->read.token != NULL || cli->read.consistency != BEHALF_CONSISTENCY_DEFAULT)
+        return cli_usage(cli, "--at stands alone, without --token and --consistency");
+    if (strchr(cli->at, ':') == NULL) {
+        cli->read.token = cli->at;
+        cli->read.consistency = BEHALF_CONSISTENCY_AT_EXACT_SNAPSHOT;
+        return CLI_OK;
+    }
+    if (!time_parse(slice_of(cli->at), &time_ns))
+        return cli_usage(cli, "--at: '%s' is no time like 2027-03-01T10:30:00Z and no token",
+                         cli->at);
+    cli->read.time = cli->at;
+    cli->read.consistency = BEHALF_CONSISTENCY_AT_TIME;
+    return CLI_OK;
+}
+
 static enum cli_exit
 check_arguments(struct cli *cli)
 {
@@ -241,6 +263,8 @@ check_arguments(struct cli *cli)
                          command->family != NULL ? " " : "", command->name, command->usage);
     if (cli->argument_count > command->arguments_max)
         return cli_usage(cli, "an argument too many: '%s'", cli->arguments[command->arguments_max]);
+    if (cli->at != NULL && take_moment(cli) != CLI_OK)
+        return CLI_USAGE;
     if (cli->read.token != NULL && cli->read.consistency == BEHALF_CONSISTENCY_DEFAULT)
         cli->read.consistency = BEHALF_CONSISTENCY_AT_LEAST_AS_FRESH;
     if (cli->read.token == NULL && (cli->read.consistency == BEHALF_CONSISTENCY_AT_LEAST_AS_FRESH ||

@@ -18,6 +18,8 @@ const struct option_row cli_option_rows[] = {
      "all of it, also with --limit, which is then the size of a page"},
     {"--approver", "OBJECT", KIND_TEXT, OPTION_APPROVAL, AT(records.approver),
      "who consents: the principal, or somebody who may approve for it"},
+    {"--at", "TIME|TOKEN", KIND_TEXT, OPTION_READ, AT(at),
+     "at a moment of the past, as 2027-03-01T10:30:00Z, or exactly at a token"},
     {"--ca-file", "FILE", KIND_TEXT, OPTION_COMMON, AT(connect.ca_file),
      "with --tls: the CA of the server (default the system's, or BEHALF_CA_FILE)"},
     {"--certificate", "FILE", KIND_TEXT, OPTION_COMMON, AT(connect.certificate),

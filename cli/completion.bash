@@ -9,7 +9,7 @@ _behalf()
         ping version help'
     local common='--endpoint --help --json --timeout --tls --ca-file --certificate
         --certificate-key --key-file'
-    local read='--consistency --token'
+    local read='--consistency --token --at'
     local call='--method --digest --tool' end='--expires-at --expires-in'
     local terms='--scope --constraint --not-before --max-depth --uses --purpose'
     local approval='--approver --channel' pages='--limit --cursor --all'
@@ -24,7 +24,7 @@ _behalf()
         --ca-file|--certificate|--certificate-key|--key-file|--file|--junit)
             COMPREPLY=($(compgen -f -- "$current"))
             return ;;
-        --actor|--agent|--approver|--channel|--client|--constraint|--context|--cursor|--depth|\
+        --actor|--agent|--approver|--at|--channel|--client|--constraint|--context|--cursor|--depth|\
         --digest|--endpoint|--evidence|--expires-at|--expires-in|--filter|--from-line|--grant|\
         --grant-expires-in|--idempotency-key|--idle-timeout|--limit|--max-depth|--method|\
         --not-before|--principal|--purpose|--reason|--role|--scope|--session|--timeout|--token|--tool|\

@@ -221,7 +221,8 @@ enum behalf_consistency {
     BEHALF_CONSISTENCY_FULL,
     BEHALF_CONSISTENCY_MINIMIZE_LATENCY,
     BEHALF_CONSISTENCY_AT_LEAST_AS_FRESH, /* needs a token */
-    BEHALF_CONSISTENCY_AT_EXACT_SNAPSHOT  /* needs a token */
+    BEHALF_CONSISTENCY_AT_EXACT_SNAPSHOT, /* needs a token */
+    BEHALF_CONSISTENCY_AT_TIME            /* needs a time */
 };
 
 /* What every read may carry; NULL means all defaults. */
@@ -229,6 +230,7 @@ struct behalf_read {
     enum behalf_consistency consistency;
     const char *token;
     uint32_t deadline_ms; /* after which the server gives up; 0 = its default */
+    const char *time;     /* RFC 3339 */
 };
 
 enum behalf_decision { BEHALF_DENY = 0, BEHALF_CONDITIONAL, BEHALF_ALLOW };

@@ -176,6 +176,8 @@ consistency_mode(const struct behalf_read *read)
         return "at_least_as_fresh";
     case BEHALF_CONSISTENCY_AT_EXACT_SNAPSHOT:
         return "at_exact_snapshot";
+    case BEHALF_CONSISTENCY_AT_TIME:
+        return "at_time";
     }
     return NULL;
 }
@@ -195,10 +197,12 @@ behalf_write_read(struct behalf_writer *writer, const struct behalf_read *read)
 
     if (mode != NULL) {
         behalf_write_text(writer, "consistency");
-        behalf_write_map(writer, read->token != NULL ? 2 : 1);
+        behalf_write_map(writer, 1U + (read->token != NULL) + (read->time != NULL));
         client_write_member(writer, "mode", mode);
         if (read->token != NULL)
             client_write_member(writer, "token", read->token);
+        if (read->time != NULL)
+            client_write_member(writer, "time", read->time);
     }
     if (read != NULL && read->deadline_ms > 0) {
         behalf_write_text(writer, "deadline_ms");

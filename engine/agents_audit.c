@@ -236,8 +236,8 @@ find_principals(struct audit *audit, const struct object *agent, uint32_t type, 
     enum status status;
 
     if (audit->at.inside)
-        lookup_subjects_cursor(audit->worker->engine->store, audit->revision, &lookup,
-                               audit->at.principal, &cursor);
+        lookup_subjects_cursor(audit->worker->engine->store, audit->revision, &audit->question,
+                               &lookup, audit->at.principal, &cursor);
     if (audit->at.inside)
         lookup.cursor = slice_of(cursor.text);
     do {
@@ -489,6 +489,9 @@ engine_agents_audit(struct engine_worker *worker, const struct engine_request *r
 
     if (!worker->may_block)
         return BEHALF_WOULD_BLOCK;
+    if (request->consistency == CONSISTENCY_AT_TIME)
+        return error_set(error, BEHALF_MALFORMED_REQUEST,
+                         "standing access is audited at a revision, never at_time");
     status = request_limit(asked->limit, &audit.limit, error);
     if (status == BEHALF_OK && asked->cursor.size > 0)
         status = cursor_open(worker->engine->store, asked->cursor, cursor.request_digest, &cursor,

@@ -412,12 +412,12 @@ finish_bulk(struct bulk *bulk, struct engine_token *checked_at, struct error *er
     return BEHALF_OK;
 }
 
-/* `at_exact_snapshot` beside a grant is refused before any item is decided. */
+/* A past state beside a grant is refused before any item is decided. */
 static enum status
 check_items(const struct engine_request *request, const struct check *checks, size_t count,
             struct error *error)
 {
-    if (request->consistency != CONSISTENCY_AT_EXACT_SNAPSHOT)
+    if (!request_is_of_the_past(request))
         return BEHALF_OK;
     for (size_t at = 0; at < count; at++) {
         enum status status = delegated_check_request(request, checks[at].delegation, error);

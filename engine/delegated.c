@@ -21,12 +21,12 @@ enum status
 delegated_check_request(const struct engine_request *request, const struct engine_delegation *asked,
                         struct error *error)
 {
-    if (request->consistency != CONSISTENCY_AT_EXACT_SNAPSHOT || asked == NULL || !asked->given)
+    if (!request_is_of_the_past(request) || asked == NULL || !asked->given)
         return BEHALF_OK;
-    return error_set(
-        error, BEHALF_MALFORMED_REQUEST,
-        "'at_exact_snapshot' cannot stand beside 'grant': sessions and grants are read "
-        "at the newest revision");
+    return error_set(error, BEHALF_MALFORMED_REQUEST,
+                     "'%s' cannot stand beside 'grant': sessions and grants are read at the newest "
+                     "revision",
+                     request->consistency == CONSISTENCY_AT_TIME ? "at_time" : "at_exact_snapshot");
 }
 
 enum status

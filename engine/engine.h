@@ -104,12 +104,14 @@ enum consistency_mode {
     CONSISTENCY_MINIMIZE_LATENCY,
     CONSISTENCY_AT_LEAST_AS_FRESH, /* needs a token */
     CONSISTENCY_AT_EXACT_SNAPSHOT, /* needs a token */
+    CONSISTENCY_AT_TIME,           /* needs a time: what was in force, and had not expired, then */
 };
 
 struct engine_request {
     struct arena *arena; /* results */
     enum consistency_mode consistency;
     struct slice token;
+    int64_t at_ns;                /* CONSISTENCY_AT_TIME: nanoseconds since 1970 */
     int64_t deadline_ns;          /* env_monotonic_ns; 0 = the default of the method */
     const atomic_bool *cancelled; /* NULL, or becomes true when nobody wants the answer any more */
     struct slice caller;          /* the key's name, for the audit; empty = nobody in particular */

@@ -700,7 +700,7 @@ build(struct snapshot *snapshot, const struct expand *expand, const struct curso
 }
 
 static uint64_t
-digest_of(const struct expand *expand)
+digest_of(const struct engine_request *request, const struct expand *expand)
 {
     uint8_t depth[8];
     uint8_t whole[DIGEST_SIZE];
@@ -713,15 +713,16 @@ digest_of(const struct expand *expand)
             expand->resource.id,
             expand->permission,
             {(const char *)depth, sizeof depth},
+            request_time(request),
         },
-        5, whole);
+        6, whole);
 }
 
 enum status
 engine_expand(struct engine_worker *worker, const struct engine_request *request,
               const struct expand *expand, struct expand_result *result, struct error *error)
 {
-    struct cursor cursor = {.revision = 0, .request_digest = digest_of(expand)};
+    struct cursor cursor = {.revision = 0, .request_digest = digest_of(request, expand)};
     struct snapshot snapshot;
     struct expand_node *tree = NULL;
     int64_t earliest = VALUE_FOR_EVER;

@@ -449,18 +449,20 @@ look_again(struct resource_page *page, struct error *error)
 /* --- the request --- */
 
 static uint64_t
-digest_of(const struct lookup_resources *lookup, struct page_key *key)
+digest_of(const struct engine_request *request, const struct lookup_resources *lookup,
+          struct page_key *key)
 {
-    struct slice parts[8 + 2 * ENGINE_ACTORS_MAX] = {
+    struct slice parts[9 + 2 * ENGINE_ACTORS_MAX] = {
         SLICE_LITERAL("lookup_resources"),
         lookup->resource_type,
         lookup->permission,
         lookup->subject.type,
         lookup->subject.id,
         lookup->subject.relation,
+        request_time(request),
     };
     struct buffer context;
-    size_t count = 6;
+    size_t count = 7;
     uint64_t digest;
 
     buffer_init(&context);
@@ -590,7 +592,7 @@ engine_lookup_resources(struct engine_worker *worker, const struct engine_reques
         .result = &found,
         .room = page_room_of(lookup->most_bytes),
     };
-    uint64_t digest = digest_of(lookup, &page.key);
+    uint64_t digest = digest_of(request, lookup, &page.key);
     enum status status = request_limit(lookup->limit, &page.limit, error);
 
     if (status == BEHALF_OK && lookup->cursor.size > 0)

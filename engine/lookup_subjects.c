@@ -711,7 +711,8 @@ keep_rest(struct answer *answer)
 }
 
 static uint64_t
-digest_of(const struct lookup_subjects *lookup, struct page_key *key)
+digest_of(const struct engine_request *request, const struct lookup_subjects *lookup,
+          struct page_key *key)
 {
     struct buffer context;
     uint64_t digest;
@@ -730,19 +731,21 @@ digest_of(const struct lookup_subjects *lookup, struct page_key *key)
             lookup->subject_relation,
             buffer_slice(&context),
             lookup->known ? SLICE_LITERAL("known") : SLICE_LITERAL(""),
+            request_time(request),
         },
-        8, key->request);
+        9, key->request);
     buffer_release(&context);
     return digest;
 }
 
 void
 lookup_subjects_cursor(const struct store *store, uint64_t revision,
-                       const struct lookup_subjects *lookup, uint64_t after,
-                       struct engine_token *cursor)
+                       const struct engine_request *request, const struct lookup_subjects *lookup,
+                       uint64_t after, struct engine_token *cursor)
 {
     struct page_key key;
-    struct cursor place = {.revision = revision, .request_digest = digest_of(lookup, &key)};
+    struct cursor place = {.revision = revision,
+                           .request_digest = digest_of(request, lookup, &key)};
 
     bytes_put_u64(place.position, after);
     place.position[8] = DECISION_DENY; /* the wildcard is done */
@@ -826,7 +829,7 @@ look_up(struct engine_worker *worker, const struct engine_request *request,
         .known = lookup->known,
         .from_wildcard = true,
     };
-    uint64_t digest = digest_of(lookup, &answer.key);
+    uint64_t digest = digest_of(request, lookup, &answer.key);
     enum status status = request_limit(lookup->limit, &answer.limit, error);
 
     if (status == BEHALF_OK && lookup->cursor.size > 0) {

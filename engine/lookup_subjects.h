@@ -9,6 +9,7 @@
 /* Of the page that begins behind the subject with this sequence of its node; 0 = behind the
  * wildcard. */
 void lookup_subjects_cursor(const struct store *store, uint64_t revision,
+                            const struct engine_request *request,
                             const struct lookup_subjects *lookup, uint64_t after,
                             struct engine_token *cursor);
 

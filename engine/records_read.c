@@ -41,9 +41,10 @@ reading_open(struct engine_worker *worker, const struct engine_request *request,
 {
     enum status status;
 
-    if (request->consistency == CONSISTENCY_AT_EXACT_SNAPSHOT)
+    if (request_is_of_the_past(request))
         return error_set(error, BEHALF_MALFORMED_REQUEST,
-                         "records are read at the newest revision, never at_exact_snapshot");
+                         "records are read at the newest revision, never at_exact_snapshot or "
+                         "at_time");
     status = snapshot_open(worker, request, class, 0, &reading->snapshot, error);
     if (status != BEHALF_OK)
         return status;

@@ -24,7 +24,7 @@ struct namer {
 };
 
 static uint64_t
-filter_digest(const struct relationship_filter *filter)
+filter_digest(const struct engine_request *request, const struct relationship_filter *filter)
 {
     struct slice parts[] = {
         SLICE_LITERAL("relationships.read"),
@@ -37,6 +37,7 @@ filter_digest(const struct relationship_filter *filter)
         filter->subject_relation,
         {"+", filter->has_subject_relation ? 1 : 0},
         {"*", filter->subject_wildcard ? 1 : 0},
+        request_time(request),
     };
 
     return cursor_request_digest(parts, BEHALF_COUNT_OF(parts), NULL);
@@ -280,7 +281,7 @@ engine_relationships_read(struct engine_worker *worker, const struct engine_requ
                           const struct relationships_read *read,
                           struct relationships_read_result *result, struct error *error)
 {
-    struct cursor cursor = {.request_digest = filter_digest(&read->filter)};
+    struct cursor cursor = {.request_digest = filter_digest(request, &read->filter)};
     struct snapshot snapshot;
     size_t limit = 0;
     enum status status = request_limit(read->limit, &limit, error);

@@ -46,6 +46,23 @@ enum status request_chain_value(struct snapshot *snapshot, const struct request_
                                 const struct inputs *inputs, struct value *value,
                                 struct error *error) BEHALF_MUST_USE;
 
+/* Asked at one state of the past, whatever was written since. */
+static inline bool
+request_is_of_the_past(const struct engine_request *request)
+{
+    return request->consistency == CONSISTENCY_AT_EXACT_SNAPSHOT ||
+           request->consistency == CONSISTENCY_AT_TIME;
+}
+
+/* Of a request at a time its bytes, else empty: part of what a cursor, and what is kept for it, is
+ * tied to, since what had expired by then differs. */
+static inline struct slice
+request_time(const struct engine_request *request)
+{
+    return (struct slice){(const char *)&request->at_ns,
+                          request->consistency == CONSISTENCY_AT_TIME ? sizeof request->at_ns : 0};
+}
+
 /* A page size: 0 = default; above the cap EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT. */
 enum status request_limit(uint32_t asked, size_t *limit, struct error *error) BEHALF_MUST_USE;
 

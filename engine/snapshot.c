@@ -15,8 +15,32 @@ worker_renew(struct engine_worker *worker, uint64_t publication)
     published_unref(last);
 }
 
+/* What was published by a time. Commit times are searched on the storage. */
 static enum status
-wanted_revision(struct engine *engine, const struct engine_request *request,
+revision_at_time(struct engine_worker *worker, int64_t at_ns, const struct published *newest,
+                 uint64_t *revision, struct error *error)
+{
+    struct store_snapshot *storage = NULL;
+    enum status status;
+
+    if (at_ns > clock_read(&worker->engine->clock).now)
+        return error_set(error, BEHALF_MALFORMED_REQUEST,
+                         "the time of 'at_time' lies in the future");
+    if (!worker->may_block)
+        return BEHALF_WOULD_BLOCK;
+    status = store_snapshot_open(worker->engine->store, &storage, error);
+    if (status == BEHALF_OK)
+        status = store_revision_at(storage, at_ns, revision, error);
+    store_snapshot_close(storage);
+    if (status == BEHALF_OK && *revision == 0)
+        status = error_set(error, BEHALF_NO_SCHEMA, "no schema was written by that time");
+    if (status == BEHALF_OK && *revision > newest->revision)
+        *revision = newest->revision; /* the storage is ahead of what is durable */
+    return status;
+}
+
+static enum status
+wanted_revision(struct engine_worker *worker, const struct engine_request *request,
                 const struct published *newest, uint64_t *revision, struct error *error)
 {
     enum status status;
@@ -26,11 +50,13 @@ wanted_revision(struct engine *engine, const struct engine_request *request,
     case CONSISTENCY_FULL:
     case CONSISTENCY_MINIMIZE_LATENCY:
         return BEHALF_OK;
+    case CONSISTENCY_AT_TIME:
+        return revision_at_time(worker, request->at_ns, newest, revision, error);
     case CONSISTENCY_AT_LEAST_AS_FRESH:
     case CONSISTENCY_AT_EXACT_SNAPSHOT:
         break;
     }
-    status = token_open(engine->store, request->token, revision, error);
+    status = token_open(worker->engine->store, request->token, revision, error);
     if (status != BEHALF_OK)
         return status;
     if (*revision > newest->revision)
@@ -151,7 +177,7 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
 
     metric_add(&worker->counts.begun[class], 1);
     if (revision == 0)
-        status = wanted_revision(engine, request, newest, &revision, error);
+        status = wanted_revision(worker, request, newest, &revision, error);
     else if (revision > newest->revision)
         status = error_set(error, BEHALF_REVISION_UNKNOWN, "the revision has not been reached");
     if (status != BEHALF_OK)
@@ -180,7 +206,9 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
     }
     /* Where nothing expires, nobody asks what time it is. */
     if (snapshot->binding->schema->has_expirations)
-        snapshot->view.now = clock_read(&engine->clock).now;
+        snapshot->view.now = request->consistency == CONSISTENCY_AT_TIME
+                                 ? request->at_ns
+                                 : clock_read(&engine->clock).now;
     return BEHALF_OK;
 }
 

@@ -158,6 +158,7 @@ method_request(const struct method_context *context, const struct read_arguments
         .arena = context->arena,
         .consistency = read->consistency,
         .token = read->token,
+        .at_ns = read->at_ns,
         .deadline_ns = context->arrived_ns + (int64_t)deadline_ms * 1000000,
         .cancelled = context->cancelled,
         .bound = caller_bound(context->caller),

@@ -284,6 +284,7 @@ decode_mode(struct decoder *decoder, void *into)
         [CONSISTENCY_MINIMIZE_LATENCY] = "minimize_latency",
         [CONSISTENCY_AT_LEAST_AS_FRESH] = "at_least_as_fresh",
         [CONSISTENCY_AT_EXACT_SNAPSHOT] = "at_exact_snapshot",
+        [CONSISTENCY_AT_TIME] = "at_time",
     };
     size_t place = CONSISTENCY_FULL;
     enum status status =
@@ -291,7 +292,7 @@ decode_mode(struct decoder *decoder, void *into)
 
     if (status != BEHALF_OK)
         error_hint(decoder->error, "modes are fully_consistent, minimize_latency, "
-                                   "at_least_as_fresh and at_exact_snapshot");
+                                   "at_least_as_fresh, at_exact_snapshot and at_time");
     *(enum consistency_mode *)into = (enum consistency_mode)place;
     return status;
 }
@@ -313,6 +314,7 @@ decode_consistency(struct decoder *decoder, void *into)
     static const struct field fields[] = {
         FIELD(read_arguments, consistency, "mode", decode_mode, FIELD_REQUIRED),
         FIELD(read_arguments, token, "token", decode_token, FIELD_OPTIONAL),
+        FIELD(read_arguments, at_ns, "time", decode_time, FIELD_OPTIONAL),
     };
     struct read_arguments *read = into;
     bool needs_token;
@@ -326,6 +328,10 @@ decode_consistency(struct decoder *decoder, void *into)
         return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "this mode needs a token");
     if (!needs_token && read->token.size > 0)
         return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST, "this mode takes no token");
+    if ((read->consistency == CONSISTENCY_AT_TIME) != (read->at_ns != 0))
+        return decoder_refuse(decoder, BEHALF_MALFORMED_REQUEST,
+                              read->at_ns == 0 ? "this mode needs a time"
+                                               : "this mode takes no time");
     return BEHALF_OK;
 }
 

@@ -12,6 +12,7 @@
 struct read_arguments {
     enum consistency_mode consistency;
     struct slice token;
+    int64_t at_ns;        /* 0 = none */
     uint32_t deadline_ms; /* 0 = the default of the method */
 };
 
@@ -20,7 +21,7 @@ struct read_arguments {
     FIELD(holder, read, "consistency", decode_consistency, FIELD_OPTIONAL),                        \
         FIELD(holder, read.deadline_ms, "deadline_ms", decode_deadline, FIELD_OPTIONAL)
 
-field_decode decode_consistency; /* struct read_arguments: mode and token */
+field_decode decode_consistency; /* struct read_arguments: mode, token and time */
 field_decode decode_deadline;    /* uint32_t */
 
 field_decode decode_resource; /* struct object: type and id, no relation, no wildcard */

@@ -183,6 +183,7 @@ load_horizon(struct store *store, struct error *error)
     buffer_release(&value);
     if (status == BEHALF_OK) {
         atomic_store(&store->horizon, horizon);
+        atomic_store(&store->held, UINT64_MAX);
         /* The record is durable, so compactions may drop history up to it from the start. */
         kv_drop_hint(store->kv, KV_HISTORY, horizon);
         kv_drop_hint(store->kv, KV_CHANGELOG, horizon);

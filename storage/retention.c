@@ -18,13 +18,12 @@ newest(struct store *store)
 }
 
 static enum status
-commit_time(struct store *store, uint64_t revision, struct buffer *entry, int64_t *time_ns,
-            struct error *error)
+commit_time(const struct store_snapshot *snapshot, uint64_t revision, struct buffer *entry,
+            int64_t *time_ns, struct error *error)
 {
-    const struct store_snapshot snapshot = newest(store);
     struct changelog_reader reader;
     struct changelog_header header = {.revision = 0};
-    enum status status = store_changelog_read(&snapshot, revision, entry, error);
+    enum status status = store_changelog_read(snapshot, revision, entry, error);
 
     if (status == BEHALF_OK)
         status = changelog_open(buffer_slice(entry), &reader, &header, error);
@@ -35,10 +34,11 @@ commit_time(struct store *store, uint64_t revision, struct buffer *entry, int64_
 /* The newest revision committed by `since_ns`; the horizon when there is none above it. A binary
  * search, since commit times never run backwards. */
 static enum status
-revision_at(struct store *store, int64_t since_ns, uint64_t *revision, struct error *error)
+revision_at(const struct store_snapshot *snapshot, uint64_t horizon, int64_t since_ns,
+            uint64_t *revision, struct error *error)
 {
-    uint64_t low = store_horizon(store);
-    uint64_t high = store->head.revision;
+    uint64_t low = horizon;
+    uint64_t high = snapshot->head.revision;
     struct buffer entry;
     enum status status = BEHALF_OK;
 
@@ -47,7 +47,7 @@ revision_at(struct store *store, int64_t since_ns, uint64_t *revision, struct er
         uint64_t middle = high - (high - low) / 2;
         int64_t time_ns = 0;
 
-        status = commit_time(store, middle, &entry, &time_ns, error);
+        status = commit_time(snapshot, middle, &entry, &time_ns, error);
         if (time_ns <= since_ns)
             low = middle;
         else
@@ -55,6 +55,24 @@ revision_at(struct store *store, int64_t since_ns, uint64_t *revision, struct er
     }
     buffer_release(&entry);
     *revision = low;
+    return status;
+}
+
+enum status
+store_revision_at(const struct store_snapshot *snapshot, int64_t time_ns, uint64_t *revision,
+                  struct error *error)
+{
+    uint64_t horizon = store_horizon(snapshot->store);
+    enum status status;
+
+    if (snapshot->head.time_ns <= time_ns && snapshot->head.revision > 0) {
+        *revision = snapshot->head.revision;
+        return BEHALF_OK;
+    }
+    status = revision_at(snapshot, horizon, time_ns, revision, error);
+    if (status == BEHALF_OK && *revision == horizon && horizon > 0)
+        status = error_set(error, BEHALF_REVISION_EXPIRED,
+                           "what was in force at that time is no longer kept");
     return status;
 }
 
@@ -90,16 +108,26 @@ drop_past(struct store *store, uint64_t horizon)
     kv_compact(store->kv, KV_CHANGELOG, unbounded, (struct slice){end, sizeof end}, UINT64_MAX);
 }
 
+void
+store_hold_history(struct store *store, uint64_t revision)
+{
+    atomic_store(&store->held, revision);
+}
+
 enum status
 store_trim_history(struct store *store, int64_t since_ns, uint64_t bytes_max, struct error *error)
 {
+    const struct store_snapshot snapshot = newest(store);
+    uint64_t before = store_horizon(store);
     struct kv_stats stats;
     uint64_t horizon = 0;
     uint64_t oldest = 0;
     uint64_t kept;
     bool compacting;
-    enum status status = revision_at(store, since_ns, &horizon, error);
+    enum status status = revision_at(&snapshot, before, since_ns, &horizon, error);
 
+    if (horizon > before)
+        horizon--;
     if (status == BEHALF_OK)
         status = oldest_entry(store, &oldest, error);
     if (status != BEHALF_OK)
@@ -112,7 +140,10 @@ store_trim_history(struct store *store, int64_t since_ns, uint64_t bytes_max, st
      * to be dropped: a horizon moved by it would move too far. */
     if (stats.past_bytes > bytes_max && !compacting && oldest > horizon)
         horizon += kept - (uint64_t)((double)kept * (double)bytes_max / (double)stats.past_bytes);
+    if (horizon > atomic_load(&store->held))
+        horizon = atomic_load(&store->held);
     status = store_set_horizon(store, horizon, error);
+    horizon = store_horizon(store); /* it never goes back */
     kept = store->head.revision - horizon;
     if (status == BEHALF_OK && !compacting && oldest <= horizon &&
         (horizon - oldest + 1) * KEPT_PER_DROPPED >= kept)

@@ -313,6 +313,11 @@ struct store_seen {
 enum status store_changelog_read(const struct store_snapshot *snapshot, uint64_t revision,
                                  struct buffer *entry, struct error *error) BEHALF_MUST_USE;
 
+/* The revision that was in force at a time: the newest that was committed by then; 0 when none was.
+ * REVISION_EXPIRED when it, or when it began, is no longer known. */
+enum status store_revision_at(const struct store_snapshot *snapshot, int64_t time_ns,
+                              uint64_t *revision, struct error *error) BEHALF_MUST_USE;
+
 /* What a changelog entry says of its transaction as a whole. Slices point into the entry. */
 struct store_entry {
     uint64_t revision;
@@ -501,11 +506,15 @@ enum status store_set_horizon(struct store *store, uint64_t revision,
                               struct error *error) BEHALF_MUST_USE;
 uint64_t store_horizon(struct store *store);
 
-/* Moves the horizon to the revision that was in force at `since_ns` by commit times, and further
- * while history and changelog take more than `bytes_max` on disk. Starts a compaction in the
+/* Moves the horizon to the revision before the one that was in force at `since_ns` by commit times
+ * (whose changelog entry says when it began), and further while history and changelog take more
+ * than `bytes_max` on disk. Starts a compaction in the
  * background once enough can be dropped. One short step: call it again from time to time. */
 enum status store_trim_history(struct store *store, int64_t since_ns, uint64_t bytes_max,
                                struct error *error) BEHALF_MUST_USE;
+/* From now on store_trim_history does not move the horizon beyond this revision: somebody still
+ * follows the changelog from there. UINT64_MAX, as after the open: nobody does. Any thread. */
+void store_hold_history(struct store *store, uint64_t revision);
 
 /* --- upkeep --- */
 

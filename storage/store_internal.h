@@ -41,6 +41,7 @@ struct store {
     /* Read by any thread, written by the writer. */
     _Atomic uint64_t head_revision;
     _Atomic uint64_t horizon;
+    _Atomic uint64_t held; /* the horizon is not trimmed beyond it */
     /* An upper bound for the deleted revisions in history, raised before the batch that adds an
      * entry. */
     _Atomic uint64_t newest_history;

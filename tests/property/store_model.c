@@ -734,6 +734,23 @@ time_of(struct world *world, uint64_t revision)
     return header.time_ns;
 }
 
+/* The newest revision committed by a time, unless when it began is no longer known. */
+static void
+time_check(struct world *world, const struct store_snapshot *snapshot, int64_t time_ns)
+{
+    struct error error = {.message = ""};
+    uint64_t expected = world->revision;
+    uint64_t revision = 0;
+    enum status status = store_revision_at(snapshot, time_ns, &revision, &error);
+
+    while (expected > 0 && time_of(world, expected) > time_ns)
+        expected--;
+    if (world->horizon > 0 && expected <= world->horizon && expected < world->revision)
+        EXPECT(status == BEHALF_REVISION_EXPIRED);
+    else
+        EXPECT(status == BEHALF_OK && revision == expected);
+}
+
 /* By the time at which a revision was committed: of those with the same time, the newest is the
  * state that was in force. */
 static void
@@ -748,6 +765,7 @@ horizon_move(struct world *world)
     while (wanted > 0 && wanted < world->revision && time_of(world, wanted + 1) == since)
         wanted++;
     MUST(store_trim_history(world->store, since, UINT64_MAX, &error));
+    wanted -= wanted > world->horizon; /* whose entry says when it began */
     EXPECT(store_horizon(world->store) == wanted);
     world->horizon = wanted;
     buffer_init(&entry);
@@ -755,6 +773,8 @@ horizon_move(struct world *world)
     for (uint64_t revision = 1; revision <= world->revision; revision++)
         EXPECT(store_changelog_read(snapshot, revision, &entry, &error) ==
                (revision <= wanted ? BEHALF_REVISION_EXPIRED : BEHALF_OK));
+    for (uint64_t revision = 1; revision <= world->revision; revision++)
+        time_check(world, snapshot, time_of(world, revision));
     store_snapshot_close(snapshot);
     buffer_release(&entry);
     MUST(store_verify(world->store, &error));

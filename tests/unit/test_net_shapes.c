@@ -278,6 +278,33 @@ Test(net_shapes, consistency)
                  BEHALF_MALFORMED_REQUEST);
 }
 
+Test(net_shapes, a_moment_of_the_past_has_a_time_and_no_token)
+{
+    struct read_arguments read = {.deadline_ms = 0};
+
+    cr_assert_eq(DECODE("consistency", decode_consistency,
+                        "\x82\xA4mode\xA7"
+                        "at_time\xA4time\xB4"
+                        "1970-01-01T00:00:07Z",
+                        &read),
+                 BEHALF_OK);
+    cr_assert(read.consistency == CONSISTENCY_AT_TIME && read.at_ns == INT64_C(7000000000));
+    read = (struct read_arguments){.deadline_ms = 0};
+    cr_assert_eq(DECODE("consistency", decode_consistency,
+                        "\x81\xA4mode\xA7"
+                        "at_time",
+                        &read),
+                 BEHALF_MALFORMED_REQUEST);
+    cr_assert_not_null(strstr(error.message, "needs a time"), "%s", error.message);
+    cr_assert_eq(DECODE("consistency", decode_consistency,
+                        "\x82\xA4mode\xB0"
+                        "fully_consistent\xA4time\xB4"
+                        "1970-01-01T00:00:07Z",
+                        &read),
+                 BEHALF_MALFORMED_REQUEST);
+    cr_assert_not_null(strstr(error.message, "takes no time"), "%s", error.message);
+}
+
 Test(net_shapes, numbers_have_bounds)
 {
     uint32_t number = 0;

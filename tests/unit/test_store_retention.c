@@ -98,13 +98,13 @@ Test(store_retention, the_state_in_force_at_the_time_is_the_oldest_that_is_kept)
     OK(store_trim_history(store, START, BYTES_UNBOUNDED, &store_error));
     cr_assert_eq(store_horizon(store), 0); /* nothing is that old */
     OK(store_trim_history(store, START + 5 * SECOND + SECOND / 2, BYTES_UNBOUNDED, &store_error));
-    cr_assert_eq(store_horizon(store), 5);
+    cr_assert_eq(store_horizon(store), 4); /* the entry of 5 says when it began */
     OK(store_trim_history(store, START + 3 * SECOND, BYTES_UNBOUNDED, &store_error));
-    cr_assert_eq(store_horizon(store), 5); /* it never goes back */
-    for (uint64_t revision = 5; revision <= 10; revision++)
+    cr_assert_eq(store_horizon(store), 4); /* it never goes back */
+    for (uint64_t revision = 4; revision <= 10; revision++)
         cr_assert_eq(store_test_count(store, EDGE_FORWARD, revision), 1);
-    FAILS(changelog_status(store, 5), BEHALF_REVISION_EXPIRED);
-    FAILS(changelog_status(store, 6), BEHALF_OK);
+    FAILS(changelog_status(store, 4), BEHALF_REVISION_EXPIRED);
+    FAILS(changelog_status(store, 5), BEHALF_OK);
     OK(store_verify(store, &store_error));
     store_close(store);
 }
@@ -115,11 +115,76 @@ Test(store_retention, the_newest_state_is_kept_however_old_it_is)
 
     write_turns(store, 1, 10);
     OK(store_trim_history(store, START + 1000 * SECOND, BYTES_UNBOUNDED, &store_error));
-    cr_assert_eq(store_horizon(store), 10);
+    cr_assert_eq(store_horizon(store), 9);
     cr_assert_eq(store_test_count(store, EDGE_REVERSE, 10), 1);
     OK(store_verify(store, &store_error));
     write_turns(store, 11, 12);
     cr_assert_eq(store_test_count(store, EDGE_REVERSE, 12), 1);
+    OK(store_verify(store, &store_error));
+    store_close(store);
+}
+
+static enum status
+revision_at(struct store *store, int64_t time_ns, uint64_t *revision)
+{
+    struct store_snapshot *snapshot = NULL;
+    enum status status;
+
+    OK(store_snapshot_open(store, &snapshot, &store_error));
+    status = store_revision_at(snapshot, time_ns, revision, &store_error);
+    store_snapshot_close(snapshot);
+    return status;
+}
+
+Test(store_retention, a_time_has_the_revision_that_was_in_force_or_is_no_longer_known)
+{
+    struct store *store = store_test_open(NULL);
+    uint64_t revision = 7;
+
+    OK(revision_at(store, START, &revision));
+    cr_assert_eq(revision, 0); /* nothing was written yet */
+    write_turns(store, 1, 10);
+    OK(revision_at(store, START, &revision));
+    cr_assert_eq(revision, 0);
+    for (int64_t at = 1; at <= 10; at++) {
+        OK(revision_at(store, START + at * SECOND, &revision));
+        cr_assert_eq(revision, (uint64_t)at);
+        OK(revision_at(store, START + at * SECOND + SECOND - 1, &revision));
+        cr_assert_eq(revision, (uint64_t)at);
+    }
+    OK(revision_at(store, INT64_MAX, &revision));
+    cr_assert_eq(revision, 10);
+    OK(store_trim_history(store, START + 5 * SECOND + SECOND / 2, BYTES_UNBOUNDED, &store_error));
+    FAILS(revision_at(store, START + 5 * SECOND - 1, &revision), BEHALF_REVISION_EXPIRED);
+    OK(revision_at(store, START + 5 * SECOND, &revision));
+    cr_assert_eq(revision, 5);
+    OK(store_trim_history(store, START + 1000 * SECOND, BYTES_UNBOUNDED, &store_error));
+    FAILS(revision_at(store, START + 10 * SECOND - 1, &revision), BEHALF_REVISION_EXPIRED);
+    OK(revision_at(store, START + 10 * SECOND, &revision));
+    cr_assert_eq(revision, 10);
+    store_close(store);
+}
+
+Test(store_retention, what_somebody_still_follows_is_kept, .init = make, .fini = clean)
+{
+    struct store *store = store_test_open(path);
+
+    write_turns(store, 1, 50);
+    store_hold_history(store, 20);
+    OK(store_trim_history(store, START + 40 * SECOND, BYTES_UNBOUNDED, &store_error));
+    cr_assert_eq(store_horizon(store), 20);
+    wait_for_compactions(store);
+    store_close(store); /* which puts all of it into sorted files */
+    store = store_test_open(path);
+    store_hold_history(store, 25);
+    OK(store_trim_history(store, INT64_MIN, 1, &store_error));
+    cr_assert_eq(store_horizon(store), 25);
+    store_hold_history(store, 10); /* too late: what is gone is gone */
+    OK(store_trim_history(store, START + 40 * SECOND, BYTES_UNBOUNDED, &store_error));
+    cr_assert_eq(store_horizon(store), 25);
+    store_hold_history(store, UINT64_MAX);
+    OK(store_trim_history(store, START + 40 * SECOND, BYTES_UNBOUNDED, &store_error));
+    cr_assert_eq(store_horizon(store), 39);
     OK(store_verify(store, &store_error));
     store_close(store);
 }
@@ -148,15 +213,15 @@ Test(store_retention, what_was_given_up_leaves_the_disk, .init = make, .fini = c
     cr_assert_eq(entries(store, KV_HISTORY), 2 * 49);
     cr_assert_eq(entries(store, KV_CHANGELOG), 50);
     OK(store_trim_history(store, START + 40 * SECOND, BYTES_UNBOUNDED, &store_error));
-    cr_assert_eq(store_horizon(store), 40);
+    cr_assert_eq(store_horizon(store), 39);
     wait_for_compactions(store);
-    cr_assert_eq(entries(store, KV_HISTORY), 2 * 10);
-    cr_assert_eq(entries(store, KV_CHANGELOG), 10);
-    cr_assert_eq(store_test_count(store, EDGE_FORWARD, 40), 1);
+    cr_assert_eq(entries(store, KV_HISTORY), 2 * 11);
+    cr_assert_eq(entries(store, KV_CHANGELOG), 11);
+    cr_assert_eq(store_test_count(store, EDGE_FORWARD, 39), 1);
     OK(store_verify(store, &store_error));
     store_close(store);
     store = store_test_open(path);
-    cr_assert_eq(store_horizon(store), 40);
+    cr_assert_eq(store_horizon(store), 39);
     write_turns(store, 51, 52);
     OK(store_verify(store, &store_error));
     store_close(store);
