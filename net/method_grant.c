@@ -17,7 +17,7 @@ method_grants_create(const struct method_context *context, struct wire_reader ar
     static const struct field fields[] = {
         FIELD(grant_create_arguments, grant.session, "session", decode_session_id, FIELD_REQUIRED),
         FIELD(grant_create_arguments, grant.approval, "approval", decode_approval, FIELD_REQUIRED),
-        TERMS_FIELDS(grant_create_arguments, grant.terms),
+        TERMS_FIELDS(grant_create_arguments, grant.terms, FIELD_REQUIRED),
         WRITE_FIELDS(grant_create_arguments),
     };
     struct grant_create_arguments *call = method_take(context, sizeof *call, error);
@@ -49,7 +49,7 @@ method_grants_delegate(const struct method_context *context, struct wire_reader 
         FIELD(grant_delegate_arguments, grant.actor, "actor", decode_resource, FIELD_REQUIRED),
         FIELD(grant_delegate_arguments, grant.delegatee, "delegatee", decode_resource,
               FIELD_REQUIRED),
-        TERMS_FIELDS(grant_delegate_arguments, grant.terms),
+        TERMS_FIELDS(grant_delegate_arguments, grant.terms, FIELD_REQUIRED),
         WRITE_FIELDS(grant_delegate_arguments),
     };
     struct grant_delegate_arguments *call = method_take(context, sizeof *call, error);
@@ -179,23 +179,42 @@ method_grants_list(const struct method_context *context, struct wire_reader argu
     return method_record_page(context, &request, &call.list, out, error);
 }
 
+static enum status
+put_listed(struct buffer *out, enum record_list_by by, const struct engine_record *record,
+           struct arena *arena, struct error *error)
+{
+    switch (by) {
+    case LIST_SESSIONS_OF_PRINCIPAL:
+    case LIST_SESSIONS_OF_AGENT:
+        return result_put_record(out, "session", RECORD_PREFIX_SESSION, record, 0, arena, error);
+    case LIST_GRANTS_OF_SESSION:
+    case LIST_GRANTS_OF_AGENT:
+        return result_put_record(out, "grant", RECORD_PREFIX_GRANT, record, 0, arena, error);
+    case LIST_REQUESTS_OF_PRINCIPAL:
+        return result_put_access_request(out, record, 0, arena, error);
+    }
+    BEHALF_UNREACHABLE();
+}
+
 enum status
 method_record_page(const struct method_context *context, const struct engine_request *request,
                    const struct engine_record_list *list, struct buffer *out, struct error *error)
 {
-    bool grants = list->by == LIST_GRANTS_OF_SESSION || list->by == LIST_GRANTS_OF_AGENT;
+    static const char *const names[] = {
+        [LIST_SESSIONS_OF_PRINCIPAL] = "sessions", [LIST_SESSIONS_OF_AGENT] = "sessions",
+        [LIST_GRANTS_OF_SESSION] = "grants",       [LIST_GRANTS_OF_AGENT] = "grants",
+        [LIST_REQUESTS_OF_PRINCIPAL] = "requests",
+    };
     struct engine_record_list_result result;
     enum status status = engine_record_list(context->worker, request, list, &result, error);
 
     if (status != BEHALF_OK)
         return status;
     codec_put_map(out, 4);
-    codec_put_literal(out, grants ? "grants" : "sessions");
+    codec_put_text(out, slice_of(names[list->by]));
     codec_put_array(out, result.record_count);
     for (size_t index = 0; status == BEHALF_OK && index < result.record_count; index++)
-        status = result_put_record(out, grants ? "grant" : "session",
-                                   grants ? RECORD_PREFIX_GRANT : RECORD_PREFIX_SESSION,
-                                   &result.records[index], 0, context->arena, error);
+        status = put_listed(out, list->by, &result.records[index], context->arena, error);
     if (status != BEHALF_OK)
         return status;
     codec_put_literal(out, "complete");

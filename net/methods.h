@@ -89,6 +89,7 @@ method_result method_relationships_deleted;
 method_result method_schema_written;
 method_result method_session_made;
 method_result method_grant_made;
+method_result method_request_written;
 method_result method_record_written; /* of what makes nothing: the token alone */
 
 /* --- for the families of methods --- */

@@ -42,6 +42,11 @@ enum status result_put_record(struct buffer *out, const char *name, const char *
                               const struct engine_record *record, size_t more, struct arena *arena,
                               struct error *error) BEHALF_MUST_USE;
 
+/* An access request: its id under `request`, its fields, and its status as of now. */
+enum status result_put_access_request(struct buffer *out, const struct engine_record *record,
+                                      size_t more, struct arena *arena,
+                                      struct error *error) BEHALF_MUST_USE;
+
 void result_put_id(struct buffer *out, const struct record_id *id, const char *prefix);
 
 /* The pairs of a condition: `caveat` ({name, context?}) and `expires_at`, each if there is one. */

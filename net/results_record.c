@@ -1,4 +1,4 @@
-/* results_record.c - sessions and grants in the reply. A body is shown as it is stored, with its
+/* results_record.c - sessions, grants and access requests in the reply. A body is shown as it is stored, with its
  * times as RFC 3339; what only the engine needs is left out. */
 #include "net/contexts.h"
 #include "net/results.h"
@@ -21,16 +21,19 @@ is_one_of(struct slice key, const char *const *names, size_t count)
     return false;
 }
 
-/* `at` of an approval and of a revocation; what is inside of evidence is the client's. */
+/* `at` of an approval, a revocation and a decision, `until` of what was requested; what is inside of
+ * evidence is the client's. */
 static void
 put_event(struct buffer *out, const struct datum *event)
 {
+    static const char *const times[] = {"at", "until"};
+
     codec_put_map(out, event->as.map.count);
     for (size_t index = 0; index < event->as.map.count; index++) {
         const struct datum_field *field = &event->as.map.fields[index];
 
         codec_put_text(out, field->key);
-        if (slice_equal(field->key, SLICE_LITERAL("at")) && field->value->kind == DATUM_INT)
+        if (field->value->kind == DATUM_INT && is_one_of(field->key, times, BEHALF_COUNT_OF(times)))
             codec_put_time(out, field->value->as.integer);
         else
             context_put(out, field->value);
@@ -41,7 +44,7 @@ static void
 put_field(struct buffer *out, const struct datum_field *field)
 {
     static const char *const times[] = {"created", "expires_at", "not_before"};
-    static const char *const events[] = {"approval", "revoked"};
+    static const char *const events[] = {"approval", "revoked", "decided", "requested"};
 
     codec_put_text(out, field->key);
     if (field->value->kind == DATUM_INT && is_one_of(field->key, times, BEHALF_COUNT_OF(times)))
@@ -99,5 +102,33 @@ result_put_record(struct buffer *out, const char *name, const char *prefix,
         if (!slice_equal(body->as.map.fields[index].key, made))
             put_field(out, &body->as.map.fields[index]);
     put_beside(out, record);
+    return BEHALF_OK;
+}
+
+enum status
+result_put_access_request(struct buffer *out, const struct engine_record *record, size_t more,
+                          struct arena *arena, struct error *error)
+{
+    static const struct slice status_key = {"status", 6};
+    const struct datum *body = NULL;
+    enum status status = datum_decode(record->body, arena, &body, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    if (body->kind != DATUM_MAP)
+        return error_set(error, BEHALF_STORAGE_CORRUPT, "a record is no map");
+    codec_put_map(out, 1 + body->as.map.count + more);
+    codec_put_literal(out, "request");
+    result_put_id(out, &record->id, RECORD_PREFIX_REQUEST);
+    for (size_t index = 0; index < body->as.map.count; index++) {
+        const struct datum_field *field = &body->as.map.fields[index];
+
+        if (slice_equal(field->key, status_key)) {
+            codec_put_text(out, status_key);
+            codec_put_text(out, engine_access_request_word(record->access_request.status));
+        } else {
+            put_field(out, field);
+        }
+    }
     return BEHALF_OK;
 }

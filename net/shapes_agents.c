@@ -1,11 +1,10 @@
-/* shapes_agents.c - sessions, grants and stops, from MessagePack to the engine's structs. */
+/* shapes_agents.c - sessions, grants, access requests and stops, from MessagePack to the engine's structs. */
 #include "net/shapes_agents.h"
 
 #include "base/utf8.h"
 #include "net/contexts.h"
 
 #define REQUEST_ID_SIZE_MAX 256
-#define RECORD_PREFIX_REQUEST "req_"
 #define NANOSECONDS INT64_C(1000000000)
 
 /* --- texts --- */
@@ -44,11 +43,16 @@ decode_purpose(struct decoder *decoder, void *into)
     return decode_bounded_text(decoder, ENGINE_PURPOSE_SIZE_MAX, into);
 }
 
-/* Of a tool, a method, a channel. */
-static enum status
+enum status
 decode_name(struct decoder *decoder, void *into)
 {
     return decode_bounded_text(decoder, ENGINE_NAME_SIZE_MAX, into);
+}
+
+enum status
+decode_justification(struct decoder *decoder, void *into)
+{
+    return decode_bounded_text(decoder, ENGINE_JUSTIFICATION_SIZE_MAX, into);
 }
 
 bool
@@ -98,6 +102,12 @@ enum status
 decode_grant_id(struct decoder *decoder, void *into)
 {
     return decode_id(decoder, RECORD_PREFIX_GRANT, into);
+}
+
+enum status
+decode_access_request_id(struct decoder *decoder, void *into)
+{
+    return decode_id(decoder, RECORD_PREFIX_REQUEST, into);
 }
 
 static enum status
@@ -366,8 +376,8 @@ decode_constraints(struct decoder *decoder, void *into)
     return status;
 }
 
-enum status
-decode_tools(struct decoder *decoder, void *into)
+static enum status
+decode_tool_list(struct decoder *decoder, const struct engine_tool **tools, size_t *count)
 {
     static const struct list_shape shape = {
         .least = 1,
@@ -376,12 +386,41 @@ decode_tools(struct decoder *decoder, void *into)
         .element_size = sizeof(struct engine_tool),
         .decode = decode_tool,
     };
-    struct engine_grant_terms *terms = into;
-    void *tools = NULL;
-    enum status status = decode_list(decoder, &shape, &tools, &terms->tool_count);
+    void *items = NULL;
+    enum status status = decode_list(decoder, &shape, &items, count);
 
-    terms->tools = tools;
+    *tools = items;
     return status;
+}
+
+enum status
+decode_tools(struct decoder *decoder, void *into)
+{
+    struct engine_grant_terms *terms = into;
+
+    return decode_tool_list(decoder, &terms->tools, &terms->tool_count);
+}
+
+/* struct engine_requested_terms: two members of it. */
+static enum status
+decode_requested_tools(struct decoder *decoder, void *into)
+{
+    struct engine_requested_terms *requested = into;
+
+    return decode_tool_list(decoder, &requested->tools, &requested->tool_count);
+}
+
+enum status
+decode_requested(struct decoder *decoder, void *into)
+{
+    static const struct field fields[] = {
+        FIELD(engine_requested_terms, until, "until", decode_time, FIELD_OPTIONAL),
+        FIELD(engine_requested_terms, uses, "uses", decode_uses, FIELD_OPTIONAL),
+        FIELD(engine_requested_terms, binding, "bind", decode_binding, FIELD_OPTIONAL),
+        {"tools", 5, 0, decode_requested_tools, FIELD_OPTIONAL},
+    };
+
+    return DECODE_MAP(decoder, fields, into, NULL);
 }
 
 enum status
@@ -409,7 +448,7 @@ decode_new_grant(struct decoder *decoder, void *into)
 {
     static const struct field fields[] = {
         FIELD(engine_root_grant, approval, "approval", decode_approval, FIELD_REQUIRED),
-        TERMS_FIELDS(engine_root_grant, terms),
+        TERMS_FIELDS(engine_root_grant, terms, FIELD_REQUIRED),
     };
     struct engine_root_grant **made = into;
     struct engine_root_grant *grant = arena_take_array(decoder->arena, 1, sizeof *grant);

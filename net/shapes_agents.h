@@ -1,4 +1,5 @@
-/* shapes_agents.h - the shapes of sessions, grants and stops, and of decisions by a grant.
+/* shapes_agents.h - the shapes of sessions, grants, access requests and stops, and of
+ * decisions by a grant.
  * As in shapes.h; ids are canonical text only. */
 #ifndef BEHALF_NET_SHAPES_AGENTS_H
 #define BEHALF_NET_SHAPES_AGENTS_H
@@ -35,13 +36,15 @@ bool shape_read_digest(struct slice text, uint8_t digest[32]) BEHALF_MUST_USE; /
 
 /* --- records --- */
 
-field_decode decode_session_id; /* struct record_id */
-field_decode decode_grant_id;   /* struct record_id */
-field_decode decode_client;     /* struct slice */
-field_decode decode_reason;     /* struct slice */
-field_decode decode_evidence;   /* struct slice: canonical bytes */
-field_decode decode_approval;   /* struct engine_approval */
-field_decode decode_true;       /* bool: true or left out */
+field_decode decode_session_id;        /* struct record_id */
+field_decode decode_grant_id;          /* struct record_id */
+field_decode decode_access_request_id; /* struct record_id */
+field_decode decode_client;            /* struct slice */
+field_decode decode_name;              /* struct slice: of a tool, a method, a channel */
+field_decode decode_reason;            /* struct slice */
+field_decode decode_evidence;          /* struct slice: canonical bytes */
+field_decode decode_approval;          /* struct engine_approval */
+field_decode decode_true;              /* bool: true or left out */
 
 /* struct engine_end: one of the two fields, or none. */
 field_decode decode_end_at;
@@ -68,9 +71,12 @@ field_decode decode_uses;      /* uint64_t */
 field_decode decode_binding;   /* struct engine_binding */
 field_decode decode_purpose;   /* struct slice */
 
+field_decode decode_requested;     /* struct engine_requested_terms */
+field_decode decode_justification; /* struct slice */
+
 /* `terms` is the member of `holder` that is a struct engine_grant_terms. */
-#define TERMS_FIELDS(holder, terms)                                                                \
-    FIELD(holder, terms, "scope", decode_scope, FIELD_REQUIRED), END_FIELDS(holder, terms.end),    \
+#define TERMS_FIELDS(holder, terms, scope_need)                                                    \
+    FIELD(holder, terms, "scope", decode_scope, scope_need), END_FIELDS(holder, terms.end),        \
         FIELD(holder, terms.not_before, "not_before", decode_time, FIELD_OPTIONAL),                \
         FIELD(holder, terms.max_depth, "max_depth", decode_max_depth, FIELD_OPTIONAL),             \
         FIELD(holder, terms.uses, "uses", decode_uses, FIELD_OPTIONAL),                            \
