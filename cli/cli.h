@@ -66,6 +66,9 @@ enum cli_exit {
 #define OPTION_LIST_GRANTS (UINT64_C(1) << 28)   /* --session, --agent */
 #define OPTION_FILE (UINT64_C(1) << 29)
 #define OPTION_ROLE (UINT64_C(1) << 30)
+#define OPTION_REQUEST (UINT64_C(1) << 31)       /* --until, --uses, --justification, --denial */
+#define OPTION_LIST_REQUESTS (UINT64_C(1) << 32) /* --principal, --status */
+#define OPTION_APPROVER (UINT64_C(1) << 33)
 
 struct cli;
 
@@ -90,6 +93,7 @@ extern const struct command cli_grant_commands[];
 extern const struct command cli_key_commands[];
 extern const struct command cli_lookup_commands[];
 extern const struct command cli_relationship_commands[];
+extern const struct command cli_request_commands[];
 extern const struct command cli_schema_commands[];
 extern const struct command cli_schema_tool_commands[];
 extern const struct command cli_session_commands[];
@@ -103,7 +107,7 @@ struct cli_texts {
     size_t count;
 };
 
-/* What sessions, grants and stops are made of and chosen by. NULL = not given. */
+/* What sessions, grants, requests and stops are made of and chosen by. NULL = not given. */
 struct cli_records {
     const char *grant;
     const char *session;
@@ -120,6 +124,10 @@ struct cli_records {
     const char *digest;
     const char *expires_at;
     const char *not_before;
+    const char *until;
+    const char *justification;
+    const char *denial;
+    const char *status;
     uint64_t expires_in_s; /* 0 = not given; so below */
     uint64_t grant_expires_in_s;
     uint64_t uses;
@@ -299,11 +307,13 @@ enum cli_exit cli_call_members(struct cli *cli, const char *action, const char *
                                struct cli_members *members,
                                struct behalf_reply **reply) BEHALF_MUST_USE;
 
-/* --- sessions and grants (cli_records.c) ------------------------------------------------------ */
+/* --- sessions, grants and requests (cli_records.c) -------------------------------------------- */
 
 /* What a grant says beside its parties and its end: --scope, --uses and the like, --method,
  * --digest and --tool. A usage error names the option that cannot be read. */
 enum cli_exit cli_member_terms(struct cli *cli, struct cli_members *members) BEHALF_MUST_USE;
+/* --tool alone, as `tools`. */
+enum cli_exit cli_member_tools(struct cli *cli, struct cli_members *members) BEHALF_MUST_USE;
 /* --expires-at or --expires-in, if any. */
 void cli_member_end(const struct cli *cli, struct cli_members *members);
 void cli_member_approval(const struct cli *cli, struct cli_members *members);
@@ -317,6 +327,7 @@ enum cli_exit cli_write_tool(struct cli *cli, struct behalf_writer *writer,
 /* Usage errors for what a command cannot do without. */
 enum cli_exit cli_need(struct cli *cli, const char *value, const char *option) BEHALF_MUST_USE;
 enum cli_exit cli_need_end(struct cli *cli) BEHALF_MUST_USE;
+enum cli_exit cli_check_end(struct cli *cli) BEHALF_MUST_USE; /* not two of them */
 
 /* Connects and calls. What the result names is printed a line each, "session ses_...", with --json
  * all of it. Frees the members. */

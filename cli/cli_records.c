@@ -1,4 +1,4 @@
-/* cli_records.c - sessions and grants on the command line: their options as arguments of a call,
+/* cli_records.c - sessions, grants and requests on the command line: their options as arguments of a call,
  * and records as text. */
 #include <string.h>
 
@@ -15,12 +15,21 @@ cli_need(struct cli *cli, const char *value, const char *option)
 }
 
 enum cli_exit
+cli_check_end(struct cli *cli)
+{
+    if (cli->records.expires_at != NULL && cli->records.expires_in_s > 0)
+        return cli_usage(cli, "--expires-at and --expires-in exclude each other");
+    return CLI_OK;
+}
+
+enum cli_exit
 cli_need_end(struct cli *cli)
 {
     const struct cli_records *records = &cli->records;
+    enum cli_exit result = cli_check_end(cli);
 
-    if (records->expires_at != NULL && records->expires_in_s > 0)
-        return cli_usage(cli, "--expires-at and --expires-in exclude each other");
+    if (result != CLI_OK)
+        return result;
     if (records->expires_at == NULL && records->expires_in_s == 0)
         return cli_need(cli, NULL, "--expires-in or --expires-at");
     return CLI_OK;
@@ -161,6 +170,12 @@ member_list(struct cli *cli, struct cli_members *members, const char *name,
 }
 
 enum cli_exit
+cli_member_tools(struct cli *cli, struct cli_members *members)
+{
+    return member_list(cli, members, "tools", &cli->records.tools, cli_write_tool);
+}
+
+enum cli_exit
 cli_member_terms(struct cli *cli, struct cli_members *members)
 {
     const struct cli_records *records = &cli->records;
@@ -169,7 +184,7 @@ cli_member_terms(struct cli *cli, struct cli_members *members)
     if (result == CLI_OK)
         result = member_list(cli, members, "constraints", &records->constraints, write_constraint);
     if (result == CLI_OK)
-        result = member_list(cli, members, "tools", &records->tools, cli_write_tool);
+        result = cli_member_tools(cli, members);
     if (result == CLI_OK)
         result = cli_member_binding(cli, members, "bind");
     if (result != CLI_OK)
@@ -360,5 +375,5 @@ cli_read_record(struct cli *cli, const char *action, const char *method, const c
 
     cli_members_init(&members);
     cli_member_text(&members, name, cli->arguments[0]);
-    return call_and_print(cli, action, method, &members, "state", print_fields);
+    return call_and_print(cli, action, method, &members, "read_at", print_fields);
 }

@@ -48,8 +48,8 @@ run_delegate(struct cli *cli)
     struct cli_members members;
     enum cli_exit result = need_scope(cli);
 
-    if (result == CLI_OK && cli->records.expires_at != NULL && cli->records.expires_in_s > 0)
-        result = cli_need_end(cli);
+    if (result == CLI_OK)
+        result = cli_check_end(cli);
     if (result == CLI_OK && cli->actor_count != 1)
         result = cli_need(cli, NULL, "one --actor, who passes the grant on");
     if (result != CLI_OK)

@@ -5,7 +5,7 @@ _behalf()
 {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     local commands='check check-bulk filter expand lookup-resources lookup-subjects
-        lookup-permissions session grant agent attribute relationship schema validate import server key status
+        lookup-permissions session grant request agent attribute relationship schema validate import server key status
         ping version help'
     local common='--endpoint --help --json --timeout --tls --ca-file --certificate
         --certificate-key --key-file'
@@ -21,14 +21,18 @@ _behalf()
             COMPREPLY=($(compgen -W 'full minimize-latency at-least-as-fresh at-exact-snapshot' \
                 -- "$current"))
             return ;;
+        --status)
+            COMPREPLY=($(compgen -W 'pending approved denied cancelled expired' -- "$current"))
+            return ;;
         --ca-file|--certificate|--certificate-key|--key-file|--file|--junit)
             COMPREPLY=($(compgen -f -- "$current"))
             return ;;
         --actor|--agent|--approver|--at|--channel|--client|--constraint|--context|--cursor|--depth|\
-        --digest|--endpoint|--evidence|--expires-at|--expires-in|--filter|--from-line|--grant|\
-        --grant-expires-in|--idempotency-key|--idle-timeout|--limit|--max-depth|--method|\
+        --denial|--digest|--endpoint|--evidence|--expires-at|--expires-in|--filter|--from-line|\
+        --grant|--grant-expires-in|--idempotency-key|--idle-timeout|--justification|--limit|\
+        --max-depth|--method|\
         --not-before|--principal|--purpose|--reason|--role|--scope|--session|--timeout|--token|--tool|\
-        --uses)
+        --until|--uses)
             return ;;
     esac
     if [ "$COMP_CWORD" -eq 1 ]; then
@@ -39,6 +43,7 @@ _behalf()
         case $command in
             session) options='create read list suspend resume revoke' ;;
             grant) options='create delegate read list revoke' ;;
+            request) options='list show create approve deny cancel' ;;
             agent) options='kill restore stopped audit' ;;
             attribute) options='set merge delete read' ;;
             relationship) options='create touch delete write read' ;;
@@ -54,7 +59,7 @@ _behalf()
         options=
     fi
     case $command in
-        session|grant|agent|attribute|relationship|schema|server|key)
+        session|grant|request|agent|attribute|relationship|schema|server|key)
             command="$command ${COMP_WORDS[2]:-}" ;;
     esac
     case $command in
@@ -74,6 +79,11 @@ _behalf()
         'grant create') options="$end $terms $approval $call --idempotency-key" ;;
         'grant delegate') options="$end $terms $call --actor --idempotency-key" ;;
         'grant list') options="$pages --session --agent" ;;
+        'request create')
+            options="$end $call --uses --until --justification --denial --idempotency-key" ;;
+        'request list') options="$pages --principal --status" ;;
+        'request approve') options="$end $terms $approval $call --idempotency-key" ;;
+        'request deny'|'request cancel') options='--approver --reason --idempotency-key' ;;
         'agent kill'|'agent restore')
             options='--client --principal --everything --reason --idempotency-key' ;;
         'agent audit') options=$pages ;;

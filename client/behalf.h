@@ -38,9 +38,9 @@ extern "C" {
 
 #define BEHALF_DEFAULT_ENDPOINT "127.0.0.1:23425"
 #define BEHALF_DEFAULT_TIMEOUT_MS 30000
-#define BEHALF_TOKEN_SIZE 129             /* a token or cursor with its NUL */
-#define BEHALF_ID_SIZE 31                 /* the id of a session, grant or decision with its NUL */
-#define BEHALF_REASON_SIZE 32             /* why a decision is a deny, with its NUL */
+#define BEHALF_TOKEN_SIZE 129 /* a token or cursor with its NUL */
+#define BEHALF_ID_SIZE 31     /* the id of a session, grant, request or decision with its NUL */
+#define BEHALF_REASON_SIZE 32 /* why a decision is a deny, with its NUL */
 #define BEHALF_REQUEST_SIZE_MAX (4 << 20) /* bytes of a call; what is larger is not sent */
 
 /* --- errors --- */
@@ -450,7 +450,7 @@ BEHALF_API enum behalf_status behalf_server_clock(struct behalf_client *client, 
                                                   struct behalf_reply **reply,
                                                   struct behalf_error *error);
 
-/* --- typed calls: sessions, grants and stops --- */
+/* --- typed calls: sessions, grants, access requests and stops --- */
 
 /* What every write of these may carry; NULL means nothing. */
 struct behalf_write {
@@ -463,6 +463,7 @@ struct behalf_write {
 struct behalf_made {
     char session[BEHALF_ID_SIZE];
     char grant[BEHALF_ID_SIZE];
+    char request[BEHALF_ID_SIZE];
     char written_at[BEHALF_TOKEN_SIZE];
 };
 
@@ -587,6 +588,71 @@ BEHALF_API enum behalf_status behalf_grant_list(struct behalf_client *client,
                                                 const char *agent, const struct behalf_page *page,
                                                 struct behalf_reply **reply,
                                                 struct behalf_error *error);
+
+/* What an agent asks a principal for: one permission on one object, and within which limits. An
+ * approval that leaves a limit out takes it from here. */
+struct behalf_requested {
+    const char *until; /* NULL = not asked for */
+    uint64_t uses;     /* 0 = not asked for */
+    struct behalf_binding bind;
+    const struct behalf_tool *tools;
+    size_t tool_count;
+};
+
+struct behalf_new_request {
+    const char *principal;
+    const char *agent;
+    const char *resource;
+    const char *permission;
+    const char *denial; /* as the server sealed it; NULL = none */
+    struct behalf_requested requested;
+    const char *justification;
+    const char *expires_at; /* of the request, as below; neither = in an hour */
+    uint32_t expires_in_s;
+};
+
+/* The session's grant is made in the same transaction. What `terms` leaves out is as requested,
+ * without a scope exactly the resource and the permission. */
+struct behalf_request_approval {
+    const char *request;
+    const char *session;
+    const char *approver;
+    const char *channel;
+    const char *evidence; /* a JSON object */
+    struct behalf_grant_terms terms;
+};
+
+BEHALF_API enum behalf_status behalf_request_create(struct behalf_client *client,
+                                                    const struct behalf_new_request *request,
+                                                    const struct behalf_write *write,
+                                                    struct behalf_made *made,
+                                                    struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_request_approve(struct behalf_client *client,
+                                                     const struct behalf_request_approval *approval,
+                                                     const struct behalf_write *write,
+                                                     struct behalf_made *made,
+                                                     struct behalf_error *error);
+/* `approver` is who decided; NULL = nobody is named. */
+BEHALF_API enum behalf_status behalf_request_deny(struct behalf_client *client, const char *request,
+                                                  const char *approver, const char *reason,
+                                                  const struct behalf_write *write,
+                                                  char *written_at, struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_request_cancel(struct behalf_client *client,
+                                                    const char *request, const char *approver,
+                                                    const char *reason,
+                                                    const struct behalf_write *write,
+                                                    char *written_at, struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_request_read(struct behalf_client *client,
+                                                  const struct behalf_read *read,
+                                                  const char *request, struct behalf_reply **reply,
+                                                  struct behalf_error *error);
+/* `status` is "pending", "approved", "denied", "cancelled" or "expired"; NULL = any. */
+BEHALF_API enum behalf_status behalf_request_list(struct behalf_client *client,
+                                                  const struct behalf_read *read,
+                                                  const char *principal, const char *status,
+                                                  const struct behalf_page *page,
+                                                  struct behalf_reply **reply,
+                                                  struct behalf_error *error);
 
 /* Whom a stop cuts off: one of these. */
 struct behalf_stop {

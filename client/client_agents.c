@@ -1,4 +1,5 @@
-/* client_agents.c - the typed calls of sessions, grants and stops. */
+/* client_agents.c - the typed calls of sessions, grants, access requests and
+ * stops. */
 #include <string.h>
 
 #include "client/client_internal.h"
@@ -43,35 +44,47 @@ write_constraints(struct client_map *map, const struct behalf_grant_terms *terms
     return status;
 }
 
+static void
+write_tools(struct client_map *map, const struct behalf_tool *tools, size_t count)
+{
+    if (count == 0)
+        return;
+    client_map_key(map, "tools");
+    behalf_write_array(map->writer, (uint32_t)count);
+    for (size_t index = 0; index < count; index++) {
+        struct client_map one = client_map_begin(map->writer);
+
+        client_map_text(&one, "name", tools[index].name);
+        client_map_text(&one, "sha256", tools[index].sha256);
+        client_map_end(&one);
+    }
+}
+
+static void
+write_bind(struct client_map *map, const struct behalf_binding *binding)
+{
+    const struct client_member bind[] = {{"method", binding->method}, {"digest", binding->digest}};
+
+    client_map_pair(map, "bind", bind, BEHALF_COUNT_OF(bind));
+}
+
 static enum behalf_status
 write_terms(struct client_map *map, const struct behalf_grant_terms *terms,
             struct behalf_error *error)
 {
-    const struct client_member bind[] = {{"method", terms->bind.method},
-                                         {"digest", terms->bind.digest}};
-
     if (terms->scope_count > UINT32_MAX || terms->constraint_count > UINT32_MAX ||
         terms->tool_count > UINT32_MAX)
         return client_error_set(error, BEHALF_FAILED_USAGE, "cannot grant: too many elements");
-    write_scope(map, terms);
+    if (terms->scope_count > 0)
+        write_scope(map, terms);
     client_map_text(map, "expires_at", terms->expires_at);
     client_map_uint(map, "expires_in_s", terms->expires_in_s);
     client_map_text(map, "not_before", terms->not_before);
     client_map_uint(map, "max_depth", terms->max_depth);
     client_map_uint(map, "uses", terms->uses);
-    client_map_pair(map, "bind", bind, BEHALF_COUNT_OF(bind));
+    write_bind(map, &terms->bind);
     client_map_text(map, "purpose", terms->purpose);
-    if (terms->tool_count > 0) {
-        client_map_key(map, "tools");
-        behalf_write_array(map->writer, (uint32_t)terms->tool_count);
-    }
-    for (size_t index = 0; index < terms->tool_count; index++) {
-        struct client_map one = client_map_begin(map->writer);
-
-        client_map_text(&one, "name", terms->tools[index].name);
-        client_map_text(&one, "sha256", terms->tools[index].sha256);
-        client_map_end(&one);
-    }
+    write_tools(map, terms->tools, terms->tool_count);
     return write_constraints(map, terms, error);
 }
 
@@ -125,7 +138,7 @@ write_session(struct client_map *map, const struct behalf_new_session *session,
 
 /* --- what writes answer --- */
 
-/* Ends a call that made a `wanted` ("session" or "grant"), and perhaps another one. */
+/* Ends a call that made a `wanted` ("session", "grant" or "request"), and perhaps others. */
 static enum behalf_status
 finish_made(struct behalf_reply *reply, const char *method, const char *wanted,
             struct behalf_made *made, struct behalf_error *error)
@@ -135,6 +148,7 @@ finish_made(struct behalf_reply *reply, const char *method, const char *wanted,
     bool good = behalf_value_get(result, wanted).bytes != NULL &&
                 client_read_optional(result, "session", read.session, sizeof read.session) &&
                 client_read_optional(result, "grant", read.grant, sizeof read.grant) &&
+                client_read_optional(result, "request", read.request, sizeof read.request) &&
                 client_read_token(result, "written_at", read.written_at);
 
     behalf_reply_free(reply);
@@ -170,7 +184,7 @@ call_texts(struct behalf_client *client, const char *method, const struct client
     return client_finish_token(reply, method, "written_at", written_at, error);
 }
 
-/* A page of what belongs to a value, one of two: the other is NULL. */
+/* A page of what two values choose; NULL = not given. */
 static enum behalf_status
 call_list(struct behalf_client *client, const char *method, const struct client_member members[2],
           const struct behalf_page *page, const struct behalf_read *read,
@@ -345,6 +359,136 @@ behalf_grant_list(struct behalf_client *client, const struct behalf_read *read, 
     const struct client_member members[2] = {{"session", session}, {"agent", agent}};
 
     return call_list(client, "grants.list", members, page, read, reply, error);
+}
+
+/* --- access requests --- */
+
+static void
+write_requested(struct client_map *map, const struct behalf_requested *requested)
+{
+    struct client_map one;
+
+    if (requested->until == NULL && requested->uses == 0 && requested->bind.method == NULL &&
+        requested->bind.digest == NULL && requested->tool_count == 0)
+        return;
+    client_map_key(map, "requested");
+    one = client_map_begin(map->writer);
+    client_map_text(&one, "until", requested->until);
+    client_map_uint(&one, "uses", requested->uses);
+    write_bind(&one, &requested->bind);
+    write_tools(&one, requested->tools, requested->tool_count);
+    client_map_end(&one);
+}
+
+enum behalf_status
+behalf_request_create(struct behalf_client *client, const struct behalf_new_request *request,
+                      const struct behalf_write *write, struct behalf_made *made,
+                      struct behalf_error *error)
+{
+    struct behalf_writer *writer;
+    enum behalf_status status = BEHALF_SUCCESS;
+    struct behalf_reply *reply;
+
+    if (request->requested.tool_count > UINT32_MAX)
+        return client_error_set(error, BEHALF_FAILED_USAGE, "cannot ask: too many elements");
+    writer = behalf_writer_new();
+    if (writer != NULL) {
+        struct client_map map = client_map_begin(writer);
+
+        client_map_text(&map, "principal", request->principal);
+        client_map_text(&map, "agent", request->agent);
+        client_map_text(&map, "resource", request->resource);
+        client_map_text(&map, "permission", request->permission);
+        client_map_text(&map, "denial", request->denial);
+        write_requested(&map, &request->requested);
+        client_map_text(&map, "justification", request->justification);
+        client_map_text(&map, "expires_at", request->expires_at);
+        client_map_uint(&map, "expires_in_s", request->expires_in_s);
+        status = client_map_write(&map, write, error);
+        client_map_end(&map);
+    }
+    status = client_call_with(client, "requests.create", writer, status, &reply, error);
+    if (status != BEHALF_SUCCESS)
+        return status;
+    return finish_made(reply, "requests.create", "request", made, error);
+}
+
+enum behalf_status
+behalf_request_approve(struct behalf_client *client, const struct behalf_request_approval *approval,
+                       const struct behalf_write *write, struct behalf_made *made,
+                       struct behalf_error *error)
+{
+    struct behalf_writer *writer = behalf_writer_new();
+    enum behalf_status status = BEHALF_SUCCESS;
+    struct behalf_reply *reply;
+
+    if (writer != NULL) {
+        struct client_map map = client_map_begin(writer);
+
+        client_map_text(&map, "request", approval->request);
+        client_map_text(&map, "session", approval->session);
+        client_map_text(&map, "approver", approval->approver);
+        client_map_text(&map, "channel", approval->channel);
+        status = client_map_json(&map, "evidence", approval->evidence, error);
+        if (status == BEHALF_SUCCESS)
+            status = write_terms(&map, &approval->terms, error);
+        if (status == BEHALF_SUCCESS)
+            status = client_map_write(&map, write, error);
+        client_map_end(&map);
+    }
+    status = client_call_with(client, "requests.approve", writer, status, &reply, error);
+    if (status != BEHALF_SUCCESS)
+        return status;
+    return finish_made(reply, "requests.approve", "grant", made, error);
+}
+
+static enum behalf_status
+close_request(struct behalf_client *client, const char *method, const char *request,
+              const char *approver, const char *reason, const struct behalf_write *write,
+              char *written_at, struct behalf_error *error)
+{
+    const struct client_member members[] = {
+        {"request", request}, {"approver", approver}, {"reason", reason}};
+
+    return call_texts(client, method, members, BEHALF_COUNT_OF(members), false, write, written_at,
+                      error);
+}
+
+enum behalf_status
+behalf_request_deny(struct behalf_client *client, const char *request, const char *approver,
+                    const char *reason, const struct behalf_write *write, char *written_at,
+                    struct behalf_error *error)
+{
+    return close_request(client, "requests.deny", request, approver, reason, write, written_at,
+                         error);
+}
+
+enum behalf_status
+behalf_request_cancel(struct behalf_client *client, const char *request, const char *approver,
+                      const char *reason, const struct behalf_write *write, char *written_at,
+                      struct behalf_error *error)
+{
+    return close_request(client, "requests.cancel", request, approver, reason, write, written_at,
+                         error);
+}
+
+enum behalf_status
+behalf_request_read(struct behalf_client *client, const struct behalf_read *read,
+                    const char *request, struct behalf_reply **reply, struct behalf_error *error)
+{
+    const struct client_member members[2] = {{"request", request}, {"request", NULL}};
+
+    return call_list(client, "requests.read", members, NULL, read, reply, error);
+}
+
+enum behalf_status
+behalf_request_list(struct behalf_client *client, const struct behalf_read *read,
+                    const char *principal, const char *status, const struct behalf_page *page,
+                    struct behalf_reply **reply, struct behalf_error *error)
+{
+    const struct client_member members[2] = {{"principal", principal}, {"status", status}};
+
+    return call_list(client, "requests.list", members, page, read, reply, error);
 }
 
 /* --- stops --- */

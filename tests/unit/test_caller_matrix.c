@@ -370,6 +370,32 @@ Test(caller_matrix, an_agent_passes_on_its_own_grants)
 
 /* --- what only some may --- */
 
+static struct behalf_writer *
+question_of(const char *agent)
+{
+    struct behalf_writer *writer = begin("requests.create", 4);
+
+    put(writer, "principal", "user:ann");
+    put(writer, "agent", agent);
+    put(writer, "resource", "document:d1");
+    put(writer, "permission", "edit");
+    return writer;
+}
+
+Test(caller_matrix, a_bound_key_asks_principals_for_itself_alone)
+{
+    static const enum role roles[] = {ROLE_AGENT, ROLE_CHECK, ROLE_DELEGATED};
+    const struct key unbound = {.name = "k", .roles = ROLE_CHECK};
+
+    for (size_t at = 0; at < BEHALF_COUNT_OF(roles); at++) {
+        const struct key key = {.name = "k", .roles = roles[at], .is_bound = true, .actor = bot};
+
+        cr_expect_str_eq(ask(&key, question_of("agent:bot")), "");
+        cr_expect_str_eq(ask(&key, question_of("agent:other")), "ROLE_REQUIRED");
+    }
+    cr_expect_str_eq(ask(&unbound, question_of("agent:other")), "");
+}
+
 Test(caller_matrix, an_action_on_the_clock_needs_an_admin)
 {
     const struct key reader = {.name = "k", .roles = ROLE_READ};

@@ -30,6 +30,7 @@ TestSuite(net_agents, .init = begin, .fini = end);
 
 #define SESSION "ses_01JZ8PZ6WV3T5N0R2M4K7C9X1B"
 #define GRANT "gr_01JZ8Q6WV3T5N0R2M4K7C9X1BD"
+#define REQUEST "req_01JZ9A6WV3T5N0R2M4K7C9X1BD"
 #define HEX "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
 #define SCOPE "\"scope\":[{\"selector\":\"document:*\",\"actions\":[\"view\"]}]"
 #define APPROVAL "\"approval\":{\"approver\":\"user:ann\"}"
@@ -161,6 +162,79 @@ Test(net_agents, a_delegated_grant_may_leave_its_end_to_its_parent)
     cr_expect_eq(write.kind, WRITE_GRANT_DELEGATE);
     cr_expect_not(end_is_given(&write.delegated_grant->terms.end));
     cr_expect(slice_equal(write.delegated_grant->delegatee.id, SLICE_LITERAL("helper")));
+}
+
+Test(net_agents, a_request_says_what_is_asked_for_and_within_which_limits)
+{
+    const struct engine_new_access_request *request;
+    struct engine_write write;
+
+    cr_assert_eq(prepare("requests.create",
+                         "{\"principal\":\"user:ann\",\"agent\":\"agent:bot\",\"resource\":"
+                         "\"document:d1\",\"permission\":\"edit\",\"justification\":\"why\","
+                         "\"expires_in_s\":60,\"requested\":{\"until\":\"2027-01-01T00:00:00Z\","
+                         "\"uses\":2,\"bind\":{\"method\":\"POST /x\",\"digest\":\"" HEX "\"},"
+                         "\"tools\":[{\"name\":\"mail\",\"sha256\":\"" HEX "\"}]}}",
+                         &write),
+                 BEHALF_OK, "%s", error.message);
+    request = write.new_access_request;
+    cr_expect_eq(write.kind, WRITE_REQUEST_CREATE);
+    cr_expect(slice_equal(request->principal.id, SLICE_LITERAL("ann")));
+    cr_expect(slice_equal(request->agent.id, SLICE_LITERAL("bot")));
+    cr_expect(slice_equal(request->resource.id, SLICE_LITERAL("d1")));
+    cr_expect(slice_equal(request->permission, SLICE_LITERAL("edit")));
+    cr_expect(slice_equal(request->justification, SLICE_LITERAL("why")));
+    cr_expect(request->end.in_ns == INT64_C(60000000000) && request->denial == NULL);
+    cr_expect_eq(request->requested.until, INT64_C(1798761600000000000));
+    cr_expect(request->requested.uses == 2 && request->requested.tool_count == 1);
+    cr_expect(slice_equal(request->requested.binding.method, SLICE_LITERAL("POST /x")));
+    cr_expect_eq(request->requested.tools[0].sha256[26], 0xAA);
+}
+
+Test(net_agents, an_approval_may_leave_everything_as_requested)
+{
+    const struct engine_access_approval *approval;
+    struct engine_write write;
+
+    cr_assert_eq(prepare("requests.approve",
+                         "{\"request\":\"" REQUEST "\",\"session\":\"" SESSION "\","
+                         "\"approver\":\"user:ann\"}",
+                         &write),
+                 BEHALF_OK, "%s", error.message);
+    approval = write.access_approval;
+    cr_expect_eq(write.kind, WRITE_REQUEST_APPROVE);
+    cr_expect(slice_equal(approval->grant.approval.approver.id, SLICE_LITERAL("ann")));
+    cr_expect(approval->grant.terms.scope_count == 0 && !end_is_given(&approval->grant.terms.end));
+    cr_expect_not(approval->grant.approved);
+    cr_assert_eq(prepare("requests.approve",
+                         "{\"request\":\"" REQUEST "\",\"session\":\"" SESSION "\","
+                         "\"approver\":\"user:ann\",\"channel\":\"browser\",\"uses\":3," SCOPE
+                         ",\"max_depth\":1,\"expires_in_s\":60,\"evidence\":{}}",
+                         &write),
+                 BEHALF_OK, "%s", error.message);
+    approval = write.access_approval;
+    cr_expect(approval->grant.terms.scope_count == 1 && approval->grant.terms.uses == 3);
+    cr_expect(slice_equal(approval->grant.approval.channel, SLICE_LITERAL("browser")));
+}
+
+Test(net_agents, refusals_of_a_request_name_what_they_do)
+{
+    static const char arguments[] = "{\"request\":\"" REQUEST "\",\"reason\":\"no\"}";
+    struct engine_write write;
+
+    cr_assert_eq(prepare("requests.deny", arguments, &write), BEHALF_OK);
+    cr_expect_eq(write.kind, WRITE_REQUEST_CLOSE);
+    cr_expect_eq(write.access_refusal->close, ACCESS_REQUEST_DENY);
+    cr_expect_eq(write.access_refusal->approver.type.size, 0);
+    cr_assert_eq(prepare("requests.cancel", arguments, &write), BEHALF_OK);
+    cr_expect_eq(write.access_refusal->close, ACCESS_REQUEST_CANCEL);
+    cr_expect(slice_equal(write.access_refusal->reason, SLICE_LITERAL("no")));
+    cr_assert_eq(prepare("requests.deny",
+                         "{\"request\":\"" REQUEST "\",\"reason\":\"no\",\"approver\":"
+                         "\"user:ann\"}",
+                         &write),
+                 BEHALF_OK);
+    cr_expect(slice_equal(write.access_refusal->approver.id, SLICE_LITERAL("ann")));
 }
 
 Test(net_agents, a_stop_has_one_scope)
@@ -495,6 +569,34 @@ Test(net_agents, reads_and_lists_are_refused_before_anything_is_asked)
                      "{\"resource\":\"document:a\",\"permission\":\"view\",\"subject_type\":"
                      "\"user\",\"grant\":\"" GRANT "\"}"),
                  BEHALF_UNKNOWN_ARGUMENT);
+}
+
+Test(net_agents, requests_are_refused_with_the_place)
+{
+#define ASKED                                                                                      \
+    "\"principal\":\"user:ann\",\"agent\":\"agent:bot\",\"resource\":\"document:d1\","             \
+    "\"permission\":\"edit\""
+    REFUSED("requests.create", "{\"principal\":\"user:ann\",\"agent\":\"agent:bot\"}",
+            "'resource'");
+    REFUSED("requests.create", "{" ASKED ",\"requested\":{\"uses\":0}}", "'requested.uses'");
+    TOO_LARGE("requests.create", repeated("{" ASKED ",\"justification\":\"", "a", 1025, "\"}"),
+              "'justification'");
+    expect_refused("requests.create", "{" ASKED ",\"requested\":{\"scope\":[]}}",
+                   BEHALF_UNKNOWN_ARGUMENT, "'scope'");
+    REFUSED("requests.create",
+            "{" ASKED ",\"expires_in_s\":1,\"expires_at\":\"2027-01-01T00:00:00Z\"}", "expires_");
+    REFUSED("requests.approve",
+            "{\"request\":\"" GRANT "\",\"session\":\"" SESSION "\",\"approver\":\"user:ann\"}",
+            "'request'");
+    REFUSED("requests.approve", "{\"request\":\"" REQUEST "\",\"session\":\"" SESSION "\"}",
+            "'approver'");
+    REFUSED("requests.deny", "{\"request\":\"" REQUEST "\"}", "'reason'");
+    cr_expect_eq(run("requests.list", "{}"), BEHALF_MALFORMED_REQUEST);
+    cr_expect_eq(run("requests.list", "{\"principal\":\"user:ann\",\"status\":\"lost\"}"),
+                 BEHALF_MALFORMED_REQUEST);
+    cr_expect_not_null(strstr(error.message, "'status'"), "%s", error.message);
+    cr_expect_eq(run("requests.read", "{\"request\":\"" SESSION "\"}"), BEHALF_MALFORMED_REQUEST);
+#undef ASKED
 }
 
 Test(net_agents, filter_takes_ten_thousand_resources)

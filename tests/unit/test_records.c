@@ -64,6 +64,9 @@ decode(enum record_kind kind, struct slice body, int64_t expires_at)
     if (kind == RECORD_SESSION) {
         record_index_session(&record, &entries, 1, 2, expires_at);
         status = record_session(consent.side.store, &record, &block, &error);
+    } else if (kind == RECORD_REQUEST) {
+        record_index_access_request(&record, &entries, 1, 2, expires_at, NULL);
+        status = record_access_request(&record, &block, &error);
     } else {
         record_index_grant(&record, &entries, &session, 2, expires_at);
         status = record_grant(consent.side.store, &record, &block, &error);
@@ -140,6 +143,49 @@ Test(records, a_grant_is_its_map_and_nothing_else)
                    "{" GRANT "," SCOPE ",\"parent\":\"gr_00000000000000000000000000\"}", BEHALF_OK);
     for (size_t at = 0; at < BEHALF_COUNT_OF(wrong); at++)
         assert_decodes(RECORD_GRANT, wrong[at], BEHALF_STORAGE_CORRUPT);
+}
+
+#define REQUEST                                                                                    \
+    "\"agent\":\"agent:bot\",\"expires_at\":100,\"permission\":\"edit\","                          \
+    "\"principal\":\"user:ann\",\"resource\":\"document:d1\""
+#define DECIDED "\"decided\":{\"at\":5}"
+#define GRANTED "\"grant\":\"gr_00000000000000000000000000\""
+
+Test(records, an_access_request_is_its_map_and_nothing_else)
+{
+    static const char *const right[] = {
+        "{" REQUEST ",\"status\":\"pending\"}",
+        "{" REQUEST ",\"status\":\"pending\",\"justification\":\"j\",\"denial\":\"d\","
+        "\"requested\":{\"until\":7,\"uses\":1,\"bind\":{\"method\":\"m\",\"digest\":\"" DIGEST
+        "\"},\"tools\":[{\"name\":\"n\",\"sha256\":\"" DIGEST "\"}]}}",
+        "{" REQUEST ",\"status\":\"denied\"," DECIDED "}",
+        "{" REQUEST ",\"status\":\"cancelled\",\"decided\":{\"approver\":\"a\",\"at\":5,"
+        "\"reason\":\"r\"}}",
+        "{" REQUEST ",\"status\":\"approved\"," DECIDED "," GRANTED "}",
+    };
+    static const char *const wrong[] = {
+        "{" REQUEST "}",
+        "{" REQUEST ",\"status\":\"expired\"}", /* that is never stored */
+        "{" REQUEST ",\"status\":\"pending\",\"unknown\":1}",
+        "{" REQUEST ",\"status\":\"pending\"," DECIDED "}",
+        "{" REQUEST ",\"status\":\"pending\"," GRANTED "}",
+        "{" REQUEST ",\"status\":\"denied\"}",
+        "{" REQUEST ",\"status\":\"denied\"," DECIDED "," GRANTED "}",
+        "{" REQUEST ",\"status\":\"approved\"," DECIDED "}",
+        "{" REQUEST ",\"status\":\"approved\"," GRANTED "}",
+        "{" REQUEST ",\"status\":\"approved\"," DECIDED ",\"grant\":\"gr_0\"}",
+        "{" REQUEST ",\"status\":\"denied\",\"decided\":{\"reason\":\"r\"}}",
+        "{" REQUEST ",\"status\":\"pending\",\"requested\":{\"uses\":4294967296}}",
+        "{" REQUEST ",\"status\":\"pending\",\"requested\":{\"scope\":1}}",
+        "{" REQUEST ",\"status\":\"pending\",\"requested\":{\"tools\":[]}}",
+        "[]",
+    };
+
+    for (size_t at = 0; at < BEHALF_COUNT_OF(right); at++)
+        assert_decodes(RECORD_REQUEST, right[at], BEHALF_OK);
+    for (size_t at = 0; at < BEHALF_COUNT_OF(wrong); at++)
+        assert_decodes(RECORD_REQUEST, wrong[at], BEHALF_STORAGE_CORRUPT);
+    cr_assert_eq(decode(RECORD_REQUEST, bytes_of(right[0]), 101), BEHALF_STORAGE_CORRUPT);
 }
 
 Test(records, a_count_of_uses_is_four_bytes)

@@ -340,6 +340,171 @@ Test(records_read, lists_are_in_the_order_of_ends_at_any_page_size)
     agents_close();
 }
 
+/* --- access requests --- */
+
+static struct record_id
+ask(const char *principal, const char *agent, int64_t seconds)
+{
+    const struct engine_new_access_request new = {
+        .principal = agents_object(principal),
+        .agent = agents_object(agent),
+        .resource = agents_object("doc:1"),
+        .permission = SLICE_LITERAL("view"),
+        .end.in_ns = seconds * INT64_C(1000000000),
+    };
+    struct engine_write write = {.kind = WRITE_REQUEST_CREATE, .new_access_request = &new};
+
+    cr_assert_eq(harness_submit(&agents, &write), BEHALF_OK, "%s", write.error.message);
+    return write.access_request;
+}
+
+static void
+deny(struct record_id id)
+{
+    struct engine_access_refusal refusal = {.request = id, .reason = SLICE_LITERAL("no")};
+    struct engine_write write = {.kind = WRITE_REQUEST_CLOSE, .access_refusal = &refusal};
+
+    cr_assert_eq(harness_submit(&agents, &write), BEHALF_OK, "%s", write.error.message);
+}
+
+static enum status
+read_request_as(struct record_id id, const struct object *bound, struct engine_record *record)
+{
+    struct engine_request request = harness_request(&agents, NULL);
+    struct engine_record_result result;
+    struct error error;
+    enum status status;
+
+    request.bound = bound;
+    status = engine_access_request_read(agents.worker, &request, &id, &result, &error);
+    if (status == BEHALF_OK)
+        *record = result.record;
+    return status;
+}
+
+static struct engine_record
+read_request(struct record_id id)
+{
+    struct engine_record record;
+
+    cr_assert_eq(read_request_as(id, NULL, &record), BEHALF_OK);
+    return record;
+}
+
+Test(records_read, a_request_that_is_pending_past_its_end_reads_expired)
+{
+    struct record_id pending;
+    struct record_id denied;
+    struct engine_record record;
+
+    agents_open(schema, NULL);
+    pending = ask("user:ann", "agent:bot", 60);
+    denied = ask("user:ann", "agent:bot", 60);
+    deny(denied);
+    record = read_request(pending);
+    cr_expect_eq(record.access_request.status, ACCESS_REQUEST_PENDING);
+    cr_expect_eq(record.access_request.decided_at, 0);
+    expect_body(&record, "permission", "\"view\"");
+    harness_set_time(&agents, AGENTS_START + 60 * AGENTS_SECOND - 1);
+    cr_expect_eq(read_request(pending).access_request.status, ACCESS_REQUEST_PENDING);
+    agents_at(60);
+    cr_expect_eq(read_request(pending).access_request.status, ACCESS_REQUEST_EXPIRED);
+    record = read_request(denied);
+    cr_expect_eq(record.access_request.status, ACCESS_REQUEST_DENIED);
+    cr_expect_neq(record.access_request.decided_at, 0);
+    cr_expect_not(record.access_request.has_grant);
+    agents_close();
+}
+
+Test(records_read, a_bound_caller_sees_its_own_requests)
+{
+    struct engine_record record;
+    struct record_id id;
+    struct object bot;
+    struct object other;
+    struct record_id nothing = {.bytes = {7}};
+
+    agents_open(schema, NULL);
+    id = ask("user:ann", "agent:bot", 60);
+    (void)ask("user:ann", "agent:other", 60);
+    bot = agents_object("agent:bot");
+    other = agents_object("agent:other");
+    cr_expect_eq(read_request_as(id, &bot, &record), BEHALF_OK);
+    cr_expect_eq(read_request_as(id, &other, &record), BEHALF_UNKNOWN_RECORD);
+    other = agents_object("agent:never");
+    cr_expect_eq(read_request_as(id, &other, &record), BEHALF_UNKNOWN_RECORD);
+    cr_expect_eq(read_request_as(nothing, NULL, &record), BEHALF_UNKNOWN_RECORD);
+    agents_close();
+}
+
+Test(records_read, requests_are_listed_by_agent_and_end_at_any_page_size)
+{
+    struct engine_record_list list = {.by = LIST_REQUESTS_OF_PRINCIPAL};
+    struct record_id ids[7];
+
+    agents_open(schema, NULL);
+    ids[1] = ask("user:ann", "agent:bot", 200);
+    ids[3] = ask("user:ann", "agent:other", 100);
+    ids[0] = ask("user:ann", "agent:bot", 50);
+    ids[2] = ask("user:ann", "agent:bot", 300);
+    ids[4] = ask("user:ann", "agent:other", 400);
+    ids[5] = ask("user:bob", "agent:bot", 10);
+    deny(ids[1]);
+    deny(ids[4]);
+    list.object = agents_object("user:ann");
+    expect_list(list, ids, 5);
+    list.has_status = true;
+    list.status = ACCESS_REQUEST_DENIED;
+    expect_list(list, (struct record_id[]){ids[1], ids[4]}, 2);
+    list.status = ACCESS_REQUEST_PENDING;
+    expect_list(list, (struct record_id[]){ids[0], ids[2], ids[3]}, 3);
+    agents_at(100);
+    expect_list(list, &ids[2], 1);
+    list.status = ACCESS_REQUEST_EXPIRED;
+    expect_list(list, (struct record_id[]){ids[0], ids[3]}, 2);
+    list.status = ACCESS_REQUEST_APPROVED;
+    expect_list(list, NULL, 0);
+    agents_close();
+}
+
+/* Ends and agents alike: the id alone tells where a page goes on. */
+Test(records_read, requests_of_one_end_are_listed_once_each)
+{
+    struct lister lister = {.list = {.by = LIST_REQUESTS_OF_PRINCIPAL, .limit = 3}};
+    struct record_id seen[16];
+    size_t count = 0;
+
+    agents_open(schema, NULL);
+    for (int at = 0; at < 16; at++)
+        (void)ask("user:ann", "agent:bot", 60);
+    lister.list.object = agents_object("user:ann");
+    do {
+        cr_assert_eq(next_page(&lister), BEHALF_OK);
+        for (size_t row = 0; row < lister.result.record_count; row++) {
+            cr_assert_lt(count, BEHALF_COUNT_OF(seen));
+            for (size_t before = 0; before < count; before++)
+                cr_assert_not(record_id_equal(&seen[before], &lister.result.records[row].id));
+            seen[count++] = lister.result.records[row].id;
+        }
+    } while (!lister.result.complete);
+    cr_assert_eq(count, 16);
+    agents_close();
+}
+
+Test(records_read, a_cursor_belongs_to_the_status_that_was_asked_for)
+{
+    struct lister lister = {.list = {.by = LIST_REQUESTS_OF_PRINCIPAL, .limit = 1}};
+
+    agents_open(schema, NULL);
+    (void)ask("user:ann", "agent:bot", 60);
+    (void)ask("user:ann", "agent:bot", 60);
+    lister.list.object = agents_object("user:ann");
+    cr_assert_eq(next_page(&lister), BEHALF_OK);
+    lister.list.has_status = true;
+    cr_expect_eq(next_page(&lister), BEHALF_INVALID_CURSOR);
+    agents_close();
+}
+
 Test(records_read, pages_of_a_list_see_the_records_of_now)
 {
     struct lister lister;
