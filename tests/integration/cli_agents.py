@@ -44,7 +44,7 @@ OTHER_HASH = "cd" * 32
 
 
 def hidden(text):
-    text = re.sub(r"\b(ses|gr|dec)_[0-9A-Z]{26}\b", "ID", text)
+    text = re.sub(r"\b(ses|gr|req|dec)_[0-9A-Z]{26}\b", "ID", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME", text)
     return re.sub(r"[A-Za-z0-9_-]{40,}", "TOKEN", text)
 
@@ -143,6 +143,14 @@ def usage(ask):
              "'grant delegate' needs one --actor, who passes the grant on"),
             ("grant list", "'grant list' needs --session or --agent"),
             ("grant revoke g", "'grant revoke' needs --reason"),
+            ("request create user:ann agent:bot document:plan view --method POST",
+             "--method and --digest go together"),
+            ("request create user:ann agent:bot document:plan view --expires-in 1h "
+             "--expires-at 2099-01-01T00:00:00Z", "--expires-at and --expires-in exclude each other"),
+            ("request list", "'request list' needs --principal"),
+            ("request approve r s --expires-in 1h", "'request approve' needs --approver"),
+            ("request deny r", "'request deny' needs --reason"),
+            ("request cancel r", "'request cancel' needs --reason"),
             ("agent kill --reason x",
              "'agent kill' needs one of AGENT, --client, --principal and --everything"),
             ("agent kill agent:bot --everything --reason x",
@@ -227,6 +235,50 @@ def calls(ask):
     assert ask.json("grant read " + made["grant"])["uses_left"] == 1
     ask.expect(check, 0, "allow until TIME\n")
     ask.expect(check, 10, "deny (uses_exhausted)\n")
+
+
+def requests(ask):
+    session = ask.made("session create user:ann agent:asker --expires-in 1h")["session"]
+    create = ["request", "create", "user:ann", "agent:asker", "document:plan", "edit"]
+    made = ask.made(create + ["--uses", "1", "--until", "2099-01-01T00:00:00Z", "--tool",
+                              "mail=" + HASH, "--justification", "a typo", "--expires-in", "2h"])
+    assert set(made) == {"request", "written_at"}, made
+    request = made["request"]
+    got = ask.json("request show " + request)
+    assert (got["request"], got["status"], got["justification"]) == (request, "pending", "a typo"), got
+    assert got["requested"] == {"until": "2099-01-01T00:00:00Z", "uses": 1,
+                                "tools": [{"name": "mail", "sha256": HASH}]}, got
+    assert "a typo" in ask.expect("request show " + request, 0)
+    line = "ID  agent:asker  document:plan#edit  %s\n"
+    ask.expect("request list --principal user:ann", 0, line % "pending until TIME")
+    approve = ["request", "approve", request, session, "--approver", "user:ann", "--expires-in", "5m"]
+    code, out, err = run(approve[:-3] + ["user:bob", "--expires-in", "5m"], ask.endpoint)
+    assert code == 3 and out == "" and "(APPROVER_REFUSED)" in err, err
+    made = ask.made(approve + ["--idempotency-key", "once"])
+    assert set(made) == {"request", "grant", "written_at"} and made["request"] == request, made
+    assert ask.made(approve + ["--idempotency-key", "once"])["grant"] == made["grant"]
+    code, out, err = run(approve, ask.endpoint)
+    assert code == 3 and "(RECORD_NOT_ACTIVE)" in err, err
+    got = ask.json("request show " + request)
+    assert (got["status"], got["grant"], got["decided"]["approver"]) == (
+        "approved", made["grant"], "user:ann"), got
+    grant = ask.json("grant read " + made["grant"])
+    assert grant["approval"]["request"] == request, grant
+    assert grant["scope"] == [{"selector": "document:plan", "actions": ["edit"]}], grant
+    check = ["check", "document:plan", "edit", "user:ann", "--actor", "agent:asker", "--grant",
+             made["grant"], "--tool", "mail=" + HASH]
+    ask.expect(check, 0, "allow until TIME\n")
+    ask.expect(check, 10, "deny (uses_exhausted)\n")
+    for verb, status in (("deny", "denied"), ("cancel", "cancelled")):
+        request = ask.made(create)["request"]
+        ask.expect(["request", verb, request, "--reason", "no"], 0, "written_at TOKEN\n")
+        got = ask.json("request show " + request)
+        assert (got["status"], got["decided"]["reason"]) == (status, "no"), got
+        ask.expect("request list --principal user:ann --status " + status, 0, line % status)
+    ask.expect("request list --principal user:ann --status pending", 0, "")
+    assert len(ask.json("request list --principal user:ann")["requests"]) == 3
+    code, out, err = run("request list --principal user:ann --status lost".split(), ask.endpoint)
+    assert code == 3 and "'status'" in err, err
 
 
 def many(ask, folder):
@@ -352,7 +404,7 @@ def main():
         ask = AgentAsker(server.address)
         load(ask)
         for group, arguments in ((sessions, (ask,)), (usage, (ask,)), (grants, (ask,)),
-                                 (calls, (ask,)), (many, (ask, scratch)), (explained, (ask,)),
+                                 (calls, (ask,)), (requests, (ask,)), (many, (ask, scratch)), (explained, (ask,)),
                                  (stops, (ask,)), (audits, (scratch,)),
                                  (audit_of_access, (scratch,))):
             group(*arguments)
