@@ -1,5 +1,5 @@
-/* cli_records.c - sessions, grants and requests on the command line: their options as arguments of a call,
- * and records as text. */
+/* cli_records.c - sessions, grants and requests on the command line: their options as arguments of
+ * a call, and records as text. */
 #include <string.h>
 
 #include "cli/cli.h"

@@ -192,7 +192,8 @@ const struct command cli_request_commands[] = {
      "      --approver user:ann --expires-in 5m\n",
      OPTION_APPROVAL | OPTION_END | OPTION_TERMS | OPTION_CALL | OPTION_KEY, 2, 2, run_approve},
     {"request", "deny", "REQUEST", "refuse a request",
-     "  behalf request deny req_01JZ9A6WV3T5N0R2M4K7C9X1BD --approver user:ann --reason 'not now'\n",
+     "  behalf request deny req_01JZ9A6WV3T5N0R2M4K7C9X1BD --reason 'not now'\n"
+     "  behalf request deny req_01JZ9A6WV3T5N0R2M4K7C9X1BD --approver user:ann --reason 'no'\n",
      OPTION_APPROVER | OPTION_REASON | OPTION_KEY, 1, 1, run_deny},
     {"request", "cancel", "REQUEST", "take a request back",
      "  behalf request cancel req_01JZ9A6WV3T5N0R2M4K7C9X1BD --reason 'done without it'\n",
