@@ -1,5 +1,5 @@
-/* results_record.c - sessions, grants and access requests in the reply. A body is shown as it is stored, with its
- * times as RFC 3339; what only the engine needs is left out. */
+/* results_record.c - sessions, grants and access requests in the reply. A body is shown as it is
+ * stored, with its times as RFC 3339; what only the engine needs is left out. */
 #include "net/contexts.h"
 #include "net/results.h"
 
@@ -21,8 +21,8 @@ is_one_of(struct slice key, const char *const *names, size_t count)
     return false;
 }
 
-/* `at` of an approval, a revocation and a decision, `until` of what was requested; what is inside of
- * evidence is the client's. */
+/* `at` of an approval, a revocation and a decision, `until` of what was requested; what is inside
+ * of evidence is the client's. */
 static void
 put_event(struct buffer *out, const struct datum *event)
 {

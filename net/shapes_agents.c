@@ -1,4 +1,5 @@
-/* shapes_agents.c - sessions, grants, access requests and stops, from MessagePack to the engine's structs. */
+/* shapes_agents.c - sessions, grants, access requests and stops, from MessagePack to the engine's
+ * structs. */
 #include "net/shapes_agents.h"
 
 #include "base/utf8.h"
