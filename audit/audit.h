@@ -34,6 +34,7 @@
 #include "base/digest.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "base/merkle.h"
 #include "base/slice.h"
 
 struct audit;
@@ -44,7 +45,6 @@ struct audit_reader;
 #define AUDIT_QUEUE_BYTES ((size_t)64 * 1024 * 1024)
 #define AUDIT_LINE_SIZE_MAX ((size_t)256 * 1024) /* of what is put, as canonical bytes */
 #define AUDIT_NOTE_SIZE_MAX ((size_t)4096)
-#define AUDIT_PROOF_MAX 128 /* hashes; 64 levels, a consistency proof both ways */
 
 struct audit_options {
     const char *directory; /* made where it is missing */
@@ -137,15 +137,11 @@ enum status audit_reader_next(struct audit_reader *reader, uint64_t *seq, struct
 /* Inclusion of a record in the tree of the first `size` (RFC 6962 2.1.1), and consistency of the
  * trees of `from` and `size` (2.1.2). MALFORMED_REQUEST for numbers that are none of this log.
  * Records that were dropped have no inclusion proof: STORAGE_FAILED says so. */
-struct audit_proof {
-    uint8_t hashes[AUDIT_PROOF_MAX][DIGEST_SIZE];
-    size_t count;
-};
-
 enum status audit_prove_inclusion(struct audit_reader *reader, uint64_t seq, uint64_t size,
-                                  struct audit_proof *proof, struct error *error) BEHALF_MUST_USE;
+                                  struct merkle_proof *proof, struct error *error) BEHALF_MUST_USE;
 enum status audit_prove_consistency(struct audit_reader *reader, uint64_t from, uint64_t size,
-                                    struct audit_proof *proof, struct error *error) BEHALF_MUST_USE;
+                                    struct merkle_proof *proof,
+                                    struct error *error) BEHALF_MUST_USE;
 
 /* What a checkpoint says, for who keeps one and checks a proof by it (base/merkle.h). */
 struct audit_note {

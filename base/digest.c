@@ -38,6 +38,58 @@ digest_mac(struct slice key, struct slice message, uint8_t mac[DIGEST_MAC_SIZE])
     OPENSSL_cleanse(whole, sizeof whole);
 }
 
+void
+digest_public_key(const uint8_t secret[DIGEST_KEY_SIZE], uint8_t public[DIGEST_KEY_SIZE])
+{
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret, DIGEST_KEY_SIZE);
+    size_t size = DIGEST_KEY_SIZE;
+    bool good = key != NULL && EVP_PKEY_get_raw_public_key(key, public, &size) == 1 &&
+                size == DIGEST_KEY_SIZE;
+
+    EVP_PKEY_free(key);
+    BEHALF_ASSERT(good);
+}
+
+void
+digest_sign(const uint8_t secret[DIGEST_KEY_SIZE], struct slice message,
+            uint8_t signature[DIGEST_SIGNATURE_SIZE])
+{
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret, DIGEST_KEY_SIZE);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    size_t size = DIGEST_SIGNATURE_SIZE;
+    bool good = key != NULL && context != NULL &&
+                EVP_DigestSignInit(context, NULL, NULL, NULL, key) == 1 &&
+                EVP_DigestSign(context, signature, &size, (const unsigned char *)message.data,
+                               message.size) == 1 &&
+                size == DIGEST_SIGNATURE_SIZE;
+
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(key);
+    BEHALF_ASSERT(good);
+}
+
+bool
+digest_verify(const uint8_t public[DIGEST_KEY_SIZE], struct slice message,
+              const uint8_t signature[DIGEST_SIGNATURE_SIZE])
+{
+    EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public, DIGEST_KEY_SIZE);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool good = key != NULL && context != NULL &&
+                EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1 &&
+                EVP_DigestVerify(context, signature, DIGEST_SIGNATURE_SIZE,
+                                 (const unsigned char *)message.data, message.size) == 1;
+
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(key);
+    return good;
+}
+
+void
+digest_forget(void *bytes, size_t size)
+{
+    OPENSSL_cleanse(bytes, size);
+}
+
 bool
 digest_equal(const uint8_t *a, const uint8_t *b, size_t size)
 {

@@ -1,9 +1,9 @@
-/* digest.h - SHA-256, HMAC-SHA-256, checksums and the hashes of tables.
+/* digest.h - SHA-256, HMAC-SHA-256, Ed25519, checksums and the hashes of tables.
  * Always true: digest_hash and digest_hash_u64 depend on a seed that each process draws when it
  * starts, so whoever chooses keys cannot choose which of them collide. Their values never leave the
  * process: no file, message or order of results may depend on them. What is stored is guarded by
  * digest_checksum.
- * Sources: FIPS 180-4, RFC 2104, xxHash (XXH3). Only digest.c sees OpenSSL, for digests.
+ * Sources: FIPS 180-4, RFC 2104, RFC 8032, xxHash (XXH3). Only digest.c sees OpenSSL, for digests.
  * Threads: any. */
 #ifndef BEHALF_BASE_DIGEST_H
 #define BEHALF_BASE_DIGEST_H
@@ -22,6 +22,18 @@ void digest_sha256(const struct slice *parts, size_t count, uint8_t digest[DIGES
 
 /* The first 16 bytes of HMAC-SHA-256. */
 void digest_mac(struct slice key, struct slice message, uint8_t mac[DIGEST_MAC_SIZE]);
+
+/* Ed25519 (RFC 8032): a secret key is 32 random bytes. */
+#define DIGEST_KEY_SIZE 32
+#define DIGEST_SIGNATURE_SIZE 64
+
+void digest_public_key(const uint8_t secret[DIGEST_KEY_SIZE], uint8_t public[DIGEST_KEY_SIZE]);
+void digest_sign(const uint8_t secret[DIGEST_KEY_SIZE], struct slice message,
+                 uint8_t signature[DIGEST_SIGNATURE_SIZE]);
+bool digest_verify(const uint8_t public[DIGEST_KEY_SIZE], struct slice message,
+                   const uint8_t signature[DIGEST_SIGNATURE_SIZE]);
+/* Overwrites a secret that is no longer needed. */
+void digest_forget(void *bytes, size_t size);
 
 /* Compares in constant time. */
 bool digest_equal(const uint8_t *a, const uint8_t *b, size_t size);
