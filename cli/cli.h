@@ -90,6 +90,7 @@ extern const struct command cli_check_commands[];
 extern const struct command cli_expand_commands[];
 extern const struct command cli_filter_commands[];
 extern const struct command cli_grant_commands[];
+extern const struct command cli_history_commands[];
 extern const struct command cli_key_commands[];
 extern const struct command cli_lookup_commands[];
 extern const struct command cli_relationship_commands[];

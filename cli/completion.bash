@@ -4,7 +4,7 @@
 _behalf()
 {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-    local commands='check check-bulk filter expand lookup-resources lookup-subjects
+    local commands='check check-bulk filter expand history lookup-resources lookup-subjects
         lookup-permissions session grant request agent attribute relationship schema validate import server key status
         ping version help'
     local common='--endpoint --help --json --timeout --tls --ca-file --certificate
@@ -67,6 +67,7 @@ _behalf()
         filter) options="$read --actor --grant --context" ;;
         check-bulk) options="$read --context --junit" ;;
         expand) options="$read --depth" ;;
+        history) options="$read $pages" ;;
         lookup-resources) options="$read --actor --grant --context $pages" ;;
         lookup-subjects) options="$read --context $pages" ;;
         lookup-permissions) options="$read --actor --grant --context" ;;

@@ -426,6 +426,11 @@ BEHALF_API enum behalf_status behalf_relationships_read(struct behalf_client *cl
                                                         struct behalf_reply **reply,
                                                         struct behalf_error *error);
 
+/* What changed for an object ("type:id"), newest first: `revisions` of the result. */
+BEHALF_API enum behalf_status behalf_relationships_history(
+    struct behalf_client *client, const struct behalf_read *read, const char *object,
+    const struct behalf_page *page, struct behalf_reply **reply, struct behalf_error *error);
+
 BEHALF_API enum behalf_status behalf_schema_write(struct behalf_client *client, const char *text,
                                                   size_t size, char *written_at,
                                                   struct behalf_error *error);

@@ -486,6 +486,22 @@ behalf_relationships_read(struct behalf_client *client, const struct behalf_read
     return client_call_with(client, "relationships.read", writer, BEHALF_SUCCESS, reply, error);
 }
 
+enum behalf_status
+behalf_relationships_history(struct behalf_client *client, const struct behalf_read *read,
+                             const char *object, const struct behalf_page *page,
+                             struct behalf_reply **reply, struct behalf_error *error)
+{
+    struct behalf_writer *writer = behalf_writer_new();
+
+    if (writer != NULL) {
+        behalf_write_map(writer, 1 + client_page_members(page) + behalf_read_members(read));
+        client_write_member(writer, "object", object);
+        client_write_page(writer, page);
+        behalf_write_read(writer, read);
+    }
+    return client_call_with(client, "relationships.history", writer, BEHALF_SUCCESS, reply, error);
+}
+
 /* --- schema and server --- */
 
 enum behalf_status

@@ -89,6 +89,33 @@ void engine_watch_token(struct engine *engine, const struct watch_place *place,
 /* Whether something is published behind a place. Does not block. */
 bool engine_watch_has_more(struct engine_worker *worker, const struct watch_place *place);
 
+/* --- the past of an object --- */
+
+struct history {
+    struct object object; /* type and id */
+    uint32_t limit;       /* revisions on a page */
+    size_t most_bytes;
+    struct slice cursor;
+};
+
+struct history_result {
+    struct watch_message
+        *messages; /* newest first; a revision without `is_last` goes on on the next
+                                       page */
+    uint32_t message_count;
+    uint64_t retained_from; /* older revisions are given up, and what they changed is not here */
+    bool complete;
+    struct engine_token cursor;
+    struct engine_token read_at;
+};
+
+/* What changed for the object, up to the request's revision: relationships with it as the resource
+ * or the subject, and its attributes. It costs what the versions of these are that are kept, and an
+ * entry of the changelog for each revision given. INVALID_CURSOR, BUDGET_EXHAUSTED. */
+enum status engine_history(struct engine_worker *worker, const struct engine_request *request,
+                           const struct history *history, struct history_result *result,
+                           struct error *error) BEHALF_MUST_USE;
+
 /* --- being woken --- */
 
 /* Armed, it is called once at the next publication, and is then no longer armed: whoever waits arms

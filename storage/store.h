@@ -318,6 +318,24 @@ enum status store_changelog_read(const struct store_snapshot *snapshot, uint64_t
 enum status store_revision_at(const struct store_snapshot *snapshot, int64_t time_ns,
                               uint64_t *revision, struct error *error) BEHALF_MUST_USE;
 
+/* A status other than BEHALF_OK ends the visit, with that status. */
+struct store_revision_visit {
+    enum status (*visit)(void *context, uint64_t revision, struct error *error);
+    void *context;
+};
+
+/* Visits the revisions that changed an edge of the range, which is bounded, or the record: all
+ * after the horizon, some of before, in no order, and each as often as it changed one. It costs
+ * what the versions are that the store keeps. */
+enum status store_edge_revisions(const struct store_snapshot *snapshot,
+                                 const struct edge_range *range,
+                                 const struct store_revision_visit *visit,
+                                 struct error *error) BEHALF_MUST_USE;
+enum status store_record_revisions(const struct store_snapshot *snapshot,
+                                   const struct store_record_key *key,
+                                   const struct store_revision_visit *visit,
+                                   struct error *error) BEHALF_MUST_USE;
+
 /* What a changelog entry says of its transaction as a whole. Slices point into the entry. */
 struct store_entry {
     uint64_t revision;

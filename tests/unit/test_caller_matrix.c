@@ -61,6 +61,7 @@ static const struct {
     {"lookup_subjects", R},
     {"lookup_permissions", C D R},
     {"relationships.read", R W},
+    {"relationships.history", R},
     {"relationships.write", W},
     {"relationships.delete", W},
     {"attributes.read", R W},

@@ -656,6 +656,7 @@ Test(net_agents, every_method_names_the_roles_that_may_call_it)
         {"relationships.write", ROLE_WRITE},
         {"relationships.delete", ROLE_WRITE},
         {"relationships.read", ROLE_READ | ROLE_WRITE},
+        {"relationships.history", ROLE_READ},
         {"schema.write", ROLE_SCHEMA},
         {"schema.read", ROLE_READ},
         {"server.stats", ROLE_READ},
