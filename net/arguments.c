@@ -7,12 +7,6 @@
 #define PATH_SIZE 160
 #define NAME_SHOWN 64 /* bytes of a client's key that a message repeats */
 
-#ifdef BEHALF_DEBUG
-static const bool is_slow_build = true;
-#else
-static const bool is_slow_build = false;
-#endif
-
 /* "updates[3].relationship"; a name that a client chose is cut. */
 static void
 print_path(const struct decoder *decoder, char path[PATH_SIZE])
@@ -165,30 +159,17 @@ missing_field(struct decoder *decoder, const struct field *field)
                           field->name);
 }
 
-/* A required field behind an optional one would not be missed. */
-static bool
-is_ordered(const struct field *fields, size_t count)
-{
-    size_t required = 0;
-
-    while (required < count && fields[required].need == FIELD_REQUIRED)
-        required++;
-    while (required < count && fields[required].need == FIELD_OPTIONAL)
-        required++;
-    return required == count;
-}
-
 enum status
-decode_map(struct decoder *decoder, const struct field *fields, size_t count, void *into,
-           uint32_t *seen)
+decode_map(struct decoder *decoder, const struct field_table *table, void *into, uint32_t *seen)
 {
+    const struct field *fields = table->fields;
+    size_t count = table->count;
     uint32_t found = 0;
     size_t likely = 0;
     struct wire_value map;
     enum status status;
 
-    BEHALF_ASSERT(count < 32 && decoder->depth < LIMIT_DEPTH);
-    BEHALF_ASSERT(!is_slow_build || is_ordered(fields, count));
+    BEHALF_ASSERT(count <= FIELDS_MAX && decoder->depth < LIMIT_DEPTH);
     status = decoder_expect(decoder, VALUE_MAP, "a map", &map);
     if (status != BEHALF_OK)
         return status;

@@ -52,12 +52,30 @@ struct field {
         .decode = (function), .need = (is_needed)                                                  \
     }
 
-/* Fills `into` from the map at the cursor. What is required stands first in the table. Bit n of
- * `seen` says that field n was there; NULL when nobody asks. */
-enum status decode_map(struct decoder *decoder, const struct field *fields, size_t count,
-                       void *into, uint32_t *seen) BEHALF_MUST_USE;
+#define FIELDS_MAX 31 /* of a table */
+
+/* A static array of fields, where it is used: what is required stands first. All of them lie in a
+ * section of their own, so that a test finds each. */
+struct field_table {
+    const char *file;
+    const struct field *fields;
+    size_t count;
+};
+
+#define FIELD_TABLE(array)                                                                         \
+    __extension__({                                                                                \
+        static const struct field_table field_table                                                \
+            __attribute__((used, section("field_tables"))) = {                                     \
+                .file = __FILE__, .fields = (array), .count = BEHALF_COUNT_OF(array)};             \
+        &field_table;                                                                              \
+    })
+
+/* Fills `into` from the map at the cursor. Bit n of `seen` says that field n was there; NULL when
+ * nobody asks. */
+enum status decode_map(struct decoder *decoder, const struct field_table *table, void *into,
+                       uint32_t *seen) BEHALF_MUST_USE;
 #define DECODE_MAP(decoder, fields, into, seen)                                                    \
-    decode_map((decoder), (fields), BEHALF_COUNT_OF(fields), (into), (seen))
+    decode_map((decoder), FIELD_TABLE(fields), (into), (seen))
 
 /* For decoding functions: the next header must be of `kind`; `what` says it in words ("a map"). */
 enum status decoder_expect(struct decoder *decoder, enum value_kind kind, const char *what,

@@ -163,8 +163,7 @@ method_server_info(const struct method_context *context, struct wire_reader argu
     const struct method *methods;
     struct engine_info info;
     size_t count = 0;
-    char unused;
-    enum status status = method_decode(context, arguments, NULL, 0, &unused, error);
+    enum status status = method_decode_nothing(context, arguments, error);
 
     if (status != BEHALF_OK)
         return status;
@@ -300,8 +299,7 @@ method_server_stats(const struct method_context *context, struct wire_reader arg
                     struct buffer *out, struct error *error)
 {
     struct engine_stats stats;
-    char unused;
-    enum status status = method_decode(context, arguments, NULL, 0, &unused, error);
+    enum status status = method_decode_nothing(context, arguments, error);
 
     if (status == BEHALF_OK)
         status = engine_stats_read(context->engine, &stats, error);

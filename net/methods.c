@@ -33,7 +33,7 @@ method_table(size_t *count)
 
 enum status
 method_decode(const struct method_context *context, struct wire_reader arguments,
-              const struct field *fields, size_t count, void *into, struct error *error)
+              const struct field_table *table, void *into, struct error *error)
 {
     struct decoder decoder;
 
@@ -44,7 +44,17 @@ method_decode(const struct method_context *context, struct wire_reader arguments
     decoder.context_texts = 0;
     decoder.trusts_properties = (context->caller->roles & (ROLE_PROPERTIES | ROLE_ADMIN)) != 0;
     decoder.depth = 0;
-    return decode_map(&decoder, fields, count, into, NULL);
+    return decode_map(&decoder, table, into, NULL);
+}
+
+enum status
+method_decode_nothing(const struct method_context *context, struct wire_reader arguments,
+                      struct error *error)
+{
+    static const struct field_table none = {.file = __FILE__, .fields = NULL, .count = 0};
+    char unused;
+
+    return method_decode(context, arguments, &none, &unused, error);
 }
 
 void *

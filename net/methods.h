@@ -96,10 +96,15 @@ method_result method_record_written; /* of what makes nothing: the token alone *
 
 /* Fills `into` from the map of named arguments, by a table of fields. */
 enum status method_decode(const struct method_context *context, struct wire_reader arguments,
-                          const struct field *fields, size_t count, void *into,
+                          const struct field_table *table, void *into,
                           struct error *error) BEHALF_MUST_USE;
 #define METHOD_DECODE(context, arguments, fields, into, error)                                     \
-    method_decode((context), (arguments), (fields), BEHALF_COUNT_OF(fields), (into), (error))
+    method_decode((context), (arguments), FIELD_TABLE(fields), (into), (error))
+
+/* Of a method that takes no arguments. */
+enum status method_decode_nothing(const struct method_context *context,
+                                  struct wire_reader arguments,
+                                  struct error *error) BEHALF_MUST_USE;
 
 /* Zeroed memory of the request for arguments that the engine borrows until a write is done; NULL
  * with the error set. */
