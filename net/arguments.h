@@ -54,8 +54,8 @@ struct field {
 
 #define FIELDS_MAX 31 /* of a table */
 
-/* A static array of fields, where it is used: what is required stands first. All of them lie in a
- * section of their own, so that a test finds each. */
+/* A static array of fields, where it is used: what is required stands first. Pointers to all of
+ * them lie in a section, so that a test finds each. */
 struct field_table {
     const char *file;
     const struct field *fields;
@@ -64,9 +64,10 @@ struct field_table {
 
 #define FIELD_TABLE(array)                                                                         \
     __extension__({                                                                                \
-        static const struct field_table field_table                                                \
-            __attribute__((used, section("field_tables"))) = {                                     \
-                .file = __FILE__, .fields = (array), .count = BEHALF_COUNT_OF(array)};             \
+        static const struct field_table field_table = {                                            \
+            .file = __FILE__, .fields = (array), .count = BEHALF_COUNT_OF(array)};                 \
+        static const struct field_table *const found_by_test                                       \
+            __attribute__((used, section("field_tables"))) = &field_table;                         \
         &field_table;                                                                              \
     })
 

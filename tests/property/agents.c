@@ -125,6 +125,22 @@ shrink(const struct agents_run *run, struct steps *steps, struct buffer *mismatc
 }
 
 static void
+print_ranks(const struct agents_run *run, struct buffer *out)
+{
+    const struct world *world = &run->world.now;
+
+    for (int type = 0; type < world->type_count; type++)
+        for (int id = 0; id < world->id_count; id++) {
+            int rank = agents_rank(run->seed,
+                                   (struct agents_object){world->types[type].name, world->ids[id]});
+
+            if (rank != 0)
+                buffer_add_format(out, "%s:%s has the rank %s\n", world->types[type].name,
+                                  world->ids[id], agents_rank_values[rank]);
+        }
+}
+
+static void
 report(const struct agents_run *run, struct steps *steps)
 {
     struct buffer text;
@@ -136,6 +152,7 @@ report(const struct agents_run *run, struct steps *steps)
     if (getenv("BEHALF_NO_SHRINK") == NULL)
         shrink(run, steps, &mismatch);
     agents_world_print(&run->world, &text);
+    print_ranks(run, &text);
     for (int i = 0; i < steps->count; i++) {
         buffer_add_format(&text, "%3d ", i);
         agents_step_print(&steps->list[i], &text);

@@ -205,12 +205,15 @@ choose_element(struct stepper *stepper, struct agents_element *element)
     choose_actions(stepper, element);
 }
 
+static const char *const of_constraint[] = {"hours", "hours",   "hours",   "hours",  "hours",
+                                            "hours", "trusted", "trusted", "ranked", "noted"};
+
 /* What narrows without regard to the scope: each more often in worlds that are asked for it. */
 static void
 choose_conditions(struct stepper *stepper, struct agents_terms *terms)
 {
     if (chance(stepper, 30)) {
-        terms->constraints[0].caveat = chance(stepper, 70) ? "hours" : "trusted";
+        terms->constraints[0].caveat = of_constraint[below(stepper, 10)];
         terms->constraints[0].context =
             terms->constraints[0].caveat[0] == 'h' ? contexts[below(stepper, 4)] : "";
         terms->constraint_count = 1;

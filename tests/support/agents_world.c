@@ -54,6 +54,11 @@ static void
 print_caveats(const struct otherwise *otherwise, struct buffer *out)
 {
     buffer_add_text(out, "use expiration\n"
+                         "use attributes\n"
+                         "caveat ranked(subject map<any>, resource map<any>) { "
+                         "subject.rank == resource.rank }\n"
+                         "caveat noted(resource map<any>, level int) { "
+                         "resource.rank == \"x\" || level > 3 }\n"
                          "caveat limited(amount int, cap int) { amount < cap }\n"
                          "caveat trusted(level int, on bool) { on || level > 3 }\n"
                          "caveat split(amount int, parts int) { amount / parts > 2 }\n");
@@ -76,7 +81,8 @@ print_people(const struct maker *maker, const struct otherwise *otherwise, bool 
         buffer_add_text(out, "    permission agent_approver = admin\n");
     buffer_add_text(out, "}\ndefinition agent {\n");
     if (maker->relation_acts)
-        buffer_add_text(out, "    relation acts_on_behalf_of: user | user with trusted | team | "
+        buffer_add_text(out, "    relation acts_on_behalf_of: user | user with trusted | "
+                             "user with ranked | team | "
                              "agent | agent with expiration | robot\n");
     else
         buffer_add_text(out, "    permission acts_on_behalf_of = nil\n");
@@ -94,7 +100,7 @@ print_things(const struct maker *maker, const struct otherwise *otherwise, bool 
 
     buffer_add_format(out,
                       "definition folder {\n"
-                      "    relation parent: folder\n"
+                      "    relation parent: folder | folder with ranked\n"
                       "    relation owner: user | team\n"
                       "    relation viewer: user | team#member\n"
                       "    relation open: agent | robot | agent:* | robot:*\n"
@@ -110,9 +116,11 @@ print_things(const struct maker *maker, const struct otherwise *otherwise, bool 
         "    relation parent: folder | folder with expiration\n"
         "    relation owner: user | team\n"
         "    relation viewer: user | user with limited | user with split | user with expiration | "
+        "user with ranked | user with noted | "
         "team#member | user:*\n"
         "    relation banned: user | user with trusted and expiration\n"
         "    relation allowed: agent | robot | agent with limited | agent with expiration | "
+        "agent with ranked | robot with noted | "
         "agent:* | robot:*\n"
         "%s"
         "    permission view = owner + viewer + parent->view - banned\n"
@@ -213,6 +221,9 @@ add_viewer(struct maker *maker, const char *document)
         add(maker, "document:%s#viewer@team:%s#member", document, id_of(maker));
     else if (choice == 4)
         add(maker, "document:%s#viewer@user:*", document);
+    else if (choice == 5 && chance(maker, 60))
+        add(maker, "document:%s#viewer@user:%s[%s]", document, id_of(maker),
+            chance(maker, 50) ? "ranked" : "noted");
     else if (choice < 8)
         add(maker, "document:%s#viewer@user:%s%s", document, id_of(maker),
             stored[below(maker, BEHALF_COUNT_OF(stored))]);
@@ -223,7 +234,7 @@ add_viewer(struct maker *maker, const char *document)
 static void
 add_allowed(struct maker *maker, const char *document)
 {
-    switch (below(maker, maker->conditions ? 8 : 6)) {
+    switch (below(maker, maker->conditions ? 10 : 6)) {
     case 0:
         add(maker, "document:%s#allowed@agent:*", document);
         return;
@@ -240,6 +251,12 @@ add_allowed(struct maker *maker, const char *document)
         return;
     case 6:
         add(maker, "document:%s#allowed@agent:%s[limited:{\"cap\":8}]", document, id_of(maker));
+        return;
+    case 7:
+        add(maker, "document:%s#allowed@agent:%s[ranked]", document, id_of(maker));
+        return;
+    case 8:
+        add(maker, "document:%s#allowed@robot:%s[noted]", document, id_of(maker));
         return;
     default:
         add(maker, "document:%s#allowed@agent:%s%s", document, id_of(maker), expiration(maker));
@@ -296,7 +313,8 @@ add_agents(struct maker *maker)
         if (chance(maker, 60))
             add(maker, "agent:%s#acts_on_behalf_of@user:%s", ids[i], id_of(maker));
         else if (chance(maker, 50))
-            add(maker, "agent:%s#acts_on_behalf_of@user:%s[trusted]", ids[i], id_of(maker));
+            add(maker, "agent:%s#acts_on_behalf_of@user:%s[%s]", ids[i], id_of(maker),
+                chance(maker, 50) ? "trusted" : "ranked");
         if (chance(maker, 30))
             add(maker, "agent:%s#acts_on_behalf_of@agent:%s", ids[i], ids[(i + 1) % 4]);
         if (chance(maker, 20))
@@ -315,7 +333,8 @@ make_tuples(struct maker *maker)
     }
     for (int i = 0; i < 3; i++) {
         if (i > 0 && chance(maker, 60))
-            add(maker, "folder:%s#parent@folder:%s", ids[i], ids[below(maker, i)]);
+            add(maker, "folder:%s#parent@folder:%s%s", ids[i], ids[below(maker, i)],
+                maker->conditions && chance(maker, 30) ? "[ranked]" : "");
         add_folder(maker, ids[i]);
     }
     for (int i = 0; i < 4; i++)

@@ -1,5 +1,6 @@
 /* harness_agents.c - a run, and its writes. */
 #include "tests/support/harness_agents.h"
+#include "tests/support/harness_attributes.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -77,6 +78,31 @@ write_tuples(struct agents_run *run)
          "the tuples", &error);
 }
 
+/* Before all records; they stay. */
+static void
+write_attributes(struct agents_run *run)
+{
+    struct engine_write write = {.kind = WRITE_ATTRIBUTES};
+    const struct world *world = &run->world.now;
+    struct buffer lines;
+
+    buffer_init(&lines);
+    for (int type = 0; type < world->type_count; type++)
+        for (int id = 0; id < world->id_count; id++) {
+            int rank = agents_rank(run->seed,
+                                   (struct agents_object){world->types[type].name, world->ids[id]});
+
+            if (rank != 0)
+                buffer_add_format(&lines, "%sset %s:%s {\"rank\":\"%s\"}",
+                                  lines.size > 0 ? "\n" : "", world->types[type].name,
+                                  world->ids[id], agents_rank_values[rank]);
+        }
+    agents_run_tick(run);
+    if (harness_write_attributes(&run->side, lines.data, &write) != BEHALF_OK)
+        must(write.error.status, "the attributes", &write.error);
+    buffer_release(&lines);
+}
+
 void
 agents_run_open(struct agents_run *run, uint64_t seed, struct oracle_caveats *caveats,
                 struct agents_counts *counts)
@@ -98,6 +124,8 @@ agents_run_open(struct agents_run *run, uint64_t seed, struct oracle_caveats *ca
     must(harness_write_schema(&run->side, slice_of(run->world.schemas[0]), &error), "the schema",
          &error);
     write_tuples(run);
+    write_attributes(run);
+    run->oracle.rank_seed = seed;
     agents_oracle_begin(&run->oracle, &run->world.now, caveats);
     for (int i = 0; i < run->world.now.request_count; i++)
         if (run->world.now.requests[i][0] != '\0')

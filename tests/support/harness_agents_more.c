@@ -153,6 +153,17 @@ with_missing(struct agents_run *run, int request, const struct missing_context *
     return map;
 }
 
+/* Which no context gives. */
+static bool
+misses_attributes(const struct missing_context *missing)
+{
+    for (size_t i = 0; i < missing->count; i++)
+        if (slice_equal(missing->names[i], SLICE_LITERAL("subject")) ||
+            slice_equal(missing->names[i], SLICE_LITERAL("resource")))
+            return true;
+    return false;
+}
+
 static bool
 after_conditional(struct agents_run *run, const struct agents_question *question,
                   const struct missing_context *missing)
@@ -197,7 +208,8 @@ agents_run_more(struct agents_run *run, const struct agents_question *question,
     if (answered->decision == DECISION_ALLOW)
         return after_allow(run, question);
     /* A use that is left may be taken by the first of two questions. */
-    if (answered->decision == DECISION_CONDITIONAL && question->request != 1)
+    if (answered->decision == DECISION_CONDITIONAL && question->request != 1 &&
+        !misses_attributes(&answered->missing))
         return after_conditional(run, question, &answered->missing);
     return true;
 }

@@ -45,10 +45,17 @@ sort_once(int64_t *times, int count)
 
 /* --- the values of the world --- */
 
+/* Conditions see the ranks of the one subject and the one resource that are asked about. */
+static int
+sights_of_request(const struct agents_oracle *oracle)
+{
+    return AGENTS_RANKS * AGENTS_RANKS * (oracle->expiration_count + 1);
+}
+
 static int
 sight_count(const struct agents_oracle *oracle)
 {
-    return oracle->world->request_count * (oracle->expiration_count + 1);
+    return oracle->world->request_count * sights_of_request(oracle);
 }
 
 void
@@ -83,31 +90,73 @@ agents_oracle_begin(struct agents_oracle *oracle, const struct world *world,
 void
 agents_oracle_forget(struct agents_oracle *oracle, int request)
 {
-    int states = oracle->expiration_count + 1;
+    int sights = sights_of_request(oracle);
 
-    for (int i = request * states; i < (request + 1) * states; i++) {
+    for (int i = request * sights; i < (request + 1) * sights; i++) {
         oracle_release(&oracle->sights[i].oracle);
         oracle->sights[i].solved = false;
     }
 }
 
+/* --- attributes --- */
+
+const char *const agents_rank_values[AGENTS_RANKS] = {NULL, "x", "y"};
+
+int
+agents_rank(uint64_t seed, struct agents_object object)
+{
+    struct world_random random = {seed * 8 + 5};
+
+    if (strcmp(object.id, "z") == 0) /* of which nothing is stored */
+        return 0;
+    for (const char *at = object.type; *at != '\0'; at++)
+        random.state = (random.state + (unsigned char)*at) * UINT64_C(0x9E3779B97F4A7C15);
+    random.state += (unsigned char)object.id[0];
+    world_random_next(&random);
+    return world_random_below(&random, AGENTS_RANKS);
+}
+
+/* What is asked with, and the attributes: to the oracle, parameters like others. One that has no
+ * rank is not there, which has to come to the same. */
+static void
+add_attributes(const char *request, int subject, int resource, char text[WORLD_CONTEXT_SIZE + 64])
+{
+    const char *rest = request[0] != '\0' ? request + 1 : "}";
+    const int ranks[] = {subject, resource};
+    static const char *const names[] = {"subject", "resource"};
+    size_t size = (size_t)snprintf(text, WORLD_CONTEXT_SIZE + 64, "{");
+
+    for (size_t i = 0; i < BEHALF_COUNT_OF(names); i++)
+        if (ranks[i] != 0)
+            size += (size_t)snprintf(text + size, WORLD_CONTEXT_SIZE + 64 - size,
+                                     "%s\"%s\":{\"rank\":\"%s\"}", size > 1 ? "," : "", names[i],
+                                     agents_rank_values[ranks[i]]);
+    (void)snprintf(text + size, WORLD_CONTEXT_SIZE + 64 - size, "%s%s",
+                   size > 1 && rest[0] != '}' ? "," : "", rest);
+}
+
 static struct oracle *
-sight(struct agents_oracle *oracle, int request, int64_t now)
+sight(struct agents_oracle *oracle, int request, int subject, int resource, int64_t now)
 {
     const struct world *world = oracle->world;
     struct oracle_subject subjects[ORACLE_LANES];
     struct agents_sight *sight;
+    char context[WORLD_CONTEXT_SIZE + 64];
     int past = 0;
 
     while (past < oracle->expiration_count && oracle->expirations[past] <= now)
         past++;
-    sight = &oracle->sights[request * (oracle->expiration_count + 1) + past];
+    sight =
+        &oracle
+             ->sights[request * sights_of_request(oracle) +
+                      (subject * AGENTS_RANKS + resource) * (oracle->expiration_count + 1) + past];
     if (sight->solved)
         return &sight->oracle;
     for (int type = 0; type < world->type_count; type++)
         for (int id = 0; id < world->id_count; id++)
             subjects[lane_of(world, type, id)] = (struct oracle_subject){type, id, -1};
-    oracle_facts_find(&sight->facts, world, oracle->caveats, world->requests[request], now);
+    add_attributes(world->requests[request], subject, resource, context);
+    oracle_facts_find(&sight->facts, world, oracle->caveats, context, now);
     oracle_solve(&sight->oracle, &sight->facts, subjects, world->type_count * world->id_count);
     sight->solved = true;
     return &sight->oracle;
@@ -127,8 +176,9 @@ agents_plain(struct agents_oracle *oracle, struct agents_object resource, const 
     if (type < 0 || name < 0 || subject_type < 0)
         return (struct oracle_value){.answer = ORACLE_DENY};
     BEHALF_ASSERT(id >= 0 && subject_id >= 0);
-    return oracle_value(sight(oracle, request, now), type, id, name,
-                        lane_of(world, subject_type, subject_id));
+    return oracle_value(sight(oracle, request, agents_rank(oracle->rank_seed, subject),
+                              agents_rank(oracle->rank_seed, resource), now),
+                        type, id, name, lane_of(world, subject_type, subject_id));
 }
 
 /* One of them is enough: the greatest decides, and those that are equal say why together. */
@@ -483,11 +533,15 @@ constraint_value(struct agents_oracle *oracle, const struct agents_constraint *c
     for (int i = 0; i < world->caveat_count; i++) {
         uint64_t reasons = 0;
         enum oracle_condition condition;
+        char context[WORLD_CONTEXT_SIZE + 64];
 
         if (!caveat_equal(&world->caveats[i], &constraint->approved))
             continue;
-        condition = oracle_condition_find(oracle->caveats, i + 1, constraint->context,
-                                          world->requests[question->request], &reasons);
+        add_attributes(world->requests[question->request],
+                       agents_rank(oracle->rank_seed, question->principal),
+                       agents_rank(oracle->rank_seed, question->resource), context);
+        condition =
+            oracle_condition_find(oracle->caveats, i + 1, constraint->context, context, &reasons);
         return of_condition(condition, reasons);
     }
     return (struct oracle_value){.answer = ORACLE_DENY};

@@ -156,11 +156,20 @@ struct agents_answer {
     int64_t not_before; /* of a deny that ends by itself: when; else 0 */
 };
 
-/* The values of one schema and one set of tuples, solved as they are asked. Zeroes at first. */
+/* Each object has at most one attribute, `rank`, all its life: 0 = none, 1 = "x", 2 = "y". */
+#define AGENTS_RANKS 3
+int agents_rank(uint64_t seed, struct agents_object object);
+extern const char *const agents_rank_values[AGENTS_RANKS];
+
+/* The values of one schema and one set of tuples, solved as they are asked. Zeroes at first, but
+ * for the seed. */
 struct agents_oracle {
+    uint64_t rank_seed;
     const struct world *world;
     struct oracle_caveats *caveats;
-    struct agents_sight *sights; /* per request and number of expirations that are past */
+    /* per request, rank of the subject, rank of the resource, and number of expirations that are
+     * past */
+    struct agents_sight *sights;
     int64_t expirations[WORLD_TUPLES_MAX];
     int expiration_count;
 };
