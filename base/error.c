@@ -16,6 +16,7 @@ static const struct status_row rows[] = {
     [BEHALF_DONE] = {"DONE", "OK", "nothing more"},
     [BEHALF_WOULD_BLOCK] = {"WOULD_BLOCK", "INTERNAL", "the answer needs storage"},
     [BEHALF_MUST_SPEND] = {"MUST_SPEND", "INTERNAL", "the answer needs a use of a grant"},
+    [BEHALF_MUST_WRITE] = {"MUST_WRITE", "INTERNAL", "the answer is that of a write"},
     [BEHALF_MUST_RECORD] = {"MUST_RECORD", "INTERNAL", "the answer waits for its record"},
 #define X(name, code, text) [BEHALF_##name] = {#name, #code, text},
 #include "base/error.def"

@@ -2,7 +2,7 @@
  * Always true: BEHALF_OK is 0. A function that can fail returns `enum status`, writes its result
  * only on success, and describes a failure in the `struct error` that its caller lent it.
  * BEHALF_DONE ends an iteration, BEHALF_WOULD_BLOCK sends a request from an event loop to a worker,
- * and BEHALF_MUST_SPEND to the writer; they stay inside the process. An error is never an allow.
+ * BEHALF_MUST_SPEND and BEHALF_MUST_WRITE to the writer; they stay inside the process. An error is never an allow.
  * Memory: a struct error is plain storage of its holder; nothing is allocated.
  * Threads: none; one error belongs to one request. */
 #ifndef BEHALF_BASE_ERROR_H
@@ -18,6 +18,7 @@ enum status {
     BEHALF_DONE,        /* an iterator has nothing more */
     BEHALF_WOULD_BLOCK, /* the answer needs storage and this thread must not wait for it */
     BEHALF_MUST_SPEND,  /* the answer needs a use of a grant, which a write takes */
+    BEHALF_MUST_WRITE,  /* the answer is that of a write, which has been made ready */
     BEHALF_MUST_RECORD, /* the answer waits until its record is on the disk */
 #define X(name, code, text) BEHALF_##name,
 #include "base/error.def"

@@ -3,7 +3,7 @@
  * A request is admitted on the loop and answered on the pool (authzen_answer.h), but for short
  * evaluations: these are tried on the loop, by a worker that never waits, since two changes of
  * threads cost more than the answer. A check that takes uses of a grant goes to the writer and to
- * the pool again (spend.h). A call is in the list until just before its exchange is answered, so
+ * the pool again (spend.h), and so does what makes or cancels an access request. A call is in the list until just before its exchange is answered, so
  * that whoever went away is found. */
 #include "net/authzen.h"
 
@@ -23,7 +23,8 @@
 struct call {
     struct engine_job job; /* first */
     struct spend spend;
-    struct engine_write write; /* of the uses */
+    struct engine_write write; /* of the uses, or of an access request */
+    bool written;              /* that of an access request is done */
     struct authzen *authzen;
     struct http_exchange *exchange;
     struct authzen_admission admission;
@@ -98,7 +99,7 @@ respond(struct http_exchange *exchange, const struct authzen_reply *reply, struc
     struct http_field fields[AUTHZEN_FIELDS_MAX];
     struct http_response response = {
         .status = reply->status,
-        .type = authzen_reply_type(reply),
+        .type = reply->type,
         .fields = fields,
         .body = buffer_slice(&reply->body),
     };
@@ -171,7 +172,7 @@ end_call(struct call *call)
 static void
 end_with(struct call *call, const struct error *error)
 {
-    authzen_refuse_error(&call->reply, error);
+    authzen_refuse_asked(call->admission.target.endpoint, error, &call->reply);
     end_call(call);
 }
 
@@ -232,6 +233,34 @@ submit(struct call *call)
         end_with(call, &error);
 }
 
+/* On the writer's thread or that of its deadlines: the pool shows what became of the request. */
+static void
+request_written(struct engine_write *write)
+{
+    struct call *call = write->owner;
+
+    if (write->status != BEHALF_OK) {
+        end_with(call, &write->error);
+        return;
+    }
+    call->written = true;
+    submit(call);
+}
+
+/* The write is ready, and what it points to lies in the arena. */
+static void
+write_request(struct call *call)
+{
+    struct authzen *authzen = call->authzen;
+    struct error error;
+
+    call->write.queued.flow = &authzen->writes[call->flow];
+    call->write.done = request_written;
+    call->write.owner = call;
+    if (engine_write_submit(authzen->options.engine, &call->write, &error) != BEHALF_OK)
+        end_with(call, &error);
+}
+
 /* A check that took its slice starts anew among the lookups. */
 static void
 give_way(struct call *call)
@@ -256,7 +285,7 @@ run_on_pool(struct engine_job *job, struct engine_worker *worker)
     struct authzen *authzen = call->authzen;
     const struct authzen_asked asked = {
         .config = &authzen->config,
-        .endpoint = call->admission.endpoint,
+        .endpoint = call->admission.target.endpoint,
         .text = http_exchange_request(call->exchange)->body,
         .idempotency_key = call->admission.idempotency_key,
         .caller = call->admission.caller,
@@ -264,7 +293,10 @@ run_on_pool(struct engine_job *job, struct engine_worker *worker)
         .worker = worker,
         .arena = &call->arena,
         .cancelled = &call->gone,
+        .task = call->admission.target.task,
         .use = &call->spend.use,
+        .write = &call->write,
+        .written = call->written,
         .arrived_ns = http_exchange_arrived_ns(call->exchange),
         .gives_way = call->gives_way,
     };
@@ -277,6 +309,8 @@ run_on_pool(struct engine_job *job, struct engine_worker *worker)
     status = authzen_answer(&asked, &call->reply);
     if (status == BEHALF_MUST_SPEND)
         take_uses(call);
+    else if (status == BEHALF_MUST_WRITE)
+        write_request(call);
     else if (status == BEHALF_WOULD_BLOCK)
         give_way(call);
     else
@@ -292,6 +326,9 @@ expire_on_pool(struct engine_job *job)
 
     (void)error_set(&error, BEHALF_DEADLINE, "the request did not begin before its deadline");
     spend_hint(&call->spend, &error);
+    if (call->written)
+        error_hint(&error, "the access request was written: repeat the call with the same "
+                           "Idempotency-Key to see it");
     end_with(call, &error);
 }
 
@@ -334,7 +371,7 @@ evaluate_here(struct authzen *authzen, struct http_exchange *exchange,
     struct engine_use use = {.write = NULL}; /* of a grant with uses: the pool takes them */
     const struct authzen_asked asked = {
         .config = &authzen->config,
-        .endpoint = admission->endpoint,
+        .endpoint = admission->target.endpoint,
         .text = request->body,
         .idempotency_key = admission->idempotency_key,
         .caller = admission->caller,
@@ -346,7 +383,7 @@ evaluate_here(struct authzen *authzen, struct http_exchange *exchange,
         .on_loop = true,
     };
 
-    if (admission->endpoint != AUTHZEN_EVALUATION || request->body.size > INLINE_BODY_MAX)
+    if (admission->target.endpoint != AUTHZEN_EVALUATION || request->body.size > INLINE_BODY_MAX)
         return false;
     arena_reset(&authzen->arena, LIMIT_CHECK_ARENA);
     if (authzen_answer(&asked, reply) != BEHALF_OK)
@@ -364,11 +401,11 @@ submit_new(struct authzen *authzen, struct http_exchange *exchange,
     int64_t arrived_ns = http_exchange_arrived_ns(exchange);
     struct call *call = call_new(authzen, exchange, admission);
 
-    call->spend.class = authzen_class(admission->endpoint, body_size);
+    call->spend.class = authzen_class(admission->target.endpoint, body_size);
     call->gives_way = call->spend.class == ENGINE_CLASS_CHECK;
     arena_init_request(&call->arena, call->gives_way ? LIMIT_CHECK_ARENA : LIMIT_LOOKUP_ARENA);
     call->job = (struct engine_job){
-        .queued = {.deadline_ns = authzen_deadline_ns(admission->endpoint, arrived_ns)},
+        .queued = {.deadline_ns = authzen_deadline_ns(admission->target.endpoint, arrived_ns)},
         .run = run_on_pool,
         .expire = expire_on_pool,
     };
@@ -386,7 +423,7 @@ authzen_handle(struct authzen *authzen, struct http_exchange *exchange)
     admitted =
         authzen_admit(&authzen->config, authzen->options.keys, http_exchange_request(exchange),
                       http_exchange_arrived_ns(exchange), &admission, &reply);
-    if (!admitted || admission.endpoint == AUTHZEN_METADATA)
+    if (!admitted || admission.target.endpoint == AUTHZEN_METADATA)
         answer_here(authzen, exchange, &admission, &reply, admitted);
     else if (!evaluate_here(authzen, exchange, &admission, &reply))
         submit_new(authzen, exchange, &admission);

@@ -61,11 +61,14 @@ static bool
 check_method(enum authzen_endpoint endpoint, const struct http_request *request,
              struct authzen_reply *reply)
 {
-    bool reads = request->method == HTTP_GET || request->method == HTTP_HEAD;
+    static const char *const names[] = {
+        [HTTP_GET] = "GET",       [HTTP_HEAD] = "HEAD",       [HTTP_POST] = "POST",
+        [HTTP_DELETE] = "DELETE", [HTTP_OPTIONS] = "OPTIONS",
+    };
 
-    if (endpoint == AUTHZEN_METADATA ? reads : request->method == HTTP_POST)
+    if (strstr(authzen_allows(endpoint), names[request->method]) != NULL)
         return true;
-    reply->allow = endpoint == AUTHZEN_METADATA ? "GET, HEAD" : "POST";
+    reply->allow = authzen_allows(endpoint);
     authzen_refuse(reply, 405, "here only %s is answered", reply->allow);
     return false;
 }
@@ -118,26 +121,26 @@ authzen_admit(const struct authzen_config *config, struct keys *keys,
 {
     struct error error;
 
-    *admission = (struct authzen_admission){.endpoint = AUTHZEN_METADATA};
+    *admission = (struct authzen_admission){.target.endpoint = AUTHZEN_METADATA};
     if (!read_request_id(request, &admission->request_id, reply))
         return false;
-    if (!authzen_route(config, request->path, &admission->endpoint)) {
+    if (!authzen_route(config, request->path, &admission->target)) {
         authzen_refuse(reply, 404, "there is nothing at this path");
         return false;
     }
     if (!read_once(request, "Idempotency-Key", &admission->idempotency_key, reply))
         return false;
-    if (!check_method(admission->endpoint, request, reply))
+    if (!check_method(admission->target.endpoint, request, reply))
         return false;
-    if (admission->endpoint == AUTHZEN_METADATA)
+    if (admission->target.endpoint == AUTHZEN_METADATA)
         return true;
     admission->caller = find_caller(keys, request, reply);
     if (admission->caller == NULL)
         return false;
-    if (caller_admit(admission->caller, authzen_method(admission->endpoint), now_ns, &error) !=
-        BEHALF_OK)
+    if (caller_admit(admission->caller, authzen_method(admission->target.endpoint), now_ns,
+                     &error) != BEHALF_OK)
         authzen_refuse_error(reply, &error);
-    else if (check_type(request, reply))
+    else if (!authzen_has_body(admission->target.endpoint, request) || check_type(request, reply))
         return true;
     key_release(admission->caller);
     admission->caller = NULL;

@@ -13,7 +13,7 @@
 #include "net/keys.h"
 
 struct authzen_admission {
-    enum authzen_endpoint endpoint;
+    struct authzen_target target;
     struct slice request_id;      /* empty = none */
     struct slice idempotency_key; /* the same */
     const struct key *caller;     /* to be given back by key_release; NULL for the metadata */

@@ -65,11 +65,23 @@ authzen_open_context(const struct authzen_asked *asked, struct json_out *json,
     json_put_time(json, "evaluated_at", clock.now_ns);
 }
 
+/* Once a write is done only what became of it is asked. */
+static bool
+reads_body(const struct authzen_asked *asked)
+{
+    if (asked->endpoint == AUTHZEN_REQUEST || asked->written)
+        return false;
+    return asked->endpoint != AUTHZEN_REQUEST_CANCEL || asked->text.size > 0;
+}
+
 static enum status
 answer(const struct authzen_asked *asked, struct authzen_reply *reply, struct error *error)
 {
     const struct datum *body = NULL;
-    enum status status = authzen_read_body(asked->text, asked->arena, &body, error);
+    enum status status = BEHALF_OK;
+
+    if (reads_body(asked))
+        status = authzen_read_body(asked->text, asked->arena, &body, error);
 
     if (status == BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT) {
         authzen_refuse(reply, 413, "%s", error->message);
@@ -86,6 +98,12 @@ answer(const struct authzen_asked *asked, struct authzen_reply *reply, struct er
     case AUTHZEN_SEARCH_RESOURCE:
     case AUTHZEN_SEARCH_ACTION:
         return authzen_search(asked, body, reply, error);
+    case AUTHZEN_REQUESTS:
+        return authzen_request_create(asked, body, reply, error);
+    case AUTHZEN_REQUEST:
+        return authzen_request_show(asked, reply, error);
+    case AUTHZEN_REQUEST_CANCEL:
+        return authzen_request_cancel(asked, body, reply, error);
     case AUTHZEN_METADATA:
         break;
     }
@@ -111,7 +129,7 @@ answer_or_refuse(const struct authzen_asked *asked, struct authzen_reply *reply)
     if (status == BEHALF_OK)
         return BEHALF_OK;
     buffer_clear(&reply->body);
-    if (status == BEHALF_MUST_SPEND || status == BEHALF_WOULD_BLOCK)
+    if (status == BEHALF_MUST_SPEND || status == BEHALF_WOULD_BLOCK || status == BEHALF_MUST_WRITE)
         return status;
     if (status != error.status)
         status = error_internal(&error, "an answer says why it is none", __FILE__, __LINE__,
@@ -121,7 +139,7 @@ answer_or_refuse(const struct authzen_asked *asked, struct authzen_reply *reply)
         status = BEHALF_OVERLOADED;
     }
     engine_worker_note(asked->worker, authzen_method(asked->endpoint)->name, status, &error);
-    authzen_refuse_error(reply, &error);
+    authzen_refuse_asked(asked->endpoint, &error, reply);
     return BEHALF_OK;
 }
 

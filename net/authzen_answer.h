@@ -28,14 +28,18 @@ struct authzen_asked {
     struct engine_worker *worker;
     struct arena *arena;
     const atomic_bool *cancelled;
-    struct engine_use *use; /* of an evaluation whose chain of grants has uses */
+    struct slice task;          /* of a request for access: the id in the path */
+    struct engine_use *use;     /* of an evaluation whose chain of grants has uses */
+    struct engine_write *write; /* of a request for access: what makes or cancels it */
+    bool written;               /* the write is done */
     int64_t arrived_ns;
     bool gives_way; /* as in engine_request */
     bool on_loop;   /* the worker must not wait: BEHALF_WOULD_BLOCK where it would have to */
 };
 
 /* BEHALF_OK: the reply is whole, whatever it says. BEHALF_MUST_SPEND and BEHALF_WOULD_BLOCK as of
- * engine_check: the body of the reply is empty, and the same is to be asked again. */
+ * engine_check: the body of the reply is empty, and the same is to be asked again. So after
+ * BEHALF_MUST_WRITE, once `write`, which was filled, is done. */
 enum status authzen_answer(const struct authzen_asked *asked,
                            struct authzen_reply *reply) BEHALF_MUST_USE;
 
@@ -55,9 +59,20 @@ bool authzen_is_unknown(enum status status);
 /* The token of what is published, where a reply has no snapshot of its own: not on a loop. */
 void authzen_set_revision(const struct authzen_asked *asked, struct authzen_reply *reply);
 
+/* Fills the reply with the refusal that belongs to an error: at the endpoints of access requests a
+ * problem of the profile, where it has one. */
+void authzen_refuse_asked(enum authzen_endpoint endpoint, const struct error *error,
+                          struct authzen_reply *reply);
+
 /* Begins the member `context` with `evaluation_id` (empty = none) and `evaluated_at`. */
 void authzen_open_context(const struct authzen_asked *asked, struct json_out *json,
                           const struct record_id_text *decision_id);
+
+/* Why a decision is no allow, in the words of an approval where one was shown; empty = no reason. */
+struct slice authzen_reason(const struct authzen_question *question, const struct check_item *item);
+/* The members `next_action` and `access_request`, where they apply. */
+void authzen_put_next(const struct authzen_asked *asked, struct json_out *json,
+                      const struct authzen_question *question, const struct check_item *item);
 
 /* Each fills the reply, or gives one of the statuses of authzen_answer, or an error for all of the
  * request. */
@@ -65,6 +80,15 @@ enum status authzen_evaluate(const struct authzen_asked *asked, const struct dat
                              struct authzen_reply *reply, struct error *error) BEHALF_MUST_USE;
 enum status authzen_evaluate_many(const struct authzen_asked *asked, const struct datum *body,
                                   struct authzen_reply *reply, struct error *error) BEHALF_MUST_USE;
+enum status authzen_request_create(const struct authzen_asked *asked, const struct datum *body,
+                                   struct authzen_reply *reply,
+                                   struct error *error) BEHALF_MUST_USE;
+enum status authzen_request_show(const struct authzen_asked *asked, struct authzen_reply *reply,
+                                 struct error *error) BEHALF_MUST_USE;
+/* `body` NULL: there is none. */
+enum status authzen_request_cancel(const struct authzen_asked *asked, const struct datum *body,
+                                   struct authzen_reply *reply,
+                                   struct error *error) BEHALF_MUST_USE;
 enum status authzen_search(const struct authzen_asked *asked, const struct datum *body,
                            struct authzen_reply *reply, struct error *error) BEHALF_MUST_USE;
 

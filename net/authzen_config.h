@@ -34,6 +34,13 @@ struct authzen_config {
     struct arena arena;
 };
 
+/* Whether access can be requested here: it takes agents, and a URL under which a task is found. */
+static inline bool
+authzen_takes_requests(const struct authzen_config *config)
+{
+    return config->has_agents && config->pdp.size > 0;
+}
+
 /* Reads a file, or its text. MALFORMED_REQUEST: where, and what to do. */
 enum status authzen_config_open(const char *path, struct authzen_config *config,
                                 struct error *error) BEHALF_MUST_USE;

@@ -5,12 +5,15 @@
 #include "net/methods.h"
 
 #define WELL_KNOWN SLICE_LITERAL("/.well-known/authzen-configuration")
+#define REQUESTS_PATH "/access/v1/requests"
+#define CANCEL "/cancel"
+#define CAPABILITY SLICE_LITERAL("urn:openid:authzen:capability:access-request")
 
 /* An endpoint has the roles of the method that answers the same question. */
 struct endpoint {
-    const char *path;   /* of the API; NULL = metadata */
-    const char *member; /* of the metadata */
-    const char *method; /* of the protocol */
+    const char *path;   /* of the API; NULL = not one path alone */
+    const char *member; /* of the metadata; NULL = none */
+    const char *method; /* of the protocol; NULL = none */
     uint32_t deadline_ms;
 };
 
@@ -25,26 +28,86 @@ static const struct endpoint endpoints[] = {
                                  "lookup_resources", LIMIT_LOOKUP_DEADLINE_MS},
     [AUTHZEN_SEARCH_ACTION] = {"/access/v1/search/action", "search_action_endpoint",
                                "lookup_permissions", LIMIT_LOOKUP_DEADLINE_MS},
+    [AUTHZEN_REQUESTS] = {REQUESTS_PATH, "access_request_endpoint", "requests.create",
+                          LIMIT_CHECK_DEADLINE_MS},
+    [AUTHZEN_REQUEST] = {NULL, NULL, "requests.read", LIMIT_CHECK_DEADLINE_MS},
+    [AUTHZEN_REQUEST_CANCEL] = {NULL, NULL, "requests.cancel", LIMIT_CHECK_DEADLINE_MS},
     [AUTHZEN_METADATA] = {NULL, NULL, NULL, LIMIT_CHECK_DEADLINE_MS},
 };
 
-bool
-authzen_route(const struct authzen_config *config, struct slice path,
-              enum authzen_endpoint *endpoint)
+/* --- paths --- */
+
+static bool
+is_there(const struct authzen_config *config, enum authzen_endpoint endpoint)
 {
+    return endpoints[endpoint].path != NULL &&
+           (endpoint != AUTHZEN_REQUESTS || authzen_takes_requests(config));
+}
+
+/* "/access/v1/requests/ID" or "/access/v1/requests/ID/cancel". */
+static bool
+route_task(struct slice path, struct authzen_target *target)
+{
+    static const struct slice head = {REQUESTS_PATH "/", sizeof REQUESTS_PATH};
+    const char *slash;
+
+    if (!slice_starts_with(path, head))
+        return false;
+    target->task = (struct slice){path.data + head.size, path.size - head.size};
+    target->endpoint = AUTHZEN_REQUEST;
+    if (target->task.size == 0)
+        return false;
+    slash = memchr(target->task.data, '/', target->task.size);
+    if (slash == NULL)
+        return true;
+    target->endpoint = AUTHZEN_REQUEST_CANCEL;
+    path = (struct slice){slash, target->task.size - (size_t)(slash - target->task.data)};
+    target->task.size -= path.size;
+    return target->task.size > 0 && slice_equal(path, SLICE_LITERAL(CANCEL));
+}
+
+bool
+authzen_route(const struct authzen_config *config, struct slice path, struct authzen_target *target)
+{
+    *target = (struct authzen_target){.endpoint = AUTHZEN_METADATA};
     for (size_t index = 0; index < AUTHZEN_METADATA; index++) {
-        if (!slice_equal(path, slice_of(endpoints[index].path)))
+        if (!is_there(config, (enum authzen_endpoint)index) ||
+            !slice_equal(path, slice_of(endpoints[index].path)))
             continue;
-        *endpoint = (enum authzen_endpoint)index;
+        target->endpoint = (enum authzen_endpoint)index;
         return true;
     }
-    *endpoint = AUTHZEN_METADATA;
+    if (authzen_takes_requests(config) && route_task(path, target))
+        return true;
+    *target = (struct authzen_target){.endpoint = AUTHZEN_METADATA};
     if (config->pdp.size == 0 || !slice_starts_with(path, WELL_KNOWN))
         return false;
     path.data += WELL_KNOWN.size;
     path.size -= WELL_KNOWN.size;
     return slice_equal(path, config->path);
 }
+
+const char *
+authzen_allows(enum authzen_endpoint endpoint)
+{
+    return endpoint == AUTHZEN_METADATA || endpoint == AUTHZEN_REQUEST ? "GET, HEAD" : "POST";
+}
+
+bool
+authzen_has_body(enum authzen_endpoint endpoint, const struct http_request *request)
+{
+    switch (endpoint) {
+    case AUTHZEN_METADATA:
+    case AUTHZEN_REQUEST:
+        return false;
+    case AUTHZEN_REQUEST_CANCEL:
+        return request->body.size > 0;
+    default:
+        return true;
+    }
+}
+
+/* --- URLs --- */
 
 void
 authzen_put_metadata(const struct authzen_config *config, struct buffer *out)
@@ -56,20 +119,33 @@ authzen_put_metadata(const struct authzen_config *config, struct buffer *out)
     json_open_map(&json, NULL);
     json_put_text(&json, "policy_decision_point", config->pdp);
     for (size_t index = 0; index < AUTHZEN_METADATA; index++) {
+        if (!is_there(config, (enum authzen_endpoint)index))
+            continue;
         buffer_clear(&url);
         buffer_add_slice(&url, config->base);
         buffer_add_text(&url, endpoints[index].path);
         json_put_text(&json, endpoints[index].member, buffer_slice(&url));
     }
+    if (authzen_takes_requests(config)) {
+        json_open_list(&json, "capabilities");
+        json_put_text(&json, NULL, CAPABILITY);
+        json_close_list(&json);
+    }
     json_close_map(&json);
     buffer_release(&url);
 }
 
-const char *
-authzen_path(enum authzen_endpoint endpoint)
+void
+authzen_put_task_url(const struct authzen_config *config, struct slice task, const char *end,
+                     struct buffer *out)
 {
-    return endpoints[endpoint].path;
+    buffer_add_slice(out, config->base);
+    buffer_add_text(out, REQUESTS_PATH "/");
+    buffer_add_slice(out, task);
+    buffer_add_text(out, end);
 }
+
+/* --- what answers --- */
 
 const struct method *
 authzen_method(enum authzen_endpoint endpoint)

@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "engine/engine.h"
+#include "http/http.h"
 #include "net/authzen_config.h"
 
 enum authzen_endpoint {
@@ -13,17 +14,35 @@ enum authzen_endpoint {
     AUTHZEN_SEARCH_SUBJECT,
     AUTHZEN_SEARCH_RESOURCE,
     AUTHZEN_SEARCH_ACTION,
+    AUTHZEN_REQUESTS,       /* access is requested */
+    AUTHZEN_REQUEST,        /* how a request stands */
+    AUTHZEN_REQUEST_CANCEL, /* and its end */
     AUTHZEN_METADATA,
 };
 
-/* False: nothing is at this path. The metadata have one path, by `policy_decision_point`. */
-bool authzen_route(const struct authzen_config *config, struct slice path,
-                   enum authzen_endpoint *endpoint);
+/* Where a request goes. */
+struct authzen_target {
+    enum authzen_endpoint endpoint;
+    struct slice task; /* of AUTHZEN_REQUEST and AUTHZEN_REQUEST_CANCEL: the id in the path */
+};
 
-/* Of all but the metadata: its path, the method of the protocol that answers the same question,
- * and the roles that may ask it, but ROLE_ADMIN. */
-const char *authzen_path(enum authzen_endpoint endpoint);
+/* False: nothing is at this path. The metadata have one path, by `policy_decision_point`; access
+ * requests are there where authzen_takes_requests. */
+bool authzen_route(const struct authzen_config *config, struct slice path,
+                   struct authzen_target *target);
+
+/* The methods of HTTP that it takes: "POST", or "GET, HEAD". */
+const char *authzen_allows(enum authzen_endpoint endpoint);
+/* Whether a request has a body of JSON: one that cancels may have none. */
+bool authzen_has_body(enum authzen_endpoint endpoint, const struct http_request *request);
+
+/* Of all but the metadata: the method of the protocol that answers the same question, and the roles
+ * that may ask it, but ROLE_ADMIN. */
 const struct method *authzen_method(enum authzen_endpoint endpoint);
+
+/* The URL of a task, or, with an end, of what can be done with it. */
+void authzen_put_task_url(const struct authzen_config *config, struct slice task, const char *end,
+                          struct buffer *out);
 
 /* Where a request waits for a worker, and until when. */
 enum engine_class authzen_class(enum authzen_endpoint endpoint, size_t body_size);

@@ -71,7 +71,7 @@ put_context(const struct authzen_asked *asked, struct json_out *json,
 
     authzen_open_context(asked, json, &item->decision_id);
     if (item->reason != REASON_NONE)
-        json_put_text(json, "reason", engine_reason_word(item->reason));
+        json_put_text(json, "reason", authzen_reason(question, item));
     if (item->decision == DECISION_CONDITIONAL) {
         json_open_list(json, "missing");
         for (size_t index = 0; index < item->missing.count; index++)
@@ -82,6 +82,7 @@ put_context(const struct authzen_asked *asked, struct json_out *json,
         json_put_time(json, "valid_until", item->valid_until);
     if (item->decision == DECISION_ALLOW && question->delegation.given)
         status = put_approval(asked, json, question);
+    authzen_put_next(asked, json, question, item);
     if (status == BEHALF_OK && item->explanation != NULL)
         status = put_trace(json, item->explanation, asked->arena, error);
     json_close_map(json);
@@ -160,6 +161,7 @@ decide(const struct authzen_asked *asked, const struct authzen_question *questio
         return status;
     item->decision = result.decision;
     item->reason = result.reason;
+    item->requestable = result.requestable;
     item->decision_id = result.decision_id;
     item->missing = result.missing;
     item->valid_until = result.valid_until;
@@ -185,6 +187,7 @@ authzen_evaluate(const struct authzen_asked *asked, const struct datum *body,
     if (!authzen_may_ask(asked, &question.check, reply) || !take_key(asked, &question, reply))
         return BEHALF_OK;
     question.check.use = asked->use;
+    question.check.find_requestable = authzen_takes_requests(asked->config);
     status = decide(asked, &question, &item, reply, error);
     return status == BEHALF_OK ? put_decision(asked, &json, &question, &item, error) : status;
 }
@@ -320,7 +323,9 @@ ask_all(struct batch *batch, struct error *error)
             continue;
         }
         batch->places[batch->check_count] = index;
-        batch->checks[batch->check_count++] = batch->questions[index].check;
+        batch->checks[batch->check_count] = batch->questions[index].check;
+        batch->checks[batch->check_count++].find_requestable =
+            authzen_takes_requests(batch->asked->config);
     }
     return status;
 }

@@ -391,7 +391,8 @@ authzen_ask(const struct authzen_config *config, const struct key *caller,
     struct check *check = &question->check;
     enum status status;
 
-    *question = (struct authzen_question){.has_behalf = false};
+    *question = (struct authzen_question){.words = *words};
+    question->has_approval = field_of(words->context, approval_name) != NULL;
     check->subject = (struct object){.type = words->subject.type, .id = words->subject.id};
     check->resource = alias != NULL
                           ? alias->as

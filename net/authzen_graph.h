@@ -18,9 +18,11 @@ struct authzen_question {
         check; /* `delegation` and `properties` point into the question where there are any */
     struct check_properties properties;
     struct engine_delegation delegation;
-    struct slice grant;    /* as it was sent; empty = none */
-    struct slice at_least; /* empty = none */
-    bool has_behalf;       /* `context.behalf` is there */
+    struct authzen_words words; /* that it was asked in */
+    struct slice grant;         /* as it was sent; empty = none */
+    struct slice at_least;      /* empty = none */
+    bool has_behalf;            /* `context.behalf` is there */
+    bool has_approval;          /* `context.approval` is: the grant is shown as an approval */
 };
 
 /* Whether the words name an agent, or a grant, in whatever form. */

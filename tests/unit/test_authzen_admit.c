@@ -140,7 +140,7 @@ Test(authzen_admit, only_the_paths_of_the_api_are_there)
     for (size_t index = 0; index < BEHALF_COUNT_OF(good); index++) {
         request.path = slice_of(good[index]);
         cr_expect_str_eq(post("Accept", "*/*"), "200 ()", "%s", good[index]);
-        cr_expect_eq(admission.endpoint, (enum authzen_endpoint)index);
+        cr_expect_eq(admission.target.endpoint, (enum authzen_endpoint)index);
     }
 }
 
@@ -248,7 +248,7 @@ Test(authzen_admit, fields_of_a_reply)
     cr_expect(slice_equal(sent[2].name, SLICE_LITERAL("Allow")));
     cr_expect(slice_equal(sent[3].name, SLICE_LITERAL("Retry-After")) &&
               slice_equal(sent[3].value, SLICE_LITERAL("7")));
-    cr_expect(slice_equal(authzen_reply_type(&reply), SLICE_LITERAL("text/plain; charset=utf-8")));
+    cr_expect(slice_equal(reply.type, SLICE_LITERAL("text/plain; charset=utf-8")));
     buffer_release(&scratch);
 }
 

@@ -48,7 +48,7 @@ metadata(void)
 
 Test(authzen_config, all_of_it_may_be_left_out)
 {
-    enum authzen_endpoint endpoint;
+    struct authzen_target target;
 
     cr_assert_eq(load("{}"), BEHALF_OK);
     cr_expect(config.pdp.size == 0 && !config.has_agents && config.alias_count == 0);
@@ -56,7 +56,7 @@ Test(authzen_config, all_of_it_may_be_left_out)
                           SLICE_LITERAL("read")));
     cr_expect_null(authzen_alias_of(&config, SLICE_LITERAL("a"), SLICE_LITERAL("read")));
     cr_expect_not(
-        authzen_route(&config, SLICE_LITERAL("/.well-known/authzen-configuration"), &endpoint));
+        authzen_route(&config, SLICE_LITERAL("/.well-known/authzen-configuration"), &target));
 }
 
 Test(authzen_config, what_is_unknown_or_meant_otherwise_refuses_it)
@@ -126,9 +126,9 @@ Test(authzen_config, the_decision_point_is_an_https_url)
 static bool
 routes(const char *path)
 {
-    enum authzen_endpoint endpoint;
+    struct authzen_target target;
 
-    return authzen_route(&config, slice_of(path), &endpoint);
+    return authzen_route(&config, slice_of(path), &target);
 }
 
 Test(authzen_config, metadata_are_built_from_the_decision_point_alone)
