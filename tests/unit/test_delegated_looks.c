@@ -172,6 +172,49 @@ Test(delegated_looks, a_deny_by_the_last_look_has_its_revision)
 }
 
 /* The session is used by what is allowed in the end. */
+/* Whether access may be requested for it is decided by what is newest. */
+static void
+revoke_and_stop(void)
+{
+    scene_revoke(&scene, &grant);
+    scene_kill(&scene, STOP_AGENT, "agent:bot");
+}
+
+Test(delegated_looks, a_deny_by_the_last_look_may_be_requestable)
+{
+    struct engine_request request = harness_request(&scene.side, NULL);
+    const struct asking asking = {.grant = &grant, .actors = "agent:bot"};
+    struct check checks[2] = {scene_question(&scene, VIEW, &asking)};
+    struct check_bulk_result bulk;
+    struct check_result result;
+    struct error error;
+
+    checks[0].find_requestable = true;
+    checks[1] = checks[0];
+    checks[1].find_requestable = false;
+    plan_step(AT_LAST_LOOK, revoke);
+    cr_assert_eq(engine_check(scene.side.worker, &request, checks, &result, &error), BEHALF_OK);
+    cr_expect_eq(result.reason, REASON_GRANT_REVOKED);
+    cr_expect(result.requestable);
+    grant = scene_grant(&scene, &session, "user:ann", NULL);
+    checks[0] = checks[1] = scene_question(&scene, VIEW, &asking);
+    checks[0].find_requestable = true;
+    plan_step(AT_LAST_LOOK, revoke);
+    cr_assert_eq(engine_check_bulk(scene.side.worker, &request, checks, 2, &bulk, &error),
+                 BEHALF_OK);
+    cr_expect_eq(bulk.items[0].reason, REASON_GRANT_REVOKED);
+    cr_expect(bulk.items[0].requestable);
+    cr_expect_eq(bulk.items[1].reason, REASON_GRANT_REVOKED);
+    cr_expect_not(bulk.items[1].requestable, "nobody asked");
+    grant = scene_grant(&scene, &session, "user:ann", NULL);
+    checks[0] = scene_question(&scene, VIEW, &asking);
+    checks[0].find_requestable = true;
+    plan_step(AT_LAST_LOOK, revoke_and_stop);
+    cr_assert_eq(engine_check(scene.side.worker, &request, checks, &result, &error), BEHALF_OK);
+    cr_expect_eq(result.reason, REASON_GRANT_REVOKED);
+    cr_expect_not(result.requestable);
+}
+
 Test(delegated_looks, a_deny_by_the_last_look_is_no_use_of_the_session)
 {
     struct record_id other =
