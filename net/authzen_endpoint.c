@@ -96,15 +96,9 @@ authzen_allows(enum authzen_endpoint endpoint)
 bool
 authzen_has_body(enum authzen_endpoint endpoint, const struct http_request *request)
 {
-    switch (endpoint) {
-    case AUTHZEN_METADATA:
-    case AUTHZEN_REQUEST:
-        return false;
-    case AUTHZEN_REQUEST_CANCEL:
+    if (endpoint == AUTHZEN_REQUEST_CANCEL)
         return request->body.size > 0;
-    default:
-        return true;
-    }
+    return endpoint != AUTHZEN_METADATA && endpoint != AUTHZEN_REQUEST;
 }
 
 /* --- URLs --- */
