@@ -14,7 +14,10 @@ struct authzen_scene {
     struct authzen_config config;
     struct key key;              /* of whoever asks: at first every role */
     const char *idempotency_key; /* NULL = none */
+    const char *task;            /* the id in the path; NULL = none */
     struct buffer answer;
+    struct buffer unmasked;       /* the same with its ids and tokens */
+    struct buffer location;       /* of the last answer; empty = none */
     unsigned on_loop;             /* answers that a loop gave */
     struct engine_worker *loop;   /* one that may not block: it must say the same, or nothing */
     struct engine_token revision; /* of the last answer */
@@ -25,8 +28,8 @@ struct authzen_scene {
 void authzen_scene_open(struct authzen_scene *scene, const char *schema, const char *config);
 void authzen_scene_close(struct authzen_scene *scene);
 
-/* "200 {...}" or "400 message", in which the random part of ids is '#'. Uses are taken where the
- * request needs them. Valid until the next. */
+/* "200 {...}" or "400 message", in which tokens and the random part of ids are '#'. Uses are taken,
+ * and access requests written, where the request needs it. Valid until the next. */
 const char *authzen_post(struct authzen_scene *scene, enum authzen_endpoint endpoint,
                          const char *body);
 const char *authzen_post_bytes(struct authzen_scene *scene, enum authzen_endpoint endpoint,
