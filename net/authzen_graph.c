@@ -392,7 +392,8 @@ authzen_ask(const struct authzen_config *config, const struct key *caller,
     enum status status;
 
     *question = (struct authzen_question){.words = *words};
-    question->has_approval = field_of(words->context, approval_name) != NULL;
+    question->has_approval =
+        authzen_takes_requests(config) && field_of(words->context, approval_name) != NULL;
     check->subject = (struct object){.type = words->subject.type, .id = words->subject.id};
     check->resource = alias != NULL
                           ? alias->as

@@ -22,7 +22,8 @@ struct authzen_question {
     struct slice grant;         /* as it was sent; empty = none */
     struct slice at_least;      /* empty = none */
     bool has_behalf;            /* `context.behalf` is there */
-    bool has_approval;          /* `context.approval` is: the grant is shown as an approval */
+    bool has_approval;          /* `context.approval` is, and access can be requested: the grant is
+                                   shown as an approval */
 };
 
 /* Whether the words name an agent, or a grant, in whatever form. */

@@ -1,13 +1,16 @@
 /* fuzz_authzen.c - bodies of AuthZEN requests, from bytes to what the engine is asked.
  * What is read must be what the header says: ids that objects can have, maps where maps are
  * promised, an agent wherever a grant is; whatever names an agent is asked for one. A token made
- * for a body must open with it. */
+ * for a body must open with it. A request for access has an agent, and the words of a denial of the
+ * same body. */
 #include <stdint.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "net/authzen_graph.h"
 #include "net/authzen_page.h"
+#include "net/authzen_submission.h"
+#include "net/denial.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -15,6 +18,7 @@ static const char config_text[] =
     "{\"actions\":{\"document\":{\"read\":\"view\"}},"
     "\"resources\":[{\"type\":\"todo\",\"as\":\"todo:shared\"},"
     "{\"type\":\"user\",\"action\":\"read\",\"as\":\"directory:all\"}],"
+    "\"policy_decision_point\":\"https://pdp.example\","
     "\"agents\":{\"type\":\"agent\",\"issuer\":\"https://id.example\"}}";
 
 /* Exception: a fuzzer has no other place to keep what outlives one input. */
@@ -80,6 +84,36 @@ turn_pages(const struct datum *body)
     buffer_release(&token);
 }
 
+/* The words are those of an evaluation of the same body, wherever that names its agents. */
+static void
+submit(const struct datum *body, struct arena *arena)
+{
+    struct authzen_submission submission;
+    const struct check *check = &submission.question.check;
+    struct authzen_words words;
+    struct authzen_question question;
+    struct error error;
+    uint8_t digests[2][DIGEST_SIZE];
+
+    if (authzen_read_submission(&config, &key_of_all, body, arena, &submission, &error) !=
+        BEHALF_OK)
+        return;
+    BEHALF_ASSERT(datum_field(body, SLICE_LITERAL("items")) == NULL);
+    BEHALF_ASSERT(datum_field(body, SLICE_LITERAL("callback")) == NULL);
+    BEHALF_ASSERT(check->actor_count > 0);
+    BEHALF_ASSERT(submission.justification.size <= ENGINE_JUSTIFICATION_SIZE_MAX);
+    BEHALF_ASSERT(authzen_read_words(body, NULL, AUTHZEN_EVERYTHING, &words, &error) == BEHALF_OK);
+    if (!authzen_names_agent(&words))
+        return;
+    check_question(&words, &submission.question);
+    BEHALF_ASSERT(authzen_ask(&config, &key_of_all, &words, arena, &question, &error) == BEHALF_OK);
+    denial_digest(SLICE_LITERAL("caller"), check->actors, check->actor_count,
+                  &submission.question.words, digests[0]);
+    denial_digest(SLICE_LITERAL("caller"), question.check.actors, question.check.actor_count,
+                  &question.words, digests[1]);
+    BEHALF_ASSERT(memcmp(digests[0], digests[1], DIGEST_SIZE) == 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -101,6 +135,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             for (size_t index = 0; index < evaluations.count; index++)
                 ask(evaluations.items[index], body, AUTHZEN_EVERYTHING, &arena);
         turn_pages(body);
+        submit(body, &arena);
     }
     arena_release(&arena);
     return 0;
