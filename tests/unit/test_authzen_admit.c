@@ -48,6 +48,8 @@ open_keys(void)
     write_key(file, "read", "read");
     write_key(file, "write", "write");
     write_key(file, "admin", "admin");
+    write_key(file, "grants", "grants");
+    write_key(file, "agent", "agent actor=agent:bot");
     write_key(file, "slow", "check requests=1/s");
     cr_assert_eq(fclose(file), 0);
     cr_assert_eq(chmod(path, 0600), 0);
@@ -356,6 +358,116 @@ Test(authzen_admit, each_endpoint_has_the_roles_of_its_method)
                          names[name], rows[index].path);
         }
     }
+}
+
+/* --- access requests --- */
+
+static void
+take_requests(void)
+{
+    struct error error;
+
+    authzen_config_close(&config);
+    cr_assert_eq(
+        authzen_config_read(SLICE_LITERAL("{\"policy_decision_point\":\"https://pdp.example.com\","
+                                          "\"agents\":{\"type\":\"agent\"}}"),
+                            &config, &error),
+        BEHALF_OK);
+}
+
+Test(authzen_admit, a_task_has_its_id_in_the_path)
+{
+    static const struct {
+        const char *path;
+        enum authzen_endpoint endpoint; /* AUTHZEN_METADATA: there is nothing */
+        const char *task;
+    } rows[] = {
+        {"/access/v1/requests", AUTHZEN_REQUESTS, ""},
+        {"/access/v1/requests/req_1", AUTHZEN_REQUEST, "req_1"},
+        {"/access/v1/requests/req_1/cancel", AUTHZEN_REQUEST_CANCEL, "req_1"},
+        {"/access/v1/requests/", AUTHZEN_METADATA, ""},
+        {"/access/v1/requests/req_1/", AUTHZEN_METADATA, ""},
+        {"/access/v1/requests//cancel", AUTHZEN_METADATA, ""},
+        {"/access/v1/requests/req_1/cancel/", AUTHZEN_METADATA, ""},
+        {"/access/v1/requests/req_1/approve", AUTHZEN_METADATA, ""},
+        {"/access/v1/requestsx/req_1", AUTHZEN_METADATA, ""},
+    };
+    struct authzen_target target;
+
+    take_requests();
+    for (size_t row = 0; row < BEHALF_COUNT_OF(rows); row++) {
+        cr_expect_eq(authzen_route(&config, slice_of(rows[row].path), &target),
+                     rows[row].endpoint != AUTHZEN_METADATA, "%s", rows[row].path);
+        cr_expect_eq(target.endpoint, rows[row].endpoint, "%s", rows[row].path);
+        cr_expect(slice_equal(target.task, slice_of(rows[row].task)), "%s", rows[row].path);
+    }
+}
+
+Test(authzen_admit, a_task_is_read_and_needs_no_body)
+{
+    take_requests();
+    request.path = SLICE_LITERAL("/access/v1/requests/req_1");
+    cr_expect_str_eq(admit(1), "405 here only GET, HEAD is answered");
+    request.method = HTTP_GET;
+    cr_expect_str_eq(admit(1), "200 ()");
+    request.method = HTTP_HEAD;
+    cr_expect_str_eq(admit(1), "200 ()");
+    request.method = HTTP_DELETE;
+    cr_expect_str_eq(admit(1), "405 here only GET, HEAD is answered");
+    request.path = SLICE_LITERAL("/access/v1/requests/req_1/cancel");
+    request.method = HTTP_GET;
+    cr_expect_str_eq(admit(1), "405 here only POST is answered");
+    request.method = HTTP_POST;
+    cr_expect_str_eq(admit(1), "200 ()");
+    request.body = SLICE_LITERAL("{}");
+    cr_expect_str_eq(admit(1), "400 Content-Type must be application/json");
+    cr_expect_str_eq(post("Accept", "*/*"), "200 ()");
+    request.path = SLICE_LITERAL("/access/v1/requests");
+    cr_expect_str_eq(admit(1), "400 Content-Type must be application/json");
+}
+
+Test(authzen_admit, access_requests_have_the_roles_of_their_methods)
+{
+    static const struct {
+        const char *path;
+        enum http_method method;
+        const char *allowed[5]; /* beside admin */
+    } rows[] = {
+        {"/access/v1/requests", HTTP_POST, {"check", "delegated", "grants", "agent"}},
+        {"/access/v1/requests/req_1", HTTP_GET, {"check", "delegated", "grants", "agent", "read"}},
+        {"/access/v1/requests/req_1/cancel", HTTP_POST, {"check", "delegated", "grants"}},
+    };
+    static const char *const names[] = {"check",  "delegated", "read", "write",
+                                        "grants", "agent",     "admin"};
+    char value[64];
+
+    take_requests();
+    open_keys();
+    for (size_t row = 0; row < BEHALF_COUNT_OF(rows); row++) {
+        request.path = slice_of(rows[row].path);
+        request.method = rows[row].method;
+        cr_expect_eq(strncmp(post("Accept", "*/*"), "401", 3), 0);
+        for (size_t name = 0; name < BEHALF_COUNT_OF(names); name++) {
+            bool may = strcmp(names[name], "admin") == 0;
+
+            for (size_t at = 0; at < 5 && rows[row].allowed[at] != NULL; at++)
+                may = may || strcmp(names[name], rows[row].allowed[at]) == 0;
+            (void)snprintf(value, sizeof value, "Bearer %s-key", names[name]);
+            cr_expect_eq(strncmp(post("Authorization", value), may ? "200" : "403", 3), 0, "%s %s",
+                         names[name], rows[row].path);
+        }
+    }
+}
+
+Test(authzen_admit, a_problem_is_json_of_its_own_type)
+{
+    authzen_refuse_problem(&reply, AUTHZEN_TASK_EXPIRED, "it ended at %s", "\"noon\"");
+    cr_expect_eq(reply.status, 410u);
+    cr_expect(slice_equal(reply.type, SLICE_LITERAL("application/problem+json")));
+    cr_expect_str_eq(reply.body.data,
+                     "{\"type\":\"urn:openid:authzen:access-request:error:task_expired\",\"title\":"
+                     "\"The task has expired\",\"status\":410,\"detail\":\"it ended at "
+                     "\\\"noon\\\"\"}");
 }
 
 Test(authzen_admit, a_key_that_used_its_rate_is_told_when_to_come_again)

@@ -115,13 +115,14 @@ Test(authzen_config, the_decision_point_is_an_https_url)
     expect_refused("{\"policy_decision_point\":7}", "must be a string");
 }
 
-#define DOCUMENT(pdp, base)                                                                        \
+#define DOCUMENT(pdp, base) ENDPOINTS(pdp, base) "}"
+#define ENDPOINTS(pdp, base)                                                                       \
     "{\"policy_decision_point\":\"" pdp "\","                                                      \
     "\"access_evaluation_endpoint\":\"" base "/access/v1/evaluation\","                            \
     "\"access_evaluations_endpoint\":\"" base "/access/v1/evaluations\","                          \
     "\"search_subject_endpoint\":\"" base "/access/v1/search/subject\","                           \
     "\"search_resource_endpoint\":\"" base "/access/v1/search/resource\","                         \
-    "\"search_action_endpoint\":\"" base "/access/v1/search/action\"}"
+    "\"search_action_endpoint\":\"" base "/access/v1/search/action\""
 
 static bool
 routes(const char *path)
@@ -149,6 +150,35 @@ Test(authzen_config, metadata_are_built_from_the_decision_point_alone)
     cr_expect_not(routes("/.well-known/authzen-configuration"));
     cr_expect_not(routes("/.well-known/authzen-configuration/a"));
     cr_expect_not(routes("/.well-known/authzen-configurationx"));
+}
+
+/* Agents to request it, and a URL under which their tasks are found. */
+Test(authzen_config, access_can_be_requested_where_there_are_agents_and_metadata)
+{
+    static const char *const paths[] = {"/access/v1/requests", "/access/v1/requests/req_X",
+                                        "/access/v1/requests/req_X/cancel"};
+    static const char *const without[] = {"{\"policy_decision_point\":\"https://pdp.example.com\"}",
+                                          "{\"agents\":{\"type\":\"agent\"}}"};
+
+    cr_assert_eq(
+        load("{\"policy_decision_point\":\"https://pdp.example.com/a\",\"agents\":{\"type\":"
+             "\"agent\"}}"),
+        BEHALF_OK);
+    cr_expect_str_eq(
+        metadata(),
+        ENDPOINTS(
+            "https://pdp.example.com/a",
+            "https://pdp.example.com/a") ",\"access_request_endpoint\":"
+                                         "\"https://pdp.example.com/a/access/v1/requests\","
+                                         "\"capabilities\":"
+                                         "[\"urn:openid:authzen:capability:access-request\"]}");
+    for (size_t at = 0; at < BEHALF_COUNT_OF(paths); at++)
+        cr_expect(routes(paths[at]), "%s", paths[at]);
+    for (size_t row = 0; row < BEHALF_COUNT_OF(without); row++) {
+        cr_assert_eq(load(without[row]), BEHALF_OK);
+        for (size_t at = 0; at < BEHALF_COUNT_OF(paths); at++)
+            cr_expect_not(routes(paths[at]), "%s", paths[at]);
+    }
 }
 
 Test(authzen_config, an_alias_for_an_action_goes_before_one_for_all)
