@@ -2,7 +2,8 @@
  * Always true: BEHALF_OK is 0. A function that can fail returns `enum status`, writes its result
  * only on success, and describes a failure in the `struct error` that its caller lent it.
  * BEHALF_DONE ends an iteration, BEHALF_WOULD_BLOCK sends a request from an event loop to a worker,
- * BEHALF_MUST_SPEND and BEHALF_MUST_WRITE to the writer; they stay inside the process. An error is never an allow.
+ * BEHALF_MUST_SPEND and BEHALF_MUST_WRITE to the writer; they stay inside the process. An error is
+ * never an allow.
  * Memory: a struct error is plain storage of its holder; nothing is allocated.
  * Threads: none; one error belongs to one request. */
 #ifndef BEHALF_BASE_ERROR_H

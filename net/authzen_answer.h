@@ -68,7 +68,7 @@ void authzen_refuse_asked(enum authzen_endpoint endpoint, const struct error *er
 void authzen_open_context(const struct authzen_asked *asked, struct json_out *json,
                           const struct record_id_text *decision_id);
 
-/* Why a decision is no allow, in the words of an approval where one was shown; empty = no reason. */
+/* Why a decision is no allow, in the words of an approval where one was shown; empty = none. */
 struct slice authzen_reason(const struct authzen_question *question, const struct check_item *item);
 /* The members `next_action` and `access_request`, where they apply. */
 void authzen_put_next(const struct authzen_asked *asked, struct json_out *json,

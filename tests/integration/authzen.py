@@ -26,6 +26,7 @@ WHO = {"subject": {"type": "user"}, "action": {"name": "read"},
        "resource": {"type": "record", "id": "record-1"}}
 CHECKS = 54
 failures = []
+_configurations = []
 
 
 def expect(what, got, want):
@@ -87,6 +88,15 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
         expect("exit code", self.process.wait(PATIENCE), 0)
         shutil.rmtree(self.directory)
+
+
+def config_of(content):
+    """A configuration as a file, which ends with the test."""
+    file = tempfile.NamedTemporaryFile("w", prefix="behalf-authzen-config.")
+    json.dump(content, file)
+    file.flush()
+    _configurations.append(file)
+    return file.name
 
 
 def run_case(server, name, case):
@@ -276,17 +286,23 @@ def openapi():
     schemas = document["components"]["schemas"]
     used = {reference[len("#/components/schemas/"):] for reference in references(document)}
     expect("schemas", used, set(schemas))
-    server = Server("certification")
+    server = Server("certification", config=config_of({
+        "policy_decision_point": "https://pdp.example.com", "agents": {"type": "agent"}}))
     for path, methods in document["paths"].items():
         for method in ("get", "post", "delete"):
-            status = server.send(method.upper(), path, "{}" if method == "post" else None,
+            status = server.send(method.upper(), path.replace("{id}", "req_0"),
+                                 "{}" if method == "post" else None,
                                  {"Content-Type": "application/json"})[0]
-            want = {"get": 200, "post": 400}[method] if method in methods else 405
-            expect("%s %s" % (method, path), status, want)
+            want = {"get": 200, "post": 400}[method]
+            if "{id}" in path:
+                want = 404
+            expect("%s %s" % (method, path), status, want if method in methods else 405)
     metadata = json.loads(server.send("GET", "/.well-known/authzen-configuration")[2])
     base = metadata["policy_decision_point"]
-    expect("paths", set(document["paths"]), {"/.well-known/authzen-configuration"} | {
-        url[len(base):] for name, url in metadata.items() if name != "policy_decision_point"})
+    expect("paths", {path for path in document["paths"] if "{id}" not in path},
+           {"/.well-known/authzen-configuration"} | {
+               url[len(base):] for name, url in metadata.items()
+               if name not in ("policy_decision_point", "capabilities")})
     expect("metadata", set(schemas["Metadata"]["properties"]), set(metadata))
     server.stop()
     return len(document["paths"])
