@@ -293,7 +293,7 @@ def openapi():
             status = server.send(method.upper(), path.replace("{id}", "req_0"),
                                  "{}" if method == "post" else None,
                                  {"Content-Type": "application/json"})[0]
-            want = {"get": 200, "post": 400}[method]
+            want = {"get": 200, "post": 400}.get(method)
             if "{id}" in path:
                 want = 404
             expect("%s %s" % (method, path), status, want if method in methods else 405)
