@@ -223,7 +223,7 @@ def decided_otherwise():
     expect("DELETE", server.send("DELETE", "/access/v1/requests/" + second)[1]["allow"], "GET, HEAD")
     expect("GET", server.send("GET", "/access/v1/requests")[1]["allow"], "POST")
     denial = server.deny(question())
-    server.behalf("agent", "kill", "--agent", "agent:bot", "--reason", "test")
+    server.behalf("agent", "kill", "agent:bot", "--reason", "test")
     expect_problem("stopped", server.request(question(), denial), 400, "not_requestable")
     expect("stopped", "access_request" in server.evaluate(question())["context"], False)
     server.stop()
