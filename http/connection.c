@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "http/characters.h"
 #include "http/response.h"
 #include "http/server.h"
 
@@ -18,6 +19,7 @@
 #define OUTPUT_PAUSE ((size_t)64 * 1024)    /* more waits: the next request is not looked at */
 #define OUTPUT_PROGRESS ((size_t)16 * 1024) /* to be taken within the time of a stall */
 #define SWAPPED_SIZE ((size_t)4 * 1024)     /* of a reply: cheaper to copy below */
+#define ECHOED_SIZE_MAX 256                 /* of a field that comes back in a refusal */
 #define REQUESTS_PER_TURN 32
 #define READS_PER_TURN 4
 
@@ -239,10 +241,35 @@ end_output(struct http_connection *connection, size_t begin)
 
 /* --- refusing --- */
 
+/* The field by which whoever asks knows a reply again. Of a head that could not be read, none. */
+static bool
+find_echoed(const struct http_connection *connection, struct http_field *echoed)
+{
+    const char *name = connection->server->options.echoed;
+    const struct http_request *request;
+    size_t found = 0;
+    bool visible = true;
+
+    if (name == NULL || connection->exchange == NULL)
+        return false;
+    request = &connection->exchange->request;
+    for (size_t at = 0; at < request->field_count; at++) {
+        if (!characters_same(request->fields[at].name, slice_of(name)))
+            continue;
+        *echoed = (struct http_field){slice_of(name), request->fields[at].value};
+        found++;
+    }
+    for (size_t at = 0; found == 1 && at < echoed->value.size; at++)
+        visible = visible && echoed->value.data[at] > ' ' && echoed->value.data[at] < 0x7F;
+    return found == 1 && visible && echoed->value.size > 0 && echoed->value.size <= ECHOED_SIZE_MAX;
+}
+
 static void
 refuse(struct http_connection *connection, struct http_refusal refusal)
 {
     struct http_server *server = connection->server;
+    struct http_field echoed;
+    bool echoes = find_echoed(connection, &echoed);
     const struct response_framing framing = {
         .length = RESPONSE_SIZED,
         .is_head =
@@ -253,7 +280,8 @@ refuse(struct http_connection *connection, struct http_refusal refusal)
     size_t begin = begin_output(connection);
 
     atomic_fetch_add(&server->refused_requests, 1);
-    response_write_text(&connection->output, &framing, refusal.status, refusal.why);
+    response_write_text(&connection->output, &framing, refusal.status, refusal.why,
+                        echoes ? &echoed : NULL);
     end_output(connection, begin);
     leave_exchange(connection);
     connection->phase = CONNECTION_ENDING;

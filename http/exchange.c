@@ -101,7 +101,7 @@ static void
 write_failure(struct buffer *out, const struct response_framing *framing, const char *why)
 {
     log_line(LOG_ERROR, "reply refused", "reason=\"%s\"", why);
-    response_write_text(out, framing, 500, "the reply could not be sent");
+    response_write_text(out, framing, 500, "the reply could not be sent", NULL);
 }
 
 /* The bytes are taken. */

@@ -86,6 +86,9 @@ struct http_options {
     unsigned connections_per_address; /* 0 = 256; of IPv6 for each /64 */
     size_t body_sum;   /* 0 = 512 MiB; bytes of all bodies that are held; beyond it 503 */
     size_t output_sum; /* 0 = 512 MiB; bytes of replies that wait; beyond it connections close */
+    /* A field that comes back in refusals of a head that was read, where it stands once and has 1
+     * to 256 visible ASCII characters; NULL = none. */
+    const char *echoed;
     /* On the loop, for each head that is well-formed; NULL = 64 KiB for all. */
     struct http_verdict (*judge)(void *owner, const struct http_request *head);
     /* On the loop, once the body is here too. The exchange is to be answered, by any thread. */

@@ -48,7 +48,7 @@ refuse(struct http_server *server, int fd, const char *why)
     complain(server, why);
     if (server->options.tls == NULL) {
         buffer_init(&bytes);
-        response_write_text(&bytes, &framing, 503, why);
+        response_write_text(&bytes, &framing, 503, why, NULL);
         (void)!send(fd, bytes.data, bytes.size, MSG_NOSIGNAL | MSG_DONTWAIT);
         buffer_release(&bytes);
         (void)shutdown(fd, SHUT_WR);

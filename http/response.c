@@ -141,13 +141,15 @@ response_write(struct buffer *out, const struct response_framing *framing,
 
 void
 response_write_text(struct buffer *out, const struct response_framing *framing, unsigned status,
-                    const char *why)
+                    const char *why, const struct http_field *field)
 {
     char line[256];
     int size = snprintf(line, sizeof line, "%s\n", why);
     struct http_response response = {
         .status = status,
         .type = SLICE_LITERAL("text/plain"),
+        .fields = field,
+        .field_count = field != NULL ? 1 : 0,
         .body = {line, (size_t)size < sizeof line ? (size_t)size : sizeof line - 1},
     };
     bool written = response_write(out, framing, &response);

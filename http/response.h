@@ -28,9 +28,9 @@ bool response_write(struct buffer *out, const struct response_framing *framing,
                     const struct http_response *response) BEHALF_MUST_USE;
 
 /* A line of text/plain; what is said for a refusal, or in place of a reply that must not be sent.
- * `why` is ASCII. */
+ * `why` is ASCII. `field` may be NULL; else it is one that may be sent. */
 void response_write_text(struct buffer *out, const struct response_framing *framing,
-                         unsigned status, const char *why);
+                         unsigned status, const char *why, const struct http_field *field);
 
 void response_write_chunk(struct buffer *out, struct slice bytes); /* not empty */
 void response_write_last_chunk(struct buffer *out);

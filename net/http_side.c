@@ -241,6 +241,7 @@ open_http(struct http_side *side, const struct http_side_options *options, struc
         .authorities = (const char *const *)side->hosts,
         .authority_count = side->host_count,
         .allow_http_1_0 = true,
+        .echoed = "X-Request-ID",
         .head_size = HTTP_SIDE_HEAD_SIZE,
         .head_s = HTTP_SIDE_HEAD_S,
         .body_s = HTTP_SIDE_BODY_S,
@@ -260,13 +261,14 @@ enum status
 http_side_open(const struct http_side_options *options, struct http_side **result,
                struct error *error)
 {
+    struct http_side *side = memory_new(sizeof *side);
     const struct authzen_options authzen = {
         .env = options->env,
         .engine = options->engine,
         .keys = options->keys,
+        .counts = &side->state.authzen,
         .path = options->authzen_path,
     };
-    struct http_side *side = memory_new(sizeof *side);
     enum status status;
 
     side->state.env = options->env;

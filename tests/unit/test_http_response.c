@@ -150,7 +150,7 @@ Test(http_response, a_line_of_text_says_why)
 {
     const struct response_framing framing = {.length = RESPONSE_SIZED, .closes = true};
 
-    response_write_text(&out, &framing, 400, "no");
+    response_write_text(&out, &framing, 400, "no", NULL);
     cr_assert_str_eq(out.data, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
                                "Content-Length: 3\r\nConnection: close\r\n" ALWAYS "\r\nno\n");
 }

@@ -148,6 +148,69 @@ Test(http_server, each_refusal_has_its_status_and_closes)
     http_end();
 }
 
+Test(http_server, a_refusal_has_the_field_by_which_it_is_known)
+{
+    static const struct {
+        const char *request;
+        const char *echoed; /* NULL = none */
+    } cases[] = {
+        {"PUT /echo HTTP/1.1\r\nHost: test\r\nx-request-id: a~!\r\n\r\n", "a~!"},
+        {"GET /echo HTTP/1.1\r\nHost: other\r\nX-Request-ID: r1\r\n\r\n", "r1"},
+        {HTTP_GET_HEAD("/echo") "X-Request-ID: r1\r\nContent-Length: +2\r\n\r\n", "r1"},
+        {"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 65537\r\n"
+         "X-Request-ID: r1\r\n\r\n",
+         "r1"},
+        {HTTP_GET_HEAD("/echo") "Expect: x\r\nX-Request-ID: r1\r\n\r\n", "r1"},
+        {HTTP_GET_HEAD("/echo") "Expect: x\r\nX-Request-Id2: r1\r\n\r\n", NULL},
+        {HTTP_GET_HEAD("/echo") "Expect: x\r\nX-Request-ID: a b\r\n\r\n", NULL},
+        {HTTP_GET_HEAD("/echo") "Expect: x\r\nX-Request-ID:\r\n\r\n", NULL},
+        {HTTP_GET_HEAD("/echo") "X-Request-ID: r1\r\nX-Request-ID: r1\r\n\r\n", NULL},
+        {HTTP_GET_HEAD("/echo") "X-Request-ID: r1\r\nX : a\r\n\r\n", NULL},
+    };
+
+    http_options.echoed = "X-Request-ID";
+    http_begin();
+    for (size_t at = 0; at < BEHALF_COUNT_OF(cases); at++) {
+        int fd = http_connect();
+        const char *found;
+        struct buffer reply;
+
+        buffer_init(&reply);
+        http_send_text(fd, cases[at].request);
+        http_receive_all(fd, &reply);
+        found = strstr(reply.data, "\r\nX-Request-ID: ");
+        cr_expect_eq(found != NULL, cases[at].echoed != NULL, "case %zu", at);
+        if (found != NULL && cases[at].echoed != NULL)
+            cr_expect_eq(strncmp(found + 16, cases[at].echoed, strlen(cases[at].echoed)), 0);
+        cr_expect_not_null(strstr(reply.data, "\r\n\r\n"));
+        buffer_release(&reply);
+        (void)close(fd);
+    }
+    http_end();
+}
+
+Test(http_server, a_field_that_is_echoed_has_at_most_256_bytes)
+{
+    char request[512];
+
+    http_options.echoed = "X-Request-ID";
+    http_begin();
+    for (int size = 256; size <= 257; size++) {
+        int fd = http_connect();
+        struct buffer reply;
+
+        buffer_init(&reply);
+        (void)snprintf(request, sizeof request,
+                       HTTP_GET_HEAD("/echo") "Expect: x\r\nX-Request-ID: %0*d\r\n\r\n", size, 0);
+        http_send_text(fd, request);
+        http_receive_all(fd, &reply);
+        cr_expect_eq(strstr(reply.data, "X-Request-ID") != NULL, size == 256);
+        buffer_release(&reply);
+        (void)close(fd);
+    }
+    http_end();
+}
+
 Test(http_server, heads_and_targets_have_their_sizes)
 {
     static const size_t most = 1024;
