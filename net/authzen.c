@@ -3,8 +3,8 @@
  * A request is admitted on the loop and answered on the pool (authzen_answer.h), but for short
  * evaluations: these are tried on the loop, by a worker that never waits, since two changes of
  * threads cost more than the answer. A check that takes uses of a grant goes to the writer and to
- * the pool again (spend.h), and so does what makes or cancels an access request. A call is in the list until just before its exchange is answered, so
- * that whoever went away is found. */
+ * the pool again (spend.h), and so does what makes or cancels an access request. A call is in the
+ * list until just before its exchange is answered, so that whoever went away is found. */
 #include "net/authzen.h"
 
 #include <pthread.h>
@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "net/authzen_admit.h"
 #include "net/authzen_answer.h"
+#include "net/authzen_counts.h"
 #include "net/spend.h"
 
 #define INLINE_BODY_MAX ((size_t)4 * 1024)
@@ -94,7 +95,8 @@ authzen_close(struct authzen *authzen)
 /* --- calls --- */
 
 static void
-respond(struct http_exchange *exchange, const struct authzen_reply *reply, struct slice request_id)
+respond(struct authzen *authzen, struct http_exchange *exchange,
+        const struct authzen_admission *admission, const struct authzen_reply *reply)
 {
     struct http_field fields[AUTHZEN_FIELDS_MAX];
     struct http_response response = {
@@ -106,7 +108,8 @@ respond(struct http_exchange *exchange, const struct authzen_reply *reply, struc
     struct buffer scratch;
 
     buffer_init(&scratch);
-    response.field_count = authzen_reply_fields(reply, request_id, fields, &scratch);
+    response.field_count = authzen_reply_fields(reply, admission->request_id, fields, &scratch);
+    authzen_count_reply(authzen->options.counts, admission->target.endpoint, reply->status);
     http_respond(exchange, &response);
     buffer_release(&scratch);
 }
@@ -157,7 +160,7 @@ end_call(struct call *call)
     struct authzen *authzen = call->authzen;
 
     unlist(call);
-    respond(call->exchange, &call->reply, call->admission.request_id);
+    respond(authzen, call->exchange, &call->admission, &call->reply);
     key_release(call->admission.caller);
     authzen_reply_release(&call->reply);
     arena_release(&call->arena);
@@ -359,7 +362,7 @@ answer_here(struct authzen *authzen, struct http_exchange *exchange,
 {
     if (admitted)
         authzen_put_metadata(&authzen->config, &reply->body);
-    respond(exchange, reply, admission->request_id);
+    respond(authzen, exchange, admission, reply);
 }
 
 /* A short evaluation of what is in memory. False: the pool is to answer. */
@@ -388,7 +391,7 @@ evaluate_here(struct authzen *authzen, struct http_exchange *exchange,
     arena_reset(&authzen->arena, LIMIT_CHECK_ARENA);
     if (authzen_answer(&asked, reply) != BEHALF_OK)
         return false;
-    respond(exchange, reply, admission->request_id);
+    respond(authzen, exchange, admission, reply);
     key_release(admission->caller);
     return true;
 }
@@ -412,6 +415,15 @@ submit_new(struct authzen *authzen, struct http_exchange *exchange,
     submit(call);
 }
 
+static void
+count_key(struct authzen_counts *counts, enum authzen_key key)
+{
+    if (key != AUTHZEN_KEY_NONE)
+        atomic_fetch_add_explicit(key == AUTHZEN_KEY_KNOWN ? &counts->keys_known
+                                                           : &counts->keys_unknown,
+                                  1, memory_order_relaxed);
+}
+
 void
 authzen_handle(struct authzen *authzen, struct http_exchange *exchange)
 {
@@ -423,6 +435,7 @@ authzen_handle(struct authzen *authzen, struct http_exchange *exchange)
     admitted =
         authzen_admit(&authzen->config, authzen->options.keys, http_exchange_request(exchange),
                       http_exchange_arrived_ns(exchange), &admission, &reply);
+    count_key(authzen->options.counts, admission.key);
     if (!admitted || admission.target.endpoint == AUTHZEN_METADATA)
         answer_here(authzen, exchange, &admission, &reply, admitted);
     else if (!evaluate_here(authzen, exchange, &admission, &reply))

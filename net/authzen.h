@@ -4,7 +4,7 @@
  * loop or on a thread of the engine's pool. What would have to wait runs on the pool: the HTTP loop
  * never waits.
  * Threads: open and close one; judge, handle and gone the HTTP loop.
- * Memory: options are read during open; engine, env and keys are borrowed until close. */
+ * Memory: options are read during open; engine, env, keys and counts are borrowed until close. */
 #ifndef BEHALF_NET_AUTHZEN_H
 #define BEHALF_NET_AUTHZEN_H
 
@@ -15,6 +15,7 @@
 #include "http/http.h"
 
 struct authzen;
+struct authzen_counts;
 struct engine;
 struct keys;
 
@@ -22,7 +23,8 @@ struct authzen_options {
     const struct env *env;
     struct engine *engine;
     struct keys *keys; /* NULL = nobody is asked for a key */
-    const char *path;  /* of the configuration, JSON; NULL = nothing of AuthZEN is answered */
+    struct authzen_counts *counts;
+    const char *path; /* of the configuration, JSON; NULL = nothing of AuthZEN is answered */
 };
 
 /* MALFORMED_REQUEST: a configuration that cannot be read or used; the message says where. */

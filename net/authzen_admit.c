@@ -75,7 +75,8 @@ check_method(enum authzen_endpoint endpoint, const struct http_request *request,
 
 /* NULL with the refusal: no key, or one that is not known. */
 static const struct key *
-find_caller(struct keys *keys, const struct http_request *request, struct authzen_reply *reply)
+find_caller(struct keys *keys, const struct http_request *request, enum authzen_key *shown,
+            struct authzen_reply *reply)
 {
     const struct key *caller = NULL;
     struct slice value;
@@ -89,6 +90,7 @@ find_caller(struct keys *keys, const struct http_request *request, struct authze
         value.data += SCHEME_BEARER.size;
         value.size -= SCHEME_BEARER.size;
         caller = keys_find(keys, value);
+        *shown = caller != NULL ? AUTHZEN_KEY_KNOWN : AUTHZEN_KEY_UNKNOWN;
     }
     if (caller == NULL)
         authzen_refuse(reply, 401, "the request needs a key that this server knows");
@@ -121,7 +123,7 @@ authzen_admit(const struct authzen_config *config, struct keys *keys,
 {
     struct error error;
 
-    *admission = (struct authzen_admission){.target.endpoint = AUTHZEN_METADATA};
+    *admission = (struct authzen_admission){.target.endpoint = AUTHZEN_NOWHERE};
     if (!read_request_id(request, &admission->request_id, reply))
         return false;
     if (!authzen_route(config, request->path, &admission->target)) {
@@ -134,7 +136,7 @@ authzen_admit(const struct authzen_config *config, struct keys *keys,
         return false;
     if (admission->target.endpoint == AUTHZEN_METADATA)
         return true;
-    admission->caller = find_caller(keys, request, reply);
+    admission->caller = find_caller(keys, request, &admission->key, reply);
     if (admission->caller == NULL)
         return false;
     if (caller_admit(admission->caller, authzen_method(admission->target.endpoint), now_ns,

@@ -12,11 +12,15 @@
 #include "net/authzen_reply.h"
 #include "net/keys.h"
 
+/* Whether a key was shown, and known. */
+enum authzen_key { AUTHZEN_KEY_NONE, AUTHZEN_KEY_KNOWN, AUTHZEN_KEY_UNKNOWN };
+
 struct authzen_admission {
     struct authzen_target target;
     struct slice request_id;      /* empty = none */
     struct slice idempotency_key; /* the same */
-    const struct key *caller;     /* to be given back by key_release; NULL for the metadata */
+    enum authzen_key key;
+    const struct key *caller; /* to be given back by key_release; NULL for the metadata */
 };
 
 /* `keys` NULL: nobody is asked for a key. False: the refusal stands in `reply`, and no key is

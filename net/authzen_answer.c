@@ -105,6 +105,8 @@ answer(const struct authzen_asked *asked, struct authzen_reply *reply, struct er
     case AUTHZEN_REQUEST_CANCEL:
         return authzen_request_cancel(asked, body, reply, error);
     case AUTHZEN_METADATA:
+    case AUTHZEN_NOWHERE:
+    case AUTHZEN_ENDPOINT_COUNT:
         break;
     }
     BEHALF_UNREACHABLE();

@@ -4,14 +4,14 @@
 #include "net/json_out.h"
 #include "net/methods.h"
 
-#define WELL_KNOWN SLICE_LITERAL("/.well-known/authzen-configuration")
+#define METADATA_PATH "/.well-known/authzen-configuration"
 #define REQUESTS_PATH "/access/v1/requests"
 #define CANCEL "/cancel"
 #define CAPABILITY SLICE_LITERAL("urn:openid:authzen:capability:access-request")
 
 /* An endpoint has the roles of the method that answers the same question. */
 struct endpoint {
-    const char *path;   /* of the API; NULL = not one path alone */
+    const char *path;   /* of the API, or what all its paths look like */
     const char *member; /* of the metadata; NULL = none */
     const char *method; /* of the protocol; NULL = none */
     uint32_t deadline_ms;
@@ -30,17 +30,20 @@ static const struct endpoint endpoints[] = {
                                "lookup_permissions", LIMIT_LOOKUP_DEADLINE_MS},
     [AUTHZEN_REQUESTS] = {REQUESTS_PATH, "access_request_endpoint", "requests.create",
                           LIMIT_CHECK_DEADLINE_MS},
-    [AUTHZEN_REQUEST] = {NULL, NULL, "requests.read", LIMIT_CHECK_DEADLINE_MS},
-    [AUTHZEN_REQUEST_CANCEL] = {NULL, NULL, "requests.cancel", LIMIT_CHECK_DEADLINE_MS},
-    [AUTHZEN_METADATA] = {NULL, NULL, NULL, LIMIT_CHECK_DEADLINE_MS},
+    [AUTHZEN_REQUEST] = {REQUESTS_PATH "/{id}", NULL, "requests.read", LIMIT_CHECK_DEADLINE_MS},
+    [AUTHZEN_REQUEST_CANCEL] = {REQUESTS_PATH "/{id}" CANCEL, NULL, "requests.cancel",
+                                LIMIT_CHECK_DEADLINE_MS},
+    [AUTHZEN_METADATA] = {METADATA_PATH, NULL, NULL, LIMIT_CHECK_DEADLINE_MS},
+    [AUTHZEN_NOWHERE] = {"other", NULL, NULL, LIMIT_CHECK_DEADLINE_MS},
 };
 
 /* --- paths --- */
 
+/* Those with a member in the metadata have one path each. */
 static bool
 is_there(const struct authzen_config *config, enum authzen_endpoint endpoint)
 {
-    return endpoints[endpoint].path != NULL &&
+    return endpoints[endpoint].member != NULL &&
            (endpoint != AUTHZEN_REQUESTS || authzen_takes_requests(config));
 }
 
@@ -66,10 +69,19 @@ route_task(struct slice path, struct authzen_target *target)
     return target->task.size > 0 && slice_equal(path, SLICE_LITERAL(CANCEL));
 }
 
+static bool
+route_metadata(const struct authzen_config *config, struct slice path)
+{
+    static const struct slice head = {METADATA_PATH, sizeof METADATA_PATH - 1};
+
+    return config->pdp.size > 0 && slice_starts_with(path, head) &&
+           slice_equal((struct slice){path.data + head.size, path.size - head.size}, config->path);
+}
+
 bool
 authzen_route(const struct authzen_config *config, struct slice path, struct authzen_target *target)
 {
-    *target = (struct authzen_target){.endpoint = AUTHZEN_METADATA};
+    *target = (struct authzen_target){.endpoint = AUTHZEN_NOWHERE};
     for (size_t index = 0; index < AUTHZEN_METADATA; index++) {
         if (!is_there(config, (enum authzen_endpoint)index) ||
             !slice_equal(path, slice_of(endpoints[index].path)))
@@ -79,12 +91,16 @@ authzen_route(const struct authzen_config *config, struct slice path, struct aut
     }
     if (authzen_takes_requests(config) && route_task(path, target))
         return true;
-    *target = (struct authzen_target){.endpoint = AUTHZEN_METADATA};
-    if (config->pdp.size == 0 || !slice_starts_with(path, WELL_KNOWN))
-        return false;
-    path.data += WELL_KNOWN.size;
-    path.size -= WELL_KNOWN.size;
-    return slice_equal(path, config->path);
+    *target = (struct authzen_target){.endpoint = AUTHZEN_NOWHERE};
+    if (route_metadata(config, path))
+        target->endpoint = AUTHZEN_METADATA;
+    return target->endpoint == AUTHZEN_METADATA;
+}
+
+const char *
+authzen_pattern(enum authzen_endpoint endpoint)
+{
+    return endpoints[endpoint].path;
 }
 
 const char *

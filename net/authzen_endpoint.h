@@ -18,6 +18,8 @@ enum authzen_endpoint {
     AUTHZEN_REQUEST,        /* how a request stands */
     AUTHZEN_REQUEST_CANCEL, /* and its end */
     AUTHZEN_METADATA,
+    AUTHZEN_NOWHERE, /* nothing is at the path */
+    AUTHZEN_ENDPOINT_COUNT
 };
 
 /* Where a request goes. */
@@ -26,10 +28,13 @@ struct authzen_target {
     struct slice task; /* of AUTHZEN_REQUEST and AUTHZEN_REQUEST_CANCEL: the id in the path */
 };
 
-/* False: nothing is at this path. The metadata have one path, by `policy_decision_point`; access
- * requests are there where authzen_takes_requests. */
+/* False: nothing is at this path, and the endpoint is AUTHZEN_NOWHERE. The metadata have one path,
+ * by `policy_decision_point`; access requests are there where authzen_takes_requests. */
 bool authzen_route(const struct authzen_config *config, struct slice path,
                    struct authzen_target *target);
+
+/* Its path, with {id} for that of a task; "other" for AUTHZEN_NOWHERE. */
+const char *authzen_pattern(enum authzen_endpoint endpoint);
 
 /* The methods of HTTP that it takes: "POST", or "GET, HEAD". */
 const char *authzen_allows(enum authzen_endpoint endpoint);

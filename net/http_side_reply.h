@@ -9,6 +9,7 @@
 
 #include "base/env.h"
 #include "http/http.h"
+#include "net/authzen_counts.h"
 
 struct engine;
 struct keys;
@@ -24,6 +25,7 @@ struct http_side_state {
     atomic_bool stopping;
     _Atomic uint64_t keys_known; /* that were shown to /metrics */
     _Atomic uint64_t keys_unknown;
+    struct authzen_counts authzen;
 };
 
 typedef void http_side_reply(struct http_side_state *state, struct http_exchange *exchange);

@@ -210,9 +210,31 @@ put_auth(struct metrics_text *text, const struct http_side_state *state,
     const uint64_t *auth = net->requests[METHOD_INDEX_method_auth];
 
     metrics_put(text, METRIC_AUTH, "result=\"known\"",
-                auth[BEHALF_OK] + atomic_load(&state->keys_known));
+                auth[BEHALF_OK] + atomic_load(&state->keys_known) +
+                    atomic_load(&state->authzen.keys_known));
     metrics_put(text, METRIC_AUTH, "result=\"unknown\"",
-                auth[BEHALF_UNKNOWN_KEY] + atomic_load(&state->keys_unknown));
+                auth[BEHALF_UNKNOWN_KEY] + atomic_load(&state->keys_unknown) +
+                    atomic_load(&state->authzen.keys_unknown));
+}
+
+/* Of each path the replies that there were, and those with 200. */
+static void
+put_authzen(struct metrics_text *text, const struct authzen_counts *counts)
+{
+    char labels[LABELS_SIZE];
+
+    for (size_t at = 0; at < AUTHZEN_ENDPOINT_COUNT; at++) {
+        for (size_t column = 0; column < AUTHZEN_STATUS_COUNT; column++) {
+            uint64_t count = atomic_load(&counts->replies[at][column]);
+            unsigned status = authzen_counted_status(column);
+
+            if (count == 0 && status != 200)
+                continue;
+            (void)snprintf(labels, sizeof labels, "path=\"%s\",status=\"%u\"",
+                           authzen_pattern((enum authzen_endpoint)at), status);
+            metrics_put(text, METRIC_AUTHZEN_REQUESTS, labels, count);
+        }
+    }
 }
 
 static void
@@ -229,6 +251,7 @@ put_connections(struct metrics_text *text, const struct http_side_state *state,
     metrics_put(text, METRIC_HTTP_ACCEPTED, "", http.accepted);
     metrics_put(text, METRIC_HTTP_REFUSED, "", http.refused_connections);
     metrics_put(text, METRIC_HTTP_REQUESTS, "", http.requests);
+    put_authzen(text, &state->authzen);
     metrics_put(text, METRIC_HTTP_REQUESTS_REFUSED, "", http.refused_requests);
 }
 

@@ -379,25 +379,25 @@ Test(authzen_admit, a_task_has_its_id_in_the_path)
 {
     static const struct {
         const char *path;
-        enum authzen_endpoint endpoint; /* AUTHZEN_METADATA: there is nothing */
+        enum authzen_endpoint endpoint; /* AUTHZEN_NOWHERE: there is nothing */
         const char *task;
     } rows[] = {
         {"/access/v1/requests", AUTHZEN_REQUESTS, ""},
         {"/access/v1/requests/req_1", AUTHZEN_REQUEST, "req_1"},
         {"/access/v1/requests/req_1/cancel", AUTHZEN_REQUEST_CANCEL, "req_1"},
-        {"/access/v1/requests/", AUTHZEN_METADATA, ""},
-        {"/access/v1/requests/req_1/", AUTHZEN_METADATA, ""},
-        {"/access/v1/requests//cancel", AUTHZEN_METADATA, ""},
-        {"/access/v1/requests/req_1/cancel/", AUTHZEN_METADATA, ""},
-        {"/access/v1/requests/req_1/approve", AUTHZEN_METADATA, ""},
-        {"/access/v1/requestsx/req_1", AUTHZEN_METADATA, ""},
+        {"/access/v1/requests/", AUTHZEN_NOWHERE, ""},
+        {"/access/v1/requests/req_1/", AUTHZEN_NOWHERE, ""},
+        {"/access/v1/requests//cancel", AUTHZEN_NOWHERE, ""},
+        {"/access/v1/requests/req_1/cancel/", AUTHZEN_NOWHERE, ""},
+        {"/access/v1/requests/req_1/approve", AUTHZEN_NOWHERE, ""},
+        {"/access/v1/requestsx/req_1", AUTHZEN_NOWHERE, ""},
     };
     struct authzen_target target;
 
     take_requests();
     for (size_t row = 0; row < BEHALF_COUNT_OF(rows); row++) {
         cr_expect_eq(authzen_route(&config, slice_of(rows[row].path), &target),
-                     rows[row].endpoint != AUTHZEN_METADATA, "%s", rows[row].path);
+                     rows[row].endpoint != AUTHZEN_NOWHERE, "%s", rows[row].path);
         cr_expect_eq(target.endpoint, rows[row].endpoint, "%s", rows[row].path);
         cr_expect(slice_equal(target.task, slice_of(rows[row].task)), "%s", rows[row].path);
     }
