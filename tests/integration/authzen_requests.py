@@ -342,6 +342,43 @@ def callers():
     return 12
 
 
+def counted():
+    """Requests by path and status, keys by result; X-Request-ID of what the floor refuses."""
+    server = Server(keys=(("gateway", "check"), ("reader", "read")))
+    gateway = {"Authorization": "Bearer gateway-key"}
+
+    def metrics():
+        text = server.send("GET", "/metrics", Authorization="Bearer reader-key")[2]
+        return dict(line.rsplit(" ", 1) for line in text.splitlines()
+                    if line.startswith(("behalf_authzen", "behalf_auth_total")))
+
+    before = metrics()
+    made = server.request(question(), server.deny(question(), **gateway), **gateway)[2]["task"]
+    server.cancel(made["id"], **gateway)
+    server.cancel(made["id"], **gateway)
+    server.evaluate(question(), **gateway)
+    server.post("/access/v1/evaluation", question(), Authorization="Bearer guessed-key")
+    server.post("/access/v1/evaluation", question(), Authorization="Basic Z3Vlc3M=")
+    server.post("/access/v1/other", question(), **gateway)
+    after = metrics()
+    grown = {name: int(value) - int(before.get(name, 0)) for name, value in after.items()
+             if value != before.get(name, "0")}
+
+    def row(path, status):
+        return 'behalf_authzen_requests_total{path="%s",status="%d"}' % (path, status)
+
+    expect("counts", grown, {
+        row("/access/v1/evaluation", 200): 2, row("/access/v1/evaluation", 401): 2,
+        row("/access/v1/requests", 202): 1, row("/access/v1/requests/{id}/cancel", 200): 1,
+        row("/access/v1/requests/{id}/cancel", 409): 1, row("other", 404): 1,
+        'behalf_auth_total{result="known"}': 6, 'behalf_auth_total{result="unknown"}': 1})
+    for fields, status in (({"Host": "elsewhere"}, 421), ({"Expect": "x"}, 417)):
+        answer = server.post("/access/v1/evaluation", question(), X_Request_ID="r-1", **fields)
+        expect("refused", (answer[0], answer[1].get("x-request-id")), (status, "r-1"))
+    server.stop()
+    return 3
+
+
 def restart():
     """A denial and a task outlive the process that gave them."""
     server = Server()
@@ -361,7 +398,7 @@ def restart():
 
 
 def main():
-    groups = [metadata, approved, decided_otherwise, words, races, callers, restart]
+    groups = [metadata, approved, decided_otherwise, words, races, callers, counted, restart]
     failed = 0
     for group in groups:
         failures.clear()
