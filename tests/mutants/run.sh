@@ -34,7 +34,8 @@ build() {
     # shellcheck disable=SC2086
     make -C "$tree" -j"$jobs" O=build VARIANT=release ${MUTANT_MAKE:-} \
         build/release/property/{worlds,agents,narrowing} build/release/test-unit \
-        build/release/stress/{engine_history,new_enemy,revocation} >"$work/build.log" 2>&1
+        build/release/stress/{access_requests,engine_history,new_enemy,revocation} \
+        >"$work/build.log" 2>&1
 }
 
 # A defect may make a test loop for ever: that is noticed as well.
