@@ -221,11 +221,15 @@ print_summary(const struct agents_counts *counts, bool whole_run)
            ", alone %" PRIu64 "\n",
            counts->hops, counts->stricter, counts->restricted, counts->apart, counts->contexts,
            counts->alone);
+    printf("access requests: %" PRIu64 ", approved %" PRIu64 "\n", counts->requests,
+           counts->approved);
     printf("chains of 1 to 8:");
     for (int i = 1; i <= AGENTS_CHAIN_MAX; i++)
         printf(" %.1f%%", percent(counts->by_length[i], decided));
     printf("\n");
-    enough = print_reasons(counts, decided) && allow >= ALLOW_MIN && conditional >= CONDITIONAL_MIN;
+    enough = print_reasons(counts, decided) && allow >= ALLOW_MIN &&
+             conditional >= CONDITIONAL_MIN && counts->approved > 0 &&
+             counts->approved < counts->requests;
     if (!whole_run || enough)
         return true;
     fprintf(stderr, "agents: too few of some answers\n");

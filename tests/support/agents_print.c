@@ -128,6 +128,9 @@ static void
 print_write(const struct agents_step *step, struct buffer *out)
 {
     static const char *const changes[] = {"suspend", "resume", "revoke"};
+    static const char *const requests[] = {[AGENTS_BY_REQUEST] = "asked for by",
+                                           [AGENTS_AFTER_DENIAL] = "after a denied request for",
+                                           [AGENTS_AFTER_CANCEL] = "after a cancelled request for"};
     static const char *const damages[] = {"depth 0 of grant", "loss of grant", "loss of session"};
 
     if (step->kind == AGENTS_STEP_SESSION) {
@@ -138,6 +141,10 @@ print_write(const struct agents_step *step, struct buffer *out)
         buffer_add_format(out, "grant %d of session %d approved by ", step->slot, step->other);
         print_object(step->a, out);
         print_terms(&step->terms, out);
+        if (step->request != AGENTS_UNASKED) {
+            buffer_add_format(out, ", %s %s of ", requests[step->request], step->action);
+            print_object(step->resource, out);
+        }
     } else if (step->kind == AGENTS_STEP_DELEGATE) {
         buffer_add_format(out, "grant %d under %d by ", step->slot, step->other);
         print_object(step->a, out);

@@ -183,6 +183,58 @@ judge_session_of(const struct agents_state *state, int session, struct agents_ve
                          !parties_are_stopped(state, at->principal, at->agent, at->client));
 }
 
+/* Whether an element has the action on what was asked for, as a write decides it. */
+static bool
+contains_asked(const struct agents_step *step)
+{
+    for (int i = 0; i < step->terms.element_count; i++) {
+        const struct agents_element *element = &step->terms.elements[i];
+
+        if (strcmp(element->type, step->resource.type) != 0 ||
+            (element->form == AGENTS_OBJECT && strcmp(element->id, step->resource.id) != 0))
+            continue;
+        for (int j = 0; j < element->action_count; j++)
+            if (strcmp(element->actions[j], step->action) == 0)
+                return true;
+    }
+    return false;
+}
+
+/* Others than the principal approve exactly what was asked for; of limits these requests ask for
+ * none. */
+static void
+judge_request_of_grant(const struct agents_step *step, struct agents_object principal,
+                       struct agents_verdict *verdict)
+{
+    const struct agents_element *first = &step->terms.elements[0];
+    bool exact = step->terms.element_count == 1 && first->form == AGENTS_OBJECT &&
+                 first->action_count == 1 && contains_asked(step);
+
+    if (!contains_asked(step))
+        refuse(verdict, BEHALF_SCOPE_NOT_NARROWER);
+    if (!agents_object_equal(step->a, principal) && (!exact || step->terms.max_depth > 0))
+        refuse(verdict, BEHALF_APPROVER_REFUSED);
+}
+
+void
+agents_request_judge(const struct agents_oracle *oracle, const struct agents_state *state,
+                     const struct agents_step *step, struct agents_verdict *verdict)
+{
+    const struct agents_session *session = &state->sessions[step->other];
+    int type = world_find_type(oracle->world, step->resource.type);
+    int name = world_find_name(oracle->world, step->action);
+
+    *verdict = (struct agents_verdict){.refusal_count = 0};
+    if (!agents_is_agent_type(oracle->world, session->agent.type) ||
+        agents_is_agent_type(oracle->world, session->principal.type))
+        refuse(verdict, BEHALF_DELEGATION_REFUSED);
+    if (name < 0 || world_find_member(oracle->world, type, name) < 0)
+        refuse(verdict, BEHALF_UNKNOWN_RELATION_OR_PERMISSION);
+    /* The client is not known yet. */
+    if (parties_are_stopped(state, session->principal, session->agent, ""))
+        refuse(verdict, BEHALF_AGENT_STOPPED);
+}
+
 static void
 judge_grant(struct agents_oracle *oracle, const struct agents_state *state,
             const struct agents_step *step, struct agents_verdict *verdict)
@@ -190,7 +242,13 @@ judge_grant(struct agents_oracle *oracle, const struct agents_state *state,
     const struct agents_session *session = &state->sessions[step->other];
     struct oracle_value approves;
 
+    if (step->request == AGENTS_AFTER_DENIAL || step->request == AGENTS_AFTER_CANCEL) {
+        refuse(verdict, BEHALF_RECORD_NOT_ACTIVE);
+        return;
+    }
     judge_session_of(state, step->other, verdict);
+    if (step->request == AGENTS_BY_REQUEST)
+        judge_request_of_grant(step, session->principal, verdict);
     if (verdict->may_be_done)
         return;
     judge_terms(oracle, state, &step->terms, verdict);

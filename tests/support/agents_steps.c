@@ -316,6 +316,32 @@ step_session(struct stepper *stepper, struct agents_step *step)
     return true;
 }
 
+/* Mostly what the first element of the scope has; often nothing else. */
+static void
+choose_request(struct stepper *stepper, struct agents_step *step)
+{
+    struct agents_element *first = &step->terms.elements[0];
+
+    step->request = chance(stepper, 80)   ? AGENTS_BY_REQUEST
+                    : chance(stepper, 50) ? AGENTS_AFTER_DENIAL
+                                          : AGENTS_AFTER_CANCEL;
+    if (chance(stepper, 50)) {
+        first->form = AGENTS_OBJECT;
+        first->id = ids[below(stepper, 4)];
+        first->is_principal = false;
+        first->action_count = 1;
+        step->terms.element_count = 1;
+        step->terms.max_depth = chance(stepper, 80) ? 0 : step->terms.max_depth;
+    }
+    step->resource = (struct agents_object){
+        first->type, first->form == AGENTS_OBJECT ? first->id : ids[below(stepper, 4)]};
+    step->action = first->actions[below(stepper, first->action_count)];
+    if (chance(stepper, 6))
+        step->action = folder_actions[below(stepper, 2)];
+    if (chance(stepper, 6))
+        step->resource.id = ids[below(stepper, 4)];
+}
+
 static bool
 step_grant(struct stepper *stepper, struct agents_step *step)
 {
@@ -334,6 +360,8 @@ step_grant(struct stepper *stepper, struct agents_step *step)
         step->a = some(stepper, "user");
     choose_terms(stepper, &step->terms, session->expires_at);
     step->terms.max_depth = chance(stepper, 85) ? 1 + below(stepper, 7) : 0;
+    if (chance(stepper, 20))
+        choose_request(stepper, step);
     return true;
 }
 

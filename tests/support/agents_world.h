@@ -50,6 +50,14 @@ enum agents_damage {
     AGENTS_DAMAGE_SESSION,
 };
 
+/* How a root grant is made. */
+enum agents_request {
+    AGENTS_UNASKED,      /* by grants.create */
+    AGENTS_BY_REQUEST,   /* its agent asks, and the request is approved */
+    AGENTS_AFTER_DENIAL, /* the same of a request that was denied before */
+    AGENTS_AFTER_CANCEL, /* or cancelled */
+};
+
 enum agents_method {
     AGENTS_CHECK,
     AGENTS_BULK,
@@ -73,7 +81,10 @@ struct agents_step {
     bool restore;
     enum agents_damage damage;
     struct agents_terms terms;
-    int stricter_than; /* GRANT: as of struct agents_grant */
+    int stricter_than;             /* GRANT: as of struct agents_grant */
+    enum agents_request request;   /* GRANT */
+    struct agents_object resource; /* what was asked for, with `action` */
+    const char *action;
     struct agents_question question;
     enum agents_method method;
     int limit; /* rows of a page; the memory of a REOPEN: 1 = as good as none */
@@ -111,6 +122,9 @@ struct agents_verdict {
 bool agents_step_applies(const struct agents_state *state, const struct agents_step *step);
 void agents_step_judge(struct agents_oracle *oracle, const struct agents_state *state,
                        const struct agents_step *step, struct agents_verdict *verdict);
+/* The same of the request that comes before a grant. */
+void agents_request_judge(const struct agents_oracle *oracle, const struct agents_state *state,
+                          const struct agents_step *step, struct agents_verdict *verdict);
 /* The step was done: a write, or damage. Counts the order. */
 void agents_step_apply(const struct agents_world *world, struct agents_state *state,
                        const struct agents_step *step);

@@ -247,6 +247,7 @@ struct submitted {
     struct engine_new_session session;
     struct engine_session_change change;
     struct engine_root_grant root;
+    struct engine_access_approval approval;
     struct engine_delegated_grant delegated;
     struct engine_grant_revoke revoke;
     struct engine_stop_order stop;
@@ -290,6 +291,11 @@ submit_grant(struct agents_run *run, const struct agents_step *step, struct subm
     };
     out->write.kind = WRITE_GRANT_CREATE;
     out->write.root_grant = &out->root;
+    if (step->request == AGENTS_UNASKED)
+        return;
+    out->approval = (struct engine_access_approval){run->request, out->root};
+    out->write.kind = WRITE_REQUEST_APPROVE;
+    out->write.access_approval = &out->approval;
 }
 
 static void
@@ -346,41 +352,116 @@ submit_step(struct agents_run *run, const struct agents_step *step, struct submi
 }
 
 static bool
-check_verdict(struct agents_run *run, const struct agents_step *step, enum status status,
-              const char *message)
+check_verdict(struct agents_run *run, const struct agents_step *step,
+              const struct agents_verdict *verdict, enum status status, const char *message)
 {
-    struct agents_verdict verdict;
     struct buffer text;
 
-    agents_step_judge(&run->oracle, &run->state, step, &verdict);
-    if (status == BEHALF_OK && (verdict.refusal_count == 0 || verdict.may_be_done))
+    if (status == BEHALF_OK && (verdict->refusal_count == 0 || verdict->may_be_done))
         return true;
-    for (int i = 0; i < verdict.refusal_count; i++)
-        if (status == verdict.refusals[i])
+    for (int i = 0; i < verdict->refusal_count; i++)
+        if (status == verdict->refusals[i])
             return true;
     buffer_init(&text);
     agents_step_print(step, &text);
     buffer_add_byte(&text, '\0');
     agents_run_fail(run, "%s: got %s (%s), expected %s", text.data, status_name(status), message,
-                    verdict.refusal_count == 0 ? "that it is done"
-                                               : status_name(verdict.refusals[0]));
+                    verdict->refusal_count == 0 ? "that it is done"
+                                                : status_name(verdict->refusals[0]));
     buffer_release(&text);
     return false;
 }
+
+/* --- access requests --- */
+
+/* Before a grant by a request: the agent of the session asks. *asked: it may be decided now. False
+ * when something disagreed. */
+static bool
+ask_first(struct agents_run *run, const struct agents_step *step, bool *asked)
+{
+    const struct agents_session *session = &run->state.sessions[step->other];
+    const struct engine_new_access_request new = {
+        .principal = agents_run_object(session->principal),
+        .agent = agents_run_object(session->agent),
+        .resource = agents_run_object(step->resource),
+        .permission = slice_of(step->action),
+    };
+    struct engine_write write = {.kind = WRITE_REQUEST_CREATE, .new_access_request = &new};
+    struct engine_access_refusal refusal = {.reason = slice_of("a test")};
+    struct agents_verdict verdict;
+    enum status status = harness_submit(&run->side, &write);
+
+    agents_request_judge(&run->oracle, &run->state, step, &verdict);
+    if (!check_verdict(run, step, &verdict, status, status == BEHALF_OK ? "" : write.error.message))
+        return false;
+    *asked = status == BEHALF_OK;
+    if (!*asked)
+        return true;
+    run->request = write.access_request;
+    run->counts->requests++;
+    agents_run_tick(run);
+    if (step->request == AGENTS_BY_REQUEST)
+        return true;
+    refusal.request = run->request;
+    refusal.close =
+        step->request == AGENTS_AFTER_DENIAL ? ACCESS_REQUEST_DENY : ACCESS_REQUEST_CANCEL;
+    write = (struct engine_write){.kind = WRITE_REQUEST_CLOSE, .access_refusal = &refusal};
+    status = harness_submit(&run->side, &write);
+    agents_run_tick(run);
+    return status == BEHALF_OK ||
+           agents_run_fail(run, "a pending request is not refused: %s", write.error.message);
+}
+
+/* After an approval: the record says so, and there is no second one. */
+static bool
+approved_once(struct agents_run *run, const struct engine_write *approved)
+{
+    struct engine_write again = {.kind = WRITE_REQUEST_APPROVE,
+                                 .access_approval = approved->access_approval};
+    struct engine_request request = harness_request(&run->side, NULL);
+    struct engine_record_result result;
+    struct error error = {.status = BEHALF_OK};
+    enum status status =
+        engine_access_request_read(run->side.worker, &request, &run->request, &result, &error);
+
+    if (status != BEHALF_OK || result.record.access_request.status != ACCESS_REQUEST_APPROVED ||
+        !record_id_equal(&result.record.access_request.grant, &approved->grant))
+        return agents_run_fail(run, "an approved request says something else");
+    run->counts->approved++;
+    agents_run_tick(run);
+    status = engine_write_prepare(run->side.worker, &again);
+    if (status == BEHALF_OK)
+        status = harness_submit(&run->side, &again);
+    return status == BEHALF_RECORD_NOT_ACTIVE ||
+           agents_run_fail(run, "a request is approved twice: %s", status_name(status));
+}
+
+/* --- records --- */
 
 static bool
 write_record(struct agents_run *run, const struct agents_step *step)
 {
     struct submitted *submitted = take(run, sizeof *submitted);
     struct engine_write *write = &submitted->write;
+    bool by_request = step->kind == AGENTS_STEP_GRANT && step->request != AGENTS_UNASKED;
+    bool asked = true;
+    struct agents_verdict verdict;
     enum status status = BEHALF_OK;
 
+    if (by_request && !ask_first(run, step, &asked))
+        return false;
+    if (!asked) {
+        run->counts->refused++;
+        return true;
+    }
     submit_step(run, step, submitted);
     if (engine_write_needs_preparing(write))
         status = engine_write_prepare(run->side.worker, write);
     if (status == BEHALF_OK)
         status = harness_submit(&run->side, write);
-    if (!check_verdict(run, step, status, status == BEHALF_OK ? "done" : write->error.message))
+    agents_step_judge(&run->oracle, &run->state, step, &verdict);
+    if (!check_verdict(run, step, &verdict, status,
+                       status == BEHALF_OK ? "done" : write->error.message))
         return false;
     run->counts->writes[step->kind]++;
     if (status != BEHALF_OK) {
@@ -397,7 +478,7 @@ write_record(struct agents_run *run, const struct agents_step *step)
     if (step->kind == AGENTS_STEP_GRANT || step->kind == AGENTS_STEP_DELEGATE)
         run->grants[step->slot] = write->grant;
     agents_step_apply(&run->world, &run->state, step);
-    return true;
+    return !by_request || approved_once(run, write);
 }
 
 /* --- damage --- */

@@ -32,6 +32,8 @@ struct agents_counts {
     uint64_t apart;      /* answers asked again after a write that concerns somebody else */
     uint64_t contexts;   /* conditional ones asked again with what was missing */
     uint64_t alone;      /* questions of the agent that nobody knows */
+    uint64_t requests;   /* access requests, and those that were approved */
+    uint64_t approved;
 };
 
 /* An answer of the engine. */
@@ -52,6 +54,7 @@ struct agents_run {
     struct harness_engine side;
     struct record_id sessions[AGENTS_SESSIONS_MAX];
     struct record_id grants[AGENTS_GRANTS_MAX];
+    struct record_id request; /* of the grant that is being made */
     struct arena contexts_arena;
     const struct datum *contexts[WORLD_REQUESTS_MAX];
     struct arena arguments; /* of one write or question */
