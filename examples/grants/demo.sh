@@ -1,6 +1,6 @@
 #!/bin/bash
 # demo.sh - agents without standing permissions: Ann lets her bot view her documents for half an hour,
-# the bot hands one of them to a helper, Ann revokes. Starts a server on a temporary directory, asks
+# the bot hands one of them to a helper and asks to edit another, Ann revokes. Starts a server on a temporary directory, asks
 # it, checks every answer, and cleans up. Needs a built tree ($BUILD or build/release). Exits with 0
 # only when every answer was the right one.
 cd "$(dirname "$0")/../.." || exit 1
@@ -15,7 +15,7 @@ make() {
     got=$("$build/behalf" "$@") || is_wrong 'it was refused'
     printf '%s\n' "$got"
     session=${session:-$(sed -n "s/^session //p" <<<"$got")}
-    printf -v "$name" '%s' "$(sed -n 's/^grant //p' <<<"$got")"
+    printf -v "$name" '%s' "$(sed -nE 's/^(grant|request) //p' <<<"$got" | tail -1)"
 }
 
 say "A server with an empty store gets a schema and $(grep -c '#' "$here/relationships.txt") relationships."
@@ -56,6 +56,14 @@ answer 'deny (scope_excluded)' 10 check document:budget view user:ann "${helper[
 say 'The helper can neither take more nor pass it on.'
 ask 3 grant delegate "$grant" agent:helper --actor agent:bot --scope document:plan=edit
 ask 3 grant delegate "$part" agent:third --actor agent:helper --scope document:plan=view
+
+say 'The bot has a typo to fix. It asks, Ann approves exactly that, and it may do it once.'
+make asked request create user:ann agent:bot document:plan edit --uses 1 --justification 'a typo'
+make once request approve "$asked" "$session" --approver user:ann --expires-in 5m
+ask 3 request approve "$asked" "$session" --approver user:ann --expires-in 5m
+allowed document:plan edit user:ann --actor agent:bot --grant "$once"
+answer 'deny (uses_exhausted)' 10 check document:plan edit user:ann --actor agent:bot \
+    --grant "$once"
 
 say 'Ann logs out. The session ends, and with it everything that came of it.'
 ask 0 session revoke "$session" --reason logout

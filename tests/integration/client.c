@@ -313,6 +313,66 @@ decide_by_grants(struct behalf_client *client, const struct behalf_made *made, c
 }
 
 static void
+request_things(struct behalf_client *client, const char *session)
+{
+    const struct behalf_tool tool = {"mail", DIGEST};
+    struct behalf_new_request asked;
+    struct behalf_request_approval approval;
+    struct behalf_write write;
+    struct behalf_made made;
+    struct behalf_made again;
+    struct behalf_reply *reply;
+
+    memset(&asked, 0, sizeof asked);
+    asked.principal = "user:ann";
+    asked.agent = "agent:helper";
+    asked.resource = "doc:a";
+    asked.permission = "read";
+    asked.requested.uses = 2;
+    asked.requested.tools = &tool;
+    asked.requested.tool_count = 1;
+    asked.requested.bind.method = "POST /mail";
+    asked.requested.bind.digest = DIGEST;
+    asked.justification = "a test";
+    asked.expires_in_s = 60;
+    EXPECT(behalf_request_create(client, &asked, NULL, &made, &error) == BEHALF_SUCCESS);
+    EXPECT(made.request[0] != '\0' && made.grant[0] == '\0' && made.session[0] == '\0');
+    EXPECT(behalf_request_read(client, NULL, made.request, &reply, &error) == BEHALF_SUCCESS);
+    EXPECT(result_is(reply, "status", "pending") && result_is(reply, "justification", "a test"));
+    behalf_reply_free(reply);
+    EXPECT(behalf_request_list(client, NULL, "user:ann", "pending", NULL, &reply, &error) ==
+           BEHALF_SUCCESS);
+    EXPECT(count_in(reply, "requests") == 1);
+    memset(&approval, 0, sizeof approval);
+    approval.request = made.request;
+    approval.session = session;
+    approval.approver = "user:ann";
+    approval.channel = "browser";
+    approval.evidence = "{\"acr\":\"high\"}";
+    approval.terms.expires_in_s = 60;
+    memset(&write, 0, sizeof write);
+    write.idempotency_key = "approve once";
+    EXPECT(behalf_request_approve(client, &approval, &write, &made, &error) == BEHALF_SUCCESS);
+    EXPECT(behalf_request_approve(client, &approval, &write, &again, &error) == BEHALF_SUCCESS);
+    EXPECT(made.grant[0] != '\0' && strcmp(made.grant, again.grant) == 0);
+    EXPECT(strcmp(made.request, again.request) == 0);
+    EXPECT(behalf_request_approve(client, &approval, NULL, NULL, &error) == BEHALF_FAILED_SERVER);
+    EXPECT(strcmp(error.reason, "RECORD_NOT_ACTIVE") == 0);
+    EXPECT(behalf_request_create(client, &asked, NULL, &made, &error) == BEHALF_SUCCESS);
+    EXPECT(behalf_request_deny(client, made.request, "user:bob", "no", NULL, NULL, &error) ==
+           BEHALF_FAILED_SERVER);
+    EXPECT(strcmp(error.reason, "APPROVER_REFUSED") == 0);
+    EXPECT(behalf_request_deny(client, made.request, "user:ann", "no", NULL, NULL, &error) ==
+           BEHALF_SUCCESS);
+    EXPECT(behalf_request_create(client, &asked, NULL, &made, &error) == BEHALF_SUCCESS);
+    EXPECT(behalf_request_cancel(client, made.request, NULL, "done", NULL, NULL, &error) ==
+           BEHALF_SUCCESS);
+    EXPECT(behalf_request_list(client, NULL, "user:ann", NULL, NULL, &reply, &error) ==
+           BEHALF_SUCCESS);
+    EXPECT(count_in(reply, "requests") == 3);
+}
+
+static void
 grant_things(struct behalf_client *client)
 {
     struct behalf_stop stop;
@@ -339,6 +399,7 @@ grant_things(struct behalf_client *client)
            BEHALF_SUCCESS);
     EXPECT(behalf_session_resume(client, made.session, "step-up", NULL, NULL, &error) ==
            BEHALF_SUCCESS);
+    request_things(client, made.session);
     EXPECT(behalf_grant_revoke(client, child, "done", NULL, token, &error) == BEHALF_SUCCESS);
     EXPECT(token[0] != '\0');
     EXPECT(behalf_session_revoke(client, made.session, "logout", NULL, NULL, &error) ==
@@ -490,8 +551,8 @@ copies_of_the_key(void)
 
     EXPECT(maps != NULL);
     while (fgets(line, sizeof line, maps) != NULL) {
-        if (sscanf(line, "%lx-%lx %4s", &begin, &end, mode) != 3 ||
-            strncmp(mode, "rw", 2) != 0 || strstr(line, "[v") != NULL)
+        if (sscanf(line, "%lx-%lx %4s", &begin, &end, mode) != 3 || strncmp(mode, "rw", 2) != 0 ||
+            strstr(line, "[v") != NULL)
             continue;
         for (const char *at = (const char *)begin; at + 8 <= (const char *)end; at++) {
             size_t same = 0;

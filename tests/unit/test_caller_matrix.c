@@ -6,6 +6,7 @@
 
 #include "client/behalf.h"
 #include "net/caller.h"
+#include "net/denial.h"
 #include "net/dispatch.h"
 #include "storage/store.h"
 
@@ -119,7 +120,8 @@ static const char *
 ask(const struct key *key, struct behalf_writer *writer)
 {
     static const char *const reasons[] = {"ROLE_REQUIRED",     "UNKNOWN_KEY", "NO_SCHEMA",
-                                          "MALFORMED_REQUEST", "OVERLOADED",  "UNKNOWN_RECORD"};
+                                          "MALFORMED_REQUEST", "OVERLOADED",  "UNKNOWN_RECORD",
+                                          "DENIAL_INVALID"};
     const struct server_memory memory = {.limit = 512, .graph = 256, .rest = 256};
     struct caller login = {.keys = NULL, .key = &key_of_all};
     const struct method_context context = {.engine = engine,
@@ -395,6 +397,45 @@ Test(caller_matrix, a_bound_key_asks_principals_for_itself_alone)
         cr_expect_str_eq(ask(&key, question_of("agent:other")), "ROLE_REQUIRED");
     }
     cr_expect_str_eq(ask(&unbound, question_of("agent:other")), "");
+}
+
+/* The words of a denial over AuthZEN that asked for the same. */
+static struct behalf_writer *
+answer_to_denial(const char *caller, const char *resource)
+{
+    const struct authzen_words words = {
+        .subject = {.type = SLICE_LITERAL("user"), .id = SLICE_LITERAL("ann")},
+        .resource = {.type = SLICE_LITERAL("document"), .id = slice_of(resource)},
+        .action = SLICE_LITERAL("edit"),
+    };
+    struct engine_denial denial = {.decision = {{7}}, .ends = 1};
+    struct engine_token sealed;
+    struct behalf_writer *writer = begin("requests.create", 5);
+
+    denial_digest(slice_of(caller), &bot, 1, &words, denial.words);
+    engine_denial_seal(engine, &denial, &sealed);
+    put(writer, "principal", "user:ann");
+    put(writer, "agent", "agent:bot");
+    put(writer, "resource", "document:d1");
+    put(writer, "permission", "edit");
+    put(writer, "denial", sealed.text);
+    return writer;
+}
+
+Test(caller_matrix, a_denial_fits_the_words_and_the_caller_of_a_request)
+{
+    const struct key key = {.name = "k", .roles = ROLE_CHECK};
+    struct behalf_writer *writer = begin("requests.create", 5);
+
+    cr_expect_str_eq(ask(&key, answer_to_denial("k", "d1")), "");
+    cr_expect_str_eq(ask(&key, answer_to_denial("k", "d2")), "DENIAL_INVALID");
+    cr_expect_str_eq(ask(&key, answer_to_denial("other", "d1")), "DENIAL_INVALID");
+    put(writer, "principal", "user:ann");
+    put(writer, "agent", "agent:bot");
+    put(writer, "resource", "document:d1");
+    put(writer, "permission", "edit");
+    put(writer, "denial", "dec_00000000000000000000000000");
+    cr_expect_str_eq(ask(&key, writer), "DENIAL_INVALID");
 }
 
 Test(caller_matrix, an_action_on_the_clock_needs_an_admin)
