@@ -1,9 +1,10 @@
 /* access_requests.c - a request has one outcome, however many decide it at once.
  *
- * Threads approve, deny and cancel the same requests, each in an order of its own, as the principal,
- * as the keeper of the resource and as strangers; some repeat what they sent, as after a lost reply.
- * Meanwhile a thread makes and unmakes the keepers. Exactly one decision of each request is done,
- * the record says which, and the session has a grant for each approval and no other.
+ * Threads approve, deny and cancel the same requests, each in an order of its own, as the
+ * principal, as the keeper of the resource and as strangers; some repeat what they sent, as after a
+ * lost reply. Meanwhile a thread makes and unmakes the keepers. Exactly one decision of each
+ * request is done, the record says which, and the session has a grant for each approval and no
+ * other.
  *
  * BEHALF_ROUNDS: sets of requests. */
 #include <pthread.h>
