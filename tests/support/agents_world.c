@@ -113,7 +113,7 @@ print_things(const struct maker *maker, const struct otherwise *otherwise, bool 
     buffer_add_format(
         out,
         "definition document {\n"
-        "    relation parent: folder | folder with expiration\n"
+        "    relation parent: folder | folder with expiration | folder with ranked\n"
         "    relation owner: user | team\n"
         "    relation viewer: user | user with limited | user with split | user with expiration | "
         "user with ranked | user with noted | "
@@ -269,7 +269,9 @@ add_document(struct maker *maker, const char *document)
 {
     if (chance(maker, 80))
         add(maker, "document:%s#parent@folder:%s%s", document, id_of(maker),
-            maker->conditions && chance(maker, 15) ? expiration(maker) : "");
+            !maker->conditions || chance(maker, 60) ? ""
+            : chance(maker, 35)                     ? expiration(maker)
+                                                    : "[ranked]");
     if (chance(maker, 80))
         add(maker, chance(maker, 75) ? "document:%s#owner@user:%s" : "document:%s#owner@team:%s",
             document, id_of(maker));
@@ -334,7 +336,7 @@ make_tuples(struct maker *maker)
     for (int i = 0; i < 3; i++) {
         if (i > 0 && chance(maker, 60))
             add(maker, "folder:%s#parent@folder:%s%s", ids[i], ids[below(maker, i)],
-                maker->conditions && chance(maker, 30) ? "[ranked]" : "");
+                maker->conditions && chance(maker, 50) ? "[ranked]" : "");
         add_folder(maker, ids[i]);
     }
     for (int i = 0; i < 4; i++)
