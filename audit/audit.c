@@ -2,7 +2,9 @@
  *
  * Putting takes no lock: an entry is counted, and sent to the thread's inbox. The thread makes the
  * lines of what waits, writes them, and syncs at once where somebody waits for it, else half a
- * second after the first line. While the files cannot be written, what was put before stays in
+ * second after the first line. What nobody waits for it lets gather for a twentieth of a second, or
+ * until an eighth of the queue is taken: the inbox wakes it when it was empty, so such puts make
+ * next to no system calls. While the files cannot be written, what was put before stays in
  * memory and is tried again each second, nothing more is taken, and whoever waits is told. */
 #include "audit/audit.h"
 
@@ -12,6 +14,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "audit/record.h"
 #include "audit/writer.h"
 #include "base/datum.h"
 #include "base/inbox.h"
@@ -22,6 +25,7 @@
 #define SYNC_AFTER_NS (SECOND_NS / 2)
 #define SIGN_EVERY_NS (10 * SECOND_NS)
 #define RETRY_AFTER_NS SECOND_NS
+#define GATHER_MS 50
 #define BATCH_BYTES ((size_t)1024 * 1024) /* of lines that wait for one sync */
 
 enum entry_kind { ENTRY_RECORD, ENTRY_FLUSH, ENTRY_SIGN };
@@ -45,6 +49,7 @@ struct audit {
     atomic_size_t queued_bytes;
     atomic_bool broken;
     atomic_bool stopping;
+    atomic_bool hurried; /* somebody waits, or the queue grows: nothing is left to gather */
     _Atomic uint64_t size;
     _Atomic uint64_t dropped;
     _Atomic uint64_t refused;
@@ -183,6 +188,8 @@ commit(struct audit *audit, bool sign, struct error *error)
 
     if (status == BEHALF_OK && sign)
         status = writer_sign(&audit->writer, error);
+    if (status == BEHALF_OK && sign)
+        status = writer_retain(&audit->writer, env_wall_ns(audit->options.env), error);
     if (status != BEHALF_OK) {
         fail(audit, error);
         return false;
@@ -234,6 +241,21 @@ milliseconds_until(int64_t at_ns, int64_t now_ns)
     return at_ns <= now_ns ? 0 : (int)((at_ns - now_ns) / 1000000 + 1);
 }
 
+/* Woken, the thread takes what waits without gathering. */
+static void
+hurry(struct audit *audit)
+{
+    if (!atomic_exchange(&audit->hurried, true))
+        inbox_wake(&audit->inbox);
+}
+
+static bool
+is_eager(const struct audit *audit)
+{
+    return atomic_load(&audit->queued_records) >= AUDIT_QUEUE_RECORDS / 8 ||
+           atomic_load(&audit->queued_bytes) >= AUDIT_QUEUE_BYTES / 8;
+}
+
 /* Until something is put, or it is time. */
 static void
 wait_for_work(struct audit *audit)
@@ -252,8 +274,13 @@ wait_for_work(struct audit *audit)
 
         timeout = until < timeout ? until : timeout;
     }
-    if (poll(&ready, 1, timeout) > 0)
+    if (poll(&ready, 1, timeout) > 0) {
         inbox_rest(&audit->inbox);
+        /* What is not taken keeps the inbox full, and that wakes for those in a hurry alone. */
+        if (!atomic_load(&audit->hurried) && poll(&ready, 1, GATHER_MS) > 0)
+            inbox_rest(&audit->inbox);
+    }
+    atomic_store(&audit->hurried, false);
 }
 
 /* At the end one more try is made, and what cannot be written is said to be lost. */
@@ -365,6 +392,7 @@ audit_close(struct audit *audit)
     if (audit == NULL)
         return;
     atomic_store(&audit->stopping, true);
+    atomic_store(&audit->hurried, true);
     inbox_wake(&audit->inbox);
     (void)pthread_join(audit->thread, NULL);
     inbox_await_senders(&audit->inbox);
@@ -433,12 +461,11 @@ enum status
 audit_put(struct audit *audit, enum audit_place place, int64_t ts_ns, struct slice fields,
           struct audit_waiter *waiter, struct error *error)
 {
+    enum status status = record_check(fields, error);
     struct entry *entry;
 
-    if (fields.size > AUDIT_LINE_SIZE_MAX)
-        return error_set(error, BEHALF_AUDIT_UNAVAILABLE,
-                         "a record of %zu bytes; the audit log takes at most %zu", fields.size,
-                         AUDIT_LINE_SIZE_MAX);
+    if (status != BEHALF_OK)
+        return status;
     if (!audit_has_room(audit, place))
         return unavailable(audit, place, error);
     /* Others may have taken the room since; the queue is then longer by one entry for each of them,
@@ -446,8 +473,10 @@ audit_put(struct audit *audit, enum audit_place place, int64_t ts_ns, struct sli
     atomic_fetch_add(&audit->queued_records, 1);
     atomic_fetch_add(&audit->queued_bytes, fields.size);
     entry = entry_new(ENTRY_RECORD, waiter, fields);
-    entry->ts_ns = ts_ns;
+    entry->ts_ns = ts_ns < 0 ? 0 : ts_ns;
     inbox_send(&audit->inbox, &entry->link);
+    if (waiter != NULL || is_eager(audit))
+        hurry(audit);
     return BEHALF_OK;
 }
 
@@ -481,6 +510,7 @@ pause_until(struct audit *audit, enum entry_kind kind, struct error *error)
     pthread_mutex_init(&pause.lock, NULL);
     pthread_cond_init(&pause.ended, NULL);
     inbox_send(&audit->inbox, &entry_new(kind, &pause.waiter, (struct slice){NULL, 0})->link);
+    hurry(audit);
     pthread_mutex_lock(&pause.lock);
     while (!pause.done)
         pthread_cond_wait(&pause.ended, &pause.lock);

@@ -82,7 +82,8 @@ struct audit_waiter {
  * without the fields that the log writes; integers lie within 2^53, there are no doubles and no
  * null. `ts_ns` is its time (nanoseconds since 1970). The bytes are copied. Records of one thread
  * stand in its order. `waiter` NULL: nobody waits, the line is on the disk within a second.
- * AUDIT_UNAVAILABLE: there is no room, or the log cannot be written; then `done` is not called. */
+ * AUDIT_UNAVAILABLE: there is no room, or the log cannot be written; MALFORMED_REQUEST: they are no
+ * such map, or larger than AUDIT_LINE_SIZE_MAX. Then `done` is not called. */
 enum status audit_put(struct audit *audit, enum audit_place place, int64_t ts_ns,
                       struct slice fields, struct audit_waiter *waiter,
                       struct error *error) BEHALF_MUST_USE;
@@ -92,7 +93,8 @@ bool audit_has_room(const struct audit *audit, enum audit_place place);
 enum status audit_flush(struct audit *audit, struct error *error) BEHALF_MUST_USE;
 
 /* A few bytes that the owner keeps beside the log, replaced as a whole and durably: how far it has
- * followed something else. Not part of what is signed. *found is false when there are none. */
+ * followed something else. Not part of what is signed; of one thread. *found is false when there
+ * are none. MALFORMED_REQUEST: more than AUDIT_NOTE_SIZE_MAX. */
 enum status audit_keep_note(struct audit *audit, struct slice bytes,
                             struct error *error) BEHALF_MUST_USE;
 enum status audit_read_note(struct audit *audit, struct buffer *bytes, bool *found,

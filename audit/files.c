@@ -202,7 +202,7 @@ files_segments(int folder, uint64_t *first, uint64_t *last, bool *found, struct 
 enum status
 files_remove_segment(int folder, uint64_t segment, struct error *error)
 {
-    static const enum files_kind kinds[] = {FILES_LEAVES, FILES_LINES};
+    static const enum files_kind kinds[] = {FILES_LINES, FILES_LEAVES};
     char name[FILES_NAME_SIZE];
 
     for (size_t at = 0; at < BEHALF_COUNT_OF(kinds); at++) {
@@ -220,7 +220,10 @@ files_keep_note(int folder, struct slice bytes, struct error *error)
     struct buffer text;
     enum status status;
 
-    BEHALF_ASSERT(bytes.size <= AUDIT_NOTE_SIZE_MAX);
+    if (bytes.size > AUDIT_NOTE_SIZE_MAX)
+        return error_set(error, BEHALF_MALFORMED_REQUEST,
+                         "audit log: a note of %zu bytes; at most %zu are kept", bytes.size,
+                         AUDIT_NOTE_SIZE_MAX);
     buffer_init(&text);
     bytes_put_u64(checksum, digest_checksum(bytes));
     buffer_add(&text, checksum, sizeof checksum);

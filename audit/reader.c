@@ -209,12 +209,15 @@ audit_reader_next(struct audit_reader *reader, uint64_t *seq, struct slice *line
 static enum status
 first_time(struct audit_reader *reader, uint64_t segment, int64_t *ts_ns, struct error *error)
 {
+    struct record_facts facts;
     struct slice line;
     enum status status = open_segment(reader, segment, error);
 
     if (status == BEHALF_OK)
         status = take_line(reader, &line, error);
-    if (status == BEHALF_DONE || (status == BEHALF_OK && !record_time(line, ts_ns)))
+    if (status == BEHALF_OK && record_read(line, &facts))
+        *ts_ns = facts.ts_ns;
+    else if (status == BEHALF_OK || status == BEHALF_DONE)
         return error_set(error, BEHALF_STORAGE_CORRUPT,
                          "audit log: segment %" PRIu64 " does not begin with a record", segment);
     return status;
@@ -236,7 +239,7 @@ audit_reader_find(struct audit_reader *reader, int64_t ts_ns, uint64_t *seq, str
     high = size == first ? low : (size - 1) / AUDIT_SEGMENT_RECORDS;
     while (status == BEHALF_OK && low < high) {
         uint64_t middle = high - (high - low) / 2;
-        int64_t begins;
+        int64_t begins = 0;
 
         status = first_time(reader, middle, &begins, error);
         if (status == BEHALF_OK && begins <= ts_ns - INT64_C(1000000000))

@@ -63,9 +63,13 @@ read_checkpoints(struct writer *writer, struct checkpoint *newest, struct error 
             const struct slice note = {tail.data + start, tail.size - start};
 
             status = checkpoint_read(&writer->key, note, newest, &length, error);
-            BEHALF_ASSERT(status != BEHALF_DONE);
-            buffer_add(&writer->newest, note.data, length);
-            writer->checkpoints_end = size - count + start + length;
+            if (status == BEHALF_DONE)
+                status = error_set(error, BEHALF_STORAGE_CORRUPT,
+                                   "audit log: the end of 'checkpoints' is no checkpoint");
+            if (status == BEHALF_OK) {
+                buffer_add(&writer->newest, note.data, length);
+                writer->checkpoints_end = size - count + start + length;
+            }
         }
     }
     buffer_release(&tail);
@@ -165,6 +169,9 @@ check_newest(struct writer *writer, const struct segment_lines *lines,
     uint8_t root[DIGEST_SIZE];
     enum status status;
 
+    if (writer->checkpoints_end == 0 && lines->text.size > 0)
+        return error_set(error, BEHALF_STORAGE_CORRUPT,
+                         "audit log: it has records, and no whole checkpoint of them");
     if (newest->size > writer->tree.size)
         return error_set(error, BEHALF_STORAGE_CORRUPT,
                          "audit log: its newest checkpoint is of %" PRIu64 " records, and %" PRIu64
@@ -304,6 +311,8 @@ recover(struct writer *writer, struct writer_found *found, struct error *error)
         status = mend_segment(writer, &lines, found, error);
     if (status == BEHALF_OK)
         status = mend_ends(writer, error);
+    if (status == BEHALF_OK && writer->checkpoints_end == 0)
+        status = writer_sign(writer, error); /* of nothing: from now on there must be one */
     buffer_release(&lines.text);
     buffer_release(&lines.leaves);
     return status;

@@ -31,7 +31,8 @@ struct verifier {
     struct audit_reader *reader;
     struct checkpoint_key key;
     struct notes notes;
-    bool has_asked; /* a checkpoint that the caller gave */
+    bool has_asked;  /* a checkpoint that the caller gave */
+    bool asked_seen; /* and it was compared */
     struct checkpoint asked;
     struct merkle_frontier tree;
     struct merkle_frontier subtree;
@@ -136,6 +137,18 @@ compare_root(struct verifier *verifier, const struct checkpoint *checkpoint, con
               checkpoint->size);
 }
 
+/* Where the records were dropped, the log's own checkpoint of the same size still tells. */
+static void
+compare_asked_note(struct verifier *verifier, const struct checkpoint *own)
+{
+    if (!verifier->has_asked || verifier->asked.size != own->size)
+        return;
+    verifier->asked_seen = true;
+    if (memcmp(verifier->asked.root, own->root, DIGEST_SIZE) != 0)
+        wrong(verifier, own->size == 0 ? 0 : own->size - 1, "checkpoints", 0,
+              "the log signed another root than that of the checkpoint given");
+}
+
 /* The tree has grown by a record or a segment: the checkpoints of its size fit. Those inside of a
  * segment that was dropped cannot be looked at. */
 static enum status
@@ -148,11 +161,14 @@ compare_checkpoints(struct verifier *verifier, struct error *error)
            notes->next.size <= verifier->tree.size) {
         if (notes->next.size == verifier->tree.size)
             compare_root(verifier, &notes->next, "checkpoints");
+        compare_asked_note(verifier, &notes->next);
         verifier->found->signed_records = notes->next.size;
         status = next_note(verifier, error);
     }
-    if (verifier->has_asked && verifier->asked.size == verifier->tree.size)
+    if (verifier->has_asked && verifier->asked.size == verifier->tree.size) {
         compare_root(verifier, &verifier->asked, "the checkpoint given");
+        verifier->asked_seen = true;
+    }
     return status;
 }
 
@@ -281,25 +297,17 @@ take_dropped(struct verifier *verifier, struct error *error)
 static enum status
 take_previous(struct verifier *verifier, struct error *error)
 {
-    static const char key[] = "\"prev\":\"";
+    struct record_facts facts;
     struct slice line;
     uint64_t seq;
-    const char *at;
     enum status status = audit_reader_seek(verifier->reader, verifier->first, error);
 
     if (status == BEHALF_OK)
         status = audit_reader_next(verifier->reader, &seq, &line, error);
     if (status != BEHALF_OK)
         return status == BEHALF_DONE ? BEHALF_OK : status;
-    at = memmem(line.data, line.size, key, sizeof key - 1);
-    if (at == NULL || (size_t)(line.data + line.size - at) < sizeof key - 1 + 2 * DIGEST_SIZE)
-        return BEHALF_OK; /* found to be wrong below */
-    for (size_t digit = 0; digit < DIGEST_SIZE; digit++) {
-        unsigned byte = 0;
-
-        (void)sscanf(at + sizeof key - 1 + 2 * digit, "%2x", &byte);
-        verifier->previous[digit] = (uint8_t)byte;
-    }
+    if (record_read(line, &facts)) /* else it is found to be wrong below */
+        memcpy(verifier->previous, facts.previous, DIGEST_SIZE);
     return BEHALF_OK;
 }
 
@@ -309,18 +317,26 @@ static enum status
 take_key(struct verifier *verifier, struct slice given, struct error *error)
 {
     struct checkpoint_key secret;
+    struct checkpoint_key public;
     struct buffer text;
-    enum status status = BEHALF_OK;
+    enum status status;
 
     buffer_init(&text);
-    if (given.size == 0)
-        status = files_load(verifier->reader->folder, "key.pub", CHECKPOINT_SIZE_MAX, &text, error);
-    if (status == BEHALF_DONE)
+    status = files_load(verifier->reader->folder, "key.pub", CHECKPOINT_SIZE_MAX, &text, error);
+    if (status == BEHALF_DONE && given.size == 0)
         status = error_set(error, BEHALF_MALFORMED_REQUEST,
                            "audit log: the folder has no 'key.pub': name the verifier key");
-    if (status == BEHALF_OK)
+    else if (status == BEHALF_OK || status == BEHALF_DONE) {
+        enum status there = status;
+
         status = checkpoint_read_public(given.size > 0 ? given : buffer_slice(&text),
                                         &verifier->key, error);
+        if (there == BEHALF_OK && status == BEHALF_OK &&
+            (checkpoint_read_public(buffer_slice(&text), &public, error) != BEHALF_OK ||
+             memcmp(public.public, verifier->key.public, sizeof public.public) != 0 ||
+             strcmp(public.origin, verifier->key.origin) != 0))
+            wrong(verifier, 0, "key.pub", 0, "it is not the verifier key that was given");
+    }
     buffer_clear(&text);
     /* The secret key stays where the log is written; a copy of the folder has none. */
     if (status == BEHALF_OK && files_load(verifier->reader->folder, "key", CHECKPOINT_SIZE_MAX,
@@ -398,6 +414,8 @@ verify(struct verifier *verifier, struct slice key, struct slice checkpoint,
     if (status == BEHALF_OK)
         status = open_notes(verifier, error);
     if (status == BEHALF_OK && verifier->found->ok)
+        status = compare_checkpoints(verifier, error); /* of nothing */
+    if (status == BEHALF_OK && verifier->found->ok)
         status = take_dropped(verifier, error);
     if (status == BEHALF_OK && verifier->first > 0)
         status = take_previous(verifier, error);
@@ -414,6 +432,11 @@ verify(struct verifier *verifier, struct slice key, struct slice checkpoint,
                   "the log ends here, and a checkpoint has %" PRIu64 " records",
                   verifier->notes.next.size);
     }
+    if (status == BEHALF_OK && verifier->found->ok && verifier->has_asked && !verifier->asked_seen)
+        status = error_set(error, BEHALF_STORAGE_FAILED,
+                           "the checkpoint of %" PRIu64
+                           " records cannot be compared: these records were dropped",
+                           verifier->asked.size);
     verifier->found->segments =
         (verifier->size + AUDIT_SEGMENT_RECORDS - 1 - verifier->first) / AUDIT_SEGMENT_RECORDS;
     return status;

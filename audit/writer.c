@@ -185,12 +185,10 @@ writer_write(struct writer *writer, struct error *error)
 
 /* A sync that failed may have thrown pages away: everything is written again. */
 static enum status
-sync_both(struct writer *writer, struct error *error)
+sync_lines(struct writer *writer, struct error *error)
 {
     enum status status = files_sync(writer->lines_fd, "lines", error);
 
-    if (status == BEHALF_OK)
-        status = files_sync(writer->leaves_fd, "leaves", error);
     if (status != BEHALF_OK) {
         writer->lines_written = 0;
         writer->leaves_written = 0;
@@ -227,6 +225,25 @@ writer_open_segment(struct writer *writer, struct error *error)
                                       : files_error("sync", writer->options->directory, error);
 }
 
+static bool
+last_line_time(struct slice tail, int64_t *ts_ns)
+{
+    struct record_facts facts;
+    const char *before;
+
+    if (tail.size == 0 || tail.data[--tail.size] != '\n')
+        return false;
+    before = memrchr(tail.data, '\n', tail.size);
+    if (before != NULL) {
+        tail.size -= (size_t)(before + 1 - tail.data);
+        tail.data = before + 1;
+    }
+    if (!record_read(tail, &facts))
+        return false;
+    *ts_ns = facts.ts_ns;
+    return true;
+}
+
 /* The time of the last line of a full segment. */
 static enum status
 last_time(struct writer *writer, uint64_t segment, int64_t *ts_ns, struct error *error)
@@ -243,15 +260,15 @@ last_time(struct writer *writer, uint64_t segment, int64_t *ts_ns, struct error 
     if (fd < 0)
         return error->status;
     status = files_size(fd, name, &size, error);
-    count = size < 2 * AUDIT_LINE_SIZE_MAX ? (size_t)size : 2 * AUDIT_LINE_SIZE_MAX;
+    count = size < RECORD_LINE_MAX ? (size_t)size : RECORD_LINE_MAX;
     buffer_init(&tail);
     if (status == BEHALF_OK)
         status = files_read(fd, name, buffer_reserve(&tail, count), count, size - count, error);
     if (status == BEHALF_OK) {
         buffer_added(&tail, count);
-        if (!record_time(buffer_slice(&tail), ts_ns))
+        if (!last_line_time(buffer_slice(&tail), ts_ns))
             status = error_set(error, BEHALF_STORAGE_CORRUPT,
-                               "audit log: the end of '%s' has no time", name);
+                               "audit log: the end of '%s' is no record", name);
     }
     buffer_release(&tail);
     (void)close(fd);
@@ -259,8 +276,8 @@ last_time(struct writer *writer, uint64_t segment, int64_t *ts_ns, struct error 
 }
 
 /* Whole segments that ended too long ago, the oldest first. One that cannot be read stays. */
-static enum status
-drop_old(struct writer *writer, int64_t now_ns, struct error *error)
+enum status
+writer_retain(struct writer *writer, int64_t now_ns, struct error *error)
 {
     uint64_t first;
     uint64_t last;
@@ -270,8 +287,8 @@ drop_old(struct writer *writer, int64_t now_ns, struct error *error)
     if (writer->options->keep_ns == 0)
         return BEHALF_OK;
     status = files_segments(writer->folder, &first, &last, &found, error);
-    for (; status == BEHALF_OK && found && first < writer->segment; first++) {
-        int64_t ts_ns;
+    for (; status == BEHALF_OK && found && first + 1 < writer->segment; first++) {
+        int64_t ts_ns = 0;
 
         status = last_time(writer, first, &ts_ns, error);
         if (status != BEHALF_OK || ts_ns > now_ns - writer->options->keep_ns)
@@ -313,8 +330,8 @@ finish_segment(struct writer *writer, int64_t now_ns, struct error *error)
     if (status == BEHALF_OK)
         status = writer_sign(writer, error);
     if (status == BEHALF_OK)
-        status = drop_old(writer, now_ns, error);
-    return status == BEHALF_OK ? next_segment(writer, error) : status;
+        status = next_segment(writer, error);
+    return status == BEHALF_OK ? writer_retain(writer, now_ns, error) : status;
 }
 
 enum status
@@ -325,7 +342,7 @@ writer_commit(struct writer *writer, int64_t now_ns, struct error *error)
     if (writer->lines.size > 0) {
         status = writer_write(writer, error);
         if (status == BEHALF_OK)
-            status = sync_both(writer, error);
+            status = sync_lines(writer, error);
     }
     if (status == BEHALF_OK && !writer_has_room(writer))
         status = finish_segment(writer, now_ns, error);
@@ -340,13 +357,15 @@ writer_sign(struct writer *writer, struct error *error)
     enum status status;
 
     BEHALF_ASSERT(writer->lines.size == 0 && writer->synced == writer->tree.size);
-    if (writer->synced == writer->signed_size)
+    if (writer->synced == writer->signed_size && writer->checkpoints_end > 0)
         return BEHALF_OK;
     merkle_root(&writer->tree, checkpoint.root);
     buffer_init(&note);
     checkpoint_sign(&writer->key, &checkpoint, &note);
-    status = files_write(writer->checkpoints_fd, "checkpoints", buffer_slice(&note),
-                         writer->checkpoints_end, error);
+    status = files_sync(writer->leaves_fd, "leaves", error);
+    if (status == BEHALF_OK)
+        status = files_write(writer->checkpoints_fd, "checkpoints", buffer_slice(&note),
+                             writer->checkpoints_end, error);
     if (status == BEHALF_OK)
         status = files_sync(writer->checkpoints_fd, "checkpoints", error);
     if (status == BEHALF_OK) {

@@ -3,7 +3,9 @@
  * Always true: what is in `lines` and `leaves` was not synced yet and is kept until it is, so a
  * write or a sync that failed is repeated from there. `tree` has every record that was added;
  * `synced` of them are on the disk. A segment that is full is finished (root, checkpoint, next
- * file) before anything is added. A checkpoint is signed of synced records only.
+ * file) before anything is added. A checkpoint is signed of synced records only, with synced
+ * leaves; otherwise leaves are not synced, as opening makes those of the last segment again.
+ * A log that was made has a checkpoint, if only of nothing.
  * After a failure the same call is made again; nothing else may be called until it succeeds.
  * Threads: one. Errors: STORAGE_FAILED; of writer_open STORAGE_CORRUPT too. */
 #ifndef BEHALF_AUDIT_WRITER_H
@@ -58,6 +60,10 @@ enum status writer_commit(struct writer *writer, int64_t now_ns,
                           struct error *error) BEHALF_MUST_USE;
 /* Signs what is synced, when that is news. Everything was committed. */
 enum status writer_sign(struct writer *writer, struct error *error) BEHALF_MUST_USE;
+/* Drops the segments that are too old. The one before the last stays: its last leaf is the `prev`
+ * of the next line. */
+enum status writer_retain(struct writer *writer, int64_t now_ns,
+                          struct error *error) BEHALF_MUST_USE;
 
 /* recover.c: brings the files into a state that fits, and fills the writer. */
 enum status recover(struct writer *writer, struct writer_found *found,

@@ -175,12 +175,12 @@ tell(struct audit_waiter *waiter, enum status status)
 
 Test(audit_log, who_waits_is_told_once_the_line_is_on_the_disk)
 {
-    static const char fields[] = {7, 0, 0, 0, 0};
+    static const char fields[] = "\7\0\0\0\1\0\0\0\5event\5\0\0\0\1e";
     struct waiting waiting = {.waiter.done = tell};
     struct audit_stats stats;
 
     cr_assert_eq(audit_put(log_opened, AUDIT_PLACE_DECISION, NOW_NS,
-                           (struct slice){fields, sizeof fields}, &waiting.waiter, &error),
+                           (struct slice){fields, sizeof fields - 1}, &waiting.waiter, &error),
                  BEHALF_OK);
     cr_assert_eq(audit_flush(log_opened, &error), BEHALF_OK);
     cr_expect_eq(atomic_load(&waiting.told), 1);
