@@ -69,6 +69,7 @@ enum cli_exit {
 #define OPTION_REQUEST (UINT64_C(1) << 31)       /* --until, --uses, --justification, --denial */
 #define OPTION_LIST_REQUESTS (UINT64_C(1) << 32) /* --principal, --status */
 #define OPTION_APPROVER (UINT64_C(1) << 33)
+#define OPTION_PLACE (UINT64_C(1) << 40) /* --from */
 
 struct cli;
 
@@ -101,6 +102,7 @@ extern const struct command cli_session_commands[];
 extern const struct command cli_validate_commands[];
 extern const struct command cli_import_commands[];
 extern const struct command cli_server_commands[];
+extern const struct command cli_watch_commands[];
 
 /* The values of an option that may stand again. */
 struct cli_texts {
@@ -167,6 +169,7 @@ struct cli {
     bool write;
     bool strict;
     uint64_t from_line;
+    const char *from_token;
     const char *idempotency_key;
     const char *junit;
     const char *role;

@@ -14,7 +14,7 @@ static const struct command *const families[] = {
     cli_grant_commands,       cli_request_commands,      cli_attribute_commands,
     cli_agent_commands,       cli_relationship_commands, cli_schema_commands,
     cli_schema_tool_commands, cli_validate_commands,     cli_import_commands,
-    cli_server_commands,      cli_key_commands,
+    cli_server_commands,      cli_key_commands,          cli_watch_commands,
 };
 
 /* --- finding ---------------------------------------------------------------------------------- */

@@ -61,6 +61,8 @@ const struct option_row cli_option_rows[] = {
     {"--file", "FILE", KIND_TEXT, OPTION_FILE, AT(file),
      "one transaction from a file, - is standard input"},
     {"--filter", "FILTER", KIND_TEXT, OPTION_FILTER, AT(filter), "which relationships"},
+    {"--from", "TOKEN", KIND_TEXT, OPTION_PLACE, AT(from_token),
+     "what was committed after this; without it, from now on"},
     {"--from-line", "N", KIND_COUNT, OPTION_FROM, AT(from_line), "skip the lines before this one"},
     {"--grant", "GRANT", KIND_TEXT, OPTION_GRANT, AT(records.grant),
      "the grant by which the last actor acts"},

@@ -5,8 +5,8 @@ _behalf()
 {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     local commands='check check-bulk filter expand history lookup-resources lookup-subjects
-        lookup-permissions session grant request agent attribute relationship schema validate import server key status
-        ping version help'
+        lookup-permissions session grant request agent attribute relationship schema validate import watch server key
+        status ping version help'
     local common='--endpoint --help --json --timeout --tls --ca-file --certificate
         --certificate-key --key-file'
     local read='--consistency --token --at'
@@ -28,7 +28,7 @@ _behalf()
             COMPREPLY=($(compgen -f -- "$current"))
             return ;;
         --actor|--agent|--approver|--at|--channel|--client|--constraint|--context|--cursor|--depth|\
-        --denial|--digest|--endpoint|--evidence|--expires-at|--expires-in|--filter|--from-line|\
+        --denial|--digest|--endpoint|--evidence|--expires-at|--expires-in|--filter|--from|--from-line|\
         --grant|--grant-expires-in|--idempotency-key|--idle-timeout|--justification|--limit|\
         --max-depth|--method|\
         --not-before|--principal|--purpose|--reason|--role|--scope|--session|--timeout|--token|--tool|\
@@ -100,6 +100,7 @@ _behalf()
         validate) options='--fail-on-warn --junit --update' ;;
         'schema fmt') options='--check --write' ;;
         import) options='--from-line' ;;
+        watch) options='--from' ;;
         ping) options='--wait' ;;
     esac
     case $current in

@@ -711,6 +711,47 @@ BEHALF_API enum behalf_status behalf_attributes_read(struct behalf_client *clien
                                                      struct behalf_reply **reply,
                                                      struct behalf_error *error);
 
+/* --- streams --- */
+
+/* What is committed, as it is: each revision once, whole, in order; docs/protocol.md, "watch". */
+struct behalf_watch;
+
+struct behalf_watching {
+    const char *from;                   /* a token; NULL = from now on */
+    const struct behalf_filter *filter; /* NULL = everything */
+    uint32_t credit; /* bytes that may be under way and held here; 0 = 1 MiB, at most 16 MiB */
+};
+
+enum behalf_watch_kind {
+    BEHALF_WATCH_CHANGES,   /* of one revision, or a part of them */
+    BEHALF_WATCH_CHECKPOINT /* nothing more was to be given up to this revision */
+};
+
+struct behalf_watch_event {
+    enum behalf_watch_kind kind;
+    uint64_t revision;
+    bool last; /* the revision is whole with this */
+    struct behalf_value body;
+};
+
+/* `watching` may be NULL. The client may be used for other calls meanwhile; close the watch before
+ * the client. */
+BEHALF_API enum behalf_status behalf_watch_open(struct behalf_client *client,
+                                                const struct behalf_watching *watching,
+                                                struct behalf_watch **watch,
+                                                struct behalf_error *error);
+/* Waits for the next event, which lives until the next call; credit for it is given then. A silent
+ * server sends a checkpoint every five seconds. BEHALF_FAILED_SERVER: the stream has ended, with the
+ * reason. */
+BEHALF_API enum behalf_status behalf_watch_next(struct behalf_watch *watch, uint32_t timeout_ms,
+                                                struct behalf_watch_event *event,
+                                                struct behalf_error *error);
+/* Where to go on from after what was given, also once the connection is broken: behind the last
+ * revision that was whole. Valid until the next call. */
+BEHALF_API const char *behalf_watch_token(const struct behalf_watch *watch);
+/* Ends the stream without waiting. */
+BEHALF_API void behalf_watch_close(struct behalf_watch *watch);
+
 /* For callers that build arguments themselves: how many members these add to a map, and the
  * members. behalf_write_read adds `consistency` and `deadline_ms`. */
 BEHALF_API uint32_t behalf_read_members(const struct behalf_read *read);

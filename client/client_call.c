@@ -55,6 +55,10 @@ struct behalf_client {
     struct behalf_reply **last;
     size_t queued_bytes;
     size_t queued;
+
+    unsigned watches;           /* open; without one, notifications are dropped */
+    struct behalf_reply *notes; /* notifications that were not taken yet, as far as credit goes */
+    struct behalf_reply **last_note;
 };
 
 enum behalf_status
@@ -80,6 +84,7 @@ behalf_connect(const char *endpoint, const struct behalf_options *options,
     made->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : BEHALF_DEFAULT_TIMEOUT_MS;
     made->reply_size_max = options->reply_size_max > 0 ? options->reply_size_max : REPLY_SIZE_MAX;
     made->last = &made->first;
+    made->last_note = &made->notes;
     client_scan_start(&made->scan);
     made->window_size = WINDOW_FIRST;
     made->window = calloc(WINDOW_FIRST, 1);
@@ -117,6 +122,7 @@ behalf_close(struct behalf_client *client)
         client->first = reply->next;
         behalf_reply_free(reply);
     }
+    client_notes_drop(client, 0);
     client_tls_close(&client->tls);
     if (client->descriptor >= 0)
         (void)close(client->descriptor);
@@ -217,11 +223,52 @@ parse_reply(const unsigned char *bytes, size_t size, uint32_t *id, struct behalf
     return NULL;
 }
 
-/* A notification, [2, method, params]: nobody subscribed through this library, so it is dropped. */
 static bool
 is_notification(const unsigned char *bytes, size_t size)
 {
     return size >= 2 && bytes[0] == 0x93 && bytes[1] == 2;
+}
+
+/* A copy of a whole message, with room for what is in it. */
+static struct behalf_reply *
+reply_new(const unsigned char *bytes, size_t size)
+{
+    struct behalf_reply *reply = malloc(sizeof *reply + size);
+
+    if (reply == NULL)
+        return NULL;
+    *reply = (struct behalf_reply){.size = size};
+    memcpy(reply->bytes, bytes, size);
+    return reply;
+}
+
+/* A notification, [2, method, [map]]: kept in place of a reply, its method where an error stands.
+ * What nobody watches is dropped. */
+static enum behalf_status
+accept_note(struct behalf_client *client, const unsigned char *bytes, size_t size,
+            struct behalf_error *error)
+{
+    struct behalf_value rest;
+    struct behalf_value item;
+    struct behalf_reply *note;
+    uint32_t count;
+
+    if (client->watches == 0)
+        return BEHALF_SUCCESS;
+    note = reply_new(bytes, size);
+    if (note == NULL)
+        return break_off(client, BEHALF_FAILED_MEMORY, "no memory for a notification", error);
+    if (!behalf_value_array((struct behalf_value){note->bytes, size}, &count, &rest) ||
+        !behalf_value_next(&rest, &item) || !behalf_value_next(&rest, &note->error) ||
+        !behalf_value_next(&rest, &item) || !behalf_value_array(item, &count, &rest) ||
+        count != 1 || !behalf_value_next(&rest, &note->result)) {
+        behalf_reply_free(note);
+        return break_off(client, BEHALF_FAILED_PROTOCOL,
+                         "the server sent a notification that is none of this protocol", error);
+    }
+    *client->last_note = note;
+    client->last_note = &note->next;
+    return BEHALF_SUCCESS;
 }
 
 /* Queues the message at the start of `in`, or drops it when nobody waits for it any more. */
@@ -236,7 +283,7 @@ accept_message(struct behalf_client *client, const unsigned char *bytes, size_t 
     uint8_t state;
 
     if (is_notification(bytes, size))
-        return BEHALF_SUCCESS;
+        return accept_note(client, bytes, size, error);
     problem = parse_reply(bytes, size, &id, parts);
     if (problem != NULL)
         return break_off(client, BEHALF_FAILED_PROTOCOL, problem, error);
@@ -249,13 +296,10 @@ accept_message(struct behalf_client *client, const unsigned char *bytes, size_t 
     if (state == ID_ABANDONED)
         return BEHALF_SUCCESS;
     client->waited_for--;
-    reply = malloc(sizeof *reply + size);
+    reply = reply_new(bytes, size);
     if (reply == NULL)
         return break_off(client, BEHALF_FAILED_MEMORY, "no memory for a reply", error);
-    memcpy(reply->bytes, bytes, size);
-    reply->next = NULL;
     reply->id = id;
-    reply->size = size;
     reply->error = (struct behalf_value){reply->bytes + (parts[0].bytes - bytes), parts[0].size};
     reply->result = (struct behalf_value){reply->bytes + (parts[1].bytes - bytes), parts[1].size};
     *client->last = reply;
@@ -536,6 +580,13 @@ behalf_next(struct behalf_client *client, struct behalf_reply **reply, struct be
     return await(client, 0, true, reply, error);
 }
 
+void
+client_forget(struct behalf_client *client, uint32_t id)
+{
+    *id_state(client, id) = ID_ABANDONED;
+    client->waited_for--;
+}
+
 enum behalf_status
 behalf_call(struct behalf_client *client, const char *method, const struct behalf_writer *arguments,
             struct behalf_reply **reply, struct behalf_error *error)
@@ -548,10 +599,8 @@ behalf_call(struct behalf_client *client, const char *method, const struct behal
     if (status != BEHALF_SUCCESS)
         return status;
     status = await(client, id, false, &got, error);
-    if (status == BEHALF_FAILED_TIMEOUT) {
-        *id_state(client, id) = ID_ABANDONED;
-        client->waited_for--;
-    }
+    if (status == BEHALF_FAILED_TIMEOUT)
+        client_forget(client, id);
     if (status != BEHALF_SUCCESS)
         return status;
     status = behalf_reply_check(got, error);
@@ -560,6 +609,81 @@ behalf_call(struct behalf_client *client, const char *method, const struct behal
         return status;
     }
     *reply = got;
+    return BEHALF_SUCCESS;
+}
+
+/* --- notifications --- */
+
+static bool
+is_of_stream(const struct behalf_reply *note, uint64_t stream)
+{
+    uint64_t id;
+
+    return behalf_value_uint(behalf_value_get(note->result, "stream"), &id) && id == stream;
+}
+
+void
+client_watching(struct behalf_client *client, bool begins)
+{
+    client->watches += begins ? 1 : -1U;
+}
+
+void
+client_notes_drop(struct behalf_client *client, uint64_t stream)
+{
+    struct behalf_reply **at = &client->notes;
+
+    while (*at != NULL) {
+        struct behalf_reply *note = *at;
+
+        if (stream != 0 && !is_of_stream(note, stream)) {
+            at = &note->next;
+            continue;
+        }
+        *at = note->next;
+        behalf_reply_free(note);
+    }
+    client->last_note = at;
+}
+
+static struct behalf_reply *
+take_note(struct behalf_client *client, uint64_t stream)
+{
+    for (struct behalf_reply **at = &client->notes; *at != NULL; at = &(*at)->next) {
+        struct behalf_reply *note = *at;
+
+        if (!is_of_stream(note, stream))
+            continue;
+        *at = note->next;
+        if (client->last_note == &note->next)
+            client->last_note = at;
+        note->next = NULL;
+        return note;
+    }
+    return NULL;
+}
+
+enum behalf_status
+client_await_note(struct behalf_client *client, uint64_t stream, uint32_t timeout_ms,
+                  struct client_note *note, struct behalf_error *error)
+{
+    int64_t deadline_ms = client_now_ms() + timeout_ms;
+    enum behalf_status status = BEHALF_SUCCESS;
+    struct behalf_reply *found;
+
+    while ((found = take_note(client, stream)) == NULL) {
+        if (status != BEHALF_SUCCESS)
+            return status;
+        if (client->broken)
+            return still_broken(client, error);
+        if (client->out_sent < client->out.size)
+            status = transmit(client, error);
+        if (status == BEHALF_SUCCESS)
+            status = turn(client, deadline_ms, error);
+        if (status == BEHALF_FAILED_TIMEOUT)
+            return client_error_set(error, status, "nothing came within %u ms", timeout_ms);
+    }
+    *note = (struct client_note){found, found->error, found->result, found->size};
     return BEHALF_SUCCESS;
 }
 

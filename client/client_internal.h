@@ -139,6 +139,26 @@ bool client_endpoint_host(const char *endpoint, char host[CLIENT_HOST_SIZE]) BEH
 enum behalf_status client_log_in(struct behalf_client *client, const char *key_file,
                                  struct behalf_error *error) BEHALF_MUST_USE;
 
+/* --- notifications --- */
+
+struct client_note {
+    struct behalf_reply *reply; /* to be freed; the values point into it */
+    struct behalf_value method;
+    struct behalf_value body; /* a map, with `stream` */
+    size_t size;              /* as it came */
+};
+
+/* Somebody watches from now on, or no more: notifications are kept meanwhile. */
+void client_watching(struct behalf_client *client, bool begins);
+/* The next notification of a stream. */
+enum behalf_status client_await_note(struct behalf_client *client, uint64_t stream,
+                                     uint32_t timeout_ms, struct client_note *note,
+                                     struct behalf_error *error) BEHALF_MUST_USE;
+/* Those of a stream that were not taken; 0 = all. */
+void client_notes_drop(struct behalf_client *client, uint64_t stream);
+/* The reply to a request that was submitted is of no interest. */
+void client_forget(struct behalf_client *client, uint32_t id);
+
 /* --- TLS --- */
 
 struct tls;
