@@ -275,7 +275,7 @@ def growth(minutes, rate, *options):
         while time.monotonic() < end:
             if tokens:
                 reader.call("check", resource="document:1", permission="view", subject="user:1",
-                            consistency={"at_exact_snapshot": random.choice(tokens)})
+                            consistency={"mode": "at_exact_snapshot", "token": random.choice(tokens)})
                 seen["exact"] += 1
             time.sleep(0.05)
 
@@ -308,7 +308,7 @@ def growth(minutes, rate, *options):
                 seen["revision"], seen["exact"]), flush=True)
     for thread in threads:
         thread.join(PATIENCE)
-    assert seen["wrong"] == 0, seen
+    assert seen["wrong"] == 0 and seen["exact"] > 0 and seen["revision"] > written / 2, seen
     assert server.stop() == 0
     shutil.rmtree(scratch)
     if len(sizes) >= 12:
