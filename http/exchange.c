@@ -199,6 +199,12 @@ http_stream_write(struct http_exchange *exchange, struct slice bytes)
     return true;
 }
 
+size_t
+http_stream_waiting(const struct http_exchange *exchange)
+{
+    return atomic_load(&exchange->waiting);
+}
+
 void
 http_stream_end(struct http_exchange *exchange)
 {

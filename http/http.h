@@ -154,6 +154,8 @@ void http_respond(struct http_exchange *exchange, const struct http_response *re
  * then only end is left. */
 bool http_stream_begin(struct http_exchange *exchange, const struct http_response *head);
 bool http_stream_write(struct http_exchange *exchange, struct slice bytes);
+/* Bytes of a stream that the peer has not taken yet. */
+size_t http_stream_waiting(const struct http_exchange *exchange);
 void http_stream_end(struct http_exchange *exchange);
 
 #endif

@@ -14,6 +14,7 @@
 #include "net/authzen.h"
 #include "net/binding.h"
 #include "net/http_side_reply.h"
+#include "net/http_watch.h"
 
 #define BODY_MAX ((size_t)64 * 1024) /* of a request that is answered without a look at it */
 
@@ -21,6 +22,7 @@ struct http_side {
     struct http_side_state state;
     struct http_server *http;
     struct authzen *authzen;
+    struct http_watch *watch;
     char **hosts;
     size_t host_count;
     pthread_mutex_t lock;
@@ -145,16 +147,20 @@ handle(void *owner, struct http_exchange *exchange)
     struct http_side *side = owner;
     const struct http_request *request = http_exchange_request(exchange);
     const struct route *route;
+    bool is_watch;
 
     if (authzen_handles(request->path)) {
         authzen_handle(side->authzen, exchange);
         return;
     }
     route = find_route(request->path);
-    if (route == NULL)
+    is_watch = slice_equal(request->path, HTTP_WATCH_PATH);
+    if (route == NULL && !is_watch)
         respond(exchange, 404, "there is nothing at this path\n", NULL, 0);
     else if (request->method != HTTP_GET && request->method != HTTP_HEAD)
         respond(exchange, 405, "only GET and HEAD are answered here\n", &allow, 1);
+    else if (is_watch)
+        http_watch_handle(side->watch, exchange);
     else if (route->on_pool)
         submit(side, exchange, route->reply);
     else
@@ -168,6 +174,8 @@ gone(void *owner, struct http_exchange *exchange)
 
     if (authzen_handles(http_exchange_request(exchange)->path))
         authzen_gone(side->authzen, exchange);
+    else
+        http_watch_gone(side->watch);
 }
 
 /* --- life --- */
@@ -269,6 +277,11 @@ http_side_open(const struct http_side_options *options, struct http_side **resul
         .counts = &side->state.authzen,
         .path = options->authzen_path,
     };
+    const struct http_watch_options watch = {
+        .env = options->env,
+        .engine = options->engine,
+        .keys = options->keys,
+    };
     enum status status;
 
     side->state.env = options->env;
@@ -282,6 +295,8 @@ http_side_open(const struct http_side_options *options, struct http_side **resul
         status = read_hosts(side, options->hosts, error);
     if (status == BEHALF_OK)
         status = authzen_open(&authzen, &side->authzen, error);
+    if (status == BEHALF_OK)
+        status = http_watch_open(&watch, &side->watch, error);
     if (status == BEHALF_OK)
         status = open_http(side, options, error);
     if (status != BEHALF_OK) {
@@ -309,6 +324,7 @@ void
 http_side_stopping(struct http_side *side)
 {
     atomic_store(&side->state.stopping, true);
+    http_watch_stop(side->watch);
     http_server_stopping(side->http);
 }
 
@@ -327,6 +343,7 @@ http_side_close(struct http_side *side)
     while (side->on_pool > 0)
         (void)pthread_cond_wait(&side->idle, &side->lock);
     (void)pthread_mutex_unlock(&side->lock);
+    http_watch_close(side->watch);
     authzen_close(side->authzen);
     http_server_close(side->http);
     for (size_t index = 0; index < side->host_count; index++)

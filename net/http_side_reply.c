@@ -43,9 +43,8 @@ http_side_reply_ready(struct http_side_state *state, struct http_exchange *excha
 
 /* --- metrics --- */
 
-/* The key after "Bearer "; empty without data when there is none. */
-static struct slice
-bearer_of(const struct http_request *request)
+struct slice
+http_side_bearer(const struct http_request *request)
 {
     static const char scheme[] = "Bearer ";
     struct slice value = http_request_field(request, "Authorization");
@@ -66,7 +65,7 @@ judge_caller(struct http_side_state *state, const struct http_request *request)
 
     if (state->keys == NULL)
         return 0;
-    secret = bearer_of(request);
+    secret = http_side_bearer(request);
     key = secret.size > 0 ? keys_find(state->keys, secret) : NULL;
     if (secret.size > 0)
         atomic_fetch_add(key != NULL ? &state->keys_known : &state->keys_unknown, 1);

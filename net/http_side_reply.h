@@ -28,6 +28,9 @@ struct http_side_state {
     struct authzen_counts authzen;
 };
 
+/* The key after "Bearer "; empty without data when there is none. */
+struct slice http_side_bearer(const struct http_request *request);
+
 typedef void http_side_reply(struct http_side_state *state, struct http_exchange *exchange);
 
 /* 200 as long as the process serves. */
