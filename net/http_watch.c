@@ -54,23 +54,19 @@ struct http_watch {
 static unsigned
 http_status(enum status status)
 {
-    switch (status) {
-    case BEHALF_REVISION_EXPIRED:
-        return 410;
-    case BEHALF_UNKNOWN_KEY:
-        return 401;
-    case BEHALF_ROLE_REQUIRED:
-        return 403;
-    case BEHALF_OVERLOADED:
-    case BEHALF_SERVER_STOPPING:
-    case BEHALF_STORAGE_FAILED:
-        return 503;
-    case BEHALF_STORAGE_CORRUPT:
-    case BEHALF_INTERNAL:
-        return 500;
-    default:
-        return 400;
-    }
+    static const struct {
+        enum status status;
+        unsigned http;
+    } known[] = {
+        {BEHALF_REVISION_EXPIRED, 410}, {BEHALF_UNKNOWN_KEY, 401},     {BEHALF_ROLE_REQUIRED, 403},
+        {BEHALF_OVERLOADED, 503},       {BEHALF_SERVER_STOPPING, 503}, {BEHALF_STORAGE_FAILED, 503},
+        {BEHALF_STORAGE_CORRUPT, 500},  {BEHALF_INTERNAL, 500},
+    };
+
+    for (size_t index = 0; index < BEHALF_COUNT_OF(known); index++)
+        if (known[index].status == status)
+            return known[index].http;
+    return 400;
 }
 
 /* "REASON: message" in a line. */
