@@ -200,6 +200,7 @@ def the_stop_of_the_server_is_an_event():
         event, place, data = events.next()
         assert event == "ended" and place == token and data["error"]["reason"] == "SERVER_STOPPING", data
         assert events.next() is None
+        assert world.server.process.wait(PATIENCE) == 0
 
 
 @case
