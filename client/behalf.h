@@ -741,8 +741,8 @@ BEHALF_API enum behalf_status behalf_watch_open(struct behalf_client *client,
                                                 struct behalf_watch **watch,
                                                 struct behalf_error *error);
 /* Waits for the next event, which lives until the next call; credit for it is given then. A silent
- * server sends a checkpoint every five seconds. BEHALF_FAILED_SERVER: the stream has ended, with the
- * reason. */
+ * server sends a checkpoint every five seconds. BEHALF_FAILED_SERVER: the stream has ended, with
+ * the reason. */
 BEHALF_API enum behalf_status behalf_watch_next(struct behalf_watch *watch, uint32_t timeout_ms,
                                                 struct behalf_watch_event *event,
                                                 struct behalf_error *error);

@@ -4,11 +4,12 @@
  * filter: resource_type, resource_id, resource_id_prefix, relation, subject_type, subject_id ("*" =
  * the wildcard), subject_relation (empty = plain subjects). Events: docs/protocol.md, "watch".
  *
- * Always true: one thread reads for all streams, a batch of LIMIT_STREAM_BATCH for each in turn, so
- * they cost checks nothing and wait for one another. Nothing is read for a stream of which
- * LIMIT_STREAM_OUTPUT was not taken by its socket. At most HTTP_WATCH_STREAMS at a time: above, 503.
- * Threads: open, stop and close by one; handle and gone by the HTTP loop. An exchange belongs to the
- * watch's thread from its message on. */
+ * Always true: one thread reads for all streams, a batch of LIMIT_STREAM_BATCH for each in turn,
+ * so they cost checks nothing and wait for one another. Nothing is read for a stream of which
+ * LIMIT_STREAM_OUTPUT was not taken by its socket. At most HTTP_WATCH_STREAMS at a time: above,
+ * 503.
+ * Threads: open, stop and close by one; handle and gone by the HTTP loop. An exchange belongs to
+ * the watch's thread from its message on. */
 #ifndef BEHALF_NET_HTTP_WATCH_H
 #define BEHALF_NET_HTTP_WATCH_H
 
