@@ -1,8 +1,8 @@
 /* http_side.h - the HTTP port of behalfd: health, metrics, and the door of AuthZEN.
  *
  * Paths: /healthz, /readyz and /metrics (http_side_reply.h), /watch (http_watch.h), and what
- * authzen_handles says is AuthZEN's (authzen.h). Another path is 404; another method than a path has
- * is 405 with Allow.
+ * authzen_handles says is AuthZEN's (authzen.h). Another path is 404; another method than a path
+ * has is 405 with Allow.
  * HEAD is answered as GET, without the body.
  *
  * Always true: the HTTP loop never waits: what needs the engine runs on the engine's pool. /healthz
