@@ -273,7 +273,7 @@ stress: $(STRESS) ## programs with many threads
 	$(clean_run)
 timing: $(TIMINGS) ## whether time tells of keys; TIMING_MEASUREMENTS=n; on a machine at rest
 	@$(call each,$(TIMINGS))
-integration: $(PROGRAMS) ## black-box tests over a socket
+integration: $(PROGRAMS) $(B)/stress/audit ## black-box tests over a socket
 	$(fresh)
 	@if [ -x tests/integration/run.sh ]; then $(RUN_ENV) tests/integration/run.sh; else \
 	  $(call each,$(filter-out tests/integration/lib_%,$(wildcard tests/integration/*.py)),/usr/bin/python3); fi

@@ -84,10 +84,12 @@ files_read(int fd, const char *name, void *bytes, size_t size, uint64_t offset, 
     return BEHALF_OK;
 }
 
+int (*files_sync_call)(int fd) = fdatasync;
+
 enum status
 files_sync(int fd, const char *name, struct error *error)
 {
-    return fdatasync(fd) == 0 ? BEHALF_OK : files_error("sync", name, error);
+    return files_sync_call(fd) == 0 ? BEHALF_OK : files_error("sync", name, error);
 }
 
 enum status

@@ -35,6 +35,8 @@ enum status files_write(int fd, const char *name, struct slice bytes, uint64_t o
 /* Exactly `size` bytes: an end before is STORAGE_CORRUPT. */
 enum status files_read(int fd, const char *name, void *bytes, size_t size, uint64_t offset,
                        struct error *error) BEHALF_MUST_USE;
+/* fdatasync, but in tests of a disk that fails, which set it before they open a log. */
+extern int (*files_sync_call)(int fd);
 enum status files_sync(int fd, const char *name, struct error *error) BEHALF_MUST_USE;
 enum status files_cut(int fd, const char *name, uint64_t size, struct error *error) BEHALF_MUST_USE;
 enum status files_size(int fd, const char *name, uint64_t *size,

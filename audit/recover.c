@@ -6,6 +6,7 @@
  * must be there: else nothing is touched, and the log does not open. */
 #include <inttypes.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "audit/record.h"
@@ -79,9 +80,10 @@ read_checkpoints(struct writer *writer, struct checkpoint *newest, struct error 
 
 /* --- the last segment --- */
 
-/* Its lines, one behind the other, as far as they fit. */
+/* Its lines, one behind the other, as far as they fit. The file is mapped, since it may be larger
+ * than what memory is for; nobody else cuts it, as the folder is locked. */
 struct segment_lines {
-    struct buffer text;
+    struct slice text;
     struct buffer leaves; /* of the lines that fit */
     size_t size;          /* of them in bytes */
 };
@@ -91,15 +93,23 @@ load_lines(struct writer *writer, struct segment_lines *lines, struct error *err
 {
     uint64_t size = 0;
     enum status status = files_size(writer->lines_fd, "lines", &size, error);
-    char *bytes;
+    void *bytes;
 
-    if (status != BEHALF_OK)
+    if (status != BEHALF_OK || size == 0)
         return status;
-    bytes = buffer_reserve(&lines->text, (size_t)size);
-    status = files_read(writer->lines_fd, "lines", bytes, (size_t)size, 0, error);
-    if (status == BEHALF_OK)
-        buffer_added(&lines->text, (size_t)size);
-    return status;
+    bytes = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, writer->lines_fd, 0);
+    if (bytes == MAP_FAILED)
+        return files_error("map", "lines", error);
+    lines->text = (struct slice){bytes, (size_t)size};
+    return BEHALF_OK;
+}
+
+static void
+release_lines(struct segment_lines *lines)
+{
+    if (lines->text.size > 0)
+        (void)munmap((void *)(uintptr_t)lines->text.data, lines->text.size);
+    buffer_release(&lines->leaves);
 }
 
 /* Takes lines until one does not fit its place. */
@@ -107,7 +117,7 @@ static void
 take_lines(struct writer *writer, struct segment_lines *lines)
 {
     const char *at = lines->text.data;
-    const char *end = at + lines->text.size;
+    const char *end = lines->text.size > 0 ? at + lines->text.size : at;
 
     while (at < end && writer_has_room(writer)) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
@@ -121,7 +131,7 @@ take_lines(struct writer *writer, struct segment_lines *lines)
         buffer_add(&lines->leaves, writer->previous, DIGEST_SIZE);
         at = newline + 1;
     }
-    lines->size = (size_t)(at - lines->text.data);
+    lines->size = (size_t)(lines->text.size > 0 ? at - lines->text.data : 0);
 }
 
 /* Against the newest checkpoint, before anything is changed. The leaves of the last segment are
@@ -293,7 +303,6 @@ recover(struct writer *writer, struct writer_found *found, struct error *error)
     struct checkpoint newest;
     enum status status = read_checkpoints(writer, &newest, error);
 
-    buffer_init(&lines.text);
     buffer_init(&lines.leaves);
     if (status == BEHALF_OK)
         status = find_last(writer, error);
@@ -313,7 +322,6 @@ recover(struct writer *writer, struct writer_found *found, struct error *error)
         status = mend_ends(writer, error);
     if (status == BEHALF_OK && writer->checkpoints_end == 0)
         status = writer_sign(writer, error); /* of nothing: from now on there must be one */
-    buffer_release(&lines.text);
-    buffer_release(&lines.leaves);
+    release_lines(&lines);
     return status;
 }

@@ -58,6 +58,28 @@ make_key(struct writer *writer, struct error *error)
     return status;
 }
 
+/* One that is missing is made again: it follows from the secret key. */
+static enum status
+check_public(struct writer *writer, struct error *error)
+{
+    struct buffer expected;
+    struct buffer text;
+    enum status status;
+
+    buffer_init(&expected);
+    buffer_init(&text);
+    checkpoint_print_public(&writer->key, &expected);
+    status = files_load(writer->folder, "key.pub", CHECKPOINT_SIZE_MAX, &text, error);
+    if (status == BEHALF_DONE)
+        status = files_replace(writer->folder, "key.pub", buffer_slice(&expected), error);
+    else if (status == BEHALF_OK && !slice_equal(buffer_slice(&text), buffer_slice(&expected)))
+        status = error_set(error, BEHALF_STORAGE_CORRUPT,
+                           "audit log: its file 'key.pub' is not of its 'key'");
+    buffer_release(&expected);
+    buffer_release(&text);
+    return status;
+}
+
 static enum status
 open_key(struct writer *writer, struct error *error)
 {
@@ -73,6 +95,8 @@ open_key(struct writer *writer, struct error *error)
         status = checkpoint_read_secret(buffer_slice(&text), &writer->key, error);
     digest_forget(text.data, text.size);
     buffer_release(&text);
+    if (status == BEHALF_OK)
+        return check_public(writer, error);
     if (status != BEHALF_DONE)
         return status;
     status = files_segments(writer->folder, &first, &last, &found, error);

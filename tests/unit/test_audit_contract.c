@@ -127,7 +127,7 @@ Test(audit_contract, a_line_is_canonical_json_with_the_fields_of_the_log)
 
 Test(audit_contract, what_is_no_record_is_refused)
 {
-    static const struct {
+    const struct {
         struct slice bytes;
         const char *why;
     } cases[] = {
