@@ -325,8 +325,13 @@ Test(write_request, a_bound_caller_asks_those_who_gave_it_a_session)
 {
     const struct object bot = consent_object("agent:bot");
     const struct object sub = consent_object("agent:sub");
+    struct engine_new_session others = consent_new_session();
     struct engine_new_access_request new = new_request();
 
+    /* Bob and the other agent know each other, and neither of them the two. */
+    others.principal = consent_object("user:bob");
+    others.agent = sub;
+    cr_assert_eq(consent_create_session(&consent, &others), BEHALF_OK);
     assert_not_asked(&new, &sub, BEHALF_DELEGATION_REFUSED, "agent: ");
     cr_assert_eq(ask_as(&new, &bot), BEHALF_OK, "%s", consent.write.error.message);
     new.principal = consent_object("user:bob");
