@@ -598,10 +598,8 @@ Test(write_request, no_agent_and_no_other_person_approves)
     assert_not_approved(&approval, BEHALF_APPROVER_REFUSED, "user:bob");
     approval.grant.approval.approver = (struct object){.type = {NULL, 0}};
     assert_not_approved(&approval, BEHALF_MALFORMED_REQUEST, "approver: ");
-    (void)approved(&(struct engine_access_approval){
-        .request = approval.request,
-        .grant = new_approval(approval.request).grant,
-    });
+    approval = new_approval(approval.request);
+    (void)approved(&approval);
 }
 
 Test(write_request, approvers_of_the_resource_approve)
@@ -880,7 +878,6 @@ Test(write_request, only_a_named_approver_needs_preparing)
 {
     struct engine_access_refusal refusal = {.request = {{9}}};
     struct engine_access_approval approval = new_approval((struct record_id){{9}});
-    const struct engine_new_access_request new = new_request();
     struct engine_write write = {.kind = WRITE_REQUEST_CLOSE, .access_refusal = &refusal};
 
     cr_assert_not(engine_write_needs_preparing(&write));
@@ -888,8 +885,6 @@ Test(write_request, only_a_named_approver_needs_preparing)
     cr_assert(engine_write_needs_preparing(&write));
     write = (struct engine_write){.kind = WRITE_REQUEST_APPROVE, .access_approval = &approval};
     cr_assert(engine_write_needs_preparing(&write));
-    write = (struct engine_write){.kind = WRITE_REQUEST_CREATE, .new_access_request = &new};
-    cr_assert_not(engine_write_needs_preparing(&write));
 }
 
 /* A decision by a grant is looked at again after a revision that changed a session, grant or stop:
