@@ -1,4 +1,5 @@
 /* check.c - check and bulk check: decisions for one subject at a time (question.h). */
+#include "engine/audit_decision.h"
 #include "engine/denial.h"
 #include "engine/explain_conditions.h"
 #include "engine/prefetch.h"
@@ -75,9 +76,131 @@ decide_check(struct engine_worker *worker, struct snapshot *snapshot, const stru
     return status == BEHALF_OK ? finish(worker, snapshot, question, check, verdict, error) : status;
 }
 
-enum status
-engine_check(struct engine_worker *worker, const struct engine_request *request,
-             const struct check *check, struct check_result *result, struct error *error)
+static void
+set_result(const struct snapshot *snapshot, const struct question *question,
+           const struct verdict *verdict, struct check_result *result)
+{
+    /* Field by field: a whole struct is cleared first. */
+    result->decision = verdict->decision;
+    result->reason = verdict->reason;
+    result->requestable = verdict->requestable;
+    result->decision_id.text[0] = '\0';
+    result->missing = verdict->missing;
+    result->valid_until = verdict->valid_until;
+    result->explanation = question->explanation;
+    result->checked_at = snapshot->token;
+}
+
+static void
+count_check(struct worker_counts *counts, bool is_delegated, const struct check_result *result)
+{
+    metric_add(&counts->decisions[result->decision], 1);
+    if (is_delegated)
+        metric_add(&counts->reasons[result->reason], 1);
+}
+
+/* --- recorded checks --- */
+
+/* What a record of the check says; `question` was bound. */
+static enum status
+record(struct engine_worker *worker, struct snapshot *snapshot, const struct check *check,
+       const struct guard *guard, const struct check_result *result, int64_t begun_ns,
+       struct audit_kept *kept, struct error *error)
+{
+    struct audit_decision decision;
+
+    audit_describe_check(check, guard, &decision);
+    decision.decision = result->decision;
+    decision.reason = result->reason;
+    decision.missing = result->missing;
+    decision.decision_id = &result->decision_id;
+    decision.begun_ns = begun_ns;
+    return audit_decision_put(worker, snapshot, &decision, kept, error);
+}
+
+/* Puts the allow on the queue for a caller that holds no thread meanwhile. */
+static enum status
+record_and_leave(struct engine_worker *worker, struct snapshot *snapshot, const struct check *check,
+                 const struct guard *guard, const struct check_result *result, int64_t begun_ns,
+                 struct error *error)
+{
+    struct audit_kept *kept = NULL;
+    enum status status = audit_keep(snapshot, check->recording, &kept, error);
+
+    if (status != BEHALF_OK)
+        return status;
+    kept->result = *result;
+    kept->publication = worker->publication;
+    status = record(worker, snapshot, check, guard, result, begun_ns, kept, error);
+    return status == BEHALF_OK ? BEHALF_MUST_RECORD : status;
+}
+
+static enum status
+record_decided(struct engine_worker *worker, struct snapshot *snapshot, const struct check *check,
+               const struct question *question, int64_t begun_ns, struct check_result *result,
+               struct error *error)
+{
+    bool waits = audit_is_strict(worker) && check->actor_count > 0 &&
+                 result->decision == DECISION_ALLOW;
+
+    decision_id_make(worker, &result->decision_id);
+    if (waits)
+        return record_and_leave(worker, snapshot, check, question->guard, result, begun_ns, error);
+    return record(worker, snapshot, check, question->guard, result, begun_ns, NULL, error);
+}
+
+/* Whether nothing that was decided by can have changed since: neither a revision nor an end came. */
+static bool
+still_holds(const struct engine_worker *worker, const struct audit_kept *kept)
+{
+    const struct check_result *result = &kept->result;
+
+    return worker->publication == kept->publication &&
+           (result->valid_until == 0 ||
+            clock_read(&worker->engine->clock).now < result->valid_until);
+}
+
+/* The third step: the answer is the allow that was recorded, if all that it was decided by is as it
+ * was; else the check is decided again. What is no allow then is recorded too, under the same id. */
+static enum status
+answer_recorded(struct engine_worker *worker, const struct engine_request *request,
+                const struct check *check, struct check_result *result, struct error *error)
+{
+    const struct audit_kept *kept = check->recording->inside;
+    int64_t begun_ns = audit_now(worker);
+    struct snapshot snapshot;
+    struct question question;
+    struct verdict verdict;
+    enum status status;
+
+    if (kept == NULL || kept->status != BEHALF_OK)
+        return error_set(error, BEHALF_AUDIT_UNAVAILABLE,
+                         "the record of the decision may not be on the disk");
+    status = snapshot_open(worker, request, REQUEST_CHECK, 0, &snapshot, error);
+    if (status != BEHALF_OK)
+        return status;
+    *result = kept->result;
+    if (!still_holds(worker, kept)) {
+        status = decide_check(worker, &snapshot, check, &question, &verdict, error);
+        if (status == BEHALF_OK)
+            set_result(&snapshot, &question, &verdict, result);
+        result->decision_id = kept->result.decision_id;
+        if (status == BEHALF_OK && result->decision != DECISION_ALLOW)
+            status = record(worker, &snapshot, check, question.guard, result, begun_ns, NULL, error);
+    }
+    if (status == BEHALF_OK)
+        count_check(&worker->counts, true, result);
+    snapshot_close(&snapshot);
+    return status;
+}
+
+/* --- check --- */
+
+/* `begun_ns`: NULL where it is not recorded. */
+static enum status
+answer_check(struct engine_worker *worker, const struct engine_request *request,
+             const struct check *check, const int64_t *begun_ns, struct check_result *result,
+             struct error *error)
 {
     struct snapshot snapshot;
     struct question question;
@@ -88,25 +211,63 @@ engine_check(struct engine_worker *worker, const struct engine_request *request,
         return status;
     status = decide_check(worker, &snapshot, check, &question, &verdict, error);
     if (BEHALF_LIKELY(status == BEHALF_OK)) {
-        /* Field by field: a whole struct is cleared first. */
-        result->decision = verdict.decision;
-        result->reason = verdict.reason;
-        result->requestable = verdict.requestable;
-        result->decision_id.text[0] = '\0';
-        result->missing = verdict.missing;
-        result->valid_until = verdict.valid_until;
-        result->explanation = question.explanation;
-        result->checked_at = snapshot.token;
-        metric_add(&worker->counts.decisions[verdict.decision], 1);
-        if (question_is_delegated(&question)) {
-            metric_add(&worker->counts.reasons[verdict.reason], 1);
+        set_result(&snapshot, &question, &verdict, result);
+        if (BEHALF_UNLIKELY(begun_ns != NULL))
+            status = record_decided(worker, &snapshot, check, &question, *begun_ns, result, error);
+        else if (question_is_delegated(&question))
             decision_id_make(worker, &result->decision_id);
-        }
+        if (BEHALF_LIKELY(status == BEHALF_OK))
+            count_check(&worker->counts, question_is_delegated(&question), result);
     } else {
         result->explanation = verdict_is_of_value(status) ? question.explanation : NULL;
     }
     snapshot_close(&snapshot);
     return status;
+}
+
+/* For a caller that waits on its own thread. */
+static void
+nobody_waits(struct engine_recording *recording, enum status status)
+{
+    (void)recording;
+    (void)status;
+}
+
+static enum status
+check_strictly(struct engine_worker *worker, const struct engine_request *request,
+               const struct check *check, struct check_result *result, struct error *error)
+{
+    struct engine_recording own = {.recorded = nobody_waits};
+    struct check asked = *check;
+    int64_t begun_ns = audit_now(worker);
+    enum status status;
+
+    if (check->recording != NULL && check->recording->done)
+        return answer_recorded(worker, request, check, result, error);
+    if (!worker->may_block)
+        return BEHALF_WOULD_BLOCK;
+    if (check->recording != NULL)
+        return answer_check(worker, request, check, &begun_ns, result, error);
+    asked.recording = &own;
+    status = answer_check(worker, request, &asked, &begun_ns, result, error);
+    if (status != BEHALF_MUST_RECORD)
+        return status;
+    status = audit_wait(worker, error);
+    return status == BEHALF_OK ? answer_recorded(worker, request, &asked, result, error) : status;
+}
+
+enum status
+engine_check(struct engine_worker *worker, const struct engine_request *request,
+             const struct check *check, struct check_result *result, struct error *error)
+{
+    int64_t begun_ns;
+
+    if (BEHALF_LIKELY(!audit_concerns(worker, check->actor_count)))
+        return answer_check(worker, request, check, NULL, result, error);
+    if (audit_is_strict(worker) && check->actor_count > 0)
+        return check_strictly(worker, request, check, result, error);
+    begun_ns = audit_now(worker);
+    return answer_check(worker, request, check, &begun_ns, result, error);
 }
 
 /* --- bulk --- */
@@ -186,6 +347,7 @@ struct bulk {
     struct check_item *items;
     struct guard **guards; /* by item; NULL where none has one so far */
     struct opened_grant *opened;
+    int64_t begun_ns;
     struct shared_eval shared;
 };
 
@@ -378,38 +540,118 @@ decide_window(struct bulk *bulk, struct error *error)
     return status;
 }
 
+/* Looks once more at an item that allows. */
+static enum status
+look_at_item(struct bulk *bulk, size_t at, struct engine_token *checked_at, struct error *error)
+{
+    struct check_item *item = &bulk->items[at];
+    struct verdict verdict = {.decision = item->decision, .valid_until = item->valid_until};
+    enum status status;
+
+    /* What the look reads is of this item alone: a thousand would fill the memory. */
+    drop_shared(bulk->snapshot, &bulk->shared);
+    bulk->snapshot->denied_revision = 0;
+    status = question_look_again(bulk->worker, bulk->snapshot, bulk->guards[at], &verdict,
+                                 checked_at, error);
+    if (status == BEHALF_OK && bulk->checks[at].find_requestable)
+        status = denial_of_records(bulk->snapshot, bulk->guards[at], &verdict, error);
+    if (status != BEHALF_OK)
+        return status;
+    if (verdict.reason != REASON_NONE && item->explanation != NULL)
+        item->explanation = explain_reason(bulk->snapshot, verdict.reason);
+    item->decision = verdict.decision;
+    item->reason = verdict.reason;
+    item->requestable = verdict.requestable;
+    item->valid_until = verdict.valid_until;
+    return BEHALF_OK;
+}
+
+static enum status
+record_item(struct bulk *bulk, size_t at, struct error *error)
+{
+    const struct check_item *item = &bulk->items[at];
+    struct audit_decision decision;
+
+    audit_describe_check(&bulk->checks[at], bulk->guards != NULL ? bulk->guards[at] : NULL,
+                         &decision);
+    decision.decision = item->decision;
+    decision.reason = item->reason;
+    decision.missing = item->missing;
+    decision.decision_id = &item->decision_id;
+    decision.begun_ns = bulk->begun_ns;
+    return audit_decision_put(bulk->worker, bulk->snapshot, &decision, NULL, error);
+}
+
+static bool
+item_allows(const struct bulk *bulk, size_t at)
+{
+    return bulk->items[at].status == BEHALF_OK && bulk->items[at].decision == DECISION_ALLOW &&
+           bulk->guards != NULL && bulk->guards[at] != NULL;
+}
+
+static enum status
+finish_item(struct bulk *bulk, size_t at, struct engine_token *checked_at, struct error *error)
+{
+    struct check_item *item = &bulk->items[at];
+    bool delegated = bulk->checks[at].actor_count > 0;
+    bool recorded;
+    enum status status = BEHALF_OK;
+
+    if (item->status != BEHALF_OK)
+        return BEHALF_OK;
+    bulk->snapshot->denied_revision = 0;
+    recorded = audit_concerns(bulk->worker, bulk->checks[at].actor_count);
+    if (BEHALF_UNLIKELY(delegated || recorded))
+        decision_id_make(bulk->worker, &item->decision_id);
+    if (item_allows(bulk, at))
+        status = look_at_item(bulk, at, checked_at, error);
+    return status == BEHALF_OK && BEHALF_UNLIKELY(recorded) ? record_item(bulk, at, error) : status;
+}
+
+/* Every allow by actors is on the disk now. What was withdrawn meanwhile is denied, and that is
+ * recorded too. */
+static enum status
+look_at_recorded(struct bulk *bulk, struct engine_token *checked_at, struct error *error)
+{
+    enum status status = audit_wait(bulk->worker, error);
+
+    for (size_t at = 0; status == BEHALF_OK && at < bulk->count; at++) {
+        if (!item_allows(bulk, at) || bulk->checks[at].actor_count == 0)
+            continue;
+        status = look_at_item(bulk, at, checked_at, error);
+        if (status == BEHALF_OK && bulk->items[at].decision != DECISION_ALLOW)
+            status = record_item(bulk, at, error);
+    }
+    return status;
+}
+
 /* Looks once more at what allows: however long the bulk took, no item of it outlives what was
- * revoked meanwhile. */
+ * revoked meanwhile. Then it is recorded. */
 static enum status
 finish_bulk(struct bulk *bulk, struct engine_token *checked_at, struct error *error)
 {
-    for (size_t at = 0; bulk->guards != NULL && at < bulk->count; at++) {
-        struct check_item *item = &bulk->items[at];
-        struct verdict verdict = {.decision = item->decision, .valid_until = item->valid_until};
-        enum status status;
+    bool waits = false;
+    enum status status = BEHALF_OK;
 
-        if (bulk->guards[at] == NULL)
-            continue;
-        if (bulk->guards[at]->parties.actor_count > 0 && item->status == BEHALF_OK)
-            decision_id_make(bulk->worker, &item->decision_id);
-        if (item->status != BEHALF_OK || item->decision != DECISION_ALLOW)
-            continue;
-        /* What the look reads is of this item alone: a thousand would fill the memory. */
-        drop_shared(bulk->snapshot, &bulk->shared);
-        status = question_look_again(bulk->worker, bulk->snapshot, bulk->guards[at], &verdict,
-                                     checked_at, error);
-        if (status == BEHALF_OK && bulk->checks[at].find_requestable)
-            status = denial_of_records(bulk->snapshot, bulk->guards[at], &verdict, error);
-        if (status != BEHALF_OK)
-            return status;
-        if (verdict.reason != REASON_NONE && item->explanation != NULL)
-            item->explanation = explain_reason(bulk->snapshot, verdict.reason);
-        item->decision = verdict.decision;
-        item->reason = verdict.reason;
-        item->requestable = verdict.requestable;
-        item->valid_until = verdict.valid_until;
+    if (BEHALF_LIKELY(bulk->guards == NULL && bulk->worker->sample_left == 0))
+        return BEHALF_OK;
+    for (size_t at = 0; status == BEHALF_OK && at < bulk->count; at++) {
+        status = finish_item(bulk, at, checked_at, error);
+        waits = waits || (item_allows(bulk, at) && bulk->checks[at].actor_count > 0);
     }
-    return BEHALF_OK;
+    return status == BEHALF_OK && waits && audit_is_strict(bulk->worker)
+               ? look_at_recorded(bulk, checked_at, error)
+               : status;
+}
+
+/* What must be on the disk before it is answered is not for an event loop. */
+static bool
+must_leave_loop(const struct engine_worker *worker, const struct check *checks, size_t count)
+{
+    for (size_t at = 0; audit_is_strict(worker) && at < count; at++)
+        if (audit_must_leave_loop(worker, checks[at].actor_count))
+            return true;
+    return false;
 }
 
 /* A past state beside a grant is refused before any item is decided. */
@@ -431,13 +673,14 @@ check_items(const struct engine_request *request, const struct check *checks, si
 }
 
 static void
-count_decisions(struct worker_counts *counts, const struct check_item *items, size_t count)
+count_decisions(struct worker_counts *counts, const struct check *checks,
+                const struct check_item *items, size_t count)
 {
     for (size_t at = 0; at < count; at++) {
         if (items[at].status != BEHALF_OK)
             continue;
         metric_add(&counts->decisions[items[at].decision], 1);
-        if (items[at].decision_id.text[0] != '\0')
+        if (checks[at].actor_count > 0)
             metric_add(&counts->reasons[items[at].reason], 1);
     }
 }
@@ -453,6 +696,7 @@ engine_check_bulk(struct engine_worker *worker, const struct engine_request *req
         .snapshot = &snapshot,
         .checks = checks,
         .count = count,
+        .begun_ns = worker->engine->audit != NULL ? audit_now(worker) : 0,
         .shared.usable = false,
     };
     enum status status;
@@ -461,7 +705,8 @@ engine_check_bulk(struct engine_worker *worker, const struct engine_request *req
         return error_set(error, BEHALF_TOO_MANY_CHECKS_IN_REQUEST,
                          "%zu checks in one request; at most %d are allowed", count,
                          ENGINE_BULK_ITEMS_MAX);
-    if (!worker->may_block && count > LIMIT_INLINE_ITEMS)
+    if ((!worker->may_block && count > LIMIT_INLINE_ITEMS) ||
+        must_leave_loop(worker, checks, count))
         return BEHALF_WOULD_BLOCK;
     status = check_items(request, checks, count, error);
     if (status == BEHALF_OK)
@@ -476,7 +721,7 @@ engine_check_bulk(struct engine_worker *worker, const struct engine_request *req
     if (status == BEHALF_OK)
         status = finish_bulk(&bulk, &snapshot.token, error);
     if (status == BEHALF_OK) {
-        count_decisions(&worker->counts, bulk.items, count);
+        count_decisions(&worker->counts, checks, bulk.items, count);
         *result = (struct check_bulk_result){.items = bulk.items, .checked_at = snapshot.token};
     }
     snapshot_close(&snapshot);

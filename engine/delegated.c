@@ -434,7 +434,8 @@ ceiling_value(struct snapshot *snapshot, const uint64_t *actors, size_t count, u
 enum status
 delegated_value(struct snapshot *snapshot, const struct delegated *delegated, uint64_t resource,
                 struct slice id, uint32_t member, const struct inputs *inputs, struct value *value,
-                enum engine_reason *reason, struct error *error)
+                enum engine_reason *reason, struct condition_outcomes *outcomes,
+                struct error *error)
 {
     enum status status = BEHALF_OK;
     struct value other;
@@ -452,10 +453,12 @@ delegated_value(struct snapshot *snapshot, const struct delegated *delegated, ui
     }
     for (size_t at = 0; status == BEHALF_OK && value->upper && at < delegated->length; at++)
         status = and_constraints(snapshot, delegated, at, resource, inputs, value, reason, error);
+    outcomes->d3 = condition_outcome(value);
     if (status != BEHALF_OK || !value->upper)
         return status;
     status = ceiling_value(snapshot, delegated->agents, delegated->length, resource, member, inputs,
                            &other, error);
+    outcomes->d8 = condition_outcome(&other);
     return status == BEHALF_OK
                ? and_value(snapshot, value, &other, REASON_AGENT_CEILING, reason, error)
                : status;
@@ -634,8 +637,10 @@ delegated_look_again(struct engine_worker *worker, struct snapshot *snapshot,
                                 error);
             *reason = stopped ? REASON_AGENT_STOPPED : REASON_NONE;
         }
-        if (*reason != REASON_NONE)
+        if (*reason != REASON_NONE) {
             *token = published->token;
+            snapshot->denied_revision = published->revision;
+        }
     }
     published_unref(published);
     return status;

@@ -104,12 +104,32 @@ delegated_is_asked(size_t actor_count, const struct engine_delegation *delegatio
 /* D10a. */
 enum engine_reason delegated_call(const struct delegated *delegated);
 
+/* How conditions that have values were decided, each by itself, as far as they were. */
+enum condition_outcome { CONDITION_OPEN, CONDITION_DENY, CONDITION_CONDITIONAL, CONDITION_ALLOW };
+
+struct condition_outcomes {
+    enum condition_outcome hops; /* without a grant */
+    enum condition_outcome d3;
+    enum condition_outcome d8;
+    enum condition_outcome d1;
+};
+
+static inline enum condition_outcome
+condition_outcome(const struct value *value)
+{
+    if (!value->upper)
+        return CONDITION_DENY;
+    return value->lower ? CONDITION_ALLOW : CONDITION_CONDITIONAL;
+}
+
 /* D3 and D8 for one resource, combined, with the record conditions' end; *reason is that of the
- * first which denies, else none. `id` is the resource's, `member` the action. */
+ * first which denies, else none. `id` is the resource's, `member` the action. Sets those of the
+ * outcomes. */
 enum status delegated_value(struct snapshot *snapshot, const struct delegated *delegated,
                             uint64_t resource, struct slice id, uint32_t member,
                             const struct inputs *inputs, struct value *value,
-                            enum engine_reason *reason, struct error *error) BEHALF_MUST_USE;
+                            enum engine_reason *reason, struct condition_outcomes *outcomes,
+                            struct error *error) BEHALF_MUST_USE;
 
 /* One constraint of D3, to which the principal is the subject: denies under another digest of the
  * caveat than approved. */

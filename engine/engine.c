@@ -2,6 +2,8 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "engine/audit_decision.h"
+#include "engine/audit_log.h"
 #include "engine/page_cache.h"
 #include "engine/pool.h"
 #include "engine/record_cache.h"
@@ -239,6 +241,8 @@ engine_open(const struct engine_options *options, struct engine **engine, struct
         status = order_incarnation_stop(made, error);
     if (status == BEHALF_OK)
         status = publish_stored(made, error);
+    if (status == BEHALF_OK)
+        status = audit_log_open(made, options->audit, error);
     if (status == BEHALF_OK) {
         made->pool = pool_new(made, engine_worker_count(options));
         made->writer = writer_new(made);
@@ -260,6 +264,7 @@ engine_close(struct engine *engine)
     pool_free(engine->pool);
     writer_free(engine->writer);
     warming_free(engine->warming);
+    audit_log_close(engine);
     published_unref(engine->current);
     for (size_t i = 0; i < BEHALF_COUNT_OF(engine->older); i++)
         binding_unref(engine->older[i]);
@@ -283,6 +288,8 @@ engine_worker_new(struct engine *engine, bool may_block)
     arena_init_request(&worker->scratch, LIMIT_CHECK_SCRATCH);
     engine->env->random_bytes(engine->env->context, &worker->decision_salt,
                               sizeof worker->decision_salt);
+    buffer_init(&worker->record);
+    audit_sample_begin(worker);
     pthread_mutex_lock(&engine->lock);
     worker->next = engine->workers;
     engine->workers = worker;
@@ -304,6 +311,7 @@ engine_worker_free(struct engine_worker *worker)
     pthread_mutex_unlock(&worker->engine->lock);
     published_unref(worker->published);
     arena_release(&worker->scratch);
+    buffer_release(&worker->record);
     memory_free(worker);
 }
 

@@ -1,6 +1,7 @@
 /* figures.c - the figures of all floors under the engine, put together. */
 #include "engine/figures.h"
 
+#include "engine/audit_log.h"
 #include "engine/pool.h"
 #include "engine/record_cache.h"
 #include "engine/state.h"
@@ -118,6 +119,7 @@ engine_figures_read(struct engine *engine, struct engine_figures *figures, struc
     read_caches(engine, figures);
     read_queues(engine, figures);
     read_storage(engine, &stats, figures);
+    audit_log_figures(engine, &figures->audit);
     return BEHALF_OK;
 }
 

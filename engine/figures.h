@@ -40,6 +40,17 @@ struct engine_storage_figures {
     bool writes_stopped;
 };
 
+/* Of the audit log. */
+struct engine_audit_figures {
+    bool on;
+    uint64_t records; /* on the disk */
+    uint64_t queued;
+    uint64_t dropped; /* samples, and refusals of strangers, that found no room */
+    uint64_t refused; /* decisions that were not answered because they could not be recorded */
+    uint64_t syncs;
+    bool writable;
+};
+
 struct engine_figures {
     int64_t uptime_ns;
     uint64_t revision; /* published */
@@ -69,6 +80,7 @@ struct engine_figures {
     uint64_t data_bytes;
     uint64_t free_bytes;
     struct engine_storage_figures storage;
+    struct engine_audit_figures audit; /* zeroes where nothing is recorded */
 };
 
 enum status engine_figures_read(struct engine *engine, struct engine_figures *figures,

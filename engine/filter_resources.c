@@ -3,6 +3,8 @@
  * resource is what a check says; one that cannot be decided stands in `undecided` with its error
  * and fails nothing else. */
 #include "base/bytes.h"
+#include "engine/audit_decision.h"
+#include "engine/audit_fields.h"
 #include "engine/resource_checks.h"
 
 struct filtering {
@@ -12,6 +14,8 @@ struct filtering {
     struct filter_resources_result *result;
     uint32_t conditional_size;
     uint32_t undecided_size;
+    int64_t begun_ns;
+    bool recorded;
     uint32_t type; /* of the last resource, and the permission there */
     uint32_t member;
 };
@@ -139,6 +143,88 @@ look_again(struct filtering *filtering, struct error *error)
     return status;
 }
 
+/* SHA-256 of the resources that are not in the answer, as text, each with a newline. */
+static void
+digest_dropped(const struct filtering *filtering, uint8_t digest[DIGEST_SIZE])
+{
+    const struct filter_resources *filter = filtering->filter;
+    const struct filter_resources_result *result = filtering->result;
+    struct buffer text;
+    struct slice bytes;
+    size_t next = 0;
+
+    buffer_init(&text);
+    for (size_t index = 0; index < filter->resource_count; index++) {
+        const struct object *resource = &filter->resources[index];
+
+        if (next < result->allowed_count && result->allowed[next] == index) {
+            next++;
+            continue;
+        }
+        buffer_add_slice(&text, resource->type);
+        buffer_add_byte(&text, ':');
+        buffer_add_slice(&text, resource->id);
+        buffer_add_byte(&text, '\n');
+    }
+    bytes = buffer_slice(&text);
+    digest_sha256(&bytes, 1, digest);
+    buffer_release(&text);
+}
+
+static enum status
+record(const struct filtering *filtering, struct error *error)
+{
+    const struct filter_resources *filter = filtering->filter;
+    const struct filter_resources_result *result = filtering->result;
+    const struct resource_checks *checks = &filtering->checks;
+    uint8_t dropped[DIGEST_SIZE];
+    const struct audit_decision decision = {
+        .kind = AUDIT_KIND_FILTER,
+        .permission = filter->permission,
+        .subject = &filter->subject,
+        .actors = filter->actors,
+        .actor_count = filter->actor_count,
+        .parties = &checks->parties,
+        .delegated = checks->grant != NULL ? &checks->delegated : NULL,
+        .is_stopped = result->reason == REASON_AGENT_STOPPED,
+        .lets_through = true,
+        .context = filter->context,
+        .properties = filter->properties,
+        .decision = result->allowed_count > 0 ? DECISION_ALLOW : DECISION_DENY,
+        .reason = result->reason,
+        .has_counts = true,
+        .in = filter->resource_count,
+        .out = result->allowed_count,
+        .dropped_sha256 = dropped,
+        .decision_id = &result->decision_id,
+        .begun_ns = filtering->begun_ns,
+    };
+
+    digest_dropped(filtering, dropped);
+    return audit_decision_put(filtering->snapshot->worker, filtering->snapshot, &decision, NULL,
+                              error);
+}
+
+/* In the record before the answer, and where it must be on the disk, looked at once more. */
+static enum status
+finish(struct filtering *filtering, struct engine_worker *worker, struct error *error)
+{
+    struct filter_resources_result *result = filtering->result;
+    const struct record_id_text id = result->decision_id;
+    enum status status = record(filtering, error);
+
+    if (status != BEHALF_OK || !audit_is_strict(worker) || filtering->filter->actor_count == 0 ||
+        result->allowed_count + result->conditional_count == 0)
+        return status;
+    status = audit_wait(worker, error);
+    if (status == BEHALF_OK)
+        status = look_again(filtering, error);
+    if (status != BEHALF_OK || result->reason == REASON_NONE)
+        return status;
+    result->decision_id = id;
+    return record(filtering, error);
+}
+
 static enum status
 answer(struct filtering *filtering, struct engine_worker *worker, struct error *error)
 {
@@ -168,9 +254,11 @@ answer(struct filtering *filtering, struct engine_worker *worker, struct error *
     result->valid_until = verdict_time(checks->until);
     result->checked_at = filtering->snapshot->token;
     status = look_again(filtering, error);
-    if (status == BEHALF_OK && !resource_checks_are_plain(checks))
+    if (status != BEHALF_OK)
+        return status;
+    if (filtering->recorded || !resource_checks_are_plain(checks))
         decision_id_make(worker, &result->decision_id);
-    return status;
+    return filtering->recorded ? finish(filtering, worker, error) : BEHALF_OK;
 }
 
 enum status
@@ -188,8 +276,11 @@ engine_filter_resources(struct engine_worker *worker, const struct engine_reques
         return error_set(error, BEHALF_EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT,
                          "%zu resources in one request; at most %d are allowed",
                          filter->resource_count, ENGINE_FILTER_RESOURCES_MAX);
-    if (!worker->may_block && filter->resource_count > LIMIT_INLINE_ITEMS)
+    if ((!worker->may_block && filter->resource_count > LIMIT_INLINE_ITEMS) ||
+        audit_must_leave_loop(worker, filter->actor_count))
         return BEHALF_WOULD_BLOCK;
+    filtering.recorded = audit_concerns(worker, filter->actor_count);
+    filtering.begun_ns = filtering.recorded ? audit_now(worker) : 0;
     status = snapshot_open(worker, request, REQUEST_LOOKUP, 0, &snapshot, error);
     if (status != BEHALF_OK)
         return status;

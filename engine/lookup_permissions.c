@@ -1,5 +1,6 @@
 /* lookup_permissions.c - every permission of one resource. */
-#include "engine/question.h"
+#include "engine/audit_decision.h"
+#include "engine/audit_fields.h"
 
 static size_t
 permission_count(const struct schema *schema, uint32_t type)
@@ -129,6 +130,83 @@ bind(struct snapshot *snapshot, const struct lookup_permissions *lookup, struct 
                : status;
 }
 
+/* SHA-256 of the permissions that are not allowed, each with a newline, and how many are. */
+static uint64_t
+digest_dropped(const struct lookup_permissions_result *result, uint8_t digest[DIGEST_SIZE])
+{
+    struct buffer text;
+    struct slice bytes;
+    uint64_t allowed = 0;
+
+    buffer_init(&text);
+    for (size_t at = 0; at < result->permission_count; at++) {
+        const struct lookup_permission *row = &result->permissions[at];
+
+        if (row->item.status == BEHALF_OK && row->item.decision == DECISION_ALLOW) {
+            allowed++;
+            continue;
+        }
+        buffer_add_slice(&text, row->permission);
+        buffer_add_byte(&text, '\n');
+    }
+    bytes = buffer_slice(&text);
+    digest_sha256(&bytes, 1, digest);
+    buffer_release(&text);
+    return allowed;
+}
+
+static enum status
+record(struct snapshot *snapshot, const struct lookup_permissions *lookup,
+       const struct question *question, const struct lookup_permissions_result *result,
+       int64_t begun_ns, struct error *error)
+{
+    const struct guard *guard = question->guard;
+    uint8_t dropped[DIGEST_SIZE];
+    const uint64_t allowed = digest_dropped(result, dropped);
+    const struct audit_decision decision = {
+        .kind = AUDIT_KIND_LOOKUP,
+        .resource = &lookup->resource,
+        .subject = &lookup->subject,
+        .actors = lookup->actors,
+        .actor_count = lookup->actor_count,
+        .parties = guard != NULL ? &guard->parties : NULL,
+        .delegated = guard != NULL ? guard->delegated : NULL,
+        .is_stopped = guard != NULL && guard->stopped,
+        .context = lookup->context,
+        .properties = lookup->properties,
+        .decision = allowed > 0 ? DECISION_ALLOW : DECISION_DENY,
+        .reason = result->reason,
+        .has_counts = true,
+        .in = result->permission_count,
+        .out = allowed,
+        .dropped_sha256 = dropped,
+        .decision_id = &result->decision_id,
+        .begun_ns = begun_ns,
+    };
+
+    return audit_decision_put(snapshot->worker, snapshot, &decision, NULL, error);
+}
+
+/* In the record before the answer, and where it must be on the disk, looked at once more. */
+static enum status
+finish(struct snapshot *snapshot, const struct lookup_permissions *lookup,
+       const struct question *question, int64_t begun_ns, struct lookup_permissions_result *result,
+       struct error *error)
+{
+    struct engine_worker *worker = snapshot->worker;
+    enum status status = record(snapshot, lookup, question, result, begun_ns, error);
+
+    if (status != BEHALF_OK || !audit_is_strict(worker) || lookup->actor_count == 0 ||
+        result->permission_count == 0)
+        return status;
+    status = audit_wait(worker, error);
+    if (status == BEHALF_OK)
+        status = look_again(worker, snapshot, question->guard, result, error);
+    return status == BEHALF_OK && result->reason != REASON_NONE
+               ? record(snapshot, lookup, question, result, begun_ns, error)
+               : status;
+}
+
 enum status
 engine_lookup_permissions(struct engine_worker *worker, const struct engine_request *request,
                           const struct lookup_permissions *lookup,
@@ -142,8 +220,15 @@ engine_lookup_permissions(struct engine_worker *worker, const struct engine_requ
         .inputs.context = lookup->context,
     };
     uint32_t type = SCHEMA_NONE;
-    enum status status = snapshot_open(worker, request, REQUEST_LOOKUP, 0, &snapshot, error);
+    int64_t begun_ns;
+    bool recorded;
+    enum status status;
 
+    if (audit_must_leave_loop(worker, lookup->actor_count))
+        return BEHALF_WOULD_BLOCK;
+    recorded = audit_concerns(worker, lookup->actor_count);
+    begun_ns = recorded ? audit_now(worker) : 0;
+    status = snapshot_open(worker, request, REQUEST_LOOKUP, 0, &snapshot, error);
     if (status != BEHALF_OK)
         return status;
     status = bind(&snapshot, lookup, &question, &type, error);
@@ -159,8 +244,10 @@ engine_lookup_permissions(struct engine_worker *worker, const struct engine_requ
     }
     if (status == BEHALF_OK)
         status = look_again(worker, &snapshot, question.guard, &found, error);
-    if (status == BEHALF_OK && question_is_delegated(&question))
+    if (status == BEHALF_OK && (recorded || question_is_delegated(&question)))
         decision_id_make(worker, &found.decision_id);
+    if (status == BEHALF_OK && recorded)
+        status = finish(&snapshot, lookup, &question, begun_ns, &found, error);
     found.looked_up_at = snapshot.token;
     if (status == BEHALF_OK)
         *result = found;

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "eval/candidates.h"
 #include "eval/eval.h"
+#include "engine/audit_decision.h"
 #include "engine/page_cache.h"
 #include "engine/page_room.h"
 #include "engine/resource_checks.h"
@@ -35,6 +36,9 @@ struct resource_page {
     int64_t found_until;          /* the earliest expiration met by finding them */
     const struct page_walk *kept; /* where they were found; NULL: in `finding` */
     bool named;                   /* a grant names all of them */
+    bool recorded;                /* for the audit: */
+    int64_t begun_ns;
+    uint64_t looked_at;           /* candidates of this page */
     int64_t begun;                /* with a grant: believed time of the first page */
     struct arena *results;
     struct lookup_resources_result *result;
@@ -154,6 +158,7 @@ add_candidate(struct resource_page *page, uint64_t node, bool open, bool *full, 
     size_t bytes;
     enum status status = BEHALF_OK;
 
+    page->looked_at++;
     if (!decided) {
         status = decide_candidate(page, node, open, &verdict, &problem, error);
         decided = problem.status == BEHALF_OK;
@@ -508,6 +513,56 @@ find_first(struct resource_page *page, struct error *error)
     return find(page, error);
 }
 
+static enum status
+record(const struct resource_page *page, const struct lookup_resources *lookup,
+       struct error *error)
+{
+    const struct lookup_resources_result *result = page->result;
+    const struct resource_checks *checks = &page->checks;
+    const struct audit_decision decision = {
+        .kind = AUDIT_KIND_LOOKUP,
+        .permission = lookup->permission,
+        .resource_type = lookup->resource_type,
+        .subject = &lookup->subject,
+        .actors = lookup->actors,
+        .actor_count = lookup->actor_count,
+        .parties = &checks->parties,
+        .delegated = checks->grant != NULL ? &checks->delegated : NULL,
+        .is_stopped = result->reason == REASON_AGENT_STOPPED,
+        .context = lookup->context,
+        .properties = lookup->properties,
+        .decision = result->resource_count > 0 ? DECISION_ALLOW : DECISION_DENY,
+        .reason = result->reason,
+        .has_counts = true,
+        .in = page->looked_at,
+        .out = result->resource_count,
+        .decision_id = &result->decision_id,
+        .begun_ns = page->begun_ns,
+    };
+
+    return audit_decision_put(page->worker, page->snapshot, &decision, NULL, error);
+}
+
+/* In the record before the answer, and where it must be on the disk, looked at once more. */
+static enum status
+finish(struct resource_page *page, const struct lookup_resources *lookup, struct error *error)
+{
+    struct lookup_resources_result *result = page->result;
+    const struct record_id_text id = result->decision_id;
+    enum status status = record(page, lookup, error);
+
+    if (status != BEHALF_OK || !audit_is_strict(page->worker) || lookup->actor_count == 0 ||
+        result->resource_count + result->undecided_count == 0)
+        return status;
+    status = audit_wait(page->worker, error);
+    if (status == BEHALF_OK)
+        status = look_again(page, error);
+    if (status != BEHALF_OK || result->reason == REASON_NONE)
+        return status;
+    result->decision_id = id;
+    return record(page, lookup, error);
+}
+
 /* Decides once what concerns all resources, finds what may be answers, and makes the page. */
 static enum status
 answer(struct resource_page *page, const struct lookup_resources *lookup, uint64_t digest,
@@ -548,9 +603,11 @@ answer(struct resource_page *page, const struct lookup_resources *lookup, uint64
     result->valid_until = verdict_time(page->until < checks->until ? page->until : checks->until);
     result->looked_up_at = page->snapshot->token;
     status = look_again(page, error);
-    if (status == BEHALF_OK && !resource_checks_are_plain(checks))
+    if (status != BEHALF_OK)
+        return status;
+    if (page->recorded || !resource_checks_are_plain(checks))
         decision_id_make(page->worker, &result->decision_id);
-    return status;
+    return page->recorded ? finish(page, lookup, error) : BEHALF_OK;
 }
 
 /* Goes on behind the page before. */
@@ -599,6 +656,10 @@ engine_lookup_resources(struct engine_worker *worker, const struct engine_reques
         status = open_cursor(&page, lookup, digest, &cursor, error);
     if (status != BEHALF_OK)
         return status;
+    if (audit_must_leave_loop(worker, lookup->actor_count))
+        return BEHALF_WOULD_BLOCK;
+    page.recorded = audit_concerns(worker, lookup->actor_count);
+    page.begun_ns = page.recorded ? audit_now(worker) : 0;
     status = snapshot_open(worker, request, REQUEST_LOOKUP, cursor.revision, &snapshot, error);
     if (status != BEHALF_OK)
         return status;

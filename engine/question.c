@@ -206,7 +206,7 @@ static enum status
 decide_by_actors(struct snapshot *snapshot, struct question *question,
                  struct conditions *conditions, struct error *error)
 {
-    const struct guard *guard = question->guard;
+    struct guard *guard = question->guard;
     struct value value;
     enum status status = BEHALF_OK;
 
@@ -219,16 +219,18 @@ decide_by_actors(struct snapshot *snapshot, struct question *question,
         status = request_chain_value(snapshot, &question->chain, &question->inputs,
                                      &question->chain_value, error);
     question->chain_decided = status == BEHALF_OK;
-    if (status == BEHALF_OK)
-        status =
-            and_condition(snapshot, conditions, &question->chain_value, REASON_NO_GRANT, error);
+    if (status != BEHALF_OK)
+        return status;
+    guard->outcomes.hops = condition_outcome(&question->chain_value);
+    status = and_condition(snapshot, conditions, &question->chain_value, REASON_NO_GRANT, error);
     if (status != BEHALF_OK || !conditions->value.upper)
         return status;
     status = ceiling_value(snapshot, guard->parties.actors, guard->parties.actor_count,
                            question->resource, question->member, &question->inputs, &value, error);
-    return status == BEHALF_OK
-               ? and_condition(snapshot, conditions, &value, REASON_AGENT_CEILING, error)
-               : status;
+    if (status != BEHALF_OK)
+        return status;
+    guard->outcomes.d8 = condition_outcome(&value);
+    return and_condition(snapshot, conditions, &value, REASON_AGENT_CEILING, error);
 }
 
 static enum status
@@ -245,7 +247,7 @@ decide_by_grant(struct snapshot *snapshot, struct question *question, struct con
     if (reason == REASON_NONE)
         return delegated_value(snapshot, delegated, question->resource, question->id,
                                question->member, &question->inputs, &conditions->value,
-                               &conditions->reason, error);
+                               &conditions->reason, &question->guard->outcomes, error);
     deny(conditions, reason, delegated->reason_until);
     return BEHALF_OK;
 }
@@ -291,8 +293,10 @@ decide_guarded(struct snapshot *snapshot, struct eval *eval, struct question *qu
         status = eval_node(eval, question->resource, question->member, &value, error);
     else
         value = *known;
-    if (status == BEHALF_OK)
+    if (status == BEHALF_OK) {
+        question->guard->outcomes.d1 = condition_outcome(&value);
         status = and_condition(snapshot, conditions, &value, REASON_PRINCIPAL_DENIED, error);
+    }
     return status == BEHALF_OK && conditions->value.upper
                ? and_uses(snapshot, question, conditions, error)
                : status;
@@ -396,15 +400,17 @@ question_look_again(struct engine_worker *worker, struct snapshot *snapshot, str
 
     if (status != BEHALF_OK)
         return status;
-    if (reason != REASON_NONE)
+    if (reason != REASON_NONE) {
         *verdict = (struct verdict){
             .decision = DECISION_DENY,
             .reason = reason,
             .valid_until =
                 guard->delegated != NULL ? verdict_time(guard->delegated->reason_until) : 0,
         };
-    else if (guard->delegated != NULL && verdict->decision == DECISION_ALLOW)
+        guard->outcomes = (struct condition_outcomes){CONDITION_OPEN}; /* of another revision */
+    } else if (guard->delegated != NULL && verdict->decision == DECISION_ALLOW) {
         delegated_touch(snapshot, guard->delegated);
+    }
     return BEHALF_OK;
 }
 

@@ -16,6 +16,7 @@ struct guard {
     struct delegated_parties parties;
     struct delegated *delegated; /* by a grant; NULL = by actors alone */
     bool stopped;                /* without a grant: a stop in force cuts it off */
+    struct condition_outcomes outcomes;
 };
 
 /* What a question is asked for: a grant's conditions on calls and uses hold for some only. */

@@ -527,15 +527,16 @@ read_revocation(struct grant_reader *reader, const struct datum *map)
 }
 
 static bool
-read_approval(const struct datum *map)
+read_approval(struct grant_reader *reader, const struct datum *map)
 {
     struct fields from = fields_of(map);
+    struct grant *grant = &reader->grant;
 
     if (map == NULL)
         return true;
-    (void)take_text(&from, "approver", REQUIRED);
-    (void)take_integer(&from, "at", REQUIRED);
-    (void)take_text(&from, "channel", OPTIONAL);
+    grant->approver = append_text(reader->block, take_text(&from, "approver", REQUIRED));
+    grant->approved_at = take_integer(&from, "at", REQUIRED);
+    grant->channel = append_text(reader->block, take_text(&from, "channel", OPTIONAL));
     (void)take_text(&from, "request", OPTIONAL);
     (void)take(&from, "evidence", DATUM_MAP, OPTIONAL);
     return all_taken(&from);
@@ -585,7 +586,7 @@ read_grant(struct grant_reader *reader, const struct store_record *record, const
     return read_scope(reader, scope) && read_constraints(reader, constraints) &&
            read_tools(tools, &reader->arena, reader->block, &grant->tools) &&
            read_binding(binding, reader->block, &grant->method, grant->digest) &&
-           read_approval(approval) && read_revocation(reader, revoked);
+           read_approval(reader, approval) && read_revocation(reader, revoked);
 }
 
 enum status

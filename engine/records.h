@@ -107,6 +107,9 @@ struct grant {
     struct record_part constraints; /* struct grant_constraint */
     struct record_part tools;       /* struct grant_tool */
     struct record_part method;      /* of the binding; empty = none */
+    struct record_part approver;    /* of a root: an object as text, */
+    struct record_part channel;     /* empty = none, */
+    int64_t approved_at;            /* and when */
     uint8_t digest[32];
 };
 

@@ -167,12 +167,13 @@ decide_limits(struct resource_checks *checks, uint64_t resource, struct slice id
               struct value *value, struct error *error)
 {
     struct snapshot *snapshot = checks->snapshot;
+    struct condition_outcomes outcomes;
     enum engine_reason reason;
     enum status status;
 
     if (checks->grant != NULL)
         return delegated_value(snapshot, &checks->delegated, resource, id, member, &checks->inputs,
-                               value, &reason, error);
+                               value, &reason, &outcomes, error);
     status = ceiling_value(snapshot, checks->chain.actors, checks->chain.count, resource, member,
                            &checks->inputs, value, error);
     if (status == BEHALF_OK &&

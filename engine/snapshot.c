@@ -195,6 +195,7 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
     snapshot->scratch = &worker->scratch;
     snapshot->wide = (struct reach_wide){.executor = pool_executor(engine->pool)};
     snapshot->context_names = NULL;
+    snapshot->denied_revision = 0;
     set_budget(worker, class, snapshot);
     graph_view_init(&snapshot->view, engine->graph, engine->store, revision, 0, worker->may_block,
                     &snapshot->budget);

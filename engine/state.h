@@ -24,6 +24,7 @@
 #include "engine/limits.h"
 #include "graph/names.h"
 
+struct audit_log;
 struct engine_listener;
 struct page_cache;
 struct pool;
@@ -53,6 +54,8 @@ struct engine {
     struct pool *pool;
     struct writer *writer;
     struct warming *warming;
+    struct audit_log *audit; /* NULL = nothing is recorded */
+    bool audit_is_strict;
     struct clock clock;
     int64_t sweep_every_ns; /* negative = never */
     int64_t history_ns;     /* negative = for ever */
@@ -101,6 +104,8 @@ struct engine_worker {
     struct arena scratch;   /* evaluation memory, reset by every request */
     int64_t decided_ns;     /* in the id of the last decision (decision_id_make) */
     uint64_t decision_salt; /* in all of them: what tells workers apart */
+    uint32_t sample_left;   /* decisions without actors until the next that is recorded; 0 = none is */
+    struct buffer record;   /* for the audit, of one decision */
 };
 
 /* Replaces the published state; takes over the references to `binding` and `stops`. Writer thread
@@ -142,6 +147,7 @@ struct snapshot {
     struct arena *scratch;       /* the worker's, empty at the start */
     struct reach_wide wide;      /* of checks, where they are evaluated */
     struct slice *context_names; /* verdict.c's copies, made when first needed */
+    uint64_t denied_revision;    /* at which a last look denied; 0 = none did */
 };
 
 /* Fixes revision, schema and budget. NO_SCHEMA, UNKNOWN_TOKEN, REVISION_UNKNOWN, REVISION_EXPIRED,

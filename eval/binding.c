@@ -195,6 +195,7 @@ binding_new(const struct schema *schema, uint64_t revision, struct store *store,
 
     made->schema = schema_ref(schema);
     made->revision = revision;
+    digest_sha256(&schema->text, 1, made->digest);
     atomic_init(&made->references, 1);
     arena_init(&made->arena, ARENA_CAP);
     status = bind_all(made, store, error);

@@ -22,6 +22,7 @@
 struct binding {
     const struct schema *schema;                  /* one reference */
     uint64_t revision;                            /* the schema's revision */
+    uint8_t digest[DIGEST_SIZE];                  /* SHA-256 of its text */
     const uint16_t *type_labels;                  /* by schema type */
     const uint16_t *member_labels;                /* by member; LABEL_NONE for a hidden member */
     const uint16_t *caveat_labels;                /* by schema caveat */

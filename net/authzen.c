@@ -14,6 +14,7 @@
 #include "net/authzen_admit.h"
 #include "net/authzen_answer.h"
 #include "net/authzen_counts.h"
+#include "net/recording.h"
 #include "net/spend.h"
 
 #define INLINE_BODY_MAX ((size_t)4 * 1024)
@@ -26,6 +27,7 @@ struct call {
     struct spend spend;
     struct engine_write write; /* of the uses, or of an access request */
     bool written;              /* that of an access request is done */
+    struct recording recording;    /* of an evaluation that waits for its record */
     struct authzen *authzen;
     struct http_exchange *exchange;
     struct authzen_admission admission;
@@ -94,6 +96,28 @@ authzen_close(struct authzen *authzen)
 
 /* --- calls --- */
 
+/* Who asks for what they may not is in the record. */
+static void
+report(const struct authzen *authzen, struct http_exchange *exchange,
+       const struct authzen_admission *admission, unsigned status)
+{
+    const struct http_request *request = http_exchange_request(exchange);
+    const struct key *caller = admission->caller;
+
+    if (status != 401 && status != 403)
+        return;
+    engine_audit_event(authzen->options.engine,
+                       status == 401 ? AUDIT_EVENT_KEY_REFUSED : AUDIT_EVENT_ROLE_REFUSED,
+                       &(struct engine_audit_report){
+                           .caller = caller != NULL
+                                         ? (struct slice){caller->name, caller->name_size}
+                                         : (struct slice){NULL, 0},
+                           .method = request->path,
+                           .peer = request->peer,
+                           .request_id = admission->request_id,
+                       });
+}
+
 static void
 respond(struct authzen *authzen, struct http_exchange *exchange,
         const struct authzen_admission *admission, const struct authzen_reply *reply)
@@ -108,11 +132,14 @@ respond(struct authzen *authzen, struct http_exchange *exchange,
     struct buffer scratch;
 
     buffer_init(&scratch);
+    report(authzen, exchange, admission, reply->status);
     response.field_count = authzen_reply_fields(reply, admission->request_id, fields, &scratch);
     authzen_count_reply(authzen->options.counts, admission->target.endpoint, reply->status);
     http_respond(exchange, &response);
     buffer_release(&scratch);
 }
+
+static void recording_ended(struct recording *recording, const struct error *error);
 
 static struct call *
 call_new(struct authzen *authzen, struct http_exchange *exchange,
@@ -127,6 +154,11 @@ call_new(struct authzen *authzen, struct http_exchange *exchange,
     call->flow = digest_hash(request->peer) % FLOWS;
     authzen_reply_init(&call->reply);
     spend_init(&call->spend, &call->write);
+    recording_init(&call->recording);
+    call->recording.engine = authzen->options.engine;
+    call->recording.job = &call->job;
+    call->recording.gone = &call->gone;
+    call->recording.ended = recording_ended;
     (void)pthread_mutex_lock(&authzen->lock);
     call->next = authzen->calls;
     if (call->next != NULL)
@@ -282,6 +314,18 @@ give_way(struct call *call)
 }
 
 static void
+recording_ended(struct recording *recording, const struct error *error)
+{
+    struct call *call =
+        (struct call *)(void *)((char *)recording - offsetof(struct call, recording));
+
+    if (error == NULL)
+        end_gone(call);
+    else
+        end_with(call, error);
+}
+
+static void
 run_on_pool(struct engine_job *job, struct engine_worker *worker)
 {
     struct call *call = (struct call *)(void *)job;
@@ -300,6 +344,8 @@ run_on_pool(struct engine_job *job, struct engine_worker *worker)
         .use = &call->spend.use,
         .write = &call->write,
         .written = call->written,
+        .recording = &call->recording.check,
+        .request_id = call->admission.request_id,
         .arrived_ns = http_exchange_arrived_ns(call->exchange),
         .gives_way = call->gives_way,
     };
@@ -309,15 +355,20 @@ run_on_pool(struct engine_job *job, struct engine_worker *worker)
         end_gone(call);
         return;
     }
+    call->recording.class = call->spend.class;
     status = authzen_answer(&asked, &call->reply);
-    if (status == BEHALF_MUST_SPEND)
+    if (status == BEHALF_MUST_SPEND) {
         take_uses(call);
-    else if (status == BEHALF_MUST_WRITE)
+    } else if (status == BEHALF_MUST_RECORD) {
+        call->gives_way = false;
+        recording_leave(&call->recording); /* it may be freed by now */
+    } else if (status == BEHALF_MUST_WRITE) {
         write_request(call);
-    else if (status == BEHALF_WOULD_BLOCK)
+    } else if (status == BEHALF_WOULD_BLOCK) {
         give_way(call);
-    else
+    } else {
         end_call(call);
+    }
 }
 
 /* On a thread of the engine: the deadline came while the call was queued. */
@@ -382,6 +433,7 @@ evaluate_here(struct authzen *authzen, struct http_exchange *exchange,
         .worker = authzen->worker,
         .arena = &authzen->arena,
         .use = &use,
+        .request_id = admission->request_id,
         .arrived_ns = http_exchange_arrived_ns(exchange),
         .on_loop = true,
     };

@@ -37,6 +37,8 @@ authzen_request(const struct authzen_asked *asked, const struct authzen_question
         .token = question->at_least,
         .deadline_ns = authzen_deadline_ns(asked->endpoint, asked->arrived_ns),
         .cancelled = asked->cancelled,
+        .caller = {asked->caller->name, asked->caller->name_size},
+        .request_id = asked->request_id,
         .gives_way = asked->gives_way,
     };
 }
@@ -131,7 +133,8 @@ answer_or_refuse(const struct authzen_asked *asked, struct authzen_reply *reply)
     if (status == BEHALF_OK)
         return BEHALF_OK;
     buffer_clear(&reply->body);
-    if (status == BEHALF_MUST_SPEND || status == BEHALF_WOULD_BLOCK || status == BEHALF_MUST_WRITE)
+    if (status == BEHALF_MUST_SPEND || status == BEHALF_MUST_RECORD ||
+        status == BEHALF_MUST_WRITE || status == BEHALF_WOULD_BLOCK)
         return status;
     if (status != error.status)
         status = error_internal(&error, "an answer says why it is none", __FILE__, __LINE__,

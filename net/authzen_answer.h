@@ -32,14 +32,17 @@ struct authzen_asked {
     struct engine_use *use;     /* of an evaluation whose chain of grants has uses */
     struct engine_write *write; /* of a request for access: what makes or cancels it */
     bool written;               /* the write is done */
+    struct engine_recording *recording; /* of an evaluation that waits for its record; NULL on a
+                                           loop */
+    struct slice request_id;            /* empty = none */
     int64_t arrived_ns;
     bool gives_way; /* as in engine_request */
     bool on_loop;   /* the worker must not wait: BEHALF_WOULD_BLOCK where it would have to */
 };
 
-/* BEHALF_OK: the reply is whole, whatever it says. BEHALF_MUST_SPEND and BEHALF_WOULD_BLOCK as of
- * engine_check: the body of the reply is empty, and the same is to be asked again. So after
- * BEHALF_MUST_WRITE, once `write`, which was filled, is done. */
+/* BEHALF_OK: the reply is whole, whatever it says. BEHALF_MUST_SPEND, BEHALF_MUST_RECORD and
+ * BEHALF_WOULD_BLOCK as of engine_check: the body of the reply is empty, and the same is to be
+ * asked again. So after BEHALF_MUST_WRITE, once `write`, which was filled, is done. */
 enum status authzen_answer(const struct authzen_asked *asked,
                            struct authzen_reply *reply) BEHALF_MUST_USE;
 

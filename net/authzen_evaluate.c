@@ -188,6 +188,7 @@ authzen_evaluate(const struct authzen_asked *asked, const struct datum *body,
         return BEHALF_OK;
     question.check.use = asked->use;
     question.check.find_requestable = authzen_takes_requests(asked->config);
+    question.check.recording = asked->recording;
     status = decide(asked, &question, &item, reply, error);
     return status == BEHALF_OK ? put_decision(asked, &json, &question, &item, error) : status;
 }

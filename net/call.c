@@ -108,6 +108,7 @@ call_context(struct call *call, struct engine_worker *worker)
         .memory = &call->loop->memory,
         .gives_way = call->gives_way,
         .use = call->is_write ? NULL : &call->spend.use,
+        .recording = call->is_write ? NULL : &call->recording.check,
     };
 }
 
@@ -187,6 +188,32 @@ take_uses(struct call *call)
     return false;
 }
 
+/* --- records --- */
+
+/* On the thread that knows it: the check is not run again. */
+static void
+recording_ended(struct recording *recording, const struct error *error)
+{
+    struct call *call =
+        (struct call *)(void *)((char *)recording - offsetof(struct call, recording));
+
+    arena_release(&call->arena);
+    if (error != NULL)
+        dispatch_refuse(&call->request, error, &call->reply);
+    loop_send(call->loop, &call->message);
+}
+
+/* What the answer points to lies in the arena, which stays until the check is run again. */
+static void
+begin_recording(struct call *call)
+{
+    recording_init(&call->recording);
+    call->recording.engine = call->loop->engine;
+    call->recording.job = &call->job;
+    call->recording.gone = &call->connection->gone;
+    call->recording.ended = recording_ended;
+}
+
 /* --- the pool --- */
 
 /* True when the call is on its way to somebody else. */
@@ -195,11 +222,16 @@ run(struct call *call, struct engine_worker *worker)
 {
     struct method_context context = call_context(call, worker);
 
+    call->recording.class = call->class;
     switch (dispatch_run(&context, &call->request, &call->reply)) {
     case DISPATCH_REPLIED:
         return false;
     case DISPATCH_SPEND:
         return !atomic_load(&call->connection->gone) && take_uses(call);
+    case DISPATCH_RECORD:
+        call->gives_way = false;
+        recording_leave(&call->recording); /* it may be freed by now */
+        return true;
     case DISPATCH_POOL:
         if (call->gives_way)
             return give_way(call);
@@ -285,6 +317,7 @@ call_read(struct connection *connection, struct request *request, struct slice f
     call->job = (struct engine_job){queued, run_on_pool, expire_on_pool};
     call->class = class;
     spend_init(&call->spend, &call->write);
+    begin_recording(call);
     call->gives_way = class == ENGINE_CLASS_CHECK;
     if (engine_submit(call->loop->engine, class, &call->job, &error) != BEHALF_OK) {
         dispatch_refuse(request, &error, out);

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/inbox.h"
 #include "net/dispatch.h"
+#include "net/recording.h"
 #include "net/spend.h"
 
 struct connection;
@@ -29,6 +30,7 @@ struct call {
     struct engine_job job;
     struct engine_write write; /* of a write, or of what `spend` takes */
     struct spend spend;        /* of a check whose chain of grants has uses */
+    struct recording recording; /* of a check that waits for its record */
     struct loop *loop;
     struct connection *connection;
     const struct key *caller; /* a reference */

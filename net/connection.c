@@ -412,6 +412,7 @@ ask(struct connection *connection, struct slice frame, const struct engine_pair 
         net_count(&loop->counts, NET_CLOSED_MALFORMED);
         break;
     case DISPATCH_SPEND:
+    case DISPATCH_RECORD:
         BEHALF_UNREACHABLE(); /* a loop's context has no use */
     }
     if (request->status != BEHALF_WOULD_BLOCK)

@@ -2,6 +2,7 @@
  * The specification is the project's "msgpack-rpc" document; ids are unsigned 32-bit. */
 #include "net/dispatch.h"
 
+#include "engine/audit.h"
 #include "net/caller.h"
 #include "net/results.h"
 
@@ -179,6 +180,25 @@ may_spend(const struct method_context *context)
     return context->use == NULL || (!context->use->spent && context->use->chain_length > 0);
 }
 
+/* Who asks for what they may not is in the record. */
+static void
+report(const struct method_context *context, const struct request *request,
+       const struct error *error)
+{
+    bool key = error->status == BEHALF_UNKNOWN_KEY;
+    const struct engine_audit_report refused = {
+        .caller = {context->caller->name, context->caller->name_size},
+        .method = request->method != NULL
+                      ? (struct slice){request->method->name, request->method->name_size}
+                      : (struct slice){NULL, 0},
+    };
+
+    if (!key && error->status != BEHALF_ROLE_REQUIRED)
+        return;
+    engine_audit_event(context->engine, key ? AUDIT_EVENT_KEY_REFUSED : AUDIT_EVENT_ROLE_REFUSED,
+                       &refused);
+}
+
 static enum dispatch_outcome
 run(const struct method_context *context, struct request *request, struct buffer *out)
 {
@@ -207,6 +227,8 @@ run(const struct method_context *context, struct request *request, struct buffer
     cut_back(out, mark);
     if (status == BEHALF_MUST_SPEND && may_spend(context))
         return context->use == NULL ? DISPATCH_POOL : DISPATCH_SPEND;
+    if (status == BEHALF_MUST_RECORD && context->recording != NULL)
+        return DISPATCH_RECORD;
     if (status != BEHALF_WOULD_BLOCK)
         status = described(status, &error);
     if (refused) {
@@ -216,6 +238,7 @@ run(const struct method_context *context, struct request *request, struct buffer
     engine_worker_note(context->worker, request->method->name, status, &error);
     if (status == BEHALF_WOULD_BLOCK)
         return DISPATCH_POOL;
+    report(context, request, &error);
     dispatch_refuse(request, &error, out);
     return DISPATCH_REPLIED;
 }
@@ -266,6 +289,7 @@ dispatch_frame(const struct method_context *context, struct slice frame, struct 
     }
     if (read_call(&reader, request, &error) != ENVELOPE_CALL ||
         caller_admit(context->caller, request->method, context->arrived_ns, &error) != BEHALF_OK) {
+        report(context, request, &error);
         dispatch_refuse(request, &error, out);
         return DISPATCH_REPLIED;
     }
@@ -294,6 +318,7 @@ dispatch_prepare(const struct method_context *context, struct request *request,
     write->bound = caller_bound(context->caller);
     if (request->method->prepare(context, reader_of(request->arguments), write, &error) !=
         BEHALF_OK) {
+        report(context, request, &error);
         dispatch_refuse(request, &error, out);
         return false;
     }

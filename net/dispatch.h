@@ -23,6 +23,7 @@ enum dispatch_outcome {
     DISPATCH_POOL,    /* to be run by dispatch_run in a thread that may block */
     DISPATCH_SPEND,   /* `use` says what a write has to take before it is run again; of dispatch_run
                          with a context that has one */
+    DISPATCH_RECORD,  /* to be run again by dispatch_run once its record is on the disk */
     DISPATCH_WRITE,   /* to be prepared and handed to the writer */
     DISPATCH_CLOSE,   /* no request: say what stands in `out`, if anything, and close */
 };
@@ -32,8 +33,8 @@ enum dispatch_outcome {
 enum dispatch_outcome dispatch_frame(const struct method_context *context, struct slice frame,
                                      struct request *request, struct buffer *out);
 
-/* Runs a read and writes its reply or its error: DISPATCH_REPLIED. With DISPATCH_POOL and
- * DISPATCH_SPEND nothing was written. */
+/* Runs a read and writes its reply or its error: DISPATCH_REPLIED. With DISPATCH_POOL,
+ * DISPATCH_SPEND and DISPATCH_RECORD nothing was written. */
 enum dispatch_outcome dispatch_run(const struct method_context *context, struct request *request,
                                    struct buffer *out);
 

@@ -47,6 +47,7 @@ struct keys;
  * no name. */
 struct key {
     char name[KEY_NAME_SIZE_MAX + 1];
+    uint8_t name_size;
     uint32_t roles;
     bool is_bound;
     struct object actor;            /* of a bound key: type and id */

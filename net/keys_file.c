@@ -124,6 +124,7 @@ take_name(struct line_parser *parser)
         return refuse(parser, "the name of a key must have 1 to 64 letters, digits, '.', '_', '-'",
                       "a line is: name sha256-of-key role[,role...] [actor=TYPE:ID]");
     memcpy(parser->entry->key.name, word.data, word.size);
+    parser->entry->key.name_size = (uint8_t)word.size;
     return BEHALF_OK;
 }
 

@@ -79,9 +79,11 @@ method_check(const struct method_context *context, struct wire_reader arguments,
     if (status != BEHALF_OK)
         return status;
     call.check.ahead = context->ahead;
+    call.check.recording = context->recording;
     call.check.actors = call.actors.objects;
     call.check.actor_count = call.actors.count;
     request = method_request(context, &call.read, LIMIT_CHECK_DEADLINE_MS);
+    request.request_id = call.request_id;
     status = engine_check(context->worker, &request, &call.check, &result, error);
     if (status != BEHALF_OK)
         return status;
@@ -105,6 +107,7 @@ method_check(const struct method_context *context, struct wire_reader arguments,
 struct check_bulk_arguments {
     struct read_arguments read;
     struct checks checks;
+    struct slice request_id;
 };
 
 /* One item that the caller may not ask for refuses the request, and carries the index. */
@@ -130,6 +133,7 @@ method_check_bulk(const struct method_context *context, struct wire_reader argum
     static const struct field fields[] = {
         FIELD(check_bulk_arguments, checks, "items", decode_checks, FIELD_REQUIRED),
         READ_FIELDS(check_bulk_arguments),
+        FIELD(check_bulk_arguments, request_id, "request_id", decode_request_id, FIELD_OPTIONAL),
     };
     struct check_bulk_arguments call = {.read.deadline_ms = 0};
     struct engine_request request;
@@ -142,6 +146,7 @@ method_check_bulk(const struct method_context *context, struct wire_reader argum
     if (status != BEHALF_OK)
         return status;
     request = method_request(context, &call.read, LIMIT_CHECK_DEADLINE_MS);
+    request.request_id = call.request_id;
     status = engine_check_bulk(context->worker, &request, call.checks.items, call.checks.count,
                                &result, error);
     if (status != BEHALF_OK)
@@ -255,6 +260,7 @@ method_filter_resources(const struct method_context *context, struct wire_reader
     call.filter.actor_count = call.actors.count;
     call.filter.delegation = call.delegation;
     request = method_request(context, &call.read, LIMIT_LOOKUP_DEADLINE_MS);
+    request.request_id = call.request_id;
     status = engine_filter_resources(context->worker, &request, &call.filter, &result, error);
     if (status == BEHALF_OK)
         put_filter(out, &call.filter, &result);

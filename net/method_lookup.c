@@ -269,6 +269,7 @@ method_lookup_resources(const struct method_context *context, struct wire_reader
     call.lookup.actor_count = call.actors.count;
     call.lookup.delegation = call.delegation;
     request = method_request(context, &call.read, LIMIT_LOOKUP_DEADLINE_MS);
+    request.request_id = call.request_id;
     status = engine_lookup_resources(context->worker, &request, &call.lookup, &result, error);
     if (status == BEHALF_OK)
         put_lookup_resources(out, &result);
@@ -402,6 +403,7 @@ method_lookup_permissions(const struct method_context *context, struct wire_read
     call.lookup.actor_count = call.actors.count;
     call.lookup.delegation = call.delegation;
     request = method_request(context, &call.read, LIMIT_LOOKUP_DEADLINE_MS);
+    request.request_id = call.request_id;
     status = engine_lookup_permissions(context->worker, &request, &call.lookup, &result, error);
     if (status != BEHALF_OK)
         return status;

@@ -1,4 +1,5 @@
 /* method_server.c - what a client may ask about the server itself. */
+#include "engine/audit.h"
 #include "net/caller.h"
 #include "net/results.h"
 
@@ -97,6 +98,13 @@ method_server_clock(const struct method_context *context, struct wire_reader arg
     if (call.action != engine_clock_read && !key_has_role(context->caller, ROLE_ADMIN))
         return caller_refuse_action(context->caller, error);
     call.action(context->engine, &clock);
+    if (call.action != engine_clock_read)
+        engine_audit_event(context->engine,
+                           call.action == engine_clock_confirm ? AUDIT_EVENT_CLOCK_CONFIRMED
+                                                               : AUDIT_EVENT_CLOCK_REJECTED,
+                           &(struct engine_audit_report){
+                               .caller = {context->caller->name, context->caller->name_size},
+                               .method = SLICE_LITERAL("server.clock")});
     put_clock(out, &clock);
     return BEHALF_OK;
 }

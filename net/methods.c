@@ -171,6 +171,7 @@ method_request(const struct method_context *context, const struct read_arguments
         .at_ns = read->at_ns,
         .deadline_ns = context->arrived_ns + (int64_t)deadline_ms * 1000000,
         .cancelled = context->cancelled,
+        .caller = {context->caller->name, context->caller->name_size},
         .bound = caller_bound(context->caller),
         .gives_way = context->gives_way,
     };

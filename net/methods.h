@@ -52,6 +52,7 @@ struct method_context {
     const struct engine_pair *ahead;    /* of a check that was looked at ahead; else NULL */
     struct engine_use *use; /* of a call on the pool: where a check whose chain has uses keeps them
                                from its first run to its second; NULL on loops */
+    struct engine_recording *recording; /* the same, of one that waits for its record */
 };
 
 /* `arguments` stands before the map of named arguments. */

@@ -166,6 +166,20 @@ put_writes(struct metrics_text *text, const struct engine_figures *figures)
     metrics_put(text, METRIC_CLOCK_AGREES, "", figures->clock == ENGINE_CLOCK_AGREES);
 }
 
+/* Absent where nothing is recorded: a zero would look like a log that is never written. */
+static void
+put_audit(struct metrics_text *text, const struct engine_audit_figures *audit)
+{
+    if (!audit->on)
+        return;
+    metrics_put(text, METRIC_AUDIT_RECORDS, "", audit->records);
+    metrics_put(text, METRIC_AUDIT_QUEUED, "", audit->queued);
+    metrics_put(text, METRIC_AUDIT_DROPPED, "", audit->dropped);
+    metrics_put(text, METRIC_AUDIT_REFUSED, "", audit->refused);
+    metrics_put(text, METRIC_AUDIT_SYNCS, "", audit->syncs);
+    metrics_put(text, METRIC_AUDIT_WRITABLE, "", audit->writable);
+}
+
 static void
 put_rocksdb(struct metrics_text *text, const struct engine_storage_figures *storage)
 {
@@ -274,6 +288,7 @@ metrics_write(const struct http_side_state *state, struct buffer *out, struct er
     put_decisions(&text, &figures);
     put_caches(&text, &figures);
     put_writes(&text, &figures);
+    put_audit(&text, &figures.audit);
     put_rocksdb(&text, &figures.storage);
     put_connections(&text, state, net);
     memory_free(net);

@@ -13,13 +13,14 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/complain.h"
 #include "base/env.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/tls.h"
-#include "engine/engine.h"
+#include "engine/audit.h"
 #include "net/http_side.h"
 #include "net/keys.h"
 #include "net/server.h"
@@ -299,6 +300,21 @@ engine_options_of(const struct options *options, const struct env *env)
     };
 }
 
+/* Beside the store, in its directory. `path` holds the folder's name. */
+static struct engine_audit_options
+audit_options_of(const struct options *options, struct buffer *path)
+{
+    buffer_add_format(path, "%s/audit", options->data);
+    return (struct engine_audit_options){
+        .mode = options->audit,
+        .directory = path->data,
+        .origin = slice_of(options->audit_origin),
+        .sample = (uint32_t)options->audit_sample,
+        .full_context = options->audit_context,
+        .keep_ns = (int64_t)options->audit_keep * 24 * 3600 * 1000000000,
+    };
+}
+
 /* NULL for an option that was not given. */
 static const char *
 given(const char *text)
@@ -378,6 +394,8 @@ run(const struct options *options, const sigset_t *signals)
         .idle_s = (unsigned)options->idle_timeout,
         .write_stall_s = (unsigned)options->write_timeout,
     };
+    struct engine_audit_options audit_options;
+    struct buffer audit_path;
     struct store *store = NULL;
     struct serving serving = {.engine = NULL};
     struct error error;
@@ -385,6 +403,9 @@ run(const struct options *options, const sigset_t *signals)
     enum status status =
         divide_memory(options, &store_options, &engine_options, &server_options, &error);
 
+    buffer_init(&audit_path);
+    audit_options = audit_options_of(options, &audit_path);
+    engine_options.audit = &audit_options;
     if (status == BEHALF_OK)
         status = open_guards(options, &serving.reload, &error);
     if (status != BEHALF_OK)
@@ -400,7 +421,7 @@ run(const struct options *options, const sigset_t *signals)
     engine_options.store = store;
     status = engine_open(&engine_options, &serving.engine, &error);
     if (status != BEHALF_OK) {
-        code = EXIT_DATA;
+        code = status == BEHALF_MALFORMED_REQUEST ? EXIT_USAGE : EXIT_DATA;
         goto done;
     }
     server_options.engine = serving.engine;
@@ -423,6 +444,7 @@ done:
     tls_server_free(serving.reload.tls);
     engine_close(serving.engine);
     store_close(store);
+    buffer_release(&audit_path);
     return code;
 }
 

@@ -22,6 +22,8 @@ enum option_kind {
     OPTION_HOURS,
     OPTION_LEVEL,
     OPTION_WARM,
+    OPTION_AUDIT,
+    OPTION_CONTEXT,
     OPTION_MODE,
     OPTION_FLAG,
     OPTION_ACTION,
@@ -157,6 +159,29 @@ parse_warm(const char *text, enum engine_warm *warm)
     return false;
 }
 
+static bool
+parse_audit(const char *text, enum engine_audit_mode *mode)
+{
+    static const char *const names[] = {[ENGINE_AUDIT_OFF] = "off",
+                                        [ENGINE_AUDIT_RELAXED] = "relaxed",
+                                        [ENGINE_AUDIT_STRICT] = "strict"};
+
+    for (size_t at = 0; at < BEHALF_COUNT_OF(names); at++) {
+        if (strcmp(text, names[at]) == 0) {
+            *mode = (enum engine_audit_mode)at;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+parse_context(const char *text, bool *full)
+{
+    *full = strcmp(text, "full") == 0;
+    return *full || strcmp(text, "digest") == 0;
+}
+
 static const char *
 kind_text(enum option_kind kind)
 {
@@ -175,6 +200,10 @@ kind_text(enum option_kind kind)
         return "debug, info, warn or error";
     case OPTION_WARM:
         return "off, hot or all";
+    case OPTION_AUDIT:
+        return "relaxed, strict or off";
+    case OPTION_CONTEXT:
+        return "digest or full";
     case OPTION_MODE:
         return "a mode in octal, such as 0660";
     case OPTION_FLAG:
@@ -205,6 +234,10 @@ store_value(struct options *options, const struct option *option, const char *te
         return log_level_parse(text, member);
     case OPTION_WARM:
         return parse_warm(text, member);
+    case OPTION_AUDIT:
+        return parse_audit(text, member);
+    case OPTION_CONTEXT:
+        return parse_context(text, member);
     case OPTION_MODE:
         return parse_mode(text, member);
     case OPTION_FLAG:

@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "engine/engine.h"
+#include "engine/audit.h"
 
 #define OPTIONS_UNSET UINT64_MAX /* a number that was not given and has no default */
 
@@ -26,6 +26,8 @@ struct options {
 #define OPTION_HOURS(member) uint64_t member; /* in seconds */
 #define OPTION_LEVEL(member) enum log_level member;
 #define OPTION_WARM(member) enum engine_warm member;
+#define OPTION_AUDIT(member) enum engine_audit_mode member;
+#define OPTION_CONTEXT(member) bool member; /* in full */
 #define OPTION_MODE(member) uint64_t member;
 #define OPTION_FLAG(member) bool member;
 #define OPTION_ACTION(member) bool member;
@@ -39,6 +41,8 @@ struct options {
 #undef OPTION_HOURS
 #undef OPTION_LEVEL
 #undef OPTION_WARM
+#undef OPTION_AUDIT
+#undef OPTION_CONTEXT
 #undef OPTION_MODE
 #undef OPTION_FLAG
 #undef OPTION_ACTION

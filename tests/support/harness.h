@@ -33,6 +33,9 @@ struct harness_engine {
     void *on_clock_context;
 };
 
+/* What the engines that are opened from now on record (engine/audit.h); NULL = nothing. */
+extern const struct engine_audit_options *harness_audit;
+
 /* Ends the program when it cannot be opened. */
 void harness_engine_open(struct harness_engine *side, size_t graph_memory_bytes);
 /* The same with the clock stopped at `now`. */

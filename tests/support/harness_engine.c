@@ -7,6 +7,8 @@
 #include "storage/store_internal.h"
 #include "tests/support/harness.h"
 
+const struct engine_audit_options *harness_audit;
+
 static _Noreturn void
 give_up(const char *what, const struct error *error)
 {
@@ -21,6 +23,7 @@ open_engine(struct harness_engine *side, size_t graph_memory_bytes)
                                      .env = &side->env,
                                      .workers = 1,
                                      .sweep_every_ns = ENGINE_SWEEP_NEVER,
+                                     .audit = harness_audit,
                                      .graph_memory_bytes = graph_memory_bytes};
     struct error error;
 
