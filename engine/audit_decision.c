@@ -70,7 +70,10 @@ audit_now(const struct engine_worker *worker)
 /* In the order of their names, which is that of the record's keys. */
 enum condition { D1, D10A, D10B, D2, D3, D4, D5, D6, D7, D8, D9, CONDITIONS };
 
-#define CONDITION(name) {name, sizeof name - 1}
+#define CONDITION(name)                                                                            \
+    {                                                                                              \
+        name, sizeof name - 1                                                                      \
+    }
 
 static const struct slice condition_names[CONDITIONS] = {
     CONDITION("D1"), CONDITION("D10a"), CONDITION("D10b"), CONDITION("D2"),
@@ -246,8 +249,7 @@ put_chain(struct audit_fields *fields, struct snapshot *snapshot,
     for (size_t at = 0; at < delegated->length; at++) {
         struct audit_fields map = audit_open_map(fields->out);
         struct object agent;
-        enum status status =
-            name_agent(snapshot, decision, delegated->agents[at], &agent, error);
+        enum status status = name_agent(snapshot, decision, delegated->agents[at], &agent, error);
 
         if (status != BEHALF_OK)
             return status;

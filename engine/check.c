@@ -140,16 +140,17 @@ record_decided(struct engine_worker *worker, struct snapshot *snapshot, const st
                const struct question *question, int64_t begun_ns, struct check_result *result,
                struct error *error)
 {
-    bool waits = audit_is_strict(worker) && check->actor_count > 0 &&
-                 result->decision == DECISION_ALLOW;
+    bool waits =
+        audit_is_strict(worker) && check->actor_count > 0 && result->decision == DECISION_ALLOW;
 
     decision_id_make(worker, &result->decision_id);
     if (waits)
-        return record_and_leave(worker, snapshot, check, question->guard, result, begun_ns, error);
+        return record_and_leave(worker, snapshot, check, question->guard, result, begun_ns,
+                                error);
     return record(worker, snapshot, check, question->guard, result, begun_ns, NULL, error);
 }
 
-/* Whether nothing that was decided by can have changed since: neither a revision nor an end came. */
+/* Whether nothing that was decided by can have changed: neither a revision nor an end came. */
 static bool
 still_holds(const struct engine_worker *worker, const struct audit_kept *kept)
 {
@@ -160,8 +161,8 @@ still_holds(const struct engine_worker *worker, const struct audit_kept *kept)
             clock_read(&worker->engine->clock).now < result->valid_until);
 }
 
-/* The third step: the answer is the allow that was recorded, if all that it was decided by is as it
- * was; else the check is decided again. What is no allow then is recorded too, under the same id. */
+/* The third step: the answer is the allow that was recorded, if all that it was decided by is as
+ * it was; else the check is decided again. What is no allow then is recorded too, under its id. */
 static enum status
 answer_recorded(struct engine_worker *worker, const struct engine_request *request,
                 const struct check *check, struct check_result *result, struct error *error)
@@ -186,7 +187,8 @@ answer_recorded(struct engine_worker *worker, const struct engine_request *reque
             set_result(&snapshot, &question, &verdict, result);
         result->decision_id = kept->result.decision_id;
         if (status == BEHALF_OK && result->decision != DECISION_ALLOW)
-            status = record(worker, &snapshot, check, question.guard, result, begun_ns, NULL, error);
+            status =
+                record(worker, &snapshot, check, question.guard, result, begun_ns, NULL, error);
     }
     if (status == BEHALF_OK)
         count_check(&worker->counts, true, result);

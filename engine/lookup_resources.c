@@ -38,8 +38,8 @@ struct resource_page {
     bool named;                   /* a grant names all of them */
     bool recorded;                /* for the audit: */
     int64_t begun_ns;
-    uint64_t looked_at;           /* candidates of this page */
-    int64_t begun;                /* with a grant: believed time of the first page */
+    uint64_t looked_at; /* candidates of this page */
+    int64_t begun;      /* with a grant: believed time of the first page */
     struct arena *results;
     struct lookup_resources_result *result;
     size_t limit;
@@ -514,8 +514,7 @@ find_first(struct resource_page *page, struct error *error)
 }
 
 static enum status
-record(const struct resource_page *page, const struct lookup_resources *lookup,
-       struct error *error)
+record(const struct resource_page *page, const struct lookup_resources *lookup, struct error *error)
 {
     const struct lookup_resources_result *result = page->result;
     const struct resource_checks *checks = &page->checks;

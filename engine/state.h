@@ -104,8 +104,9 @@ struct engine_worker {
     struct arena scratch;   /* evaluation memory, reset by every request */
     int64_t decided_ns;     /* in the id of the last decision (decision_id_make) */
     uint64_t decision_salt; /* in all of them: what tells workers apart */
-    uint32_t sample_left;   /* decisions without actors until the next that is recorded; 0 = none is */
-    struct buffer record;   /* for the audit, of one decision */
+    uint32_t
+        sample_left; /* decisions without actors until the next that is recorded; 0 = none is */
+    struct buffer record; /* for the audit, of one decision */
 };
 
 /* Replaces the published state; takes over the references to `binding` and `stops`. Writer thread

@@ -25,9 +25,9 @@
 struct call {
     struct engine_job job; /* first */
     struct spend spend;
-    struct engine_write write; /* of the uses, or of an access request */
-    bool written;              /* that of an access request is done */
-    struct recording recording;    /* of an evaluation that waits for its record */
+    struct engine_write write;  /* of the uses, or of an access request */
+    bool written;               /* that of an access request is done */
+    struct recording recording; /* of an evaluation that waits for its record */
     struct authzen *authzen;
     struct http_exchange *exchange;
     struct authzen_admission admission;
@@ -106,16 +106,15 @@ report(const struct authzen *authzen, struct http_exchange *exchange,
 
     if (status != 401 && status != 403)
         return;
-    engine_audit_event(authzen->options.engine,
-                       status == 401 ? AUDIT_EVENT_KEY_REFUSED : AUDIT_EVENT_ROLE_REFUSED,
-                       &(struct engine_audit_report){
-                           .caller = caller != NULL
-                                         ? (struct slice){caller->name, caller->name_size}
-                                         : (struct slice){NULL, 0},
-                           .method = request->path,
-                           .peer = request->peer,
-                           .request_id = admission->request_id,
-                       });
+    engine_audit_event(
+        authzen->options.engine, status == 401 ? AUDIT_EVENT_KEY_REFUSED : AUDIT_EVENT_ROLE_REFUSED,
+        &(struct engine_audit_report){
+            .caller = caller != NULL ? (struct slice){caller->name, caller->name_size}
+                                     : (struct slice){NULL, 0},
+            .method = request->path,
+            .peer = request->peer,
+            .request_id = admission->request_id,
+        });
 }
 
 static void

@@ -28,10 +28,10 @@ struct authzen_asked {
     struct engine_worker *worker;
     struct arena *arena;
     const atomic_bool *cancelled;
-    struct slice task;          /* of a request for access: the id in the path */
-    struct engine_use *use;     /* of an evaluation whose chain of grants has uses */
-    struct engine_write *write; /* of a request for access: what makes or cancels it */
-    bool written;               /* the write is done */
+    struct slice task;                  /* of a request for access: the id in the path */
+    struct engine_use *use;             /* of an evaluation whose chain of grants has uses */
+    struct engine_write *write;         /* of a request for access: what makes or cancels it */
+    bool written;                       /* the write is done */
     struct engine_recording *recording; /* of an evaluation that waits for its record; NULL on a
                                            loop */
     struct slice request_id;            /* empty = none */

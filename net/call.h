@@ -28,8 +28,8 @@ struct loop_message {
 struct call {
     struct loop_message message; /* first: the loop casts back */
     struct engine_job job;
-    struct engine_write write; /* of a write, or of what `spend` takes */
-    struct spend spend;        /* of a check whose chain of grants has uses */
+    struct engine_write write;  /* of a write, or of what `spend` takes */
+    struct spend spend;         /* of a check whose chain of grants has uses */
     struct recording recording; /* of a check that waits for its record */
     struct loop *loop;
     struct connection *connection;

@@ -304,6 +304,7 @@ engine_options_of(const struct options *options, const struct env *env)
 static struct engine_audit_options
 audit_options_of(const struct options *options, struct buffer *path)
 {
+    buffer_init(path);
     buffer_add_format(path, "%s/audit", options->data);
     return (struct engine_audit_options){
         .mode = options->audit,
@@ -403,7 +404,6 @@ run(const struct options *options, const sigset_t *signals)
     enum status status =
         divide_memory(options, &store_options, &engine_options, &server_options, &error);
 
-    buffer_init(&audit_path);
     audit_options = audit_options_of(options, &audit_path);
     engine_options.audit = &audit_options;
     if (status == BEHALF_OK)
