@@ -145,8 +145,7 @@ record_decided(struct engine_worker *worker, struct snapshot *snapshot, const st
 
     decision_id_make(worker, &result->decision_id);
     if (waits)
-        return record_and_leave(worker, snapshot, check, question->guard, result, begun_ns,
-                                error);
+        return record_and_leave(worker, snapshot, check, question->guard, result, begun_ns, error);
     return record(worker, snapshot, check, question->guard, result, begun_ns, NULL, error);
 }
 
