@@ -26,6 +26,13 @@ def sha256(*parts):
     return hashlib.sha256(b"".join(parts)).digest()
 
 
+def decode(text):
+    """RFC 4648, and of the texts that give the same bytes only the canonical one."""
+    raw = base64.b64decode(text, validate=True)
+    assert base64.b64encode(raw).decode() == text, "base64"
+    return raw
+
+
 def largest_power_below(n):
     k = 1
     while k * 2 < n:
@@ -76,7 +83,7 @@ class Tree:
 def read_key(text):
     """signed-note: <name>+<hash>+<base64 of type and key>."""
     name, key_hash, encoded = text.rstrip("\n").split("+", 2)
-    raw = base64.b64decode(encoded, validate=True)
+    raw = decode(encoded)
     assert raw[0] == 1 and len(raw) == 33, "an Ed25519 key"
     key_id = sha256(name.encode(), b"\n", raw)[:4]
     assert key_id.hex() == key_hash, "key id"
@@ -95,12 +102,12 @@ def read_notes(data, key):
         signature = lines[gap + 1]
         lines = lines[gap + 2:]
         mark, signer, encoded = signature.split(" ")
-        raw = base64.b64decode(encoded, validate=True)
+        raw = decode(encoded)
         assert mark == "\u2014" and signer == name and raw[:4] == key_id
         public.verify(raw[4:], text.encode())
         origin, size, root = text.splitlines()
         assert origin == name and re.fullmatch(r"0|[1-9][0-9]*", size)
-        root = base64.b64decode(root, validate=True)
+        root = decode(root)
         assert len(root) == 32
         found.append((int(size), root))
     return found
