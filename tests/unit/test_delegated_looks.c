@@ -177,7 +177,7 @@ static void
 revoke_and_stop(void)
 {
     scene_revoke(&scene, &grant);
-    scene_kill(&scene, STOP_AGENT, "agent:bot");
+    scene_kill(&scene, STOP_EVERYTHING, "");
 }
 
 Test(delegated_looks, a_deny_by_the_last_look_may_be_requestable)

@@ -216,6 +216,31 @@ Test(token, of_another_version_or_kind)
     store_close(store);
 }
 
+/* The same of denials: no other kind has their size, so it is the letter that is looked at here. */
+Test(token, a_denial_has_a_letter_of_its_own)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    static const uint8_t heads[][2] = {{'D', 1}, {'D', 0}, {'D', 2}, {'C', 1}, {'T', 1}, {'d', 1}};
+    struct store *store = open_store();
+
+    for (size_t row = 0; row < BEHALF_COUNT_OF(heads); row++) {
+        uint8_t bytes[83] = {heads[row][0], heads[row][1]}; /* and one behind the last digit */
+        char text[111] = "";
+
+        memcpy(bytes + 2, store->incarnation, 8);
+        memcpy(bytes + 34, sample_denial.words, DIGEST_SIZE);
+        digest_mac(store_secret(store), (struct slice){(const char *)bytes, 66}, bytes + 66);
+        for (size_t at = 0; at < 110; at++) {
+            unsigned pair = (unsigned)bytes[at * 6 / 8] << 8 | bytes[at * 6 / 8 + 1];
+
+            text[at] = digits[pair >> (10 - at * 6 % 8) & 63];
+        }
+        cr_assert_eq(open_denial(store, text, 110), row == 0 ? BEHALF_OK : BEHALF_DENIAL_INVALID,
+                     "head %zu", row);
+    }
+    store_close(store);
+}
+
 /* Every byte at every place: one text opens. This covers the spare bits of the last digit too. */
 Test(token, every_other_byte_at_every_place_is_refused)
 {
