@@ -69,6 +69,12 @@ enum cli_exit {
 #define OPTION_REQUEST (UINT64_C(1) << 31)       /* --until, --uses, --justification, --denial */
 #define OPTION_LIST_REQUESTS (UINT64_C(1) << 32) /* --principal, --status */
 #define OPTION_APPROVER (UINT64_C(1) << 33)
+#define OPTION_RECORDS (UINT64_C(1) << 34)  /* of the audit log: --event, --session and the like */
+#define OPTION_FROM_SEQ (UINT64_C(1) << 35) /* --from */
+#define OPTION_CHECKPOINT (UINT64_C(1) << 36)
+#define OPTION_VERIFIER (UINT64_C(1) << 37) /* --key */
+#define OPTION_FORMAT (UINT64_C(1) << 38)
+#define OPTION_AT (UINT64_C(1) << 39)
 #define OPTION_PLACE (UINT64_C(1) << 40) /* --from */
 
 struct cli;
@@ -87,6 +93,7 @@ struct command {
 
 extern const struct command cli_agent_commands[];
 extern const struct command cli_attribute_commands[];
+extern const struct command cli_audit_commands[];
 extern const struct command cli_check_commands[];
 extern const struct command cli_expand_commands[];
 extern const struct command cli_filter_commands[];
@@ -142,6 +149,16 @@ struct cli_records {
     struct cli_texts tools;
 };
 
+/* Of the audit log. NULL = not given. */
+struct cli_audit {
+    const char *event;
+    const char *decision;
+    const char *checkpoint; /* a file */
+    const char *verifier;   /* a verifier key, or a file with one */
+    const char *format;
+    uint64_t from;
+};
+
 struct cli {
     const struct command *command;
     const char *const *arguments;
@@ -178,6 +195,7 @@ struct cli {
     const char *context; /* JSON text that was read once already */
     bool explain;
     struct cli_records records;
+    struct cli_audit audit;
 
     int ended_by; /* the signal that interrupted the command; 0 = none */
     bool color;

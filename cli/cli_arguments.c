@@ -9,12 +9,13 @@
 #include "cli/cli_options.h"
 
 static const struct command *const families[] = {
-    cli_check_commands,       cli_filter_commands,       cli_expand_commands,
-    cli_lookup_commands,      cli_history_commands,      cli_session_commands,
-    cli_grant_commands,       cli_request_commands,      cli_attribute_commands,
-    cli_agent_commands,       cli_relationship_commands, cli_schema_commands,
-    cli_schema_tool_commands, cli_validate_commands,     cli_import_commands,
-    cli_server_commands,      cli_key_commands,          cli_watch_commands,
+    cli_check_commands,  cli_filter_commands,      cli_expand_commands,
+    cli_lookup_commands, cli_history_commands,     cli_session_commands,
+    cli_grant_commands,  cli_request_commands,     cli_attribute_commands,
+    cli_agent_commands,  cli_audit_commands,       cli_relationship_commands,
+    cli_schema_commands, cli_schema_tool_commands, cli_validate_commands,
+    cli_import_commands, cli_server_commands,      cli_key_commands,
+    cli_watch_commands,
 };
 
 /* --- finding ---------------------------------------------------------------------------------- */

@@ -5,13 +5,14 @@ _behalf()
 {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     local commands='check check-bulk filter expand history lookup-resources lookup-subjects
-        lookup-permissions session grant request agent attribute relationship schema validate import watch server key
+        lookup-permissions session grant request agent attribute audit relationship schema validate import watch server key
         status ping version help'
     local common='--endpoint --help --json --timeout --tls --ca-file --certificate
         --certificate-key --key-file'
     local read='--consistency --token --at'
     local call='--method --digest --tool' end='--expires-at --expires-in'
     local terms='--scope --constraint --not-before --max-depth --uses --purpose'
+    local records='--event --session --grant --agent --principal --decision'
     local approval='--approver --channel' pages='--limit --cursor --all'
     local command=${COMP_WORDS[1]:-} options=
 
@@ -24,11 +25,14 @@ _behalf()
         --status)
             COMPREPLY=($(compgen -W 'pending approved denied cancelled expired' -- "$current"))
             return ;;
-        --ca-file|--certificate|--certificate-key|--key-file|--file|--junit)
+        --format)
+            COMPREPLY=($(compgen -W 'ocsf' -- "$current"))
+            return ;;
+        --ca-file|--certificate|--certificate-key|--checkpoint|--key|--key-file|--file|--junit)
             COMPREPLY=($(compgen -f -- "$current"))
             return ;;
-        --actor|--agent|--approver|--at|--channel|--client|--constraint|--context|--cursor|--depth|\
-        --denial|--digest|--endpoint|--evidence|--expires-at|--expires-in|--filter|--from|--from-line|\
+        --actor|--agent|--approver|--at|--channel|--client|--constraint|--context|--cursor|--decision|--depth|\
+        --denial|--digest|--endpoint|--event|--evidence|--expires-at|--expires-in|--filter|--from|--from-line|\
         --grant|--grant-expires-in|--idempotency-key|--idle-timeout|--justification|--limit|\
         --max-depth|--method|\
         --not-before|--principal|--purpose|--reason|--role|--scope|--session|--timeout|--token|--tool|\
@@ -46,6 +50,7 @@ _behalf()
             request) options='list show create approve deny cancel' ;;
             agent) options='kill restore stopped audit' ;;
             attribute) options='set merge delete read' ;;
+            audit) options='read tail explain verify proof replay checkpoint export' ;;
             relationship) options='create touch delete write read' ;;
             schema) options='read write apply plan validate lint fmt compile diff reflect' ;;
             server) options='clock stats' ;;
@@ -59,7 +64,7 @@ _behalf()
         options=
     fi
     case $command in
-        session|grant|request|agent|attribute|relationship|schema|server|key)
+        session|grant|request|agent|attribute|audit|relationship|schema|server|key)
             command="$command ${COMP_WORDS[2]:-}" ;;
     esac
     case $command in
@@ -90,6 +95,11 @@ _behalf()
         'agent audit') options=$pages ;;
         'key new') options='--actor --role' ;;
         'attribute read') options=$read ;;
+        'audit read') options="$records --from $pages" ;;
+        'audit tail') options="$records --limit" ;;
+        'audit export') options="$records --from --format --limit --all" ;;
+        'audit replay') options='--at --from --limit --all' ;;
+        'audit verify'|'audit proof') options='--key --checkpoint' ;;
         'attribute '*) options='--file --idempotency-key' ;;
         'relationship read') options="$read --filter $pages" ;;
         'relationship delete') options='--filter --limit --all --idempotency-key' ;;
@@ -109,7 +119,7 @@ _behalf()
             case $command in
                 'server clock')
                     COMPREPLY=($(compgen -W 'confirm reject' -- "$current")) ;;
-                check-bulk|import|validate|'relationship write'|'schema write'|'schema apply'|\
+                check-bulk|import|validate|'audit verify'|'audit proof'|'relationship write'|'schema write'|'schema apply'|\
                 'schema plan'|'schema validate'|'schema lint'|'schema fmt'|'schema compile'|\
                 'schema diff'|'schema reflect')
                     COMPREPLY=($(compgen -f -- "$current")) ;;

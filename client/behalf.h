@@ -752,6 +752,69 @@ BEHALF_API const char *behalf_watch_token(const struct behalf_watch *watch);
 /* Ends the stream without waiting. */
 BEHALF_API void behalf_watch_close(struct behalf_watch *watch);
 
+/* --- typed calls: the audit log (docs/audit.md) --- */
+
+/* Which records, each NULL = any; an event that ends in ".*" is all of its family ("session.*"). */
+struct behalf_audit_read {
+    const char *event;
+    const char *session;
+    const char *grant;
+    const char *agent;
+    const char *principal;
+    const char *decision;
+    uint64_t from; /* 0 = from the first that is kept, or where the page's cursor is */
+    bool newest;   /* the last that fit; without `from` and cursor */
+};
+
+/* `records` of the result are lines of JSON. Its `cursor` is always there: it goes on where the
+ * page ended, also when `complete` says that nothing more is written yet. A page that is not
+ * complete may be empty. */
+BEHALF_API enum behalf_status behalf_audit_read(struct behalf_client *client,
+                                                const struct behalf_audit_read *read,
+                                                const struct behalf_page *page,
+                                                struct behalf_reply **reply,
+                                                struct behalf_error *error);
+/* `note`: a signed checkpoint of all that is on the server's disk. */
+BEHALF_API enum behalf_status behalf_audit_checkpoint(struct behalf_client *client,
+                                                      struct behalf_reply **reply,
+                                                      struct behalf_error *error);
+/* `hashes` in hexadecimal (RFC 6962): that record `seq` is in the tree of the first `size`, and
+ * that this tree continues the one of the first `from`. */
+BEHALF_API enum behalf_status behalf_audit_inclusion(struct behalf_client *client, uint64_t seq,
+                                                     uint64_t size, struct behalf_reply **reply,
+                                                     struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_audit_consistency(struct behalf_client *client, uint64_t from,
+                                                       uint64_t size, struct behalf_reply **reply,
+                                                       struct behalf_error *error);
+/* `checkpoint`: a signed note that the log must continue; NULL = none. */
+BEHALF_API enum behalf_status behalf_audit_verify(struct behalf_client *client,
+                                                  const char *checkpoint,
+                                                  struct behalf_reply **reply,
+                                                  struct behalf_error *error);
+BEHALF_API enum behalf_status behalf_audit_explain(struct behalf_client *client,
+                                                   const char *decision_id,
+                                                   struct behalf_reply **reply,
+                                                   struct behalf_error *error);
+/* Decides recorded checks again, as they were (`then`) or at the newest revision; `limit` 0 = the
+ * server's default. */
+BEHALF_API enum behalf_status behalf_audit_replay(struct behalf_client *client, bool then,
+                                                  uint64_t from, uint32_t limit,
+                                                  struct behalf_reply **reply,
+                                                  struct behalf_error *error);
+
+/* A record of a gateway. */
+struct behalf_audit_record {
+    const char *event; /* begins with "gateway." */
+    const char *request_id;
+    const char *session;
+    const char *grant;
+    const char *fields; /* a JSON object; NULL = none */
+};
+
+BEHALF_API enum behalf_status behalf_audit_append(struct behalf_client *client,
+                                                  const struct behalf_audit_record *record,
+                                                  struct behalf_error *error);
+
 /* For callers that build arguments themselves: how many members these add to a map, and the
  * members. behalf_write_read adds `consistency` and `deadline_ms`. */
 BEHALF_API uint32_t behalf_read_members(const struct behalf_read *read);

@@ -64,12 +64,13 @@ struct engine_audit_report {
 void engine_audit_event(struct engine *engine, enum engine_audit_event event,
                         const struct engine_audit_report *report);
 
-/* A record of another program (a gateway): `event` begins with "gateway.", at most 64 bytes of
- * a-z, 0-9, '_' and '.'. MALFORMED_REQUEST, AUDIT_UNAVAILABLE. */
+/* A record of another program (a gateway), with the request's caller and request_id: `event` begins
+ * with "gateway.", at most 64 bytes of a-z, 0-9, '_' and '.'. MALFORMED_REQUEST, also for fields
+ * with null, fractions or integers from 2^53 on, and keys that are not of ASCII;
+ * EXCEEDS_MAXIMUM_ALLOWABLE_LIMIT; UNKNOWN_RECORD for what a bound caller may not see;
+ * AUDIT_UNAVAILABLE. */
 struct audit_append {
     struct slice event;
-    struct slice caller;
-    struct slice request_id;
     struct slice session; /* texts of ids; empty = none */
     struct slice grant;
     const struct datum *fields; /* a map, at most AUDIT_APPEND_SIZE_MAX encoded, or NULL */

@@ -15,6 +15,7 @@ struct records {
     const struct binding *binding;
     const struct stops *stops;
     struct arena *arena;
+    int64_t last_seen; /* 0 = as it is */
 };
 
 enum status
@@ -82,6 +83,9 @@ read_session(const struct records *records, struct delegated *delegated, struct 
                              records->arena, &delegated->session, error);
     if (status != BEHALF_OK || delegated->session == NULL)
         return status;
+    delegated->last_seen = records->last_seen;
+    if (records->last_seen != 0)
+        return BEHALF_OK;
     return seen_at(records->engine->seen, delegated->session, records->view->may_block,
                    &delegated->last_seen, error);
 }
@@ -228,6 +232,7 @@ delegated_open(struct snapshot *snapshot, const struct engine_delegation *asked,
         .binding = snapshot->newest->binding,
         .stops = snapshot->newest->stops,
         .arena = snapshot->request->arena,
+        .last_seen = snapshot->last_seen,
     };
     int64_t now = snapshot->view.now;
     struct graph_view newest;

@@ -33,6 +33,8 @@
 /* After which a page of an audit ends: lookups and checks, and the time they took. */
 #define LIMIT_AUDIT_QUESTIONS ((size_t)10000)
 #define LIMIT_AUDIT_NS INT64_C(5000000000)
+/* Lines of the audit log that one page looks at. */
+#define LIMIT_AUDIT_LINES UINT64_C(1000000)
 
 /* After which a check of the pool gives way to checks that wait: some 100,000 edges. */
 #define LIMIT_SLICE_NS INT64_C(10000000)

@@ -22,8 +22,9 @@ struct guard {
 /* What a question is asked for: a grant's conditions on calls and uses hold for some only. */
 enum question_kind {
     QUESTION_CHECK,
-    QUESTION_ITEM, /* of a bulk: a chain with uses is denied */
-    QUESTION_LIST, /* of what might be asked: D10 is left out */
+    QUESTION_ITEM,   /* of a bulk: a chain with uses is denied */
+    QUESTION_LIST,   /* of what might be asked: D10 is left out */
+    QUESTION_REPLAY, /* of what was asked: D10b is left out */
 };
 
 struct question {

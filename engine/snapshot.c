@@ -192,6 +192,7 @@ snapshot_open(struct engine_worker *worker, const struct engine_request *request
     snapshot->newest = newest;
     snapshot->older = NULL;
     snapshot->revision = revision;
+    snapshot->last_seen = 0;
     snapshot->scratch = &worker->scratch;
     snapshot->wide = (struct reach_wide){.executor = pool_executor(engine->pool)};
     snapshot->context_names = NULL;

@@ -141,6 +141,7 @@ struct snapshot {
                                        the newest */
     struct binding *older;          /* of a past schema: one reference; else NULL */
     uint64_t revision;
+    int64_t last_seen; /* of the session, where a recorded decision is repeated; 0 = as it is */
     struct engine_token token;
     struct budget budget;
     struct graph_view view;

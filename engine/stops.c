@@ -330,6 +330,9 @@ stop_decode(const struct store_record *record, struct stop *stop, struct error *
 /* --- all that the store has --- */
 
 struct loading {
+    const struct store_snapshot *snapshot;
+    uint64_t revision; /* 0 = the head */
+    struct buffer bytes;
     struct stop *stops;
     size_t count;
     size_t capacity;
@@ -338,15 +341,24 @@ struct loading {
     struct error *error;
 };
 
+/* One that was ordered after the revision is left out; one that changed since is as it was. */
 static bool
 load_one(void *context, const struct store_record *record)
 {
     struct loading *loading = context;
+    struct store_record older;
+    bool found = true;
     struct stop stop;
 
-    loading->status = stop_decode(record, &stop, loading->error);
-    if (loading->status != BEHALF_OK)
-        return false;
+    if (loading->revision != 0) {
+        loading->status = store_record_find(loading->snapshot, loading->revision, &record->key,
+                                            &older, &loading->bytes, &found, loading->error);
+        record = &older;
+    }
+    if (loading->status == BEHALF_OK && found)
+        loading->status = stop_decode(record, &stop, loading->error);
+    if (loading->status != BEHALF_OK || !found)
+        return loading->status == BEHALF_OK;
     if (stop.scope == STOP_CLIENT)
         stop.client = arena_copy(&loading->clients, stop.client);
     loading->stops = memory_reserve(loading->stops, loading->count + 1, &loading->capacity,
@@ -355,19 +367,34 @@ load_one(void *context, const struct store_record *record)
     return true;
 }
 
+static enum status
+load(struct loading *loading, struct stops **stops)
+{
+    enum status status;
+
+    arena_init(&loading->clients, SIZE_MAX / 2);
+    buffer_init(&loading->bytes);
+    status = store_records(loading->snapshot, RECORD_STOP, load_one, loading, loading->error);
+    if (status == BEHALF_OK)
+        status = loading->status;
+    if (status == BEHALF_OK)
+        *stops = stops_with(NULL, loading->stops, loading->count);
+    memory_free(loading->stops);
+    buffer_release(&loading->bytes);
+    arena_release(&loading->clients);
+    return status;
+}
+
 enum status
 stops_load(const struct store_snapshot *snapshot, struct stops **stops, struct error *error)
 {
-    struct loading loading = {.status = BEHALF_OK, .error = error};
-    enum status status;
+    return load(&(struct loading){.snapshot = snapshot, .error = error}, stops);
+}
 
-    arena_init(&loading.clients, SIZE_MAX / 2);
-    status = store_records(snapshot, RECORD_STOP, load_one, &loading, error);
-    if (status == BEHALF_OK)
-        status = loading.status;
-    if (status == BEHALF_OK)
-        *stops = stops_with(NULL, loading.stops, loading.count);
-    memory_free(loading.stops);
-    arena_release(&loading.clients);
-    return status;
+enum status
+stops_load_at(const struct store_snapshot *snapshot, uint64_t revision, struct stops **stops,
+              struct error *error)
+{
+    return load(&(struct loading){.snapshot = snapshot, .revision = revision, .error = error},
+                stops);
 }

@@ -24,6 +24,9 @@ struct stops;
 /* Those that the store holds at the snapshot's head. */
 enum status stops_load(const struct store_snapshot *snapshot, struct stops **stops,
                        struct error *error) BEHALF_MUST_USE;
+/* Those of `revision`, at most the snapshot's head. REVISION_EXPIRED. */
+enum status stops_load_at(const struct store_snapshot *snapshot, uint64_t revision,
+                          struct stops **stops, struct error *error) BEHALF_MUST_USE;
 /* A copy with these in the place of those of the same scope and party. */
 struct stops *stops_with(const struct stops *stops, const struct stop *changed, size_t count);
 struct stops *stops_ref(struct stops *stops);

@@ -302,3 +302,40 @@ Test(stops_stored, a_store_gives_those_of_its_head)
     store_snapshot_close(snapshot);
     store_close(store);
 }
+
+/* Each revision has its own: what was ordered later is unknown to it, and what changed is as it
+ * was. */
+Test(stops_stored, a_past_revision_has_its_own)
+{
+    const struct store_options options = {.env = env_system()};
+    struct stop_words lifted = agent_words;
+    struct store_transaction *transaction = NULL;
+    struct store_snapshot *snapshot = NULL;
+    struct store_record record;
+    struct store *store = NULL;
+    struct error error;
+    uint64_t revisions[3];
+
+    lifted.in_force = false;
+    cr_assert_eq(store_open(&options, &store, &error), BEHALF_OK);
+    for (size_t at = 0; at < BEHALF_COUNT_OF(revisions); at++) {
+        cr_assert_eq(store_transaction_begin(store, &transaction, &error), BEHALF_OK);
+        record = at == 0 ? stored(&client_words, 0) : stored(at == 1 ? &agent_words : &lifted, 77);
+        cr_assert_eq(store_transaction_record_put(transaction, &record, &error), BEHALF_OK);
+        cr_assert_eq(store_transaction_commit(transaction, 1, &revisions[at], &error), BEHALF_OK);
+    }
+    cr_assert_eq(store_snapshot_open(store, &snapshot, &error), BEHALF_OK);
+    for (size_t at = 0; at < BEHALF_COUNT_OF(revisions); at++) {
+        const struct stop *stop;
+        struct stops *stops = NULL;
+
+        cr_assert_eq(stops_load_at(snapshot, revisions[at], &stops, &error), BEHALF_OK);
+        cr_expect_not_null(stops_on(stops, STOP_CLIENT, 0, slice_of("gateway")));
+        stop = stops_on(stops, STOP_AGENT, 77, nobody);
+        cr_expect_eq(stop != NULL, at > 0);
+        cr_expect_eq(stop_is_in_force(stop), at == 1);
+        stops_unref(stops);
+    }
+    store_snapshot_close(snapshot);
+    store_close(store);
+}
