@@ -27,6 +27,15 @@ decode_from(struct decoder *decoder, void *into)
     return status;
 }
 
+/* Requests that come without one cannot be sent anything later. */
+static enum status
+check_connection(const struct method_context *context, struct error *error)
+{
+    return context->connection != NULL
+               ? BEHALF_OK
+               : error_set(error, BEHALF_MALFORMED_REQUEST, "a stream needs a connection");
+}
+
 /* --- watch --- */
 
 struct watch_filter {
@@ -64,9 +73,10 @@ method_watch(const struct method_context *context, struct wire_reader arguments,
     uint64_t id = 0;
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
+    if (status == BEHALF_OK)
+        status = check_connection(context, error);
     if (status != BEHALF_OK)
         return status;
-    BEHALF_ASSERT(context->connection != NULL);
     opening = (struct stream_opening){
         .from = call.from,
         .filter = call.filter.given ? &call.filter.words : NULL,
@@ -110,9 +120,10 @@ method_watch_credit(const struct method_context *context, struct wire_reader arg
     bool open = false;
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
+    if (status == BEHALF_OK)
+        status = check_connection(context, error);
     if (status != BEHALF_OK)
         return status;
-    BEHALF_ASSERT(context->connection != NULL);
     status = stream_give_credit(context->connection, call.stream, call.bytes, &open, error);
     if (status == BEHALF_OK)
         put_open(out, open);
@@ -129,9 +140,10 @@ method_watch_end(const struct method_context *context, struct wire_reader argume
     struct stream_arguments call = {.stream = 0};
     enum status status = METHOD_DECODE(context, arguments, fields, &call, error);
 
+    if (status == BEHALF_OK)
+        status = check_connection(context, error);
     if (status != BEHALF_OK)
         return status;
-    BEHALF_ASSERT(context->connection != NULL);
     put_open(out, stream_stop(context->connection, call.stream));
     return BEHALF_OK;
 }

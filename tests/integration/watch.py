@@ -379,6 +379,28 @@ def a_place_that_is_no_longer_kept_is_refused_and_ends_a_stream():
 
 
 @case
+def a_stream_without_credit_is_cut_after_its_time_and_loses_nothing():
+    with World() as world:
+        watcher, other = world.connect(), world.connect()
+        stuck = watcher.call("watch", credit=0)
+        idle = watcher.call("watch", credit=0, filter={"resource_type": "group"})
+        other.call("watch")
+        begun = time.monotonic()
+        token = world.touch("document:1#viewer@user:ann")
+        assert other.changes()["token"] == token
+        watcher.socket.settimeout(PATIENCE + 40)
+        ended = [watcher.next()[1] for _ in range(2)]
+        assert 25 < time.monotonic() - begun < 60 + PATIENCE
+        assert sorted(body["stream"] for body in ended) == [stuck["stream"], idle["stream"]]
+        for body in ended:
+            assert body["error"]["reason"] == "SLOW_CONSUMER" and body["token"] == stuck["token"], body
+        watcher.call("watch", **{"from": ended[0]["token"]})
+        assert watcher.changes()["token"] == token
+        world.touch("document:2#viewer@user:ann")
+        assert other.changes()["revision"] == 3, "the other stream goes on"
+
+
+@case
 def the_stop_of_the_server_ends_streams_with_a_reason():
     with World() as world:
         watcher = world.connect()

@@ -260,7 +260,9 @@ def growth(minutes, rate, *options):
         stream = watcher.call("watch", credit=1 << 20)["stream"]
         taken = 0
         while time.monotonic() < end:
-            body = watcher.changes()
+            method, body = watcher.next()
+            if method == "watch.ended":
+                break
             seen["wrong"] += seen["revision"] not in (0, body["revision"] - 1)
             seen["revision"] = body["revision"]
             tokens.append(body["token"])
