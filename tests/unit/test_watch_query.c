@@ -1,5 +1,6 @@
 /* test_watch_query.c - the query of GET /watch: what it means, and what is refused. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #include "net/http_watch_query.h"
 
