@@ -104,6 +104,9 @@ static const struct {
     {"server.info", EVERY},
     {"server.stats", R},
     {"server.clock", R},
+    {"watch", R},
+    {"watch.credit", R},
+    {"watch.end", R},
 };
 
 static const char *
