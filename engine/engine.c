@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "engine/audit_decision.h"
+#include "engine/audit_follow.h"
 #include "engine/audit_log.h"
 #include "engine/page_cache.h"
 #include "engine/pool.h"
@@ -69,6 +70,7 @@ engine_publish(struct engine *engine, uint64_t revision, struct binding *binding
     pthread_mutex_unlock(&engine->lock);
     published_unref(last);
     watch_published(engine);
+    audit_follow_published(engine->follow, revision);
 }
 
 struct published *
@@ -222,6 +224,25 @@ make_caches(struct engine *engine, const struct engine_options *options)
     engine->pages = page_cache_new(pages < LIMIT_PAGE_CACHE_BYTES ? pages : LIMIT_PAGE_CACHE_BYTES);
 }
 
+/* Before the stop of a new incarnation is ordered: where that begins must be known. */
+static enum status
+begin_to_follow(struct engine *engine, struct error *error)
+{
+    const char *directory;
+    struct audit *audit;
+    enum status status;
+
+    if (engine->audit == NULL)
+        return BEHALF_OK;
+    status = audit_log_find(engine, &audit, error);
+    if (status == BEHALF_OK)
+        status = audit_log_directory(engine, &directory, error);
+    if (status == BEHALF_OK)
+        status =
+            audit_follow_new(engine->store, engine->env, audit, directory, &engine->follow, error);
+    return status;
+}
+
 enum status
 engine_open(const struct engine_options *options, struct engine **engine, struct error *error)
 {
@@ -238,12 +259,16 @@ engine_open(const struct engine_options *options, struct engine **engine, struct
     take_options(made, options);
     status = start_clock(made, error);
     if (status == BEHALF_OK)
+        status = audit_log_open(made, options->audit, error);
+    if (status == BEHALF_OK)
+        status = begin_to_follow(made, error);
+    if (status == BEHALF_OK)
         status = order_incarnation_stop(made, error);
     if (status == BEHALF_OK)
         status = publish_stored(made, error);
-    if (status == BEHALF_OK)
-        status = audit_log_open(made, options->audit, error);
     if (status == BEHALF_OK) {
+        if (made->follow != NULL)
+            audit_follow_start(made->follow, made->current->revision);
         made->pool = pool_new(made, engine_worker_count(options));
         made->writer = writer_new(made);
         made->warming = warming_new(made, options->warm);
@@ -264,6 +289,7 @@ engine_close(struct engine *engine)
     pool_free(engine->pool);
     writer_free(engine->writer);
     warming_free(engine->warming);
+    audit_follow_free(engine->follow);
     audit_log_close(engine);
     published_unref(engine->current);
     for (size_t i = 0; i < BEHALF_COUNT_OF(engine->older); i++)

@@ -24,6 +24,7 @@
 #include "engine/limits.h"
 #include "graph/names.h"
 
+struct audit_follow;
 struct audit_log;
 struct engine_listener;
 struct page_cache;
@@ -54,7 +55,8 @@ struct engine {
     struct pool *pool;
     struct writer *writer;
     struct warming *warming;
-    struct audit_log *audit; /* NULL = nothing is recorded */
+    struct audit_log *audit;     /* NULL = nothing is recorded */
+    struct audit_follow *follow; /* the same */
     bool audit_is_strict;
     struct clock clock;
     int64_t sweep_every_ns; /* negative = never */
