@@ -424,7 +424,8 @@ Test(audit_follow, a_log_that_cannot_be_written_is_waited_for)
         revision = write_events(2);
         buffer_add_format(&expected, "%d %d ", (int)revision, (int)revision);
     }
-    cr_expect_neq(audit_flush(audit, &store_error), BEHALF_OK);
+    while (audit_flush(audit, &store_error) == BEHALF_OK)
+        continue; /* the events that do not fit are put yet */
     cr_expect_lt(audit_follow_taken(follow), revision);
     cr_assert_eq(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
     audit_follow_wait(follow, revision);
