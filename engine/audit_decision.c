@@ -188,7 +188,7 @@ put_approval(struct audit_fields *fields, const struct delegated *delegated)
     AUDIT_TEXT(&map, "approver", record_text(root, root->approver));
     AUDIT_KEY(&map, "at");
     audit_add_time(fields->out, root->approved_at);
-    AUDIT_TEXT(&map, "channel", record_text(root, root->channel));
+    AUDIT_TEXT(&map, "channel", record_channel(root));
     audit_close_fields(&map);
 }
 

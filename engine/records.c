@@ -531,15 +531,18 @@ read_approval(struct grant_reader *reader, const struct datum *map)
 {
     struct fields from = fields_of(map);
     struct grant *grant = &reader->grant;
+    struct slice channel;
 
     if (map == NULL)
         return true;
     grant->approver = append_text(reader->block, take_text(&from, "approver", REQUIRED));
     grant->approved_at = take_integer(&from, "at", REQUIRED);
-    grant->channel = append_text(reader->block, take_text(&from, "channel", OPTIONAL));
+    channel = take_text(&from, "channel", OPTIONAL);
+    (void)append_text(reader->block, channel); /* right behind the approver's */
+    grant->channel_size = (uint16_t)channel.size;
     (void)take_text(&from, "request", OPTIONAL);
     (void)take(&from, "evidence", DATUM_MAP, OPTIONAL);
-    return all_taken(&from);
+    return all_taken(&from) && grant->approver.count > 0 && channel.size <= ENGINE_NAME_SIZE_MAX;
 }
 
 static void

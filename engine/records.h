@@ -96,6 +96,7 @@ struct grant {
     struct record_id id;
     struct record_id session;
     struct record_id parent;   /* unless it is a root */
+    uint16_t channel_size;     /* record_channel */
     uint64_t created_revision; /* of this version */
     uint64_t made_revision;    /* of the first one */
     uint64_t delegatee;        /* node */
@@ -108,10 +109,18 @@ struct grant {
     struct record_part tools;       /* struct grant_tool */
     struct record_part method;      /* of the binding; empty = none */
     struct record_part approver;    /* of a root: an object as text, */
-    struct record_part channel;     /* empty = none, */
     int64_t approved_at;            /* and when */
     uint8_t digest[32];
 };
+
+/* By which the approver was asked; empty = none is known. */
+static inline struct slice
+record_channel(const struct grant *root)
+{
+    const struct slice approver = record_text(root, root->approver);
+
+    return (struct slice){approver.data + approver.size, root->channel_size};
+}
 
 struct access_request {
     uint32_t size;                     /* of the block */

@@ -104,9 +104,6 @@ static const struct {
     {"server.info", EVERY},
     {"server.stats", R},
     {"server.clock", R},
-    {"watch", R},
-    {"watch.credit", R},
-    {"watch.end", R},
 };
 
 static const char *

@@ -194,6 +194,7 @@ Test(net_slow, a_whole_frame_begins_the_time_anew)
     send_all(fd, PING + 1, sizeof PING - 2);
     send_all(fd, PING, 1);
     expect(fd, PONG, sizeof PONG - 1);
+    settle();
     advance_ms(10000);
     cr_assert(is_open(fd), "closed too early");
     advance_ms(1);
