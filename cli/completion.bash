@@ -96,7 +96,7 @@ _behalf()
         'key new') options='--actor --role' ;;
         'attribute read') options=$read ;;
         'audit read') options="$records --from $pages" ;;
-        'audit tail') options="$records --limit" ;;
+        'audit tail') options="$records --limit --all" ;;
         'audit export') options="$records --from --format --limit --all" ;;
         'audit replay') options='--at --from --limit --all' ;;
         'audit verify'|'audit proof') options='--key --checkpoint' ;;
