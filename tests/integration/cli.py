@@ -818,7 +818,7 @@ def server_commands(ask, files):
     ask.expect("--version", 0, "behalf %s\n" % version)
     everything = ask.expect("help")
     names = re.findall(r"^  ([a-z][a-z -]*[a-z])  ", everything, re.M)
-    assert len(names) == 56, names
+    assert len(names) == 66, names
     for name in names:
         own = ask.expect(name + " --help", 1 if name == "check" else 0)
         assert "usage: behalf " + name in own and own == ask.expect("help " + name), name
