@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #include "audit/record.h"
 #include "audit/writer.h"
@@ -26,6 +27,7 @@
 #define SIGN_EVERY_NS (10 * SECOND_NS)
 #define RETRY_AFTER_NS SECOND_NS
 #define GATHER_MS 50
+#define LOOK_AGAIN_NS 500000
 #define BATCH_BYTES ((size_t)1024 * 1024) /* of lines that wait for one sync */
 
 enum entry_kind { ENTRY_RECORD, ENTRY_FLUSH, ENTRY_SIGN };
@@ -427,6 +429,23 @@ audit_has_room(const struct audit *audit, enum audit_place place)
     return !atomic_load(&audit->broken) &&
            atomic_load(&audit->queued_records) < share(AUDIT_QUEUE_RECORDS, place) &&
            atomic_load(&audit->queued_bytes) < share(AUDIT_QUEUE_BYTES, place);
+}
+
+bool
+audit_is_behind(const struct audit *audit)
+{
+    return atomic_load(&audit->queued_records) >= AUDIT_QUEUE_RECORDS / 4 ||
+           atomic_load(&audit->queued_bytes) >= AUDIT_QUEUE_BYTES / 4;
+}
+
+void
+audit_await_room(const struct audit *audit, int64_t most_ns)
+{
+    const struct timespec step = {.tv_nsec = LOOK_AGAIN_NS};
+
+    for (; most_ns > 0 && audit_is_behind(audit) && !atomic_load(&audit->broken);
+         most_ns -= LOOK_AGAIN_NS)
+        (void)nanosleep(&step, NULL);
 }
 
 static enum status

@@ -89,6 +89,10 @@ enum status audit_put(struct audit *audit, enum audit_place place, int64_t ts_ns
                       struct error *error) BEHALF_MUST_USE;
 /* Whether audit_put would find room now: asked before work is done for it. */
 bool audit_has_room(const struct audit *audit, enum audit_place place);
+/* Whether the log's thread has fallen behind: a quarter of the queue waits. */
+bool audit_is_behind(const struct audit *audit);
+/* Waits while it is, as long as the log can be written, and at most so long. */
+void audit_await_room(const struct audit *audit, int64_t most_ns);
 /* Waits until all that was put before is on the disk. */
 enum status audit_flush(struct audit *audit, struct error *error) BEHALF_MUST_USE;
 

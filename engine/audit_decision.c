@@ -5,6 +5,9 @@
 #include "engine/audit_fields.h"
 #include "engine/audit_log.h"
 
+/* How long a thread of the pool waits for a log that is behind, before it decides all the same. */
+#define ROOM_WAIT_NS INT64_C(100000000)
+
 #define CONTEXT_TEXT_MAX ((size_t)64 * 1024) /* a longer one is recorded by its digest */
 #define MISSING_MAX 256                      /* names of a record */
 
@@ -544,6 +547,17 @@ audit_decision_put(struct engine_worker *worker, struct snapshot *snapshot,
                            worker->decided_ns, buffer_slice(&worker->record),
                            waiting != NULL ? &waiting->waiter : NULL, is_sample ? &ignored : error);
     return is_sample ? BEHALF_OK : status;
+}
+
+bool
+audit_holds_back(const struct engine_worker *worker)
+{
+    const struct audit *audit = worker->engine->audit->audit;
+
+    if (!worker->may_block)
+        return audit_is_strict(worker) || audit_is_behind(audit);
+    audit_await_room(audit, ROOM_WAIT_NS);
+    return false;
 }
 
 enum status

@@ -62,11 +62,17 @@ struct audit_decision {
     int64_t begun_ns; /* env_monotonic_ns */
 };
 
-/* Whether a request of many answers, on a worker that may not block, is one for the pool. */
+/* For audit_must_leave_loop. */
+bool audit_holds_back(const struct engine_worker *worker);
+
+/* Before a request by actors is decided. True: it is one for the pool, as its answer must be on the
+ * disk first, or the log's thread has fallen behind. A worker that may block waits for that thread
+ * instead, for a while: whoever asks faster than can be recorded is slowed down, and not refused. */
 static inline bool
 audit_must_leave_loop(const struct engine_worker *worker, size_t actor_count)
 {
-    return audit_is_strict(worker) && actor_count > 0 && !worker->may_block;
+    return BEHALF_UNLIKELY(actor_count > 0) && worker->engine->audit != NULL &&
+           audit_holds_back(worker);
 }
 
 /* What a check is recorded by, but for its outcome. */

@@ -265,6 +265,8 @@ engine_check(struct engine_worker *worker, const struct engine_request *request,
 
     if (BEHALF_LIKELY(!audit_concerns(worker, check->actor_count)))
         return answer_check(worker, request, check, NULL, result, error);
+    if (audit_must_leave_loop(worker, check->actor_count))
+        return BEHALF_WOULD_BLOCK;
     if (audit_is_strict(worker) && check->actor_count > 0)
         return check_strictly(worker, request, check, result, error);
     begun_ns = audit_now(worker);
@@ -645,14 +647,14 @@ finish_bulk(struct bulk *bulk, struct engine_token *checked_at, struct error *er
                : status;
 }
 
-/* What must be on the disk before it is answered is not for an event loop. */
 static bool
 must_leave_loop(const struct engine_worker *worker, const struct check *checks, size_t count)
 {
-    for (size_t at = 0; audit_is_strict(worker) && at < count; at++)
-        if (audit_must_leave_loop(worker, checks[at].actor_count))
-            return true;
-    return false;
+    size_t actors = 0;
+
+    for (size_t at = 0; at < count; at++)
+        actors += checks[at].actor_count;
+    return audit_must_leave_loop(worker, actors);
 }
 
 /* A past state beside a grant is refused before any item is decided. */

@@ -27,7 +27,7 @@ libyaml-dev           module:yaml-0.1             validation files
 libcriterion-dev      module:criterion            unit tests
 python3               program:/usr/bin/python3    integration tests
 python3-msgpack       python:msgpack              integration tests
-python3-cryptography  python:cryptography         integration tests: Ed25519 of the audit log's checkpoints
+python3-cryptography  python:cryptography         integration tests: signatures of audit checkpoints
 strace                program:strace              kills at system calls (make torture)
 '
 check_set='
