@@ -272,8 +272,11 @@ def marked_key():
 
 
 def occurrences(server, mark):
-    """In the writable memory of the process; None where this user may not look."""
+    """In the writable memory of the process; None where this user may not look, or a sanitizer has terabytes
+    of its own."""
     found = 0
+    if SLOW > 1:
+        return None
     try:
         with open("/proc/%d/maps" % server.process.pid) as maps, \
                 open("/proc/%d/mem" % server.process.pid, "rb", buffering=0) as memory:
@@ -375,7 +378,7 @@ def no_copy_of_a_key_stays_in_memory():
         show_keys_by_rpc(lambda: connect(server.endpoint), *keys)
         show_keys_by_http(lambda: connect(("127.0.0.1", int(http.split(":")[1]))), http, keys[0])
         if occurrences(server, MARK) is None:
-            print("keys: left out: this user may not read the memory of the server")
+            print("keys: left out: the memory of the server cannot be read here")
         else:
             assert occurrences(server, "scanned-name-0") > 0, "the search finds nothing"
             assert occurrences(server, MARK) == 0, (options, occurrences(server, MARK))
