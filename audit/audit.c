@@ -182,21 +182,33 @@ take_entries(struct audit *audit)
     }
 }
 
+/* What cannot be removed is no reason to record nothing: it is tried again with the next
+ * checkpoint. */
+static void
+retain(struct audit *audit)
+{
+    struct error error;
+
+    if (writer_retain(&audit->writer, env_wall_ns(audit->options.env), &error) != BEHALF_OK)
+        log_line(LOG_WARN, "old segments of the audit log cannot be removed", "reason=\"%s\"",
+                 error.message);
+}
+
 /* Everything that was taken is on the disk afterwards, and signed where it is time. */
 static bool
 commit(struct audit *audit, bool sign, struct error *error)
 {
-    enum status status = writer_commit(&audit->writer, env_wall_ns(audit->options.env), error);
+    enum status status = writer_commit(&audit->writer, error);
 
     if (status == BEHALF_OK && sign)
         status = writer_sign(&audit->writer, error);
-    if (status == BEHALF_OK && sign)
-        status = writer_retain(&audit->writer, env_wall_ns(audit->options.env), error);
     if (status != BEHALF_OK) {
         fail(audit, error);
         return false;
     }
     recovered(audit);
+    if (sign)
+        retain(audit);
     atomic_fetch_add(&audit->syncs, 1);
     atomic_store(&audit->size, audit->writer.synced);
     audit->sync_at_ns = 0;
@@ -420,6 +432,8 @@ share(size_t whole, enum audit_place place)
 {
     if (place == AUDIT_PLACE_DECISION)
         return whole;
+    if (place == AUDIT_PLACE_APPENDED)
+        return whole / 4 * 3;
     return place == AUDIT_PLACE_CHANGE ? whole / 8 * 7 : whole / 2;
 }
 
@@ -449,20 +463,27 @@ audit_await_room(const struct audit *audit, int64_t most_ns)
 }
 
 static enum status
-unavailable(struct audit *audit, enum audit_place place, struct error *error)
+is_broken(struct audit *audit, struct error *error)
 {
-    bool is_counted = place == AUDIT_PLACE_SAMPLE || place == AUDIT_PLACE_STRANGER;
     struct error problem;
 
-    atomic_fetch_add(is_counted ? &audit->dropped : &audit->refused, 1);
-    if (!atomic_load(&audit->broken))
-        return error_set(error, BEHALF_AUDIT_UNAVAILABLE,
-                         "the audit log's queue is full: its disk is too slow for what is asked");
     pthread_mutex_lock(&audit->note_lock);
     problem = audit->problem;
     pthread_mutex_unlock(&audit->note_lock);
     return error_set(error, BEHALF_AUDIT_UNAVAILABLE, "the audit log cannot be written: %s",
                      problem.message);
+}
+
+static enum status
+unavailable(struct audit *audit, enum audit_place place, struct error *error)
+{
+    bool is_counted = place == AUDIT_PLACE_SAMPLE || place == AUDIT_PLACE_STRANGER;
+
+    atomic_fetch_add(is_counted ? &audit->dropped : &audit->refused, 1);
+    if (!atomic_load(&audit->broken))
+        return error_set(error, BEHALF_AUDIT_UNAVAILABLE,
+                         "the audit log's queue is full: its disk is too slow for what is asked");
+    return is_broken(audit, error);
 }
 
 static struct entry *
@@ -526,6 +547,8 @@ pause_until(struct audit *audit, enum entry_kind kind, struct error *error)
 {
     struct pause pause = {.waiter.done = end_pause};
 
+    if (atomic_load(&audit->broken))
+        return is_broken(audit, error);
     pthread_mutex_init(&pause.lock, NULL);
     pthread_cond_init(&pause.ended, NULL);
     inbox_send(&audit->inbox, &entry_new(kind, &pause.waiter, (struct slice){NULL, 0})->link);

@@ -66,6 +66,7 @@ void audit_close(struct audit *audit); /* accepts NULL */
 enum audit_place {
     AUDIT_PLACE_DECISION, /* all of it: what is not recorded is not answered */
     AUDIT_PLACE_CHANGE,   /* all but the last eighth: it is put again later */
+    AUDIT_PLACE_APPENDED, /* three quarters: what others report leaves room for changes */
     AUDIT_PLACE_SAMPLE,   /* half; what finds no room is counted and dropped */
     AUDIT_PLACE_STRANGER, /* the same: who has no key must not fill the log */
 };

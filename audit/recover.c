@@ -269,8 +269,8 @@ take_roots(struct writer *writer, struct error *error)
     return status;
 }
 
-/* The segment that goes on: the last with lines, or the one after the last root where a crash came
- * before its file was made. */
+/* The segment that goes on: the last with lines. It may be full, and have a root already, where a
+ * crash came before its successor was made: that root, which may be torn, is made anew.*/
 static enum status
 find_last(struct writer *writer, struct error *error)
 {
@@ -286,9 +286,7 @@ find_last(struct writer *writer, struct error *error)
     roots /= DIGEST_SIZE;
     if (!found)
         writer->segment = 0;
-    else if (roots == writer->segment + 1)
-        writer->segment++;
-    if (roots == writer->segment)
+    if (roots == writer->segment || (found && roots == writer->segment + 1))
         return BEHALF_OK;
     return error_set(error, BEHALF_STORAGE_CORRUPT,
                      "audit log: 'roots' names %" PRIu64 " full segments, and the last with lines "

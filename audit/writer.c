@@ -341,7 +341,7 @@ next_segment(struct writer *writer, struct error *error)
 
 /* Its root, a checkpoint, and the next segment's files. Each step may be repeated. */
 static enum status
-finish_segment(struct writer *writer, int64_t now_ns, struct error *error)
+finish_segment(struct writer *writer, struct error *error)
 {
     uint8_t root[DIGEST_SIZE];
     enum status status;
@@ -355,11 +355,11 @@ finish_segment(struct writer *writer, int64_t now_ns, struct error *error)
         status = writer_sign(writer, error);
     if (status == BEHALF_OK)
         status = next_segment(writer, error);
-    return status == BEHALF_OK ? writer_retain(writer, now_ns, error) : status;
+    return status;
 }
 
 enum status
-writer_commit(struct writer *writer, int64_t now_ns, struct error *error)
+writer_commit(struct writer *writer, struct error *error)
 {
     enum status status = BEHALF_OK;
 
@@ -369,7 +369,7 @@ writer_commit(struct writer *writer, int64_t now_ns, struct error *error)
             status = sync_lines(writer, error);
     }
     if (status == BEHALF_OK && !writer_has_room(writer))
-        status = finish_segment(writer, now_ns, error);
+        status = finish_segment(writer, error);
     return status;
 }
 

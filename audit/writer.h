@@ -56,8 +56,7 @@ void writer_add(struct writer *writer, int64_t ts_ns, struct slice fields);
 /* Writes without a sync. */
 enum status writer_write(struct writer *writer, struct error *error) BEHALF_MUST_USE;
 /* Writes and syncs what was added, and finishes a segment that is full. */
-enum status writer_commit(struct writer *writer, int64_t now_ns,
-                          struct error *error) BEHALF_MUST_USE;
+enum status writer_commit(struct writer *writer, struct error *error) BEHALF_MUST_USE;
 /* Signs what is synced, when that is news. Everything was committed. */
 enum status writer_sign(struct writer *writer, struct error *error) BEHALF_MUST_USE;
 /* Drops the segments that are too old. The one before the last stays: its last leaf is the `prev`

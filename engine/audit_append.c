@@ -166,7 +166,7 @@ engine_audit_append(struct engine_worker *worker, const struct engine_request *r
         return status;
     buffer_init(&fields);
     encode(request, append, &fields);
-    status = audit_put(audit, AUDIT_PLACE_CHANGE, env_wall_ns(worker->engine->env),
+    status = audit_put(audit, AUDIT_PLACE_APPENDED, env_wall_ns(worker->engine->env),
                        buffer_slice(&fields), NULL, error);
     buffer_release(&fields);
     return status;

@@ -544,9 +544,19 @@ audit_decision_put(struct engine_worker *worker, struct snapshot *snapshot,
     if (status == BEHALF_OK)
         status = audit_put(worker->engine->audit->audit,
                            is_sample ? AUDIT_PLACE_SAMPLE : AUDIT_PLACE_DECISION,
-                           worker->decided_ns, buffer_slice(&worker->record),
+                           env_wall_ns(worker->engine->env), buffer_slice(&worker->record),
                            waiting != NULL ? &waiting->waiter : NULL, is_sample ? &ignored : error);
     return is_sample ? BEHALF_OK : status;
+}
+
+enum status
+audit_check_room(const struct engine_worker *worker, struct error *error)
+{
+    if (worker->engine->audit == NULL ||
+        audit_has_room(worker->engine->audit->audit, AUDIT_PLACE_DECISION))
+        return BEHALF_OK;
+    return error_set(error, BEHALF_AUDIT_UNAVAILABLE,
+                     "the decision could not be recorded now, so no use of the grant is taken");
 }
 
 bool

@@ -65,6 +65,10 @@ struct audit_decision {
 /* For audit_must_leave_loop. */
 bool audit_holds_back(const struct engine_worker *worker);
 
+/* Before a use is taken for a decision that could not be recorded: AUDIT_UNAVAILABLE. */
+enum status audit_check_room(const struct engine_worker *worker,
+                             struct error *error) BEHALF_MUST_USE;
+
 /* Before a request by actors is decided. True: it is one for the pool, as its answer must be on the
  * disk first, or the log's thread has fallen behind. A worker that may block waits for that thread
  * instead, for a while: whoever asks faster than can be recorded is slowed down, and not refused. */

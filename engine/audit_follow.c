@@ -17,6 +17,7 @@
 #define BATCH_REVISIONS 1000
 /* The place is noted after so many events, or after this time when there is anything new: what
  * follows it is read again after a crash. */
+#define STOP_NS INT64_C(2000000000) /* a longer backlog is left to the next start */
 #define NOTE_EVENTS 4096
 #define NOTE_EVERY_NS (INT64_C(5) * 1000000000)
 /* Publications come thousands a second, and a follower that waits for each would be woken as often:
@@ -143,7 +144,10 @@ take_batch(struct audit_follow *follow, struct error *error)
         return BEHALF_DONE;
     status = store_snapshot_open(follow->store, &snapshot, error);
     for (unsigned count = 0; status == BEHALF_OK && count < BATCH_REVISIONS; count++) {
-        if (follow->place.revision > published || follow->put_events >= NOTE_EVENTS)
+        if (follow->place.revision > published)
+            break;
+        /* A place inside of a revision cannot be noted: it is put to its end first. */
+        if (follow->put_events >= NOTE_EVENTS && follow->place.events == 0)
             break;
         status = take_revision(follow, snapshot, error);
     }
@@ -298,11 +302,14 @@ run(void *context)
 {
     struct audit_follow *follow = context;
     struct error error;
+    int64_t give_up_ns = INT64_MAX;
     bool stopping;
     enum status status;
 
     do {
         stopping = is_stopping(follow);
+        if (stopping && give_up_ns == INT64_MAX)
+            give_up_ns = env_monotonic_ns(follow->env) + STOP_NS;
         status = step(follow, &error);
         note_failure(follow, status, &error);
         if (stopping || status == BEHALF_OK)
@@ -313,8 +320,8 @@ run(void *context)
         } else {
             sleep_for(follow, RETRY_MS, false);
         }
-    } while (!stopping || status == BEHALF_OK);
-    if (status == BEHALF_DONE && settle(follow, &error) != BEHALF_OK)
+    } while (!stopping || (status == BEHALF_OK && env_monotonic_ns(follow->env) < give_up_ns));
+    if ((status == BEHALF_DONE || status == BEHALF_OK) && settle(follow, &error) != BEHALF_OK)
         log_line(LOG_WARN,
                  "the audit log is left behind the changes, and goes on at the next start",
                  "reason=\"%s\"", error.message);

@@ -5,6 +5,7 @@
 #include "engine/audit_fields.h"
 #include "engine/state.h"
 
+#define REPORTS_PER_SECOND 100
 #define REPORT_TEXT_MAX ((size_t)256)
 #define ORIGIN "behalf/"
 
@@ -104,7 +105,7 @@ audit_log_figures(const struct engine *engine, struct engine_audit_figures *figu
     audit_stats_read(engine->audit->audit, &stats);
     figures->records = stats.size;
     figures->queued = stats.queued;
-    figures->dropped = stats.dropped;
+    figures->dropped = stats.dropped + atomic_load(&engine->audit->unreported);
     figures->refused = stats.refused;
     figures->syncs = stats.syncs;
     figures->writable = stats.writable;
@@ -134,6 +135,21 @@ cut(struct slice text)
     return (struct slice){text.data, text.size < REPORT_TEXT_MAX ? text.size : REPORT_TEXT_MAX};
 }
 
+/* So many strangers in a second are recorded: they must not fill the disk. */
+static bool
+may_report(struct engine *engine)
+{
+    struct audit_log *log = engine->audit;
+    int64_t second = env_monotonic_ns(engine->env) / INT64_C(1000000000);
+
+    if (atomic_exchange(&log->report_second, second) != second)
+        atomic_store(&log->reports, 0);
+    if (atomic_fetch_add(&log->reports, 1) < REPORTS_PER_SECOND)
+        return true;
+    atomic_fetch_add(&log->unreported, 1);
+    return false;
+}
+
 void
 engine_audit_event(struct engine *engine, enum engine_audit_event event,
                    const struct engine_audit_report *report)
@@ -144,7 +160,7 @@ engine_audit_event(struct engine *engine, enum engine_audit_event event,
     struct buffer bytes;
     struct error ignored;
 
-    if (engine->audit == NULL)
+    if (engine->audit == NULL || (stranger && !may_report(engine)))
         return;
     buffer_init(&bytes);
     fields = audit_open_map(&bytes);

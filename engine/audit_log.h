@@ -4,6 +4,8 @@
 #ifndef BEHALF_ENGINE_AUDIT_LOG_H
 #define BEHALF_ENGINE_AUDIT_LOG_H
 
+#include <stdatomic.h>
+
 #include "audit/audit.h"
 #include "engine/audit.h"
 #include "engine/figures.h"
@@ -13,6 +15,9 @@ struct audit_log {
     char *directory;
     uint32_t sample; /* one in so many of the decisions without actors; 0 = none */
     bool full_context;
+    _Atomic int64_t report_second; /* of what others report: the second, by the monotonic clock, */
+    atomic_uint_fast64_t reports;  /* how many came in it, */
+    atomic_uint_fast64_t unreported; /* and how many were too many, in all */
 };
 
 /* Opens what the options ask for: `engine->audit` is NULL where that is nothing. STORAGE_CORRUPT:

@@ -32,8 +32,10 @@ finish(struct engine_worker *worker, struct snapshot *snapshot, struct question 
     enum engine_reason none = verdict->reason;
     enum status status = BEHALF_OK;
 
-    if (question_must_spend(question, verdict))
-        return must_spend(question, check->use, error);
+    if (question_must_spend(question, verdict)) {
+        status = audit_check_room(worker, error);
+        return status == BEHALF_OK ? must_spend(question, check->use, error) : status;
+    }
     if (verdict->decision == DECISION_ALLOW)
         status = question_look_again(worker, snapshot, question->guard, verdict, &snapshot->token,
                                      error);

@@ -1,4 +1,5 @@
-/* watch_wake.c - listeners of publications. A listener that is not armed costs the writer a load.
+/* watch_wake.c - listeners of publications. A publication costs the writer a lock that
+ * it seldom shares, whether or not anybody is armed.
  * Arming and publishing each come before a full fence, behind which the other side is looked at: so
  * either the writer sees that somebody waits, or who waits sees what was published. */
 #include "engine/watch_wake.h"

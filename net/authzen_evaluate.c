@@ -186,6 +186,10 @@ authzen_evaluate(const struct authzen_asked *asked, const struct datum *body,
         return status;
     if (!authzen_may_ask(asked, &question.check, reply) || !take_key(asked, &question, reply))
         return BEHALF_OK;
+    /* The end of the grant, which an allow names, is read: decided here it would be recorded, and
+     * decided and recorded again on the pool. */
+    if (asked->on_loop && question.delegation.given)
+        return BEHALF_WOULD_BLOCK;
     question.check.use = asked->use;
     question.check.find_requestable = authzen_takes_requests(asked->config);
     question.check.recording = asked->recording;

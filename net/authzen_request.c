@@ -269,7 +269,7 @@ begin_write(const struct authzen_asked *asked, enum engine_write_kind kind)
 }
 
 /* The request in the engine's words: the resource as the configuration maps it, and limited to the
- * call and the tool that the denied evaluation was about. */
+ * call and the tool that the submission names. */
 static enum status
 make_request(const struct authzen_asked *asked, const struct authzen_submission *submission,
              struct error *error)

@@ -8,6 +8,7 @@
 
 #include "base/inbox.h"
 #include "base/memory.h"
+#include "engine/audit.h"
 #include "net/caller.h"
 #include "net/http_side_reply.h"
 #include "net/http_watch_query.h"
@@ -332,6 +333,24 @@ find_key(struct http_watch *watch, const struct http_request *request, const str
                         env_monotonic_ns(watch->options.env), error);
 }
 
+/* Who asks for what they may not is in the record. */
+static void
+report(const struct http_watch *watch, const struct http_request *request, const struct key *key,
+       enum status status)
+{
+    if (status != BEHALF_UNKNOWN_KEY && status != BEHALF_ROLE_REQUIRED)
+        return;
+    engine_audit_event(watch->options.engine,
+                       status == BEHALF_UNKNOWN_KEY ? AUDIT_EVENT_KEY_REFUSED
+                                                    : AUDIT_EVENT_ROLE_REFUSED,
+                       &(struct engine_audit_report){
+                           .caller = key != NULL ? (struct slice){key->name, key->name_size}
+                                                 : (struct slice){NULL, 0},
+                           .method = SLICE_LITERAL("watch"),
+                           .peer = request->peer,
+                       });
+}
+
 static enum status
 read_request(struct http_watch *watch, struct event_stream *stream, struct error *error)
 {
@@ -342,6 +361,7 @@ read_request(struct http_watch *watch, struct event_stream *stream, struct error
     if (watch->options.keys != NULL)
         stream->generation = keys_generation(watch->options.keys);
     status = find_key(watch, request, &stream->key, error);
+    report(watch, request, stream->key, status);
     if (status == BEHALF_OK)
         status = watch_query_read(request->query, &stream->arena, &stream->query, error);
     if (status == BEHALF_OK && last.size > 0) {
