@@ -621,8 +621,8 @@ Test(audit_decision, samples_and_strangers_leave_room_for_decisions)
     cr_expect_eq(result.decision, DECISION_ALLOW);
     cr_expect_eq(queued(), figures.audit.queued);
     cr_expect_eq(ask(VIEW, &asking, &result), BEHALF_OK);
-    cr_expect_eq(queued(), figures.audit.queued + 1);
     let_log_go();
+    cr_expect_not_null(find_record(result.decision_id.text, 0));
 }
 
 /* No file may grow: every write of the log fails. */
