@@ -71,7 +71,7 @@ enum status audit_check_room(const struct engine_worker *worker,
 
 /* Before a request by actors is decided. True: it is one for the pool, as its answer must be on the
  * disk first, or the log's thread has fallen behind. A worker that may block waits for that thread
- * instead, for a while: whoever asks faster than can be recorded is slowed down, and not refused. */
+ * instead, for a while: who asks faster than can be recorded is slowed down, and not refused. */
 static inline bool
 audit_must_leave_loop(const struct engine_worker *worker, size_t actor_count)
 {
