@@ -4,17 +4,37 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <pthread.h>
 #include <xxhash.h>
 
 #include "base/check.h"
 #include "base/env.h"
+
+static EVP_MD *sha256_method;
+
+static void
+fetch_sha256(void)
+{
+    sha256_method = EVP_MD_fetch(NULL, "SHA256", NULL);
+    BEHALF_ASSERT(sha256_method != NULL);
+}
+
+/* Found once: what EVP_sha256() stands for is looked up again by each digest, under locks. */
+static const EVP_MD *
+sha256(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, fetch_sha256);
+    return sha256_method;
+}
 
 void
 digest_sha256(const struct slice *parts, size_t count, uint8_t digest[DIGEST_SIZE])
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     unsigned size = 0;
-    int good = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+    int good = context != NULL && EVP_DigestInit_ex(context, sha256(), NULL) == 1;
 
     for (size_t i = 0; good && i < count; i++)
         good = EVP_DigestUpdate(context, parts[i].data, parts[i].size) == 1;
@@ -31,7 +51,7 @@ digest_mac(struct slice key, struct slice message, uint8_t mac[DIGEST_MAC_SIZE])
     const void *done;
 
     BEHALF_ASSERT(key.size > 0 && key.size <= 1024);
-    done = HMAC(EVP_sha256(), key.data, (int)key.size, (const unsigned char *)message.data,
+    done = HMAC(sha256(), key.data, (int)key.size, (const unsigned char *)message.data,
                 message.size, whole, &size);
     BEHALF_ASSERT(done != NULL && size == DIGEST_SIZE);
     memcpy(mac, whole, DIGEST_MAC_SIZE);

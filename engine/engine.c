@@ -5,6 +5,7 @@
 #include "engine/audit_decision.h"
 #include "engine/audit_follow.h"
 #include "engine/audit_log.h"
+#include "engine/live_records.h"
 #include "engine/page_cache.h"
 #include "engine/pool.h"
 #include "engine/record_cache.h"
@@ -272,6 +273,7 @@ engine_open(const struct engine_options *options, struct engine **engine, struct
         made->pool = pool_new(made, engine_worker_count(options));
         made->writer = writer_new(made);
         made->warming = warming_new(made, options->warm);
+        made->live = live_records_new(made);
         *engine = made;
     } else {
         engine_close(made);
@@ -285,6 +287,7 @@ engine_close(struct engine *engine)
     if (engine == NULL)
         return;
     /* The jobs of the pool may submit writes; the writer needs nothing of the pool. */
+    live_records_free(engine->live);
     warming_stop(engine->warming);
     pool_free(engine->pool);
     writer_free(engine->writer);

@@ -2,6 +2,7 @@
 #include "engine/figures.h"
 
 #include "engine/audit_log.h"
+#include "engine/live_records.h"
 #include "engine/pool.h"
 #include "engine/record_cache.h"
 #include "engine/state.h"
@@ -115,6 +116,7 @@ engine_figures_read(struct engine *engine, struct engine_figures *figures, struc
         .uptime_ns = env_monotonic_ns(engine->env) - engine->opened_ns,
         .clock = clock_read(&engine->clock).state,
     };
+    live_records_read(engine->live, &figures->sessions_live, &figures->grants_live);
     read_workers(engine, figures);
     read_caches(engine, figures);
     read_queues(engine, figures);

@@ -66,6 +66,8 @@ struct engine_figures {
     struct engine_cache_figures names;
     struct engine_cache_figures records;
     uint64_t retired_bytes; /* of graph and names */
+    uint64_t sessions_live; /* as they were counted last (engine/live_records.h) */
+    uint64_t grants_live;
     uint64_t checks_waiting;
     uint64_t lookups_waiting;
     uint64_t writes_waiting;

@@ -27,6 +27,7 @@
 struct audit_follow;
 struct audit_log;
 struct engine_listener;
+struct live_records;
 struct page_cache;
 struct pool;
 struct record_cache;
@@ -55,6 +56,7 @@ struct engine {
     struct pool *pool;
     struct writer *writer;
     struct warming *warming;
+    struct live_records *live;
     struct audit_log *audit;     /* NULL = nothing is recorded */
     struct audit_follow *follow; /* the same */
     bool audit_is_strict;

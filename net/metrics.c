@@ -160,6 +160,8 @@ put_writes(struct metrics_text *text, const struct engine_figures *figures)
     metrics_put(text, METRIC_SCHEMA_REVISION, "", figures->schema_revision);
     metrics_put(text, METRIC_HORIZON, "", figures->horizon);
     metrics_put(text, METRIC_RELATIONSHIPS, "", figures->relationships);
+    metrics_put(text, METRIC_SESSIONS_LIVE, "", figures->sessions_live);
+    metrics_put(text, METRIC_GRANTS_LIVE, "", figures->grants_live);
     metrics_put(text, METRIC_WRITABLE, "", figures->writable);
     metrics_put(text, METRIC_DATA_BYTES, "", figures->data_bytes);
     metrics_put(text, METRIC_FREE_BYTES, "", figures->free_bytes);
