@@ -32,7 +32,7 @@ struct counting {
     uint64_t count;
 };
 
-/* By its own words; a body that cannot be read is counted nowhere: reading it says what is wrong. */
+/* By its own words. A body that cannot be read is not counted: reading it says what is wrong. */
 static bool
 is_live(struct slice body, int64_t now)
 {
