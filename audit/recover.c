@@ -40,6 +40,15 @@ find_last_note(struct slice tail, size_t *start)
     return found;
 }
 
+/* Names the file in front of what is wrong in it. */
+static enum status
+in_checkpoints(struct error *error)
+{
+    const struct error problem = *error;
+
+    return error_set(error, problem.status, "audit log: 'checkpoints': %s", problem.message);
+}
+
 /* The newest whole note; a torn one behind it was never told to anybody. */
 static enum status
 read_checkpoints(struct writer *writer, struct checkpoint *newest, struct error *error)
@@ -67,6 +76,8 @@ read_checkpoints(struct writer *writer, struct checkpoint *newest, struct error 
             if (status == BEHALF_DONE)
                 status = error_set(error, BEHALF_STORAGE_CORRUPT,
                                    "audit log: the end of 'checkpoints' is no checkpoint");
+            else if (status != BEHALF_OK)
+                status = in_checkpoints(error);
             if (status == BEHALF_OK) {
                 buffer_add(&writer->newest, note.data, length);
                 writer->checkpoints_end = size - count + start + length;
@@ -176,17 +187,20 @@ check_newest(struct writer *writer, const struct segment_lines *lines,
     struct recomputed recomputed = {.first = writer->segment * AUDIT_SEGMENT_RECORDS,
                                     .leaves = &lines->leaves};
     const struct merkle_source source = {.node = node, .context = &recomputed};
+    char name[FILES_NAME_SIZE];
     uint8_t root[DIGEST_SIZE];
     enum status status;
 
     if (writer->checkpoints_end == 0 && lines->text.size > 0)
         return error_set(error, BEHALF_STORAGE_CORRUPT,
-                         "audit log: it has records, and no whole checkpoint of them");
+                         "audit log: it has records, and 'checkpoints' no whole one of them");
+    files_name(FILES_LINES, writer->segment, name);
     if (newest->size > writer->tree.size)
         return error_set(error, BEHALF_STORAGE_CORRUPT,
                          "audit log: its newest checkpoint is of %" PRIu64 " records, and %" PRIu64
-                         " are there and fit; record %" PRIu64 " is missing or was changed",
-                         newest->size, writer->tree.size, writer->tree.size);
+                         " are there and fit; record %" PRIu64
+                         ", in '%s', is missing or was changed",
+                         newest->size, writer->tree.size, writer->tree.size, name);
     if (newest->size == 0)
         return BEHALF_OK;
     status = tree_open(writer->folder, &recomputed.tree, error);
@@ -195,9 +209,10 @@ check_newest(struct writer *writer, const struct segment_lines *lines,
     status = merkle_range(&source, 0, newest->size, root, error);
     if (status == BEHALF_OK && memcmp(root, newest->root, DIGEST_SIZE) != 0)
         status = error_set(error, BEHALF_STORAGE_CORRUPT,
-                           "audit log: its records do not give the root of its newest checkpoint, "
-                           "of %" PRIu64 " records: something was changed",
-                           newest->size);
+                           "audit log: the records in '%s', with 'roots' and .leaves before it, do "
+                           "not give the root of the newest of 'checkpoints', of %" PRIu64
+                           " records: something was changed",
+                           name, newest->size);
     tree_close(&recomputed.tree);
     return status;
 }
