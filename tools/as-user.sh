@@ -15,6 +15,7 @@ mkdir -p "$copy/home" "$copy/$build"
 tar --exclude=./.git --exclude=./build --exclude="./$build" -cf - . | tar -xf - -C "$copy" || exit 2
 find "$build" -maxdepth 1 -type f -exec cp -p {} "$copy/$build" \;
 cp -P "$build"/*.so "$copy/$build"
+mkdir -p "$copy/$build/stress" && cp -p "$build/stress/audit" "$copy/$build/stress" # makes logs for a verifier
 chown -R "$user:" "$copy"
 cd "$copy" || exit 2
 
